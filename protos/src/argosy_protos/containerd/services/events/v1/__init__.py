@@ -1,0 +1,260 @@
+"""Events: publish, forward, subscribe.
+
+Written by protos/generate.py; change the .proto, not this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import betterproto2
+from grpclib.const import Cardinality
+
+from argosy_protos.containerd import types as containerd__types
+from argosy_protos.google import protobuf as google__protobuf
+from argosy_protos._message import Message
+from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._wire import VI, past_end, rv, text, unknown, vi
+
+new = object.__new__
+
+__all__ = (
+    "EventsBase",
+    "EventsStub",
+    "ForwardRequest",
+    "PublishRequest",
+    "SubscribeRequest",
+)
+
+@dataclass(init=False, eq=False, repr=False)
+class PublishRequest(Message):
+    topic: "str" = betterproto2.field(1, "string")
+    event: "google__protobuf.Any | None" = betterproto2.field(2, "message")
+
+    def __init__(
+        self,
+        *,
+        topic: str = "",
+        event: google__protobuf.Any | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "topic": topic,
+            "event": event,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "topic": "",
+            "event": None,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.topic
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.event
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "topic")
+                self.topic = text(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "event")
+                x = self.event
+                if x is None:
+                    x = self.event = google__protobuf.Any._blank()
+                x._merge(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+@dataclass(init=False, eq=False, repr=False)
+class ForwardRequest(Message):
+    envelope: "containerd__types.Envelope | None" = betterproto2.field(1, "message")
+
+    def __init__(
+        self,
+        *,
+        envelope: containerd__types.Envelope | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "envelope": envelope,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "envelope": None,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.envelope
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "envelope")
+                x = self.envelope
+                if x is None:
+                    x = self.envelope = containerd__types.Envelope._blank()
+                x._merge(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+@dataclass(init=False, eq=False, repr=False)
+class SubscribeRequest(Message):
+    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+
+    def __init__(
+        self,
+        *,
+        filters: list[str] | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "filters": [] if filters is None else filters,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "filters": [],
+            "_unknown_fields": b"",
+        }
+        return m
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.filters
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "filters")
+                self.filters.append(text(b, p, q))
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class EventsBase(ServiceBase):
+    __service__ = "containerd.services.events.v1.Events"
+    __methods__ = (
+        Method("Publish", "publish", Cardinality.UNARY_UNARY, PublishRequest, google__protobuf.Empty),
+        Method("Forward", "forward", Cardinality.UNARY_UNARY, ForwardRequest, google__protobuf.Empty),
+        Method("Subscribe", "subscribe", Cardinality.UNARY_STREAM, SubscribeRequest, containerd__types.Envelope),
+    )
+
+    async def publish(self, request: PublishRequest) -> google__protobuf.Empty:
+        raise unimplemented("containerd.services.events.v1.Events", "Publish")
+
+    async def forward(self, request: ForwardRequest) -> google__protobuf.Empty:
+        raise unimplemented("containerd.services.events.v1.Events", "Forward")
+
+    async def subscribe(self, request: SubscribeRequest) -> AsyncIterator[containerd__types.Envelope]:
+        raise unimplemented("containerd.services.events.v1.Events", "Subscribe")
+        yield
+
+
+class EventsStub(ServiceStub):
+    __service__ = "containerd.services.events.v1.Events"
+
+    async def publish(self, request: PublishRequest, **options: Any) -> google__protobuf.Empty:
+        return await self._unary("/containerd.services.events.v1.Events/Publish", request, google__protobuf.Empty, options)
+
+    async def forward(self, request: ForwardRequest, **options: Any) -> google__protobuf.Empty:
+        return await self._unary("/containerd.services.events.v1.Events/Forward", request, google__protobuf.Empty, options)
+
+    def subscribe(self, request: SubscribeRequest, **options: Any) -> AsyncIterator[containerd__types.Envelope]:
+        return self._stream("/containerd.services.events.v1.Events/Subscribe", request, containerd__types.Envelope, options)

@@ -1,0 +1,50 @@
+"""Digests: an algorithm and lower-case hex, parsed once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final, Protocol, Self
+
+from argosy.errors import InvalidArgument
+
+HEX_LENGTHS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
+_HEX: Final = frozenset("0123456789abcdef")
+
+
+class Hasher(Protocol):
+    """What hashlib's objects have in common."""
+
+    def update(self, data: bytes | bytearray | memoryview, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A content address. ``str()`` gives the wire form, ``algorithm:hex``."""
+
+    algorithm: str
+    hex: str
+
+    @classmethod
+    def parse(cls, value: str) -> Self:
+        """Return the digest written as value. Raises InvalidArgument when it is not one."""
+        algorithm, colon, digits = value.partition(":")
+        if not colon or HEX_LENGTHS.get(algorithm) != len(digits) or not _HEX.issuperset(digits):
+            raise InvalidArgument(f'digest "{value}" failed validation: expected algorithm:hex (sha256, sha384, sha512)')
+        return cls(algorithm, digits)
+
+    @classmethod
+    def of(cls, data: bytes | bytearray | memoryview) -> Self:
+        """Return the sha256 digest of data."""
+        return cls("sha256", hashlib.sha256(data).hexdigest())
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.hex}"
+
+
+def hasher(algorithm: str = "sha256") -> Hasher:
+    """Return a new running hash. Raises InvalidArgument for an algorithm we don't serve."""
+    if algorithm not in HEX_LENGTHS:
+        raise InvalidArgument(f'digest algorithm "{algorithm}" is not supported; use sha256, sha384 or sha512')
+    return hashlib.new(algorithm, usedforsecurity=False)

@@ -1,0 +1,163 @@
+"""The nouns of failure, and the one table between them and gRPC or ttrpc codes, both ways.
+
+Rooms raise these classes; only the RPC layers turn them into codes. On the wire a message ends with its
+class text exactly once (``container "a": not found``), because Go clients strip that suffix and wrap it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar, Final
+
+
+class ArgosyError(Exception):
+    """A failure that a peer may see. The message names the noun, the state and, where there is one, the remedy."""
+
+    code: ClassVar[int] = 2
+    text: ClassVar[str] = ""
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0]) if self.args else self.text
+
+
+class Unknown(ArgosyError):
+    """Raised when a peer failed for a reason that has no class."""
+
+
+class Cancelled(ArgosyError):
+    """Raised when the caller gave up."""
+
+    code, text = 1, "context canceled"
+
+
+class InvalidArgument(ArgosyError):
+    """Raised when a request can never succeed as it is."""
+
+    code, text = 3, "invalid argument"
+
+
+class DeadlineExceeded(ArgosyError):
+    """Raised when the time given to a call is over."""
+
+    code, text = 4, "context deadline exceeded"
+
+
+class NotFound(ArgosyError):
+    """Raised when the named thing is not there."""
+
+    code, text = 5, "not found"
+
+
+class AlreadyExists(ArgosyError):
+    """Raised when the name is taken."""
+
+    code, text = 6, "already exists"
+
+
+class PermissionDenied(ArgosyError):
+    """Raised when the caller may not do this."""
+
+    code, text = 7, "permission denied"
+
+
+class ResourceExhausted(ArgosyError):
+    """Raised when a limit is reached: bytes, inodes, streams."""
+
+    code, text = 8, "resource exhausted"
+
+
+class FailedPrecondition(ArgosyError):
+    """Raised when the thing is in the wrong state for this."""
+
+    code, text = 9, "failed precondition"
+
+
+class Aborted(ArgosyError):
+    """Raised when a concurrent change won."""
+
+    code, text = 10, "aborted"
+
+
+class OutOfRange(ArgosyError):
+    """Raised when an offset lies beyond what there is."""
+
+    code, text = 11, "out of range"
+
+
+class Unimplemented(ArgosyError):
+    """Raised when nothing here can do this."""
+
+    code, text = 12, "not implemented"
+
+
+class Internal(ArgosyError):
+    """Raised when an invariant of ours is broken."""
+
+    code, text = 13, "internal"
+
+
+class Unavailable(ArgosyError):
+    """Raised when trying again later may work."""
+
+    code, text = 14, "unavailable"
+
+
+class Locked(Unavailable):
+    """Raised when somebody else is writing: says who and for how long (short is contention, long is a leak)."""
+
+
+class DataLoss(ArgosyError):
+    """Raised when bytes are gone or not what they were."""
+
+    code, text = 15, "data loss"
+
+
+class Unauthenticated(ArgosyError):
+    """Raised when the caller has not said who it is."""
+
+    code, text = 16, "unauthenticated"
+
+
+WIRE: Final[Mapping[int, type[ArgosyError]]] = {
+    c.code: c
+    for c in (
+        Cancelled, Unknown, InvalidArgument, DeadlineExceeded, NotFound, AlreadyExists, PermissionDenied,
+        ResourceExhausted, FailedPrecondition, Aborted, OutOfRange, Unimplemented, Internal, Unavailable,
+        DataLoss, Unauthenticated,
+    )
+}  # fmt: skip
+
+
+def to_wire(error: BaseException) -> tuple[int, str]:
+    """Return (code, message) for any exception. What is not ours is UNKNOWN, in its own words."""
+    if not isinstance(error, ArgosyError):
+        return 2, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    message = error.message
+    if error.text and not message.endswith(error.text):
+        message = f"{message}: {error.text}" if message else error.text
+    return error.code, message
+
+
+def from_wire(code: int, message: str) -> ArgosyError:
+    """Return the exception for a code and message from a peer; the class text is taken off the message."""
+    cls = WIRE.get(code, Unknown)
+    suffix = f": {cls.text}"
+    if cls.text and message.endswith(suffix):
+        message = message[: -len(suffix)]
+    return cls(message)
+
+
+@contextmanager
+def translating(table: Mapping[type[BaseException], type[ArgosyError]], noun: str = "") -> Iterator[None]:
+    """Turn foreign exceptions into ours at a door: the first class in table that matches wins."""
+    try:
+        yield
+    except ArgosyError:
+        raise
+    except BaseException as error:
+        for foreign, ours in table.items():
+            if isinstance(error, foreign):
+                raise ours(f"{noun}: {error}" if noun else str(error)) from error
+        raise

@@ -1,0 +1,68 @@
+"""Labels and field masks: validation, and containerd's way of updating them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from argosy.errors import InvalidArgument
+
+MAX_LABEL_BYTES: Final = 4096
+_SHOWN_KEY: Final = 64
+
+GC_ROOT: Final = "containerd.io/gc.root"
+GC_REF: Final = "containerd.io/gc.ref."
+GC_BREF: Final = "containerd.io/gc.bref."
+GC_REF_CONTENT: Final = "containerd.io/gc.ref.content"
+GC_REF_SNAPSHOT: Final = "containerd.io/gc.ref.snapshot."
+GC_EXPIRE: Final = "containerd.io/gc.expire"
+GC_FLAT: Final = "containerd.io/gc.flat"
+UNCOMPRESSED: Final = "containerd.io/uncompressed"
+DISTRIBUTION_SOURCE: Final = "containerd.io/distribution.source."
+SNAPSHOT_REF: Final = "containerd.io/snapshot.ref"
+SNAPSHOT_PREFIX: Final = "containerd.io/snapshot/"
+SHAREABLE: Final = "containerd.io/namespace.shareable"
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    """Raise InvalidArgument when a key and its value are together longer than 4096 bytes."""
+    for key, value in labels.items():
+        size = len(key.encode()) + len(value.encode())
+        if size > MAX_LABEL_BYTES:
+            raise InvalidArgument(
+                f"label key and value length ({size} bytes) greater than maximum size ({MAX_LABEL_BYTES} bytes), "
+                f"key: {key[:_SHOWN_KEY]}"
+            )
+
+
+def stored(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels as they are stored: a key with an empty value is no label."""
+    return {k: v for k, v in labels.items() if v}
+
+
+def masked(
+    current: Mapping[str, str], wanted: Mapping[str, str], paths: Iterable[str], what: str, whole: bool = True
+) -> dict[str, str]:
+    """Return current labels after an update with a field mask.
+
+    ``labels.<key>`` sets one key (the key may hold dots and slashes; an empty value deletes it) and ``labels``
+    replaces all where ``whole`` allows it. No path at all replaces all. Raises InvalidArgument for other paths.
+    """
+    paths = list(paths)
+    if not paths:
+        return stored(wanted)
+    result = dict(current)
+    for path in paths:
+        if path.startswith("labels."):
+            key = path[len("labels.") :]
+            result[key] = wanted.get(key, "")
+        elif path == "labels" and whole:
+            result = dict(wanted)
+        else:
+            raise InvalidArgument(f'cannot update "{path}" field on {what}')
+    return stored(result)
+
+
+def inherited(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels that a snapshotter plugin gets to see."""
+    return {k: v for k, v in labels.items() if k == SNAPSHOT_REF or k.startswith(SNAPSHOT_PREFIX)}
