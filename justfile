@@ -1,0 +1,56 @@
+# Every verb of the house. `./run` makes .venv first and then calls this: `./run test`, `./run demo`, ...
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+python := ".venv/bin/python"
+
+# show the verbs
+default:
+    @just --list --unsorted
+
+# make .venv and install what the tests and the demo need from Debian (as root)
+setup:
+    @scripts/packages
+
+# run the main job end to end on an image made here: import, run, exec, status, stop
+demo: setup
+    @{{ python }} scripts/demo.py
+
+# lint, types and every test
+test *args: setup
+    @just lint types protos-check compose-check
+    @{{ python }} -m pytest -m "not storm" {{ args }}
+
+# longer storms and soaks
+storm *args: setup
+    @{{ python }} -m pytest -m storm {{ args }}
+
+# start the mesh in the foreground
+up *args:
+    @.venv/bin/argosy up {{ args }}
+
+fmt:
+    @{{ python }} -m ruff format --quiet protos/generate.py sdk services shims cli tests scripts
+    @{{ python }} -m ruff check --fix --quiet .
+
+lint:
+    @{{ python }} -m ruff check --quiet .
+    @.venv/bin/lint-imports --config pyproject.toml > /tmp/argosy-lint-imports.log || { cat /tmp/argosy-lint-imports.log; exit 1; }
+
+types:
+    @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src
+
+# write the generated package from protos/proto
+protos:
+    @{{ python }} protos/generate.py
+
+protos-check:
+    @{{ python }} protos/generate.py --check
+
+# parse compose/ and verify the systemd units
+compose-check:
+    @{{ python }} scripts/compose_check.py
+
+# put the fragments of changes/ into CHANGELOG.md
+changelog version:
+    @{{ python }} scripts/changelog.py {{ version }}

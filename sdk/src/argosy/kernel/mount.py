@@ -1,0 +1,415 @@
+"""mount(2) and its younger siblings: performs the mounts that snapshotters hand out.
+
+Options are those of mount(8). Besides flags and file system data these have a meaning here:
+
+* ``loop``: the source is a file; a loop device is made for it, which goes with the mount
+* ``uidmap=c:h:n`` / ``gidmap=c:h:n``: the source (or an overlay's lower layers) is mounted id-mapped
+* an overlay whose options are longer than a page is mounted through the new mount API
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from argosy.errors import FailedPrecondition, InvalidArgument
+from argosy.kernel.libc import call, syscall
+from argosy.mounts import Mount
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_SYNCHRONOUS, MS_REMOUNT = 1, 2, 4, 8, 16, 32
+MS_MANDLOCK, MS_DIRSYNC, MS_NOATIME, MS_NODIRATIME, MS_BIND = 64, 128, 1024, 2048, 4096
+MS_REC, MS_SILENT, MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED = 16384, 32768, 1 << 17, 1 << 18, 1 << 19, 1 << 20
+MS_RELATIME, MS_STRICTATIME = 1 << 21, 1 << 24
+MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
+
+_PROPAGATION: Final = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE
+_FLAGS: Final[dict[str, tuple[bool, int]]] = {
+    "async": (True, MS_SYNCHRONOUS), "atime": (True, MS_NOATIME), "bind": (False, MS_BIND), "defaults": (False, 0),
+    "dev": (True, MS_NODEV), "diratime": (True, MS_NODIRATIME), "dirsync": (False, MS_DIRSYNC), "exec": (True, MS_NOEXEC),
+    "mand": (False, MS_MANDLOCK), "noatime": (False, MS_NOATIME), "nodev": (False, MS_NODEV),
+    "nodiratime": (False, MS_NODIRATIME), "noexec": (False, MS_NOEXEC), "nomand": (True, MS_MANDLOCK),
+    "norelatime": (True, MS_RELATIME), "nostrictatime": (True, MS_STRICTATIME), "nosuid": (False, MS_NOSUID),
+    "private": (False, MS_PRIVATE), "rbind": (False, MS_BIND | MS_REC), "relatime": (False, MS_RELATIME),
+    "remount": (False, MS_REMOUNT), "ro": (False, MS_RDONLY), "rprivate": (False, MS_PRIVATE | MS_REC),
+    "rshared": (False, MS_SHARED | MS_REC), "rslave": (False, MS_SLAVE | MS_REC), "rw": (True, MS_RDONLY),
+    "shared": (False, MS_SHARED), "slave": (False, MS_SLAVE), "strictatime": (False, MS_STRICTATIME),
+    "suid": (True, MS_NOSUID), "sync": (False, MS_SYNCHRONOUS),
+}  # fmt: skip
+
+_OPEN_TREE, _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT, _MOUNT_SETATTR = 428, 429, 430, 431, 432, 442
+_OPEN_TREE_CLONE, _AT_RECURSIVE, _AT_EMPTY_PATH, _MOVE_MOUNT_F_EMPTY_PATH = 1, 0x8000, 0x1000, 4
+_FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
+_MOUNT_ATTR = {MS_RDONLY: 1, MS_NOSUID: 2, MS_NODEV: 4, MS_NOEXEC: 8}
+_MOUNT_ATTR_IDMAP: Final = 0x00100000
+_PAGE: Final = 4096
+_LOOP_SET_FD, _LOOP_SET_STATUS64, _LOOP_CTL_GET_FREE, _LO_FLAGS_AUTOCLEAR = 0x4C00, 0x4C04, 0x4C82, 4
+_CLONE_NEWUSER: Final = 0x10000000
+
+
+class Mounter(Protocol):
+    """What performs mounts: the kernel, or its recording twin."""
+
+    def mount(self, spec: Mount, target: str) -> None: ...
+    def unmount(self, target: str, flags: int = 0) -> None: ...
+
+
+@dataclass(frozen=True)
+class ParsedOptions:
+    """Options of one mount, taken apart."""
+
+    flags: int = 0
+    propagation: tuple[int, ...] = ()
+    data: tuple[str, ...] = ()
+    loop: bool = False
+    uidmap: str = ""
+    gidmap: str = ""
+
+
+def parse_options(options: Sequence[str]) -> ParsedOptions:
+    """Take mount(8) options apart: flags, propagation changes, file system data, and ours."""
+    flags = 0
+    propagation: list[int] = []
+    data: list[str] = []
+    loop = False
+    maps = {"uidmap": "", "gidmap": ""}
+    for option in options:
+        name, _, value = option.partition("=")
+        if option in _FLAGS:
+            clear, bits = _FLAGS[option]
+            if bits & _PROPAGATION:
+                propagation.append(bits)
+            elif clear:
+                flags &= ~bits
+            else:
+                flags |= bits
+        elif option == "loop":
+            loop = True
+        elif name in maps and value:
+            maps[name] = value
+        elif name.startswith("X-containerd."):
+            continue
+        else:
+            data.append(option)
+    return ParsedOptions(flags, tuple(propagation), tuple(data), loop, maps["uidmap"], maps["gidmap"])
+
+
+def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
+    call(
+        "mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode() or None, path=target
+    )
+
+
+class Kernel:
+    """The real thing."""
+
+    def mount(self, spec: Mount, target: str) -> None:
+        """Mount spec on target (a directory, or a file for a bind of a file). Raises OSError, InvalidArgument."""
+        if spec.target:
+            target = os.path.join(target, spec.target.lstrip("/"))
+        parsed = parse_options(spec.options)
+        kind = spec.type.removeprefix("fuse3.") if spec.type.startswith("fuse3.") else spec.type
+        if parsed.uidmap or parsed.gidmap:
+            self._mount_idmapped(spec, parsed, target)
+        elif kind in ("bind", "rbind") or parsed.flags & MS_BIND:
+            self._bind(spec.source, target, parsed)
+        elif parsed.loop:
+            self._mount_loop(spec, parsed, target)
+        else:
+            data = ",".join(parsed.data)
+            if kind == "overlay" and len(data) >= _PAGE - 1:
+                self._mount_overlay_by_parts(parsed, target)
+            else:
+                _mount(spec.source, target, kind, parsed.flags, data)
+        for change in parsed.propagation:
+            _mount("", target, "", change, "")
+
+    def unmount(self, target: str, flags: int = 0) -> None:
+        """Unmount the top mount on target; symlinks are not followed. Raises OSError (EINVAL: not a mount point)."""
+        call("umount2", target.encode(), ctypes.c_int(flags | UMOUNT_NOFOLLOW), path=target)
+
+    def _bind(self, source: str, target: str, parsed: ParsedOptions) -> None:
+        recursive = parsed.flags & MS_REC
+        _mount(source, target, "bind", MS_BIND | recursive, "")
+        rest = parsed.flags & ~(MS_BIND | MS_REC)
+        if rest:
+            # A bind ignores every other flag the first time.
+            _mount("", target, "", MS_BIND | MS_REMOUNT | rest, "")
+
+    def _mount_loop(self, spec: Mount, parsed: ParsedOptions, target: str) -> None:
+        with loop_device(spec.source, bool(parsed.flags & MS_RDONLY)) as device:
+            _mount(device, target, spec.type, parsed.flags, ",".join(parsed.data))
+
+    def _mount_overlay_by_parts(self, parsed: ParsedOptions, target: str) -> None:
+        """Mount an overlay layer by layer: its options as one string would not fit a page."""
+        context = syscall(_FSOPEN, b"overlay", ctypes.c_uint(1))
+        try:
+            self._configure(context, "source", "overlay")
+            for option in parsed.data:
+                name, _, value = option.partition("=")
+                if name == "lowerdir":
+                    for layer in value.split(":"):
+                        self._configure(context, "lowerdir+", layer)
+                elif value:
+                    self._configure(context, name, value)
+                else:
+                    syscall(_FSCONFIG, ctypes.c_int(context), ctypes.c_uint(_FSCONFIG_SET_FLAG), name.encode(), None, ctypes.c_int(0))
+            syscall(_FSCONFIG, ctypes.c_int(context), ctypes.c_uint(_FSCONFIG_CMD_CREATE), None, None, ctypes.c_int(0), path=target)
+            attributes = sum(bit for flag, bit in _MOUNT_ATTR.items() if parsed.flags & flag)
+            tree = syscall(_FSMOUNT, ctypes.c_int(context), ctypes.c_uint(1), ctypes.c_uint(attributes), path=target)
+        finally:
+            os.close(context)
+        try:
+            self._attach(tree, target)
+        finally:
+            os.close(tree)
+
+    @staticmethod
+    def _configure(context: int, key: str, value: str) -> None:
+        syscall(
+            _FSCONFIG, ctypes.c_int(context), ctypes.c_uint(_FSCONFIG_SET_STRING), key.encode(), value.encode(),
+            ctypes.c_int(0), path=value,
+        )  # fmt: skip
+
+    @staticmethod
+    def _attach(tree: int, target: str) -> None:
+        syscall(
+            _MOVE_MOUNT, ctypes.c_int(tree), b"", ctypes.c_int(-100), target.encode(),
+            ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH), path=target,
+        )  # fmt: skip
+
+    def _mount_idmapped(self, spec: Mount, parsed: ParsedOptions, target: str) -> None:
+        with user_namespace(parsed.uidmap, parsed.gidmap) as userns:
+            if spec.type == "overlay":
+                with tempfile.TemporaryDirectory(prefix="argosy-idmap-") as scratch:
+                    self._overlay_on_mapped(parsed, target, scratch, userns)
+                return
+            tree = self._mapped_tree(spec.source, userns, bool(parsed.flags & MS_REC))
+        try:
+            self._attach(tree, target)
+        finally:
+            os.close(tree)
+        rest = parsed.flags & ~(MS_BIND | MS_REC)
+        if rest:
+            _mount("", target, "", MS_BIND | MS_REMOUNT | rest, "")
+
+    def _overlay_on_mapped(self, parsed: ParsedOptions, target: str, scratch: str, userns: int) -> None:
+        """Lower layers are mounted id-mapped beside the target for as long as mount(2) looks at them."""
+        made: list[str] = []
+        data: list[str] = []
+        try:
+            for option in parsed.data:
+                name, _, value = option.partition("=")
+                if name != "lowerdir":
+                    data.append(option)
+                    continue
+                for n, layer in enumerate(value.split(":")):
+                    place = os.path.join(scratch, str(n))
+                    os.mkdir(place)
+                    tree = self._mapped_tree(layer, userns, False)
+                    try:
+                        self._attach(tree, place)
+                    finally:
+                        os.close(tree)
+                    made.append(place)
+                data.append("lowerdir=" + ":".join(made))
+            _mount("overlay", target, "overlay", parsed.flags, ",".join(data))
+        finally:
+            for place in made:
+                self.unmount(place, MNT_DETACH)
+
+    @staticmethod
+    def _mapped_tree(source: str, userns: int, recursive: bool) -> int:
+        flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | (_AT_RECURSIVE if recursive else 0)
+        tree = syscall(_OPEN_TREE, ctypes.c_int(-100), source.encode(), ctypes.c_uint(flags), path=source)
+        attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_IDMAP, 0, 0, userns)
+        try:
+            how = _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
+            syscall(
+                _MOUNT_SETATTR, ctypes.c_int(tree), b"", ctypes.c_uint(how), ctypes.byref(attributes),
+                ctypes.c_size_t(32), path=source,
+            )  # fmt: skip
+        except OSError:
+            os.close(tree)
+            raise
+        return tree
+
+
+@dataclass
+class RecordingKernel:
+    """The twin for unit tests: remembers what it was asked."""
+
+    calls: list[tuple[str, Mount | None, str]] = field(default_factory=list)
+
+    def mount(self, spec: Mount, target: str) -> None:
+        self.calls.append(("mount", spec, target))
+
+    def unmount(self, target: str, flags: int = 0) -> None:
+        self.calls.append(("unmount", None, target))
+
+
+@contextmanager
+def user_namespace(uidmap: str, gidmap: str) -> Iterator[int]:
+    """Yield a descriptor of a user namespace with these maps (``container:host:size[,...]``).
+
+    A forked child holds the namespace open while its maps are written. Raises InvalidArgument for a bad map.
+    """
+    uids, gids = _rows(uidmap or gidmap), _rows(gidmap or uidmap)
+    ready, go = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            call("unshare", ctypes.c_int(_CLONE_NEWUSER))
+            os.write(ready[1], b"1")
+            os.read(go[0], 1)
+        finally:
+            os._exit(0)
+    try:
+        os.close(go[0])
+        os.close(ready[1])
+        if os.read(ready[0], 1) != b"1":
+            raise FailedPrecondition("cannot make a user namespace for an id-mapped mount")
+        for name, rows in (("uid_map", uids), ("gid_map", gids)):
+            with open(f"/proc/{pid}/{name}", "w") as file:
+                file.write("".join(f"{c} {h} {n}\n" for c, h, n in rows))
+        fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(go[1])
+        os.close(ready[0])
+        os.waitpid(pid, 0)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _rows(text: str) -> list[tuple[int, int, int]]:
+    rows: list[tuple[int, int, int]] = []
+    for part in text.split(","):
+        numbers = part.split(":")
+        if len(numbers) != 3 or not all(n.isdigit() for n in numbers):
+            raise InvalidArgument(f'id mapping "{text}" is not container:host:size[,...]')
+        rows.append((int(numbers[0]), int(numbers[1]), int(numbers[2])))
+    return rows
+
+
+@contextmanager
+def loop_device(path: str, read_only: bool) -> Iterator[str]:
+    """Yield a loop device for path; the kernel frees it when the last mount of it goes."""
+    backing = os.open(path, (os.O_RDONLY if read_only else os.O_RDWR) | os.O_CLOEXEC)
+    try:
+        while True:
+            control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                number = fcntl.ioctl(control, _LOOP_CTL_GET_FREE)
+            finally:
+                os.close(control)
+            device = f"/dev/loop{number}"
+            fd = os.open(device, (os.O_RDONLY if read_only else os.O_RDWR) | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(fd, _LOOP_SET_FD, backing)
+            except OSError as error:
+                os.close(fd)
+                if error.errno == errno.EBUSY:
+                    continue  # somebody took the free one first
+                raise
+            break
+    finally:
+        os.close(backing)
+    try:
+        info = bytearray(232)
+        info[52:56] = (_LO_FLAGS_AUTOCLEAR | (1 if read_only else 0)).to_bytes(4, "little")
+        fcntl.ioctl(fd, _LOOP_SET_STATUS64, bytes(info))
+        yield device
+    finally:
+        os.close(fd)
+
+
+KERNEL: Final = Kernel()
+
+
+def mount_all(mounts: Sequence[Mount], target: str, kernel: Mounter = KERNEL) -> None:
+    """Perform mounts in order on target; those already made are undone when one fails."""
+    done = 0
+    try:
+        for spec in mounts:
+            kernel.mount(spec, target)
+            done += 1
+    except BaseException:
+        for _ in range(done):
+            kernel.unmount(target, MNT_DETACH)
+        raise
+
+
+def unmount_all(target: str, kernel: Mounter = KERNEL, flags: int = 0) -> None:
+    """Unmount everything stacked on target. A target that is no mount point, or missing, is fine."""
+    while True:
+        try:
+            kernel.unmount(target, flags)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOENT):
+                return
+            if error.errno == errno.EBUSY and not flags & MNT_DETACH:
+                flags |= MNT_DETACH
+                continue
+            raise
+        if isinstance(kernel, RecordingKernel):
+            return
+
+
+def mounts_below(prefix: str) -> list[str]:
+    """Return the mount points at or below prefix, deepest last."""
+    found: list[str] = []
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+        for line in table:
+            point = line.split(" ")[4].encode("latin1", "surrogateescape").decode("unicode_escape")
+            if point == prefix or point.startswith(prefix.rstrip("/") + "/"):
+                found.append(point)
+    return found
+
+
+def unmount_tree(prefix: str, kernel: Mounter = KERNEL) -> None:
+    """Unmount everything at or below prefix, deepest first, lazily where it is busy."""
+    for point in sorted(set(mounts_below(prefix)), key=len, reverse=True):
+        unmount_all(point, kernel)
+
+
+@contextmanager
+def temporary_mount(mounts: Sequence[Mount], read_only: bool = False, kernel: Mounter = KERNEL) -> Iterator[str]:
+    """Yield a directory on which mounts are performed; everything is gone afterwards.
+
+    ``volatile`` is left out: the next mount of a volatile overlay is refused while its mark exists.
+    """
+    place = tempfile.mkdtemp(prefix="argosy-mount-")
+    cleaned = [_for_a_while(m, read_only and i == len(mounts) - 1) for i, m in enumerate(mounts)]
+    try:
+        mount_all(cleaned, place, kernel)
+        try:
+            yield place
+        finally:
+            unmount_all(place, kernel)
+    finally:
+        os.rmdir(place)
+
+
+def _for_a_while(spec: Mount, read_only: bool) -> Mount:
+    options = [o for o in spec.options if o not in ("volatile", "fsync=volatile")]
+    if read_only:
+        if spec.type == "overlay":
+            # A second overlay on the same upper directory is undefined; read it as the topmost lower layer.
+            upper = spec.option("upperdir")
+            lower = spec.option("lowerdir")
+            options = [o for o in options if not o.startswith(("upperdir=", "workdir=", "lowerdir="))]
+            layers = ":".join(x for x in (upper, lower) if x)
+            options.append(f"lowerdir={layers}")
+        else:
+            options = ["ro" if o == "rw" else o for o in options]
+            if "ro" not in options:
+                options.append("ro")
+    return Mount(spec.type, spec.source, tuple(options), spec.target)

@@ -1,0 +1,68 @@
+"""Paths below a root that may be hostile: every look-up is resolved by the kernel, inside the root (openat2)."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from typing import Final
+
+from argosy.kernel.libc import syscall
+
+_OPENAT2: Final = 437
+RESOLVE_NO_XDEV: Final = 0x01
+RESOLVE_NO_MAGICLINKS: Final = 0x02
+RESOLVE_NO_SYMLINKS: Final = 0x04
+RESOLVE_BENEATH: Final = 0x08
+RESOLVE_IN_ROOT: Final = 0x10
+# openat2 gives EAGAIN when a rename raced with it; a handful of tries outlives any honest race.
+_RETRIES: Final = 64
+
+
+class _How(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def open_in_root(root: int, path: str | bytes, flags: int, mode: int = 0, resolve: int = RESOLVE_IN_ROOT) -> int:
+    """Open path as if root (a directory descriptor) were ``/``: absolute and relative symlinks stay inside.
+
+    The descriptor is close-on-exec. Magic links are never followed. Raises OSError.
+    """
+    raw = os.fsencode(path)
+    how = _How(flags | os.O_CLOEXEC, mode, resolve | RESOLVE_NO_MAGICLINKS)
+    for attempt in range(_RETRIES):
+        try:
+            return syscall(
+                _OPENAT2, ctypes.c_int(root), ctypes.c_char_p(raw), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)),
+                path=os.fsdecode(raw),
+            )  # fmt: skip
+        except OSError as error:
+            if error.errno != errno.EAGAIN or attempt == _RETRIES - 1:
+                raise
+    raise AssertionError("unreachable: the loop returns or raises")
+
+
+def read_in_root(root: str, path: str, limit: int) -> bytes | None:
+    """Return at most limit bytes of a regular file below root, or None when there is none.
+
+    Raises ValueError when the file is larger.
+    """
+    fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            file = open_in_root(fd, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO):
+                return None
+            raise
+    finally:
+        os.close(fd)
+    with os.fdopen(file, "rb") as reader:
+        if os.fstat(file).st_size > limit:
+            raise ValueError(f"{path} is larger than {limit} bytes")
+        data = reader.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"{path} is larger than {limit} bytes")
+    return data

@@ -1,0 +1,43 @@
+"""Processes held by descriptor: pidfd, subreaper, signals by name."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from typing import Final
+
+from argosy.kernel.libc import call
+
+PR_SET_CHILD_SUBREAPER: Final = 36
+PR_SET_NAME: Final = 15
+PR_SET_PDEATHSIG: Final = 1
+
+
+def become_subreaper() -> None:
+    """Adopt orphaned descendants: they become our children instead of init's."""
+    call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def set_name(name: str) -> None:
+    """Set the name that ps and top show; the kernel keeps 15 bytes."""
+    call("prctl", PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]), 0, 0, 0)
+
+
+def die_with_parent(sig: int = signal.SIGKILL) -> None:
+    """Ask for sig when the parent thread dies."""
+    call("prctl", PR_SET_PDEATHSIG, sig, 0, 0, 0)
+
+
+def alive(pid: int) -> bool:
+    """Return whether pid is a process that is not a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def pidfd(pid: int) -> int:
+    """Return a descriptor of pid, readable once it has exited. Raises ProcessLookupError."""
+    return os.pidfd_open(pid, 0)

@@ -1,0 +1,371 @@
+"""HTTP/2 without IO, behind one small interface: nghttp2 (``ngh2``) by default, pure ``h2`` by ``ARGOSY_H2=h2``.
+
+Both engines queue outgoing data themselves, obey the peer's flow control, and give receive credit back only when
+``acknowledge`` says that bytes were consumed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+# One stream may run this far ahead of its reader: half of the largest message, so that a reader never waits for credit.
+STREAM_WINDOW_BYTES: Final = 8 << 20
+# All streams of a connection together; four full windows.
+CONNECTION_WINDOW_BYTES: Final = 32 << 20
+# Every running container holds a Wait stream, and every kubelet hundreds of watches.
+MAX_CONCURRENT_STREAMS: Final = 4096
+MAX_HEADER_LIST_BYTES: Final = 16 << 10
+MAX_FRAME_BYTES: Final = 1 << 20
+# Clients that cancel a lot are ordinary (every content.ReaderAt does); a flood is thousands a second.
+RESET_BURST, RESETS_PER_SECOND = 20_000, 5_000
+
+NO_ERROR: Final = 0
+PROTOCOL_ERROR: Final = 1
+CANCEL: Final = 8
+ENHANCE_YOUR_CALM: Final = 11
+
+
+class ConnectionFault(Exception):
+    """Raised when the peer broke HTTP/2 in a way that ends the connection."""
+
+
+class Sink(Protocol):
+    """Where an engine reports what the peer did."""
+
+    def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None: ...
+    def on_trailers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...]) -> None: ...
+    def on_data(self, sid: int, data: bytes, end: bool) -> None: ...
+    def on_closed(self, sid: int, code: int) -> None: ...
+    def on_room(self) -> None: ...
+    def on_goaway(self, last_sid: int) -> None: ...
+
+
+class Engine(Protocol):
+    """One connection's protocol state."""
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the peer and report events. Raises ConnectionFault."""
+
+    def outgoing(self) -> bytes: ...
+    def request(self, headers: Headers, end: bool) -> int: ...
+    def respond(self, sid: int, headers: Headers, end: bool) -> None: ...
+    def data(self, sid: int, data: bytes | memoryview, end: bool) -> None: ...
+    def end(self, sid: int) -> None: ...
+    def trailers(self, sid: int, headers: Headers) -> None: ...
+    def reset(self, sid: int, code: int) -> None: ...
+    def acknowledge(self, sid: int, size: int) -> None: ...
+    def queued(self, sid: int) -> int: ...
+    def goaway(self) -> None: ...
+
+
+class NgEngine:
+    """The interface on nghttp2."""
+
+    def __init__(self, server: bool, sink: Sink) -> None:
+        from ngh2 import Connection, NGH2Error
+        from ngh2.config import Configuration, Role
+        from ngh2.enums import Setting
+        from ngh2.events import (
+            DataReceived,
+            GoAwayReceived,
+            RequestReceived,
+            ResponseReceived,
+            SettingsReceived,
+            StreamClosed,
+            TrailersReceived,
+            WindowUpdated,
+        )
+
+        self._fault = NGH2Error
+        self._sink = sink
+        self._c = Connection(
+            Role.SERVER if server else Role.CLIENT,
+            Configuration(
+                auto_window_update=False,
+                stream_reset_rate_limit=(RESET_BURST, RESETS_PER_SECOND),
+                peer_max_concurrent_streams=MAX_CONCURRENT_STREAMS,
+                max_inbound_header_list_size=MAX_HEADER_LIST_BYTES,
+            ),
+        )
+        settings = {
+            Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
+            Setting.MAX_FRAME_SIZE: MAX_FRAME_BYTES,
+            Setting.MAX_HEADER_LIST_SIZE: MAX_HEADER_LIST_BYTES,
+        }
+        if server:
+            settings[Setting.MAX_CONCURRENT_STREAMS] = MAX_CONCURRENT_STREAMS
+        self._c.initiate_connection(settings)
+        self._c.set_local_window_size(CONNECTION_WINDOW_BYTES)
+        room = lambda e: sink.on_room()  # noqa: E731 - one row of the table below
+        self._rows: dict[type[Any], Any] = {
+            DataReceived: lambda e: sink.on_data(e.stream_id, e.data, e.end_stream),
+            RequestReceived: lambda e: sink.on_headers(e.stream_id, e.headers, e.end_stream),
+            ResponseReceived: lambda e: sink.on_headers(e.stream_id, e.headers, e.end_stream),
+            TrailersReceived: lambda e: sink.on_trailers(e.stream_id, e.headers),
+            StreamClosed: lambda e: sink.on_closed(e.stream_id, e.error_code),
+            WindowUpdated: room,
+            SettingsReceived: room,
+            GoAwayReceived: lambda e: sink.on_goaway(e.last_stream_id),
+        }
+
+    def receive(self, data: bytes) -> None:
+        try:
+            self._c.receive_data(data)
+        except self._fault as error:
+            self._dispatch()
+            raise ConnectionFault(str(error)) from error
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        rows = self._rows
+        for event in self._c.events():
+            row = rows.get(event.__class__)
+            if row is not None:
+                row(event)
+
+    def outgoing(self) -> bytes:
+        return self._c.data_to_send()
+
+    def request(self, headers: Headers, end: bool) -> int:
+        return self._c.send_request(headers, end_stream=end)
+
+    def respond(self, sid: int, headers: Headers, end: bool) -> None:
+        try:
+            self._c.send_response(sid, headers, end_stream=end)
+        except self._fault:
+            pass  # the peer closed the stream first
+
+    def data(self, sid: int, data: bytes | memoryview, end: bool) -> None:
+        try:
+            self._c.send_data(sid, data, end_stream=end)
+        except self._fault:
+            pass  # the peer closed the stream first
+
+    def end(self, sid: int) -> None:
+        try:
+            self._c.end_stream(sid)
+        except self._fault:
+            pass  # the peer closed the stream first
+
+    def trailers(self, sid: int, headers: Headers) -> None:
+        try:
+            self._c.send_trailers(sid, headers)
+        except self._fault:
+            pass  # the peer closed the stream first
+
+    def reset(self, sid: int, code: int) -> None:
+        try:
+            self._c.reset_stream(sid, code)
+        except self._fault:
+            pass  # the peer closed the stream first
+
+    def acknowledge(self, sid: int, size: int) -> None:
+        try:
+            self._c.acknowledge_received_data(size, sid)
+        except self._fault:
+            pass  # the connection is closing
+
+    def queued(self, sid: int) -> int:
+        try:
+            return self._c.queued_body_size(sid)
+        except self._fault:
+            return 0
+
+    def goaway(self) -> None:
+        try:
+            self._c.send_goaway(NO_ERROR)
+        except self._fault:
+            pass  # already closing
+
+
+class _Outbox:
+    """What one stream still has to send on the pure engine."""
+
+    __slots__ = ("chunks", "end", "size", "trailers")
+
+    def __init__(self) -> None:
+        self.chunks: deque[memoryview] = deque()
+        self.size = 0
+        self.end = False
+        self.trailers: Headers | None = None
+
+
+class H2Engine:
+    """The interface on pure-Python h2: slower by an order of magnitude, and an independent second opinion."""
+
+    def __init__(self, server: bool, sink: Sink) -> None:
+        import h2.config
+        import h2.connection
+        import h2.events
+        import h2.exceptions
+        import h2.settings
+
+        self._sink = sink
+        self._fault = h2.exceptions.ProtocolError
+        self._server = server
+        codes = h2.settings.SettingCodes
+        self._c = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=not server, header_encoding=None, validate_inbound_headers=False)
+        )
+        wanted = {
+            codes.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
+            codes.MAX_FRAME_SIZE: MAX_FRAME_BYTES,
+            codes.MAX_HEADER_LIST_SIZE: MAX_HEADER_LIST_BYTES,
+            codes.MAX_CONCURRENT_STREAMS: MAX_CONCURRENT_STREAMS,
+        }
+        self._c.local_settings = h2.settings.Settings(client=not server, initial_values=wanted)
+        self._c.max_inbound_frame_size = MAX_FRAME_BYTES
+        self._c.initiate_connection()
+        self._c.increment_flow_control_window(CONNECTION_WINDOW_BYTES - 65535)
+        self._outboxes: dict[int, _Outbox] = {}
+        self._ended: set[int] = set()
+        self._events = h2.events
+        self._resets = 0
+
+    def receive(self, data: bytes) -> None:
+        try:
+            events = self._c.receive_data(data)
+        except self._fault as error:
+            raise ConnectionFault(str(error)) from error
+        ev, sink = self._events, self._sink
+        pending: list[tuple[int, tuple[tuple[bytes, bytes], ...]]] = []
+        for event in events:
+            if isinstance(event, (ev.RequestReceived, ev.ResponseReceived)):
+                headers = tuple((bytes(k), bytes(v)) for k, v in event.headers)
+                sink.on_headers(event.stream_id, headers, event.stream_ended is not None)
+            elif isinstance(event, ev.DataReceived):
+                padding = (event.flow_controlled_length or 0) - len(event.data)
+                if padding:
+                    self.acknowledge(event.stream_id, padding)
+                sink.on_data(event.stream_id, bytes(event.data), event.stream_ended is not None)
+            elif isinstance(event, ev.TrailersReceived):
+                pending.append((event.stream_id, tuple((bytes(k), bytes(v)) for k, v in event.headers)))
+                sink.on_trailers(*pending.pop())
+            elif isinstance(event, ev.StreamEnded):
+                self._half_closed(event.stream_id)
+            elif isinstance(event, ev.StreamReset):
+                self._outboxes.pop(event.stream_id, None)
+                sink.on_closed(event.stream_id, int(event.error_code))
+            elif isinstance(event, (ev.WindowUpdated, ev.RemoteSettingsChanged)):
+                self._pump_all()
+                sink.on_room()
+            elif isinstance(event, ev.ConnectionTerminated):
+                sink.on_goaway(event.last_stream_id or 0)
+
+    def _half_closed(self, sid: int) -> None:
+        """The peer sent its last byte; when we had too, the stream is closed."""
+        if sid in self._ended:
+            self._ended.discard(sid)
+            self._sink.on_closed(sid, NO_ERROR)
+        else:
+            self._ended.add(sid)
+
+    def _sent_last(self, sid: int) -> None:
+        self._outboxes.pop(sid, None)
+        if sid in self._ended:
+            self._ended.discard(sid)
+            self._sink.on_closed(sid, NO_ERROR)
+        else:
+            self._ended.add(sid)
+
+    def outgoing(self) -> bytes:
+        return self._c.data_to_send()
+
+    def request(self, headers: Headers, end: bool) -> int:
+        sid = self._c.get_next_available_stream_id()
+        self._c.send_headers(sid, list(headers), end_stream=end)
+        if end:
+            self._sent_last(sid)
+        return sid
+
+    def respond(self, sid: int, headers: Headers, end: bool) -> None:
+        try:
+            self._c.send_headers(sid, list(headers), end_stream=end)
+        except self._fault:
+            return  # the peer closed the stream first
+        if end:
+            self._sent_last(sid)
+
+    def data(self, sid: int, data: bytes | memoryview, end: bool) -> None:
+        box = self._outboxes.setdefault(sid, _Outbox())
+        if len(data):
+            box.chunks.append(memoryview(data))
+            box.size += len(data)
+        box.end = box.end or end
+        self._pump(sid, box)
+
+    def end(self, sid: int) -> None:
+        self.data(sid, b"", True)
+
+    def trailers(self, sid: int, headers: Headers) -> None:
+        box = self._outboxes.setdefault(sid, _Outbox())
+        box.trailers = headers
+        self._pump(sid, box)
+
+    def _pump_all(self) -> None:
+        for sid, box in list(self._outboxes.items()):
+            self._pump(sid, box)
+
+    def _pump(self, sid: int, box: _Outbox) -> None:
+        try:
+            while box.chunks:
+                room = min(self._c.local_flow_control_window(sid), self._c.max_outbound_frame_size)
+                if room <= 0:
+                    return
+                chunk = box.chunks[0]
+                part = chunk[:room]
+                last = len(part) == len(chunk)
+                if last:
+                    box.chunks.popleft()
+                else:
+                    box.chunks[0] = chunk[room:]
+                box.size -= len(part)
+                self._c.send_data(sid, bytes(part))
+            if box.trailers is not None:
+                self._c.send_headers(sid, list(box.trailers), end_stream=True)
+                self._sent_last(sid)
+            elif box.end:
+                self._c.end_stream(sid)
+                self._sent_last(sid)
+        except self._fault:
+            self._outboxes.pop(sid, None)  # the peer closed the stream first
+
+    def reset(self, sid: int, code: int) -> None:
+        self._outboxes.pop(sid, None)
+        self._ended.discard(sid)
+        try:
+            self._c.reset_stream(sid, code)
+        except self._fault:
+            return  # the peer closed the stream first
+        self._sink.on_closed(sid, code)
+
+    def acknowledge(self, sid: int, size: int) -> None:
+        try:
+            self._c.acknowledge_received_data(size, sid)
+        except (self._fault, ValueError):
+            pass  # the connection is closing, or the stream never was
+
+    def queued(self, sid: int) -> int:
+        box = self._outboxes.get(sid)
+        return box.size if box else 0
+
+    def goaway(self) -> None:
+        try:
+            self._c.close_connection()
+        except self._fault:
+            pass  # already closing
+
+
+def make_engine(server: bool, sink: Sink) -> Engine:
+    """Return the engine that ``ARGOSY_H2`` names: ``ngh2`` (default) or ``h2``."""
+    name = os.environ.get("ARGOSY_H2", "ngh2")
+    if name == "ngh2":
+        return NgEngine(server, sink)
+    if name == "h2":
+        return H2Engine(server, sink)
+    raise ValueError(f'ARGOSY_H2="{name}" names no HTTP/2 engine; use ngh2 or h2')

@@ -1,0 +1,502 @@
+"""The serving end: dispatches streams to handlers of grpclib's shape, inline where they are marked so.
+
+Resource handling: sockets are bound in a 0700 directory under umask 077 and set to 0660; a peer's uid is
+checked at accept. A stream's receive credit goes back when its message is consumed, and also when its handler
+never starts or ends early. Error handling: a handler's exception becomes a status (``argosy.errors``); a
+cancelled call cancels its handler; a deadline ends it with DEADLINE_EXCEEDED.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import types
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from grpclib.const import Cardinality, Handler
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+
+from argosy import log
+from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, Internal, InvalidArgument, Unimplemented
+from argosy.kernel.peer import peer_of
+from argosy.rpc import engine as h2
+from argosy.rpc import wire
+from argosy.rpc.context import CALL, Call, Peer
+from argosy.rpc.protocol import Connection
+from argosy.rpc.sockets import bind_unix
+from argosy_protos._wire import DecodeError
+
+logger = log.get("argosy.rpc")
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Header tuples repeat for every call of one client method; a client that varies them must not fill memory.
+_HEADER_CACHE_ENTRIES: Final = 8192
+_HIDDEN: Final = frozenset((b"te", b"content-type", b"user-agent", b"grpc-accept-encoding", b"accept-encoding"))
+
+
+def inline(function: F) -> F:
+    """Mark a unary handler to be stepped in the loop's own callback, without a task of its own.
+
+    For handlers that mostly answer without waiting. Code before the first await that waits has no current
+    task (no timeouts, no anyio there); from that await on, the handler goes on in a task.
+    """
+    function.__inline__ = True  # type: ignore[attr-defined] # read by ServiceBase.__mapping__
+    return function
+
+
+@types.coroutine
+def _resume(coroutine: Coroutine[Any, Any, None], waiting_for: Any) -> Any:
+    """Carry on a coroutine that was stepped by hand and now waits for a future."""
+    while True:
+        try:
+            result = yield waiting_for
+        except BaseException as error:  # noqa: BLE001 - handed to the coroutine as it came
+            step: Callable[[Any], Any] = coroutine.throw
+            result = error
+        else:
+            step = coroutine.send
+        try:
+            waiting_for = step(result)
+        except StopIteration as stop:
+            return stop.value
+
+
+class RequestHead:
+    """The parsed headers of a request; cached by the raw tuple."""
+
+    __slots__ = ("content_type_ok", "metadata", "path", "timeout")
+
+    def __init__(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        self.path = ""
+        self.timeout: float | None = None
+        self.content_type_ok = False
+        pairs: list[tuple[str, str]] = []
+        for key, value in headers:
+            if key == b":path":
+                self.path = value.decode("latin1")
+            elif key == b"grpc-timeout":
+                self.timeout = wire.parse_timeout(value)
+            elif key == b"content-type":
+                self.content_type_ok = value.startswith(b"application/grpc")
+            elif key[:1] != b":" and key not in _HIDDEN:
+                pairs.append((key.decode("latin1"), value.decode("utf-8", "replace")))
+        self.metadata = tuple(pairs)
+
+
+class ServerStream:
+    """One call, as its handler sees it: grpclib's stream API."""
+
+    __slots__ = (
+        "_assembler", "_connection", "_drain_only", "_handler", "_headers_sent", "_waiter", "call", "done", "ended",
+        "reset", "sid", "task", "timer",
+    )  # fmt: skip
+
+    def __init__(self, connection: ServerConnection, sid: int, handler: Handler, call: Call, limit: int) -> None:
+        self._connection, self.sid, self._handler, self.call = connection, sid, handler, call
+        self._assembler = wire.Assembler(limit)
+        self._waiter: asyncio.Future[None] | None = None
+        self._headers_sent = False
+        self._drain_only = False
+        self.task: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.ended = self.done = self.reset = False
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        return self.call.metadata
+
+    @property
+    def path(self) -> str:
+        return self.call.path
+
+    def __aiter__(self) -> ServerStream:
+        return self
+
+    async def __anext__(self) -> Any:
+        message = await self.recv_message()
+        if message is None:
+            raise StopAsyncIteration
+        return message
+
+    def feed(self, data: bytes) -> None:
+        if self.done or self._drain_only:
+            self._connection.acknowledge(self.sid, len(data))
+            return
+        try:
+            free = self._assembler.feed(data)
+        except ArgosyError as error:
+            self._drain_only = True
+            self._connection.acknowledge(self.sid, self._assembler.abandon() + len(data))
+            self.fail_now(error)
+            return
+        if free:
+            self._connection.acknowledge(self.sid, free)
+        if self._waiter is not None and self._assembler.messages:
+            self.wake()
+
+    def wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def recv_message(self) -> Any:
+        """Return the next message, or None when the peer has sent its last.
+
+        Raises StreamTerminatedError when the peer gave up, InvalidArgument for bytes that are no message.
+        """
+        assembler = self._assembler
+        while not assembler.messages:
+            if self.reset:
+                raise StreamTerminatedError("the caller reset the stream")
+            if self.ended:
+                if assembler.partial:
+                    raise InvalidArgument("the request ended in the middle of a message")
+                if not self._handler.cardinality.client_streaming:
+                    raise Internal("the request holds no message")
+                return None
+            self._waiter = self._connection.loop.create_future()
+            await self._waiter
+        data, cost = assembler.messages.popleft()
+        self._connection.acknowledge(self.sid, cost + assembler.release())
+        request_type = self._handler.request_type
+        if request_type is bytes:
+            return data
+        try:
+            return request_type.decode(data)
+        except DecodeError as error:
+            raise InvalidArgument(f"{self.call.path}: the request is malformed: {error}") from error
+
+    async def send_initial_metadata(self) -> None:
+        """Open the response now, so that the peer knows the stream is established."""
+        if not self._headers_sent and not self.done:
+            self._headers_sent = True
+            self._connection.engine.respond(self.sid, wire.RESPONSE_HEADERS, False)
+            self._connection.flush_soon()
+
+    async def send_message(self, message: Any) -> None:
+        """Send one message; waits while more than 1 MiB is unread by the peer. Raises StreamTerminatedError."""
+        if self.reset:
+            raise StreamTerminatedError("the caller reset the stream")
+        data = message if type(message) is bytes else message.encode()
+        engine = self._connection.engine
+        if not self._headers_sent:
+            self._headers_sent = True
+            engine.respond(self.sid, wire.RESPONSE_HEADERS, False)
+        size = len(data)
+        if size < h2.MAX_FRAME_BYTES >> 4:
+            engine.data(self.sid, wire.FRAME.pack(0, size) + data, False)
+        else:
+            engine.data(self.sid, wire.FRAME.pack(0, size), False)
+            engine.data(self.sid, data, False)
+        if self._handler.cardinality.server_streaming:
+            self._connection.flush_soon()
+            if size >= h2.MAX_FRAME_BYTES >> 4:
+                self._connection.flush()
+            await self._connection.drain(self.sid)
+            if self.reset:
+                raise StreamTerminatedError("the caller reset the stream")
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Send the status, once."""
+        if self.done:
+            return
+        self.done = True
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        connection = self._connection
+        owed = self._assembler.abandon()
+        if owed:
+            connection.acknowledge(self.sid, owed)
+        connection.count(error)
+        if self.reset:
+            return
+        engine = connection.engine
+        trailers = wire.OK_TRAILERS if error is None else wire.status_trailers(error)
+        if not self._headers_sent:
+            if error is not None:
+                engine.respond(self.sid, [*wire.RESPONSE_HEADERS, *trailers], True)
+            else:
+                engine.respond(self.sid, wire.RESPONSE_HEADERS, False)
+                engine.trailers(self.sid, trailers)
+        else:
+            engine.trailers(self.sid, trailers)
+        if not self.ended:
+            # The peer may still be sending; it must hear that nobody reads, after the status.
+            connection.flush()
+            engine.reset(self.sid, h2.NO_ERROR)
+        connection.flush_soon()
+
+    def fail_now(self, error: BaseException) -> None:
+        """End the call from outside its handler."""
+        self.finish(error)
+        if self.task is not None:
+            self.task.cancel()
+
+    def expire(self) -> None:
+        self.fail_now(DeadlineExceeded(f"{self.call.path}: the caller's deadline has passed"))
+
+
+class ServerConnection(Connection):
+    """One accepted connection."""
+
+    server = True
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+        self.streams: dict[int, ServerStream] = {}
+        self.peer = Peer()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family == socket.AF_UNIX:
+            self.peer = peer_of(sock)
+            if not self._server.admits(self.peer):
+                logger.warning("rpc.peer_refused", uid=self.peer.uid, pid=self.peer.pid)
+                transport.abort()  # type: ignore[attr-defined] # every stream transport has it
+                self.closed = True
+                return
+        self._server.connections.add(self)
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.closed:
+            super().data_received(data)
+
+    def acknowledge(self, sid: int, size: int) -> None:
+        if size:
+            self.engine.acknowledge(sid, size)
+            self.flush_soon()
+
+    def count(self, error: BaseException | None) -> None:
+        stats = self._server.statistics
+        stats.total += 1
+        if error is not None:
+            stats.failed += 1
+
+    def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None:
+        server = self._server
+        head = server.heads.get(headers)
+        if head is None:
+            head = RequestHead(headers)
+            if head.timeout is None and len(server.heads) < _HEADER_CACHE_ENTRIES:
+                server.heads[headers] = head
+        handler = server.mapping.get(head.path) or server.fallback(head.path)
+        deadline = None if head.timeout is None else self.loop.time() + head.timeout
+        call = Call(head.path, head.metadata, deadline, self.peer)
+        if handler is None:
+            service, _, method = head.path.lstrip("/").rpartition("/")
+            known = any(p.startswith(f"/{service}/") for p in server.mapping)
+            what = f"unknown method {method} for service {service}" if known else f"unknown service {service}"
+            self._refuse(sid, Unimplemented(what), end)
+            return
+        if not head.content_type_ok:
+            self.engine.respond(sid, [(b":status", b"415")], True)
+            if not end:
+                self.engine.reset(sid, h2.NO_ERROR)
+            return
+        if server.draining:
+            self._refuse(sid, server.draining, end)
+            return
+        limit = server.limits.get(head.path, wire.MAX_MESSAGE_BYTES)
+        stream = self.streams[sid] = ServerStream(self, sid, handler, call, limit)
+        stream.ended = end
+        if handler.cardinality.client_streaming or end:
+            self._start(stream)
+
+    def _refuse(self, sid: int, error: ArgosyError, end: bool) -> None:
+        headers = [*wire.RESPONSE_HEADERS, *wire.status_trailers(error), (b"grpc-accept-encoding", b"identity")]
+        self.engine.respond(sid, headers, True)
+        if not end:
+            self.flush()
+            self.engine.reset(sid, h2.NO_ERROR)
+        self.count(error)
+
+    def on_data(self, sid: int, data: bytes, end: bool) -> None:
+        stream = self.streams.get(sid)
+        if stream is None:
+            self.acknowledge(sid, len(data))
+            return
+        if data:
+            stream.feed(data)
+        if end:
+            stream.ended = True
+            if stream.task is None and not stream.done and not stream._handler.cardinality.client_streaming:
+                self._start(stream)
+            else:
+                stream.wake()
+
+    def on_trailers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        self.on_data(sid, b"", True)
+
+    def on_closed(self, sid: int, code: int) -> None:
+        stream = self.streams.pop(sid, None)
+        if stream is None or stream.done:
+            return
+        stream.reset = True
+        stream.wake()
+        if stream.task is None or stream.task.done():
+            stream.finish(Cancelled("the caller gave up"))
+        else:
+            stream.task.cancel()
+
+    def on_goaway(self, last_sid: int) -> None:
+        """Sink: the peer will open no more streams."""
+
+    def _start(self, stream: ServerStream) -> None:
+        call = stream.call
+        if call.deadline is not None:
+            delay = call.deadline - self.loop.time()
+            if delay <= 0:
+                stream.expire()
+                return
+        coroutine = stream._handler.func(stream)
+        token = CALL.set(call)
+        try:
+            if getattr(stream._handler.func, "__inline__", False):
+                try:
+                    waiting_for = coroutine.send(None)
+                except StopIteration:
+                    stream.finish()
+                    return
+                except BaseException as error:  # noqa: BLE001 - becomes the call's status
+                    self._failed(stream, error)
+                    return
+                coroutine = _resume(coroutine, waiting_for)
+            stream.task = self.loop.create_task(self._run(stream, coroutine))
+        finally:
+            CALL.reset(token)
+        # A task that is cancelled before its first step never runs its own cleanup.
+        stream.task.add_done_callback(lambda task: self._ended(stream, task, coroutine))
+        if call.deadline is not None:
+            stream.timer = self.loop.call_at(call.deadline, stream.expire)
+
+    def _ended(self, stream: ServerStream, task: asyncio.Task[None], coroutine: Any) -> None:
+        if task.cancelled():
+            coroutine.close()
+            stream.finish(Cancelled("the call was cancelled"))
+
+    async def _run(self, stream: ServerStream, coroutine: Any) -> None:
+        try:
+            await coroutine
+        except asyncio.CancelledError:
+            stream.finish(Cancelled("the call was cancelled"))
+            raise
+        except BaseException as error:  # noqa: BLE001 - becomes the call's status
+            self._failed(stream, error)
+        else:
+            stream.finish()
+
+    def _failed(self, stream: ServerStream, error: BaseException) -> None:
+        if isinstance(error, StreamTerminatedError):
+            stream.finish(Cancelled("the caller gave up"))
+            return
+        if not isinstance(error, (ArgosyError, GRPCError)):
+            logger.error("rpc.handler_failed", path=stream.call.path, error=repr(error), exc_info=error)
+        else:
+            logger.debug("rpc.call_failed", path=stream.call.path, error=str(error))
+        stream.finish(error)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise error
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._server.connections.discard(self)
+        for sid in list(self.streams):
+            self.on_closed(sid, h2.CANCEL)
+
+    def shut(self) -> None:
+        """Tell the peer to open no more streams."""
+        if not self.closed:
+            self.engine.goaway()
+            self.flush()
+
+
+class Statistics:
+    """Counts since start."""
+
+    __slots__ = ("failed", "total")
+
+    def __init__(self) -> None:
+        self.total = self.failed = 0
+
+
+class Server:
+    """Serves services on any number of sockets."""
+
+    def __init__(
+        self,
+        services: Iterable[Any] = (),
+        *,
+        allow: Callable[[Peer], bool] | None = None,
+        limits: Mapping[str, int] | None = None,
+    ) -> None:
+        self.mapping: dict[str, Handler] = {}
+        self.heads: dict[tuple[tuple[bytes, bytes], ...], RequestHead] = {}
+        self.limits: dict[str, int] = dict(limits or {})
+        self.connections: set[ServerConnection] = set()
+        self.statistics = Statistics()
+        self.draining: ArgosyError | None = None
+        self.services: list[str] = []
+        self._allow = allow
+        self._listeners: list[tuple[asyncio.AbstractServer, Path | None]] = []
+        for service in services:
+            self.add(service)
+
+    def add(self, service: Any) -> None:
+        """Serve one more service."""
+        mapping = service.__mapping__()
+        self.mapping.update(mapping)
+        for path in mapping:
+            name = path.split("/")[1]
+            if name not in self.services:
+                self.services.append(name)
+
+    def fallback(self, path: str) -> Handler | None:
+        """Return a handler for a path no service claims; a gateway overrides this to relay."""
+        return None
+
+    def admits(self, peer: Peer) -> bool:
+        return self._allow is None or self._allow(peer)
+
+    @property
+    def calls_in_flight(self) -> int:
+        return sum(1 for c in self.connections for s in c.streams.values() if not s.done)
+
+    async def listen_unix(self, path: Path, mode: int = 0o660, uid: int = -1, gid: int = -1) -> None:
+        """Serve on a unix socket. Raises FailedPrecondition when another process serves there."""
+        sock = bind_unix(path, mode, uid, gid)
+        await self.listen(sock, path)
+
+    async def listen(self, sock: socket.socket, path: Path | None = None) -> None:
+        """Serve on a socket that is bound already."""
+        loop = asyncio.get_running_loop()
+        make = lambda: ServerConnection(self)  # noqa: E731 - a protocol factory
+        if sock.family == socket.AF_UNIX:
+            listener = await loop.create_unix_server(make, sock=sock)
+        else:
+            listener = await loop.create_server(make, sock=sock)
+        self._listeners.append((listener, path))
+
+    async def close(self, grace_s: float = 5.0) -> None:
+        """Stop accepting, let calls end for grace_s seconds, then cancel them and remove the sockets."""
+        for listener, path in self._listeners:
+            listener.close()
+            if path is not None:
+                path.unlink(missing_ok=True)
+        self._listeners.clear()
+        for connection in list(self.connections):
+            connection.shut()
+        deadline = asyncio.get_running_loop().time() + grace_s
+        while self.calls_in_flight and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        for connection in list(self.connections):
+            connection.flush()
+            connection.transport.close()
+        await asyncio.sleep(0)
+
+
+UNARY: Final = Cardinality.UNARY_UNARY

@@ -1,0 +1,55 @@
+"""Binding unix sockets so that only their owner reaches them, and taking over ones that died."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Final
+
+from argosy.errors import FailedPrecondition, InvalidArgument
+
+# sun_path is 108 bytes with its NUL; containerd stops at 104 for portability, and peers may append to it.
+MAX_PATH_BYTES: Final = 106
+
+
+def answers(path: Path) -> bool:
+    """Return whether some process accepts connections at path."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+def bind_unix(path: Path, mode: int = 0o660, uid: int = -1, gid: int = -1) -> socket.socket:
+    """Return a bound, listening socket at path.
+
+    A missing directory is made 0700. A socket nobody answers on is replaced. Raises FailedPrecondition when
+    somebody does, or when the path is not a socket; InvalidArgument when the path is too long.
+    """
+    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        raise InvalidArgument(f"socket path {path} is longer than {MAX_PATH_BYTES} bytes; use a shorter one")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.exists() or path.is_symlink():
+        if not path.is_socket():
+            raise FailedPrecondition(f"{path} exists and is not a socket; remove it or use another address")
+        if answers(path):
+            raise FailedPrecondition(f"socket {path} is in use by a running process; stop it or use another address")
+        path.unlink()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    before = os.umask(0o077)
+    try:
+        sock.bind(str(path))
+    except OSError as error:
+        sock.close()
+        raise FailedPrecondition(f"cannot bind socket {path}: {error.strerror}") from error
+    finally:
+        os.umask(before)
+    if uid >= 0 or gid >= 0:
+        os.chown(path, uid, gid)
+    os.chmod(path, mode)
+    sock.listen(1024)
+    return sock

@@ -1,0 +1,147 @@
+"""gRPC's own bytes on top of HTTP/2: message frames, status trailers, timeouts, percent-encoding."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections import deque
+from typing import Any, Final
+
+from argosy.errors import ArgosyError, ResourceExhausted, Unimplemented, from_wire, to_wire
+
+MAX_MESSAGE_BYTES: Final = 16 << 20
+FRAME: Final = struct.Struct(">BI")
+FRAME_BYTES: Final = 5
+RESPONSE_HEADERS: Final = ((b":status", b"200"), (b"content-type", b"application/grpc"))
+OK_TRAILERS: Final = ((b"grpc-status", b"0"),)
+_UNITS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_ESCAPE: Final = re.compile(rb"[^\x20-\x24\x26-\x7e]")
+_UNESCAPE: Final = re.compile(rb"%([0-9a-fA-F]{2})")
+
+
+def encode_message(text: str) -> bytes:
+    """Return grpc-message for text: UTF-8, percent-encoded outside printing ASCII."""
+    return _ESCAPE.sub(lambda m: b"%%%02X" % m[0][0], text.encode("utf-8", "replace"))
+
+
+def decode_message(raw: bytes) -> str:
+    """Return the text of a grpc-message."""
+    return _UNESCAPE.sub(lambda m: bytes((int(m[1], 16),)), raw).decode("utf-8", "replace")
+
+
+def parse_timeout(raw: bytes) -> float | None:
+    """Return a grpc-timeout in seconds, or None when it is not one (gRPC ignores those)."""
+    text = raw.decode("latin1")
+    if not 2 <= len(text) <= 9 or text[-1] not in _UNITS or not text[:-1].isdigit():
+        return None
+    return int(text[:-1]) * _UNITS[text[-1]]
+
+
+def format_timeout(seconds: float) -> bytes:
+    """Return seconds as a grpc-timeout, rounded up to a microsecond or the coarser unit that fits 8 digits."""
+    for unit, scale in (("u", 1e6), ("m", 1e3), ("S", 1.0)):
+        n = int(seconds * scale) + 1
+        if n < 100_000_000:
+            return f"{n}{unit}".encode()
+    return b"99999999S"
+
+
+def status_trailers(error: BaseException) -> list[tuple[bytes, bytes]]:
+    """Return the trailers that tell a peer about error. A peer's own status is passed on as it came."""
+    raw = getattr(error, "wire_status", None)
+    if raw is not None:
+        return list(raw)
+    status = getattr(error, "status", None)
+    if status is not None and not isinstance(error, ArgosyError):  # grpclib's GRPCError
+        code, message = int(status.value), str(getattr(error, "message", "") or "")
+    else:
+        code, message = to_wire(error)
+    trailers = [(b"grpc-status", str(code).encode())]
+    if message:
+        trailers.append((b"grpc-message", encode_message(message)))
+    return trailers
+
+
+def error_of(headers: Any) -> ArgosyError | None:
+    """Return the error in a peer's trailers, or None for OK. Missing status is UNKNOWN."""
+    if headers == OK_TRAILERS:
+        return None
+    table = dict(headers)
+    code = int(table.get(b"grpc-status", b"2") or b"2")
+    if code == 0:
+        return None
+    error = from_wire(code, decode_message(table.get(b"grpc-message", b"")))
+    error.wire_status = tuple((k, v) for k, v in headers if k.startswith(b"grpc-"))  # type: ignore[attr-defined] # kept for relays
+    return error
+
+
+class Assembler:
+    """Cuts a stream's bytes into messages and says how many bytes each one took.
+
+    ``feed`` returns the bytes that need no waiting for a reader: those of a message that is still coming in
+    while nothing else is queued. Without that, messages together larger than the connection's window would
+    each wait for credit that only a complete message gives back.
+    """
+
+    __slots__ = ("_buffer", "_held", "limit", "messages")
+
+    def __init__(self, limit: int = MAX_MESSAGE_BYTES) -> None:
+        self._buffer: bytearray | None = None
+        self._held = 0  # bytes of the partial message that are not acknowledged yet
+        self.messages: deque[tuple[bytes, int]] = deque()
+        self.limit = limit
+
+    def feed(self, data: bytes) -> int:
+        """Take bytes; return how many of them may be acknowledged at once. Raises ResourceExhausted, Unimplemented."""
+        buffer = self._buffer
+        if buffer is None:
+            if len(data) >= FRAME_BYTES:
+                self._check(data)
+                if len(data) == FRAME_BYTES + int.from_bytes(data[1:5], "big"):
+                    self.messages.append((data[FRAME_BYTES:], len(data)))
+                    return 0
+            buffer = self._buffer = bytearray(data)
+            self._held = len(data)
+        else:
+            buffer += data
+            self._held += len(data)
+        while len(buffer) >= FRAME_BYTES:
+            self._check(buffer)
+            size = FRAME_BYTES + int.from_bytes(buffer[1:5], "big")
+            if len(buffer) < size:
+                break
+            with memoryview(buffer) as view:
+                message = bytes(view[FRAME_BYTES:size])
+            del buffer[:size]
+            # What was acknowledged on arrival is not acknowledged again.
+            cost = max(0, self._held - len(buffer))
+            self._held = min(self._held, len(buffer))
+            self.messages.append((message, cost))
+        if not buffer:
+            self._buffer = None
+        return self.release()
+
+    def release(self) -> int:
+        """Return the held bytes of the partial message when no complete one is queued before it."""
+        if self.messages or not self._held:
+            return 0
+        held, self._held = self._held, 0
+        return held
+
+    def abandon(self) -> int:
+        """Forget everything; return the bytes that were never acknowledged."""
+        owed = self._held + sum(cost for _, cost in self.messages)
+        self.messages.clear()
+        self._buffer, self._held = None, 0
+        return owed
+
+    @property
+    def partial(self) -> bool:
+        return self._buffer is not None
+
+    def _check(self, head: bytes | bytearray) -> None:
+        if head[0] & 1:
+            raise Unimplemented("compressed messages are not supported here; send them with identity encoding")
+        size = int.from_bytes(head[1:5], "big")
+        if size > self.limit:
+            raise ResourceExhausted(f"message of {size} bytes is larger than the limit of {self.limit} bytes")

@@ -1,0 +1,201 @@
+"""One process shape for all of them: settings, logs, health, statistics, drain, signals, readiness.
+
+    def main() -> None:
+        run(Service("content", ContentSettings, start))
+
+    async def start(ctx: ServiceContext[ContentSettings]) -> Sequence[ServiceBase]: ...
+
+SIGTERM drains: new calls are refused as UNAVAILABLE, calls in flight get ``DRAIN_GRACE_S`` to end, then
+everything that ``enter`` opened is closed in reverse order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+import anyio
+import anyio.abc
+
+from argosy import log
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable
+from argosy.kernel.process import set_name
+from argosy.rpc.context import Peer
+from argosy.rpc.health import Health
+from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
+from argosy.rpc.server import Server, inline
+from argosy.settings import Settings, load
+from argosy.timestamps import to_wire
+from argosy_protos._service import ServiceBase
+from argosy_protos.argosy.service.v1 import (
+    DrainRequest,
+    DrainResponse,
+    SetLogLevelRequest,
+    SetLogLevelResponse,
+    StatisticsRequest,
+    StatisticsResponse,
+)
+from argosy_protos.argosy.service.v1 import ServiceBase as StatisticsBase
+
+S = TypeVar("S", bound=Settings)
+R = TypeVar("R")
+
+DRAIN_GRACE_S: Final = 5.0
+EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 14: 7}
+
+
+@dataclass
+class ServiceContext(Generic[S]):
+    """What a service's start function is given."""
+
+    settings: S
+    server: Server
+    tasks: anyio.abc.TaskGroup
+    gauges: dict[str, Callable[[], object]] = field(default_factory=dict)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def enter(self, resource: AbstractAsyncContextManager[R]) -> R:
+        """Open a resource for as long as the service lives."""
+        return await self._stack.enter_async_context(resource)
+
+    def on_close(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Call back when the service ends; the last one registered runs first."""
+        self._stack.push_async_callback(callback)
+
+
+@dataclass(frozen=True)
+class Service(Generic[S]):
+    """A service: its name, its settings and how it starts."""
+
+    name: str
+    settings: type[S]
+    start: Callable[[ServiceContext[S]], Awaitable[Sequence[ServiceBase]]]
+
+
+class _Statistics(StatisticsBase):
+    def __init__(self, name: str, ctx: ServiceContext[Any]) -> None:
+        self._name, self._ctx = name, ctx
+        self._started = time.time_ns()
+        self._level = ctx.settings.log_level
+
+    @inline
+    async def statistics(self, request: StatisticsRequest) -> StatisticsResponse:
+        server = self._ctx.server
+        return StatisticsResponse(
+            name=self._name,
+            pid=os.getpid(),
+            started_at=to_wire(self._started),
+            calls_in_flight=server.calls_in_flight,
+            calls_total=server.statistics.total,
+            calls_failed=server.statistics.failed,
+            state="draining" if server.draining else "ready",
+            gauges={k: str(v()) for k, v in self._ctx.gauges.items()},
+        )
+
+    async def drain(self, request: DrainRequest) -> DrainResponse:
+        self._ctx.server.draining = Unavailable(f"{self._name} is draining; try again when it is back")
+        # This call itself is in flight.
+        return DrainResponse(calls_in_flight=max(0, self._ctx.server.calls_in_flight - 1))
+
+    async def set_log_level(self, request: SetLogLevelRequest) -> SetLogLevelResponse:
+        if request.level not in log.LEVELS:
+            raise InvalidArgument(f'log level "{request.level}" is not one of {", ".join(log.LEVELS)}')
+        previous, self._level = self._level, request.level
+        log.configure(request.level, self._ctx.settings.log_json, self._name)
+        return SetLogLevelResponse(previous=previous)
+
+
+def notify_systemd(message: str) -> None:
+    """Tell the service manager something (sd_notify), when there is one."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.sendto(message.encode(), "\0" + address[1:] if address.startswith("@") else address)
+
+
+def lock_root(root: Path, name: str) -> int:
+    """Make root private and ours; return the descriptor that holds the lock. Raises FailedPrecondition when taken."""
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.chmod(root, 0o700)
+    fd = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(fd, 64, 0).decode(errors="replace").strip() or "another process"
+        os.close(fd)
+        raise FailedPrecondition(f"{name} root {root} is in use by {holder}; stop it or use another root") from None
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{name} pid {os.getpid()}".encode(), 0)
+    return fd
+
+
+def same_user(peer: Peer) -> bool:
+    """Return whether a peer may speak to a plugin: root, or the user we run as."""
+    return peer.uid in (0, os.geteuid())
+
+
+async def serve(service: Service[S], settings: S) -> None:
+    """Run a service until SIGTERM or SIGINT. Raises what start raises."""
+    lock = lock_root(settings.root, service.name)
+    server = Server(allow=same_user)
+    try:
+        async with anyio.create_task_group() as tasks:
+            ctx = ServiceContext(settings, server, tasks)
+            async with ctx._stack:
+                with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                    for one in await service.start(ctx):
+                        server.add(one)
+                    for shared in (Health(server), ReflectionV1(server), ReflectionV1Alpha(server)):
+                        server.add(shared)
+                    server.add(_Statistics(service.name, ctx))
+                    await server.listen_unix(settings.address)
+                    notify_systemd("READY=1")
+                    log.get(service.name).info("service.ready", address=str(settings.address), pid=os.getpid())
+                    async for _ in signals:
+                        break
+                notify_systemd("STOPPING=1")
+                server.draining = Unavailable(f"{service.name} is stopping; try again when it is back")
+                with anyio.CancelScope(shield=True):
+                    await server.close(DRAIN_GRACE_S)
+                tasks.cancel_scope.cancel()
+    finally:
+        os.close(lock)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def run(service: Service[S], argv: Sequence[str] | None = None) -> None:
+    """Run a service as this process. Exits 0 after a signal, with a code by error class when it cannot start."""
+    set_name(f"argosy-{service.name}")
+    try:
+        settings = load(service.settings, service.name, argv)
+        if settings.log_level not in log.LEVELS:
+            raise InvalidArgument(f'log level "{settings.log_level}" is not one of {", ".join(log.LEVELS)}')
+        log.configure(settings.log_level, settings.log_json, service.name)
+        os.umask(0o077)
+        anyio.run(serve, service, settings, backend="asyncio", backend_options={"use_uvloop": True})
+    except BaseException as raised:  # noqa: BLE001 - the last door: every failure becomes one sentence
+        error = _innermost(raised)
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise error from None
+        if not isinstance(error, (ArgosyError, OSError)):
+            log.get(service.name).error("service.failed", error=repr(error), exc_info=error)
+        else:
+            log.get(service.name).debug("service.failed", exc_info=error)
+        print(f"argosy-{service.name}: {getattr(error, 'message', None) or error}", file=sys.stderr)
+        raise SystemExit(EXIT_CODES.get(getattr(error, "code", 2), 1)) from None

@@ -1,0 +1,73 @@
+"""ttrpc frames: a 10-byte header (length, stream id, type, flags; big-endian) and a payload of at most 4 MiB."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+HEADER: Final = struct.Struct(">IIBB")
+MAX_PAYLOAD_BYTES: Final = 4 << 20
+REQUEST, RESPONSE, DATA = 1, 2, 3
+REMOTE_CLOSED, REMOTE_OPEN, NO_DATA = 0x1, 0x2, 0x4
+
+
+class Frame(NamedTuple):
+    """One frame. ``oversize`` is the length a peer announced above the cap; such a payload was thrown away."""
+
+    stream: int
+    kind: int
+    flags: int
+    payload: bytes
+    oversize: int = 0
+
+
+class OversizeError(ValueError):
+    """Raised when a payload of ours is larger than a peer accepts."""
+
+
+def encode(stream: int, kind: int, flags: int, payload: bytes) -> bytes:
+    """Return a frame's bytes. Raises OversizeError above 4 MiB."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise OversizeError(f"ttrpc payload of {len(payload)} bytes is larger than {MAX_PAYLOAD_BYTES} bytes")
+    return HEADER.pack(len(payload), stream, kind, flags) + payload
+
+
+class Decoder:
+    """Cuts a byte stream into frames, however the socket cut it."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._skip = 0
+        self._skipped: tuple[int, int, int, int] | None = None
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes; return the frames they complete. Memory stays below one frame plus data."""
+        frames: list[Frame] = []
+        buffer = self._buffer
+        buffer += data
+        position = 0
+        while True:
+            if self._skipped is not None:
+                step = min(self._skip, len(buffer) - position)
+                position += step
+                self._skip -= step
+                if self._skip:
+                    break
+                size, stream, kind, flags = self._skipped
+                self._skipped = None
+                frames.append(Frame(stream, kind, flags, b"", size))
+                continue
+            if len(buffer) - position < HEADER.size:
+                break
+            size, stream, kind, flags = HEADER.unpack_from(buffer, position)
+            if size > MAX_PAYLOAD_BYTES:
+                self._skipped, self._skip = (size, stream, kind, flags), size
+                position += HEADER.size
+                continue
+            end = position + HEADER.size + size
+            if len(buffer) < end:
+                break
+            frames.append(Frame(stream, kind, flags, bytes(buffer[position + HEADER.size : end])))
+            position = end
+        del buffer[:position]
+        return frames

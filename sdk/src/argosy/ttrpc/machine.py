@@ -1,0 +1,182 @@
+"""The two ends of a ttrpc connection as state machines: bytes in, events and bytes out, no IO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from argosy.ttrpc.frames import DATA, NO_DATA, REMOTE_CLOSED, REMOTE_OPEN, REQUEST, RESPONSE, Decoder, encode
+from argosy_protos._wire import DecodeError
+from argosy_protos.lean.google.rpc import Status
+from argosy_protos.lean.ttrpc import KeyValue, Request, Response
+
+INVALID_ARGUMENT: Final = 3
+RESOURCE_EXHAUSTED: Final = 8
+UNIMPLEMENTED: Final = 12
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A request that arrived."""
+
+    stream: int
+    service: str
+    method: str
+    payload: bytes
+    timeout_ns: int
+    metadata: dict[str, str]
+    streaming: bool
+    closed: bool
+    """The client will send no data."""
+
+
+@dataclass(slots=True)
+class Data:
+    """One message on a stream; ``closed`` when the peer sends no more (payload is then empty unless it said so)."""
+
+    stream: int
+    payload: bytes | None
+    closed: bool
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response: code 0 is success."""
+
+    stream: int
+    code: int
+    message: str
+    payload: bytes
+
+
+@dataclass
+class ServerMachine:
+    """The serving end. ``feed`` gives events; ``outgoing`` collects what it answers by itself."""
+
+    outgoing: bytearray = field(default_factory=bytearray)
+    _decoder: Decoder = field(default_factory=Decoder)
+    _last: int = 0
+    _open: dict[int, bool] = field(default_factory=dict)  # streams the client may still send on
+
+    def feed(self, data: bytes) -> list[Incoming | Data]:
+        """Take bytes from the client. Protocol errors are answered on their stream, the connection lives on."""
+        events: list[Incoming | Data] = []
+        for frame in self._decoder.feed(data):
+            if frame.oversize:
+                self.respond_error(frame.stream, RESOURCE_EXHAUSTED, f"message length {frame.oversize} exceed maximum message size")
+                continue
+            if frame.stream % 2 == 0:
+                self.respond_error(frame.stream, INVALID_ARGUMENT, "StreamID must be odd for client initiated streams")
+                continue
+            if frame.kind == REQUEST:
+                event = self._request(frame.stream, frame.flags, frame.payload)
+                if event is not None:
+                    events.append(event)
+            elif frame.kind == DATA:
+                if frame.stream not in self._open:
+                    if frame.stream > self._last:
+                        self.respond_error(frame.stream, INVALID_ARGUMENT, "StreamID is not a known stream")
+                    continue  # data that crossed our answer
+                closed = bool(frame.flags & REMOTE_CLOSED)
+                if closed:
+                    del self._open[frame.stream]
+                payload = None if frame.flags & NO_DATA or (closed and not frame.payload) else frame.payload
+                events.append(Data(frame.stream, payload, closed))
+            # Other types are for future versions; ttrpc peers ignore them.
+        return events
+
+    def _request(self, stream: int, flags: int, payload: bytes) -> Incoming | None:
+        if stream <= self._last:
+            self.respond_error(stream, INVALID_ARGUMENT, "StreamID cannot be re-used")
+            return None
+        self._last = stream
+        try:
+            request = Request.decode(payload)
+        except DecodeError as error:
+            self.respond_error(stream, INVALID_ARGUMENT, f"unmarshal error: {error}")
+            return None
+        streaming = bool(flags & (REMOTE_OPEN | REMOTE_CLOSED))
+        closed = not flags & REMOTE_OPEN
+        if not closed:
+            self._open[stream] = True
+        metadata: dict[str, str] = {}
+        for pair in request.metadata:
+            metadata.setdefault(pair.key.lower(), pair.value)
+        return Incoming(
+            stream, request.service, request.method, request.payload, request.timeout_nano, metadata, streaming, closed
+        )
+
+    def respond(self, stream: int, payload: bytes) -> None:
+        """Answer a request with success; ends the stream."""
+        self._open.pop(stream, None)
+        self.outgoing += encode(stream, RESPONSE, 0, Response(payload=payload).encode())
+
+    def respond_error(self, stream: int, code: int, message: str) -> None:
+        """Answer a request with a status; ends the stream."""
+        self._open.pop(stream, None)
+        status = Status(code=code, message=message)
+        self.outgoing += encode(stream, RESPONSE, 0, Response(status=status).encode())
+
+    def send(self, stream: int, payload: bytes) -> None:
+        """Send one message of a stream."""
+        self.outgoing += encode(stream, DATA, 0, payload)
+
+    def take(self) -> bytes:
+        """Return and forget the bytes to write."""
+        data = bytes(self.outgoing)
+        self.outgoing.clear()
+        return data
+
+
+@dataclass
+class ClientMachine:
+    """The calling end."""
+
+    outgoing: bytearray = field(default_factory=bytearray)
+    _decoder: Decoder = field(default_factory=Decoder)
+    _next: int = 1
+
+    def request(
+        self, service: str, method: str, payload: bytes, timeout_ns: int = 0,
+        metadata: dict[str, str] | None = None, streaming: bool = False, closed: bool = False,
+    ) -> int:  # fmt: skip
+        """Start a call; returns its stream id. Raises OversizeError, and then nothing was sent."""
+        stream = self._next
+        pairs = [KeyValue(key=k, value=v) for k, v in (metadata or {}).items()]
+        request = Request(service=service, method=method, payload=payload, timeout_nano=timeout_ns, metadata=pairs)
+        flags = (REMOTE_CLOSED if closed else REMOTE_OPEN) if streaming else 0
+        self.outgoing += encode(stream, REQUEST, flags, request.encode())
+        self._next += 2
+        return stream
+
+    def send(self, stream: int, payload: bytes) -> None:
+        """Send one message of a stream."""
+        self.outgoing += encode(stream, DATA, 0, payload)
+
+    def close(self, stream: int) -> None:
+        """Say that no more messages follow."""
+        self.outgoing += encode(stream, DATA, REMOTE_CLOSED | NO_DATA, b"")
+
+    def feed(self, data: bytes) -> list[Answer | Data]:
+        """Take bytes from the server. Raises DecodeError when an answer is malformed."""
+        events: list[Answer | Data] = []
+        for frame in self._decoder.feed(data):
+            if frame.oversize:
+                message = f"message length {frame.oversize} exceed maximum message size"
+                events.append(Answer(frame.stream, RESOURCE_EXHAUSTED, message, b""))
+            elif frame.kind == RESPONSE:
+                response = Response.decode(frame.payload)
+                status = response.status
+                code, message = (status.code, status.message) if status is not None else (0, "")
+                events.append(Answer(frame.stream, code, message, response.payload))
+            elif frame.kind == DATA:
+                closed = bool(frame.flags & REMOTE_CLOSED)
+                payload = None if frame.flags & NO_DATA or (closed and not frame.payload) else frame.payload
+                events.append(Data(frame.stream, payload, closed))
+        return events
+
+    def take(self) -> bytes:
+        """Return and forget the bytes to write."""
+        data = bytes(self.outgoing)
+        self.outgoing.clear()
+        return data

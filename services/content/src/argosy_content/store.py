@@ -1,0 +1,182 @@
+"""The content store as a plugin: blobs and ingests behind the rules of one writer a ref."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, ParamSpec, TypeVar
+
+from argosy.digest import Digest
+from argosy.errors import AlreadyExists, InvalidArgument, NotFound, OutOfRange
+from argosy.filters import Filter
+from argosy.plugin.content import ContentStore, Info, Status, Writer
+from argosy_content.blobs import BlobInfo, Blobs, IngestStatus, OpenIngest
+from argosy_content.holds import Hold, Holds
+from argosy_content.ingest import Action, Ingest, Kind
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Matches the 1 MiB read buffer of containerd's content server.
+READ_FRAME_BYTES: Final = 1 << 20
+# Below this, hashing and writing in the loop's thread costs less than the hop to another.
+_INLINE_BYTES: Final = 64 << 10
+
+
+async def _thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.to_thread(function, *args, **kwargs)
+
+
+def _info(blob: BlobInfo) -> Info:
+    return Info(str(blob.digest), blob.size, blob.created_ns, blob.updated_ns, {})
+
+
+def _status(s: IngestStatus) -> Status:
+    return Status(s.ref, s.offset, s.total, s.started_ns, s.updated_ns, "")
+
+
+class LocalWriter(Writer):
+    """One open ingest of the local store."""
+
+    def __init__(self, store: LocalStore, hold: Hold, ingest: OpenIngest, expected: str) -> None:
+        self._store, self._hold, self._ingest = store, hold, ingest
+        self._state = Ingest(ingest.ref, ingest.offset, ingest.total, expected)
+        self._closed = False
+
+    def status(self) -> Status:
+        i = self._ingest
+        return Status(i.ref, self._state.offset, self._state.total, i.started_ns, i.updated_ns, self._state.expected)
+
+    def digest(self) -> str:
+        return self._ingest.digest()
+
+    async def stat(self, total: int, expected: str) -> None:
+        await self._perform(self._state.stat(total, expected))
+
+    async def write(self, offset: int, data: bytes, total: int, expected: str) -> None:
+        await self._perform(self._state.write(offset, data, total, expected))
+
+    async def commit(self, offset: int, data: bytes, total: int, expected: str, labels: dict[str, str] | None) -> str:
+        await self._perform(self._state.commit(offset, data, total, expected))
+        return str(Digest.parse(self._committed))
+
+    _committed = ""
+
+    async def _perform(self, actions: list[Action]) -> None:
+        if self._state.total:
+            self._ingest.set_total(self._state.total)
+        for action in actions:
+            if action.kind is Kind.TRUNCATE:
+                await _thread(self._ingest.truncate)
+            elif action.kind is Kind.APPEND:
+                try:
+                    if len(action.data) <= _INLINE_BYTES:
+                        self._ingest.append(action.data)
+                    else:
+                        await _thread(self._ingest.append, action.data)
+                except BaseException:
+                    self._state.offset = self._ingest.offset
+                    raise
+            elif action.kind is Kind.COMMIT:
+                await self._commit()
+
+    async def _commit(self) -> None:
+        algorithm = self._state.expected.partition(":")[0]
+        if algorithm and algorithm != self._ingest.algorithm:
+            await _thread(self._ingest.rehash, algorithm)
+        self._state.check(self._ingest.digest())
+        self._committed = self._ingest.digest()
+        # A commit that has begun goes on to its end, whoever stops waiting for it.
+        try:
+            await asyncio.shield(_thread(self._store.blobs.commit, self._ingest))
+        except AlreadyExists:
+            self._finish()
+            raise
+        self._state.committed = True
+        self._finish()
+
+    def _finish(self) -> None:
+        self._closed = True
+        self._store.holds.release(self._hold)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await asyncio.shield(_thread(self._ingest.close))
+        finally:
+            self._store.holds.release(self._hold)
+
+
+class LocalStore(ContentStore):
+    """Content on a local directory. Labels live with whoever owns the store, not here."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
+        self.holds = Holds()
+
+    async def info(self, digest: str) -> Info:
+        return _info(self.blobs.info(Digest.parse(digest)))
+
+    async def walk(self, filter: Filter) -> AsyncIterator[Info]:
+        blobs = await _thread(lambda: list(self.blobs.walk()))
+        for blob in blobs:
+            info = _info(blob)
+            if filter.matches(info.lookup):
+                yield info
+
+    async def delete(self, digest: str) -> None:
+        await _thread(self.blobs.delete, Digest.parse(digest))
+
+    async def read(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
+        fd = self.blobs.open(Digest.parse(digest))
+        try:
+            total = os.fstat(fd).st_size
+            offset = max(0, offset)
+            if offset > total:
+                raise OutOfRange(f"read past object length {total} bytes")
+            end = total if size <= 0 else min(total, offset + size)
+            while offset < end:
+                # The page cache answers faster than a thread does; a cold read blocks for one frame.
+                data = os.pread(fd, min(READ_FRAME_BYTES, end - offset), offset)
+                if not data:
+                    return
+                yield data
+                offset += len(data)
+        finally:
+            os.close(fd)
+
+    async def status(self, ref: str) -> Status:
+        try:
+            return _status(self.blobs.status(ref))
+        except NotFound as error:
+            raise NotFound(f'could not get status for ref "{ref}": {error.message}') from None
+
+    async def statuses(self, filter: Filter) -> list[Status]:
+        found = [_status(s) for s in await _thread(self.blobs.statuses)]
+        return [s for s in found if filter.matches(s.lookup)]
+
+    async def abort(self, ref: str) -> None:
+        await _thread(self.blobs.abort, ref)
+
+    async def writer(self, ref: str, total: int, expected: str, holder: str) -> Writer:
+        if not ref:
+            raise InvalidArgument("first message must have a reference")
+        if expected:
+            digest = Digest.parse(expected)
+            if self.blobs.path_of(digest).exists():
+                raise AlreadyExists(f"content {expected}")
+        hold = self.holds.acquire(ref, holder)
+        try:
+            algorithm = expected.partition(":")[0] or "sha256"
+            ingest = await _thread(self.blobs.open_ingest, ref, total, algorithm)
+        except BaseException:
+            self.holds.release(hold)
+            raise
+        return LocalWriter(self, hold, ingest, expected)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return what is open right now."""
+        return {"open_refs": len(self.holds), "oldest_hold_s": f"{self.holds.oldest_s():.3f}"}

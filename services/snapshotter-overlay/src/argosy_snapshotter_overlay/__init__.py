@@ -1,0 +1,1 @@
+"""The overlayfs snapshotter: a directory a layer, stacked by the kernel."""

@@ -1,0 +1,68 @@
+"""What the kernel here can do with overlays: index, userxattr, id-mapped layers. Asked once, at start."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from argosy.errors import FailedPrecondition
+from argosy.kernel.mount import KERNEL, MNT_DETACH
+from argosy.mounts import Mount
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """The answers."""
+
+    index_off: bool
+    userxattr: bool
+    remap_ids: bool
+
+
+def in_user_namespace() -> bool:
+    """Return whether root here is not root of the machine."""
+    try:
+        first = Path("/proc/self/uid_map").read_text().split()
+    except FileNotFoundError:
+        return False
+    return first[:3] != ["0", "0", "4294967295"]
+
+
+def ask(root: Path) -> Abilities:
+    """Try an overlay below root. Raises FailedPrecondition when the file system can't carry one."""
+    with tempfile.TemporaryDirectory(prefix="check-", dir=root) as scratch:
+        base = Path(scratch)
+        for name in ("l1", "l2", "u", "w", "m"):
+            (base / name).mkdir()
+        options = [f"lowerdir={base / 'l2'}:{base / 'l1'}", f"upperdir={base / 'u'}", f"workdir={base / 'w'}"]
+        userns = in_user_namespace()
+        if userns:
+            options.append("userxattr")
+        if os.geteuid() != 0:
+            return Abilities(Path("/sys/module/overlay/parameters/index").exists(), userns, False)
+        _attempt(root, base, options)
+        remap = not userns and _attempt_mapped(base)
+        return Abilities(Path("/sys/module/overlay/parameters/index").exists(), userns, remap)
+
+
+def _attempt(root: Path, base: Path, options: list[str]) -> None:
+    try:
+        KERNEL.mount(Mount("overlay", "overlay", tuple(options)), str(base / "m"))
+    except OSError as error:
+        raise FailedPrecondition(
+            f"{root} cannot carry overlay mounts ({error.strerror}); put the root on ext4, xfs or btrfs, "
+            "or use the native snapshotter"
+        ) from error
+    KERNEL.unmount(str(base / "m"), MNT_DETACH)
+
+
+def _attempt_mapped(base: Path) -> bool:
+    mapped = Mount("overlay", "overlay", ("uidmap=0:100000:1000", "gidmap=0:100000:1000", f"lowerdir={base / 'l2'}:{base / 'l1'}"))
+    try:
+        KERNEL.mount(mapped, str(base / "m"))
+    except OSError:
+        return False
+    KERNEL.unmount(str(base / "m"), MNT_DETACH)
+    return True

@@ -1,0 +1,80 @@
+"""Overlay bytes: ``fs`` is a layer's own tree, ``work`` the kernel's scratch of an active one.
+
+Mounts say what containerd's overlay snapshotter says, in its order: clients compare and parse them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from argosy.mounts import Mount
+from argosy.plugin.snapshots import Backend, Kind, Usage
+from argosy.plugin.snapshots.tree import disk_usage
+from argosy_snapshotter_overlay.layout import Abilities
+
+UID_MAPPING: Final = "containerd.io/snapshot/uidmapping"
+GID_MAPPING: Final = "containerd.io/snapshot/gidmapping"
+UPPERDIR: Final = "containerd.io/snapshot/overlay.upperdir"
+
+
+def _host_root(mapping: str) -> int | None:
+    """Return the host id of container id 0 in ``c:h:n[,...]``, or None."""
+    for part in mapping.split(","):
+        numbers = part.split(":")
+        if len(numbers) == 3 and all(n.isdigit() for n in numbers) and int(numbers[0]) == 0:
+            return int(numbers[1])
+    return None
+
+
+class OverlayBackend(Backend):
+    """One directory with ``fs`` and ``work`` a snapshot."""
+
+    def __init__(self, abilities: Abilities, mount_options: Sequence[str] = (), upperdir_label: bool = False) -> None:
+        self._abilities = abilities
+        self._upperdir_label = upperdir_label
+        self._extra = list(mount_options)
+        if abilities.userxattr:
+            self._extra.append("userxattr")
+        if abilities.index_off:
+            self._extra.append("index=off")
+
+    def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:
+        fs = directory / "fs"
+        fs.mkdir()
+        os.chmod(fs, 0o755)
+        if kind is Kind.ACTIVE:
+            work = directory / "work"
+            work.mkdir()
+            os.chmod(work, 0o711)
+        uid, gid = _host_root(labels.get(UID_MAPPING, "")), _host_root(labels.get(GID_MAPPING, ""))
+        if uid is not None and gid is not None:
+            os.lchown(fs, uid, gid)
+        elif parents:
+            stat = os.stat(parents[0] / "fs")
+            if (stat.st_uid, stat.st_gid) != (os.geteuid(), os.getegid()):
+                os.lchown(fs, stat.st_uid, stat.st_gid)
+
+    def mounts(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> Sequence[Mount]:
+        remap: list[str] = []
+        if self._abilities.remap_ids:
+            remap += [f"uidmap={labels[UID_MAPPING]}"] if labels.get(UID_MAPPING) else []
+            remap += [f"gidmap={labels[GID_MAPPING]}"] if labels.get(GID_MAPPING) else []
+        if not parents:
+            mode = "rw" if kind is Kind.ACTIVE else "ro"
+            return [Mount("bind", str(directory / "fs"), (*remap, mode, "rbind"))]
+        if kind is Kind.VIEW and len(parents) == 1:
+            return [Mount("bind", str(parents[0] / "fs"), (*remap, "ro", "rbind"))]
+        options = list(remap)
+        if kind is Kind.ACTIVE:
+            options += [f"workdir={directory / 'work'}", f"upperdir={directory / 'fs'}"]
+        options.append("lowerdir=" + ":".join(str(p / "fs") for p in parents))
+        return [Mount("overlay", "overlay", (*options, *self._extra))]
+
+    def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
+        return disk_usage(directory / "fs")
+
+    def info_labels(self, directory: Path, kind: Kind) -> Mapping[str, str]:
+        return {UPPERDIR: str(directory / "fs")} if self._upperdir_label else {}
