@@ -150,25 +150,24 @@ async def serve(service: Service[S], settings: S) -> None:
     lock = lock_root(settings.root, service.name)
     server = Server(allow=same_user)
     try:
-        async with anyio.create_task_group() as tasks:
-            ctx = ServiceContext(settings, server, tasks)
-            async with ctx._stack:
-                with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                    for one in await service.start(ctx):
-                        server.add(one)
-                    for shared in (Health(server), ReflectionV1(server), ReflectionV1Alpha(server)):
-                        server.add(shared)
-                    server.add(_Statistics(service.name, ctx))
-                    await server.listen_unix(settings.address)
-                    notify_systemd("READY=1")
-                    log.get(service.name).info("service.ready", address=str(settings.address), pid=os.getpid())
-                    async for _ in signals:
-                        break
-                notify_systemd("STOPPING=1")
-                server.draining = Unavailable(f"{service.name} is stopping; try again when it is back")
-                with anyio.CancelScope(shield=True):
-                    await server.close(DRAIN_GRACE_S)
-                tasks.cancel_scope.cancel()
+        # Resources outlive the tasks that use them: the group ends first, then the stack closes what was opened.
+        async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
+            ctx = ServiceContext(settings, server, tasks, _stack=stack)
+            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                for one in await service.start(ctx):
+                    server.add(one)
+                for shared in (Health(server), ReflectionV1(server), ReflectionV1Alpha(server)):
+                    server.add(shared)
+                server.add(_Statistics(service.name, ctx))
+                await server.listen_unix(settings.address)
+                notify_systemd("READY=1")
+                log.get(service.name).info("service.ready", address=str(settings.address), pid=os.getpid())
+                async for _ in signals:
+                    break
+            notify_systemd("STOPPING=1")
+            server.draining = Unavailable(f"{service.name} is stopping; try again when it is back")
+            await server.close(DRAIN_GRACE_S)
+            tasks.cancel_scope.cancel()
     finally:
         os.close(lock)
 

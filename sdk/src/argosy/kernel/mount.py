@@ -265,6 +265,8 @@ def user_namespace(uidmap: str, gidmap: str) -> Iterator[int]:
     pid = os.fork()
     if pid == 0:
         try:
+            # The child must not hold its own wake-up call open.
+            os.close(go[1])
             call("unshare", ctypes.c_int(_CLONE_NEWUSER))
             os.write(ready[1], b"1")
             os.read(go[0], 1)

@@ -1,0 +1,1 @@
+"""Suites and fixtures that anyone can point at a socket."""

@@ -1,0 +1,75 @@
+"""argosy-gateway: the one socket that clients dial."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from argosy import log
+from argosy.rpc.context import Peer
+from argosy.service import Service, ServiceContext, run
+from argosy.ttrpc.server import TtrpcServer
+from argosy_gateway.api import relays, sandboxes
+from argosy_gateway.api.containers import Containers
+from argosy_gateway.api.content import Content
+from argosy_gateway.api.events import Events, add_ttrpc
+from argosy_gateway.api.images import Images
+from argosy_gateway.api.introspection import Introspection, Version
+from argosy_gateway.api.leases import Leases
+from argosy_gateway.api.namespaces import Namespaces
+from argosy_gateway.api.snapshots import Snapshots
+from argosy_gateway.core import Core
+from argosy_gateway.plugins.config import GatewaySettings
+from argosy_gateway.restart import RestartMonitor
+from argosy_protos.containerd.services.mounts.v1 import MountsBase
+from argosy_protos.containerd.services.streaming.v1 import StreamingBase
+from argosy_protos.containerd.services.transfer.v1 import TransferBase
+
+
+async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
+    settings = ctx.settings
+    core = await Core.open(settings)
+    ctx.on_close(core.close)
+    if settings.gid >= 0:
+        # Who may use the socket is decided by its group then, as containerd does it.
+        ctx.server._allow = _anyone
+    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ttrpc = TtrpcServer()
+    add_ttrpc(ttrpc, core)
+    await ttrpc.listen_unix(settings.ttrpc_address or Path(f"{settings.address}.ttrpc"))
+    ctx.on_close(ttrpc.close)
+    ctx.tasks.start_soon(core.scheduler.run)
+    if settings.restart_interval_s > 0:
+        ctx.tasks.start_soon(RestartMonitor(settings.address, settings.restart_interval_s, core).run)
+    ctx.gauges["gc_runs"] = lambda: core.scheduler.runs
+    ctx.gauges["gc_last_s"] = lambda: f"{core.scheduler.last_s:.3f}"
+    ctx.gauges["events"] = lambda: core.events.sequence
+    ctx.gauges["db_transactions"] = lambda: core.db.statistics().transactions
+    log.get("gateway").debug("gateway.plugins", plugins=sorted(f"{t}/{n}" for t, n in core.registry.plugins))
+    services: list[Any] = [
+        Version(), Introspection(core), Namespaces(core), Containers(core), Images(core), Leases(core), Snapshots(core),
+        Events(core), relays.Diff(core), relays.Tasks(core), sandboxes.Store(core), sandboxes.Controller(core),
+        # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
+        MountsBase(), StreamingBase(), TransferBase(),
+    ]  # fmt: skip
+    if core.content is not None:
+        services.append(Content(core))
+    return services
+
+
+def _anyone(peer: Peer) -> bool:
+    return True
+
+
+SERVICE = Service("gateway", GatewaySettings, start)
+
+
+def main() -> None:
+    os.environ.setdefault("ARGOSY_H2", "ngh2")
+    run(SERVICE)
+
+
+if __name__ == "__main__":
+    main()

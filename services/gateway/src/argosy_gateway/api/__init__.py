@@ -1,0 +1,1 @@
+"""One translator per gRPC service: parse, call a store, convert."""

@@ -1,0 +1,62 @@
+"""containerd.services.containers.v1.Containers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from argosy import filters
+from argosy.errors import InvalidArgument
+from argosy.rpc.server import inline
+from argosy_gateway.core import Core, namespace
+from argosy_gateway.metadata import containers as store
+from argosy_protos.containerd.events import ContainerCreate, ContainerCreateRuntime, ContainerDelete, ContainerUpdate
+from argosy_protos.containerd.services.containers import v1 as p
+from argosy_protos.google.protobuf import Empty
+
+
+class Containers(p.ContainersBase):
+    """Records of containers."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @inline
+    async def get(self, request: p.GetContainerRequest) -> p.GetContainerResponse:
+        return p.GetContainerResponse(container=store.get(self._core.db.reader, namespace(), request.id))
+
+    @inline
+    async def list(self, request: p.ListContainersRequest) -> p.ListContainersResponse:
+        found = store.listed(self._core.db.reader, namespace(), filters.parse(request.filters))
+        return p.ListContainersResponse(containers=found)
+
+    async def list_stream(self, request: p.ListContainersRequest) -> AsyncIterator[p.ListContainerMessage]:
+        for container in store.listed(self._core.db.reader, namespace(), filters.parse(request.filters)):
+            yield p.ListContainerMessage(container=container)
+
+    async def create(self, request: p.CreateContainerRequest) -> p.CreateContainerResponse:
+        ns, wanted = namespace(), request.container
+        if wanted is None:
+            raise InvalidArgument("a container must be given")
+        made = await self._core.change(lambda db: store.create(db, ns, wanted))
+        runtime = ContainerCreateRuntime(name=made.runtime.name, options=made.runtime.options) if made.runtime else None
+        event = ContainerCreate(id=made.id, image=made.image, runtime=runtime)
+        self._core.events.publish(ns, "/containers/create", "containerd.events.ContainerCreate", event)
+        return p.CreateContainerResponse(container=made)
+
+    async def update(self, request: p.UpdateContainerRequest) -> p.UpdateContainerResponse:
+        ns, wanted = namespace(), request.container
+        if wanted is None:
+            raise InvalidArgument("a container must be given")
+        paths = request.update_mask.paths if request.update_mask else []
+        made = await self._core.change(lambda db: store.update(db, ns, wanted, paths))
+        event = ContainerUpdate(id=made.id, image=made.image, labels=made.labels, snapshot_key=made.snapshot_key)
+        self._core.events.publish(ns, "/containers/update", "containerd.events.ContainerUpdate", event)
+        return p.UpdateContainerResponse(container=made)
+
+    async def delete(self, request: p.DeleteContainerRequest) -> Empty:
+        ns = namespace()
+        await self._core.change(lambda db: store.delete(db, ns, request.id), dirty=True)
+        self._core.events.publish(
+            ns, "/containers/delete", "containerd.events.ContainerDelete", ContainerDelete(id=request.id)
+        )
+        return Empty()

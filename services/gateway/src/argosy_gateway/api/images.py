@@ -1,0 +1,72 @@
+"""containerd.services.images.v1.Images."""
+
+from __future__ import annotations
+
+from argosy import filters
+from argosy.errors import InvalidArgument
+from argosy.rpc.server import inline
+from argosy.timestamps import from_wire, to_wire
+from argosy_gateway.core import Core, lease, namespace
+from argosy_gateway.metadata import images as store
+from argosy_protos.containerd.services.images import v1 as p
+from argosy_protos.containerd.types import Descriptor
+from argosy_protos.google.protobuf import Empty
+
+
+def _to_wire(image: store.Image) -> p.Image:
+    return p.Image(
+        name=image.name,
+        labels=image.labels,
+        target=image.target,
+        created_at=to_wire(image.created_ns),
+        updated_at=to_wire(image.updated_ns),
+    )
+
+
+def _from_wire(image: p.Image | None) -> store.Image:
+    if image is None:
+        raise InvalidArgument("an image must be given")
+    return store.Image(image.name, image.target or Descriptor(), dict(image.labels))
+
+
+class Images(p.ImagesBase):
+    """Names of content."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @inline
+    async def get(self, request: p.GetImageRequest) -> p.GetImageResponse:
+        return p.GetImageResponse(image=_to_wire(store.get(self._core.db.reader, namespace(), request.name)))
+
+    @inline
+    async def list(self, request: p.ListImagesRequest) -> p.ListImagesResponse:
+        found = store.listed(self._core.db.reader, namespace(), filters.parse(request.filters))
+        return p.ListImagesResponse(images=[_to_wire(i) for i in found])
+
+    async def create(self, request: p.CreateImageRequest) -> p.CreateImageResponse:
+        ns, lid, wanted = namespace(), lease(), _from_wire(request.image)
+        epoch = from_wire(request.source_date_epoch)
+        made = await self._core.change(lambda db: store.create(db, ns, wanted, lid, epoch))
+        event = p.ImageCreate(name=made.name, labels=made.labels)
+        self._core.events.publish(ns, "/images/create", "containerd.services.images.v1.ImageCreate", event)
+        return p.CreateImageResponse(image=_to_wire(made))
+
+    async def update(self, request: p.UpdateImageRequest) -> p.UpdateImageResponse:
+        ns, lid, wanted = namespace(), lease(), _from_wire(request.image)
+        epoch = from_wire(request.source_date_epoch)
+        paths = request.update_mask.paths if request.update_mask else []
+        made = await self._core.change(lambda db: store.update(db, ns, wanted, paths, lid, epoch))
+        event = p.ImageUpdate(name=made.name, labels=made.labels)
+        self._core.events.publish(ns, "/images/update", "containerd.services.images.v1.ImageUpdate", event)
+        return p.UpdateImageResponse(image=_to_wire(made))
+
+    async def delete(self, request: p.DeleteImageRequest) -> Empty:
+        ns, lid = namespace(), lease()
+        target = request.target.digest if request.target is not None else None
+        await self._core.change(lambda db: store.delete(db, ns, request.name, target, lid), dirty=True)
+        event = p.ImageDelete(name=request.name)
+        self._core.events.publish(ns, "/images/delete", "containerd.services.images.v1.ImageDelete", event)
+        if request.sync:
+            await self._core.scheduler.collect_now()
+        return Empty()

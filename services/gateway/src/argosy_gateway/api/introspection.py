@@ -1,0 +1,75 @@
+"""containerd.services.introspection.v1.Introspection and containerd.services.version.v1.Version."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from argosy import filters
+from argosy.errors import NotFound
+from argosy.rpc.server import inline
+from argosy_gateway.core import Core
+from argosy_gateway.plugins.registry import listing
+from argosy_protos.containerd.services.introspection import v1 as p
+from argosy_protos.containerd.services.version.v1 import VersionBase, VersionResponse
+from argosy_protos.google.protobuf import Empty
+
+# Clients parse the version; the contract served is that of containerd 1.7's API plus what is listed in the docs.
+VERSION = "1.7.0+argosy.0.1.0"
+REVISION = "argosy-0.1.0"
+
+
+class Version(VersionBase):
+    """Who answers."""
+
+    @inline
+    async def version(self, request: Empty) -> VersionResponse:
+        return VersionResponse(version=VERSION, revision=REVISION)
+
+
+class Introspection(p.IntrospectionBase):
+    """Which plugins serve here, and which server this is."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def _plugins(self) -> list[p.Plugin]:
+        core = self._core
+        gc = core.settings.gc
+        exports = {
+            ("io.containerd.metadata.v1", "bolt"): {
+                "policy": core.settings.content_sharing_policy,
+                "path": str(core.db.path),
+            },
+            ("io.containerd.gc.v1", "scheduler"): {
+                "PauseThreshold": f"{gc.pause_threshold:g}",
+                "DeletionThreshold": str(gc.deletion_threshold),
+                "MutationThreshold": str(gc.mutation_threshold),
+                "ScheduleDelay": f"{gc.schedule_delay_s:g}s",
+            },
+        }
+        return listing(core.registry, exports)
+
+    @inline
+    async def plugins(self, request: p.PluginsRequest) -> p.PluginsResponse:
+        wanted = filters.parse(request.filters)
+
+        def matches(plugin: p.Plugin) -> bool:
+            def look(path: Sequence[str]) -> str | None:
+                return {("type",): plugin.type, ("id",): plugin.id}.get(tuple(path)) or None
+
+            return wanted.matches(look)
+
+        return p.PluginsResponse(plugins=[x for x in self._plugins() if matches(x)])
+
+    @inline
+    async def server(self, request: Empty) -> p.ServerResponse:
+        pidns = os.stat("/proc/self/ns/pid").st_ino
+        return p.ServerResponse(uuid=self._core.uuid, pid=os.getpid(), pidns=pidns)
+
+    @inline
+    async def plugin_info(self, request: p.PluginInfoRequest) -> p.PluginInfoResponse:
+        for plugin in self._plugins():
+            if plugin.type == request.type and plugin.id == request.id:
+                return p.PluginInfoResponse(plugin=plugin)
+        raise NotFound(f'plugin "{request.type}.{request.id}"')

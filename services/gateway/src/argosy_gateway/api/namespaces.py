@@ -1,0 +1,53 @@
+"""containerd.services.namespaces.v1.Namespaces."""
+
+from __future__ import annotations
+
+from argosy.errors import InvalidArgument
+from argosy.rpc.server import inline
+from argosy_gateway.core import Core
+from argosy_gateway.metadata import namespaces as store
+from argosy_protos.containerd.events import NamespaceCreate, NamespaceDelete, NamespaceUpdate
+from argosy_protos.containerd.services.namespaces import v1 as p
+from argosy_protos.google.protobuf import Empty
+
+
+class Namespaces(p.NamespacesBase):
+    """Calls here are about all namespaces; none is required in the headers."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @inline
+    async def get(self, request: p.GetNamespaceRequest) -> p.GetNamespaceResponse:
+        labels = store.labels(self._core.db.reader, request.name)
+        return p.GetNamespaceResponse(namespace=p.Namespace(name=request.name, labels=labels))
+
+    @inline
+    async def list(self, request: p.ListNamespacesRequest) -> p.ListNamespacesResponse:
+        found = [p.Namespace(name=n, labels=labels) for n, labels in store.listed(self._core.db.reader)]
+        return p.ListNamespacesResponse(namespaces=found)
+
+    async def create(self, request: p.CreateNamespaceRequest) -> p.CreateNamespaceResponse:
+        wanted = request.namespace
+        if wanted is None:
+            raise InvalidArgument("a namespace must be given")
+        await self._core.change(lambda db: store.create(db, wanted.name, wanted.labels))
+        event = NamespaceCreate(name=wanted.name, labels=wanted.labels)
+        self._core.events.publish(wanted.name, "/namespaces/create", "containerd.events.NamespaceCreate", event)
+        return p.CreateNamespaceResponse(namespace=wanted)
+
+    async def update(self, request: p.UpdateNamespaceRequest) -> p.UpdateNamespaceResponse:
+        wanted = request.namespace
+        if wanted is None:
+            raise InvalidArgument("a namespace must be given")
+        paths = request.update_mask.paths if request.update_mask else []
+        labels = await self._core.change(lambda db: store.update(db, wanted.name, wanted.labels, paths))
+        event = NamespaceUpdate(name=wanted.name, labels=labels)
+        self._core.events.publish(wanted.name, "/namespaces/update", "containerd.events.NamespaceUpdate", event)
+        return p.UpdateNamespaceResponse(namespace=p.Namespace(name=wanted.name, labels=labels))
+
+    async def delete(self, request: p.DeleteNamespaceRequest) -> Empty:
+        await self._core.change(lambda db: store.delete(db, request.name))
+        event = NamespaceDelete(name=request.name)
+        self._core.events.publish(request.name, "/namespaces/delete", "containerd.events.NamespaceDelete", event)
+        return Empty()

@@ -1,0 +1,83 @@
+"""containerd.services.snapshots.v1.Snapshots: the plugin's servicer, one snapshotter a call, with events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from argosy import filters
+from argosy.errors import InvalidArgument
+from argosy.plugin.snapshots.servicer import LIST_BATCH, info_from_wire, info_to_wire, mounts_to_wire
+from argosy_gateway.core import Core, lease, namespace
+from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, SnapshotRemove
+from argosy_protos.containerd.services.snapshots import v1 as p
+from argosy_protos.google.protobuf import Empty
+
+
+class Snapshots(p.SnapshotsBase):
+    """Snapshots of the caller's namespace."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def prepare(self, request: p.PrepareSnapshotRequest) -> p.PrepareSnapshotResponse:
+        ns = namespace()
+        store = self._core.snapshots(request.snapshotter)
+        mounts = await store.prepare(ns, lease(), request.key, request.parent, request.labels)
+        event = SnapshotPrepare(key=request.key, parent=request.parent, snapshotter=request.snapshotter)
+        self._core.events.publish(ns, "/snapshot/prepare", "containerd.events.SnapshotPrepare", event)
+        return p.PrepareSnapshotResponse(mounts=mounts_to_wire(mounts))
+
+    async def view(self, request: p.ViewSnapshotRequest) -> p.ViewSnapshotResponse:
+        store = self._core.snapshots(request.snapshotter)
+        mounts = await store.view(namespace(), lease(), request.key, request.parent, request.labels)
+        return p.ViewSnapshotResponse(mounts=mounts_to_wire(mounts))
+
+    async def mounts(self, request: p.MountsRequest) -> p.MountsResponse:
+        mounts = await self._core.snapshots(request.snapshotter).mounts(namespace(), request.key)
+        return p.MountsResponse(mounts=mounts_to_wire(mounts))
+
+    async def commit(self, request: p.CommitSnapshotRequest) -> Empty:
+        ns = namespace()
+        store = self._core.snapshots(request.snapshotter)
+        await store.commit(ns, lease(), request.name, request.key, request.labels, request.parent)
+        event = SnapshotCommit(key=request.key, name=request.name, snapshotter=request.snapshotter)
+        self._core.events.publish(ns, "/snapshot/commit", "containerd.events.SnapshotCommit", event)
+        return Empty()
+
+    async def remove(self, request: p.RemoveSnapshotRequest) -> Empty:
+        ns = namespace()
+        await self._core.snapshots(request.snapshotter).remove(ns, lease(), request.key)
+        event = SnapshotRemove(key=request.key, snapshotter=request.snapshotter)
+        self._core.events.publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
+        return Empty()
+
+    async def stat(self, request: p.StatSnapshotRequest) -> p.StatSnapshotResponse:
+        info = await self._core.snapshots(request.snapshotter).stat(namespace(), request.key)
+        return p.StatSnapshotResponse(info=info_to_wire(info))
+
+    async def update(self, request: p.UpdateSnapshotRequest) -> p.UpdateSnapshotResponse:
+        if request.info is None:
+            raise InvalidArgument("an update needs an info")
+        paths = request.update_mask.paths if request.update_mask else []
+        store = self._core.snapshots(request.snapshotter)
+        info = await store.update(namespace(), info_from_wire(request.info), paths)
+        return p.UpdateSnapshotResponse(info=info_to_wire(info))
+
+    async def list(self, request: p.ListSnapshotsRequest) -> AsyncIterator[p.ListSnapshotsResponse]:
+        batch: list[p.Info] = []
+        store = self._core.snapshots(request.snapshotter)
+        async for info in store.walk(namespace(), filters.parse(request.filters)):
+            batch.append(info_to_wire(info))
+            if len(batch) == LIST_BATCH:
+                yield p.ListSnapshotsResponse(info=batch)
+                batch = []
+        if batch:
+            yield p.ListSnapshotsResponse(info=batch)
+
+    async def usage(self, request: p.UsageRequest) -> p.UsageResponse:
+        usage = await self._core.snapshots(request.snapshotter).usage(namespace(), request.key)
+        return p.UsageResponse(size=usage.size, inodes=usage.inodes)
+
+    async def cleanup(self, request: p.CleanupRequest) -> Empty:
+        await self._core.snapshots(request.snapshotter).cleanup()
+        return Empty()

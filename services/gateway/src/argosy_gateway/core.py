@@ -1,0 +1,147 @@
+"""What the API translators share: stores, plugins, events and the collector, put together once."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from argosy import log
+from argosy.rpc.context import current
+from argosy.store.database import Database, Write
+from argosy_gateway.events import Exchange
+from argosy_gateway.gc.scheduler import Scheduler, Thresholds
+from argosy_gateway.gc.sweep import Swept, sweep
+from argosy_gateway.metadata.content import Content
+from argosy_gateway.metadata.locks import SharedLock
+from argosy_gateway.metadata.schema import MIGRATIONS
+from argosy_gateway.metadata.snapshots import Snapshots
+from argosy_gateway.plugins.config import GatewaySettings
+from argosy_gateway.plugins.registry import Registry
+from argosy_protos.containerd.events import SnapshotRemove
+from argosy_protos.containerd.services.images.v1 import ImageDelete
+from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
+
+T = TypeVar("T")
+logger = log.get("gateway")
+
+
+class Core:
+    """The gateway without its wire."""
+
+    def __init__(self, settings: GatewaySettings, db: Database) -> None:
+        self.settings = settings
+        self.db = db
+        self.world = SharedLock()
+        self.events = Exchange()
+        self.registry = Registry()
+        gc = settings.gc
+        self.scheduler = Scheduler(
+            self.collect,
+            Thresholds(gc.pause_threshold, gc.deletion_threshold, gc.mutation_threshold, gc.schedule_delay_s, gc.startup_delay_s),
+        )
+        self.snapshotters: dict[str, Snapshots] = {}
+        self.content: Content | None = None
+        self.uuid = ""
+
+    @classmethod
+    async def open(cls, settings: GatewaySettings) -> Core:
+        """Open the database and connect the plugins (lazily). Raises FailedPrecondition for a damaged database."""
+        db = await Database.open(settings.root / "metadata.db", MIGRATIONS)
+        core = cls(settings, db)
+        try:
+            core.uuid = await db.write(_server_uuid)
+            for name, plugin in settings.proxy_plugins.items():
+                core.registry.add(name, plugin)
+            for plugin_ in core.registry.of_type("snapshot"):
+                stub = SnapshotsStub(plugin_.channel)
+                core.snapshotters[plugin_.name] = Snapshots(plugin_.name, db, stub, core.world, core.scheduler.mutated)
+            for plugin_ in core.registry.of_type("content"):
+                root = plugin_.config.exports.get("root")
+                core.content = Content(
+                    db,
+                    plugin_.channel,
+                    core.world,
+                    core.scheduler.mutated,
+                    shared=settings.content_sharing_policy == "shared",
+                    root=Path(root) if root else None,
+                )
+        except BaseException:
+            await db.close()
+            raise
+        return core
+
+    async def close(self) -> None:
+        self.registry.close()
+        await self.db.close()
+
+    async def change(self, write: Write[T], dirty: bool = False) -> T:
+        """Run one metadata change and tell the collector."""
+        result = await self.db.write(write)
+        self.scheduler.mutated(dirty)
+        return result
+
+    def snapshots(self, name: str) -> Snapshots:
+        """Return a snapshotter by the name a client gave. Raises InvalidArgument."""
+        self.registry.snapshotter(name)
+        return self.snapshotters[name]
+
+    def blobs(self) -> Content:
+        """Return the content store. Raises Unimplemented."""
+        if self.content is None:
+            self.registry.only("content")
+        assert self.content is not None
+        return self.content
+
+    # -- collection --
+
+    async def collect(self) -> Swept:
+        """Collect once: mark and sweep the metadata, then let every plugin that has something to drop drop it."""
+        async with self.world.alone():
+            gone = await self.db.write(sweep)
+            if gone.content or gone.ingests:
+                if self.content is not None:
+                    self.content.dirty = True
+            for _, name, _ in gone.snapshots:
+                if name in self.snapshotters:
+                    self.snapshotters[name].dirty = True
+        for ns, snapshotter, key in gone.snapshots:
+            event = SnapshotRemove(key=key, snapshotter=snapshotter)
+            self.events.publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
+        for ns, image in gone.images:
+            self.events.publish(ns, "/images/delete", "containerd.services.images.v1.ImageDelete", ImageDelete(name=image))
+        jobs: list[tuple[str, Callable[[], object]]] = []
+        if self.content is not None and self.content.dirty:
+            jobs.append(("content", self.content.cleanup))
+        jobs += [(f"snapshotter {n}", s.cleanup) for n, s in self.snapshotters.items() if s.dirty]
+        results = await asyncio.gather(*(job() for _, job in jobs), return_exceptions=True)  # type: ignore[call-overload] # coroutines
+        failure: BaseException | None = None
+        for (what, _), result in zip(jobs, results, strict=True):
+            if isinstance(result, BaseException):
+                # One plugin that fails never stops the rest; it stays dirty and is tried again.
+                logger.warning("gc.plugin_failed", plugin=what, error=str(result))
+                failure = result
+        if failure is not None:
+            raise failure
+        return gone
+
+
+def _server_uuid(db):  # type: ignore[no-untyped-def] # a write closure
+    row = db.execute("SELECT value FROM meta WHERE key = 'uuid'").fetchone()
+    if row:
+        return row[0]
+    fresh = str(uuid.uuid4())
+    db.execute("INSERT INTO meta VALUES ('uuid', ?)", (fresh,))
+    return fresh
+
+
+def namespace() -> str:
+    """Return the namespace of the call being served. Raises FailedPrecondition, InvalidArgument."""
+    return current().namespace
+
+
+def lease() -> str | None:
+    """Return the lease of the call being served."""
+    return current().lease

@@ -1,0 +1,1 @@
+"""Garbage collection: a pure graph, a sweep in one transaction, a scheduler, and an explanation."""

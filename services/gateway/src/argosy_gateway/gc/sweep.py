@@ -1,0 +1,81 @@
+"""Reading the world and removing what is not marked, in one transaction: stop-the-world by SQLite's own lock."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from dataclasses import dataclass, field
+
+from argosy.errors import InvalidArgument
+from argosy.timestamps import parse_rfc3339
+from argosy_gateway.gc import graph
+from argosy_gateway.gc.graph import Node, World
+from argosy_protos.containerd.services.containers.v1 import Container
+from argosy_protos.containerd.types import Descriptor
+
+
+@dataclass
+class Swept:
+    """What a sweep removed."""
+
+    snapshots: list[tuple[str, str, str]] = field(default_factory=list)  # ns, snapshotter, key
+    content: list[tuple[str, str]] = field(default_factory=list)
+    images: list[tuple[str, str]] = field(default_factory=list)
+    leases: list[tuple[str, str]] = field(default_factory=list)
+    ingests: list[tuple[str, str]] = field(default_factory=list)
+
+
+def parse_time(text: str) -> int:
+    """Return nanoseconds since the epoch. Raises ValueError."""
+    try:
+        return parse_rfc3339(text)
+    except InvalidArgument as error:
+        raise ValueError(error.message) from None
+
+
+def read_world(db: sqlite3.Connection) -> World:
+    """Return everything the collector looks at, as one consistent view."""
+    world = World()
+    for ns, name, target, labels in db.execute("SELECT ns, name, target, labels FROM images"):
+        world.images[ns, name] = (Descriptor.decode(target).digest, json.loads(labels))
+    for ns, id, message in db.execute("SELECT ns, id, message FROM containers"):
+        container = Container.decode(message)
+        world.containers[ns, id] = (container.snapshotter, container.snapshot_key, container.labels)
+    for ns, id, labels in db.execute("SELECT ns, id, labels FROM leases"):
+        world.leases[ns, id] = json.loads(labels)
+    for ns, lease, kind, id in db.execute("SELECT ns, lease, type, id FROM lease_resources"):
+        world.resources.setdefault((ns, lease), []).append((kind, id))
+    for ns, digest, labels in db.execute("SELECT ns, digest, labels FROM content"):
+        world.content[ns, digest] = json.loads(labels)
+    for ns, ref, expected, expire in db.execute("SELECT ns, ref, expected, expire FROM ingests"):
+        world.ingests[ns, ref] = (expected, expire)
+    for ns, snapshotter, key, parent, labels in db.execute("SELECT ns, snapshotter, key, parent, labels FROM snapshots"):
+        world.snapshots[ns, f"{snapshotter}/{key}"] = (parent, json.loads(labels))
+    for ns, id, message in db.execute("SELECT ns, id, message FROM sandboxes"):
+        from argosy_protos.containerd.types import Sandbox
+
+        world.sandboxes[ns, id] = Sandbox.decode(message).labels
+    return world
+
+
+def sweep(db: sqlite3.Connection, now_ns: int | None = None) -> Swept:
+    """Mark and remove. Containers, namespaces and sandboxes are never removed."""
+    world = read_world(db)
+    alive = graph.mark(world, time.time_ns() if now_ns is None else now_ns, parse_time)
+    gone = Swept()
+    for ns, key in world.snapshots:
+        if Node(graph.SNAPSHOT, ns, key) not in alive:
+            snapshotter, _, name = key.partition("/")
+            gone.snapshots.append((ns, snapshotter, name))
+    gone.content = [(ns, d) for ns, d in world.content if Node(graph.CONTENT, ns, d) not in alive]
+    gone.images = [(ns, n) for ns, n in world.images if Node(graph.IMAGE, ns, n) not in alive]
+    gone.leases = [(ns, i) for ns, i in world.leases if Node(graph.LEASE, ns, i) not in alive]
+    gone.ingests = [(ns, r) for ns, r in world.ingests if Node(graph.INGEST, ns, r) not in alive]
+    db.executemany("DELETE FROM snapshots WHERE ns = ? AND snapshotter = ? AND key = ?", gone.snapshots)
+    db.executemany("DELETE FROM content WHERE ns = ? AND digest = ?", gone.content)
+    db.executemany("DELETE FROM images WHERE ns = ? AND name = ?", gone.images)
+    db.executemany("DELETE FROM leases WHERE ns = ? AND id = ?", gone.leases)
+    db.executemany("DELETE FROM lease_resources WHERE ns = ? AND lease = ?", gone.leases)
+    db.executemany("DELETE FROM ingests WHERE ns = ? AND ref = ?", gone.ingests)
+    return gone

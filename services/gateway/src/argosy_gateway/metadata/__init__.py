@@ -1,0 +1,1 @@
+"""What the gateway knows: stores that know SQLite and the contract's rules, and no gRPC."""

@@ -1,0 +1,126 @@
+"""Containers: what to run. Specs and extensions are kept byte for byte."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from argosy.errors import AlreadyExists, InvalidArgument, NotFound
+from argosy.filters import Filter, labels_lookup
+from argosy.labels import check_labels, stored
+from argosy.names import check_identifier
+from argosy.timestamps import now_ns, to_wire
+from argosy_gateway.metadata import namespaces
+from argosy_protos.containerd.services.containers.v1 import Container, ContainerRuntime
+
+
+def lookup(container: Container) -> Callable[[Sequence[str]], str | None]:
+    """Return the fields that filters see."""
+
+    def look(path: Sequence[str]) -> str | None:
+        if path[0] == "labels":
+            return labels_lookup(container.labels, path[1:])
+        name = container.runtime.name if container.runtime else ""
+        fields = {("id",): container.id, ("image",): container.image, ("runtime", "name"): name}
+        return fields.get(tuple(path)) or None
+
+    return look
+
+
+def check(container: Container, what: str = "create") -> None:
+    """Raises InvalidArgument."""
+    try:
+        check_identifier(container.id)
+        for key in container.extensions:
+            if not key:
+                raise InvalidArgument("extension keys must not be empty")
+        check_labels(container.labels)
+        if container.runtime is None or not container.runtime.name:
+            raise InvalidArgument("container.Runtime.Name must be set")
+        if container.spec is None:
+            raise InvalidArgument("container.Spec must be set")
+        if container.snapshot_key and not container.snapshotter:
+            raise InvalidArgument("container.Snapshotter must be set if container.SnapshotKey is set")
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{what} container failed validation: {error.message}") from None
+
+
+def get(db: sqlite3.Connection, ns: str, id: str) -> Container:
+    """Raises NotFound."""
+    row = db.execute("SELECT message FROM containers WHERE ns = ? AND id = ?", (ns, id)).fetchone()
+    if row is None:
+        raise NotFound(f'container "{id}" in namespace "{ns}"')
+    return Container.decode(row[0])
+
+
+def exists(db: sqlite3.Connection, ns: str, id: str) -> bool:
+    return db.execute("SELECT 1 FROM containers WHERE ns = ? AND id = ?", (ns, id)).fetchone() is not None
+
+
+def listed(db: sqlite3.Connection, ns: str, filter: Filter) -> list[Container]:
+    rows = db.execute("SELECT message FROM containers WHERE ns = ? ORDER BY id", (ns,))
+    found = [Container.decode(m) for (m,) in rows]
+    return [c for c in found if filter.matches(lookup(c))]
+
+
+def _put(db: sqlite3.Connection, ns: str, container: Container) -> None:
+    db.execute("INSERT OR REPLACE INTO containers VALUES (?, ?, ?)", (ns, container.id, container.encode()))
+
+
+def create(db: sqlite3.Connection, ns: str, container: Container) -> Container:
+    """Raises InvalidArgument, AlreadyExists."""
+    check(container)
+    if exists(db, ns, container.id):
+        raise AlreadyExists(f'container "{container.id}"')
+    namespaces.touch(db, ns)
+    now = to_wire(now_ns())
+    container.created_at = container.updated_at = now
+    container.labels = stored(container.labels)
+    _put(db, ns, container)
+    return container
+
+
+def update(db: sqlite3.Connection, ns: str, container: Container, paths: Sequence[str]) -> Container:
+    """Raises InvalidArgument, NotFound."""
+    if not container.id:
+        raise InvalidArgument("must specify a container id")
+    old = get(db, ns, container.id)
+    if not paths:
+        if container.snapshotter != old.snapshotter:
+            raise InvalidArgument("container.Snapshotter field is immutable")
+        new_runtime, old_runtime = container.runtime or ContainerRuntime(), old.runtime or ContainerRuntime()
+        if new_runtime.name != old_runtime.name:
+            raise InvalidArgument("container.Runtime.Name field is immutable")
+        paths = ("labels", "spec", "extensions", "image", "snapshotkey")
+    for path in paths:
+        if path.startswith("labels."):
+            old.labels[path[7:]] = container.labels.get(path[7:], "")
+        elif path.startswith("extensions."):
+            key = path[11:]
+            if key in container.extensions:
+                old.extensions[key] = container.extensions[key]
+            else:
+                old.extensions.pop(key, None)
+        elif path == "labels":
+            old.labels = dict(container.labels)
+        elif path == "spec":
+            old.spec = container.spec
+        elif path == "extensions":
+            old.extensions = dict(container.extensions)
+        elif path == "image":
+            old.image = container.image
+        elif path == "snapshotkey":
+            old.snapshot_key = container.snapshot_key
+        else:
+            raise InvalidArgument(f'cannot update "{path}" field on container "{container.id}"')
+    old.labels = stored(old.labels)
+    check(old, "update")
+    old.updated_at = to_wire(now_ns())
+    _put(db, ns, old)
+    return old
+
+
+def delete(db: sqlite3.Connection, ns: str, id: str) -> None:
+    """Raises NotFound."""
+    if db.execute("DELETE FROM containers WHERE ns = ? AND id = ?", (ns, id)).rowcount == 0:
+        raise NotFound(f'container "{id}" in namespace "{ns}"')

@@ -1,0 +1,99 @@
+"""Sandboxes: their records; who runs them is a controller's business."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from argosy.errors import AlreadyExists, InvalidArgument, NotFound
+from argosy.filters import Filter, labels_lookup
+from argosy.labels import check_labels, stored
+from argosy.names import check_identifier
+from argosy.timestamps import now_ns, to_wire
+from argosy_gateway.metadata import namespaces
+from argosy_protos.containerd.types import Sandbox
+
+
+def get(db: sqlite3.Connection, ns: str, id: str) -> Sandbox:
+    """Raises NotFound."""
+    row = db.execute("SELECT message FROM sandboxes WHERE ns = ? AND id = ?", (ns, id)).fetchone()
+    if row is None:
+        raise NotFound(f'sandbox "{id}"')
+    return Sandbox.decode(row[0])
+
+
+def listed(db: sqlite3.Connection, ns: str, filter: Filter) -> list[Sandbox]:
+    rows = db.execute("SELECT message FROM sandboxes WHERE ns = ? ORDER BY id", (ns,))
+    found = [Sandbox.decode(m) for (m,) in rows]
+
+    def matches(sandbox: Sandbox) -> bool:
+        def look(path: Sequence[str]) -> str | None:
+            if path[0] == "labels":
+                return labels_lookup(sandbox.labels, path[1:])
+            return sandbox.sandbox_id or None if list(path) == ["id"] else None
+
+        return filter.matches(look)
+
+    return [s for s in found if matches(s)]
+
+
+def _put(db: sqlite3.Connection, ns: str, sandbox: Sandbox) -> None:
+    db.execute("INSERT OR REPLACE INTO sandboxes VALUES (?, ?, ?)", (ns, sandbox.sandbox_id, sandbox.encode()))
+
+
+def _check(sandbox: Sandbox) -> None:
+    check_identifier(sandbox.sandbox_id)
+    check_labels(sandbox.labels)
+    if sandbox.runtime is None or not sandbox.runtime.name:
+        raise InvalidArgument(f'sandbox "{sandbox.sandbox_id}": runtime.name must be set')
+
+
+def create(db: sqlite3.Connection, ns: str, sandbox: Sandbox) -> Sandbox:
+    """Raises InvalidArgument, AlreadyExists."""
+    _check(sandbox)
+    if db.execute("SELECT 1 FROM sandboxes WHERE ns = ? AND id = ?", (ns, sandbox.sandbox_id)).fetchone():
+        raise AlreadyExists(f'sandbox "{sandbox.sandbox_id}"')
+    namespaces.touch(db, ns)
+    sandbox.created_at = sandbox.updated_at = to_wire(now_ns())
+    sandbox.labels = stored(sandbox.labels)
+    _put(db, ns, sandbox)
+    return sandbox
+
+
+def update(db: sqlite3.Connection, ns: str, sandbox: Sandbox, fields: Sequence[str]) -> Sandbox:
+    """Raises InvalidArgument, NotFound."""
+    old = get(db, ns, sandbox.sandbox_id)
+    if not fields:
+        if sandbox.runtime and old.runtime and sandbox.runtime.name != old.runtime.name:
+            raise InvalidArgument("sandbox.Runtime.Name field is immutable")
+        fields = ("labels", "extensions", "spec", "runtime")
+    for field in fields:
+        if field.startswith("labels."):
+            old.labels[field[7:]] = sandbox.labels.get(field[7:], "")
+        elif field.startswith("extensions."):
+            key = field[11:]
+            if key in sandbox.extensions:
+                old.extensions[key] = sandbox.extensions[key]
+            else:
+                old.extensions.pop(key, None)
+        elif field == "labels":
+            old.labels = dict(sandbox.labels)
+        elif field == "extensions":
+            old.extensions = dict(sandbox.extensions)
+        elif field == "spec":
+            old.spec = sandbox.spec
+        elif field == "runtime":
+            old.runtime = sandbox.runtime
+        else:
+            raise InvalidArgument(f'cannot update "{field}" field on sandbox "{sandbox.sandbox_id}"')
+    old.labels = stored(old.labels)
+    _check(old)
+    old.updated_at = to_wire(now_ns())
+    _put(db, ns, old)
+    return old
+
+
+def delete(db: sqlite3.Connection, ns: str, id: str) -> None:
+    """Raises NotFound."""
+    if db.execute("DELETE FROM sandboxes WHERE ns = ? AND id = ?", (ns, id)).rowcount == 0:
+        raise NotFound(f'sandbox "{id}"')

@@ -1,0 +1,55 @@
+"""The whole database, drawn and migrated.
+
+    meta            key -> value                      uuid of this server
+    namespaces      name -> labels
+    images          (ns, name) -> target, labels, created, updated
+    containers      (ns, id) -> the Container message, byte for byte what clients said, with times
+    leases          (ns, id) -> labels, created
+    lease_resources (ns, lease, type, id)             type: content | ingests | images | snapshots/<snapshotter>
+    content         (ns, digest) -> size, labels, created, updated
+    ingests         (ns, ref) -> backend ref, expected digest (of a virtual ingest), expire
+    snapshots       (ns, snapshotter, key) -> backend key, parent key, labels, created, updated
+    sequences       (ns, what) -> the last number given out for backend keys
+    sandboxes       (ns, id) -> the Sandbox message
+
+Labels are JSON objects, times nanoseconds since the epoch, messages protobuf bytes. Text keys sort bytewise, which is
+the order clients see.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from argosy.store.database import Migration
+
+MIGRATIONS: Final = (
+    Migration(
+        1,
+        "everything a spine needs",
+        (
+            "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE namespaces (name TEXT PRIMARY KEY, labels TEXT NOT NULL DEFAULT '{}') WITHOUT ROWID",
+            """CREATE TABLE images (ns TEXT NOT NULL, name TEXT NOT NULL, target BLOB NOT NULL, labels TEXT NOT NULL,
+                created INTEGER NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY (ns, name)) WITHOUT ROWID""",
+            """CREATE TABLE containers (ns TEXT NOT NULL, id TEXT NOT NULL, message BLOB NOT NULL,
+                PRIMARY KEY (ns, id)) WITHOUT ROWID""",
+            """CREATE TABLE leases (ns TEXT NOT NULL, id TEXT NOT NULL, labels TEXT NOT NULL, created INTEGER NOT NULL,
+                PRIMARY KEY (ns, id)) WITHOUT ROWID""",
+            """CREATE TABLE lease_resources (ns TEXT NOT NULL, lease TEXT NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
+                PRIMARY KEY (ns, lease, type, id)) WITHOUT ROWID""",
+            """CREATE TABLE content (ns TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, labels TEXT NOT NULL,
+                created INTEGER NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY (ns, digest)) WITHOUT ROWID""",
+            "CREATE INDEX content_digest ON content(digest)",
+            """CREATE TABLE ingests (ns TEXT NOT NULL, ref TEXT NOT NULL, backend TEXT NOT NULL, expected TEXT NOT NULL,
+                expire INTEGER NOT NULL, PRIMARY KEY (ns, ref)) WITHOUT ROWID""",
+            """CREATE TABLE snapshots (ns TEXT NOT NULL, snapshotter TEXT NOT NULL, key TEXT NOT NULL, backend TEXT NOT NULL,
+                parent TEXT NOT NULL, labels TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,
+                PRIMARY KEY (ns, snapshotter, key)) WITHOUT ROWID""",
+            "CREATE INDEX snapshots_parent ON snapshots(ns, snapshotter, parent)",
+            """CREATE TABLE sequences (ns TEXT NOT NULL, what TEXT NOT NULL, last INTEGER NOT NULL,
+                PRIMARY KEY (ns, what)) WITHOUT ROWID""",
+            """CREATE TABLE sandboxes (ns TEXT NOT NULL, id TEXT NOT NULL, message BLOB NOT NULL,
+                PRIMARY KEY (ns, id)) WITHOUT ROWID""",
+        ),
+    ),
+)

@@ -1,0 +1,251 @@
+"""A container's cgroups: where they are, who is in them, what they measured, when they ran out of memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from argosy.errors import NotFound
+from argosy_protos.lean.google.protobuf import Any as AnyMessage
+from argosy_protos.lean.io.containerd.cgroups import v1, v2
+
+_V2_MEMORY = (
+    "anon file kernel_stack slab sock shmem file_mapped file_dirty file_writeback anon_thp inactive_anon active_anon "
+    "inactive_file active_file unevictable slab_reclaimable slab_unreclaimable pgfault pgmajfault workingset_refault "
+    "workingset_activate workingset_nodereclaim pgrefill pgscan pgsteal pgactivate pgdeactivate pglazyfree pglazyfreed "
+    "thp_fault_alloc thp_collapse_alloc"
+).split()
+_V1_MEMORY = {
+    "cache": "cache", "rss": "rss", "rss_huge": "rss_huge", "mapped_file": "mapped_file", "dirty": "dirty",
+    "writeback": "writeback", "pgpgin": "pg_pg_in", "pgpgout": "pg_pg_out", "pgfault": "pg_fault", "pgmajfault": "pg_maj_fault",
+    "inactive_anon": "inactive_anon", "active_anon": "active_anon", "inactive_file": "inactive_file",
+    "active_file": "active_file", "unevictable": "unevictable", "hierarchical_memory_limit": "hierarchical_memory_limit",
+    "hierarchical_memsw_limit": "hierarchical_swap_limit",
+}  # fmt: skip
+_NO_LIMIT = (1 << 64) - 1
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> int:
+    text = _text(path).strip()
+    if text == "max":
+        return _NO_LIMIT
+    return int(text) if text.lstrip("-").isdigit() else 0
+
+
+def _table(path: Path) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for line in _text(path).splitlines():
+        key, _, value = line.partition(" ")
+        if value.strip().isdigit():
+            found[key.rstrip(":")] = int(value)
+    return found
+
+
+def hierarchies() -> dict[str, Path]:
+    """Return controller -> mount point; "" is the unified hierarchy."""
+    found: dict[str, Path] = {}
+    with open("/proc/self/mountinfo") as table:
+        for line in table:
+            left, _, right = line.partition(" - ")
+            kind, _, options = right.split(" ", 2)
+            point = Path(left.split(" ")[4])
+            if kind == "cgroup2":
+                found.setdefault("", point)
+            elif kind == "cgroup":
+                for option in options.strip().split(","):
+                    found.setdefault(option, point)
+    return found
+
+
+class Cgroup:
+    """The cgroups that a process was in when this was made."""
+
+    def __init__(self, pid: int) -> None:
+        places = hierarchies()
+        self.paths: dict[str, Path] = {}
+        with open(f"/proc/{pid}/cgroup") as table:
+            for line in table:
+                _, controllers, path = line.strip().split(":", 2)
+                for controller in controllers.split(","):
+                    if controller in places:
+                        self.paths[controller] = places[controller] / path.lstrip("/")
+        self.unified = "memory" not in self.paths and "pids" not in self.paths
+
+    @property
+    def main(self) -> Path:
+        if self.unified:
+            return self.paths[""]
+        return self.paths.get("pids") or self.paths.get("memory") or next(iter(self.paths.values()))
+
+    def pids(self) -> list[int]:
+        """Return every process below the cgroup."""
+        found: list[int] = []
+        for folder, _, files in os.walk(self.main):
+            if "cgroup.procs" in files:
+                found += [int(p) for p in _text(Path(folder) / "cgroup.procs").split()]
+        return sorted(set(found))
+
+    def stats(self) -> AnyMessage:
+        """Return what was measured, as containerd's Metrics of this kind of cgroup. Raises NotFound when it is gone."""
+        if not self.main.exists():
+            raise NotFound("cgroup does not exist")
+        if self.unified:
+            return AnyMessage(type_url="io.containerd.cgroups.v2.Metrics", value=self._v2().encode())
+        return AnyMessage(type_url="io.containerd.cgroups.v1.Metrics", value=self._v1().encode())
+
+    def _v1(self) -> Any:
+        metrics = v1.Metrics()
+        if (pids := self.paths.get("pids")) is not None:
+            limit = _number(pids / "pids.max")
+            metrics.pids = v1.PidsStat(current=_number(pids / "pids.current"), limit=0 if limit == _NO_LIMIT else limit)
+        cpu = self.paths.get("cpuacct")
+        if cpu is not None:
+            ticks = 10_000_000  # cpuacct.stat counts USER_HZ, 100 a second
+            times = _table(cpu / "cpuacct.stat")
+            usage = v1.CPUUsage(
+                total=_number(cpu / "cpuacct.usage"),
+                user=times.get("user", 0) * ticks,
+                kernel=times.get("system", 0) * ticks,
+                per_cpu=[int(x) for x in _text(cpu / "cpuacct.usage_percpu").split()],
+            )
+            throttled = _table(self.paths["cpu"] / "cpu.stat") if "cpu" in self.paths else {}
+            metrics.cpu = v1.CPUStat(
+                usage=usage,
+                throttling=v1.Throttle(
+                    periods=throttled.get("nr_periods", 0),
+                    throttled_periods=throttled.get("nr_throttled", 0),
+                    throttled_time=throttled.get("throttled_time", 0),
+                ),
+            )
+        if (memory := self.paths.get("memory")) is not None:
+            table = _table(memory / "memory.stat")
+            values = {field: table.get(name, 0) for name, field in _V1_MEMORY.items()}
+            totals = {
+                f"total_{field}": table.get(f"total_{name}", 0)
+                for name, field in _V1_MEMORY.items()
+                if not name.startswith("hierarchical")
+            }
+            entries = {
+                field: v1.MemoryEntry(
+                    limit=_number(memory / f"{name}.limit_in_bytes"),
+                    usage=_number(memory / f"{name}.usage_in_bytes"),
+                    max=_number(memory / f"{name}.max_usage_in_bytes"),
+                    failcnt=_number(memory / f"{name}.failcnt"),
+                )
+                for field, name in (
+                    ("usage", "memory"), ("swap", "memory.memsw"), ("kernel", "memory.kmem"), ("kernel_tcp", "memory.kmem.tcp"),
+                )
+                if (memory / f"{name}.usage_in_bytes").exists()
+            }  # fmt: skip
+            metrics.memory = v1.MemoryStat(**values, **totals, **entries)
+            oom = _table(memory / "memory.oom_control")
+            metrics.memory_oom_control = v1.MemoryOomControl(
+                oom_kill_disable=oom.get("oom_kill_disable", 0), under_oom=oom.get("under_oom", 0), oom_kill=oom.get("oom_kill", 0)
+            )
+        if (blkio := self.paths.get("blkio")) is not None:
+            metrics.blkio = v1.BlkIOStat(
+                io_service_bytes_recursive=self._blkio(blkio / "blkio.throttle.io_service_bytes_recursive"),
+                io_serviced_recursive=self._blkio(blkio / "blkio.throttle.io_serviced_recursive"),
+            )
+        return metrics
+
+    @staticmethod
+    def _blkio(path: Path) -> list[Any]:
+        entries = []
+        for line in _text(path).splitlines():
+            parts = line.split()
+            if len(parts) == 3 and ":" in parts[0]:
+                major, minor = parts[0].split(":")
+                entries.append(v1.BlkIOEntry(op=parts[1], major=int(major), minor=int(minor), value=int(parts[2])))
+        return entries
+
+    def _v2(self) -> Any:
+        root = self.main
+        cpu, memory, events = _table(root / "cpu.stat"), _table(root / "memory.stat"), _table(root / "memory.events")
+        values = {name: memory.get(name, 0) for name in _V2_MEMORY}
+        refault = {k: memory.get(k + "_anon", 0) + memory.get(k + "_file", 0) for k in ("workingset_refault", "workingset_activate")}
+        values.update({k: v for k, v in refault.items() if v})
+        io: list[Any] = []
+        for line in _text(root / "io.stat").splitlines():
+            device, _, rest = line.partition(" ")
+            if ":" not in device:
+                continue
+            numbers = dict(p.split("=", 1) for p in rest.split() if "=" in p)
+            major, minor = device.split(":")
+            io.append(
+                v2.IOEntry(
+                    major=int(major), minor=int(minor), rbytes=int(numbers.get("rbytes", 0)), wbytes=int(numbers.get("wbytes", 0)),
+                    rios=int(numbers.get("rios", 0)), wios=int(numbers.get("wios", 0)),
+                )
+            )  # fmt: skip
+        limit = _number(root / "pids.max")
+        return v2.Metrics(
+            pids=v2.PidsStat(current=_number(root / "pids.current"), limit=0 if limit == _NO_LIMIT else limit),
+            cpu=v2.CPUStat(**{k: cpu.get(k, 0) for k in ("usage_usec", "user_usec", "system_usec", "nr_periods", "nr_throttled", "throttled_usec")}),
+            memory=v2.MemoryStat(
+                **values,
+                usage=_number(root / "memory.current"), usage_limit=_number(root / "memory.max"),
+                swap_usage=_number(root / "memory.swap.current"), swap_limit=_number(root / "memory.swap.max"),
+                max_usage=_number(root / "memory.peak"),
+            ),
+            io=v2.IOStat(usage=io),
+            memory_events=v2.MemoryEvents(**{k: events.get(k, 0) for k in ("low", "high", "max", "oom", "oom_kill")}),
+        )  # fmt: skip
+
+
+class OomWatch:
+    """A descriptor that becomes readable when the container ran out of memory: eventfd (v1) or inotify (v2)."""
+
+    def __init__(self, cgroup: Cgroup) -> None:
+        self.fd = -1
+        self._cgroup = cgroup
+        self._seen = 0
+        self._control = -1
+        if cgroup.unified:
+            self._watch_v2()
+        elif "memory" in cgroup.paths:
+            self._watch_v1(cgroup.paths["memory"])
+
+    def _watch_v1(self, memory: Path) -> None:
+        with contextlib.suppress(OSError):
+            self._control = os.open(memory / "memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+            self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            (memory / "cgroup.event_control").write_text(f"{self.fd} {self._control}")
+
+    def _watch_v2(self) -> None:
+        import ctypes
+
+        from argosy.kernel.libc import call
+
+        with contextlib.suppress(OSError):
+            self.fd = call("inotify_init1", ctypes.c_int(os.O_CLOEXEC | os.O_NONBLOCK))
+            path = str(self._cgroup.main / "memory.events").encode()
+            call("inotify_add_watch", ctypes.c_int(self.fd), path, ctypes.c_uint32(2))  # IN_MODIFY
+
+    def happened(self) -> bool:
+        """Read the descriptor; return whether it means an OOM kill. A removed cgroup also wakes it."""
+        try:
+            os.read(self.fd, 4096)
+        except BlockingIOError:
+            return False
+        if not self._cgroup.unified:
+            return self._cgroup.paths["memory"].exists()
+        count = _table(self._cgroup.main / "memory.events").get("oom_kill", 0)
+        new, self._seen = count > self._seen, count
+        return new
+
+    def close(self) -> None:
+        for name in ("fd", "_control"):
+            fd = getattr(self, name)
+            if fd >= 0:
+                os.close(fd)
+                setattr(self, name, -1)

@@ -1,0 +1,360 @@
+"""One container: its init process and its execs, and what the runtime is told to do with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unknown
+from argosy.kernel.mount import mount_all, unmount_all
+from argosy.mounts import Mount
+from argosy_protos.lean.containerd.runc.v1 import CheckpointOptions, Options
+from argosy_shim_runc_v2 import lifecycle
+from argosy_shim_runc_v2.cgroups import Cgroup, OomWatch
+from argosy_shim_runc_v2.console import Console, ConsoleSocket
+from argosy_shim_runc_v2.runc import Runtime, Stdio
+from argosy_shim_runc_v2.stdio import Endpoints, open_stdio
+
+OPTIONS_TYPE: Final = "containerd.runc.v1.Options"
+CHECKPOINT_TYPE: Final = "containerd.runc.v1.CheckpointOptions"
+_IO_DRAIN_S: Final = 10.0
+_PID_WAIT_S: Final = 5.0
+
+
+def default_runc_root() -> str:
+    """Return where the runtime keeps its state when no option says so: the daemon's wish, else containerd's place."""
+    return os.environ.get("ARGOSY_RUNC_ROOT", "/run/containerd/runc")
+
+
+class Process:
+    """A container's init (exec_id "") or an exec."""
+
+    def __init__(self, exec_id: str, stdin: str, stdout: str, stderr: str, terminal: bool, spec: dict[str, Any] | None = None) -> None:
+        self.exec_id = exec_id
+        self.stdin, self.stdout, self.stderr, self.terminal = stdin, stdout, stderr, terminal
+        self.spec = spec
+        self.status = lifecycle.CREATED
+        self.pid = 0
+        self.pidfd = -1
+        self.exit_status = 0
+        self.exited_ns = 0
+        self.ends: Endpoints | None = None
+        self.console: Console | None = None
+        self.starting = False
+        self.pending_exit: tuple[int, int] | None = None
+        self.waiters: list[Callable[[], None]] = []
+
+    def adopt(self, pid: int) -> None:
+        """Hold the process by descriptor."""
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+
+    def reap(self) -> int:
+        """Return the exit status of a process that has ended; 255 when it was never our child."""
+        try:
+            result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+        except ChildProcessError:
+            return 255
+        finally:
+            os.close(self.pidfd)
+            self.pidfd = -1
+        if result is None:
+            return 255
+        return result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
+
+    def signal(self, number: int) -> None:
+        """Raises NotFound when it has ended, FailedPrecondition when it was never started."""
+        if self.pid == 0:
+            raise FailedPrecondition("process not created")
+        if self.status == lifecycle.STOPPED or self.pidfd < 0:
+            raise NotFound("process already finished")
+        try:
+            signal.pidfd_send_signal(self.pidfd, number)
+        except ProcessLookupError:
+            raise NotFound("process already finished") from None
+
+    def close_stdin(self) -> None:
+        if self.ends is not None:
+            self.ends.close_stdin()
+        if self.console is not None:
+            self.console.close_stdin()
+
+    def drain_and_close(self) -> None:
+        """Let output reach its readers, then let go of it."""
+        console, self.console = self.console, None
+        if console is not None:
+            console.drain(_IO_DRAIN_S)
+            console.close()
+        ends, self.ends = self.ends, None
+        if ends is not None:
+            logger = ends.logger
+            ends.close()
+            if logger is not None:
+                logger.wait(_IO_DRAIN_S)
+
+
+def read_pid(path: str) -> int:
+    """Return the number in a pid file the runtime has just written. Raises Unknown when it never comes."""
+    deadline = time.monotonic() + _PID_WAIT_S
+    while True:
+        try:
+            with open(path) as file:
+                text = file.read().strip()
+            if text:
+                return int(text)
+        except FileNotFoundError:
+            pass
+        if time.monotonic() > deadline:
+            raise Unknown(f"the runtime wrote no pid to {path}")
+        time.sleep(0.002)
+
+
+class Container:
+    """A container the runtime made for us."""
+
+    def __init__(self, namespace: str, request: Any) -> None:
+        self.namespace = namespace
+        self.id: str = request.id
+        self.bundle: str = request.bundle
+        self.checkpoint: str = request.checkpoint
+        self.options = _options(request.options)
+        root = os.path.join(self.options.root or default_runc_root(), namespace)
+        self.runtime = Runtime(self.options.binary_name, root, self.options.systemd_cgroup)
+        self.rootfs = [Mount.from_wire(m) for m in request.rootfs]
+        self.rootfs_path = os.path.join(self.bundle, "rootfs")
+        self.init = Process("", request.stdin, request.stdout, request.stderr, request.terminal)
+        self.execs: dict[str, Process] = {}
+        self.cgroup: Cgroup | None = None
+        self.oom: OomWatch | None = None
+        self.lock = threading.RLock()  # one runtime verb at a time
+        self.host_pid_namespace = False
+        self.init_exit: tuple[int, int] | None = None
+
+    @property
+    def log(self) -> str:
+        return os.path.join(self.bundle, "log.json")
+
+    def process(self, exec_id: str) -> Process:
+        """Raises NotFound."""
+        if not exec_id:
+            return self.init
+        try:
+            return self.execs[exec_id]
+        except KeyError:
+            raise NotFound(f"process does not exist {exec_id}") from None
+
+    # -- verbs, in worker threads --
+
+    def create(self) -> None:
+        """Mount the root file system and have the runtime make the container. Everything is undone on failure."""
+        with open(os.path.join(self.bundle, "config.json")) as file:
+            namespaces = json.load(file).get("linux", {}).get("namespaces") or []
+        self.host_pid_namespace = not any(n.get("type") == "pid" and not n.get("path") for n in namespaces)
+        self._remember_options()
+        os.makedirs(self.rootfs_path, mode=0o711, exist_ok=True)
+        mounted = False
+        try:
+            if self.rootfs:
+                mount_all(self.rootfs, self.rootfs_path)
+                mounted = True
+            if not self.checkpoint:
+                self._run_create(["create"], self.init, "init.pid")
+                self._watch_cgroup()
+        except BaseException as error:
+            self.init.drain_and_close()
+            if mounted:
+                unmount_all(self.rootfs_path)
+            if isinstance(error, Unknown):
+                raise Unknown(f"OCI runtime create failed: {error.message}: unknown") from error
+            raise
+
+    def _remember_options(self) -> None:
+        """Write what ``delete`` needs when this process is gone."""
+        fields = {f: getattr(self.options, f) for f in Options.__fields__ if getattr(self.options, f)}
+        with open(os.path.join(self.bundle, "options.json"), "w") as file:
+            json.dump(fields, file)
+        with open(os.path.join(self.bundle, "runtime"), "w") as file:
+            file.write(self.options.binary_name)
+
+    def _run_create(self, verb: list[str], process: Process, pid_name: str) -> None:
+        pid_file = os.path.join(self.bundle, pid_name)
+        args = [*verb, "--bundle", self.bundle, "--pid-file", pid_file]
+        if self.options.no_pivot_root:
+            args.append("--no-pivot")
+        if self.options.no_new_keyring and verb[0] == "create":
+            args.append("--no-new-keyring")
+        self._with_stdio(process, args, [self.id], pid_file)
+
+    def _with_stdio(self, process: Process, args: list[str], tail: list[str], pid_file: str) -> None:
+        """Run a verb that makes a process with its stdio, and adopt that process."""
+        try:
+            os.unlink(pid_file)
+        except FileNotFoundError:
+            pass
+        label = process.exec_id or self.id
+        if process.terminal:
+            consoles = ConsoleSocket(self.bundle)
+            null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                self.runtime.run([*args, "--console-socket", consoles.path, *tail], self.log, Stdio(null, null, null))
+                master = consoles.receive()
+            finally:
+                os.close(null)
+                consoles.close()
+            try:
+                process.console = Console(master, process.stdin, process.stdout, self.namespace, label)
+            except BaseException:
+                os.close(master)
+                self._kill_unadopted(pid_file)
+                raise
+        else:
+            process.ends = open_stdio(process.stdin, process.stdout, process.stderr, self.namespace, label)
+            self.runtime.run([*args, *tail], self.log, process.ends.for_runtime())
+            process.ends.close_process_ends()
+        process.adopt(read_pid(pid_file))
+
+    @staticmethod
+    def _kill_unadopted(pid_file: str) -> None:
+        try:
+            os.kill(read_pid(pid_file), signal.SIGKILL)
+        except (OSError, Unknown):
+            pass  # it is gone, or never was
+
+    def _watch_cgroup(self) -> None:
+        try:
+            self.cgroup = Cgroup(self.init.pid)
+            self.oom = OomWatch(self.cgroup)
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # init ended at once; it will be reported as any exit
+
+    def start(self) -> None:
+        """Start the created init, or restore the checkpoint."""
+        lifecycle.move(self.init.status, "start")
+        try:
+            if self.checkpoint:
+                args = ["restore", "--detach", "--image-path", self.checkpoint]
+                if self.options.criu_work_path:
+                    args += ["--work-path", self.options.criu_work_path]
+                self._run_create(args, self.init, "init.pid")
+                self._watch_cgroup()
+            else:
+                self.runtime.run(["start", self.id], self.log)
+        except Unknown as error:
+            raise Unknown(f"OCI runtime start failed: {error.message}: unknown") from error
+
+    def add_exec(self, request: Any) -> None:
+        """Remember an exec to start later. Raises AlreadyExists, FailedPrecondition, InvalidArgument."""
+        if request.exec_id in self.execs:
+            raise AlreadyExists(f"id {request.exec_id}")
+        if self.init.status == lifecycle.STOPPED:
+            raise FailedPrecondition("cannot exec in a stopped container")
+        if self.init.status == lifecycle.PAUSED:
+            raise Unknown("cannot exec in a paused container")
+        if request.spec is None:
+            raise InvalidArgument("an exec needs a process spec")
+        spec = json.loads(request.spec.value)
+        spec["terminal"] = request.terminal
+        process = Process(request.exec_id, request.stdin, request.stdout, request.stderr, request.terminal, spec)
+        self.execs[request.exec_id] = process
+
+    def start_exec(self, process: Process) -> None:
+        """Have the runtime start an exec. Raises FailedPrecondition when init has ended."""
+        lifecycle.move(process.status, "start")
+        if self.init.status in (lifecycle.STOPPED, lifecycle.CREATED):
+            raise FailedPrecondition(f"container {self.id} init process is not running")
+        spec_file = os.path.join(self.bundle, f"{process.exec_id}-process.json")
+        with open(spec_file, "w") as file:
+            json.dump(process.spec, file)
+        pid_file = os.path.join(self.bundle, f"{process.exec_id}.pid")
+        try:
+            self._with_stdio(process, ["exec", "--process", spec_file, "--detach", "--pid-file", pid_file], [self.id], pid_file)
+        except Unknown as error:
+            process.drain_and_close()
+            raise Unknown(f"OCI runtime exec failed: {error.message}: unknown") from error
+        except BaseException:
+            process.drain_and_close()
+            raise
+        finally:
+            os.unlink(spec_file)
+
+    def delete_init(self) -> None:
+        """Have the runtime forget a container whose init has ended or never started."""
+        lifecycle.move(self.init.status, "delete")
+        created = self.init.status == lifecycle.CREATED
+        try:
+            self.runtime.run(["delete", *(["--force"] if created else []), self.id], self.log)
+        except Unknown as error:
+            if "does not exist" not in error.message:
+                raise
+        self.init.drain_and_close()
+        for process in self.execs.values():
+            process.drain_and_close()
+        if self.oom is not None:
+            self.oom.close()
+        unmount_all(self.rootfs_path)
+
+    def kill(self, process: Process, number: int, everyone: bool) -> None:
+        """Signal a process, or everyone in the container. Raises NotFound when it has ended."""
+        lifecycle.move(process.status, "kill")
+        frozen_kill = process.status == lifecycle.PAUSED and number == signal.SIGKILL
+        if process.exec_id or not (everyone or frozen_kill):
+            process.signal(number)
+            return
+        try:
+            self.runtime.run(["kill", *(["--all"] if everyone else []), self.id, str(number)], self.log)
+        except Unknown as error:
+            if any(s in error.message for s in ("process already finished", "container not running", "does not exist", "no such process")):
+                raise NotFound("process already finished") from None
+            raise
+
+    def pause(self) -> None:
+        lifecycle.move(self.init.status, "pause", "container")
+        self.runtime.run(["pause", self.id], self.log)
+
+    def resume(self) -> None:
+        lifecycle.move(self.init.status, "resume", "container")
+        self.runtime.run(["resume", self.id], self.log)
+
+    def update(self, resources: bytes) -> None:
+        lifecycle.move(self.init.status, "update", "container")
+        self.runtime.run(["update", "--resources", "-", self.id], self.log, stdin=resources)
+
+    def make_checkpoint(self, path: str, options: Any) -> None:
+        """Write a CRIU image to path; with ``exit`` the container ends."""
+        lifecycle.move(self.init.status, "checkpoint", "container")
+        chosen = CheckpointOptions()
+        if options is not None and options.value:
+            if options.type_url.rpartition("/")[2] != CHECKPOINT_TYPE:
+                raise InvalidArgument(f'checkpoint options are a "{options.type_url}"; send {CHECKPOINT_TYPE}')
+            chosen = CheckpointOptions.decode(options.value)
+        args = ["checkpoint", "--image-path", path]
+        work = chosen.work_path or self.options.criu_work_path
+        if work:
+            args += ["--work-path", work]
+        for wanted, flag in (
+            (not chosen.exit, "--leave-running"), (chosen.open_tcp, "--tcp-established"),
+            (chosen.external_unix_sockets, "--ext-unix-sk"), (chosen.terminal, "--shell-job"), (chosen.file_locks, "--file-locks"),
+        ):  # fmt: skip
+            if wanted:
+                args.append(flag)
+        if chosen.cgroups_mode:
+            args += ["--manage-cgroups-mode", chosen.cgroups_mode]
+        for namespace in chosen.empty_namespaces:
+            args += ["--empty-ns", namespace]
+        try:
+            self.runtime.run([*args, self.id], self.log)
+        except Unknown as error:
+            raise Unknown(f"checkpoint of {self.id} failed: {error.message}") from error
+
+
+def _options(value: Any) -> Any:
+    if value is None or not value.value and not value.type_url:
+        return Options()
+    if value.type_url.rpartition("/")[2] != OPTIONS_TYPE:
+        raise InvalidArgument(f'runtime options are a "{value.type_url}"; this shim takes {OPTIONS_TYPE}')
+    return Options.decode(value.value)

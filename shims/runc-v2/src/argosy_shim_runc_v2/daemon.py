@@ -1,0 +1,236 @@
+"""The shim's process: one epoll loop for sockets and exits, a thread for every runtime verb."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from argosy.errors import to_wire
+from argosy.kernel.peer import credentials
+from argosy.kernel.process import become_subreaper, set_name
+from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
+from argosy_protos._wire import DecodeError
+from argosy_protos.lean.containerd.task import v2 as api
+from argosy_shim_runc_v2.events import Publisher
+from argosy_shim_runc_v2.service import TaskService, failure
+
+# Task v2 and v3 differ in nothing but the name.
+_SERVICES: Final = frozenset(("containerd.task.v2.Task", "containerd.task.v3.Task"))
+_EVENT_DRAIN_S: Final = 5.0
+
+
+class _Connection:
+    """One daemon's connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.machine = ServerMachine()
+        self.pending = b""
+
+
+class Daemon:
+    """Serves until Shutdown."""
+
+    def __init__(self, listener: socket.socket, path: str, namespace: str, publisher: Publisher) -> None:
+        self._listener, self._path = listener, path
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        self._posted: list[Callable[[], None]] = []
+        self._posted_lock = threading.Lock()
+        self._publisher = publisher
+        self._quitting = False
+        self.service = TaskService(namespace, publisher, self._watch, self._quit)
+
+    # -- called from any thread --
+
+    def _post(self, call: Callable[[], None]) -> None:
+        with self._posted_lock:
+            self._posted.append(call)
+        os.write(self._wake_write, b"x")
+
+    def _watch(self, fd: int, call: Callable[[], None]) -> None:
+        self._post(lambda: self._add_watch(fd, call))
+
+    def _quit(self) -> None:
+        self._post(self._set_quitting)
+
+    def _set_quitting(self) -> None:
+        self._quitting = True
+
+    # -- the loop --
+
+    def _register(self, fd: int, handler: Callable[[int], None], events: int = select.EPOLLIN) -> None:
+        self._handlers[fd] = handler
+        self._epoll.register(fd, events)
+
+    def _unregister(self, fd: int) -> None:
+        if self._handlers.pop(fd, None) is not None:
+            try:
+                self._epoll.unregister(fd)
+            except (FileNotFoundError, OSError):
+                pass  # closed already
+
+    def _add_watch(self, fd: int, call: Callable[[], None]) -> None:
+        if fd < 0:
+            return
+
+        def ready(_: int) -> None:
+            call()
+            try:
+                os.fstat(fd)
+            except OSError:
+                self._handlers.pop(fd, None)  # closed by the call; the kernel forgot it
+
+        self._handlers.pop(fd, None)
+        try:
+            self._register(fd, ready)
+        except FileExistsError:
+            self._epoll.modify(fd, select.EPOLLIN)
+        except OSError:
+            self._handlers.pop(fd, None)  # it ended and was closed before we could watch
+
+    def run(self) -> None:
+        """Serve until Shutdown; then deliver the last events and remove the socket."""
+        self._listener.setblocking(False)
+        self._register(self._listener.fileno(), self._accept)
+        self._register(self._wake_read, self._run_posted)
+        while not self._quitting:
+            for fd, events in self._epoll.poll():
+                handler = self._handlers.get(fd)
+                if handler is not None:
+                    handler(events)
+        self._listener.close()
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            pass
+        self._publisher.close(_EVENT_DRAIN_S)
+
+    def _run_posted(self, _: int) -> None:
+        try:
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
+        with self._posted_lock:
+            posted, self._posted = self._posted, []
+        for call in posted:
+            call()
+
+    def _accept(self, _: int) -> None:
+        try:
+            sock, _address = self._listener.accept()
+        except OSError:
+            return
+        _, uid, _ = credentials(sock)
+        if uid not in (0, os.geteuid()):
+            sock.close()
+            return
+        sock.setblocking(False)
+        connection = _Connection(sock)
+        self._register(sock.fileno(), lambda events: self._io(connection, events))
+
+    def _io(self, connection: _Connection, events: int) -> None:
+        if events & select.EPOLLOUT:
+            self._flush(connection)
+        if not events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+            return
+        try:
+            data = connection.socket.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._unregister(connection.socket.fileno())
+            connection.socket.close()
+            return
+        for event in connection.machine.feed(data):
+            if isinstance(event, Incoming):
+                self._dispatch(connection, event)
+        self._flush(connection)
+
+    def _flush(self, connection: _Connection) -> None:
+        if connection.socket.fileno() < 0:
+            return
+        connection.pending += connection.machine.take()
+        try:
+            while connection.pending:
+                connection.pending = connection.pending[connection.socket.send(connection.pending) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            connection.pending = b""
+        want = select.EPOLLIN | (select.EPOLLOUT if connection.pending else 0)
+        try:
+            self._epoll.modify(connection.socket.fileno(), want)
+        except OSError:
+            pass  # closed since
+
+    def _dispatch(self, connection: _Connection, request: Incoming) -> None:
+        row = api.TASK_METHODS.get(request.method) if request.service in _SERVICES else None
+        if row is None:
+            what = f"method {request.method}" if request.service in _SERVICES else f"service {request.service}"
+            connection.machine.respond_error(request.stream, UNIMPLEMENTED, what)
+            return
+        name, request_type, _ = row
+        name = name.rstrip("_")
+        try:
+            message = request_type.decode(request.payload)
+        except DecodeError as error:
+            connection.machine.respond_error(request.stream, INVALID_ARGUMENT, f"the request is malformed: {error}")
+            return
+        if name == "wait":
+            self._wait(connection, request.stream, message)
+        elif name in TaskService.BLOCKING:
+            threading.Thread(target=self._work, args=(connection, request.stream, name, message), daemon=True).start()
+        else:
+            self._answer(connection, request.stream, *self._call(name, message))
+
+    def _wait(self, connection: _Connection, stream: int, message: Any) -> None:
+        def reply(response: Any) -> None:
+            self._post(lambda: self._answer(connection, stream, response, None))
+
+        try:
+            self.service.wait(message, reply)
+        except Exception as error:  # noqa: BLE001 - becomes the call's status
+            self._answer(connection, stream, None, error)
+
+    def _call(self, name: str, message: Any) -> tuple[Any, BaseException | None]:
+        try:
+            return getattr(self.service, name)(message), None
+        except Exception as error:  # noqa: BLE001 - becomes the call's status
+            return None, error
+
+    def _work(self, connection: _Connection, stream: int, name: str, message: Any) -> None:
+        response, error = self._call(name, message)
+        self._post(lambda: self._answer(connection, stream, response, error))
+
+    def _answer(self, connection: _Connection, stream: int, response: Any, error: BaseException | None) -> None:
+        if error is not None:
+            code, text = to_wire(failure(error))
+            if os.environ.get("ARGOSY_SHIM_DEBUG"):
+                import traceback
+
+                traceback.print_exception(error, file=sys.stderr)
+            connection.machine.respond_error(stream, code, text)
+        else:
+            connection.machine.respond(stream, response.encode())
+        self._flush(connection)
+
+
+def serve(listener: socket.socket, path: str, namespace: str, id: str, publisher: Callable[[], Publisher]) -> None:
+    """Be the shim: adopt orphans, ignore what ends a session, serve, leave."""
+    set_name(f"shim:{id}"[:15])
+    become_subreaper()
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    os.umask(0o022)
+    Daemon(listener, path, namespace, publisher()).run()

@@ -1,0 +1,264 @@
+"""containerd-shim-runc-v2: the command line that every containerd knows.
+
+    containerd-shim-runc-v2 -namespace NS -address A -publish-binary P -id ID [-debug] start
+    containerd-shim-runc-v2 ... -bundle B delete
+    containerd-shim-runc-v2 -v | -info
+
+``start`` prints where the shim listens: as text, as JSON for a daemon that says MAX_SHIM_VERSION, as a
+BootstrapResult for one that sends BootstrapParams. Everything heavy is imported in the child, after the answer's fork.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Any, Final
+
+_FLAGS: Final = ("namespace", "address", "publish-binary", "id", "bundle", "socket", "debug-socket")
+_SWITCHES: Final = ("debug", "v", "version", "info")
+_GROUPS: Final = ("io.containerd.runc.v2.group", "io.kubernetes.cri.sandbox-id")
+_VERSION: Final = "0.1.0"
+_STDIN_LIMIT: Final = 4 << 20
+
+
+def parse_flags(argv: list[str]) -> tuple[dict[str, str], str]:
+    """Return (flags, action) of Go's flag syntax: -name value, -name=value, one or two dashes. Raises ValueError."""
+    values: dict[str, str] = {}
+    i = 0
+    while i < len(argv) and argv[i].startswith("-"):
+        name, equals, value = argv[i].lstrip("-").partition("=")
+        i += 1
+        if name in _SWITCHES:
+            values[name] = value or "true"
+        elif name in _FLAGS:
+            if not equals:
+                if i >= len(argv):
+                    raise ValueError(f"flag needs an argument: -{name}")
+                value = argv[i]
+                i += 1
+            values[name] = value
+        else:
+            raise ValueError(f"flag provided but not defined: -{name}")
+    rest = argv[i:]
+    return values, rest[0] if rest else ""
+
+
+def group_of(bundle: str, id: str) -> str:
+    """Return the id whose shim this container shares: that of its pod, or its own."""
+    try:
+        with open(os.path.join(bundle, "config.json")) as file:
+            annotations = json.load(file).get("annotations") or {}
+    except (OSError, ValueError):
+        return id
+    for key in _GROUPS:
+        if annotations.get(key):
+            return str(annotations[key])
+    return id
+
+
+def socket_path(directory: str, address: str, namespace: str, group: str) -> str:
+    """Return the socket of a shim, by containerd's rule: the hash of its daemon, namespace and group."""
+    parts = os.path.normpath("/".join(p for p in (address, namespace, group) if p))
+    return os.path.join(directory, hashlib.sha256(parts.encode()).hexdigest())
+
+
+def answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+        return True
+
+
+def bootstrap_params(data: bytes, id: str, namespace: str) -> Any:
+    """Return the BootstrapParams on standard input, or None when it holds options of the older form, or nothing.
+
+    The two can't be told apart by shape; what names this very container is the newer one.
+    """
+    if not data:
+        return None
+    from argosy_protos._wire import DecodeError
+    from argosy_protos.lean.containerd.runtime.bootstrap.v1 import BootstrapParams
+
+    try:
+        params = BootstrapParams.decode(data)
+    except DecodeError:
+        return None
+    return params if params.instance_id == id and params.namespace == namespace else None
+
+
+def answer_of(address: str, params: Any) -> bytes:
+    """Return what start prints for a daemon of this age."""
+    if params is not None:
+        from argosy_protos.lean.containerd.runtime.bootstrap.v1 import BootstrapResult
+
+        return BootstrapResult(version=3, address=address, protocol="ttrpc").encode()
+    if os.environ.get("MAX_SHIM_VERSION"):
+        version = min(3, int(os.environ["MAX_SHIM_VERSION"])) if os.environ["MAX_SHIM_VERSION"].isdigit() else 2
+        return json.dumps({"version": max(2, version), "address": address, "protocol": "ttrpc"}).encode()
+    return address.encode()
+
+
+def read_stdin() -> bytes:
+    """Return standard input when the daemon gives any; a terminal or /dev/null gives none."""
+    try:
+        if os.isatty(0):
+            return b""
+        return sys.stdin.buffer.read(_STDIN_LIMIT)
+    except (OSError, AttributeError):
+        return b""
+
+
+def start(flags: dict[str, str]) -> int:
+    """Make the shim, or find the one of this group; print its address."""
+    bundle, id, namespace = os.getcwd(), flags.get("id", ""), flags.get("namespace", "")
+    if not id or not namespace:
+        print("shim start needs -id and -namespace", file=sys.stderr)
+        return 1
+    params = bootstrap_params(read_stdin(), id, namespace)
+    directory = (params.socket_dir if params is not None else None) or os.environ.get("ARGOSY_SHIM_SOCKET_DIR") or "/run/containerd/s"
+    path = socket_path(directory, flags.get("address", ""), namespace, group_of(bundle, id))
+    address = f"unix://{path}"
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    answer = answer_of(address, params)
+    if answers(path):
+        _write_address(bundle, address)
+        os.write(1, answer)
+        return 0
+    if os.path.exists(path):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    listener.bind(path)
+    os.umask(before)
+    listener.listen(128)
+    pid = os.fork()
+    if pid == 0:
+        _become_daemon(listener, path, flags, bundle)
+    listener.close()
+    _write_address(bundle, address)
+    with open(os.path.join(bundle, "shim.pid"), "w") as file:
+        file.write(str(pid))
+    os.write(1, answer)
+    return 0
+
+
+def _write_address(bundle: str, address: str) -> None:
+    """containerd 1.6 finds a running shim again by this file."""
+    scratch = os.path.join(bundle, ".address")
+    with open(scratch, "w") as file:
+        file.write(address)
+    os.rename(scratch, os.path.join(bundle, "address"))
+
+
+def _become_daemon(listener: socket.socket, path: str, flags: dict[str, str], bundle: str) -> None:
+    """In the child: leave the daemon's session and pipes behind, then serve. Does not return."""
+    code = 1
+    try:
+        os.setsid()
+        null = os.open("/dev/null", os.O_RDWR)
+        errors = null
+        try:
+            # The daemon reads this FIFO; without one, or without a reader, there is nobody to tell.
+            errors = os.open(os.path.join(bundle, "log"), os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            pass
+        for target, source in ((0, null), (1, null), (2, errors)):
+            os.dup2(source, target)
+        from argosy_shim_runc_v2.daemon import serve
+        from argosy_shim_runc_v2.events import Publisher
+
+        def publisher() -> Publisher:
+            return Publisher(
+                flags["namespace"], os.environ.get("TTRPC_ADDRESS", ""), flags.get("address", ""), flags.get("publish-binary", "")
+            )
+
+        serve(listener, path, flags["namespace"], flags["id"], publisher)
+        code = 0
+    except BaseException:  # noqa: BLE001 - the last door of a process nobody waits for
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def delete(flags: dict[str, str]) -> int:
+    """Clean up after a shim that died: end the container, unmount, say how it ended."""
+    from argosy.errors import ArgosyError
+    from argosy.kernel.mount import unmount_all
+    from argosy_protos.lean.containerd.task.v2 import DeleteResponse
+    from argosy_shim_runc_v2.container import default_runc_root
+    from argosy_shim_runc_v2.events import stamp
+    from argosy_shim_runc_v2.runc import Runtime
+
+    bundle = flags.get("bundle") or os.getcwd()
+    options: dict[str, Any] = {}
+    try:
+        with open(os.path.join(bundle, "options.json")) as file:
+            options = json.load(file)
+    except (OSError, ValueError):
+        pass  # it died before it wrote them; the defaults are right then
+    binary = str(options.get("binary_name", ""))
+    try:
+        with open(os.path.join(bundle, "runtime")) as file:
+            binary = file.read().strip() or binary
+    except OSError:
+        pass  # the same
+    root = os.path.join(str(options.get("root", "")) or default_runc_root(), flags.get("namespace", ""))
+    try:
+        runtime = Runtime(binary, root, bool(options.get("systemd_cgroup")))
+        runtime.run(["delete", "--force", flags["id"]], os.path.join(bundle, "delete-log.json"))
+    except (ArgosyError, OSError) as error:
+        print(f"delete {flags.get('id')}: {error}", file=sys.stderr)
+    pid = 0
+    try:
+        with open(os.path.join(bundle, "init.pid")) as file:
+            pid = int(file.read().strip() or "0")
+    except (OSError, ValueError):
+        pass  # there never was an init
+    try:
+        unmount_all(os.path.join(bundle, "rootfs"))
+    except OSError as error:
+        print(f"unmount {bundle}/rootfs: {error}", file=sys.stderr)
+    os.write(1, DeleteResponse(pid=pid, exit_status=128 + signal.SIGKILL, exited_at=stamp(time.time_ns())).encode())
+    return 0
+
+
+def info() -> int:
+    """Say what this runtime is."""
+    from argosy_protos.lean.containerd.types import RuntimeInfo, RuntimeVersion
+
+    read_stdin()
+    told = RuntimeInfo(name="io.containerd.runc.v2", version=RuntimeVersion(version=_VERSION))
+    os.write(1, told.encode())
+    return 0
+
+
+def main() -> None:
+    try:
+        flags, action = parse_flags(sys.argv[1:])
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    if "v" in flags or "version" in flags:
+        print(f"{os.path.basename(sys.argv[0])}:\n  Version:  {_VERSION}\n  Revision: argosy")
+        raise SystemExit(0)
+    if "info" in flags:
+        raise SystemExit(info())
+    if action == "start":
+        raise SystemExit(start(flags))
+    if action == "delete":
+        raise SystemExit(delete(flags))
+    print(f'unknown action "{action}"; use start or delete', file=sys.stderr)
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

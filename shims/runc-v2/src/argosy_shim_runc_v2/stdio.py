@@ -1,0 +1,211 @@
+"""A process's stdio: FIFOs, files and log programs. The process gets the far ends themselves; nothing is copied here.
+
+FIFO rules, as clients rely on them: the shim keeps both ends of an output FIFO open while the process runs, so that
+a client may come and go; of the input FIFO it keeps a writer until CloseIO, so that a client that leaves is no EOF.
+A terminal is the exception: its bytes pass through ``console``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from argosy.errors import InvalidArgument, NotFound, Unknown
+from argosy_shim_runc_v2.runc import Stdio, spawn
+
+# containerd gives a log program this long after SIGTERM.
+_LOGGER_GRACE_S: Final = 12.0
+# Most log programs end at the end of their input; they get a moment for that first.
+_LOGGER_EOF_GRACE_S: Final = 1.0
+
+
+@dataclass
+class Endpoints:
+    """The descriptors of one process's stdio, ours to close. -1 is none."""
+
+    stdin: int = -1
+    stdout: int = -1
+    stderr: int = -1
+    keep: list[int] = field(default_factory=list)
+    stdin_writer: int = -1
+    logger: Logger | None = None
+
+    def for_runtime(self) -> Stdio:
+        return Stdio(self.stdin, self.stdout, self.stderr)
+
+    def close_process_ends(self) -> None:
+        """Close what only the process needs, once it has it."""
+        for name in ("stdin", "stdout", "stderr"):
+            fd = getattr(self, name)
+            if fd >= 0:
+                os.close(fd)
+                setattr(self, name, -1)
+
+    def close_stdin(self) -> None:
+        """Let the process see EOF once the client has closed its end too."""
+        writer, self.stdin_writer = self.stdin_writer, -1
+        if writer >= 0:
+            os.close(writer)
+
+    def close(self) -> None:
+        """Let go of everything; a log program gets the end of its input."""
+        self.close_process_ends()
+        self.close_stdin()
+        keep, self.keep = self.keep, []
+        for fd in keep:
+            os.close(fd)
+        logger, self.logger = self.logger, None
+        if logger is not None:
+            logger.stop()
+
+
+class Logger:
+    """A log program: fd 3 and 4 are the output, fd 5 says that it is ready."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._thread: threading.Thread | None = None
+
+    def stop(self) -> None:
+        """End it in the background: by EOF, then SIGTERM, then SIGKILL."""
+        self._thread = threading.Thread(target=self._end, daemon=True)
+        self._thread.start()
+
+    def _end(self) -> None:
+        try:
+            fd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return
+        import select
+
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        try:
+            for grace, sig in ((_LOGGER_EOF_GRACE_S, signal.SIGTERM), (_LOGGER_GRACE_S, signal.SIGKILL)):
+                if poll.poll(grace * 1000):
+                    break
+                signal.pidfd_send_signal(fd, sig)
+            os.waitpid(self.pid, 0)
+        except (ChildProcessError, ProcessLookupError):
+            pass  # gone already
+        finally:
+            os.close(fd)
+
+    def wait(self, timeout: float) -> None:
+        """Wait until it has ended, after ``stop``."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+
+def fifo_path(uri: str) -> str:
+    return uri.removeprefix("fifo://")
+
+
+def open_output(path: str, ends: Endpoints) -> int:
+    """Open an output FIFO: a writer for the process, and a reader that we keep. Raises NotFound."""
+    try:
+        # Opened for both, no open blocks and no write breaks, whoever else has it open.
+        both = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise NotFound(f"stdio FIFO {path} does not exist; make it before the task") from None
+    try:
+        writer = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except BaseException:
+        os.close(both)
+        raise
+    ends.keep.append(both)
+    return writer
+
+
+def open_input(path: str, ends: Endpoints) -> int:
+    """Open an input FIFO for the process, and the writer that we keep until CloseIO. Raises NotFound."""
+    try:
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise NotFound(f"stdio FIFO {path} does not exist; make it before the task") from None
+    ends.stdin_writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.set_blocking(reader, True)
+    return reader
+
+
+def open_file(uri: str) -> int:
+    """Open a ``file://`` log for appending; its directories are made. Raises InvalidArgument."""
+    path = unquote(urlsplit(uri).path)
+    if not path:
+        raise InvalidArgument(f'log URI "{uri}" names no path')
+    before = os.umask(0)
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    finally:
+        os.umask(before)
+
+
+def start_logger(uri: str, namespace: str, id: str, ends: Endpoints, strict: bool) -> tuple[int, int]:
+    """Start a ``binary://`` log program and wait until it is ready. Returns writers for stdout and stderr.
+
+    strict (``binary-v2``): closing the ready pipe without a byte is an error. Raises Unknown.
+    """
+    parts = urlsplit(uri)
+    path = unquote(parts.path)
+    args = [word for pair in parse_qsl(parts.query, keep_blank_values=True) for word in pair]
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    ready_read, ready_write = os.pipe()
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        pid = spawn(
+            [path, *args], Stdio(null, null, null), {"CONTAINER_ID": id, "CONTAINER_NAMESPACE": namespace},
+            ((out_read, 3), (err_read, 4), (ready_write, 5)),
+        )  # fmt: skip
+    except OSError as error:
+        for fd in (out_write, err_write):
+            os.close(fd)
+        raise Unknown(f'log program "{path}" cannot be started: {error.strerror}') from error
+    finally:
+        for fd in (out_read, err_read, ready_write, null):
+            os.close(fd)
+        if "pid" not in locals():
+            os.close(ready_read)
+    ends.logger = Logger(pid)
+    with os.fdopen(ready_read, "rb") as ready:
+        byte = ready.read(1)
+    if strict and not byte:
+        ends.keep += [out_write, err_write]
+        raise Unknown(f'log program "{path}" ended before it was ready')
+    return out_write, err_write
+
+
+def open_outputs(stdout: str, stderr: str, namespace: str, id: str, ends: Endpoints) -> tuple[int, int]:
+    """Open what stdout's scheme says, for both outputs. Raises InvalidArgument, NotFound, Unknown."""
+    scheme = urlsplit(stdout).scheme if "://" in stdout else ""
+    if scheme in ("binary", "binary-v2"):
+        return start_logger(stdout, namespace, id, ends, scheme == "binary-v2")
+    if scheme == "file":
+        out = open_file(stdout)
+        return out, os.dup(out)
+    if scheme not in ("", "fifo"):
+        raise InvalidArgument(f'stdio scheme "{scheme}" is not served; use fifo, file or binary')
+    out = open_output(fifo_path(stdout), ends) if stdout else os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        err = open_output(fifo_path(stderr), ends) if stderr else os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    except BaseException:
+        os.close(out)
+        raise
+    return out, err
+
+
+def open_stdio(stdin: str, stdout: str, stderr: str, namespace: str, id: str) -> Endpoints:
+    """Open a process's stdio. Raises what ``open_outputs`` does; nothing stays open then."""
+    ends = Endpoints()
+    try:
+        ends.stdin = open_input(fifo_path(stdin), ends) if stdin else os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        ends.stdout, ends.stderr = open_outputs(stdout, stderr, namespace, id, ends)
+    except BaseException:
+        ends.close()
+        raise
+    return ends
