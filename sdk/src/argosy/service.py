@@ -18,7 +18,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,7 @@ from argosy.rpc.context import Peer
 from argosy.rpc.health import Health
 from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
 from argosy.rpc.server import Server, inline
-from argosy.settings import Settings, load
+from argosy.settings import Settings, load, validate
 from argosy.timestamps import to_wire
 from argosy_protos._service import ServiceBase
 from argosy_protos.argosy.service.v1 import (
@@ -178,11 +178,17 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def run(service: Service[S], argv: Sequence[str] | None = None) -> None:
-    """Run a service as this process. Exits 0 after a signal, with a code by error class when it cannot start."""
+def run(service: Service[S], argv: Sequence[str] | None = None, values: Mapping[str, Any] | None = None) -> None:
+    """Run a service as this process, with settings from a command line or given as values.
+
+    Exits 0 after a signal, with a code by error class when it cannot start.
+    """
     set_name(f"argosy-{service.name}")
     try:
-        settings = load(service.settings, service.name, argv)
+        if values is None:
+            settings = load(service.settings, service.name, argv)
+        else:
+            settings = validate(service.settings, values, f"argosy-{service.name}")
         if settings.log_level not in log.LEVELS:
             raise InvalidArgument(f'log level "{settings.log_level}" is not one of {", ".join(log.LEVELS)}')
         log.configure(settings.log_level, settings.log_json, service.name)

@@ -1,0 +1,277 @@
+"""``argosy up``: one parent that has imported everything forks the services, watches them and restarts them.
+
+The parent runs no event loop and no thread, so that forking is safe; what the services share in memory was loaded
+once. They remain separate processes on separate sockets. Stopping it leaves containers running: shims are in
+sessions of their own.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import argosy_content.__main__ as content
+import argosy_diff.__main__ as diff
+import argosy_gateway.__main__ as gateway
+import argosy_snapshotter_native.__main__ as native
+import argosy_snapshotter_overlay.__main__ as overlay
+import argosy_tasks.__main__ as tasks
+from argosy import log
+from argosy.errors import FailedPrecondition, InvalidArgument
+from argosy.kernel.process import set_name
+from argosy.rpc.sockets import answers
+from argosy.service import Service, lock_root, notify_systemd, run
+from argosy_cli.config import MeshConfig
+
+logger = log.get("supervisor")
+
+SERVICES: Final[Mapping[str, Service[Any]]] = {
+    "content": content.SERVICE,
+    "snapshotter-overlay": overlay.SERVICE,
+    "snapshotter-native": native.SERVICE,
+    "diff": diff.SERVICE,
+    "tasks": tasks.SERVICE,
+    "gateway": gateway.SERVICE,
+}
+_PLUGIN_TYPES: Final = {
+    "content": "content", "snapshotter-overlay": "snapshot", "snapshotter-native": "snapshot", "diff": "diff", "tasks": "tasks",
+}  # fmt: skip
+_ROOTS: Final = {
+    "content": "io.containerd.content.v1.content",
+    "diff": "io.containerd.differ.v1.walking",
+    "tasks": "",
+    "gateway": "io.containerd.metadata.v1.argosy",
+}
+_CAPABILITIES: Final = {"snapshotter-overlay": ["remap-ids", "rebase"], "snapshotter-native": ["rebase"]}
+READY_TIMEOUT_S: Final = 30.0
+STOP_GRACE_S: Final = 15.0
+BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_AFTER_S = 0.1, 5.0, 10.0
+
+
+@dataclass
+class Child:
+    """One service process."""
+
+    name: str
+    service: Service[Any]
+    values: dict[str, Any]
+    pid: int = 0
+    pidfd: int = -1
+    started: float = 0.0
+    backoff: float = 0.0
+    again_at: float = 0.0
+    restarts: int = 0
+    ready: bool = False
+    sockets: list[Path] = field(default_factory=list)
+
+
+def plan(mesh: MeshConfig) -> list[Child]:
+    """Return the processes of a mesh with their settings; the gateway is last. Raises InvalidArgument."""
+    address = mesh.address or mesh.state / "containerd.sock"
+    ttrpc = mesh.ttrpc_address or Path(f"{address}.ttrpc")
+    plugins: dict[str, dict[str, Any]] = {}
+    children: list[Child] = []
+    common = {"log_level": mesh.log_level}
+    for name, service in mesh.services.items():
+        socket = mesh.state / f"{name}.sock"
+        shown = service.name or name
+        folder = _ROOTS.get(service.kind)
+        root = mesh.root / (folder if folder is not None else f"io.containerd.snapshotter.v1.{shown}")
+        if service.kind == "tasks":
+            root = mesh.root / "tasks"
+        values: dict[str, Any] = {**common, **service.settings, "root": root, "address": socket}
+        if service.kind == "diff":
+            values |= {"content": address, "stream_processors": mesh.stream_processors}
+        if service.kind == "tasks":
+            values |= {"state": mesh.state, "gateway": address, "ttrpc": ttrpc, "root": root}
+        children.append(Child(name, SERVICES[service.kind], values, sockets=[socket]))
+        kind = _PLUGIN_TYPES[service.kind]
+        if shown in plugins:
+            raise InvalidArgument(f'two services are called "{shown}"; name one of them differently')
+        plugins[shown] = {
+            "type": kind,
+            "address": str(socket),
+            "exports": {"root": str(root)} if kind in ("snapshot", "content") else {},
+            "capabilities": _CAPABILITIES.get(service.kind, []),
+        }
+    for name, table in mesh.proxy_plugins.items():
+        if name in plugins:
+            raise InvalidArgument(f'[proxy_plugins.{name}] has the name of one of the mesh\'s own services; use another')
+        plugins[name] = table
+    values = {
+        **common,
+        "root": mesh.root / _ROOTS["gateway"],
+        "state": mesh.state,
+        "address": address,
+        "ttrpc_address": ttrpc,
+        "uid": mesh.uid,
+        "gid": mesh.gid,
+        "content_sharing_policy": mesh.content_sharing_policy,
+        "restart_interval_s": mesh.restart_interval_s,
+        "proxy_plugins": plugins,
+        "gc": mesh.gc.model_dump(),
+    }
+    children.append(Child("gateway", SERVICES["gateway"], values, sockets=[address, ttrpc]))
+    return children
+
+
+class Supervisor:
+    """Runs a plan until a signal."""
+
+    def __init__(self, mesh: MeshConfig, out: Callable[[str], None]) -> None:
+        self._mesh = mesh
+        self._children = plan(mesh)
+        self._out = out
+        self._poll = select.poll()
+        self._by_fd: dict[int, Child] = {}
+        self._stopping = False
+
+    def run(self) -> int:
+        """Start everything, say so, keep it running; return the exit code."""
+        mesh = self._mesh
+        set_name("argosy")
+        for path in (mesh.root, mesh.state):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.chmod(path, 0o700)
+        for child in self._children:
+            for socket in child.sockets:
+                if answers(socket):
+                    raise FailedPrecondition(f"socket {socket} is in use by a running process; stop it or use another address")
+        lock = lock_root(mesh.root, "argosy up")
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        self._poll.register(read, select.POLLIN)
+        # Pages that the collector never touches stay shared with the children.
+        gc.collect()
+        gc.freeze()
+        try:
+            for child in self._children:
+                self._fork(child)
+            code = self._wait_ready()
+            if code is None:
+                address = self._children[-1].sockets[0]
+                self._out(f"argosy: ready address={address}")
+                notify_systemd("READY=1")
+                code = self._watch(read)
+            notify_systemd("STOPPING=1")
+            self._stop()
+            return code
+        finally:
+            os.close(lock)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        self._stopping = True
+
+    def _fork(self, child: Child) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._become(child)
+        child.pid, child.started = pid, time.monotonic()
+        child.pidfd = os.pidfd_open(pid)
+        self._by_fd[child.pidfd] = child
+        self._poll.register(child.pidfd, select.POLLIN)
+
+    def _become(self, child: Child) -> None:
+        """In the child: be the service. Does not return."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            # The terminal's Ctrl-C is for the parent, which then stops us in order.
+            os.setpgid(0, 0)
+            from argosy.kernel.process import die_with_parent
+
+            die_with_parent(signal.SIGTERM)
+            os.environ.pop("NOTIFY_SOCKET", None)
+            run(child.service, values=child.values)
+            code = 0
+        except SystemExit as exit:
+            code = exit.code if isinstance(exit.code, int) else 1
+        except BaseException as error:  # noqa: BLE001 - the last door of the process
+            print(f"argosy-{child.name}: {error}", file=sys.stderr)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _wait_ready(self) -> int | None:
+        """Return None when every service answers, else the code of the first that ended."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        waiting = list(self._children)
+        while waiting and not self._stopping:
+            for fd, _ in self._poll.poll(3):
+                dead = self._by_fd.get(fd)
+                if dead is not None:
+                    code = self._reap(dead)
+                    print(f"argosy: {dead.name} could not start (exit code {code}); see its message above", file=sys.stderr)
+                    return code or 1
+            waiting = [c for c in waiting if not all(answers(s) for s in c.sockets)]
+            if time.monotonic() > deadline:
+                names = ", ".join(c.name for c in waiting)
+                print(f"argosy: {names} not ready after {READY_TIMEOUT_S:g} s", file=sys.stderr)
+                return 1
+        return 0 if self._stopping else None
+
+    def _reap(self, child: Child) -> int:
+        self._poll.unregister(child.pidfd)
+        del self._by_fd[child.pidfd]
+        os.close(child.pidfd)
+        _, status = os.waitpid(child.pid, 0)
+        child.pid, child.pidfd = 0, -1
+        return os.waitstatus_to_exitcode(status)
+
+    def _watch(self, wake: int) -> int:
+        while not self._stopping:
+            due = [c.again_at for c in self._children if c.again_at]
+            timeout = max(0.0, min(due) - time.monotonic()) * 1000 if due else None
+            for fd, _ in self._poll.poll(timeout):
+                if fd == wake:
+                    os.read(wake, 512)
+                    continue
+                child = self._by_fd[fd]
+                code = self._reap(child)
+                if self._stopping:
+                    break
+                lived = time.monotonic() - child.started
+                child.backoff = BACKOFF_FIRST_S if lived > STEADY_AFTER_S else min(max(child.backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
+                child.again_at = time.monotonic() + (0.0 if child.restarts == 0 or lived > STEADY_AFTER_S else child.backoff)
+                logger.warning("service.ended", service_name=child.name, code=code, lived_s=round(lived, 1))
+            now = time.monotonic()
+            for child in self._children:
+                if child.again_at and child.again_at <= now and not self._stopping:
+                    child.again_at = 0.0
+                    child.restarts += 1
+                    self._fork(child)
+        return 0
+
+    def _stop(self) -> None:
+        """End the services: the gateway first, so that no call is cut in two; then the rest."""
+        deadline = time.monotonic() + STOP_GRACE_S
+        for group in ([self._children[-1]], self._children[:-1]):
+            for child in group:
+                if child.pid:
+                    os.kill(child.pid, signal.SIGTERM)
+            for child in group:
+                while child.pid and time.monotonic() < deadline:
+                    poll = select.poll()
+                    poll.register(child.pidfd, select.POLLIN)
+                    if poll.poll(max(1.0, (deadline - time.monotonic()) * 1000)):
+                        self._reap(child)
+                if child.pid:
+                    logger.warning("service.killed", service_name=child.name)
+                    os.kill(child.pid, signal.SIGKILL)
+                    self._reap(child)

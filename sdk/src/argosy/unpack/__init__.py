@@ -1,0 +1,1 @@
+"""Layers onto trees: inflate, parse, write. Every byte of an archive is taken for hostile."""

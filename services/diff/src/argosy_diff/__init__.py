@@ -1,0 +1,1 @@
+"""The differ: layers onto mounts, and mounts into layers."""

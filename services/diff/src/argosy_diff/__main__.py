@@ -1,0 +1,42 @@
+"""argosy-diff: a differ, as a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from argosy.rpc.channel import Channel
+from argosy.service import Service, ServiceContext, run
+from argosy.settings import Settings
+from argosy_diff.contents import Contents
+from argosy_diff.processors import StreamProcessor
+from argosy_diff.servicer import Diff
+from argosy_protos._service import ServiceBase
+
+
+class DiffSettings(Settings):
+    """Whose layers these are, and what may decode them."""
+
+    content: Path = Field(description="socket that serves the content of the layers; usually the gateway's")
+    stream_processors: dict[str, StreamProcessor] = Field(default_factory=dict)
+
+
+async def start(ctx: ServiceContext[DiffSettings]) -> Sequence[ServiceBase]:
+    s = ctx.settings
+    scratch = s.root / "scratch"
+    scratch.mkdir(exist_ok=True, mode=0o700)
+    contents = Contents(Channel(s.content, name="content"), scratch)
+    return [Diff(contents, s.stream_processors, scratch)]
+
+
+SERVICE = Service("diff", DiffSettings, start)
+
+
+def main() -> None:
+    run(SERVICE)
+
+
+if __name__ == "__main__":
+    main()

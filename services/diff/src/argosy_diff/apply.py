@@ -1,0 +1,97 @@
+"""A layer onto mounts: blob, processors, inflate, hash, tar, tree."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from argosy.errors import InvalidArgument
+from argosy.kernel.libc import syscall
+from argosy.kernel.mount import temporary_mount
+from argosy.mounts import Mount
+from argosy.unpack.inflate import inflate
+from argosy.unpack.tar import TarReader
+from argosy.unpack.tree import TreeWriter, _in_user_namespace
+from argosy_diff.processors import Chain, StreamProcessor, resolve
+
+_SYNCFS = 306
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came out: the digest and size of the uncompressed tar."""
+
+    digest: str
+    size: int
+
+
+class _Counted:
+    """Hashes and counts what passes."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self.hash = hashlib.sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        update = self.hash.update
+        for chunk in self._chunks:
+            update(chunk)
+            self.size += len(chunk)
+            yield chunk
+
+
+@contextmanager
+def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
+    """Yield a writer for mounts, and the directory it writes to.
+
+    One overlay is written to directly: whiteouts stay whiteouts. One plain bind is written to at its source. Anything
+    else is mounted for the while.
+    """
+    if len(mounts) == 1 and not any(o.startswith(("uidmap=", "gidmap=")) for o in mounts[0].options):
+        one = mounts[0]
+        upper = one.option("upperdir")
+        if one.type == "overlay" and upper and not _in_user_namespace():
+            lower = one.option("lowerdir")
+            with TreeWriter(upper, True, lower.split(":") if lower else (), "userxattr" in one.options) as writer:
+                yield writer, upper
+            return
+        if one.type in ("bind", "rbind") and not one.read_only:
+            with TreeWriter(one.source) as writer:
+                yield writer, one.source
+            return
+    with temporary_mount(mounts) as place, TreeWriter(place) as writer:
+        yield writer, place
+
+
+def apply_layer(
+    blob: IO[bytes], media_type: str, mounts: Sequence[Mount], processors: Mapping[str, StreamProcessor],
+    payloads: Mapping[str, bytes], sync: bool,
+) -> Applied:  # fmt: skip
+    """Apply a blob. Blocks; run it in a thread. Raises InvalidArgument, Unknown, ResourceExhausted."""
+    if not mounts:
+        raise InvalidArgument("a layer needs mounts to be applied to")
+    steps = resolve(media_type, processors)
+    chain = Chain(blob)
+    try:
+        for id, processor, input_type in steps:
+            chain.add(id, processor, input_type, payloads.get(id))
+        counted = _Counted(inflate(chain.output))
+        with writer_for(mounts) as (writer, directory):
+            reader = TarReader(iter(counted))
+            writer.apply(reader)
+            reader.source.drain()
+            if sync:
+                fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    syscall(_SYNCFS, fd)
+                finally:
+                    os.close(fd)
+        chain.finish()
+    finally:
+        chain.kill()
+    return Applied(f"sha256:{counted.hash.hexdigest()}", counted.size)

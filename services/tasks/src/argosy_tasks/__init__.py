@@ -1,0 +1,1 @@
+"""The task manager: finds shims, starts them, adopts them, and speaks to them for everybody."""

@@ -1,0 +1,81 @@
+"""argosy-tasks: the task manager, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from argosy import log
+from argosy.errors import ArgosyError
+from argosy.names import NAMESPACE_HEADER
+from argosy.rpc.channel import Channel
+from argosy.service import Service, ServiceContext, run
+from argosy.settings import Settings
+from argosy.timestamps import now_ns, to_wire
+from argosy_protos._message import Message
+from argosy_protos._service import ServiceBase
+from argosy_protos.containerd.services.events.v1 import EventsStub, ForwardRequest
+from argosy_protos.containerd.types import Envelope
+from argosy_protos.google.protobuf import Any as AnyMessage
+from argosy_tasks.bootstrap import Starter
+from argosy_tasks.roster import Roster
+from argosy_tasks.runtimes import Runtimes, own_directory
+from argosy_tasks.servicer import Tasks
+
+
+class TasksSettings(Settings):
+    """Where tasks live and whom they belong to."""
+
+    state: Path = Field(description="directory for bundles; does not outlive a reboot")
+    gateway: Path = Field(description="socket of the daemon that knows the containers and takes events")
+    ttrpc: Path | None = Field(default=None, description="socket that shims publish events to; default <gateway>.ttrpc")
+    publish_binary: str = Field(default="", description="program that shims without ttrpc publish events with")
+    bundles: str = Field(default="io.containerd.runtime.v2.task", description="directory name below state and root")
+
+
+async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
+    s = ctx.settings
+    gateway = Channel(s.gateway, name="gateway")
+    events = EventsStub(gateway)
+
+    async def publish(namespace: str, topic: str, name: str, event: Message) -> None:
+        envelope = Envelope(
+            timestamp=to_wire(now_ns()), namespace=namespace, topic=topic, event=AnyMessage(type_url=name, value=event.encode())
+        )
+        try:
+            await events.forward(ForwardRequest(envelope=envelope), timeout=5.0, metadata={NAMESPACE_HEADER: namespace})
+        except ArgosyError as error:
+            log.get("tasks").warning("event.lost", topic=topic, namespace=namespace, error=str(error))
+
+    publisher = s.publish_binary or str(own_directory() / "argosy")
+    ttrpc = str(s.ttrpc or f"{s.gateway}.ttrpc")
+    state, root = s.state / s.bundles, s.root / s.bundles
+    for path in (s.state, s.state / "s", s.state / "runc"):
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for path in (state, root):
+        path.mkdir(parents=True, exist_ok=True, mode=0o711)
+    # Shims find one another's helpers (runc, log programs) the way we find the shims.
+    runtimes = Runtimes()
+    os.environ["PATH"] = os.pathsep.join(runtimes.directories)
+    starter = Starter(str(s.gateway), ttrpc, publisher, s.state, s.log_level == "debug")
+    roster = Roster(state, root, runtimes, starter, publish)
+    ctx.on_close(roster.close)
+    adopted = await roster.adopt()
+    if adopted:
+        log.get("tasks").info("tasks.adopted", tasks=adopted)
+    ctx.gauges["tasks"] = lambda: len(roster)
+    return [Tasks(roster, gateway)]
+
+
+SERVICE = Service("tasks", TasksSettings, start)
+
+
+def main() -> None:
+    run(SERVICE)
+
+
+if __name__ == "__main__":
+    main()

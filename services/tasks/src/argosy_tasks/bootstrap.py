@@ -1,0 +1,161 @@
+"""Starting a shim: what goes into its standard input and what comes out of it, in all three dialects.
+
+Input by the shim's version (``-v``, asked once a binary): 2.3 and newer take BootstrapParams; older ones an Any of
+the runtime options, or nothing. Output: a BootstrapResult, JSON, or a bare address, tried in that order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from argosy.errors import DeadlineExceeded, Unimplemented, Unknown
+from argosy_protos._wire import DecodeError
+from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapParams, BootstrapResult, Extension
+from argosy_protos.google.protobuf import Any as AnyMessage
+from argosy_tasks.bundle import Bootstrap, Bundle
+
+_VERSION: Final = re.compile(r"Version:\s*v?(\d+)\.(\d+)")
+_NEW_DIALECT: Final = (2, 3)
+_START_TIMEOUT_S: Final = 60.0
+_HIGHEST_TASK_API: Final = 3
+
+
+class Dialects:
+    """Which shims speak the newer dialect, asked once each."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], bool] = {}
+
+    async def is_new(self, binary: Path) -> bool:
+        """Return whether a shim takes BootstrapParams. One that answers ``-v`` strangely does not."""
+        key = (str(binary), binary.stat().st_mtime_ns)
+        if key not in self._known:
+            code, output, _ = await run([str(binary), "-v"], Path("/"), {}, b"", 10.0)
+            match = _VERSION.search(output.decode("utf-8", "replace"))
+            ours = b"argosy" in output
+            self._known[key] = code == 0 and (ours or (match is not None and (int(match[1]), int(match[2])) >= _NEW_DIALECT))
+        return self._known[key]
+
+
+async def run(
+    command: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: bytes, timeout: float
+) -> tuple[int, bytes, bytes]:
+    """Run a shim's command line to its end in a session of its own. Returns (code, output, errors).
+
+    Raises DeadlineExceeded; the process is killed then.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(timeout):
+            output, errors = await process.communicate(stdin)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise DeadlineExceeded(f"{command[0]} {command[-1]} took longer than {timeout:g} s") from None
+    except BaseException:
+        if process.returncode is None:
+            process.kill()
+            await asyncio.shield(process.wait())
+        raise
+    return process.returncode or 0, output, errors
+
+
+def parse_answer(output: bytes) -> Bootstrap:
+    """Return where a shim listens, from what ``start`` printed. Raises Unknown, Unimplemented."""
+    text = output.decode("utf-8", "replace").strip()
+    if text.startswith("{"):
+        try:
+            data = json.loads(text)
+            found = Bootstrap(str(data["address"]), int(data["version"]), str(data.get("protocol") or "ttrpc"))
+        except (ValueError, KeyError, TypeError):
+            raise Unknown(f"the shim answered start with {text[:200]!r}, which is no bootstrap JSON") from None
+    elif text.startswith(("unix://", "ttrpc+unix://", "/", "@")):
+        found = Bootstrap(text)
+    else:
+        try:
+            result = BootstrapResult.decode(output)
+        except DecodeError:
+            result = BootstrapResult()
+        if not result.address:
+            raise Unknown(f"the shim answered start with {text[:200]!r}, which names no address")
+        found = Bootstrap(result.address, result.version, result.protocol or "ttrpc")
+    if found.version > _HIGHEST_TASK_API:
+        raise Unimplemented(f"the shim speaks Task API {found.version}; {_HIGHEST_TASK_API} is the newest known here")
+    if found.protocol != "ttrpc":
+        raise Unimplemented(f"the shim speaks {found.protocol}; only ttrpc is served here")
+    return found
+
+
+class Starter:
+    """Runs shims' ``start`` and ``delete``."""
+
+    def __init__(self, address: str, ttrpc_address: str, publish_binary: str, state: Path, debug: bool) -> None:
+        self._address, self._ttrpc, self._publish = address, ttrpc_address, publish_binary
+        self._debug = debug
+        self._dialects = Dialects()
+        self._env = {
+            "TTRPC_ADDRESS": ttrpc_address,
+            "GRPC_ADDRESS": address,
+            "MAX_SHIM_VERSION": str(_HIGHEST_TASK_API),
+            "GOMAXPROCS": "2",
+            # Ours alone: shims of other makes use their own places.
+            "ARGOSY_SHIM_SOCKET_DIR": str(state / "s"),
+            "ARGOSY_RUNC_ROOT": str(state / "runc"),
+        }
+
+    def _command(self, binary: Path, bundle: Bundle, action: str) -> list[str]:
+        command = [str(binary), "-namespace", bundle.namespace, "-address", self._address, "-publish-binary", self._publish]
+        command += ["-id", bundle.id]
+        if action == "delete":
+            command += ["-bundle", str(bundle.path)]
+        if self._debug:
+            command.append("-debug")
+        return [*command, action]
+
+    async def start(self, binary: Path, bundle: Bundle, options: AnyMessage | None) -> Bootstrap:
+        """Start a shim for bundle. Raises Unknown in the shim's own words, DeadlineExceeded."""
+        if await self._dialects.is_new(binary):
+            stdin = BootstrapParams(
+                instance_id=bundle.id,
+                namespace=bundle.namespace,
+                containerd_ttrpc_address=self._ttrpc,
+                containerd_grpc_address=self._address,
+                containerd_binary=self._publish,
+                extensions=[Extension(value=options)] if options is not None and options.value else [],
+            ).encode()
+        else:
+            stdin = options.encode() if options is not None and options.value else b""
+        env = {**self._env, "NAMESPACE": bundle.namespace}
+        code, output, errors = await run(self._command(binary, bundle, "start"), bundle.path, env, stdin, _START_TIMEOUT_S)
+        if code:
+            said = (output + errors).decode("utf-8", "replace").strip()
+            raise Unknown(f"failed to start shim: {binary.name} start exited {code}: {said or 'without a word'}")
+        return parse_answer(output)
+
+    async def delete(self, binary: Path, bundle: Bundle, timeout: float) -> Any:
+        """Have a shim's binary clean up after a shim that is gone. Returns its DeleteResponse. Raises Unknown."""
+        from argosy_protos.containerd.task.v2 import DeleteResponse
+
+        env = {**self._env, "NAMESPACE": bundle.namespace}
+        code, output, errors = await run(self._command(binary, bundle, "delete"), bundle.path, env, b"", timeout)
+        if code:
+            said = errors.decode("utf-8", "replace").strip()
+            raise Unknown(f"{binary.name} delete exited {code}: {said or 'without a word'}")
+        try:
+            return DeleteResponse.decode(output)
+        except DecodeError as error:
+            raise Unknown(f"{binary.name} delete answered no DeleteResponse: {error}") from error

@@ -1,0 +1,123 @@
+"""Bundles: a container's directory while it has a task, laid out as containerd lays it out.
+
+    <state>/<ns>/<id>/       0700   config.json, rootfs/, work ->, log (FIFO), shim-binary-path, bootstrap.json
+    <root>/<ns>/<id>/        0711   the work directory
+
+``config.json`` is written last: a bundle without it is of a create that did not get far.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from argosy.errors import AlreadyExists, NotFound
+from argosy.kernel.mount import unmount_tree
+from argosy.names import check_identifier
+
+BINARY_FILE = "shim-binary-path"
+BOOTSTRAP_FILE = "bootstrap.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """Where a shim listens and which Task API it speaks."""
+
+    address: str
+    version: int = 2
+    protocol: str = "ttrpc"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One bundle on disk."""
+
+    namespace: str
+    id: str
+    path: Path
+    work: Path
+
+    @classmethod
+    def make(cls, state: Path, root: Path, namespace: str, id: str, config: bytes) -> Bundle:
+        """Make a bundle; what is half made is removed on failure. Raises InvalidArgument, AlreadyExists."""
+        check_identifier(id)
+        self = cls(namespace, id, state / namespace / id, root / namespace / id)
+        for parent in (self.path.parent, self.work.parent):
+            parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        try:
+            self.path.mkdir(mode=0o700)
+        except FileExistsError:
+            raise AlreadyExists(f"task {id}: bundle {self.path}") from None
+        try:
+            shutil.rmtree(self.work, ignore_errors=True)
+            self.work.mkdir(mode=0o711)
+            (self.path / "rootfs").mkdir(mode=0o711)
+            (self.path / "work").symlink_to(self.work)
+            (self.path / "config.json").write_bytes(config)
+        except BaseException:
+            self.delete()
+            raise
+        return self
+
+    def remember_binary(self, binary: Path) -> None:
+        (self.path / BINARY_FILE).write_text(str(binary))
+
+    def remember(self, bootstrap: Bootstrap) -> None:
+        """Write where the shim listens, in one piece: the next task manager adopts the shim by it."""
+        data = {"version": bootstrap.version, "address": bootstrap.address, "protocol": bootstrap.protocol}
+        scratch = self.path / f".{BOOTSTRAP_FILE}"
+        scratch.write_text(json.dumps(data))
+        scratch.rename(self.path / BOOTSTRAP_FILE)
+
+    def recall(self) -> Bootstrap:
+        """Return where the shim listens. Raises NotFound."""
+        try:
+            data = json.loads((self.path / BOOTSTRAP_FILE).read_text())
+            return Bootstrap(str(data["address"]), int(data["version"]), str(data.get("protocol", "ttrpc")))
+        except (FileNotFoundError, ValueError, KeyError):
+            pass
+        try:
+            return Bootstrap((self.path / "address").read_text().strip())
+        except FileNotFoundError:
+            raise NotFound(f"bundle {self.path} does not say where its shim listens") from None
+
+    def binary(self) -> str | None:
+        """Return the shim binary this bundle was started with, or None."""
+        try:
+            return (self.path / BINARY_FILE).read_text().strip() or None
+        except FileNotFoundError:
+            return None
+
+    def delete(self) -> None:
+        """Unmount what is below and remove both directories. Safe to call twice."""
+        unmount_tree(str(self.path / "rootfs"))
+        for path in (self.path, self.work):
+            hidden = path.with_name(f".{path.name}")
+            shutil.rmtree(hidden, ignore_errors=True)
+            try:
+                # A name with a dot is nobody's bundle, whatever happens while it is being removed.
+                path.rename(hidden)
+            except FileNotFoundError:
+                continue
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+def bundles(state: Path, root: Path) -> Iterator[Bundle]:
+    """Yield every bundle on disk; empty and hidden directories are removed."""
+    if not state.exists():
+        return
+    for namespace in sorted(p for p in state.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        for path in sorted(namespace.iterdir()):
+            if path.name.startswith("."):
+                unmount_tree(str(path))
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.is_dir():
+                bundle = Bundle(namespace.name, path.name, path, root / namespace.name / path.name)
+                if not os.listdir(path):
+                    bundle.delete()
+                    continue
+                yield bundle

@@ -1,0 +1,225 @@
+"""Who is running: the shims of all namespaces, from their start to their end, and across our own restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from argosy import log
+from argosy.errors import AlreadyExists, ArgosyError, NotFound
+from argosy.timestamps import from_wire, to_wire
+from argosy_protos._message import Message
+from argosy_protos.containerd import events as ev
+from argosy_protos.containerd.task import v2 as api
+from argosy_protos.google.protobuf import Any as AnyMessage
+from argosy_tasks.bootstrap import Starter
+from argosy_tasks.bundle import Bundle, bundles
+from argosy_tasks.runtimes import Runtimes
+from argosy_tasks.shim import Shim, ShimLog
+
+logger = log.get("tasks")
+
+Publish = Callable[[str, str, str, Message], Awaitable[None]]
+"""Given namespace, topic, full proto name and event: tell the world."""
+
+LOAD_TIMEOUT_S: Final = 5.0
+CLEANUP_TIMEOUT_S: Final = 5.0
+SHUTDOWN_TIMEOUT_S: Final = 3.0
+_ADOPT_AT_ONCE: Final = 32
+_UNKNOWN_EXIT: Final = 255
+
+
+class Roster:
+    """All tasks. One lock a task keeps create and delete of the same name apart."""
+
+    def __init__(self, state: Path, root: Path, runtimes: Runtimes, starter: Starter, publish: Publish) -> None:
+        self._state, self._root = state, root
+        self._runtimes, self._starter, self._publish = runtimes, starter, publish
+        self._shims: dict[tuple[str, str], Shim] = {}
+        self._starting: set[tuple[str, str]] = set()
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    def get(self, namespace: str, id: str) -> Shim:
+        """Raises NotFound."""
+        try:
+            return self._shims[namespace, id]
+        except KeyError:
+            raise NotFound(f"task {id} not found") from None
+
+    def all_of(self, namespace: str) -> list[Shim]:
+        return [s for (ns, _), s in sorted(self._shims.items()) if ns == namespace]
+
+    def __len__(self) -> int:
+        return len(self._shims)
+
+    async def create(
+        self, namespace: str, id: str, runtime: str, spec: bytes, options: AnyMessage | None, request: api.CreateTaskRequest
+    ) -> int:
+        """Make a bundle, start a shim, create the task; returns its pid. Everything is undone on failure."""
+        key = (namespace, id)
+        if key in self._shims or key in self._starting:
+            raise AlreadyExists(f"task {id}")
+        binary = self._runtimes.resolve(runtime)
+        self._starting.add(key)
+        try:
+            bundle = await asyncio.to_thread(Bundle.make, self._state, self._root, namespace, id, spec)
+            bundle.remember_binary(binary)
+            shim_log = ShimLog(bundle)
+            try:
+                shim = await self._launch(bundle, binary, options, shim_log)
+            except BaseException:
+                shim_log.close()
+                await asyncio.shield(asyncio.to_thread(bundle.delete))
+                raise
+            try:
+                request.bundle = str(bundle.path)
+                await shim.call("Create", request)
+                connected = await shim.call("Connect", api.ConnectRequest(id=id))
+            except BaseException as error:
+                await asyncio.shield(self._abandon(shim, binary))
+                if isinstance(error, ArgosyError):
+                    raise type(error)(f"failed to create shim task: {error.message}") from error
+                raise
+            shim.pid = connected.task_pid
+            self._shims[key] = shim
+        finally:
+            self._starting.discard(key)
+        return shim.pid
+
+    async def _launch(self, bundle: Bundle, binary: Path, options: AnyMessage | None, shim_log: ShimLog) -> Shim:
+        bootstrap = await self._starter.start(binary, bundle, options)
+        bundle.remember(bootstrap)
+        return await Shim.connect(bundle, bootstrap, shim_log, lambda: self._lost(bundle), LOAD_TIMEOUT_S)
+
+    async def _abandon(self, shim: Shim, binary: Path) -> None:
+        """End a shim whose create failed."""
+        try:
+            await shim.call("Delete", api.DeleteRequest(id=shim.bundle.id), CLEANUP_TIMEOUT_S)
+        except ArgosyError:
+            pass  # there was nothing to delete
+        await shim.shutdown(SHUTDOWN_TIMEOUT_S)
+        shim.close()
+        await asyncio.to_thread(shim.bundle.delete)
+
+    async def delete(self, namespace: str, id: str) -> api.DeleteResponse:
+        """Delete a task that has ended; its shim and bundle go. Raises NotFound, the shim's error."""
+        shim = self.get(namespace, id)
+        try:
+            response: api.DeleteResponse = await shim.call("Delete", api.DeleteRequest(id=id))
+        except NotFound:
+            response = api.DeleteResponse(pid=shim.pid, exit_status=_UNKNOWN_EXIT, exited_at=to_wire(time.time_ns()))
+        await asyncio.shield(self._forget(shim))
+        return response
+
+    async def _forget(self, shim: Shim) -> None:
+        self._shims.pop((shim.bundle.namespace, shim.bundle.id), None)
+        await shim.shutdown(SHUTDOWN_TIMEOUT_S)
+        shim.close()
+        await asyncio.to_thread(shim.bundle.delete)
+
+    # -- shims that die --
+
+    def _lost(self, bundle: Bundle) -> None:
+        task = asyncio.get_running_loop().create_task(self._clean_up(bundle))
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+
+    async def _clean_up(self, bundle: Bundle) -> None:
+        """A shim went without being asked: its container is ended and reported."""
+        shim = self._shims.pop((bundle.namespace, bundle.id), None)
+        if shim is None:
+            return
+        logger.warning("shim.lost", namespace=bundle.namespace, container=bundle.id, pid=shim.pid)
+        shim.close()
+        await self._reap(bundle, shim.pid)
+
+    async def _reap(self, bundle: Bundle, pid: int) -> None:
+        status, exited = _UNKNOWN_EXIT, time.time_ns()
+        binary = bundle.binary()
+        try:
+            response = await self._starter.delete(Path(binary) if binary else self._default_binary(), bundle, CLEANUP_TIMEOUT_S)
+            status, pid = response.exit_status, response.pid or pid
+            exited = from_wire(response.exited_at) or exited
+        except (ArgosyError, OSError) as error:
+            logger.warning("shim.cleanup_failed", namespace=bundle.namespace, container=bundle.id, error=str(error))
+        await asyncio.to_thread(bundle.delete)
+        ns, id, when = bundle.namespace, bundle.id, to_wire(exited)
+        exit_event = ev.TaskExit(container_id=id, id=id, pid=pid, exit_status=status, exited_at=when)
+        await self._publish(ns, "/tasks/exit", "containerd.events.TaskExit", exit_event)
+        gone = ev.TaskDelete(container_id=id, pid=pid, exit_status=status, exited_at=when)
+        await self._publish(ns, "/tasks/delete", "containerd.events.TaskDelete", gone)
+
+    def _default_binary(self) -> Path:
+        return self._runtimes.resolve("io.containerd.runc.v2")
+
+    # -- our own restarts --
+
+    async def adopt(self) -> int:
+        """Reconnect to every shim there is, in parallel, with a deadline each; clean up after the dead. Returns how many live."""
+        limit = asyncio.Semaphore(_ADOPT_AT_ONCE)
+
+        async def one(bundle: Bundle) -> None:
+            async with limit:
+                try:
+                    await self._adopt(bundle)
+                except Exception as error:  # noqa: BLE001 - one bundle must not stop the others
+                    logger.error("shim.adopt_failed", namespace=bundle.namespace, container=bundle.id, error=str(error), exc_info=error)
+
+        await asyncio.gather(*(one(b) for b in await asyncio.to_thread(lambda: list(bundles(self._state, self._root)))))
+        await asyncio.to_thread(self._drop_stray_work)
+        return len(self._shims)
+
+    async def _adopt(self, bundle: Bundle) -> None:
+        shim_log: ShimLog | None = None
+        try:
+            bootstrap = bundle.recall()
+            shim_log = ShimLog(bundle)
+            shim = await Shim.connect(bundle, bootstrap, shim_log, lambda: self._lost(bundle), LOAD_TIMEOUT_S)
+            try:
+                connected = await shim.call("Connect", api.ConnectRequest(id=bundle.id), LOAD_TIMEOUT_S)
+                alive = await self._has_task(shim)
+            except ArgosyError:
+                shim.close()
+                raise
+        except ArgosyError as error:
+            if shim_log is not None:
+                shim_log.close()
+            logger.info("shim.dead", namespace=bundle.namespace, container=bundle.id, error=str(error))
+            await self._reap(bundle, 0)
+            return
+        if not alive:
+            logger.info("shim.leaked", namespace=bundle.namespace, container=bundle.id)
+            await self._forget(shim)
+            return
+        shim.pid = connected.task_pid
+        self._shims[bundle.namespace, bundle.id] = shim
+
+    @staticmethod
+    async def _has_task(shim: Shim) -> bool:
+        try:
+            await shim.call("State", api.StateRequest(id=shim.bundle.id), LOAD_TIMEOUT_S)
+        except NotFound:
+            return False
+        return True
+
+    def _drop_stray_work(self) -> None:
+        if not self._root.exists():
+            return
+        for namespace in self._root.iterdir():
+            if not namespace.is_dir():
+                continue
+            for work in namespace.iterdir():
+                if not (self._state / namespace.name / work.name).exists():
+                    shutil.rmtree(work, ignore_errors=True)
+
+    async def close(self) -> None:
+        """Let go of every connection; the shims run on."""
+        for shim in self._shims.values():
+            shim.close()
+        self._shims.clear()
+        for job in list(self._jobs):
+            await asyncio.gather(job, return_exceptions=True)
