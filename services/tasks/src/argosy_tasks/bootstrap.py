@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -50,28 +51,18 @@ async def run(
 
     Raises DeadlineExceeded; the process is killed then.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=cwd,
-        env={**os.environ, **env},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    def blocking() -> subprocess.CompletedProcess[bytes]:
+        # subprocess closes every other descriptor of ours; a loop's own spawn leaves some open in the child, and a
+        # shim that outlives its start would hold them, and us, for ever.
+        return subprocess.run(
+            command, cwd=cwd, env={**os.environ, **env}, input=stdin, capture_output=True, timeout=timeout, start_new_session=True
+        )
+
     try:
-        async with asyncio.timeout(timeout):
-            output, errors = await process.communicate(stdin)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        done = await asyncio.to_thread(blocking)
+    except subprocess.TimeoutExpired:
         raise DeadlineExceeded(f"{command[0]} {command[-1]} took longer than {timeout:g} s") from None
-    except BaseException:
-        if process.returncode is None:
-            process.kill()
-            await asyncio.shield(process.wait())
-        raise
-    return process.returncode or 0, output, errors
+    return done.returncode, done.stdout, done.stderr
 
 
 def parse_answer(output: bytes) -> Bootstrap:

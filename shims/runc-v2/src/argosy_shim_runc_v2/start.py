@@ -171,6 +171,12 @@ def _become_daemon(listener: socket.socket, path: str, flags: dict[str, str], bu
             pass
         for target, source in ((0, null), (1, null), (2, errors)):
             os.dup2(source, target)
+        # Whatever else we were born with is not ours to keep open, nor a container's to inherit.
+        for fd in {int(name) for name in os.listdir("/proc/self/fd")} - {0, 1, 2, listener.fileno()}:
+            try:
+                os.close(fd)
+            except OSError:
+                continue  # the listing's own
         from argosy_shim_runc_v2.daemon import serve
         from argosy_shim_runc_v2.events import Publisher
 
