@@ -1,0 +1,53 @@
+"""Fixtures: a temporary place with a short path, an image, a mesh."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from argosy.testkit.image import oci_archive
+from tests.harness.mesh import IMAGE, Mesh
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs root is skipped without it, and says so."""
+    if os.geteuid() == 0:
+        return
+    for item in items:
+        if item.get_closest_marker("root"):
+            item.add_marker(pytest.mark.skip(reason="needs root: mounts, cgroups, runc"))
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A directory whose path leaves room for socket names."""
+    path = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def image_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small OCI image, called docker.io/library/busybox:latest."""
+    path = tmp_path_factory.mktemp("image") / "busybox.tar"
+    oci_archive(path, IMAGE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def mesh(image_archive: Path) -> Iterator[Mesh]:
+    """A mesh with the image in it; nothing of its tasks may be left at the end."""
+    running = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")))
+    running.start()
+    try:
+        running.ctr("images", "import", str(image_archive)).ok()
+        yield running
+        left = running.leftovers()
+        assert left == [], left
+    finally:
+        running.destroy()

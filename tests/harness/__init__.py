@@ -1,0 +1,1 @@
+"""Real meshes, real peers, and a look at what they left behind."""

@@ -1,0 +1,170 @@
+"""A mesh in a temporary directory, started as a user would start it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+ARGOSY = BIN / "argosy"
+IMAGE = "docker.io/library/busybox:latest"
+READY_S = 30.0
+COMMAND_S = 60.0
+
+
+def eventually(check: Callable[[], object], within: float = 10.0, what: str = "") -> None:
+    """Call check until it neither raises nor returns False; its last failure is ours after within seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            if check() is not False:
+                return
+            failure: BaseException = AssertionError(what or "the condition never held")
+        except AssertionError as error:
+            failure = error
+        if time.monotonic() > deadline:
+            raise failure
+        time.sleep(0.05)
+
+
+@dataclass
+class Ran:
+    """A command that ended."""
+
+    args: Sequence[str]
+    code: int
+    out: str
+    err: str
+
+    def ok(self) -> Ran:
+        assert self.code == 0, f"{' '.join(self.args)} exited {self.code}\n{self.out}\n{self.err}"
+        return self
+
+
+def run(args: Sequence[str], env: Mapping[str, str] | None = None, input: str | None = None, timeout: float = COMMAND_S) -> Ran:
+    done = subprocess.run(
+        list(args), capture_output=True, text=True, env={**os.environ, **(env or {})}, input=input, timeout=timeout,
+        stdin=subprocess.DEVNULL if input is None else None,
+    )  # fmt: skip
+    return Ran(args, done.returncode, done.stdout, done.stderr)
+
+
+class Peer:
+    """Anything with a containerd socket."""
+
+    address: Path
+
+    def ctr(self, *args: str, namespace: str = "", input: str | None = None, timeout: float = COMMAND_S) -> Ran:
+        """Run Debian's ctr against the socket."""
+        command = ["ctr", "--connect-timeout", "5s", "-a", str(self.address)]
+        if namespace:
+            command += ["-n", namespace]
+        return run([*command, *args], input=input, timeout=timeout)
+
+
+@dataclass
+class Mesh(Peer):
+    """A running ``argosy up``."""
+
+    base: Path
+    path_first: Path | None = None
+    extra: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def address(self) -> Path:  # type: ignore[override] # computed here, an attribute elsewhere
+        return self.base / "a.sock"
+
+    @property
+    def root(self) -> Path:
+        return self.base / "root"
+
+    @property
+    def state(self) -> Path:
+        return self.base / "state"
+
+    @property
+    def log(self) -> Path:
+        return self.base / "log"
+
+    def start(self) -> float:
+        """Start it; return how many seconds it took until it said that it is ready."""
+        path = os.environ["PATH"]
+        if self.path_first is not None:
+            path = f"{self.path_first}:{path}"
+        began = time.monotonic()
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [str(ARGOSY), "up", "--root", str(self.root), "--state", str(self.state), "--address", str(self.address), *self.extra],
+                stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **self.env, "PATH": path},
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line == f"argosy: ready address={self.address}\n", f"said {line!r}\n{self.log.read_text()[-4000:]}"
+        return time.monotonic() - began
+
+    def stop(self) -> int:
+        """Stop it as a service manager would; return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process = None
+        return code
+
+    def services(self) -> dict[str, int]:
+        """Return service name -> pid."""
+        assert self.process is not None
+        found: dict[str, int] = {}
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in children:
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            found[name] = int(pid)
+        return found
+
+    def argosy(self, *args: str, input: str | None = None, namespace: str = "") -> Ran:
+        command = [str(ARGOSY), "--address", str(self.address)]
+        if namespace:
+            command += ["--namespace", namespace]
+        return run([*command, *args], input=input)
+
+    def leftovers(self) -> list[str]:
+        """Return what is still there of tasks: processes, mounts, cgroups, bundles."""
+        found: list[str] = []
+        base = str(self.base)
+        for proc in Path("/proc").iterdir():
+            if proc.name.isdigit():
+                try:
+                    command = (proc / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                except OSError:
+                    continue
+                if "containerd-shim" in command and base in command:
+                    found.append(f"process {proc.name}: {command.strip()}")
+        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+            if base in line.split(" ")[4]:
+                found.append(f"mount {line.split(' ')[4]}")
+        bundles = self.state / "io.containerd.runtime.v2.task"
+        if bundles.exists():
+            found += [f"bundle {b}" for ns in bundles.iterdir() for b in ns.iterdir()]
+        return found
+
+    def destroy(self) -> None:
+        """End every task and the mesh, and remove everything."""
+        if self.process is not None and self.process.poll() is None:
+            for ns in [*self.ctr("namespaces", "ls", "-q").out.split()]:
+                for task in self.ctr("tasks", "ls", "-q", namespace=ns).out.split():
+                    self.ctr("tasks", "rm", "-f", task, namespace=ns)
+            self.stop()
+        elif self.process is not None and self.process.stdout is not None:
+            self.process.stdout.close()
+        run(["umount", "-R", "-l", str(self.base)])
+        shutil.rmtree(self.base, ignore_errors=True)

@@ -1,0 +1,137 @@
+"""Stock peers on the other side: containerd with our plugins and shim, our mesh with Debian's shim."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.harness.containerd import Containerd
+from tests.harness.mesh import BIN, IMAGE, Mesh, eventually, run
+
+pytestmark = pytest.mark.root
+
+GO_SHIM = Path("/usr/bin/containerd-shim-runc-v2")
+
+
+@contextmanager
+def service(name: str, base: Path) -> Iterator[Path]:
+    """One of our services on its own, as a proxy plugin is started."""
+    address = base / f"{name}.sock"
+    with (base / f"{name}.log").open("w") as log:
+        process = subprocess.Popen(
+            [str(BIN / f"argosy-{name}"), "--root", str(base / name), "--address", str(address)], stderr=log, stdout=log
+        )
+    try:
+        eventually(address.exists, within=20, what=f"{name} does not listen")
+        yield address
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
+    yield path
+    run(["umount", "-R", "-l", str(path)])
+    run(["rm", "-rf", str(path)])
+
+
+def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(base: Path, image_archive: Path) -> None:
+    with service("content", base) as content, service("snapshotter-overlay", base) as over, service("snapshotter-native", base) as nat:
+        config = "\n".join(
+            f'[proxy_plugins.{name}]\ntype = "{kind}"\naddress = "{address}"'
+            for name, kind, address in (("ourcontent", "content", content), ("ourover", "snapshot", over), ("ournative", "snapshot", nat))
+        )
+        disabled = ("io.containerd.grpc.v1.cri", "io.containerd.content.v1.content")
+        daemon = Containerd(base / "c", config, disabled=disabled)
+        daemon.start()
+        try:
+            for snapshotter in ("ourover", "ournative"):
+                daemon.ctr("images", "import", "--snapshotter", snapshotter, str(image_archive)).ok()
+                ran = daemon.ctr("run", "--rm", "--snapshotter", snapshotter, IMAGE, "t", "cat", "/etc/motd").ok()
+                assert ran.out == "hello from an argosy\n"
+            assert list((base / "content/blobs/sha256").iterdir())
+            assert "ourover" in daemon.ctr("plugins", "ls").ok().out
+            daemon.ctr("images", "rm", "--sync", IMAGE).ok()
+            eventually(lambda: not list((base / "content/blobs/sha256").iterdir()))
+            for name in ("snapshotter-overlay", "snapshotter-native"):
+                eventually(lambda name=name: not list((base / name / "snapshots").iterdir()), what=f"{name} keeps snapshots")
+        finally:
+            daemon.destroy()
+
+
+def test_a_stock_containerd_runs_execs_and_kills_with_our_shim(base: Path, image_archive: Path) -> None:
+    daemon = Containerd(base / "c", path_first=BIN)
+    daemon.start()
+    try:
+        daemon.ctr("images", "import", str(image_archive)).ok()
+        ran = daemon.ctr("run", "--rm", IMAGE, "t1", "sh", "-c", "cat /etc/motd; exit 3")
+        assert (ran.code, ran.out) == (3, "hello from an argosy\n")
+        daemon.ctr("run", "-d", IMAGE, "t2", "sleep", "1000").ok()
+        shims = subprocess.run(["pgrep", "-af", str(BIN / "containerd-shim-runc-v2")], capture_output=True, text=True).stdout
+        assert str(daemon.address) in shims
+        ran = daemon.ctr("tasks", "exec", "--exec-id", "e", "t2", "sh", "-c", "echo in; exit 4")
+        assert (ran.code, ran.out) == (4, "in\n")
+        daemon.ctr("tasks", "kill", "-s", "KILL", "t2").ok()
+        eventually(lambda: "STOPPED" in daemon.ctr("tasks", "ls").out)
+        daemon.ctr("tasks", "rm", "t2").ok()
+        daemon.ctr("containers", "rm", "t2").ok()
+        eventually(lambda: str(daemon.address) not in subprocess.run(["pgrep", "-af", "containerd-shim"], capture_output=True, text=True).stdout)
+    finally:
+        daemon.destroy()
+
+
+def test_our_mesh_runs_containers_with_debians_shim(base: Path, image_archive: Path) -> None:
+    first = base / "bin"
+    first.mkdir()
+    (first / GO_SHIM.name).symlink_to(GO_SHIM)
+    mesh = Mesh(base / "m", path_first=first)
+    mesh.base.mkdir()
+    mesh.start()
+    try:
+        mesh.ctr("images", "import", str(image_archive)).ok()
+        ran = mesh.ctr("run", "--rm", IMAGE, "t1", "sh", "-c", "cat /etc/motd; exit 3")
+        assert (ran.code, ran.out) == (3, "hello from an argosy\n"), ran.err
+        mesh.ctr("run", "-d", IMAGE, "t2", "sleep", "1000").ok()
+        bundle = mesh.state / "io.containerd.runtime.v2.task/default/t2"
+        assert (bundle / "shim-binary-path").read_text() == str(first / GO_SHIM.name)
+        ran = mesh.ctr("tasks", "exec", "--exec-id", "e", "t2", "sh", "-c", "echo in; exit 4")
+        assert (ran.code, ran.out) == (4, "in\n")
+        mesh.ctr("tasks", "rm", "-f", "t2")
+        mesh.ctr("containers", "rm", "t2").ok()
+        assert mesh.leftovers() == []
+    finally:
+        mesh.destroy()
+
+
+def test_eight_at_a_time_without_a_failure_and_nothing_left(base: Path, image_archive: Path) -> None:
+    """What containerd-stress does, with Debian's ctr: create, run, delete, over and over, eight at a time."""
+    mesh = Mesh(base / "m")
+    mesh.base.mkdir()
+    mesh.start()
+    cgroups = set(Path("/sys/fs/cgroup/pids").glob("*/*")) if Path("/sys/fs/cgroup/pids").exists() else set()
+    try:
+        mesh.ctr("images", "import", str(image_archive)).ok()
+
+        def one(n: int) -> str:
+            ran = mesh.ctr("run", "--rm", IMAGE, f"s{n}", "sh", "-c", f"echo {n}; exit 0")
+            return "" if (ran.code, ran.out) == (0, f"{n}\n") else f"{n}: {ran.code} {ran.out} {ran.err}"
+
+        with ThreadPoolExecutor(8) as pool:
+            failures = [f for f in pool.map(one, range(80)) if f]
+        assert failures == []
+        assert mesh.leftovers() == []
+        assert mesh.ctr("tasks", "ls", "-q").ok().out == ""
+        kept = mesh.ctr("snapshots", "ls").ok().out.splitlines()[1:]
+        assert len(kept) == 2 and all("Committed" in line for line in kept)
+        if cgroups:
+            assert set(Path("/sys/fs/cgroup/pids").glob("*/*")) - cgroups == set()
+    finally:
+        mesh.destroy()

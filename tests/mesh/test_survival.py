@@ -1,0 +1,97 @@
+"""Any process may die: containers, their stdio and exit codes survive, and new work succeeds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.harness.mesh import IMAGE, Mesh, eventually
+
+pytestmark = pytest.mark.root
+
+
+def start_counter(mesh: Mesh, id: str, log: Path) -> None:
+    """A container that writes a number every tenth of a second and ends with 42 when told."""
+    script = "i=0; trap 'exit 42' TERM; while :; do echo $i; i=$((i+1)); sleep 0.1; done"
+    mesh.ctr("run", "-d", "--log-uri", f"file://{log}", IMAGE, id, "sh", "-c", script).ok()
+
+
+def still_counts(log: Path) -> None:
+    before = log.read_text().count("\n")
+    eventually(lambda: log.read_text().count("\n") > before, what=f"{log} stopped growing")
+
+
+def ends_with_42(mesh: Mesh, id: str) -> None:
+    mesh.ctr("tasks", "kill", "-s", "TERM", id).ok()
+    eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out)
+    assert "exit code 42" in mesh.ctr("tasks", "rm", id).ok().err
+    mesh.ctr("containers", "rm", id).ok()
+
+
+def test_containers_outlive_a_stop_and_start(mesh: Mesh, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    start_counter(mesh, "keep", log)
+    short = mesh.ctr("run", "-d", IMAGE, "short", "sh", "-c", "sleep 1; exit 5")
+    short.ok()
+    assert mesh.stop() == 0
+    time.sleep(1.5)
+    assert mesh.start() < 10
+    still_counts(log)
+    listed = mesh.ctr("tasks", "ls").ok().out
+    assert "RUNNING" in listed
+    ran = mesh.ctr("tasks", "exec", "--exec-id", "e", "keep", "echo", "adopted").ok()
+    assert ran.out == "adopted\n"
+    # What ended while nobody watched has its exit code all the same.
+    assert "exit code 5" in mesh.ctr("tasks", "rm", "short").ok().err
+    mesh.ctr("containers", "rm", "short").ok()
+    ends_with_42(mesh, "keep")
+
+
+def test_an_attached_client_sees_the_end_after_a_restart(mesh: Mesh) -> None:
+    """Its stdio goes through FIFOs that the container itself holds."""
+    client = subprocess.Popen(
+        ["ctr", "-a", str(mesh.address), "run", "--null-io", "-d", IMAGE, "att", "sh", "-c", "sleep 2; exit 6"],
+        stdout=subprocess.DEVNULL,
+    )
+    assert client.wait(20) == 0
+    mesh.stop()
+    mesh.start()
+    eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out)
+    assert "exit code 6" in mesh.ctr("tasks", "rm", "att").ok().err
+    mesh.ctr("containers", "rm", "att").ok()
+
+
+@pytest.mark.parametrize("victim", ["content", "snapshotter-o", "snapshotter-n", "diff", "tasks", "gateway"])
+def test_each_service_may_be_killed_once(mesh: Mesh, tmp_path: Path, victim: str) -> None:
+    log = tmp_path / "log"
+    id = f"k-{victim}"
+    start_counter(mesh, id, log)
+    services = mesh.services()
+    pid = next(pid for name, pid in services.items() if name.startswith(f"argosy-{victim}"[:15]))
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: len(mesh.services()) == len(services) and pid not in mesh.services().values(), what="nobody restarted it")
+    eventually(lambda: mesh.ctr("run", "--rm", IMAGE, f"new-{victim}", "echo", "new work").out == "new work\n", within=20)
+    still_counts(log)
+    ends_with_42(mesh, id)
+
+
+def test_a_dead_shim_is_reported_and_cleaned_up(mesh: Mesh) -> None:
+    mesh.ctr("run", "-d", IMAGE, "orphan", "sleep", "1000").ok()
+    row = next(line for line in mesh.ctr("tasks", "ls").ok().out.splitlines() if line.startswith("orphan"))
+    init = int(row.split()[1])
+    events = subprocess.Popen(["ctr", "-a", str(mesh.address), "events"], stdout=subprocess.PIPE, text=True)
+    time.sleep(0.3)
+    shim = int((mesh.state / "io.containerd.runtime.v2.task/default/orphan/shim.pid").read_text())
+    os.kill(shim, signal.SIGKILL)
+    eventually(lambda: "orphan" not in mesh.ctr("tasks", "ls").ok().out)
+    eventually(lambda: not Path(f"/proc/{init}").exists())
+    time.sleep(0.3)
+    events.terminate()
+    out, _ = events.communicate(timeout=10)
+    assert out.index("/tasks/exit") < out.index("/tasks/delete") and "137" in out
+    mesh.ctr("containers", "rm", "orphan").ok()
