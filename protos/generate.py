@@ -1,7 +1,7 @@
 """Write src/argosy_protos from proto/: typed classes with compiled codecs, service tables, descriptors.
 
-    python protos/generate.py            write
-    python protos/generate.py --check    exit 1 and name the files when what is committed is stale
+python protos/generate.py            write
+python protos/generate.py --check    exit 1 and name the files when what is committed is stale
 """
 
 from __future__ import annotations
@@ -102,14 +102,27 @@ class Module:
             out += [f"        self.{f.name} = {f.initial()}" for f in fields] + ['        self._unknown_fields = b""']
         else:
             out += ["        self.__dict__ = {"]
-            out += [f'            "{f.name}": {f.initial()},' for f in fields] + ['            "_unknown_fields": b"",', "        }"]
+            out += [f'            "{f.name}": {f.initial()},' for f in fields] + [
+                '            "_unknown_fields": b"",',
+                "        }",
+            ]
             out += ["", "    @classmethod", "    def _blank(cls):", "        m = new(cls)", "        m.__dict__ = {"]
-            out += [f'            "{f.name}": {f.blank},' for f in fields] + ['            "_unknown_fields": b"",', "        }", "        return m"]
+            out += [f'            "{f.name}": {f.blank},' for f in fields] + [
+                '            "_unknown_fields": b"",',
+                "        }",
+                "        return m",
+            ]
         out += ["", "    def encode(self) -> bytes:", "        o = []", "        a = o.append"]
         for f in sorted(fields, key=lambda f: f.number):
             out += ["        " + line for line in f.encode()]
         out += ["        if self._unknown_fields:", "            a(self._unknown_fields)", '        return b"".join(o)']
-        out += ["", "    def _merge(self, b: bytes, p: int, n: int) -> None:", "        while p < n:", "            t = b[p]", "            p += 1"]
+        out += [
+            "",
+            "    def _merge(self, b: bytes, p: int, n: int) -> None:",
+            "        while p < n:",
+            "            t = b[p]",
+            "            p += 1",
+        ]
         out += ["            if t > 127:", "                t, p = rv(b, p - 1)"]
         word = "if"
         for f in fields:
@@ -140,22 +153,48 @@ class Module:
             taken = f"requests: AsyncIterator[{request}]" if m.client_streaming else f"request: {request}"
             fail = f'raise unimplemented("{full}", "{m.name}")'
             if m.server_streaming:
-                bases += ["", f"    async def {attribute}(self, {taken}) -> AsyncIterator[{response}]:", f"        {fail}", "        yield"]
+                bases += [
+                    "",
+                    f"    async def {attribute}(self, {taken}) -> AsyncIterator[{response}]:",
+                    f"        {fail}",
+                    "        yield",
+                ]
             else:
                 bases += ["", f"    async def {attribute}(self, {taken}) -> {response}:", f"        {fail}"]
             if m.client_streaming:
-                stubs += ["", f"    def {attribute}(self, **options: Any) -> Any:", f"        return self._open({path}, Cardinality.{kind}, {request}, {response}, options)"]
+                stubs += [
+                    "",
+                    f"    def {attribute}(self, **options: Any) -> Any:",
+                    f"        return self._open({path}, Cardinality.{kind}, {request}, {response}, options)",
+                ]
             elif m.server_streaming:
-                stubs += ["", f"    def {attribute}(self, request: {request}, **options: Any) -> AsyncIterator[{response}]:", f"        return self._stream({path}, request, {response}, options)"]
+                stubs += [
+                    "",
+                    f"    def {attribute}(self, request: {request}, **options: Any) -> AsyncIterator[{response}]:",
+                    f"        return self._stream({path}, request, {response}, options)",
+                ]
             else:
-                stubs += ["", f"    async def {attribute}(self, request: {request}, **options: Any) -> {response}:", f"        return await self._unary({path}, request, {response}, options)"]
+                stubs += [
+                    "",
+                    f"    async def {attribute}(self, request: {request}, **options: Any) -> {response}:",
+                    f"        return await self._unary({path}, request, {response}, options)",
+                ]
         if self.lean:
             upper = snake(service.name).upper()
             self.exports += [f"{upper}_SERVICE", f"{upper}_METHODS"]
             self.body += ["", "", f'{upper}_SERVICE = "{full}"', f"{upper}_METHODS = {{", *rows, "}"]
             return
         self.exports += [f"{service.name}Base", f"{service.name}Stub"]
-        self.body += ["", "", f"class {service.name}Base(ServiceBase):", f'    __service__ = "{full}"', "    __methods__ = (", *rows, "    )", *bases]
+        self.body += [
+            "",
+            "",
+            f"class {service.name}Base(ServiceBase):",
+            f'    __service__ = "{full}"',
+            "    __methods__ = (",
+            *rows,
+            "    )",
+            *bases,
+        ]
         self.body += ["", "", f"class {service.name}Stub(ServiceStub):", f'    __service__ = "{full}"', *stubs]
 
     def text(self) -> str:
@@ -184,7 +223,26 @@ class Module:
             out += [f"from argosy_protos.{base} import Message"]
         if has_services:
             out += ["from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented"]
-        used = [w for w in ("VI", "double_at", "entry", "pack_double", "past_end", "rv", "s32", "s64", "text", "unknown", "vi", "vs", "vs32", "vu32") if re.search(rf"\b{w}\b", body)]
+        used = [
+            w
+            for w in (
+                "VI",
+                "double_at",
+                "entry",
+                "pack_double",
+                "past_end",
+                "rv",
+                "s32",
+                "s64",
+                "text",
+                "unknown",
+                "vi",
+                "vs",
+                "vs32",
+                "vu32",
+            )
+            if re.search(rf"\b{w}\b", body)
+        ]
         if has_messages:
             out += [f"from argosy_protos._wire import {', '.join(used)}"]
         if has_messages and not self.lean:
@@ -197,7 +255,9 @@ class Module:
 class Field:
     """One field: its hint, its default and the lines that encode and decode it."""
 
-    def __init__(self, module: Module, owner: str, proto: descriptor_pb2.FieldDescriptorProto, message: descriptor_pb2.DescriptorProto) -> None:
+    def __init__(
+        self, module: Module, owner: str, proto: descriptor_pb2.FieldDescriptorProto, message: descriptor_pb2.DescriptorProto
+    ) -> None:
         self.module, self.owner, self.number = module, owner, proto.number
         self.name = proto.name + "_" if keyword.iskeyword(proto.name) else proto.name
         self.kind, self.python, self.zero = SCALARS[proto.type]
@@ -209,7 +269,11 @@ class Field:
         self.optional = proto.proto3_optional
         if proto.HasField("oneof_index") and not proto.proto3_optional:
             self.group = message.oneof_decl[proto.oneof_index].name
-            self.siblings = [f.name for f in message.field if f.HasField("oneof_index") and f.oneof_index == proto.oneof_index and f.name != proto.name]
+            self.siblings = [
+                f.name
+                for f in message.field
+                if f.HasField("oneof_index") and f.oneof_index == proto.oneof_index and f.name != proto.name
+            ]
         if self.kind == "message":
             if proto.type_name in MAPS and self.repeated:
                 value = MAPS[proto.type_name].field[1]
@@ -303,7 +367,15 @@ class Field:
 
     def decode(self) -> list[tuple[int, list[str]]]:
         tag = self.number << 3
-        sized = ["z = b[p]", "p += 1", "if z > 127:", "    z, p = rv(b, p - 1)", "q = p + z", "if q > n:", f'    raise past_end(self, "{self.name}")']
+        sized = [
+            "z = b[p]",
+            "p += 1",
+            "if z > 127:",
+            "    z, p = rv(b, p - 1)",
+            "q = p + z",
+            "if q > n:",
+            f'    raise past_end(self, "{self.name}")',
+        ]
         clear = [f"self.{s} = None" for s in self.siblings]
         if self.kind == "map":
             lines = sized + ["k, r = entry(b, p, q)"]
@@ -311,7 +383,9 @@ class Field:
                 lines += [f"x = {self.python}._blank()", "for i, j in r:", "    x._merge(b, i, j)"]
             else:
                 take = "text(b, *r[-1])" if self.map_value == "string" else "b[r[-1][0] : r[-1][1]]"
-                lines += [f"x = {take} if r else {SCALARS[F.TYPE_STRING][2] if self.map_value == 'string' else SCALARS[F.TYPE_BYTES][2]}"]
+                lines += [
+                    f"x = {take} if r else {SCALARS[F.TYPE_STRING][2] if self.map_value == 'string' else SCALARS[F.TYPE_BYTES][2]}"
+                ]
             return [(tag | 2, lines + [f"self.{self.name}[k] = x", "p = q"])]
         if self.kind in ("string", "bytes"):
             take = "text(b, p, q)" if self.kind == "string" else "b[p:q]"
@@ -321,7 +395,15 @@ class Field:
             if self.repeated:
                 lines = [*sized, f"x = {self.python}._blank()", "x._merge(b, p, q)", f"self.{self.name}.append(x)", "p = q"]
             else:
-                lines = [*sized, f"x = self.{self.name}", "if x is None:", f"    x = self.{self.name} = {self.python}._blank()", *clear, "x._merge(b, p, q)", "p = q"]
+                lines = [
+                    *sized,
+                    f"x = self.{self.name}",
+                    "if x is None:",
+                    f"    x = self.{self.name} = {self.python}._blank()",
+                    *clear,
+                    "x._merge(b, p, q)",
+                    "p = q",
+                ]
             return [(tag | 2, lines)]
         if self.kind == "double":
             return [(tag | 1, [f"self.{self.name} = double_at(b, p, n)", "p += 8"])]
@@ -330,7 +412,14 @@ class Field:
         if self.enum_class and not self.module.lean:
             value = f"{self.enum_class}({value})"
         if self.repeated:
-            packed = [*sized, "while p < q:", "    x, p = rv(b, p)", f"    self.{self.name}.append({value})", "if p != q:", f'    raise past_end(self, "{self.name}")']
+            packed = [
+                *sized,
+                "while p < q:",
+                "    x, p = rv(b, p)",
+                f"    self.{self.name}.append({value})",
+                "if p != q:",
+                f'    raise past_end(self, "{self.name}")',
+            ]
             return [(tag | 2, packed), (tag, [*number, f"self.{self.name}.append({value})"])]
         return [(tag, [*number, f"self.{self.name} = {value}", *clear])]
 
@@ -371,7 +460,18 @@ def compile_protos() -> descriptor_pb2.FileDescriptorSet:
         out = Path(scratch) / "all.pb"
         names = sorted(str(p.relative_to(PROTO)) for p in PROTO.rglob("*.proto"))
         # No include path but our own: the google types are ours as well, so that the set is closed.
-        subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", "--include_imports", f"--descriptor_set_out={out}", *names], check=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "grpc_tools.protoc",
+                f"-I{PROTO}",
+                "--include_imports",
+                f"--descriptor_set_out={out}",
+                *names,
+            ],
+            check=True,
+        )
         files = descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())
     for file in files.file:
         file.ClearField("source_code_info")
@@ -417,7 +517,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     wanted = render()
-    present = {str(p.relative_to(OUT)): p.read_bytes() for p in OUT.rglob("*") if p.is_file() and "__pycache__" not in p.parts and not (p.parent == OUT and p.name.startswith("_"))}
+    present = {
+        str(p.relative_to(OUT)): p.read_bytes()
+        for p in OUT.rglob("*")
+        if p.is_file() and "__pycache__" not in p.parts and not (p.parent == OUT and p.name.startswith("_"))
+    }
     stale = sorted({k for k in wanted.keys() | present.keys() if wanted.get(k) != present.get(k)})
     if parser.parse_args().check:
         for name in stale:

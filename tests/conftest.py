@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from argosy.testkit.image import oci_archive
+
 from tests.harness.mesh import IMAGE, Mesh
 
 

@@ -40,7 +40,10 @@ class Containerd(Peer):
         path = os.environ["PATH"] if self.path_first is None else f"{self.path_first}:{os.environ['PATH']}"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["containerd", "-c", str(self.base / "config.toml")], stdout=log, stderr=log, env={**os.environ, "PATH": path}
+                ["containerd", "-c", str(self.base / "config.toml")],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PATH": path},
             )
         eventually(lambda: self.ctr("version").code == 0, within=20, what=f"containerd does not answer; see {self.log}")
 

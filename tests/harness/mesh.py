@@ -48,7 +48,9 @@ class Ran:
         return self
 
 
-def run(args: Sequence[str], env: Mapping[str, str] | None = None, input: str | None = None, timeout: float = COMMAND_S) -> Ran:
+def run(
+    args: Sequence[str], env: Mapping[str, str] | None = None, input: str | None = None, timeout: float = COMMAND_S
+) -> Ran:
     done = subprocess.run(
         list(args), capture_output=True, text=True, env={**os.environ, **(env or {})}, input=input, timeout=timeout,
         stdin=subprocess.DEVNULL if input is None else None,

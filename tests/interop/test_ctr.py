@@ -153,7 +153,7 @@ def test_a_detached_task_is_listed_executed_in_paused_measured_and_killed(mesh: 
     mesh.ctr("tasks", "resume", "long").ok()
     assert "RUNNING" in mesh.ctr("tasks", "ls").ok().out
     metrics = mesh.ctr("tasks", "metrics", "long").ok().out
-    assert "memory" in metrics and "cpuacct" in metrics or "pids" in metrics
+    assert ("memory" in metrics and "cpuacct" in metrics) or "pids" in metrics
     busy = mesh.ctr("tasks", "rm", "long")
     assert busy.code == 1 and "must be stopped" in busy.err
     mesh.ctr("tasks", "kill", "-s", "SIGKILL", "long").ok()
@@ -181,7 +181,9 @@ def test_containers_are_made_shown_labelled_started_attached_and_removed(mesh: M
 
 
 @pytest.mark.parametrize("snapshotter", ["overlayfs", "native"])
-def test_snapshots_are_prepared_viewed_committed_mounted_compared_and_removed(mesh: Mesh, tmp_path: Path, snapshotter: str) -> None:
+def test_snapshots_are_prepared_viewed_committed_mounted_compared_and_removed(
+    mesh: Mesh, tmp_path: Path, snapshotter: str
+) -> None:
     def snapshots(*args: str, code: int = 0) -> str:
         ran = mesh.ctr("snapshots", "--snapshotter", snapshotter, *args, namespace="snap")
         assert ran.code == code, f"{args}: {ran.out} {ran.err}"
@@ -199,7 +201,19 @@ def test_snapshots_are_prepared_viewed_committed_mounted_compared_and_removed(me
     (place / "hello").unlink()
     (place / "new").write_text("file")
     subprocess.run(["umount", place], check=True)
-    command = ["ctr", "-a", str(mesh.address), "-n", "snap", "snapshots", "--snapshotter", snapshotter, "diff", "--keep", "k2"]
+    command = [
+        "ctr",
+        "-a",
+        str(mesh.address),
+        "-n",
+        "snap",
+        "snapshots",
+        "--snapshotter",
+        snapshotter,
+        "diff",
+        "--keep",
+        "k2",
+    ]
     layer = subprocess.run(command, capture_output=True, check=True).stdout
     listed = subprocess.run(["tar", "tz"], input=layer, capture_output=True, check=True).stdout.decode().split()
     assert sorted(listed) == [".wh.hello", "new"]
@@ -276,7 +290,7 @@ def test_events_come_in_order(mesh: Mesh) -> None:
     time.sleep(0.5)
     events.terminate()
     out, _ = events.communicate(timeout=10)
-    topics = [line.split()[5] for line in out.splitlines() if '"ev"' in line and "/tasks/" in line or "/containers/" in line]
+    topics = [line.split()[5] for line in out.splitlines() if ('"ev"' in line and "/tasks/" in line) or "/containers/" in line]
     assert topics == [
         "/containers/create", "/tasks/create", "/tasks/start", "/tasks/exec-added", "/tasks/exec-started", "/tasks/exit",
         "/tasks/exit", "/tasks/delete", "/containers/delete",

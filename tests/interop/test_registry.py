@@ -34,7 +34,9 @@ def registry() -> Iterator[str]:
         f"http:\n  addr: 127.0.0.1:{port}\n"
     )
     with (base / "log").open("w") as log:
-        process = subprocess.Popen(["docker-registry", "serve", str(base / "config.yml")], stdout=log, stderr=log, env=dict(os.environ))
+        process = subprocess.Popen(
+            ["docker-registry", "serve", str(base / "config.yml")], stdout=log, stderr=log, env=dict(os.environ)
+        )
 
     def answers() -> bool:
         with socket.socket() as probe:

@@ -44,10 +44,18 @@ def base() -> Iterator[Path]:
 
 
 def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(base: Path, image_archive: Path) -> None:
-    with service("content", base) as content, service("snapshotter-overlay", base) as over, service("snapshotter-native", base) as nat:
+    with (
+        service("content", base) as content,
+        service("snapshotter-overlay", base) as over,
+        service("snapshotter-native", base) as nat,
+    ):
         config = "\n".join(
             f'[proxy_plugins.{name}]\ntype = "{kind}"\naddress = "{address}"'
-            for name, kind, address in (("ourcontent", "content", content), ("ourover", "snapshot", over), ("ournative", "snapshot", nat))
+            for name, kind, address in (
+                ("ourcontent", "content", content),
+                ("ourover", "snapshot", over),
+                ("ournative", "snapshot", nat),
+            )
         )
         disabled = ("io.containerd.grpc.v1.cri", "io.containerd.content.v1.content")
         daemon = Containerd(base / "c", config, disabled=disabled)
@@ -83,7 +91,12 @@ def test_a_stock_containerd_runs_execs_and_kills_with_our_shim(base: Path, image
         eventually(lambda: "STOPPED" in daemon.ctr("tasks", "ls").out)
         daemon.ctr("tasks", "rm", "t2").ok()
         daemon.ctr("containers", "rm", "t2").ok()
-        eventually(lambda: str(daemon.address) not in subprocess.run(["pgrep", "-af", "containerd-shim"], capture_output=True, text=True).stdout)
+        eventually(
+            lambda: (
+                str(daemon.address)
+                not in subprocess.run(["pgrep", "-af", "containerd-shim"], capture_output=True, text=True).stdout
+            )
+        )
     finally:
         daemon.destroy()
 

@@ -74,7 +74,9 @@ def test_each_service_may_be_killed_once(mesh: Mesh, tmp_path: Path, victim: str
     services = mesh.services()
     pid = next(pid for name, pid in services.items() if name.startswith(f"argosy-{victim}"[:15]))
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: len(mesh.services()) == len(services) and pid not in mesh.services().values(), what="nobody restarted it")
+    eventually(
+        lambda: len(mesh.services()) == len(services) and pid not in mesh.services().values(), what="nobody restarted it"
+    )
     eventually(lambda: mesh.ctr("run", "--rm", IMAGE, f"new-{victim}", "echo", "new work").out == "new work\n", within=20)
     still_counts(log)
     ends_with_42(mesh, id)

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from argosy.errors import InvalidArgument
 from argosy.settings import nearest, read_toml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 KINDS: Final = ("content", "snapshotter-overlay", "snapshotter-native", "diff", "tasks")
 _STOCK_PLUGINS: Final = {

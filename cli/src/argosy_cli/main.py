@@ -3,9 +3,59 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from argosy_cli import containers, images, mesh, stores
+from argosy_cli.output import Shown
+from argosy_cli.target import Target
+
+app = typer.Typer(
+    name="argosy",
+    help="containerd's contract, served by a mesh of small processes.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def everything(
+    address: Annotated[Path | None, typer.Option("--address", "-a", envvar="ARGOSY_ADDRESS", help="containerd socket")] = None,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", envvar="CONTAINERD_NAMESPACE", help="namespace")] = "default",
+    output: Annotated[str, typer.Option("--output", "-o", help="table or json")] = "table",
+    log_level: Annotated[str, typer.Option("--log-level", "-l", help="trace, debug, info, warn or error")] = "warn",
+) -> None:
+    """containerd's contract, served by a mesh of small processes."""
+    from argosy import log
+
+    if output not in ("table", "json"):
+        raise typer.BadParameter(f'"{output}" is no output form; use table or json')
+    if log_level not in log.LEVELS:
+        raise typer.BadParameter(f'"{log_level}" is no log level; use one of {", ".join(log.LEVELS)}')
+    Shown.json = output == "json"
+    log.configure(log_level, service="argosy")
+    Target.address, Target.namespace, Target.log_level = address, namespace, log_level
+
+
+for module in (mesh, images, containers, stores):
+    module.register(app)
+
+
+def _reorder(argv: list[str]) -> list[str]:
+    """Go's daemons and clients write single-dash and double-dash words alike; shims call us as ``-address A publish``."""
+    if "publish" in argv:
+        return ["--" + a.lstrip("-") if a.startswith("-") and not a.startswith("--") and len(a) > 2 else a for a in argv]
+    return argv
 
 
 def main() -> None:
-    from argosy_cli.app import run
+    sys.argv[1:] = _reorder(sys.argv[1:])
+    app()
 
-    sys.exit(run())
+
+if __name__ == "__main__":
+    main()

@@ -29,6 +29,7 @@ from argosy.errors import FailedPrecondition, InvalidArgument
 from argosy.kernel.process import set_name
 from argosy.rpc.sockets import answers
 from argosy.service import Service, lock_root, notify_systemd, run
+
 from argosy_cli.config import MeshConfig
 
 logger = log.get("supervisor")
@@ -104,7 +105,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         }
     for name, table in mesh.proxy_plugins.items():
         if name in plugins:
-            raise InvalidArgument(f'[proxy_plugins.{name}] has the name of one of the mesh\'s own services; use another')
+            raise InvalidArgument(f"[proxy_plugins.{name}] has the name of one of the mesh's own services; use another")
         plugins[name] = table
     values = {
         **common,
@@ -144,7 +145,9 @@ class Supervisor:
         for child in self._children:
             for socket in child.sockets:
                 if answers(socket):
-                    raise FailedPrecondition(f"socket {socket} is in use by a running process; stop it or use another address")
+                    raise FailedPrecondition(
+                        f"socket {socket} is in use by a running process; stop it or use another address"
+                    )
         lock = lock_root(mesh.root, "argosy up")
         read, write = os.pipe()
         os.set_blocking(write, False)
@@ -201,7 +204,7 @@ class Supervisor:
             code = 0
         except SystemExit as exit:
             code = exit.code if isinstance(exit.code, int) else 1
-        except BaseException as error:  # noqa: BLE001 - the last door of the process
+        except BaseException as error:
             print(f"argosy-{child.name}: {error}", file=sys.stderr)
         finally:
             sys.stdout.flush()
@@ -247,7 +250,11 @@ class Supervisor:
                 if self._stopping:
                     break
                 lived = time.monotonic() - child.started
-                child.backoff = BACKOFF_FIRST_S if lived > STEADY_AFTER_S else min(max(child.backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
+                child.backoff = (
+                    BACKOFF_FIRST_S
+                    if lived > STEADY_AFTER_S
+                    else min(max(child.backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
+                )
                 child.again_at = time.monotonic() + (0.0 if child.restarts == 0 or lived > STEADY_AFTER_S else child.backoff)
                 logger.warning("service.ended", service_name=child.name, code=code, lived_s=round(lived, 1))
             now = time.monotonic()

@@ -128,7 +128,7 @@ def _unquote(literal: str, position: int) -> str:
             out.append(_SIMPLE_ESCAPES[e])
         elif e == quote:
             out.append(quote)
-        elif e in ("x", "u", "U") or e in "01234567" and e:
+        elif e in ("x", "u", "U") or (e in "01234567" and e):
             width, base = {"x": (2, 16), "u": (4, 16), "U": (8, 16)}.get(e, (3, 8))
             if base == 8:
                 i -= 1
@@ -158,7 +158,9 @@ class _Parser:
         selectors = [self.selector()]
         while self.token.kind != "end":
             if self.token.kind != "separator" or self.token.text != ",":
-                raise _BadFilterError(self.token.position, f"unexpected input, expected a separator, got {self.token.text!r}")
+                raise _BadFilterError(
+                    self.token.position, f"unexpected input, expected a separator, got {self.token.text!r}"
+                )
             self.advance()
             selectors.append(self.selector())
         return tuple(selectors)

@@ -26,16 +26,6 @@ from typing import Any, Final, Generic, TypeVar
 
 import anyio
 import anyio.abc
-
-from argosy import log
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable
-from argosy.kernel.process import set_name
-from argosy.rpc.context import Peer
-from argosy.rpc.health import Health
-from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
-from argosy.rpc.server import Server, inline
-from argosy.settings import Settings, load, validate
-from argosy.timestamps import to_wire
 from argosy_protos._service import ServiceBase
 from argosy_protos.argosy.service.v1 import (
     DrainRequest,
@@ -46,6 +36,16 @@ from argosy_protos.argosy.service.v1 import (
     StatisticsResponse,
 )
 from argosy_protos.argosy.service.v1 import ServiceBase as StatisticsBase
+
+from argosy import log
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable
+from argosy.kernel.process import set_name
+from argosy.rpc.context import Peer
+from argosy.rpc.health import Health
+from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
+from argosy.rpc.server import Server, inline
+from argosy.settings import Settings, load, validate
+from argosy.timestamps import to_wire
 
 S = TypeVar("S", bound=Settings)
 R = TypeVar("R")
@@ -194,7 +194,7 @@ def run(service: Service[S], argv: Sequence[str] | None = None, values: Mapping[
         log.configure(settings.log_level, settings.log_json, service.name)
         os.umask(0o077)
         anyio.run(serve, service, settings, backend="asyncio", backend_options={"use_uvloop": True})
-    except BaseException as raised:  # noqa: BLE001 - the last door: every failure becomes one sentence
+    except BaseException as raised:
         error = _innermost(raised)
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise error from None

@@ -7,8 +7,9 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from argosy.errors import InvalidArgument
 from argosy_protos.google.protobuf import Timestamp
+
+from argosy.errors import InvalidArgument
 
 NANOS: Final = 1_000_000_000
 _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")

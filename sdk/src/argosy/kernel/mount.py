@@ -101,9 +101,7 @@ def parse_options(options: Sequence[str]) -> ParsedOptions:
 
 
 def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
-    call(
-        "mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode() or None, path=target
-    )
+    call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode() or None, path=target)
 
 
 class Kernel:
@@ -159,8 +157,23 @@ class Kernel:
                 elif value:
                     self._configure(context, name, value)
                 else:
-                    syscall(_FSCONFIG, ctypes.c_int(context), ctypes.c_uint(_FSCONFIG_SET_FLAG), name.encode(), None, ctypes.c_int(0))
-            syscall(_FSCONFIG, ctypes.c_int(context), ctypes.c_uint(_FSCONFIG_CMD_CREATE), None, None, ctypes.c_int(0), path=target)
+                    syscall(
+                        _FSCONFIG,
+                        ctypes.c_int(context),
+                        ctypes.c_uint(_FSCONFIG_SET_FLAG),
+                        name.encode(),
+                        None,
+                        ctypes.c_int(0),
+                    )
+            syscall(
+                _FSCONFIG,
+                ctypes.c_int(context),
+                ctypes.c_uint(_FSCONFIG_CMD_CREATE),
+                None,
+                None,
+                ctypes.c_int(0),
+                path=target,
+            )
             attributes = sum(bit for flag, bit in _MOUNT_ATTR.items() if parsed.flags & flag)
             tree = syscall(_FSMOUNT, ctypes.c_int(context), ctypes.c_uint(1), ctypes.c_uint(attributes), path=target)
         finally:

@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
+from argosy_protos._wire import DecodeError
 from grpclib.const import Cardinality
 
 from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, Internal, Unavailable
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.protocol import Connection
-from argosy_protos._wire import DecodeError
 
 Metadata = Mapping[str, str] | Iterable[tuple[str, str]] | None
 

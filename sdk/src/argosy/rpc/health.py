@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from argosy.errors import NotFound
-from argosy.rpc.server import Server, inline
 from argosy_protos.grpc.health.v1 import (
     HealthBase,
     HealthCheckRequest,
     HealthCheckResponse,
     HealthCheckResponseServingStatus,
 )
+
+from argosy.errors import NotFound
+from argosy.rpc.server import Server, inline
 
 _POLL_S = 0.5
 

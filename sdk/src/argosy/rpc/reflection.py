@@ -8,9 +8,10 @@ from importlib.resources import files
 from types import ModuleType
 from typing import Any
 
-from argosy.rpc.server import Server
 from argosy_protos._wire import rv, skip
 from argosy_protos.grpc.reflection import v1, v1alpha
+
+from argosy.rpc.server import Server
 
 _NOT_FOUND = 5
 _UNIMPLEMENTED = 12

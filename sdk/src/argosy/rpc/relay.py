@@ -18,9 +18,7 @@ Route = Callable[[ServerStream], Awaitable[Channel | BoundChannel]]
 async def forward(stream: ServerStream, channel: Channel | BoundChannel, cardinality: Cardinality) -> None:
     """Serve stream by making the same call on channel. Messages stay bytes; the peer's status is passed on as it came."""
     call = stream.call
-    upstream = channel.request(
-        call.path, cardinality, bytes, bytes, timeout=call.timeout(), metadata=call.forwarded()
-    )
+    upstream = channel.request(call.path, cardinality, bytes, bytes, timeout=call.timeout(), metadata=call.forwarded())
     async with upstream:
         if not cardinality.client_streaming:
             await upstream.send_message(await stream.recv_message(), end=True)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from argosy_protos._wire import DecodeError
 from grpclib.const import Cardinality, Handler
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
@@ -26,7 +27,6 @@ from argosy.rpc import wire
 from argosy.rpc.context import CALL, Call, Peer
 from argosy.rpc.protocol import Connection
 from argosy.rpc.sockets import bind_unix
-from argosy_protos._wire import DecodeError
 
 logger = log.get("argosy.rpc")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -52,7 +52,7 @@ def _resume(coroutine: Coroutine[Any, Any, None], waiting_for: Any) -> Any:
     while True:
         try:
             result = yield waiting_for
-        except BaseException as error:  # noqa: BLE001 - handed to the coroutine as it came
+        except BaseException as error:
             step: Callable[[Any], Any] = coroutine.throw
             result = error
         else:
@@ -362,7 +362,7 @@ class ServerConnection(Connection):
                 except StopIteration:
                     stream.finish()
                     return
-                except BaseException as error:  # noqa: BLE001 - becomes the call's status
+                except BaseException as error:
                     self._failed(stream, error)
                     return
                 coroutine = _resume(coroutine, waiting_for)
@@ -385,7 +385,7 @@ class ServerConnection(Connection):
         except asyncio.CancelledError:
             stream.finish(Cancelled("the call was cancelled"))
             raise
-        except BaseException as error:  # noqa: BLE001 - becomes the call's status
+        except BaseException as error:
             self._failed(stream, error)
         else:
             stream.finish()

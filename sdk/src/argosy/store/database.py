@@ -162,14 +162,14 @@ class Database:
                 db.execute("SAVEPOINT one")
                 try:
                     outcomes.append((True, change(db)))
-                except BaseException as error:  # noqa: BLE001 - given to the one who asked
+                except BaseException as error:
                     if not db.in_transaction:
                         raise
                     db.execute("ROLLBACK TO one")
                     outcomes.append((False, self._translated(error)))
                 db.execute("RELEASE one")
             db.execute("COMMIT")
-        except BaseException as error:  # noqa: BLE001 - given to all who asked
+        except BaseException as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             failure = self._translated(error)

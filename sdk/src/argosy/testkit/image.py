@@ -22,7 +22,9 @@ INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _EPOCH: Final = 1_700_000_000
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, mode: int = 0o644, link: str = "") -> None:
+def _add(
+    tar: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, mode: int = 0o644, link: str = ""
+) -> None:
     entry = tarfile.TarInfo(name)
     entry.type, entry.mode, entry.size, entry.linkname, entry.mtime = kind, mode, len(data), link, _EPOCH
     tar.addfile(entry, io.BytesIO(data))
@@ -94,7 +96,10 @@ def oci_archive(
                     MANIFEST,
                     manifest,
                     platform={"os": "linux", "architecture": "amd64"},
-                    annotations={"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]},
+                    annotations={
+                        "io.containerd.image.name": name,
+                        "org.opencontainers.image.ref.name": name.rpartition(":")[2],
+                    },
                 )
             ],
         },

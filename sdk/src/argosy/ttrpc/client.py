@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from argosy_protos._wire import DecodeError
+
 from argosy.errors import DeadlineExceeded, Internal, Unavailable, from_wire
 from argosy.ttrpc.machine import Answer, ClientMachine
-from argosy_protos._wire import DecodeError
 
 CONNECT_TIMEOUT_S: Final = 5.0
 
@@ -85,7 +86,12 @@ class TtrpcClient(asyncio.Protocol):
             self._transport.close()
 
     async def raw(
-        self, service: str, method: str, payload: bytes, timeout: float | None = None, metadata: Mapping[str, str] | None = None
+        self,
+        service: str,
+        method: str,
+        payload: bytes,
+        timeout: float | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> bytes:
         """Call a unary method with encoded messages. Raises the peer's error, Closed, DeadlineExceeded.
 
@@ -93,9 +99,7 @@ class TtrpcClient(asyncio.Protocol):
         """
         if self.closed:
             raise Closed(f"{self.name}: ttrpc: closed")
-        stream = self._machine.request(
-            service, method, payload, int(timeout * 1e9) if timeout else 0, dict(metadata or {})
-        )
+        stream = self._machine.request(service, method, payload, int(timeout * 1e9) if timeout else 0, dict(metadata or {}))
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._calls[stream] = future
         self._transport.write(self._machine.take())

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from argosy.ttrpc.frames import DATA, NO_DATA, REMOTE_CLOSED, REMOTE_OPEN, REQUEST, RESPONSE, Decoder, encode
 from argosy_protos._wire import DecodeError
 from argosy_protos.lean.google.rpc import Status
 from argosy_protos.lean.ttrpc import KeyValue, Request, Response
+
+from argosy.ttrpc.frames import DATA, NO_DATA, REMOTE_CLOSED, REMOTE_OPEN, REQUEST, RESPONSE, Decoder, encode
 
 INVALID_ARGUMENT: Final = 3
 RESOURCE_EXHAUSTED: Final = 8
@@ -63,7 +64,9 @@ class ServerMachine:
         events: list[Incoming | Data] = []
         for frame in self._decoder.feed(data):
             if frame.oversize:
-                self.respond_error(frame.stream, RESOURCE_EXHAUSTED, f"message length {frame.oversize} exceed maximum message size")
+                self.respond_error(
+                    frame.stream, RESOURCE_EXHAUSTED, f"message length {frame.oversize} exceed maximum message size"
+                )
                 continue
             if frame.stream % 2 == 0:
                 self.respond_error(frame.stream, INVALID_ARGUMENT, "StreamID must be odd for client initiated streams")

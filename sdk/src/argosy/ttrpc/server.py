@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from argosy_protos._wire import DecodeError
+
 from argosy import log
 from argosy.errors import InvalidArgument, to_wire
 from argosy.kernel.peer import credentials
 from argosy.rpc.sockets import bind_unix
 from argosy.ttrpc.machine import UNIMPLEMENTED, Incoming, ServerMachine
-from argosy_protos._wire import DecodeError
 
 logger = log.get("argosy.ttrpc")
 
@@ -69,7 +70,7 @@ class _Connection(asyncio.Protocol):
             timeout = incoming.timeout_ns / 1e9 if incoming.timeout_ns > 0 else None
             async with asyncio.timeout(timeout):
                 answer = await handler(request, incoming.metadata)
-        except Exception as error:  # noqa: BLE001 - becomes the call's status
+        except Exception as error:
             code, message = (4, "context deadline exceeded") if isinstance(error, TimeoutError) else to_wire(error)
             self._machine.respond_error(incoming.stream, code, message)
         else:

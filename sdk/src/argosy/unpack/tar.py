@@ -215,7 +215,13 @@ class TarReader:
             yield entry
 
     def _entry(
-        self, header: bytes, kind: bytes, size: int, long_name: bytes | None, long_link: bytes | None, pax: list[tuple[bytes, bytes]]
+        self,
+        header: bytes,
+        kind: bytes,
+        size: int,
+        long_name: bytes | None,
+        long_link: bytes | None,
+        pax: list[tuple[bytes, bytes]],
     ) -> Entry:
         name = _text(header[:100])
         if header[257:263] == b"ustar\0" and header[345]:

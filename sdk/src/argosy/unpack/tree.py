@@ -246,7 +246,7 @@ class TreeWriter:
             try:
                 os.mknod(name, kind | entry.mode, device, dir_fd=parent)
             except PermissionError:
-                if entry.type == tar.FIFO or self._is_root and not _in_user_namespace():
+                if entry.type == tar.FIFO or (self._is_root and not _in_user_namespace()):
                     raise
                 return  # devices can't be made here; containers get theirs from the runtime
             self._finish_named(parent, name, entry)
@@ -396,7 +396,7 @@ def _set_xattr(at: int | bytes, key: bytes, value: bytes, follow: bool) -> None:
     except OSError as error:
         if error.errno == errno.ENOTSUP:
             return
-        if error.errno == errno.EPERM and (key.startswith(b"user.") or key.startswith(b"trusted.") and os.geteuid() != 0):
+        if error.errno == errno.EPERM and (key.startswith(b"user.") or (key.startswith(b"trusted.") and os.geteuid() != 0)):
             return
         raise
 

@@ -8,9 +8,10 @@ from argosy import log
 from argosy.plugin.content import ContentServicer
 from argosy.service import Service, ServiceContext, run
 from argosy.settings import Settings
+from argosy_protos._service import ServiceBase
+
 from argosy_content.blobs import Blobs
 from argosy_content.store import LocalStore
-from argosy_protos._service import ServiceBase
 
 
 class ContentSettings(Settings):

@@ -11,6 +11,7 @@ from argosy.digest import Digest
 from argosy.errors import AlreadyExists, InvalidArgument, NotFound, OutOfRange
 from argosy.filters import Filter
 from argosy.plugin.content import ContentStore, Info, Status, Writer
+
 from argosy_content.blobs import BlobInfo, Blobs, IngestStatus, OpenIngest
 from argosy_content.holds import Hold, Holds
 from argosy_content.ingest import Action, Ingest, Kind

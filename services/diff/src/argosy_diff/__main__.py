@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
-
 from argosy.rpc.channel import Channel
 from argosy.service import Service, ServiceContext, run
 from argosy.settings import Settings
+from argosy_protos._service import ServiceBase
+from pydantic import Field
+
 from argosy_diff.contents import Contents
 from argosy_diff.processors import StreamProcessor
 from argosy_diff.servicer import Diff
-from argosy_protos._service import ServiceBase
 
 
 class DiffSettings(Settings):

@@ -16,6 +16,7 @@ from argosy.mounts import Mount
 from argosy.unpack.inflate import inflate
 from argosy.unpack.tar import TarReader
 from argosy.unpack.tree import TreeWriter, _in_user_namespace
+
 from argosy_diff.processors import Chain, StreamProcessor, resolve
 
 _SYNCFS = 306

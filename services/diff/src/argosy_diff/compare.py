@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import IO, Any, Final, Protocol
 
 import zstandard
-
 from argosy.errors import Unimplemented
 
 TAR: Final = "application/vnd.oci.image.layer.v1.tar"

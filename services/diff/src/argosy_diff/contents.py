@@ -7,8 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any, Final
 
-from grpclib.const import Cardinality
-
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, NotFound
 from argosy.rpc.channel import Channel
@@ -16,6 +14,7 @@ from argosy.rpc.context import current
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub, PluginsRequest
 from argosy_protos.google.protobuf import FieldMask
+from grpclib.const import Cardinality
 
 _CHUNK: Final = 1 << 20
 
@@ -73,7 +72,10 @@ class Contents:
         """Store a blob under digest; an existing one gets the labels. Raises the owner's errors."""
         stub = p.ContentStub(self._caller())
         stream = self._caller().request(
-            "/containerd.services.content.v1.Content/Write", Cardinality.STREAM_STREAM, p.WriteContentRequest, p.WriteContentResponse
+            "/containerd.services.content.v1.Content/Write",
+            Cardinality.STREAM_STREAM,
+            p.WriteContentRequest,
+            p.WriteContentResponse,
         )
         try:
             async with stream:
@@ -85,7 +87,9 @@ class Contents:
                 data.seek(0)
                 while (chunk := data.read(_CHUNK)) or (first and answer.offset):
                     # Offset 0 starts an ingest of the same ref again.
-                    await stream.send_message(p.WriteContentRequest(action=p.WriteAction.WRITE, ref=ref, offset=offset, data=chunk))
+                    await stream.send_message(
+                        p.WriteContentRequest(action=p.WriteAction.WRITE, ref=ref, offset=offset, data=chunk)
+                    )
                     await stream.recv_message()
                     offset += len(chunk)
                     first = False

@@ -12,9 +12,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from argosy.errors import Unknown
+from pydantic import BaseModel, ConfigDict, Field
 
 TAR: Final = "application/vnd.oci.image.layer.v1.tar"
 _BUILT_IN: Final = frozenset(

@@ -15,15 +15,18 @@ from argosy.errors import InvalidArgument
 from argosy.kernel.mount import temporary_mount
 from argosy.labels import UNCOMPRESSED
 from argosy.mounts import Mount
+from argosy_protos.containerd.services.diff import v1 as p
+from argosy_protos.containerd.types import Descriptor
+
 from argosy_diff.apply import apply_layer
 from argosy_diff.compare import DEFAULT, TAR, LayerWriter, compressor, write_layer
 from argosy_diff.contents import Contents, scratch_file
 from argosy_diff.processors import StreamProcessor
-from argosy_protos.containerd.services.diff import v1 as p
-from argosy_protos.containerd.types import Descriptor
 
 
-def _compare(left: Sequence[Mount], right: Sequence[Mount], out: IO[bytes], media_type: str, epoch_s: int | None) -> LayerWriter:
+def _compare(
+    left: Sequence[Mount], right: Sequence[Mount], out: IO[bytes], media_type: str, epoch_s: int | None
+) -> LayerWriter:
     with ExitStack() as stack:
         lower = stack.enter_context(temporary_mount(left, read_only=True)) if left else ""
         upper = stack.enter_context(temporary_mount(right, read_only=True))

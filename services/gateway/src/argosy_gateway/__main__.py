@@ -11,6 +11,10 @@ from argosy import log
 from argosy.rpc.context import Peer
 from argosy.service import Service, ServiceContext, run
 from argosy.ttrpc.server import TtrpcServer
+from argosy_protos.containerd.services.mounts.v1 import MountsBase
+from argosy_protos.containerd.services.streaming.v1 import StreamingBase
+from argosy_protos.containerd.services.transfer.v1 import TransferBase
+
 from argosy_gateway.api import relays, sandboxes
 from argosy_gateway.api.containers import Containers
 from argosy_gateway.api.content import Content
@@ -23,9 +27,6 @@ from argosy_gateway.api.snapshots import Snapshots
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.restart import RestartMonitor
-from argosy_protos.containerd.services.mounts.v1 import MountsBase
-from argosy_protos.containerd.services.streaming.v1 import StreamingBase
-from argosy_protos.containerd.services.transfer.v1 import TransferBase
 
 
 async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:

@@ -11,6 +11,10 @@ from typing import TypeVar
 from argosy import log
 from argosy.rpc.context import current
 from argosy.store.database import Database, Write
+from argosy_protos.containerd.events import SnapshotRemove
+from argosy_protos.containerd.services.images.v1 import ImageDelete
+from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
+
 from argosy_gateway.events import Exchange
 from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
@@ -20,9 +24,6 @@ from argosy_gateway.metadata.schema import MIGRATIONS
 from argosy_gateway.metadata.snapshots import Snapshots
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.plugins.registry import Registry
-from argosy_protos.containerd.events import SnapshotRemove
-from argosy_protos.containerd.services.images.v1 import ImageDelete
-from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
 
 T = TypeVar("T")
 logger = log.get("gateway")
@@ -40,7 +41,9 @@ class Core:
         gc = settings.gc
         self.scheduler = Scheduler(
             self.collect,
-            Thresholds(gc.pause_threshold, gc.deletion_threshold, gc.mutation_threshold, gc.schedule_delay_s, gc.startup_delay_s),
+            Thresholds(
+                gc.pause_threshold, gc.deletion_threshold, gc.mutation_threshold, gc.schedule_delay_s, gc.startup_delay_s
+            ),
         )
         self.snapshotters: dict[str, Snapshots] = {}
         self.content: Content | None = None

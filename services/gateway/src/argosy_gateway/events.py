@@ -71,7 +71,9 @@ class Subscription:
     async def __aiter__(self) -> AsyncIterator[Envelope]:
         while True:
             if self._overrun:
-                raise ResourceExhausted(f"this subscriber fell {_BACKLOG} events behind; subscribe again and look at the state")
+                raise ResourceExhausted(
+                    f"this subscriber fell {_BACKLOG} events behind; subscribe again and look at the state"
+                )
             if self._queue:
                 yield self._queue.popleft()
                 continue

@@ -16,14 +16,15 @@ from argosy.errors import ArgosyError, NotFound
 from argosy.filters import parse
 from argosy.names import NAMESPACE_HEADER
 from argosy.rpc.channel import Channel
-from argosy_gateway.core import Core
-from argosy_gateway.metadata import containers as store
-from argosy_gateway.metadata import namespaces
 from argosy_protos.containerd.services.containers.v1 import Container, ContainersStub, UpdateContainerRequest
 from argosy_protos.containerd.services.snapshots.v1 import MountsRequest, SnapshotsStub
 from argosy_protos.containerd.services.tasks import v1 as tasks
 from argosy_protos.containerd.v1.types import Process, Status
 from argosy_protos.google.protobuf import FieldMask
+
+from argosy_gateway.core import Core
+from argosy_gateway.metadata import containers as store
+from argosy_gateway.metadata import namespaces
 
 logger = log.get("gateway.restart")
 

@@ -14,7 +14,9 @@ def copy_tree(source: Path, target: Path) -> None:
     GNU cp knows every file type and clones extents where the file system can. Raises ResourceExhausted, Unknown.
     """
     command = ["cp", "-a", "--reflink=auto", "--sparse=auto", "-T", "--", str(source), str(target)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"})
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+    )
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"cp exited {done.returncode}"
         if "No space left" in reason or "quota" in reason:

@@ -9,6 +9,7 @@ from pathlib import Path
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import Backend, Kind, Usage
 from argosy.plugin.snapshots.tree import disk_usage
+
 from argosy_snapshotter_native.copy import copy_tree
 
 

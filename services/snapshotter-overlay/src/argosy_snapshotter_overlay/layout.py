@@ -59,7 +59,9 @@ def _attempt(root: Path, base: Path, options: list[str]) -> None:
 
 
 def _attempt_mapped(base: Path) -> bool:
-    mapped = Mount("overlay", "overlay", ("uidmap=0:100000:1000", "gidmap=0:100000:1000", f"lowerdir={base / 'l2'}:{base / 'l1'}"))
+    mapped = Mount(
+        "overlay", "overlay", ("uidmap=0:100000:1000", "gidmap=0:100000:1000", f"lowerdir={base / 'l2'}:{base / 'l1'}")
+    )
     try:
         KERNEL.mount(mapped, str(base / "m"))
     except OSError:

@@ -13,6 +13,7 @@ from typing import Final
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import Backend, Kind, Usage
 from argosy.plugin.snapshots.tree import disk_usage
+
 from argosy_snapshotter_overlay.layout import Abilities
 
 UID_MAPPING: Final = "containerd.io/snapshot/uidmapping"

@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
-
 from argosy import log
 from argosy.errors import ArgosyError
 from argosy.names import NAMESPACE_HEADER
@@ -20,6 +18,8 @@ from argosy_protos._service import ServiceBase
 from argosy_protos.containerd.services.events.v1 import EventsStub, ForwardRequest
 from argosy_protos.containerd.types import Envelope
 from argosy_protos.google.protobuf import Any as AnyMessage
+from pydantic import Field
+
 from argosy_tasks.bootstrap import Starter
 from argosy_tasks.roster import Roster
 from argosy_tasks.runtimes import Runtimes, own_directory
@@ -43,7 +43,10 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
 
     async def publish(namespace: str, topic: str, name: str, event: Message) -> None:
         envelope = Envelope(
-            timestamp=to_wire(now_ns()), namespace=namespace, topic=topic, event=AnyMessage(type_url=name, value=event.encode())
+            timestamp=to_wire(now_ns()),
+            namespace=namespace,
+            topic=topic,
+            event=AnyMessage(type_url=name, value=event.encode()),
         )
         try:
             await events.forward(ForwardRequest(envelope=envelope), timeout=5.0, metadata={NAMESPACE_HEADER: namespace})

@@ -19,6 +19,7 @@ from argosy.errors import DeadlineExceeded, Unimplemented, Unknown
 from argosy_protos._wire import DecodeError
 from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapParams, BootstrapResult, Extension
 from argosy_protos.google.protobuf import Any as AnyMessage
+
 from argosy_tasks.bundle import Bootstrap, Bundle
 
 _VERSION: Final = re.compile(r"Version:\s*v?(\d+)\.(\d+)")
@@ -51,11 +52,18 @@ async def run(
 
     Raises DeadlineExceeded; the process is killed then.
     """
+
     def blocking() -> subprocess.CompletedProcess[bytes]:
         # subprocess closes every other descriptor of ours; a loop's own spawn leaves some open in the child, and a
         # shim that outlives its start would hold them, and us, for ever.
         return subprocess.run(
-            command, cwd=cwd, env={**os.environ, **env}, input=stdin, capture_output=True, timeout=timeout, start_new_session=True
+            command,
+            cwd=cwd,
+            env={**os.environ, **env},
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            start_new_session=True,
         )
 
     try:

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from argosy import log
 from argosy.errors import AlreadyExists, ArgosyError, NotFound
@@ -16,6 +16,7 @@ from argosy_protos._message import Message
 from argosy_protos.containerd import events as ev
 from argosy_protos.containerd.task import v2 as api
 from argosy_protos.google.protobuf import Any as AnyMessage
+
 from argosy_tasks.bootstrap import Starter
 from argosy_tasks.bundle import Bundle, bundles
 from argosy_tasks.runtimes import Runtimes
@@ -141,7 +142,9 @@ class Roster:
         status, exited = _UNKNOWN_EXIT, time.time_ns()
         binary = bundle.binary()
         try:
-            response = await self._starter.delete(Path(binary) if binary else self._default_binary(), bundle, CLEANUP_TIMEOUT_S)
+            response = await self._starter.delete(
+                Path(binary) if binary else self._default_binary(), bundle, CLEANUP_TIMEOUT_S
+            )
             status, pid = response.exit_status, response.pid or pid
             exited = from_wire(response.exited_at) or exited
         except (ArgosyError, OSError) as error:
@@ -166,8 +169,14 @@ class Roster:
             async with limit:
                 try:
                     await self._adopt(bundle)
-                except Exception as error:  # noqa: BLE001 - one bundle must not stop the others
-                    logger.error("shim.adopt_failed", namespace=bundle.namespace, container=bundle.id, error=str(error), exc_info=error)
+                except Exception as error:
+                    logger.error(
+                        "shim.adopt_failed",
+                        namespace=bundle.namespace,
+                        container=bundle.id,
+                        error=str(error),
+                        exc_info=error,
+                    )
 
         await asyncio.gather(*(one(b) for b in await asyncio.to_thread(lambda: list(bundles(self._state, self._root)))))
         await asyncio.to_thread(self._drop_stray_work)

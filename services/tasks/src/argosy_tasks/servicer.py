@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from grpclib.const import Cardinality
-
 from argosy import filters, log
 from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable
 from argosy.names import LEASE_HEADER, NAMESPACE_HEADER, check_identifier
@@ -29,6 +27,8 @@ from argosy_protos.containerd.types import Descriptor, Metric
 from argosy_protos.containerd.v1.types import Process, Status
 from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.google.protobuf import Empty
+from grpclib.const import Cardinality
+
 from argosy_tasks.roster import Roster
 from argosy_tasks.shim import Shim
 
@@ -192,7 +192,9 @@ class Tasks(p.TasksBase):
     async def resize_pty(self, request: p.ResizePtyRequest) -> Empty:
         shim = self._shim(request.container_id)
         await self._started(shim, request.exec_id)
-        call = api.ResizePtyRequest(id=request.container_id, exec_id=request.exec_id, width=request.width, height=request.height)
+        call = api.ResizePtyRequest(
+            id=request.container_id, exec_id=request.exec_id, width=request.width, height=request.height
+        )
         await shim.call("ResizePty", call)
         return Empty()
 
@@ -292,7 +294,9 @@ class Tasks(p.TasksBase):
                 for start in range(0, len(data), _CHUNK):
                     chunk = data[start : start + _CHUNK]
                     await stream.send_message(
-                        content.WriteContentRequest(action=content.WriteAction.WRITE, ref=ref, total=len(data), offset=offset, data=chunk)
+                        content.WriteContentRequest(
+                            action=content.WriteAction.WRITE, ref=ref, total=len(data), offset=offset, data=chunk
+                        )
                     )
                     await stream.recv_message()
                     offset += len(chunk)
@@ -340,5 +344,3 @@ def _untar(data: bytes, target: str) -> None:
             reader = tar.extractfile(entry)
             assert reader is not None
             (Path(target) / name).write_bytes(reader.read())
-
-

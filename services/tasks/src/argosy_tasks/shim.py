@@ -13,6 +13,7 @@ from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.ttrpc.client import TtrpcClient
 from argosy_protos.containerd.task import v2 as api
 from argosy_protos.google.protobuf import Empty
+
 from argosy_tasks.bundle import Bootstrap, Bundle
 
 logger = log.get("tasks.shim")
@@ -63,7 +64,9 @@ class Shim:
         self._metadata = {NAMESPACE_TTRPC_KEY: bundle.namespace}
 
     @classmethod
-    async def connect(cls, bundle: Bundle, bootstrap: Bootstrap, shim_log: ShimLog, on_close: Callable[[], None], timeout: float) -> Shim:
+    async def connect(
+        cls, bundle: Bundle, bootstrap: Bootstrap, shim_log: ShimLog, on_close: Callable[[], None], timeout: float
+    ) -> Shim:
         """Raises Unavailable."""
         client = await TtrpcClient.connect(bootstrap.address, f"shim of {bundle.namespace}/{bundle.id}", on_close, timeout)
         return cls(bundle, client, bootstrap, shim_log)

@@ -149,7 +149,9 @@ class Cgroup:
             metrics.memory = v1.MemoryStat(**values, **totals, **entries)
             oom = _table(memory / "memory.oom_control")
             metrics.memory_oom_control = v1.MemoryOomControl(
-                oom_kill_disable=oom.get("oom_kill_disable", 0), under_oom=oom.get("under_oom", 0), oom_kill=oom.get("oom_kill", 0)
+                oom_kill_disable=oom.get("oom_kill_disable", 0),
+                under_oom=oom.get("under_oom", 0),
+                oom_kill=oom.get("oom_kill", 0),
             )
         if (blkio := self.paths.get("blkio")) is not None:
             metrics.blkio = v1.BlkIOStat(
@@ -172,7 +174,9 @@ class Cgroup:
         root = self.main
         cpu, memory, events = _table(root / "cpu.stat"), _table(root / "memory.stat"), _table(root / "memory.events")
         values = {name: memory.get(name, 0) for name in _V2_MEMORY}
-        refault = {k: memory.get(k + "_anon", 0) + memory.get(k + "_file", 0) for k in ("workingset_refault", "workingset_activate")}
+        refault = {
+            k: memory.get(k + "_anon", 0) + memory.get(k + "_file", 0) for k in ("workingset_refault", "workingset_activate")
+        }
         values.update({k: v for k, v in refault.items() if v})
         io: list[Any] = []
         for line in _text(root / "io.stat").splitlines():

@@ -14,6 +14,7 @@ import threading
 from typing import Final
 
 from argosy.errors import Unknown
+
 from argosy_shim_runc_v2.stdio import Endpoints, fifo_path, open_input, open_outputs
 
 _CHUNK: Final = 64 << 10
@@ -94,6 +95,7 @@ class Console:
                 while view:
                     view = view[os.write(out, view) :]
         os.close(out)
+        self._ends.close()
 
     def _carry_in(self, reader: int) -> None:
         poll = select.poll()

@@ -14,6 +14,7 @@ from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, No
 from argosy.kernel.mount import mount_all, unmount_all
 from argosy.mounts import Mount
 from argosy_protos.lean.containerd.runc.v1 import CheckpointOptions, Options
+
 from argosy_shim_runc_v2 import lifecycle
 from argosy_shim_runc_v2.cgroups import Cgroup, OomWatch
 from argosy_shim_runc_v2.console import Console, ConsoleSocket
@@ -34,7 +35,9 @@ def default_runc_root() -> str:
 class Process:
     """A container's init (exec_id "") or an exec."""
 
-    def __init__(self, exec_id: str, stdin: str, stdout: str, stderr: str, terminal: bool, spec: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, exec_id: str, stdin: str, stdout: str, stderr: str, terminal: bool, spec: dict[str, Any] | None = None
+    ) -> None:
         self.exec_id = exec_id
         self.stdin, self.stdout, self.stderr, self.terminal = stdin, stdout, stderr, terminal
         self.spec = spec
@@ -83,6 +86,11 @@ class Process:
             self.ends.close_stdin()
         if self.console is not None:
             self.console.close_stdin()
+
+    def let_go(self) -> None:
+        """The process has ended: whoever reads its output shall see the end of it."""
+        if self.ends is not None:
+            self.ends.close()
 
     def drain_and_close(self) -> None:
         """Let output reach its readers, then let go of it."""
@@ -272,7 +280,9 @@ class Container:
             json.dump(process.spec, file)
         pid_file = os.path.join(self.bundle, f"{process.exec_id}.pid")
         try:
-            self._with_stdio(process, ["exec", "--process", spec_file, "--detach", "--pid-file", pid_file], [self.id], pid_file)
+            self._with_stdio(
+                process, ["exec", "--process", spec_file, "--detach", "--pid-file", pid_file], [self.id], pid_file
+            )
         except Unknown as error:
             process.drain_and_close()
             raise Unknown(f"OCI runtime exec failed: {error.message}: unknown") from error
@@ -308,7 +318,10 @@ class Container:
         try:
             self.runtime.run(["kill", *(["--all"] if everyone else []), self.id, str(number)], self.log)
         except Unknown as error:
-            if any(s in error.message for s in ("process already finished", "container not running", "does not exist", "no such process")):
+            if any(
+                s in error.message
+                for s in ("process already finished", "container not running", "does not exist", "no such process")
+            ):
                 raise NotFound("process already finished") from None
             raise
 
@@ -353,7 +366,7 @@ class Container:
 
 
 def _options(value: Any) -> Any:
-    if value is None or not value.value and not value.type_url:
+    if value is None or (not value.value and not value.type_url):
         return Options()
     if value.type_url.rpartition("/")[2] != OPTIONS_TYPE:
         raise InvalidArgument(f'runtime options are a "{value.type_url}"; this shim takes {OPTIONS_TYPE}')

@@ -17,6 +17,7 @@ from argosy.kernel.process import become_subreaper, set_name
 from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
 from argosy_protos._wire import DecodeError
 from argosy_protos.lean.containerd.task import v2 as api
+
 from argosy_shim_runc_v2.events import Publisher
 from argosy_shim_runc_v2.service import TaskService, failure
 
@@ -200,13 +201,13 @@ class Daemon:
 
         try:
             self.service.wait(message, reply)
-        except Exception as error:  # noqa: BLE001 - becomes the call's status
+        except Exception as error:
             self._answer(connection, stream, None, error)
 
     def _call(self, name: str, message: Any) -> tuple[Any, BaseException | None]:
         try:
             return getattr(self.service, name)(message), None
-        except Exception as error:  # noqa: BLE001 - becomes the call's status
+        except Exception as error:
             return None, error
 
     def _work(self, connection: _Connection, stream: int, name: str, message: Any) -> None:

@@ -113,7 +113,16 @@ class Publisher:
         read, write = os.pipe()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         try:
-            command = [self._binary, "--address", self._grpc_address, "publish", "--topic", topic, "--namespace", self._namespace]
+            command = [
+                self._binary,
+                "--address",
+                self._grpc_address,
+                "publish",
+                "--topic",
+                topic,
+                "--namespace",
+                self._namespace,
+            ]
             pid = spawn(command, Stdio(read, null, null))
             os.close(read)
             read = -1

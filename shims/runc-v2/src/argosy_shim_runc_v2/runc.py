@@ -23,7 +23,9 @@ class Stdio:
     stderr: int
 
 
-def spawn(command: Sequence[str], stdio: Stdio, env: Mapping[str, str] | None = None, extra: Sequence[tuple[int, int]] = ()) -> int:
+def spawn(
+    command: Sequence[str], stdio: Stdio, env: Mapping[str, str] | None = None, extra: Sequence[tuple[int, int]] = ()
+) -> int:
     """Start a program with these descriptors as 0, 1, 2 (and extra (from, to) pairs); return its pid.
 
     posix_spawn uses vfork: no copy of our page tables. Raises OSError.
@@ -36,7 +38,9 @@ def spawn(command: Sequence[str], stdio: Stdio, env: Mapping[str, str] | None = 
     try:
         for source, target in high:
             actions.append((os.POSIX_SPAWN_DUP2, source, target))
-        return os.posix_spawn(command[0], list(command), dict(os.environ if env is None else env), file_actions=actions, setsigdef=[13])
+        return os.posix_spawn(
+            command[0], list(command), dict(os.environ if env is None else env), file_actions=actions, setsigdef=[13]
+        )
     finally:
         for source, _ in high:
             os.close(source)

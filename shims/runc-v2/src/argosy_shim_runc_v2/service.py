@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from argosy.errors import ArgosyError, AlreadyExists, FailedPrecondition, NotFound
+from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, NotFound
 from argosy_protos.lean.containerd import events as ev
 from argosy_protos.lean.containerd.runc.v1 import ProcessDetails
 from argosy_protos.lean.containerd.task import v2 as api
 from argosy_protos.lean.containerd.v1.types import ProcessInfo
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
 from argosy_protos.lean.google.protobuf import Empty, Timestamp
+
 from argosy_shim_runc_v2 import lifecycle
 from argosy_shim_runc_v2.container import Container, Process
 from argosy_shim_runc_v2.events import Publisher, stamp
@@ -40,7 +41,13 @@ class TaskService:
 
     BLOCKING: Final = frozenset(("create", "start", "delete", "kill", "pause", "resume", "update", "checkpoint"))
 
-    def __init__(self, namespace: str, publisher: Publisher, watch: Callable[[int, Callable[[], None]], None], quit: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        publisher: Publisher,
+        watch: Callable[[int, Callable[[], None]], None],
+        quit: Callable[[], None],
+    ) -> None:
         self._namespace = namespace
         self._events = publisher
         self._watch = watch
@@ -109,11 +116,16 @@ class TaskService:
     def _settle(self, container: Container, process: Process, status: int, now: int) -> None:
         process.status = lifecycle.STOPPED
         process.exit_status, process.exited_ns = status, now
+        process.let_go()
         self._events.publish(
             "/tasks/exit",
             "containerd.events.TaskExit",
             ev.TaskExit(
-                container_id=container.id, id=process.exec_id or container.id, pid=process.pid, exit_status=status, exited_at=stamp(now)
+                container_id=container.id,
+                id=process.exec_id or container.id,
+                pid=process.pid,
+                exit_status=status,
+                exited_at=stamp(now),
             ),
         )
         waiters, process.waiters = process.waiters, []
@@ -226,7 +238,10 @@ class TaskService:
                     "/tasks/delete",
                     "containerd.events.TaskDelete",
                     ev.TaskDelete(
-                        container_id=container.id, pid=process.pid, exit_status=process.exit_status, exited_at=_when(process.exited_ns)
+                        container_id=container.id,
+                        pid=process.pid,
+                        exit_status=process.exit_status,
+                        exited_at=_when(process.exited_ns),
                     ),
                 )
         return api.DeleteResponse(pid=process.pid, exit_status=process.exit_status, exited_at=_when(process.exited_ns))

@@ -122,7 +122,11 @@ def start(flags: dict[str, str]) -> int:
         print("shim start needs -id and -namespace", file=sys.stderr)
         return 1
     params = bootstrap_params(read_stdin(), id, namespace)
-    directory = (params.socket_dir if params is not None else None) or os.environ.get("ARGOSY_SHIM_SOCKET_DIR") or "/run/containerd/s"
+    directory = (
+        (params.socket_dir if params is not None else None)
+        or os.environ.get("ARGOSY_SHIM_SOCKET_DIR")
+        or "/run/containerd/s"
+    )
     path = socket_path(directory, flags.get("address", ""), namespace, group_of(bundle, id))
     address = f"unix://{path}"
     os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -182,12 +186,15 @@ def _become_daemon(listener: socket.socket, path: str, flags: dict[str, str], bu
 
         def publisher() -> Publisher:
             return Publisher(
-                flags["namespace"], os.environ.get("TTRPC_ADDRESS", ""), flags.get("address", ""), flags.get("publish-binary", "")
+                flags["namespace"],
+                os.environ.get("TTRPC_ADDRESS", ""),
+                flags.get("address", ""),
+                flags.get("publish-binary", ""),
             )
 
         serve(listener, path, flags["namespace"], flags["id"], publisher)
         code = 0
-    except BaseException:  # noqa: BLE001 - the last door of a process nobody waits for
+    except BaseException:
         import traceback
 
         traceback.print_exc()
@@ -200,6 +207,7 @@ def delete(flags: dict[str, str]) -> int:
     from argosy.errors import ArgosyError
     from argosy.kernel.mount import unmount_all
     from argosy_protos.lean.containerd.task.v2 import DeleteResponse
+
     from argosy_shim_runc_v2.container import default_runc_root
     from argosy_shim_runc_v2.events import stamp
     from argosy_shim_runc_v2.runc import Runtime

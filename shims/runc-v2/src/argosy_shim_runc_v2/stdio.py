@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from argosy.errors import InvalidArgument, NotFound, Unknown
+
 from argosy_shim_runc_v2.runc import Stdio, spawn
 
 # containerd gives a log program this long after SIGTERM.
@@ -52,15 +53,14 @@ class Endpoints:
             os.close(writer)
 
     def close(self) -> None:
-        """Let go of everything; a log program gets the end of its input."""
+        """Let go of everything: readers see the end, a log program gets the end of its input. Safe to call twice."""
         self.close_process_ends()
         self.close_stdin()
         keep, self.keep = self.keep, []
         for fd in keep:
             os.close(fd)
-        logger, self.logger = self.logger, None
-        if logger is not None:
-            logger.stop()
+        if self.logger is not None:
+            self.logger.stop()
 
 
 class Logger:
@@ -72,6 +72,8 @@ class Logger:
 
     def stop(self) -> None:
         """End it in the background: by EOF, then SIGTERM, then SIGKILL."""
+        if self._thread is not None:
+            return
         self._thread = threading.Thread(target=self._end, daemon=True)
         self._thread.start()
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
+from argosy_protos.containerd.services.content import v1 as p
+from argosy_protos.google.protobuf import Empty
+
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.plugin.content.store import ContentStore, Info, Status, Writer
 from argosy.rpc.context import current
 from argosy.rpc.server import inline
 from argosy.timestamps import from_wire, to_wire
-from argosy_protos.containerd.services.content import v1 as p
-from argosy_protos.google.protobuf import Empty
 
 LIST_BATCH: Final = 100
 

@@ -8,4 +8,4 @@ from argosy.plugin.snapshots.rules import Info, Kind, Usage
 from argosy.plugin.snapshots.servicer import SnapshotsServicer
 from argosy.plugin.snapshots.tree import Backend, Record, Snapshotter, TreeSnapshotter
 
-__all__ = ("Backend", "Info", "Kind", "Record", "Snapshotter", "SnapshotsServicer", "TreeSnapshotter", "Usage")
+__all__ = ("Backend", "Info", "Kind", "Record", "SnapshotsServicer", "Snapshotter", "TreeSnapshotter", "Usage")

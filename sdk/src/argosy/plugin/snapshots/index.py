@@ -1,13 +1,13 @@
 """Which snapshots there are: one SQLite table and the tree's rules, each change one transaction.
 
-    snapshots
-      id        directory name; never used again
-      key       what the owner calls it: active and view keys and committed names share one name space
-      parent    id of a committed snapshot, or NULL
-      kind      1 view, 2 active, 3 committed
-      created, updated   nanoseconds since the epoch
-      size, inodes       frozen at commit
-      labels    JSON object
+snapshots
+  id        directory name; never used again
+  key       what the owner calls it: active and view keys and committed names share one name space
+  parent    id of a committed snapshot, or NULL
+  kind      1 view, 2 active, 3 committed
+  created, updated   nanoseconds since the epoch
+  size, inodes       frozen at commit
+  labels    JSON object
 """
 
 from __future__ import annotations

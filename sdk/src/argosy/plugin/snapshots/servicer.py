@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from argosy_protos.containerd.services.snapshots import v1 as p
+from argosy_protos.containerd.types import Mount as WireMount
+from argosy_protos.google.protobuf import Empty
+
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.mounts import Mount
@@ -15,9 +19,6 @@ from argosy.plugin.snapshots.rules import Info, Kind
 from argosy.plugin.snapshots.tree import Snapshotter
 from argosy.rpc.server import inline
 from argosy.timestamps import from_wire, to_wire
-from argosy_protos.containerd.services.snapshots import v1 as p
-from argosy_protos.containerd.types import Mount as WireMount
-from argosy_protos.google.protobuf import Empty
 
 LIST_BATCH: Final = 100
 

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
-from argosy_gateway.core import Core, namespace
-from argosy_gateway.metadata import containers as store
 from argosy_protos.containerd.events import ContainerCreate, ContainerCreateRuntime, ContainerDelete, ContainerUpdate
 from argosy_protos.containerd.services.containers import v1 as p
 from argosy_protos.google.protobuf import Empty
+
+from argosy_gateway.core import Core, namespace
+from argosy_gateway.metadata import containers as store
 
 
 class Containers(p.ContainersBase):

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 
 from argosy.plugin.content import ContentServicer
 from argosy.plugin.content.servicer import write_stream
-from argosy_gateway.core import Core, namespace
-from argosy_gateway.metadata.content import NamespacedContent
 from argosy_protos.containerd.events import ContentCreate, ContentDelete
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import Empty
+
+from argosy_gateway.core import Core, namespace
+from argosy_gateway.metadata.content import NamespacedContent
 
 
 class Content(ContentServicer):

@@ -10,11 +10,12 @@ from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
 from argosy.timestamps import now_ns, to_wire
 from argosy.ttrpc.server import TtrpcServer
-from argosy_gateway.core import Core, namespace
 from argosy_protos.containerd.services.events import v1 as p
 from argosy_protos.containerd.services.events.ttrpc.v1 import ForwardRequest
 from argosy_protos.containerd.types import Envelope
 from argosy_protos.google.protobuf import Empty
+
+from argosy_gateway.core import Core, namespace
 
 
 class Events(p.EventsBase):

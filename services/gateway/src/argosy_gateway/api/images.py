@@ -6,11 +6,12 @@ from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
 from argosy.timestamps import from_wire, to_wire
-from argosy_gateway.core import Core, lease, namespace
-from argosy_gateway.metadata import images as store
 from argosy_protos.containerd.services.images import v1 as p
 from argosy_protos.containerd.types import Descriptor
 from argosy_protos.google.protobuf import Empty
+
+from argosy_gateway.core import Core, lease, namespace
+from argosy_gateway.metadata import images as store
 
 
 def _to_wire(image: store.Image) -> p.Image:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from argosy import filters
 from argosy.errors import NotFound
 from argosy.rpc.server import inline
-from argosy_gateway.core import Core
-from argosy_gateway.plugins.registry import listing
 from argosy_protos.containerd.services.introspection import v1 as p
 from argosy_protos.containerd.services.version.v1 import VersionBase, VersionResponse
 from argosy_protos.google.protobuf import Empty
+
+from argosy_gateway.core import Core
+from argosy_gateway.plugins.registry import listing
 
 # Clients parse the version; the contract served is that of containerd 1.7's API plus what is listed in the docs.
 VERSION = "1.7.0+argosy.0.1.0"

@@ -6,10 +6,11 @@ from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
 from argosy.timestamps import to_wire
-from argosy_gateway.core import Core, namespace
-from argosy_gateway.metadata import leases as store
 from argosy_protos.containerd.services.leases import v1 as p
 from argosy_protos.google.protobuf import Empty
+
+from argosy_gateway.core import Core, namespace
+from argosy_gateway.metadata import leases as store
 
 
 def _to_wire(lease: store.Lease) -> p.Lease:

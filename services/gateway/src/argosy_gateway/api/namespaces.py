@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
-from argosy_gateway.core import Core
-from argosy_gateway.metadata import namespaces as store
 from argosy_protos.containerd.events import NamespaceCreate, NamespaceDelete, NamespaceUpdate
 from argosy_protos.containerd.services.namespaces import v1 as p
 from argosy_protos.google.protobuf import Empty
+
+from argosy_gateway.core import Core
+from argosy_gateway.metadata import namespaces as store
 
 
 class Namespaces(p.NamespacesBase):

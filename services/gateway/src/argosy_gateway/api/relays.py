@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from grpclib.const import Handler
-
 from argosy.errors import InvalidArgument, NotFound
 from argosy.rpc.channel import Channel
 from argosy.rpc.relay import forward
 from argosy.rpc.server import ServerStream
-from argosy_gateway.core import Core
-from argosy_gateway.metadata import containers
 from argosy_protos._service import ServiceBase
 from argosy_protos._wire import DecodeError, rv, skip, text
 from argosy_protos.containerd.services.diff.v1 import DiffBase
 from argosy_protos.containerd.services.tasks.v1 import TasksBase
+from grpclib.const import Handler
+
+from argosy_gateway.core import Core
+from argosy_gateway.metadata import containers
 
 _CONTAINER_ID = 10  # field 1, length-delimited, in every Tasks request about one container
 _ABOUT_ALL = frozenset(("List", "Metrics"))

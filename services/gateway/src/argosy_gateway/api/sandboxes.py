@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from grpclib.const import Handler
-
 from argosy import filters
 from argosy.errors import InvalidArgument, NotFound
 from argosy.rpc.relay import forward
 from argosy.rpc.server import ServerStream, inline
+from argosy_protos.containerd.services.sandbox import v1 as p
+from grpclib.const import Handler
+
 from argosy_gateway.api.relays import _Peeked
 from argosy_gateway.core import Core, namespace
 from argosy_gateway.metadata import sandboxes as store
-from argosy_protos.containerd.services.sandbox import v1 as p
 
 
 class Store(p.StoreBase):

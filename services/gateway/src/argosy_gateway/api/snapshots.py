@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.plugin.snapshots.servicer import LIST_BATCH, info_from_wire, info_to_wire, mounts_to_wire
-from argosy_gateway.core import Core, lease, namespace
 from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, SnapshotRemove
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.google.protobuf import Empty
+
+from argosy_gateway.core import Core, lease, namespace
 
 
 class Snapshots(p.SnapshotsBase):

@@ -36,12 +36,16 @@ class World:
     """Everything the collector looks at. Labels are those of the object; times nanoseconds since the epoch."""
 
     images: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = field(default_factory=dict)  # -> target digest, labels
-    containers: dict[tuple[str, str], tuple[str, str, Mapping[str, str]]] = field(default_factory=dict)  # -> snapshotter, key, labels
+    containers: dict[tuple[str, str], tuple[str, str, Mapping[str, str]]] = field(
+        default_factory=dict
+    )  # -> snapshotter, key, labels
     leases: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     resources: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
     content: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     ingests: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)  # -> expected digest, expire
-    snapshots: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = field(default_factory=dict)  # (ns, sn/key) -> parent, labels
+    snapshots: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = field(
+        default_factory=dict
+    )  # (ns, sn/key) -> parent, labels
     sandboxes: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 

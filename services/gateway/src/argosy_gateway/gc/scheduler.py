@@ -114,7 +114,7 @@ class Scheduler:
         began = time.monotonic()
         try:
             await self._collect()
-        except Exception as error:  # noqa: BLE001 - a failed collection is tried again, whatever failed
+        except Exception as error:
             logger.error("gc.failed", error=str(error), exc_info=error)
             self._deletions += 1  # try again
             failure = error if isinstance(error, ArgosyError) else Unknown(f"gc failed: {error}")

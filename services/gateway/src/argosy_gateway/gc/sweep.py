@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from argosy.errors import InvalidArgument
 from argosy.timestamps import parse_rfc3339
-from argosy_gateway.gc import graph
-from argosy_gateway.gc.graph import Node, World
 from argosy_protos.containerd.services.containers.v1 import Container
 from argosy_protos.containerd.types import Descriptor
+
+from argosy_gateway.gc import graph
+from argosy_gateway.gc.graph import Node, World
 
 
 @dataclass

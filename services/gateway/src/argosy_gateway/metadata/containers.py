@@ -10,8 +10,9 @@ from argosy.filters import Filter, labels_lookup
 from argosy.labels import check_labels, stored
 from argosy.names import check_identifier
 from argosy.timestamps import now_ns, to_wire
-from argosy_gateway.metadata import namespaces
 from argosy_protos.containerd.services.containers.v1 import Container, ContainerRuntime
+
+from argosy_gateway.metadata import namespaces
 
 
 def lookup(container: Container) -> Callable[[Sequence[str]], str | None]:

@@ -16,8 +16,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from grpclib.const import Cardinality
-
 from argosy import log
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, OutOfRange, Unknown
@@ -28,10 +26,12 @@ from argosy.rpc.channel import BoundChannel, Channel
 from argosy.rpc.context import current
 from argosy.store.database import Database
 from argosy.timestamps import from_wire
+from argosy_protos.containerd.services.content import v1 as p
+from grpclib.const import Cardinality
+
 from argosy_gateway.metadata import leases, namespaces
 from argosy_gateway.metadata.locks import SharedLock
 from argosy_gateway.metadata.snapshots import next_number
-from argosy_protos.containerd.services.content import v1 as p
 
 logger = log.get("gateway.content")
 
@@ -45,9 +45,7 @@ class BackendWriter:
     """One Write stream to the plugin, in lock-step."""
 
     def __init__(self, channel: Channel | BoundChannel, ref: str) -> None:
-        self._stream = channel.request(
-            _WRITE_PATH, Cardinality.STREAM_STREAM, p.WriteContentRequest, p.WriteContentResponse
-        )
+        self._stream = channel.request(_WRITE_PATH, Cardinality.STREAM_STREAM, p.WriteContentRequest, p.WriteContentResponse)
         self.ref = ref
 
     async def send(self, action: p.WriteAction, **fields: Any) -> p.WriteContentResponse:
@@ -138,9 +136,7 @@ class NamespacedWriter(Writer):
                 return
             await self._materialise(offset)
         assert self._backend is not None
-        await self._take(
-            self._backend.send(p.WriteAction.WRITE, offset=offset, data=data, total=total if total > 0 else 0)
-        )
+        await self._take(self._backend.send(p.WriteAction.WRITE, offset=offset, data=data, total=total if total > 0 else 0))
 
     async def _materialise(self, offset: int) -> None:
         """Turn a virtual ingest into a real one, with the blob's bytes when the writer appends to them."""
@@ -191,9 +187,7 @@ class NamespacedWriter(Writer):
         if sha and expected and expected != known:
             raise FailedPrecondition(f'"{self._ref}": unexpected commit digest {known}, expected {expected}')
         try:
-            await self._take(
-                self._backend.send(p.WriteAction.COMMIT, offset=size, total=total, expected=expected)
-            )
+            await self._take(self._backend.send(p.WriteAction.COMMIT, offset=size, total=total, expected=expected))
         except AlreadyExists:
             # Another namespace brought the same bytes; this one gets its own row.
             self._digest = expected or known
@@ -231,9 +225,11 @@ class Content:
     # -- rows --
 
     def find(self, ns: str, digest: str, db: sqlite3.Connection | None = None) -> Info | None:
-        row = (db or self._db.reader).execute(
-            "SELECT digest, size, created, updated, labels FROM content WHERE ns = ? AND digest = ?", (ns, digest)
-        ).fetchone()
+        row = (
+            (db or self._db.reader)
+            .execute("SELECT digest, size, created, updated, labels FROM content WHERE ns = ? AND digest = ?", (ns, digest))
+            .fetchone()
+        )
         return None if row is None else Info(row[0], row[1], row[2], row[3], json.loads(row[4]))
 
     def info(self, ns: str, digest: str) -> Info:
@@ -297,7 +293,8 @@ class Content:
             labels = masked(old.labels, info.labels, paths, f'content "{digest}"')
             now = time.time_ns()
             db.execute(
-                "UPDATE content SET labels = ?, updated = ? WHERE ns = ? AND digest = ?", (json.dumps(labels), now, ns, digest)
+                "UPDATE content SET labels = ?, updated = ? WHERE ns = ? AND digest = ?",
+                (json.dumps(labels), now, ns, digest),
             )
             return Info(digest, old.size, old.created_ns, now, labels)
 
@@ -410,7 +407,9 @@ class Content:
             if (expected if size is not None else "") != linked:
                 mark = expected if size is not None else ""
                 await self._db.write(
-                    lambda db: db.execute("UPDATE ingests SET expected = ? WHERE ns = ? AND ref = ?", (mark, ns, ref)) and None
+                    lambda db: (
+                        db.execute("UPDATE ingests SET expected = ? WHERE ns = ? AND ref = ?", (mark, ns, ref)) and None
+                    )
                 )
             if size is None:
                 await writer.open()
@@ -421,7 +420,9 @@ class Content:
         """Return the size of a blob that may be linked without sending it, or None."""
         if not expected:
             return None
-        holders = self._db.read("SELECT c.size, n.labels FROM content c JOIN namespaces n ON n.name = c.ns WHERE c.digest = ?", (expected,))
+        holders = self._db.read(
+            "SELECT c.size, n.labels FROM content c JOIN namespaces n ON n.name = c.ns WHERE c.digest = ?", (expected,)
+        )
         if self._shared and not holders:
             try:
                 found = (await self._stub.info(p.InfoRequest(digest=expected))).info

@@ -13,8 +13,9 @@ from argosy.digest import Digest
 from argosy.errors import AlreadyExists, InvalidArgument, NotFound
 from argosy.filters import Filter, labels_lookup
 from argosy.labels import GC_EXPIRE, check_labels, stored
-from argosy_gateway.metadata import leases, namespaces
 from argosy_protos.containerd.types import Descriptor
+
+from argosy_gateway.metadata import leases, namespaces
 
 
 @dataclass(slots=True)
@@ -57,7 +58,9 @@ def check(image: Image) -> None:
     try:
         Digest.parse(image.target.digest)
     except InvalidArgument as error:
-        raise InvalidArgument(f'image "{image.name}": target.Digest "{image.target.digest}" invalid: {error.message}') from None
+        raise InvalidArgument(
+            f'image "{image.name}": target.Digest "{image.target.digest}" invalid: {error.message}'
+        ) from None
     if image.target.size <= 0:
         raise InvalidArgument(f'image "{image.name}": target.Size must be greater than zero')
     if not image.target.media_type:

@@ -14,6 +14,7 @@ from argosy.digest import Digest
 from argosy.errors import AlreadyExists, InvalidArgument, NotFound, Unimplemented
 from argosy.filters import Filter, labels_lookup
 from argosy.labels import stored
+
 from argosy_gateway.metadata import namespaces
 
 CONTENT = "content"
@@ -120,9 +121,7 @@ def join(db: sqlite3.Connection, ns: str, lease: str | None, kind: str, id: str)
 def part(db: sqlite3.Connection, ns: str, lease: str | None, kind: str, id: str) -> None:
     """Take a resource from the lease a call named."""
     if lease:
-        db.execute(
-            "DELETE FROM lease_resources WHERE ns = ? AND lease = ? AND type = ? AND id = ?", (ns, lease, kind, id)
-        )
+        db.execute("DELETE FROM lease_resources WHERE ns = ? AND lease = ? AND type = ? AND id = ?", (ns, lease, kind, id))
 
 
 def _exists(db: sqlite3.Connection, ns: str, lease: str) -> bool:

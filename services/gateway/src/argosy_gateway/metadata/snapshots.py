@@ -23,10 +23,11 @@ from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
 from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire
 from argosy.store.database import Database
-from argosy_gateway.metadata import leases, namespaces
-from argosy_gateway.metadata.locks import SharedLock
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.google.protobuf import FieldMask
+
+from argosy_gateway.metadata import leases, namespaces
+from argosy_gateway.metadata.locks import SharedLock
 
 T = TypeVar("T")
 logger = log.get("gateway.snapshots")
@@ -194,7 +195,9 @@ class Snapshots:
                     )
             except AlreadyExists:
                 if not target:
-                    raise Unknown(f'unexpected error from snapshotter "{self.name}": snapshot "{backend}" already exists') from None
+                    raise Unknown(
+                        f'unexpected error from snapshotter "{self.name}": snapshot "{backend}" already exists'
+                    ) from None
                 await self._adopt(ns, lease, target, parent, backend_parent)
                 raise AlreadyExists(f'target snapshot "{target}" from snapshotter') from None
 
@@ -248,9 +251,7 @@ class Snapshots:
             self.dirty = True  # the collector tries again
             logger.warning("snapshot.left_behind", snapshotter=self.name, key=backend, error=str(error))
 
-    async def commit(
-        self, ns: str, lease: str | None, name: str, key: str, labels: Mapping[str, str], parent: str
-    ) -> None:
+    async def commit(self, ns: str, lease: str | None, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
         """Raises AlreadyExists, NotFound, FailedPrecondition, InvalidArgument."""
         check_labels(labels)
         if not name:
@@ -335,7 +336,9 @@ class Snapshots:
         if down != inherited(backend.labels):
             changed = Info(row.backend, backend.parent, backend.kind, backend.created_ns, backend.updated_ns, down)
             reply = await self._stub.update(
-                p.UpdateSnapshotRequest(snapshotter=self.name, info=info_to_wire(changed), update_mask=FieldMask(paths=["labels"]))
+                p.UpdateSnapshotRequest(
+                    snapshotter=self.name, info=info_to_wire(changed), update_mask=FieldMask(paths=["labels"])
+                )
             )
             if reply.info is not None:
                 backend = info_from_wire(reply.info)

@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 
 from argosy.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from argosy.rpc.channel import Channel
-from argosy_gateway.plugins.config import SHORT_TYPES, ProxyPlugin
 from argosy_protos.containerd.services.introspection.v1 import Plugin
 from argosy_protos.containerd.types import Platform
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x", "riscv64": "riscv64"}
+from argosy_gateway.plugins.config import SHORT_TYPES, ProxyPlugin
+
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+}
 
 
 def host_platform() -> Platform:
@@ -110,7 +118,9 @@ def listing(registry: Registry, own_exports: Mapping[tuple[str, str], Mapping[st
         wanted = here
         if config.platform:
             parts = config.platform.split("/")
-            wanted = Platform(os=parts[0], architecture=parts[1] if len(parts) > 1 else "", variant=parts[2] if len(parts) > 2 else "")
+            wanted = Platform(
+                os=parts[0], architecture=parts[1] if len(parts) > 1 else "", variant=parts[2] if len(parts) > 2 else ""
+            )
         out.append(
             Plugin(
                 type=SHORT_TYPES[kind],

@@ -1,0 +1,352 @@
+"""Containers: run, exec, ps, logs, kill, rm."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import shutil
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from argosy.client import Client, Container, Process, Stdio, Task
+from argosy.client import images as image_api
+from argosy.client.tasks import tasks
+from argosy.errors import InvalidArgument, NotFound
+from argosy.oci.reference import Reference
+from argosy.oci.spec import BindMount, Options, merge_env
+from argosy_cli.output import run_async, show, show_one, watching
+from argosy_cli.target import Target
+from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
+from argosy_protos.containerd.services.images.v1 import GetImageRequest
+from argosy_protos.containerd.v1.types import Status
+
+LOG_LABEL = "argosy/log"
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_PASS_ALL = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+def parse_size(text: str) -> int:
+    """Return "64m" in bytes. Raises InvalidArgument."""
+    match = re.fullmatch(r"(\d+)([bkmgBKMG]?)", text)
+    if not match:
+        raise InvalidArgument(f'"{text}" is no size; write bytes, or a number with k, m or g')
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def parse_signal(text: str) -> int:
+    """Return the number of TERM, SIGTERM or 15. Raises InvalidArgument."""
+    if text.isdigit() and 0 < int(text) < 65:
+        return int(text)
+    try:
+        return signal.Signals[text if text.startswith("SIG") else f"SIG{text}"].value
+    except KeyError:
+        raise InvalidArgument(f'"{text}" is no signal; write TERM, KILL, 9, ...') from None
+
+
+def _log_path(id: str) -> Path:
+    return Target.socket().absolute().parent / "logs" / Target.namespace / f"{id}.log"
+
+
+@contextmanager
+def _raw_terminal(terminal: bool) -> Iterator[None]:
+    if not terminal or not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(0)
+    try:
+        tty.setraw(0)
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+async def _attend(process: Process, terminal: bool, interactive: bool, waiting: asyncio.Task[int]) -> int:
+    """Carry stdio and signals until the process has ended; return its exit status."""
+    loop = asyncio.get_running_loop()
+    pump = process.attach((1, 2), 0 if interactive else None)
+    pending: set[asyncio.Task[None]] = set()
+
+    def later(coroutine: Any) -> None:
+        job = loop.create_task(coroutine)
+        pending.add(job)
+        job.add_done_callback(lambda j: (pending.discard(j), j.cancelled() or j.exception()))
+
+    async def resize() -> None:
+        columns, lines = shutil.get_terminal_size()
+        await process.resize(columns, lines)
+
+    if terminal:
+        loop.add_signal_handler(signal.SIGWINCH, lambda: later(resize()))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, lambda n=number: later(process.kill(n)))
+    with _raw_terminal(terminal):
+        await process.start()
+        if terminal:
+            later(resize())
+        status = await waiting
+        await pump.drain()
+    return status
+
+
+def run(
+    image: str,
+    command: Annotated[list[str] | None, typer.Argument(help="what to run; default: what the image says")] = None,
+    name: Annotated[str, typer.Option("--name", help="container id; default: random")] = "",
+    remove: Annotated[bool, typer.Option("--rm", help="remove the container when it ends")] = False,
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="pass standard input")] = False,
+    terminal: Annotated[bool, typer.Option("--tty", "-t", help="give it a terminal")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="leave it running; see logs")] = False,
+    snapshotter: Annotated[str, typer.Option("--snapshotter", help="snapshotter")] = "",
+    runtime: Annotated[str, typer.Option("--runtime", help="runtime, such as io.containerd.runc.v2")] = "",
+    env: Annotated[list[str] | None, typer.Option("--env", "-e", help="NAME=value")] = None,
+    mount: Annotated[list[str] | None, typer.Option("--mount", help="type=bind,src=/a,dst=/b,options=rbind:ro")] = None,
+    net_host: Annotated[bool, typer.Option("--net-host", help="use the host's network")] = False,
+    memory: Annotated[str, typer.Option("--memory", "-m", help="memory limit, such as 64m")] = "",
+    cpus: Annotated[float, typer.Option("--cpus", help="CPU limit")] = 0.0,
+    workdir: Annotated[str, typer.Option("--workdir", "-w", help="working directory")] = "",
+    user: Annotated[str, typer.Option("--user", help="name or uid[:group]")] = "",
+    hostname: Annotated[str, typer.Option("--hostname", help="host name inside")] = "",
+    privileged: Annotated[bool, typer.Option("--privileged", help="every capability and device")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="read-only root file system")] = False,
+    seccomp: Annotated[bool, typer.Option(help="the default seccomp profile")] = True,
+    label: Annotated[list[str] | None, typer.Option("--label", help="name=value")] = None,
+    plain_http: Annotated[bool, typer.Option("--plain-http", help="speak HTTP to the registry when pulling")] = False,
+) -> None:
+    """Run a command in a new container; an image that is not here is pulled first."""
+
+    async def work() -> int:
+        id = name or secrets.token_hex(6)
+        reference = str(Reference.parse(image))
+        options = Options(
+            args=command or (), env=env or (), cwd=workdir, terminal=terminal, hostname=hostname,
+            mounts=[BindMount.parse(m) for m in mount or ()], host_network=net_host, privileged=privileged, read_only=read_only,
+            memory=parse_size(memory) if memory else 0, cpus=cpus, seccomp=seccomp,
+        )  # fmt: skip
+        labels = dict(x.partition("=")[::2] for x in label or ())
+        log = _log_path(id)
+        if detach:
+            labels[LOG_LABEL] = str(log)
+        async with Target.client() as client:
+            await _ensure_image(client, reference, snapshotter, plain_http)
+            container = await Container.create(
+                client, id, reference, options, snapshotter=snapshotter, runtime=runtime, user=user, labels=labels
+            )
+            stdio = Stdio(stdout=f"file://{log}", stderr=f"file://{log}") if detach else Stdio.fifos(id, terminal, interactive)
+            task: Task | None = None
+            try:
+                task = await container.new_task(stdio, terminal)
+                waiting = asyncio.ensure_future(task.wait())
+                await asyncio.sleep(0)
+                if detach:
+                    await task.start()
+                    waiting.cancel()
+                    show_one({"container": id, "pid": task.pid})
+                    return 0
+                status = await _attend(task, terminal, interactive, waiting)
+            except BaseException:
+                await asyncio.shield(_clean(container, task, stdio))
+                raise
+            if remove:
+                await _clean(container, task, stdio)
+            else:
+                stdio.remove()
+            return status
+
+    raise typer.Exit(run_async(work()))
+
+
+async def _clean(container: Container, task: Task | None, stdio: Stdio) -> None:
+    """Take a container away, whatever state it is in."""
+    if task is not None:
+        await _end_task(task)
+    try:
+        await container.delete()
+    except NotFound:
+        pass
+    stdio.remove()
+
+
+async def _end_task(task: Task) -> None:
+    try:
+        state = await task.state()
+        if state.status not in (Status.STOPPED, Status.CREATED):
+            await task.kill(signal.SIGKILL, everyone=True)
+            await task.wait()
+    except NotFound:
+        pass  # it ended by itself
+    try:
+        await task.delete()
+    except NotFound:
+        pass
+
+
+async def _ensure_image(client: Client, reference: str, snapshotter: str, plain: bool) -> None:
+    try:
+        await client.services.images.get(GetImageRequest(name=reference))
+    except NotFound:
+        with watching() as watch:
+            await image_api.pull(client, reference, plain=plain, snapshotter=snapshotter, watch=watch)
+
+
+def exec_(
+    container: str,
+    command: list[str],
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="pass standard input")] = False,
+    terminal: Annotated[bool, typer.Option("--tty", "-t", help="give it a terminal")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="do not wait")] = False,
+    env: Annotated[list[str] | None, typer.Option("--env", "-e", help="NAME=value")] = None,
+    workdir: Annotated[str, typer.Option("--workdir", "-w", help="working directory")] = "",
+) -> None:
+    """Run another command in a running container."""
+
+    async def work() -> int:
+        async with Target.client() as client:
+            found = await Container.get(client, container)
+            spec = dict(found.spec["process"])
+            spec["args"] = command
+            spec["env"] = merge_env(spec.get("env", []), env or [])
+            if workdir:
+                spec["cwd"] = workdir
+            id = f"exec-{secrets.token_hex(6)}"
+            stdio = Stdio() if detach else Stdio.fifos(id, terminal, interactive)
+            task = Task(client, container)
+            process = await task.exec(id, spec, stdio, terminal)
+            try:
+                if detach:
+                    show_one({"exec": id, "pid": await process.start()})
+                    return 0
+                waiting = asyncio.ensure_future(process.wait())
+                await asyncio.sleep(0)
+                status = await _attend(process, terminal, interactive, waiting)
+                await task.delete_exec(id)
+                return status
+            except BaseException:
+                if not detach:
+                    await asyncio.shield(_forget_exec(task, id))
+                raise
+            finally:
+                stdio.remove()
+
+    raise typer.Exit(run_async(work()))
+
+
+async def _forget_exec(task: Task, id: str) -> None:
+    from argosy.errors import ArgosyError
+
+    try:
+        await task.delete_exec(id)
+    except ArgosyError:
+        pass  # it never came to be
+
+
+def ps(filters: Annotated[list[str] | None, typer.Argument(help="containerd filters")] = None) -> None:
+    """List containers and their tasks."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            reply = await client.services.containers.list(ListContainersRequest(filters=filters or []))
+            running = {p.id: p async for p in tasks(client)}
+        rows = []
+        for c in reply.containers:
+            process = running.get(c.id)
+            state = Status(process.status).name.lower() if process else "-"
+            if process and process.status == Status.STOPPED:
+                state = f"exited ({process.exit_status})"
+            row = {"id": c.id, "image": c.image, "runtime": c.runtime.name if c.runtime else "", "status": state}
+            rows.append(row | {"pid": process.pid if process else "", "snapshotter": c.snapshotter, "labels": dict(c.labels)})
+        show(rows, ("id", "image", "status", "pid", "snapshotter"), "no containers")
+
+    run_async(work())
+
+
+def logs(
+    container: str,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until it ends")] = False,
+) -> None:
+    """Print what a detached container has written."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            found = await Container.get(client, container)
+            path = found.record.labels.get(LOG_LABEL)
+            if not path or not os.path.exists(path):
+                raise NotFound(f'container "{container}" has no log here; only what "argosy run -d" started has one')
+            with open(path, "rb") as log:
+                while True:
+                    data = log.read(1 << 16)
+                    if data:
+                        sys.stdout.buffer.write(data)
+                        sys.stdout.buffer.flush()
+                        continue
+                    if not follow or not await _is_running(client, container):
+                        sys.stdout.buffer.write(log.read())
+                        return
+                    await asyncio.sleep(0.1)
+
+    run_async(work())
+
+
+async def _is_running(client: Client, id: str) -> bool:
+    try:
+        return (await Task(client, id).state()).status in (Status.RUNNING, Status.PAUSED, Status.CREATED)
+    except NotFound:
+        return False
+
+
+def kill(
+    container: str,
+    sig: Annotated[str, typer.Option("--signal", "-s", help="signal")] = "TERM",
+    everyone: Annotated[bool, typer.Option("--all", help="signal every process in it")] = False,
+) -> None:
+    """Send a signal to a container's task."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            await Task(client, container).kill(parse_signal(sig), everyone)
+
+    run_async(work())
+
+
+def rm(
+    containers: list[str],
+    force: Annotated[bool, typer.Option("--force", "-f", help="kill what still runs")] = False,
+) -> None:
+    """Remove containers with their snapshots and ended tasks."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            for id in containers:
+                container = await Container.get(client, id)
+                task = Task(client, id)
+                if not force and await _is_running(client, id):
+                    from argosy.errors import FailedPrecondition
+
+                    raise FailedPrecondition(f'container "{id}" is running; stop it first, or use --force')
+                await _end_task(task)
+                await container.delete()
+                path = container.record.labels.get(LOG_LABEL)
+                if path and Path(path) == _log_path(id):
+                    Path(path).unlink(missing_ok=True)
+        show([{"removed": c} for c in containers], ("removed",))
+
+    run_async(work())
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the app."""
+    app.command(context_settings=_PASS_ALL)(run)
+    app.command("exec", context_settings=_PASS_ALL)(exec_)
+    app.command()(ps)
+    app.command()(logs)
+    app.command()(kill)
+    app.command()(rm)

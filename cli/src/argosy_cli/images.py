@@ -1,0 +1,160 @@
+"""Images: pull, push, import, export, images, rmi, tag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from argosy.client import images as api
+from argosy.client.registry import Credentials
+from argosy.errors import ArgosyError
+from argosy.oci.image import Platform
+from argosy.oci.reference import Reference
+from argosy.timestamps import format_rfc3339, from_wire
+from argosy_cli.output import run_async, show, show_one, size, watching
+from argosy_cli.target import Target
+from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest, ListImagesRequest
+
+_Snapshotter = Annotated[str, typer.Option("--snapshotter", help="snapshotter; default: the namespace's")]
+_User = Annotated[str, typer.Option("--user", "-u", help="name:password for the registry")]
+_Plain = Annotated[bool, typer.Option("--plain-http", help="speak HTTP to the registry")]
+
+
+def _credentials(user: str) -> Credentials | None:
+    name, _, secret = user.partition(":")
+    return Credentials(name, secret) if user else None
+
+
+def pull(
+    reference: str,
+    plain_http: _Plain = False,
+    user: _User = "",
+    platform: Annotated[str, typer.Option("--platform", help="os/architecture[/variant]")] = "",
+    all_platforms: Annotated[bool, typer.Option("--all-platforms", help="fetch every platform")] = False,
+    snapshotter: _Snapshotter = "",
+    unpack: Annotated[bool, typer.Option(help="unpack after fetching")] = True,
+) -> None:
+    """Pull an image from its registry and unpack it."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            with watching() as watch:
+                image = await api.pull(
+                    client, reference, plain=plain_http, credentials=_credentials(user), all_platforms=all_platforms,
+                    platform=Platform.parse(platform) if platform else None, snapshotter=snapshotter, unpack_image=unpack, watch=watch,
+                )  # fmt: skip
+        show_one({"image": image.name, "digest": image.target.digest if image.target else ""})
+
+    run_async(work())
+
+
+def push(
+    reference: str,
+    source: Annotated[str, typer.Argument(help="local image to push under that name; default: the same name")] = "",
+    plain_http: _Plain = False,
+    user: _User = "",
+) -> None:
+    """Push an image to the registry that its name says."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            with watching() as watch:
+                await api.push(client, reference, source=source, plain=plain_http, credentials=_credentials(user), watch=watch)
+        show_one({"pushed": str(Reference.parse(reference))})
+
+    run_async(work())
+
+
+def import_(
+    archive: Path,
+    snapshotter: _Snapshotter = "",
+    unpack: Annotated[bool, typer.Option(help="unpack after importing")] = True,
+) -> None:
+    """Import an OCI or docker archive."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            with watching() as watch:
+                names = await api.import_archive(client, archive, snapshotter=snapshotter, unpack_images=unpack, watch=watch)
+        show([{"image": n} for n in names], ("image",))
+
+    run_async(work())
+
+
+def export(
+    archive: Path,
+    references: list[str],
+    platform: Annotated[str, typer.Option("--platform", help="only this platform")] = "",
+) -> None:
+    """Write images into an OCI archive that docker reads too."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            names = [str(Reference.parse(r)) for r in references]
+            await api.export_archive(client, archive, names, Platform.parse(platform) if platform else None)
+        show_one({"archive": str(archive), "size": size(archive.stat().st_size)})
+
+    run_async(work())
+
+
+def images(filters: Annotated[list[str] | None, typer.Argument(help="containerd filters")] = None) -> None:
+    """List images."""
+
+    async def work() -> None:
+        rows = []
+        async with Target.client() as client:
+            reply = await client.services.images.list(ListImagesRequest(filters=filters or []))
+            for image in reply.images:
+                row = {"name": image.name, "digest": image.target.digest, "labels": dict(image.labels)}
+                row["created"] = format_rfc3339(from_wire(image.created_at) or 0)
+                try:
+                    found = await api.resolve(client.services, api.from_wire(image.target))
+                    total = found.manifest.config.size + sum(layer.size for layer in found.manifest.layers)
+                    row |= {"size": size(total), "bytes": total, "platform": str(Platform(os=found.config.os, architecture=found.config.architecture))}
+                except ArgosyError:
+                    row |= {"size": "-", "platform": "-"}
+                rows.append(row)
+        show(rows, ("name", "digest", "size", "platform"), "no images")
+
+    run_async(work())
+
+
+def rmi(
+    references: list[str],
+    sync: Annotated[bool, typer.Option("--sync", help="wait until the disk is free")] = False,
+) -> None:
+    """Remove images."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            names = [str(Reference.parse(r)) for r in references]
+            for i, name in enumerate(names):
+                await client.services.images.delete(DeleteImageRequest(name=name, sync=sync and i == len(names) - 1))
+        show([{"removed": n} for n in names], ("removed",))
+
+    run_async(work())
+
+
+def tag(source: str, target: str) -> None:
+    """Give an image another name."""
+
+    async def work() -> None:
+        async with Target.client() as client:
+            old = (await client.services.images.get(GetImageRequest(name=str(Reference.parse(source))))).image
+            await api.put_image(client.services, str(Reference.parse(target)), old.target, dict(old.labels))
+        show_one({"image": str(Reference.parse(target))})
+
+    run_async(work())
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the app."""
+    app.command()(pull)
+    app.command()(push)
+    app.command("import")(import_)
+    app.command()(export)
+    app.command()(images)
+    app.command()(rmi)
+    app.command()(tag)

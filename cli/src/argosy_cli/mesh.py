@@ -1,0 +1,265 @@
+"""The mesh itself: up, status, plugins, config, gc, events, namespaces, publish."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from argosy.errors import ArgosyError, InvalidArgument
+from argosy.typeurl import bare, unpack
+from argosy_cli.output import Shown, err, fail, out, run_async, show, show_one
+from argosy_cli.target import Target
+
+
+def up(
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="mesh.toml, or a containerd config.toml")] = None,
+    root: Annotated[Path | None, typer.Option("--root", help="directory for data")] = None,
+    state: Annotated[Path | None, typer.Option("--state", help="directory for sockets and bundles")] = None,
+    address: Annotated[Path | None, typer.Option("--address", "-a", help="socket to serve on")] = None,
+    log_level: Annotated[str | None, typer.Option("--log-level", "-l", help="trace, debug, info, warn or error")] = None,
+) -> None:
+    """Start the mesh in the foreground. Containers run on when it stops."""
+    from argosy import log
+    from argosy_cli.config import load
+    from argosy_cli.supervisor import Supervisor
+
+    try:
+        loaded = load(config)
+        given = {"root": root, "state": state, "address": address or Target.address, "log_level": log_level}
+        chosen = loaded.mesh.model_copy(update={k: v for k, v in given.items() if v is not None})
+        if chosen.log_level not in log.LEVELS:
+            raise InvalidArgument(f'log level "{chosen.log_level}" is not one of {", ".join(log.LEVELS)}')
+        absolute = {k: getattr(chosen, k).absolute() for k in ("root", "state", "address", "ttrpc_address") if getattr(chosen, k)}
+        chosen = chosen.model_copy(update=absolute)
+        log.configure(chosen.log_level, service="argosy")
+        if loaded.ignored:
+            log.get("config").warning("config.ignored", file=str(config), keys=loaded.ignored)
+        code = Supervisor(chosen, lambda line: print(line, flush=True)).run()
+    except (ArgosyError, OSError) as error:
+        log.get("argosy").debug("up.failed", exc_info=error)
+        raise typer.Exit(fail(error)) from None
+    raise typer.Exit(code)
+
+
+def status() -> None:
+    """Show the mesh's processes and what they are doing."""
+
+    async def work() -> None:
+        from argosy.rpc.channel import Channel
+        from argosy_protos.argosy.service.v1 import ServiceStub, StatisticsRequest
+        from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
+
+        rows: list[dict[str, Any]] = []
+        async with Target.client() as client:
+            reply = await client.services.introspection.plugins(PluginsRequest(), timeout=10.0)
+        sockets = {str(Target.socket()): "gateway"}
+        for plugin in reply.plugins:
+            address = plugin.exports.get("address")
+            if address:
+                sockets.setdefault(address, f"{plugin.type.split('.')[2]} {plugin.id}")
+        for address, role in sockets.items():
+            row: dict[str, Any] = {"role": role, "address": address}
+            async with Channel(address, name=role) as channel:
+                try:
+                    s = await ServiceStub(channel).statistics(StatisticsRequest(), timeout=5.0)
+                    row |= {"name": s.name, "pid": s.pid, "state": s.state, "calls": s.calls_total, "failed": s.calls_failed}
+                    row |= {"in_flight": s.calls_in_flight, "gauges": dict(s.gauges), "details": _gauges(s.gauges)}
+                except ArgosyError as error:
+                    row |= {"state": "down" if error.code == 14 else "foreign", "details": error.message}
+            rows.append(row)
+        show(rows, ("role", "state", "pid", "calls", "failed", "details"))
+
+    run_async(work())
+
+
+def _gauges(gauges: dict[str, str]) -> str:
+    return " ".join(f"{k}={v}" for k, v in sorted(gauges.items()))
+
+
+def plugins() -> None:
+    """List plugins in containerd's terms."""
+
+    async def work() -> None:
+        from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
+
+        async with Target.client() as client:
+            reply = await client.services.introspection.plugins(PluginsRequest())
+        rows = [
+            {
+                "type": x.type,
+                "id": x.id,
+                "platforms": ",".join(f"{y.os}/{y.architecture}" for y in x.platforms),
+                "capabilities": ",".join(x.capabilities),
+                "exports": dict(x.exports),
+                "status": "ok" if x.init_err is None else x.init_err.message,
+            }
+            for x in reply.plugins
+        ]
+        show(rows, ("type", "id", "platforms", "capabilities", "status"))
+
+    run_async(work())
+
+
+def version() -> None:
+    """Show the versions of this client and of the daemon."""
+
+    async def work() -> None:
+        from importlib.metadata import version as installed
+
+        from argosy_protos.google.protobuf import Empty
+
+        async with Target.client() as client:
+            reply = await client.services.version.version(Empty(), timeout=10.0)
+        show_one({"client": installed("argosy-cli"), "server": reply.version, "revision": reply.revision})
+
+    run_async(work())
+
+
+def collect() -> None:
+    """Collect garbage now, and wait until it is done."""
+
+    async def work() -> None:
+        from argosy_protos.containerd.services.leases.v1 import CreateRequest, DeleteRequest
+
+        async with Target.client() as client:
+            made = await client.services.leases.create(CreateRequest())
+            await client.services.leases.delete(DeleteRequest(id=made.lease.id, sync=True))
+        show_one({"gc": "done"})
+
+    run_async(work())
+
+
+def events(filters: Annotated[list[str] | None, typer.Argument(help="containerd filters")] = None) -> None:
+    """Print events as they happen, of all namespaces."""
+
+    async def work() -> None:
+        from argosy.timestamps import format_rfc3339, from_wire
+        from argosy_protos.containerd.services.events.v1 import SubscribeRequest
+
+        async with Target.client() as client:
+            async for envelope in client.services.events.subscribe(SubscribeRequest(filters=filters or [])):
+                payload = unpack(envelope.event) if envelope.event else None
+                body = payload if isinstance(payload, dict) else payload.to_dict() if payload is not None else {}
+                when = format_rfc3339(from_wire(envelope.timestamp) or 0)
+                if Shown.json:
+                    kind = bare(envelope.event.type_url) if envelope.event else ""
+                    row = {"time": when, "namespace": envelope.namespace, "topic": envelope.topic, "type": kind, "event": body}
+                    print(json.dumps(row, default=str), flush=True)
+                else:
+                    out.print(f"{when} {envelope.namespace} {envelope.topic} {json.dumps(body, default=str)}", soft_wrap=True, highlight=False)
+
+    run_async(work())
+
+
+def publish(
+    topic: Annotated[str, typer.Option("--topic")],
+    namespace: Annotated[str, typer.Option("--namespace")] = "",
+) -> None:
+    """Publish an event whose google.protobuf.Any is on standard input: what shims call."""
+
+    async def work() -> None:
+        from argosy_protos.containerd.services.events.v1 import PublishRequest
+        from argosy_protos.google.protobuf import Any as AnyMessage
+
+        event = AnyMessage.decode(sys.stdin.buffer.read())
+        Target.namespace = namespace or Target.namespace
+        async with Target.client() as client:
+            await client.services.events.publish(PublishRequest(topic=topic, event=event), timeout=5.0)
+
+    run_async(work())
+
+
+config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
+
+
+def _toml(value: Any) -> str:
+    """Return a plain table as TOML."""
+    lines: list[str] = []
+
+    def scalar(v: Any) -> str:
+        if isinstance(v, bool):
+            return "true" if v else "false"
+        if isinstance(v, int | float):
+            return str(v)
+        if isinstance(v, list):
+            return "[" + ", ".join(scalar(x) for x in v) + "]"
+        return json.dumps(str(v))
+
+    def table(prefix: str, t: dict[str, Any]) -> None:
+        plain = {k: v for k, v in t.items() if not isinstance(v, dict) and v is not None}
+        if prefix and (plain or not t):
+            lines.append(f"\n[{prefix}]")
+        lines.extend(f"{k} = {scalar(v)}" for k, v in plain.items())
+        for k, v in t.items():
+            if isinstance(v, dict):
+                table(f"{prefix}.{k}" if prefix else k, v)
+
+    table("", value)
+    return "\n".join(lines).strip()
+
+
+@config_app.command("default")
+def config_default() -> None:
+    """Print the default mesh.toml."""
+    from argosy_cli.config import defaults
+
+    print(_toml(defaults().model_dump(mode="json")))
+
+
+@config_app.command("check")
+def config_check(file: Annotated[Path, typer.Argument(help="mesh.toml or a containerd config.toml")]) -> None:
+    """Say whether a configuration is understood, and which keys of a containerd config are not used."""
+    from argosy_cli.config import load
+    from argosy_cli.supervisor import plan
+
+    try:
+        loaded = load(file)
+        plan(loaded.mesh)
+    except (ArgosyError, OSError) as error:
+        raise typer.Exit(fail(error)) from None
+    if loaded.ignored:
+        err.print(f"not used here: {', '.join(loaded.ignored)}", highlight=False)
+    show_one({"config": str(file), "result": "ok"})
+
+
+@config_app.command("dump")
+def config_dump(file: Annotated[Path, typer.Argument(help="mesh.toml or a containerd config.toml")]) -> None:
+    """Print what a configuration means, as a complete mesh.toml."""
+    from argosy_cli.config import load
+
+    try:
+        loaded = load(file)
+    except (ArgosyError, OSError) as error:
+        raise typer.Exit(fail(error)) from None
+    print(_toml(loaded.mesh.model_dump(mode="json")))
+
+
+def namespaces() -> None:
+    """List namespaces."""
+
+    async def work() -> None:
+        from argosy_protos.containerd.services.namespaces.v1 import ListNamespacesRequest
+
+        async with Target.client() as client:
+            reply = await client.services.namespaces.list(ListNamespacesRequest())
+        rows = [{"name": n.name, "labels": " ".join(f"{k}={v}" for k, v in sorted(n.labels.items()))} for n in reply.namespaces]
+        show(rows, ("name", "labels"))
+
+    run_async(work())
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the app."""
+    app.command()(up)
+    app.command()(status)
+    app.command()(plugins)
+    app.command()(version)
+    app.command("gc")(collect)
+    app.command()(events)
+    app.command()(namespaces)
+    app.command(hidden=True)(publish)
+    app.add_typer(config_app, name="config")

@@ -1,0 +1,117 @@
+"""What a person or a program reads: tables, JSON, progress bars, one sentence for a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from argosy.client.progress import Progress as Step
+from argosy.client.progress import Watch, nobody
+from argosy.errors import ArgosyError
+
+T = TypeVar("T")
+
+# Exit codes by class of failure; 1 is everything else, and a container's own code comes through as it is.
+EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 12: 8, 14: 7, 16: 9, 7: 9, 8: 10, 15: 11}
+
+# Where nobody looks at a screen, rows stay whole: a script reads them by line.
+_WIDE: Final = 240
+out = Console(width=None if sys.stdout.isatty() else _WIDE)
+err = Console(stderr=True)
+
+
+class Shown:
+    """The global options that decide how things are shown."""
+
+    json = False
+
+
+def fail(error: BaseException) -> int:
+    """Say what went wrong in one sentence; return the exit code."""
+    message = error.message if isinstance(error, ArgosyError) else str(error) or type(error).__name__
+    if Shown.json:
+        print(json.dumps({"error": message, "class": type(error).__name__}), file=sys.stderr)
+    else:
+        print(f"argosy: {message}", file=sys.stderr)
+    return EXIT_CODES.get(getattr(error, "code", 2), 1)
+
+
+def run_async(work: Awaitable[T]) -> T:
+    """Run a command's coroutine; a failure becomes its sentence and code."""
+
+    async def main() -> T:
+        return await work
+
+    try:
+        return asyncio.run(main())
+    except ArgosyError as error:
+        raise typer.Exit(fail(error)) from None
+    except OSError as error:
+        raise typer.Exit(fail(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], empty: str = "") -> None:
+    """Print rows as a table, or all they hold as JSON."""
+    if Shown.json:
+        print(json.dumps(list(rows), indent=2, default=str))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.upper(), overflow="fold")
+    for row in rows:
+        table.add_row(*(str(row.get(c, "")) for c in columns))
+    if rows or not empty:
+        out.print(table)
+    else:
+        out.print(empty)
+
+
+def show_one(value: dict[str, Any]) -> None:
+    """Print one thing."""
+    if Shown.json:
+        print(json.dumps(value, indent=2, default=str))
+        return
+    width = max((len(k) for k in value), default=0)
+    for key, inner in value.items():
+        out.print(f"[bold]{key.ljust(width)}[/bold]  {inner}", highlight=False)
+
+
+def size(n: int) -> str:
+    """Return bytes as people read them."""
+    value = float(n)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """Yield a watcher that draws one bar a layer on a terminal, and is silent elsewhere."""
+    if Shown.json or not err.is_terminal:
+        yield nobody
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[status]}"))
+    with Progress(*columns, console=err, transient=False) as bars:
+        known: dict[str, TaskID] = {}
+
+        def step(s: Step) -> None:
+            if s.ref not in known:
+                kind, _, digest = s.ref.partition("-")
+                known[s.ref] = bars.add_task(f"{kind} {digest[7:19]}", total=s.total or None, status=s.status)
+            completed = s.total if s.status in ("done", "exists") else s.offset
+            bars.update(known[s.ref], completed=completed, total=s.total or None, status=s.status)
+
+        yield step

@@ -1,0 +1,122 @@
+"""A client: a namespace and the services it uses, each of which may be anything with the same methods.
+
+By default all services are stubs on one socket. Pass ``Services`` with another socket's stub, or a local object, to
+put another implementation in the place of any of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+from argosy.errors import ArgosyError
+from argosy.labels import GC_EXPIRE
+from argosy.names import DEFAULT_NAMESPACE, LEASE_HEADER, NAMESPACE_HEADER
+from argosy.rpc.channel import BoundChannel, Channel
+from argosy_protos.containerd.services.containers.v1 import ContainersStub
+from argosy_protos.containerd.services.content.v1 import ContentStub
+from argosy_protos.containerd.services.diff.v1 import DiffStub
+from argosy_protos.containerd.services.events.v1 import EventsStub
+from argosy_protos.containerd.services.images.v1 import ImagesStub
+from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub
+from argosy_protos.containerd.services.leases.v1 import CreateRequest, DeleteRequest, LeasesStub
+from argosy_protos.containerd.services.namespaces.v1 import GetNamespaceRequest, NamespacesStub
+from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
+from argosy_protos.containerd.services.tasks.v1 import TasksStub
+from argosy_protos.containerd.services.version.v1 import VersionStub
+
+LEASE_LIFE: Final = timedelta(hours=24)
+DEFAULT_SNAPSHOTTER: Final = "overlayfs"
+DEFAULT_RUNTIME: Final = "io.containerd.runc.v2"
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services a client uses."""
+
+    namespaces: Any
+    containers: Any
+    images: Any
+    content: Any
+    snapshots: Any
+    diff: Any
+    tasks: Any
+    events: Any
+    leases: Any
+    introspection: Any
+    version: Any
+
+    @classmethod
+    def on(cls, channel: Channel | BoundChannel) -> Self:
+        """Return stubs of all services on one channel."""
+        return cls(
+            NamespacesStub(channel), ContainersStub(channel), ImagesStub(channel), ContentStub(channel), SnapshotsStub(channel),
+            DiffStub(channel), TasksStub(channel), EventsStub(channel), LeasesStub(channel), IntrospectionStub(channel),
+            VersionStub(channel),
+        )  # fmt: skip
+
+
+def default_address() -> Path:
+    """Return where a daemon listens when nobody says: the environment's wish, else our own place."""
+    wish = os.environ.get("ARGOSY_ADDRESS") or os.environ.get("CONTAINERD_ADDRESS")
+    return Path(wish) if wish else Path("/run/argosy/containerd.sock")
+
+
+class Client:
+    """One namespace of one daemon. Use it as an async context manager."""
+
+    def __init__(self, address: str | Path | None = None, namespace: str = "", services: Services | None = None) -> None:
+        self.namespace = namespace or os.environ.get("CONTAINERD_NAMESPACE") or DEFAULT_NAMESPACE
+        self.address = str(address or default_address())
+        self._channel = Channel(self.address, name="containerd")
+        self._bound = self._channel.with_metadata({NAMESPACE_HEADER: self.namespace})
+        self.services = services or Services.on(self._bound)
+        self._replaced = services is not None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def replace(self, **services: Any) -> None:
+        """Put other implementations in the place of services, by their names."""
+        self.services = replace(self.services, **services)
+
+    async def default_snapshotter(self) -> str:
+        """Return the namespace's default snapshotter."""
+        return await self._default("containerd.io/defaults/snapshotter", DEFAULT_SNAPSHOTTER)
+
+    async def default_runtime(self) -> str:
+        """Return the namespace's default runtime."""
+        return await self._default("containerd.io/defaults/runtime", DEFAULT_RUNTIME)
+
+    async def _default(self, label: str, otherwise: str) -> str:
+        reply = await self.services.namespaces.get(GetNamespaceRequest(name=self.namespace))
+        labels = reply.namespace.labels if reply.namespace else {}
+        return labels.get(label) or otherwise
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncIterator[Services]:
+        """Yield services whose every call is made under a fresh lease, which goes with the block or after a day."""
+        expire = (datetime.now(UTC) + LEASE_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")
+        reply = await self.services.leases.create(CreateRequest(labels={GC_EXPIRE: expire}))
+        id = reply.lease.id
+        leased = self.services
+        if not self._replaced:
+            leased = Services.on(self._bound.with_metadata({LEASE_HEADER: id}))
+        try:
+            yield leased
+        finally:
+            try:
+                await self.services.leases.delete(DeleteRequest(id=id))
+            except ArgosyError:
+                pass  # it expires by itself

@@ -1,0 +1,131 @@
+"""Containers: a snapshot, a spec and a record."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from argosy.client.connection import Client
+from argosy.client.images import from_wire, resolve, unpack
+from argosy.client.tasks import Stdio, Task
+from argosy.errors import ArgosyError, NotFound
+from argosy.kernel.mount import temporary_mount
+from argosy.mounts import Mount
+from argosy.oci.image import chain_ids
+from argosy.oci.spec import Options, build
+from argosy.oci.users import User
+from argosy.oci.users import resolve as resolve_user
+from argosy.typeurl import SPEC, pack_json
+from argosy_protos.containerd.services.containers import v1 as p
+from argosy_protos.containerd.services.images.v1 import GetImageRequest
+from argosy_protos.containerd.services.snapshots import v1 as snapshots
+from argosy_protos.containerd.services.tasks import v1 as tasks
+from argosy_protos.google.protobuf import Any as AnyMessage
+
+
+def _user_of(mounts: list[Mount], user: str) -> User:
+    with temporary_mount(mounts, read_only=True) as root:
+        return resolve_user(root, user)
+
+
+@dataclass
+class Container:
+    """A container's record."""
+
+    client: Client
+    record: p.Container
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(self.record.spec.value) if self.record.spec else {}
+        return loaded
+
+    @classmethod
+    async def get(cls, client: Client, id: str) -> Container:
+        """Raises NotFound."""
+        reply = await client.services.containers.get(p.GetContainerRequest(id=id))
+        return cls(client, reply.container)
+
+    @classmethod
+    async def create(
+        cls, client: Client, id: str, image: str, options: Options, *, snapshotter: str = "", runtime: str = "",
+        runtime_options: AnyMessage | None = None, user: str = "", labels: Mapping[str, str] | None = None, snapshot_key: str = "",
+    ) -> Container:  # fmt: skip
+        """Prepare a snapshot of an image, build the spec, store the record. Raises NotFound, AlreadyExists, InvalidArgument.
+
+        The snapshot is removed again when the record can't be stored.
+        """
+        chosen = snapshotter or await client.default_snapshotter()
+        async with client.lease() as services:
+            found = (await services.images.get(GetImageRequest(name=image))).image
+            resolved = await resolve(services, from_wire(found.target))
+            parent = chain_ids(resolved.config.rootfs.diff_ids)[-1] if resolved.config.rootfs.diff_ids else ""
+            try:
+                await services.snapshots.stat(snapshots.StatSnapshotRequest(snapshotter=chosen, key=parent))
+            except NotFound:
+                parent = await unpack(services, from_wire(found.target), chosen)
+            key = snapshot_key or id
+            prepared = await services.snapshots.prepare(
+                snapshots.PrepareSnapshotRequest(snapshotter=chosen, key=key, parent=parent)
+            )
+            try:
+                config = resolved.config.config
+                mounts = [Mount.from_wire(m) for m in prepared.mounts]
+                wanted = user or config.user
+                who = await asyncio.to_thread(_user_of, mounts, wanted)
+                spec = build(client.namespace, id, config, who, options)
+                # Labels of an image never enter the names that steer a daemon (CVE-2026-53488).
+                own = {k: v for k, v in (config.labels or {}).items() if not k.startswith(("containerd.io/", "argosy/"))}
+                record = p.Container(
+                    id=id,
+                    labels={**own, **(labels or {})},
+                    image=image,
+                    runtime=p.ContainerRuntime(name=runtime or await client.default_runtime(), options=runtime_options),
+                    spec=pack_json(SPEC, spec),
+                    snapshotter=chosen,
+                    snapshot_key=key,
+                )
+                reply = await services.containers.create(p.CreateContainerRequest(container=record))
+            except BaseException:
+                await asyncio.shield(_forget(client, chosen, key))
+                raise
+        return cls(client, reply.container)
+
+    async def mounts(self) -> list[Any]:
+        """Return the mounts of its root file system; none when it has no snapshot."""
+        if not self.record.snapshot_key:
+            return []
+        request = snapshots.MountsRequest(snapshotter=self.record.snapshotter, key=self.record.snapshot_key)
+        reply = await self.client.services.snapshots.mounts(request)
+        mounts: list[Any] = reply.mounts
+        return mounts
+
+    async def new_task(self, stdio: Stdio, terminal: bool = False) -> Task:
+        """Create its task. Raises AlreadyExists, and what the runtime says."""
+        request = tasks.CreateTaskRequest(
+            container_id=self.id, rootfs=await self.mounts(), stdin=stdio.stdin, stdout=stdio.stdout, stderr=stdio.stderr, terminal=terminal
+        )
+        reply = await self.client.services.tasks.create(request)
+        return Task(self.client, self.id, pid=reply.pid, stdio=stdio)
+
+    async def delete(self, snapshot: bool = True) -> None:
+        """Delete the record, and its snapshot. Raises NotFound."""
+        if snapshot and self.record.snapshot_key:
+            await _forget(self.client, self.record.snapshotter, self.record.snapshot_key)
+        await self.client.services.containers.delete(p.DeleteContainerRequest(id=self.id))
+
+
+async def _forget(client: Client, snapshotter: str, key: str) -> None:
+    try:
+        await client.services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+    except NotFound:
+        pass  # gone already
+    except ArgosyError:
+        pass  # nothing refers to it any more; the collector takes it

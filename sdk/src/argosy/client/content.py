@@ -1,0 +1,116 @@
+"""Blobs through the content service: read whole, write from a stream, resume where one stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from argosy.digest import Digest
+from argosy.errors import AlreadyExists, DataLoss, Unavailable
+from argosy_protos.containerd.services.content import v1 as p
+from argosy_protos.google.protobuf import FieldMask
+
+CHUNK: Final = 1 << 20
+_LOCK_WAIT_S: Final = 2.0
+
+
+async def read_blob(content: Any, digest: str, limit: int = 0) -> bytes:
+    """Return a blob whole, checked. Raises NotFound, DataLoss; more than limit bytes (0: any) is DataLoss too."""
+    data = bytearray()
+    async for part in content.read(p.ReadContentRequest(digest=digest)):
+        data += part.data
+        if limit and len(data) > limit:
+            raise DataLoss(f"content {digest} is larger than {limit} bytes")
+    parsed = Digest.parse(digest)
+    if parsed.algorithm == "sha256" and Digest.of(data) != parsed:
+        raise DataLoss(f"content {digest} holds other bytes than its digest says")
+    return bytes(data)
+
+
+async def blobs(content: Any, filters: list[str] | None = None) -> AsyncIterator[p.Info]:
+    """Yield the infos of a namespace's blobs."""
+    async for reply in content.list(p.ListContentRequest(filters=filters or [])):
+        for info in reply.info:
+            yield info
+
+
+async def set_labels(content: Any, digest: str, labels: Mapping[str, str]) -> None:
+    """Set labels of a blob, leaving others alone."""
+    mask = FieldMask(paths=[f"labels.{k}" for k in labels])
+    await content.update(p.UpdateRequest(info=p.Info(digest=digest, labels=dict(labels)), update_mask=mask))
+
+
+class Ingest:
+    """An open write stream, in lock-step. Make it with ``open_ingest``."""
+
+    def __init__(self, stream: Any, ref: str) -> None:
+        self._stream, self.ref = stream, ref
+        self.offset = 0
+
+    async def _call(self, **fields: Any) -> p.WriteContentResponse:
+        await self._stream.send_message(p.WriteContentRequest(ref=self.ref, **fields))
+        answer = await self._stream.recv_message()
+        if answer is None:
+            raise Unavailable(f'ingest "{self.ref}" ended early')
+        self.offset = answer.offset
+        result: p.WriteContentResponse = answer
+        return result
+
+    async def stat(self, total: int, expected: str) -> None:
+        await self._call(action=p.WriteAction.STAT, total=total, expected=expected)
+
+    async def write(self, data: bytes | memoryview) -> None:
+        await self._call(action=p.WriteAction.WRITE, offset=self.offset, data=bytes(data))
+
+    async def restart(self) -> None:
+        """Throw away what is there."""
+        if self.offset:
+            await self._call(action=p.WriteAction.WRITE, offset=0)
+
+    async def commit(self, total: int, expected: str, labels: Mapping[str, str] | None = None) -> str:
+        """Raises AlreadyExists, FailedPrecondition."""
+        answer = await self._call(
+            action=p.WriteAction.COMMIT, offset=self.offset, total=total, expected=expected, labels=dict(labels or {})
+        )
+        return answer.digest
+
+    def close(self) -> None:
+        self._stream.cancel()
+
+
+async def open_ingest(content: Any, ref: str, total: int, expected: str) -> Ingest:
+    """Open an ingest, waiting while somebody else writes it. Raises AlreadyExists when the blob is there."""
+    wait = 0.016
+    while True:
+        ingest = Ingest(content.write(), ref)
+        try:
+            await ingest.stat(total, expected)
+            return ingest
+        except Unavailable:
+            ingest.close()
+            await asyncio.sleep(random.uniform(0, wait))
+            wait = min(wait * 2, _LOCK_WAIT_S)
+        except BaseException:
+            ingest.close()
+            raise
+
+
+async def write_blob(content: Any, ref: str, data: bytes, labels: Mapping[str, str] | None = None) -> str:
+    """Store bytes; return their digest. A blob that is there gets the labels."""
+    digest = str(Digest.of(data))
+    try:
+        ingest = await open_ingest(content, ref, len(data), digest)
+        try:
+            if ingest.offset < len(data):
+                await ingest.restart()
+                for at in range(0, len(data), CHUNK):
+                    await ingest.write(data[at : at + CHUNK])
+            await ingest.commit(len(data), digest, labels)
+        finally:
+            ingest.close()
+    except AlreadyExists:
+        if labels:
+            await set_labels(content, digest, labels)
+    return digest

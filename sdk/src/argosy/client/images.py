@@ -1,0 +1,490 @@
+"""Images: pull, push, import, export, unpack; every blob under a lease until its references hold it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import tarfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from argosy.client.connection import Client, Services
+from argosy.client.content import CHUNK, open_ingest, read_blob, set_labels, write_blob
+from argosy.client.progress import Progress, Watch, nobody
+from argosy.client.registry import Credentials, Registry
+from argosy.digest import Digest
+from argosy.errors import AlreadyExists, ArgosyError, DataLoss, FailedPrecondition, InvalidArgument, NotFound
+from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT, GC_REF_SNAPSHOT, SNAPSHOT_REF, UNCOMPRESSED
+from argosy.oci.image import (
+    CONFIG_TYPES, INDEX_TYPES, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, Platform, Resolved,
+    chain_ids, choose, parse_config, parse_document,
+)  # fmt: skip
+from argosy.oci.reference import Reference
+from argosy_protos.containerd.services.content import v1 as content
+from argosy_protos.containerd.services.diff.v1 import ApplyRequest
+from argosy_protos.containerd.services.images import v1 as p
+from argosy_protos.containerd.services.snapshots import v1 as snapshots
+from argosy_protos.containerd.types import Descriptor as WireDescriptor
+from argosy_protos.google.protobuf import FieldMask
+
+PARALLEL_FETCHES: Final = 4
+_PREPARE_TRIES: Final = 3
+
+
+def to_wire(d: Descriptor) -> WireDescriptor:
+    return WireDescriptor(media_type=d.media_type, digest=d.digest, size=d.size, annotations=d.annotations)
+
+
+def from_wire(d: WireDescriptor) -> Descriptor:
+    return Descriptor(media_type=d.media_type, digest=d.digest, size=d.size, annotations=dict(d.annotations))
+
+
+def _kind(d: Descriptor) -> str:
+    if d.media_type in INDEX_TYPES:
+        return "index"
+    if d.media_type in CONFIG_TYPES:
+        return "config"
+    return "layer" if "layer" in d.media_type or "rootfs" in d.media_type else "manifest"
+
+
+async def put_image(services: Services, name: str, target: WireDescriptor, labels: dict[str, str] | None = None) -> p.Image:
+    """Create an image, or point an existing one at target."""
+    image = p.Image(name=name, target=target, labels=labels or {})
+    try:
+        reply = await services.images.create(p.CreateImageRequest(image=image))
+    except AlreadyExists:
+        paths = ["target", *(["labels"] if labels else [])]
+        reply = await services.images.update(p.UpdateImageRequest(image=image, update_mask=FieldMask(paths=paths)))
+    made: p.Image = reply.image
+    return made
+
+
+async def resolve(services: Services, target: Descriptor, platform: Platform | None = None) -> Resolved:
+    """Return manifest and config of an image for a platform, from content. Raises NotFound, InvalidArgument."""
+    wanted = platform or Platform.of_host()
+    data = await read_blob(services.content, target.digest, MAX_MANIFEST_BYTES)
+    document = parse_document(data, target.media_type)
+    if isinstance(document, Index):
+        return await resolve(services, choose(document, wanted), wanted)
+    config = parse_config(await read_blob(services.content, document.config.digest, MAX_CONFIG_BYTES))
+    return Resolved(target, document, config)
+
+
+# -- pulling --
+
+
+class _Puller:
+    """One pull: a tree of descriptors fetched in parallel, children before their parents' labels."""
+
+    def __init__(self, services: Services, registry: Registry, platform: Platform | None, watch: Watch) -> None:
+        self._services, self._registry, self._platform, self._watch = services, registry, platform, watch
+        self._limit = asyncio.Semaphore(PARALLEL_FETCHES)
+        ref = registry.reference
+        self._source = {f"{DISTRIBUTION_SOURCE}{ref.registry}": ref.repository}
+
+    async def blob(self, d: Descriptor) -> None:
+        """Fetch one blob, resuming what an earlier pull left. Raises DataLoss for other bytes than the digest says."""
+        ref = f"{_kind(d)}-{d.digest}"
+        self._watch(Progress(ref, "waiting", 0, d.size))
+        async with self._limit:
+            try:
+                ingest = await open_ingest(self._services.content, ref, d.size, d.digest)
+            except AlreadyExists:
+                self._watch(Progress(ref, "exists", d.size, d.size))
+                await set_labels(self._services.content, d.digest, self._source)
+                return
+            try:
+                async for chunk in self._registry.fetch(d, ingest.offset):
+                    await ingest.write(chunk)
+                    self._watch(Progress(ref, "downloading", ingest.offset, d.size))
+                try:
+                    await ingest.commit(d.size, d.digest, self._source)
+                except FailedPrecondition as error:
+                    # These bytes are no use to a later try either.
+                    ingest.close()
+                    await self._services.content.abort(content.AbortRequest(ref=ref))
+                    raise DataLoss(f"{d.digest}: the registry sent other bytes: {error.message}") from error
+                except AlreadyExists:
+                    pass
+            finally:
+                ingest.close()
+        self._watch(Progress(ref, "done", d.size, d.size))
+
+    async def tree(self, d: Descriptor) -> None:
+        """Fetch a descriptor and everything below it that the platform needs, then label it with its children."""
+        await self.blob(d)
+        if _kind(d) in ("layer", "config"):
+            return
+        data = await read_blob(self._services.content, d.digest, MAX_MANIFEST_BYTES)
+        document = parse_document(data, d.media_type)
+        labels: dict[str, str] = {}
+        if isinstance(document, Index):
+            wanted = [choose(document, self._platform)] if self._platform else document.manifests
+            for i, child in enumerate(document.manifests):
+                labels[f"{GC_REF_CONTENT}.m.{i}"] = child.digest
+            await asyncio.gather(*(self.tree(c) for c in wanted))
+        else:
+            labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
+            for i, layer in enumerate(document.layers):
+                labels[f"{GC_REF_CONTENT}.l.{i}"] = layer.digest
+            await asyncio.gather(self.blob(document.config), *(self.blob(layer) for layer in document.layers))
+        await set_labels(self._services.content, d.digest, labels)
+
+
+async def pull(
+    client: Client, name: str, *, plain: bool = False, credentials: Credentials | None = None, platform: Platform | None = None,
+    all_platforms: bool = False, snapshotter: str = "", unpack_image: bool = True, watch: Watch = nobody,
+) -> p.Image:  # fmt: skip
+    """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss."""
+    reference = Reference.parse(name)
+    wanted = platform or Platform.of_host()
+    async with client.lease() as services, Registry(reference, plain=plain, credentials=credentials) as registry:
+        target = await registry.resolve()
+        await _Puller(services, registry, None if all_platforms else wanted, watch).tree(target)
+        image = await put_image(services, str(reference), to_wire(target))
+        if unpack_image:
+            await unpack(services, target, snapshotter or await client.default_snapshotter(), wanted, watch)
+    return image
+
+
+# -- unpacking --
+
+
+async def _exists(services: Services, snapshotter: str, key: str) -> bool:
+    try:
+        await services.snapshots.stat(snapshots.StatSnapshotRequest(snapshotter=snapshotter, key=key))
+    except NotFound:
+        return False
+    return True
+
+
+async def unpack(
+    services: Services, target: Descriptor, snapshotter: str, platform: Platform | None = None, watch: Watch = nobody
+) -> str:
+    """Unpack an image's layers into snapshots named by chain id; return the top one's name.
+
+    Raises InvalidArgument when a layer's content is not what the config says; its snapshot is removed then.
+    """
+    image = await resolve(services, target, platform)
+    diff_ids, layers = image.config.rootfs.diff_ids, image.manifest.layers
+    if len(diff_ids) != len(layers):
+        raise InvalidArgument(f"the image has {len(layers)} layers and {len(diff_ids)} diff ids")
+    if not layers:
+        raise InvalidArgument("the image has no layers: there is nothing to run in it")
+    chain = chain_ids(diff_ids)
+    for i, layer in enumerate(layers):
+        parent = chain[i - 1] if i else ""
+        await _unpack_layer(services, snapshotter, layer, diff_ids[i], chain[i], parent, watch)
+    await set_labels(services.content, image.manifest.config.digest, {f"{GC_REF_SNAPSHOT}{snapshotter}": chain[-1]})
+    return chain[-1]
+
+
+async def _unpack_layer(
+    services: Services, snapshotter: str, layer: Descriptor, diff_id: str, chain_id: str, parent: str, watch: Watch
+) -> None:
+    ref = f"layer-{layer.digest}"
+    labels = {SNAPSHOT_REF: chain_id}
+    for _ in range(_PREPARE_TRIES):
+        if await _exists(services, snapshotter, chain_id):
+            watch(Progress(ref, "done", layer.size, layer.size))
+            return
+        key = f"extract-{time.time_ns() % 1_000_000_000}-{base64.urlsafe_b64encode(os.urandom(3)).decode()} {chain_id}"
+        try:
+            prepared = await services.snapshots.prepare(
+                snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=parent, labels=labels)
+            )
+            break
+        except AlreadyExists:
+            continue  # somebody else made it meanwhile, or the snapshotter had it
+    else:
+        raise FailedPrecondition(f'snapshot "{chain_id}" exists and cannot be found on "{snapshotter}"')
+    watch(Progress(ref, "unpacking", 0, layer.size))
+    try:
+        applied = await services.diff.apply(ApplyRequest(diff=to_wire(layer), mounts=prepared.mounts))
+        got = applied.applied.digest if applied.applied else ""
+        if got != diff_id:
+            raise InvalidArgument(f"wrong diff id calculated on extraction of {layer.digest}: {got}, the image says {diff_id}")
+        try:
+            await services.snapshots.commit(
+                snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name=chain_id, key=key, labels=labels)
+            )
+        except AlreadyExists:
+            await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+    except BaseException:
+        try:
+            await asyncio.shield(services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key)))
+        except ArgosyError:
+            pass  # the lease ends, and with it the snapshot
+        raise
+    await set_labels(services.content, layer.digest, {UNCOMPRESSED: diff_id})
+    watch(Progress(ref, "done", layer.size, layer.size))
+
+
+# -- pushing --
+
+
+async def push(
+    client: Client, name: str, *, source: str = "", plain: bool = False, credentials: Credentials | None = None, watch: Watch = nobody
+) -> None:
+    """Push an image to the registry its name says; source is another local image to push under that name."""
+    reference = Reference.parse(name)
+    services = client.services
+    image = (await services.images.get(p.GetImageRequest(name=source or str(reference)))).image
+    async with Registry(reference, plain=plain, credentials=credentials) as registry:
+        limit = asyncio.Semaphore(PARALLEL_FETCHES)
+
+        async def blob(d: Descriptor) -> None:
+            ref = f"{_kind(d)}-{d.digest}"
+            async with limit:
+                if await registry.has("blobs", d.digest):
+                    watch(Progress(ref, "exists", d.size, d.size))
+                    return
+
+                async def body() -> AsyncIterator[bytes]:
+                    sent = 0
+                    async for part in services.content.read(content.ReadContentRequest(digest=d.digest)):
+                        sent += len(part.data)
+                        watch(Progress(ref, "uploading", sent, d.size))
+                        yield part.data
+
+                await registry.push_blob(d.digest, d.size, body)
+                watch(Progress(ref, "done", d.size, d.size))
+
+        async def tree(d: Descriptor, name: str) -> None:
+            data = await read_blob(services.content, d.digest, MAX_MANIFEST_BYTES)
+            document = parse_document(data, d.media_type)
+            if isinstance(document, Index):
+                for child in document.manifests:
+                    try:
+                        await tree(child, child.digest)
+                    except NotFound:
+                        continue  # a platform that was never fetched
+            else:
+                await asyncio.gather(blob(document.config), *(blob(layer) for layer in document.layers))
+            await registry.push_manifest(d.media_type, data, name)
+            watch(Progress(f"{_kind(d)}-{d.digest}", "done", d.size, d.size))
+
+        await tree(from_wire(image.target), reference.tag or reference.digest)
+
+
+# -- archives --
+
+
+async def import_archive(
+    client: Client, path: Path, *, snapshotter: str = "", unpack_images: bool = True, prefix: str = "", watch: Watch = nobody
+) -> list[str]:
+    """Import an OCI or docker archive; return the names of its images. Raises InvalidArgument, NotFound."""
+    if not path.exists():
+        raise NotFound(f"archive {path} does not exist")
+    async with client.lease() as services:
+        try:
+            with tarfile.open(path) as tar:
+                members = {m.name.removeprefix("./"): m for m in tar if m.isfile()}
+                if "index.json" in members:
+                    found = await _import_oci(services, tar, members, prefix or path.stem, watch)
+                elif "manifest.json" in members:
+                    found = await _import_docker(services, tar, members, watch)
+                else:
+                    raise InvalidArgument(f"{path} is neither an OCI nor a docker archive: it has no index.json or manifest.json")
+        except tarfile.TarError as error:
+            raise InvalidArgument(f"{path} is not a tar archive: {error}") from None
+        for name, target in found:
+            await put_image(services, name, to_wire(target))
+        if unpack_images:
+            chosen = snapshotter or await client.default_snapshotter()
+            for _, target in found:
+                await unpack(services, target, chosen, watch=watch)
+    return [name for name, _ in found]
+
+
+def _member(tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo], name: str, limit: int = 0) -> Any:
+    if name not in members:
+        raise InvalidArgument(f"the archive has no {name}")
+    if limit and members[name].size > limit:
+        raise InvalidArgument(f"{name} in the archive is larger than {limit} bytes")
+    reader = tar.extractfile(members[name])
+    assert reader is not None
+    return reader
+
+
+async def _ingest_member(services: Services, reader: Any, d: Descriptor, labels: dict[str, str], watch: Watch) -> None:
+    ref = f"{_kind(d)}-{d.digest}"
+    try:
+        ingest = await open_ingest(services.content, ref, d.size, d.digest)
+    except AlreadyExists:
+        if labels:
+            await set_labels(services.content, d.digest, labels)
+        return
+    try:
+        await ingest.restart()
+        while data := await asyncio.to_thread(reader.read, CHUNK):
+            await ingest.write(data)
+            watch(Progress(ref, "importing", ingest.offset, d.size))
+        try:
+            await ingest.commit(d.size, d.digest, labels)
+        except AlreadyExists:
+            pass
+        except FailedPrecondition as error:
+            ingest.close()
+            await services.content.abort(content.AbortRequest(ref=ref))
+            raise InvalidArgument(f"{d.digest} in the archive holds other bytes: {error.message}") from error
+    finally:
+        ingest.close()
+    watch(Progress(ref, "done", d.size, d.size))
+
+
+def _blob_path(digest: str) -> str:
+    parsed = Digest.parse(digest)
+    return f"blobs/{parsed.algorithm}/{parsed.hex}"
+
+
+async def _import_oci(
+    services: Services, tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo], prefix: str, watch: Watch
+) -> list[tuple[str, Descriptor]]:
+    index = Index.model_validate_json(_member(tar, members, "index.json", MAX_MANIFEST_BYTES).read())
+
+    async def tree(d: Descriptor) -> None:
+        path = _blob_path(d.digest)
+        if path not in members:
+            return  # a platform this archive does not carry
+        labels: dict[str, str] = {}
+        if _kind(d) in ("index", "manifest"):
+            document = parse_document(_member(tar, members, path, MAX_MANIFEST_BYTES).read(), d.media_type)
+            if isinstance(document, Index):
+                children = document.manifests
+                labels = {f"{GC_REF_CONTENT}.m.{i}": c.digest for i, c in enumerate(children)}
+            else:
+                children = [document.config, *document.layers]
+                labels = {f"{GC_REF_CONTENT}.l.{i}": c.digest for i, c in enumerate(document.layers)}
+                labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
+            for child in children:
+                await tree(child)
+        await _ingest_member(services, _member(tar, members, path), d, labels, watch)
+
+    found: list[tuple[str, Descriptor]] = []
+    for d in index.manifests:
+        await tree(d)
+        name = d.annotations.get("io.containerd.image.name")
+        tag = d.annotations.get("org.opencontainers.image.ref.name", "")
+        if not name:
+            name = tag if "/" in tag or ":" in tag else f"{prefix}:{tag or 'latest'}"
+        found.append((str(Reference.parse(name)), Descriptor(media_type=d.media_type, digest=d.digest, size=d.size)))
+    if not found:
+        raise InvalidArgument("the archive's index names no image")
+    return found
+
+
+async def _import_docker(
+    services: Services, tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo], watch: Watch
+) -> list[tuple[str, Descriptor]]:
+    listing = json.loads(_member(tar, members, "manifest.json", MAX_MANIFEST_BYTES).read())
+    found: list[tuple[str, Descriptor]] = []
+    for entry in listing:
+        config = _member(tar, members, entry["Config"], MAX_CONFIG_BYTES).read()
+        parse_config(config)
+        config_digest = await write_blob(services.content, f"config-{Digest.of(config)}", config)
+        layers: list[Descriptor] = []
+        for path in entry["Layers"]:
+            digest, size, compressed = await asyncio.to_thread(_digest_of, _member(tar, members, path))
+            media = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if compressed else "")
+            d = Descriptor(media_type=media, digest=digest, size=size)
+            await _ingest_member(services, _member(tar, members, path), d, {}, watch)
+            layers.append(d)
+        document = Manifest(
+            media_type="application/vnd.docker.distribution.manifest.v2+json",
+            config=Descriptor(media_type="application/vnd.docker.container.image.v1+json", digest=config_digest, size=len(config)),
+            layers=layers,
+        )
+        body = {"schemaVersion": 2, **json.loads(document.model_dump_json(by_alias=True, exclude_defaults=True))}
+        data = json.dumps(body, sort_keys=True).encode()
+        labels = {f"{GC_REF_CONTENT}.l.{i}": d.digest for i, d in enumerate(layers)}
+        labels[f"{GC_REF_CONTENT}.config"] = config_digest
+        digest = await write_blob(services.content, f"manifest-{Digest.of(data)}", data, labels)
+        target = Descriptor(media_type=document.media_type, digest=digest, size=len(data))
+        found += [(str(Reference.parse(name)), target) for name in entry.get("RepoTags") or [digest.replace(":", "-")]]
+    return found
+
+
+def _digest_of(reader: Any) -> tuple[str, int, bool]:
+    import hashlib
+
+    h, size, head = hashlib.sha256(), 0, b""
+    while data := reader.read(CHUNK):
+        head = head or data[:3]
+        h.update(data)
+        size += len(data)
+    return f"sha256:{h.hexdigest()}", size, head == b"\x1f\x8b\x08"
+
+
+async def export_archive(client: Client, path: Path, names: Sequence[str], platform: Platform | None = None) -> None:
+    """Write images as an OCI archive that docker reads too. The file appears when it is complete."""
+    services = client.services
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with tarfile.open(scratch, "w", format=tarfile.USTAR_FORMAT) as tar:
+            await _export(services, tar, names, platform)
+        scratch.rename(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str], platform: Platform | None) -> None:
+    import io
+    import tempfile
+
+    written: set[str] = set()
+
+    def add(name: str, data: bytes) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(data)
+        tar.addfile(entry, io.BytesIO(data))
+
+    async def blob(d: Descriptor) -> None:
+        if d.digest in written:
+            return
+        written.add(d.digest)
+        with tempfile.TemporaryFile() as spool:
+            async for part in services.content.read(content.ReadContentRequest(digest=d.digest)):
+                spool.write(part.data)
+            entry = tarfile.TarInfo(_blob_path(d.digest))
+            entry.size = spool.tell()
+            spool.seek(0)
+            await asyncio.to_thread(tar.addfile, entry, spool)
+
+    manifests: list[dict[str, Any]] = []
+    docker: dict[str, dict[str, Any]] = {}
+
+    async def tree(d: Descriptor, name: str) -> None:
+        document = parse_document(await read_blob(services.content, d.digest, MAX_MANIFEST_BYTES), d.media_type)
+        await blob(d)
+        if isinstance(document, Index):
+            for child in [choose(document, platform)] if platform else document.manifests:
+                try:
+                    await tree(child, name)
+                except NotFound:
+                    continue  # a platform that was never fetched
+            return
+        for child in (document.config, *document.layers):
+            await blob(child)
+        entry = docker.setdefault(
+            d.digest,
+            {"Config": _blob_path(document.config.digest), "RepoTags": [], "Layers": [_blob_path(x.digest) for x in document.layers]},
+        )
+        entry["RepoTags"].append(name)
+
+    for name in names:
+        image = (await services.images.get(p.GetImageRequest(name=name))).image
+        target = from_wire(image.target)
+        await tree(target, name)
+        annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}
+        manifests.append({"mediaType": target.media_type, "digest": target.digest, "size": target.size, "annotations": annotations})
+    add("oci-layout", json.dumps({"imageLayoutVersion": "1.0.0"}).encode())
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
+    add("index.json", json.dumps(index).encode())
+    add("manifest.json", json.dumps(list(docker.values())).encode())
+
+

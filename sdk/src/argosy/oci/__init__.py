@@ -1,0 +1,1 @@
+"""The OCI specs: image documents, references, runtime specs, users."""

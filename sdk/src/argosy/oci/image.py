@@ -1,0 +1,185 @@
+"""Image documents, taken for hostile: size limits, no document that is two things at once, platform choice."""
+
+from __future__ import annotations
+
+import hashlib
+import platform as host
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from argosy.digest import Digest
+from argosy.errors import InvalidArgument, NotFound
+
+INDEX_TYPES: Final = frozenset(
+    ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+)
+MANIFEST_TYPES: Final = frozenset(
+    ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+)
+CONFIG_TYPES: Final = frozenset(("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"))
+MAX_MANIFEST_BYTES: Final = 8 << 20
+MAX_CONFIG_BYTES: Final = 4 << 20
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+
+class Platform(_Document):
+    """An operating system and an architecture."""
+
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+
+    @classmethod
+    def of_host(cls) -> Platform:
+        machine = host.machine()
+        return cls(os="linux", architecture=_ARCHITECTURES.get(machine, machine))
+
+    @classmethod
+    def parse(cls, text: str) -> Platform:
+        """Return the platform written as os/architecture[/variant], or as an architecture alone. Raises InvalidArgument."""
+        parts = text.split("/")
+        if len(parts) == 1:
+            parts = ["linux", *parts]
+        if not 2 <= len(parts) <= 3 or not all(parts):
+            raise InvalidArgument(f'platform "{text}" is not os/architecture[/variant]')
+        architecture = _ARCHITECTURES.get(parts[1], parts[1])
+        return cls(os=parts[0], architecture=architecture, variant=parts[2] if len(parts) == 3 else "")
+
+    def matches(self, wanted: Platform) -> bool:
+        if (self.os, self.architecture) != (wanted.os, wanted.architecture):
+            return False
+        return not wanted.variant or not self.variant or self.variant == wanted.variant
+
+    def __str__(self) -> str:
+        return "/".join(p for p in (self.os, self.architecture, self.variant) if p)
+
+
+class Descriptor(_Document):
+    """A pointer to content."""
+
+    media_type: str = Field(alias="mediaType", default="")
+    digest: str
+    size: int = Field(ge=0)
+    platform: Platform | None = None
+    annotations: dict[str, str] = Field(default_factory=dict)
+    urls: list[str] = Field(default_factory=list)
+
+
+class Index(_Document):
+    """A list of manifests."""
+
+    media_type: str = Field(alias="mediaType", default="")
+    manifests: list[Descriptor]
+
+
+class Manifest(_Document):
+    """A config and layers."""
+
+    media_type: str = Field(alias="mediaType", default="")
+    config: Descriptor
+    layers: list[Descriptor]
+
+
+class ContainerConfig(_Document):
+    """How an image wants to be run."""
+
+    env: list[str] | None = Field(alias="Env", default=None)
+    cmd: list[str] | None = Field(alias="Cmd", default=None)
+    entrypoint: list[str] | None = Field(alias="Entrypoint", default=None)
+    working_dir: str = Field(alias="WorkingDir", default="")
+    user: str = Field(alias="User", default="")
+    labels: dict[str, str] | None = Field(alias="Labels", default=None)
+    stop_signal: str = Field(alias="StopSignal", default="")
+
+
+class RootFs(_Document):
+    """The layers of an image, uncompressed."""
+
+    type: str = "layers"
+    diff_ids: list[str] = Field(default_factory=list)
+
+
+class ImageConfig(_Document):
+    """An image's config blob."""
+
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+    config: ContainerConfig = Field(default_factory=ContainerConfig)
+    rootfs: RootFs = Field(default_factory=RootFs)
+
+
+def _refuse(what: str, error: ValidationError) -> InvalidArgument:
+    first = error.errors()[0]
+    return InvalidArgument(f"{what} is malformed: {'.'.join(str(p) for p in first['loc']) or 'it'}: {first['msg']}")
+
+
+def parse_document(data: bytes, media_type: str) -> Index | Manifest:
+    """Return the index or manifest in data. Raises InvalidArgument: too large, malformed, or both things at once."""
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise InvalidArgument(f"a manifest of {len(data)} bytes is larger than {MAX_MANIFEST_BYTES}")
+    try:
+        keys = _Document.model_validate_json(data).model_extra or {}
+        if ("manifests" in keys) and ("layers" in keys or "config" in keys):
+            raise InvalidArgument("a document that is both an index and a manifest is refused (CVE-2021-41190)")
+        stated = keys.get("mediaType") or media_type
+        if media_type in INDEX_TYPES | MANIFEST_TYPES and stated in INDEX_TYPES | MANIFEST_TYPES and stated != media_type:
+            raise InvalidArgument(f'a document sent as "{media_type}" says it is "{stated}"')
+        if stated in INDEX_TYPES or "manifests" in keys:
+            return Index.model_validate_json(data)
+        if stated in MANIFEST_TYPES or "layers" in keys:
+            return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        raise _refuse("a manifest", error) from None
+    raise InvalidArgument(f'media type "{stated}" is neither an index nor a manifest')
+
+
+def parse_config(data: bytes) -> ImageConfig:
+    """Return the image config in data. Raises InvalidArgument."""
+    if len(data) > MAX_CONFIG_BYTES:
+        raise InvalidArgument(f"an image config of {len(data)} bytes is larger than {MAX_CONFIG_BYTES}")
+    try:
+        return ImageConfig.model_validate_json(data)
+    except ValidationError as error:
+        raise _refuse("an image config", error) from None
+
+
+def choose(index: Index, wanted: Platform) -> Descriptor:
+    """Return the manifest for a platform; one without a platform counts when it is the only one. Raises NotFound."""
+    images = [m for m in index.manifests if m.annotations.get("vnd.docker.reference.type") != "attestation-manifest"]
+    for manifest in images:
+        if manifest.platform is not None and manifest.platform.matches(wanted):
+            return manifest
+    unknown = [m for m in images if m.platform is None or not m.platform.os]
+    if len(unknown) == 1 and len(images) == 1:
+        return unknown[0]
+    have = ", ".join(str(m.platform) for m in images if m.platform) or "none"
+    raise NotFound(f"the image has no manifest for {wanted}; it has {have}")
+
+
+def chain_ids(diff_ids: Sequence[str]) -> list[str]:
+    """Return the chain id after each layer (OCI image spec, config.md)."""
+    out: list[str] = []
+    for diff_id in diff_ids:
+        Digest.parse(diff_id)
+        if not out:
+            out.append(diff_id)
+        else:
+            out.append("sha256:" + hashlib.sha256(f"{out[-1]} {diff_id}".encode()).hexdigest())
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """An image on one platform: its manifest and config, and where they are."""
+
+    manifest_descriptor: Descriptor
+    manifest: Manifest
+    config: ImageConfig
