@@ -10,10 +10,11 @@ default:
 
 # make .venv and install what the tests and the demo need from Debian (as root)
 setup:
-    @scripts/packages
+    @scripts/packages test
 
 # run the main job end to end on an image made here: import, run, exec, status, stop
-demo: setup
+demo:
+    @scripts/packages
     @{{ python }} scripts/demo.py
 
 # lint, types and every test
