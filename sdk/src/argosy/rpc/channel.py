@@ -120,7 +120,7 @@ class ClientStream:
             connection.engine.data(self.sid, wire.FRAME.pack(0, size), False)
             connection.engine.data(self.sid, data, end)
             connection.flush()
-            await connection.drain(self.sid)
+            await connection.drain(self.sid, lambda: self.ended)
 
     async def end(self) -> None:
         """Say that no more messages follow."""

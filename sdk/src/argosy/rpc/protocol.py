@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from argosy.rpc.engine import ConnectionFault, Engine, make_engine
@@ -66,9 +67,9 @@ class Connection(asyncio.Protocol):
             self._scheduled = True
             self.loop.call_soon(self._flush_later)
 
-    async def drain(self, sid: int) -> None:
-        """Wait until stream sid may queue more. Returns at once when the connection is gone."""
-        while (self._paused or self.engine.queued(sid) > HIGH_WATER_BYTES) and not self.closed:
+    async def drain(self, sid: int, over: Callable[[], bool]) -> None:
+        """Wait until stream sid may queue more, is over, or the connection is gone."""
+        while (self._paused or self.engine.queued(sid) > HIGH_WATER_BYTES) and not self.closed and not over():
             self.flush()
             if not self._paused and self.engine.queued(sid) <= HIGH_WATER_BYTES:
                 return

@@ -24,6 +24,7 @@ async def forward(stream: ServerStream, channel: Channel | BoundChannel, cardina
             await upstream.send_message(await stream.recv_message(), end=True)
             await _answers(stream, upstream, cardinality)
             return
+        await upstream.send_request()
         sender = asyncio.ensure_future(_requests(stream, upstream))
         try:
             await _answers(stream, upstream, cardinality)

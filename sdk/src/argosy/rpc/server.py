@@ -194,7 +194,7 @@ class ServerStream:
             self._connection.flush_soon()
             if size >= h2.MAX_FRAME_BYTES >> 4:
                 self._connection.flush()
-            await self._connection.drain(self.sid)
+            await self._connection.drain(self.sid, lambda: self.reset)
             if self.reset:
                 raise StreamTerminatedError("the caller reset the stream")
 
@@ -256,7 +256,8 @@ class ServerConnection(Connection):
             self.peer = peer_of(sock)
             if not self._server.admits(self.peer):
                 logger.warning("rpc.peer_refused", uid=self.peer.uid, pid=self.peer.pid)
-                transport.abort()  # type: ignore[attr-defined] # every stream transport has it
+                # uvloop does not survive an abort from inside this very call.
+                self.loop.call_soon(transport.abort)  # type: ignore[attr-defined] # every stream transport has it
                 self.closed = True
                 return
         self._server.connections.add(self)

@@ -33,7 +33,8 @@ class _Connection(asyncio.Protocol):
         _, uid, _ = credentials(transport.get_extra_info("socket"))
         if uid not in (0, os.geteuid()):
             logger.warning("ttrpc.peer_refused", uid=uid)
-            transport.abort()  # type: ignore[attr-defined] # every stream transport has it
+            # uvloop does not survive an abort from inside this very call.
+            asyncio.get_running_loop().call_soon(transport.abort)  # type: ignore[attr-defined] # every stream transport has it
             return
         self._transport = transport
         self._server.connections.add(self)

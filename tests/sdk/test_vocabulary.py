@@ -1,0 +1,136 @@
+"""Names, digests, labels, filters, errors: the words, and the sentences of their refusals."""
+
+from __future__ import annotations
+
+import pytest
+
+from argosy import filters, labels
+from argosy.digest import Digest
+from argosy.errors import WIRE, FailedPrecondition, InvalidArgument, NotFound, Unknown, from_wire, to_wire
+from argosy.names import check_identifier, check_namespace, check_topic
+from argosy.timestamps import format_rfc3339, parse_rfc3339
+
+
+@pytest.mark.parametrize("good", ["a", "a" * 76, "A.b-c_d", "0"])
+def test_identifiers(good: str) -> None:
+    assert check_identifier(good) == good
+
+
+@pytest.mark.parametrize("bad", ["", "a" * 77, "-a", "a-", "a--b", "a/b", "a b", "ä", "a\n"])
+def test_what_is_no_identifier(bad: str) -> None:
+    with pytest.raises(InvalidArgument, match="identifier"):
+        check_identifier(bad)
+
+
+def test_a_missing_namespace_is_a_precondition_and_a_bad_one_an_argument() -> None:
+    with pytest.raises(FailedPrecondition, match="^namespace is required$"):
+        check_namespace(None)
+    with pytest.raises(InvalidArgument, match="^namespace validation: identifier"):
+        check_namespace("a/b")
+
+
+def test_topics() -> None:
+    assert check_topic("/tasks/exit") == "/tasks/exit"
+    for bad in ("tasks", "/", "/tasks/", "/a b"):
+        with pytest.raises(InvalidArgument):
+            check_topic(bad)
+
+
+def test_messages_end_with_their_class_once() -> None:
+    assert to_wire(NotFound('container "a"')) == (5, 'container "a": not found')
+    assert to_wire(NotFound("task a not found")) == (5, "task a not found")
+    assert to_wire(ValueError("x")) == (2, "ValueError: x")
+    for code, cls in WIRE.items():
+        again = from_wire(*to_wire(cls("the noun")))
+        assert type(again) is cls and again.message == "the noun" and cls.code == code
+    assert type(from_wire(77, "?")) is Unknown
+
+
+@pytest.mark.parametrize("bad", ["", "sha256:", "sha256:" + "0" * 63, "sha256:" + "A" * 64, "md5:" + "0" * 32, "../../etc/passwd"])
+def test_what_is_no_digest(bad: str) -> None:
+    with pytest.raises(InvalidArgument, match="failed validation"):
+        Digest.parse(bad)
+
+
+def test_labels_are_updated_by_masks() -> None:
+    now = {"a": "1", "b.c/d": "2"}
+    assert labels.masked(now, {"x": "y", "z": ""}, [], "it") == {"x": "y"}
+    assert labels.masked(now, {"b.c/d": ""}, ["labels.b.c/d"], "it") == {"a": "1"}
+    assert labels.masked(now, {"a": "9", "n": "m"}, ["labels.a"], "it") == {"a": "9", "b.c/d": "2"}
+    assert labels.masked(now, {"n": "m"}, ["labels"], "it") == {"n": "m"}
+    with pytest.raises(InvalidArgument, match='cannot update "target" field on it'):
+        labels.masked(now, {}, ["target"], "it")
+    with pytest.raises(InvalidArgument, match=r"greater than maximum size \(4096 bytes\), key: k{64}$"):
+        labels.check_labels({"k" * 100: "v" * 4000})
+
+
+OBJECT = {"name": "docker.io/library/x:latest", "labels.foo.bar": "x", "labels.a-b/c": "d", "size": "", "topic": "/tasks/exit"}
+
+
+def look(path):  # type: ignore[no-untyped-def] # the shape is filters.Lookup
+    return OBJECT.get(".".join(path)) or None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", True),
+        ("name", True),
+        ("nope", False),
+        ("name==docker.io/library/x:latest", True),
+        ("name!=y", True),
+        ("nope!=y", True),
+        ("nope==y", False),
+        ("name~=^docker\\.io", True),
+        ('name~="^docker\\\\.io"', True),
+        ("topic~=|^/tasks/|", True),
+        ("topic~=/exit$/", True),
+        ("topic==/x", None),
+        ('topic=="/tasks/exit"', True),
+        ("labels.foo.bar==x", True),
+        ('labels."foo.bar"==x', True),
+        ('labels."a-b/c"==d', True),
+        ("labels.a-b==d", None),
+        ("name, topic", True),
+        ("name==docker.io/library/x:latest, nope", False),
+        ("name~=(", False),
+        ("nope~=^$", True),
+        ("name=y", None),
+        ("name==", None),
+        ("'name'", None),
+        ('name=="\\d"', None),
+        ('name=="\\u0064ocker.io/library/x:latest"', True),
+        ("name==,topic", None),
+        ("|name|", None),
+        ("name==x y", None),
+        ('"unterminated', None),
+    ],
+)
+def test_filters(text: str, expected: bool | None) -> None:
+    if expected is None:
+        with pytest.raises(InvalidArgument, match=r"^filters: parse error: \["):
+            filters.parse([text])
+    else:
+        assert filters.parse([text]).matches(look) is expected
+
+
+def test_filters_in_a_list_are_alternatives() -> None:
+    assert filters.parse(["nope", "name"]).matches(look)
+    assert not filters.parse(["nope", "no"]).matches(look)
+    assert filters.parse([]).matches(look)
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [(0, "1970-01-01T00:00:00Z"), (1_700_000_000_123_456_789, "2023-11-14T22:13:20.123456789Z"), (1_500_000_000, "1970-01-01T00:00:01.5Z")],
+)
+def test_times_keep_nanoseconds(ns: int, text: str) -> None:
+    assert format_rfc3339(ns) == text
+    assert parse_rfc3339(text) == ns
+
+
+def test_times_with_zones_and_nonsense() -> None:
+    assert parse_rfc3339("1970-01-01T01:00:00+01:00") == 0
+    for bad in ("", "yesterday", "2023-13-01T00:00:00Z", "2023-01-01 00:00:00Z"):
+        with pytest.raises(InvalidArgument, match="RFC 3339"):
+            parse_rfc3339(bad)

@@ -1,0 +1,85 @@
+"""Runtime names, where shims are looked for, and what they may answer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from argosy.errors import InvalidArgument, NotFound, Unimplemented, Unknown
+from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapResult
+from argosy_tasks.bootstrap import parse_answer
+from argosy_tasks.bundle import Bootstrap, Bundle, bundles
+from argosy_tasks.runtimes import Runtimes, binary_name, search_path
+
+
+@pytest.mark.parametrize(
+    ("runtime", "binary"),
+    [("io.containerd.runc.v2", "containerd-shim-runc-v2"), ("io.containerd.kata.v2", "containerd-shim-kata-v2"), ("my.thing.v1", "containerd-shim-thing-v1")],
+)
+def test_a_runtime_names_its_binary(runtime: str, binary: str) -> None:
+    assert binary_name(runtime) == binary
+
+
+@pytest.mark.parametrize("runtime", ["runc", ".runc", "io.containerd.", "..."])
+def test_what_names_no_binary(runtime: str) -> None:
+    with pytest.raises(InvalidArgument, match="invalid runtime name"):
+        binary_name(runtime)
+
+
+def test_runtimes_are_found_on_the_path_or_refused(tmp_path: Path) -> None:
+    shim = tmp_path / "containerd-shim-x-v1"
+    shim.write_text("#!/bin/sh\n")
+    shim.chmod(0o755)
+    runtimes = Runtimes(f"/nowhere:{tmp_path}", Path("/own"))
+    assert runtimes.resolve("io.containerd.x.v1") == shim
+    assert runtimes.resolve(str(shim)) == shim
+    with pytest.raises(NotFound, match='runtime "io.containerd.y.v1" binary not installed "containerd-shim-y-v1"'):
+        runtimes.resolve("io.containerd.y.v1")
+    with pytest.raises(InvalidArgument, match="invalid custom binary path"):
+        runtimes.resolve("/no/such/shim")
+    with pytest.raises(InvalidArgument, match="invalid runtime name"):
+        runtimes.resolve("a/b")
+    with pytest.raises(InvalidArgument, match="no runtime name"):
+        runtimes.resolve("")
+
+
+def test_our_shims_come_before_the_distributions_but_after_the_users_first() -> None:
+    default = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+    assert search_path(default, "/own") == ["/usr/local/sbin", "/own", "/usr/local/bin", "/usr/sbin", "/usr/bin"]
+    assert search_path(f"/opt/go:{default}", "/own")[:2] == ["/opt/go", "/own"]
+    assert search_path(f"/usr/bin:{default}", "/own")[:2] == ["/usr/bin", "/own"]
+    assert search_path(f"/a:/own:{default}", "/own")[:2] == ["/a", "/own"]
+    assert search_path("", "/own") == ["/own"]
+
+
+def test_three_dialects_of_start() -> None:
+    assert parse_answer(b"unix:///s\n") == Bootstrap("unix:///s", 2)
+    assert parse_answer(b'{"version":3,"address":"unix:///s","protocol":"ttrpc"}') == Bootstrap("unix:///s", 3)
+    assert parse_answer(BootstrapResult(version=3, address="unix:///s", protocol="ttrpc").encode()) == Bootstrap("unix:///s", 3)
+    for bad in (b"", b"panic: oh", b"{}"):
+        with pytest.raises(Unknown, match="the shim answered start with"):
+            parse_answer(bad)
+    with pytest.raises(Unimplemented, match="Task API 9"):
+        parse_answer(b'{"version":9,"address":"unix:///s"}')
+    with pytest.raises(Unimplemented, match="grpc"):
+        parse_answer(b'{"version":3,"address":"unix:///s","protocol":"grpc"}')
+
+
+def test_bundles_are_private_and_go_whole(tmp_path: Path) -> None:
+    state, root = tmp_path / "s", tmp_path / "r"
+    bundle = Bundle.make(state, root, "n", "c", b"{}")
+    assert bundle.path.stat().st_mode & 0o777 == 0o700
+    assert (bundle.path / "work").readlink() == bundle.work
+    bundle.remember(Bootstrap("unix:///s", 3))
+    assert [b.recall() for b in bundles(state, root)] == [Bootstrap("unix:///s", 3)]
+    (state / "n/.hidden").mkdir()
+    (state / "n/empty").mkdir()
+    assert [b.id for b in bundles(state, root)] == ["c"]
+    assert sorted(os.listdir(state / "n")) == ["c"]
+    bundle.delete()
+    bundle.delete()
+    assert os.listdir(state / "n") == [] == os.listdir(root / "n")
+    with pytest.raises(InvalidArgument):
+        Bundle.make(state, root, "n", "../up", b"{}")
