@@ -184,6 +184,7 @@ def run(service: Service[S], argv: Sequence[str] | None = None, values: Mapping[
     Exits 0 after a signal, with a code by error class when it cannot start.
     """
     set_name(f"argosy-{service.name}")
+    log.configure("info", service=service.name)  # until the settings say otherwise
     try:
         if values is None:
             settings = load(service.settings, service.name, argv)

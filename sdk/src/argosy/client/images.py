@@ -20,7 +20,7 @@ from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT, GC_REF_SNAPSHOT, SNAPSHOT_REF, UNCOMPRESSED
 from argosy.oci.image import (
-    CONFIG_TYPES, INDEX_TYPES, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, Platform, Resolved,
+    CONFIG_TYPES, INDEX_TYPES, MAX_CONFIG_BYTES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, Platform, Resolved,
     chain_ids, choose, parse_config, parse_document,
 )  # fmt: skip
 from argosy.oci.reference import Reference
@@ -48,7 +48,8 @@ def _kind(d: Descriptor) -> str:
         return "index"
     if d.media_type in CONFIG_TYPES:
         return "config"
-    return "layer" if "layer" in d.media_type or "rootfs" in d.media_type else "manifest"
+    # What nobody knows is somebody's layer: it is stored as it is, and refused when it is unpacked.
+    return "manifest" if d.media_type in MANIFEST_TYPES or not d.media_type else "layer"
 
 
 async def put_image(services: Services, name: str, target: WireDescriptor, labels: dict[str, str] | None = None) -> p.Image:

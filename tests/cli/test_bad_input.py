@@ -1,0 +1,260 @@
+"""Bad input: one clear error that names the noun, the state and the remedy; nothing is lost; no traceback."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from argosy.testkit.image import busybox_layer, descriptor, oci_archive
+from tests.harness.mesh import ARGOSY, BIN, IMAGE, Mesh, Ran, eventually, run
+
+pytestmark = pytest.mark.root
+
+
+def refused(ran: Ran, *words: str, code: int | None = None) -> None:
+    assert ran.code != 0, ran.out
+    assert code is None or ran.code == code, (ran.code, ran.err)
+    assert "Traceback" not in ran.err + ran.out, ran.err
+    for word in words:
+        assert word in ran.err, ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("adress = '/x'", ('unknown key "adress"', 'did you mean "address"?')),
+        ("[gc]\npause_treshold = 1", ('unknown key "gc.pause_treshold"', 'did you mean "pause_threshold"?')),
+        ("[services.x]\nkind = 'contnt'", ('"services.x.kind"',)),
+        ("root = ", ("is not TOML", "Invalid value")),
+        ("log_level = 'loud'", ('log level "loud"',)),
+        ("[proxy_plugins.native]\ntype='snapshot'\naddress='/x'", ("[proxy_plugins.native]", "use another")),
+    ],
+)
+def test_a_wrong_config_names_the_key_and_the_nearest(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    config = tmp_path / "mesh.toml"
+    config.write_text(text)
+    base = ["--root", str(tmp_path / "r"), "--state", str(tmp_path / "s"), "--address", str(tmp_path / "a")]
+    refused(run([str(ARGOSY), "up", "--config", str(config), *base]), *words)
+
+
+def test_a_missing_config_and_a_service_without_its_settings() -> None:
+    refused(run([str(ARGOSY), "up", "--config", "/no/such.toml"]), "config file /no/such.toml does not exist", code=4)
+    refused(run([str(BIN / "argosy-content"), "--root", "/tmp/x"]), '"address" must be given (--address)', code=2)
+
+
+def test_a_stock_config_is_understood_and_the_rest_named_once(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"""version = 2
+root = "{tmp_path}/root"
+state = "{tmp_path}/state"
+oom_score = -999
+[grpc]
+  address = "{tmp_path}/c.sock"
+  max_recv_message_size = 16777216
+[ttrpc]
+  address = "{tmp_path}/t.sock"
+[proxy_plugins.stargz]
+  type = "snapshot"
+  address = "/run/stargz.sock"
+[stream_processors."x"]
+  accepts = ["a/b"]
+  returns = "application/vnd.oci.image.layer.v1.tar"
+  path = "cat"
+[plugins."io.containerd.gc.v1.scheduler"]
+  pause_threshold = 0.05
+  startup_delay = "250ms"
+[plugins."io.containerd.metadata.v1.bolt"]
+  content_sharing_policy = "isolated"
+[plugins."io.containerd.internal.v1.restart"]
+  interval = "5s"
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  snapshotter = "overlayfs"
+"""
+    )
+    checked = run([str(ARGOSY), "config", "check", str(config)]).ok()
+    assert "oom_score" in checked.err and "max_recv_message_size" in checked.err and "snapshotter" in checked.err
+    dumped = run([str(ARGOSY), "config", "dump", str(config)]).ok().out
+    for wanted in ("pause_threshold = 0.05", "startup_delay_s = 0.25", '"isolated"', "restart_interval_s = 5.0", "t.sock", "stargz"):
+        assert wanted in dumped
+    refused(run([str(ARGOSY), "config", "check", "/dev/null/x"]), "cannot be read")
+    run([str(ARGOSY), "config", "default"]).ok()
+    again = tmp_path / "again.toml"
+    again.write_text(dumped)
+    assert run([str(ARGOSY), "config", "dump", str(again)]).ok().out == dumped
+
+
+def test_a_root_or_socket_in_use_is_named(mesh: Mesh, tmp_path: Path) -> None:
+    same_socket = ["--root", str(tmp_path / "r"), "--state", str(tmp_path / "s"), "--address", str(mesh.address)]
+    refused(run([str(ARGOSY), "up", *same_socket]), f"socket {mesh.address} is in use by a running process", code=6)
+    same_root = ["--root", str(mesh.root), "--state", str(tmp_path / "s"), "--address", str(tmp_path / "a")]
+    refused(run([str(ARGOSY), "up", *same_root]), f"root {mesh.root} is in use by argosy up pid", code=6)
+    content = mesh.root / "io.containerd.content.v1.content"
+    refused(run([str(BIN / "argosy-content"), "--root", str(content), "--address", str(tmp_path / "c")]), "is in use by content pid", code=6)
+
+
+def test_a_damaged_database_is_kept_and_named(short_path: Path) -> None:
+    mesh = Mesh(short_path / "m")
+    mesh.base.mkdir()
+    mesh.start()
+    mesh.stop()
+    database = mesh.root / "io.containerd.metadata.v1.argosy/metadata.db"
+    damaged = b"not a database at all" * 1000
+    database.write_bytes(damaged)
+    base = ["--root", str(mesh.root), "--state", str(mesh.state), "--address", str(mesh.address)]
+    refused(run([str(ARGOSY), "up", *base]), f"database {database} is damaged", "nothing was changed", "move it away")
+    assert database.read_bytes() == damaged
+
+
+def test_a_dead_plugin_is_named(short_path: Path) -> None:
+    config = short_path / "mesh.toml"
+    config.write_text('[proxy_plugins.ghost]\ntype = "snapshot"\naddress = "/tmp/no-such-plugin.sock"\n')
+    mesh = Mesh(short_path / "m", extra=["--config", str(config)])
+    mesh.base.mkdir()
+    mesh.start()
+    try:
+        refused(mesh.ctr("snapshots", "--snapshotter", "ghost", "prepare", "k"), 'snapshot plugin "ghost" at /tmp/no-such-plugin.sock', "unavailable")
+        assert '"down"' in mesh.argosy("-o", "json", "status").ok().out
+    finally:
+        mesh.destroy()
+
+
+def test_bad_references_and_snapshotters(mesh: Mesh) -> None:
+    refused(mesh.argosy("pull", "UPPER/case"), "is no repository name", code=2)
+    refused(mesh.argosy("run", "--rm", "a:b:c", "true"), 'reference "a:b:c"', code=2)
+    refused(mesh.argosy("pull", "127.0.0.1:1/none"), "registry 127.0.0.1:1", code=7)
+    refused(mesh.argosy("run", "--rm", "--snapshotter", "zz", "busybox", "true"), "snapshotter not loaded: zz", code=2)
+    refused(mesh.argosy("exec", "nope", "true"), 'container "nope" in namespace "default"', code=4)
+    refused(mesh.argosy("run", "--rm", "--user", "2147483648", "busybox", "true"), "does not fit", code=2)
+    refused(mesh.argosy("run", "--rm", "--memory", "lots", "busybox", "true"), '"lots" is no size', code=2)
+    as_json = mesh.argosy("-o", "json", "exec", "nope", "true")
+    assert json.loads(as_json.err)["class"] == "NotFound"
+    assert mesh.ctr("containers", "ls", "-q").ok().out == ""
+
+
+def test_a_missing_runtime_binary_is_named_and_leaves_nothing(mesh: Mesh) -> None:
+    refused(mesh.ctr("run", "--rm", "--runtime", "io.containerd.nope.v1", IMAGE, "x1", "true"), "containerd-shim-nope-v1", "not installed")
+    refused(mesh.ctr("run", "--rm", "--runc-binary", "no-such-runc", IMAGE, "x2", "true"), 'OCI runtime "no-such-runc" is not installed')
+    refused(mesh.ctr("run", "--rm", IMAGE, "x3", "no-such-program"), "OCI runtime create failed", "executable file not found in $PATH")
+    for id in ("x1", "x2", "x3"):
+        mesh.ctr("containers", "rm", id)
+        mesh.ctr("snapshots", "rm", id)
+    assert mesh.leftovers() == []
+
+
+def bad_archive(path: Path, layer: bytes, media_type: str = "application/vnd.oci.image.layer.v1.tar+gzip", diff_id: str = "", claimed: bytes = b"") -> None:
+    """An OCI archive with one layer that is not what it should be."""
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]}, "rootfs": {"type": "layers", "diff_ids": [diff_id or "sha256:" + "1" * 64]}}).encode()
+    named = descriptor(media_type, claimed or layer)
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": descriptor("application/vnd.oci.image.config.v1+json", config), "layers": [named]}).encode()
+    index = json.dumps({"schemaVersion": 2, "manifests": [descriptor("application/vnd.oci.image.manifest.v1+json", manifest, annotations={"io.containerd.image.name": "docker.io/library/bad:latest"})]}).encode()
+    blobs = {named["digest"]: layer, **{f"sha256:{hashlib.sha256(b).hexdigest()}": b for b in (config, manifest)}}
+    with tarfile.open(path, "w") as tar:
+        for name, data in [("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'), ("index.json", index), *((f"blobs/sha256/{d[7:]}", b) for d, b in blobs.items())]:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+
+
+@pytest.mark.parametrize("case", ["wrong diff id", "truncated", "not gzip", "unknown media type", "wrong digest"])
+def test_a_bad_layer_is_refused_and_leaves_no_snapshot(mesh: Mesh, tmp_path: Path, case: str) -> None:
+    layer = gzip.compress(busybox_layer())
+    path = tmp_path / "bad.tar"
+    if case == "wrong diff id":
+        bad_archive(path, layer)
+        words = ("wrong diff id calculated on extraction", "1" * 64)
+    elif case == "truncated":
+        bad_archive(path, layer[: len(layer) // 2])
+        words = ("truncated",)
+    elif case == "not gzip":
+        bad_archive(path, b"this is no layer" * 100)
+        words = ("archive",)
+    elif case == "unknown media type":
+        bad_archive(path, layer, "application/vnd.example.unknown")
+        words = ('no processor for media-type "application/vnd.example.unknown"', "stream_processors")
+    else:
+        bad_archive(path, layer, claimed=layer[:-1] + b"?")
+        words = ("holds other bytes",)
+    before = mesh.ctr("snapshots", "ls").ok().out
+    refused(mesh.argosy("import", str(path)), *words)
+    assert mesh.ctr("snapshots", "ls").ok().out == before
+    if case != "wrong digest":
+        mesh.ctr("images", "rm", "--sync", "docker.io/library/bad:latest")
+    eventually(lambda: mesh.ctr("content", "active").ok().out.splitlines()[1:] == [])
+
+
+def test_what_is_no_archive(mesh: Mesh, tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    refused(mesh.argosy("import", str(path)), "does not exist", code=4)
+    path.write_text("hello")
+    refused(mesh.argosy("import", str(path)), "is not a tar archive", code=2)
+    with tarfile.open(path, "w") as tar:
+        tar.add(__file__, "file")
+    refused(mesh.argosy("import", str(path)), "neither an OCI nor a docker archive", code=2)
+
+
+@pytest.fixture
+def small_disk(short_path: Path) -> Iterator[Path]:
+    """A file system of a few megabytes."""
+    place = short_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "argosy-test", place], check=True)
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk_says_so_and_keeps_what_is_there(small_disk: Path) -> None:
+    import asyncio
+
+    from argosy.errors import ResourceExhausted
+    from argosy_content.blobs import Blobs
+    from argosy_content.store import LocalStore
+
+    async def main() -> None:
+        store = LocalStore(Blobs(small_disk / "content"))
+        writer = await store.writer("r", 0, "", "test")
+        await writer.write(0, b"a" * (1 << 20), 0, "")
+        with pytest.raises(ResourceExhausted, match='ingest "r": the disk is full; free some space'):
+            await writer.write(1 << 20, b"b" * (4 << 20), 0, "")
+        assert writer.status().offset == 1 << 20
+        await writer.close()
+        writer = await store.writer("r", 0, "", "test")
+        assert writer.status().offset == 1 << 20 and os.path.getsize(store.blobs.ingest_path("r") / "data") == 1 << 20
+        await writer.close()
+
+    asyncio.run(main())
+
+
+def test_the_cli_does_what_it_says(mesh: Mesh, image_archive: Path, tmp_path: Path) -> None:
+    oci_archive(tmp_path / "other.tar", "docker.io/library/other:1")
+    assert "docker.io/library/other:1" in mesh.argosy("import", str(tmp_path / "other.tar")).ok().out
+    assert len(json.loads(mesh.argosy("-o", "json", "images").ok().out)) == 2
+    ran = mesh.argosy("run", "--rm", "-e", "A=b", "-w", "/tmp", "busybox", "sh", "-c", "echo $A; pwd; exit 3")
+    assert (ran.code, ran.out) == (3, "b\n/tmp\n")
+    assert mesh.argosy("run", "--rm", "-i", "busybox", "cat", input="piped").ok().out == "piped"
+    mesh.argosy("run", "-d", "--name", "job", "busybox", "sh", "-c", "echo started; sleep 100").ok()
+    eventually(lambda: mesh.argosy("logs", "job").out == "started\n")
+    assert mesh.argosy("exec", "-i", "job", "cat", input="x").ok().out == "x"
+    assert mesh.argosy("exec", "job", "sh", "-c", "exit 7").code == 7
+    rows = json.loads(mesh.argosy("-o", "json", "ps").ok().out)
+    assert [(r["id"], r["status"]) for r in rows] == [("job", "running")]
+    refused(mesh.argosy("rm", "job"), 'container "job" is running', "--force", code=6)
+    mesh.argosy("kill", "-s", "KILL", "job").ok()
+    eventually(lambda: "exited (137)" in mesh.argosy("ps").out)
+    mesh.argosy("rm", "job").ok()
+    mesh.argosy("export", str(tmp_path / "out.tar"), "busybox").ok()
+    mesh.argosy("import", str(tmp_path / "out.tar"), namespace="other").ok()
+    mesh.argosy("rmi", "--sync", "busybox", namespace="other").ok()
+    mesh.argosy("rmi", "other:1").ok()
+    for command in (("plugins",), ("version",), ("gc",), ("namespaces",), ("snapshots", "ls"), ("content", "ls"), ("leases", "ls"), ("status",)):
+        json.loads(mesh.argosy("-o", "json", *command).ok().out)
+    assert mesh.argosy("--help").ok().out.count("\n") > 10
