@@ -188,21 +188,21 @@ class Module:
         self.body += [
             "",
             "",
-            f"class {service.name}Base(ServiceBase):",
+            f"class {service.name}Base(_ServiceBase):",
             f'    __service__ = "{full}"',
             "    __methods__ = (",
             *rows,
             "    )",
             *bases,
         ]
-        self.body += ["", "", f"class {service.name}Stub(ServiceStub):", f'    __service__ = "{full}"', *stubs]
+        self.body += ["", "", f"class {service.name}Stub(_ServiceStub):", f'    __service__ = "{full}"', *stubs]
 
     def text(self) -> str:
         prefix = "argosy_protos.lean" if self.lean else "argosy_protos"
         body = "\n".join(self.body)
         out = [HEADER.format(plate=self.plate), "from __future__ import annotations", ""]
         has_messages = "(Message)" in body
-        has_services = "(ServiceBase)" in body
+        has_services = "(_ServiceBase)" in body
         if has_services:
             out += ["from collections.abc import AsyncIterator"]
         if has_messages and not self.lean:
@@ -222,7 +222,9 @@ class Module:
         if has_messages:
             out += [f"from argosy_protos.{base} import Message"]
         if has_services:
-            out += ["from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented"]
+            out += ["from argosy_protos._service import Method, unimplemented"]
+            out += ["from argosy_protos._service import ServiceBase as _ServiceBase"]
+            out += ["from argosy_protos._service import ServiceStub as _ServiceStub"]
         used = [
             w
             for w in (
@@ -355,15 +357,15 @@ class Field:
             return head + [test, f"    e = {made.replace('x', v, 1)}"] + ["    " + s for s in self.prefixed(key)]
         if self.kind == "double":
             assert not self.repeated
-            return head + ["if v:", f"    a({self.key(1)} + pack_double(v))"]
+            return [*head, "if v:", f"    a({self.key(1)} + pack_double(v))"]
         if self.kind == "bool":
             test = "if v is not None:" if self.nullable else "if v:"
-            return head + [test, f"    a({self.key(0)} + (b'\\x01' if v else b'\\x00'))"]
+            return [*head, test, f"    a({self.key(0)} + (b'\\x01' if v else b'\\x00'))"]
         write = VARINT_WRITE[self.kind]
         if self.repeated:
             return head + ["if v:", f'    e = b"".join([{write}(x) for x in v])'] + ["    " + s for s in self.prefixed(key)]
         test = "if v is not None:" if self.nullable else "if v:"
-        return head + [test, f"    a({self.key(0)} + {write}(v))"]
+        return [*head, test, f"    a({self.key(0)} + {write}(v))"]
 
     def decode(self) -> list[tuple[int, list[str]]]:
         tag = self.number << 3
@@ -378,7 +380,7 @@ class Field:
         ]
         clear = [f"self.{s} = None" for s in self.siblings]
         if self.kind == "map":
-            lines = sized + ["k, r = entry(b, p, q)"]
+            lines = [*sized, "k, r = entry(b, p, q)"]
             if self.map_value == "message":
                 lines += [f"x = {self.python}._blank()", "for i, j in r:", "    x._merge(b, i, j)"]
             else:
@@ -386,7 +388,7 @@ class Field:
                 lines += [
                     f"x = {take} if r else {SCALARS[F.TYPE_STRING][2] if self.map_value == 'string' else SCALARS[F.TYPE_BYTES][2]}"
                 ]
-            return [(tag | 2, lines + [f"self.{self.name}[k] = x", "p = q"])]
+            return [(tag | 2, [*lines, f"self.{self.name}[k] = x", "p = q"])]
         if self.kind in ("string", "bytes"):
             take = "text(b, p, q)" if self.kind == "string" else "b[p:q]"
             store = f"self.{self.name}.append({take})" if self.repeated else f"self.{self.name} = {take}"

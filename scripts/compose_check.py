@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 import yaml
-
 from argosy.settings import read_toml, validate
 from argosy_cli.config import load
 from argosy_cli.supervisor import SERVICES, plan

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from argosy.testkit.image import busybox_layer, descriptor, oci_archive
+
 from tests.harness.mesh import ARGOSY, BIN, IMAGE, Mesh, Ran, eventually, run
 
 pytestmark = pytest.mark.root
@@ -84,7 +84,14 @@ oom_score = -999
     checked = run([str(ARGOSY), "config", "check", str(config)]).ok()
     assert "oom_score" in checked.err and "max_recv_message_size" in checked.err and "snapshotter" in checked.err
     dumped = run([str(ARGOSY), "config", "dump", str(config)]).ok().out
-    for wanted in ("pause_threshold = 0.05", "startup_delay_s = 0.25", '"isolated"', "restart_interval_s = 5.0", "t.sock", "stargz"):
+    for wanted in (
+        "pause_threshold = 0.05",
+        "startup_delay_s = 0.25",
+        '"isolated"',
+        "restart_interval_s = 5.0",
+        "t.sock",
+        "stargz",
+    ):
         assert wanted in dumped
     refused(run([str(ARGOSY), "config", "check", "/dev/null/x"]), "cannot be read")
     run([str(ARGOSY), "config", "default"]).ok()
@@ -99,7 +106,11 @@ def test_a_root_or_socket_in_use_is_named(mesh: Mesh, tmp_path: Path) -> None:
     same_root = ["--root", str(mesh.root), "--state", str(tmp_path / "s"), "--address", str(tmp_path / "a")]
     refused(run([str(ARGOSY), "up", *same_root]), f"root {mesh.root} is in use by argosy up pid", code=6)
     content = mesh.root / "io.containerd.content.v1.content"
-    refused(run([str(BIN / "argosy-content"), "--root", str(content), "--address", str(tmp_path / "c")]), "is in use by content pid", code=6)
+    refused(
+        run([str(BIN / "argosy-content"), "--root", str(content), "--address", str(tmp_path / "c")]),
+        "is in use by content pid",
+        code=6,
+    )
 
 
 def test_a_damaged_database_is_kept_and_named(short_path: Path) -> None:
@@ -122,7 +133,11 @@ def test_a_dead_plugin_is_named(short_path: Path) -> None:
     mesh.base.mkdir()
     mesh.start()
     try:
-        refused(mesh.ctr("snapshots", "--snapshotter", "ghost", "prepare", "k"), 'snapshot plugin "ghost" at /tmp/no-such-plugin.sock', "unavailable")
+        refused(
+            mesh.ctr("snapshots", "--snapshotter", "ghost", "prepare", "k"),
+            'snapshot plugin "ghost" at /tmp/no-such-plugin.sock',
+            "unavailable",
+        )
         assert '"down"' in mesh.argosy("-o", "json", "status").ok().out
     finally:
         mesh.destroy()
@@ -142,24 +157,70 @@ def test_bad_references_and_snapshotters(mesh: Mesh) -> None:
 
 
 def test_a_missing_runtime_binary_is_named_and_leaves_nothing(mesh: Mesh) -> None:
-    refused(mesh.ctr("run", "--rm", "--runtime", "io.containerd.nope.v1", IMAGE, "x1", "true"), "containerd-shim-nope-v1", "not installed")
-    refused(mesh.ctr("run", "--rm", "--runc-binary", "no-such-runc", IMAGE, "x2", "true"), 'OCI runtime "no-such-runc" is not installed')
-    refused(mesh.ctr("run", "--rm", IMAGE, "x3", "no-such-program"), "OCI runtime create failed", "executable file not found in $PATH")
+    refused(
+        mesh.ctr("run", "--rm", "--runtime", "io.containerd.nope.v1", IMAGE, "x1", "true"),
+        "containerd-shim-nope-v1",
+        "not installed",
+    )
+    refused(
+        mesh.ctr("run", "--rm", "--runc-binary", "no-such-runc", IMAGE, "x2", "true"),
+        'OCI runtime "no-such-runc" is not installed',
+    )
+    refused(
+        mesh.ctr("run", "--rm", IMAGE, "x3", "no-such-program"),
+        "OCI runtime create failed",
+        "executable file not found in $PATH",
+    )
     for id in ("x1", "x2", "x3"):
         mesh.ctr("containers", "rm", id)
         mesh.ctr("snapshots", "rm", id)
     assert mesh.leftovers() == []
 
 
-def bad_archive(path: Path, layer: bytes, media_type: str = "application/vnd.oci.image.layer.v1.tar+gzip", diff_id: str = "", claimed: bytes = b"") -> None:
+def bad_archive(
+    path: Path,
+    layer: bytes,
+    media_type: str = "application/vnd.oci.image.layer.v1.tar+gzip",
+    diff_id: str = "",
+    claimed: bytes = b"",
+) -> None:
     """An OCI archive with one layer that is not what it should be."""
-    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]}, "rootfs": {"type": "layers", "diff_ids": [diff_id or "sha256:" + "1" * 64]}}).encode()
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Cmd": ["sh"]},
+            "rootfs": {"type": "layers", "diff_ids": [diff_id or "sha256:" + "1" * 64]},
+        }
+    ).encode()
     named = descriptor(media_type, claimed or layer)
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": descriptor("application/vnd.oci.image.config.v1+json", config), "layers": [named]}).encode()
-    index = json.dumps({"schemaVersion": 2, "manifests": [descriptor("application/vnd.oci.image.manifest.v1+json", manifest, annotations={"io.containerd.image.name": "docker.io/library/bad:latest"})]}).encode()
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": descriptor("application/vnd.oci.image.config.v1+json", config),
+            "layers": [named],
+        }
+    ).encode()
+    index = json.dumps(
+        {
+            "schemaVersion": 2,
+            "manifests": [
+                descriptor(
+                    "application/vnd.oci.image.manifest.v1+json",
+                    manifest,
+                    annotations={"io.containerd.image.name": "docker.io/library/bad:latest"},
+                )
+            ],
+        }
+    ).encode()
     blobs = {named["digest"]: layer, **{f"sha256:{hashlib.sha256(b).hexdigest()}": b for b in (config, manifest)}}
     with tarfile.open(path, "w") as tar:
-        for name, data in [("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'), ("index.json", index), *((f"blobs/sha256/{d[7:]}", b) for d, b in blobs.items())]:
+        for name, data in [
+            ("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'),
+            ("index.json", index),
+            *((f"blobs/sha256/{d[7:]}", b) for d, b in blobs.items()),
+        ]:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
@@ -255,6 +316,15 @@ def test_the_cli_does_what_it_says(mesh: Mesh, image_archive: Path, tmp_path: Pa
     mesh.argosy("import", str(tmp_path / "out.tar"), namespace="other").ok()
     mesh.argosy("rmi", "--sync", "busybox", namespace="other").ok()
     mesh.argosy("rmi", "other:1").ok()
-    for command in (("plugins",), ("version",), ("gc",), ("namespaces",), ("snapshots", "ls"), ("content", "ls"), ("leases", "ls"), ("status",)):
+    for command in (
+        ("plugins",),
+        ("version",),
+        ("gc",),
+        ("namespaces",),
+        ("snapshots", "ls"),
+        ("content", "ls"),
+        ("leases", "ls"),
+        ("status",),
+    ):
         json.loads(mesh.argosy("-o", "json", *command).ok().out)
     assert mesh.argosy("--help").ok().out.count("\n") > 10

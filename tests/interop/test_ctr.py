@@ -290,7 +290,9 @@ def test_events_come_in_order(mesh: Mesh) -> None:
     time.sleep(0.5)
     events.terminate()
     out, _ = events.communicate(timeout=10)
-    topics = [line.split()[5] for line in out.splitlines() if ('"ev"' in line and "/tasks/" in line) or "/containers/" in line]
+    topics = [
+        line.split()[5] for line in out.splitlines() if ('"ev"' in line and "/tasks/" in line) or "/containers/" in line
+    ]
     assert topics == [
         "/containers/create", "/tasks/create", "/tasks/start", "/tasks/exec-added", "/tasks/exec-started", "/tasks/exit",
         "/tasks/exit", "/tasks/delete", "/containers/delete",

@@ -12,9 +12,15 @@ from typing import Any
 import grpc
 import pytest
 import uvloop
-from grpclib.const import Cardinality
-
-from argosy.errors import Cancelled, DeadlineExceeded, NotFound, PermissionDenied, ResourceExhausted, Unavailable, Unimplemented
+from argosy.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+)
 from argosy.rpc import Channel, Server, current, inline
 from argosy.rpc import engine as h2
 from argosy.rpc.health import Health
@@ -25,6 +31,7 @@ from argosy_protos.containerd.services.version.v1 import VersionBase, VersionRes
 from argosy_protos.google.protobuf import Empty
 from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthStub
 from argosy_protos.grpc.reflection import v1 as reflection
+from grpclib.const import Cardinality
 
 INFO = "/containerd.services.content.v1.Content/Info"
 
@@ -112,7 +119,7 @@ def test_calls_carry_metadata_and_errors_both_ways(short_path: Path, engine: str
             assert (await stub.info(p.InfoRequest(digest="later"))).info.digest == "later"
             with pytest.raises(Unimplemented, match="Delete"):
                 await stub.delete(p.DeleteContentRequest())
-            with pytest.raises(Unimplemented, match="unknown service no.Such"):
+            with pytest.raises(Unimplemented, match=r"unknown service no\.Such"):
                 await channel.unary("/no.Such/Method", b"", bytes)
             with pytest.raises(Unimplemented, match="unknown method Nope for service"):
                 await channel.unary("/containerd.services.content.v1.Content/Nope", b"", bytes)
@@ -288,7 +295,8 @@ def test_a_relay_forwards_bytes_errors_and_cancellation_without_decoding(short_p
                         return plugin
 
                     return {
-                        f"/{p.ContentBase.__service__}/{m.name}": relay(route, m.cardinality) for m in p.ContentBase.__methods__
+                        f"/{p.ContentBase.__service__}/{m.name}": relay(route, m.cardinality)
+                        for m in p.ContentBase.__methods__
                     }
 
             front = Server([Relay()])
@@ -381,7 +389,9 @@ def test_health_and_reflection_say_what_is_served(short_path: Path, engine: str)
                 await stream.send_message(reflection.ServerReflectionRequest(list_services=""))
                 listed = (await stream.recv_message()).list_services_response
                 assert p.ContentBase.__service__ in [s.name for s in listed.service]
-                await stream.send_message(reflection.ServerReflectionRequest(file_containing_symbol=p.ContentBase.__service__))
+                await stream.send_message(
+                    reflection.ServerReflectionRequest(file_containing_symbol=p.ContentBase.__service__)
+                )
                 assert len((await stream.recv_message()).file_descriptor_response.file_descriptor_proto) > 3
             server.draining = Unavailable("draining")
             with pytest.raises(Unavailable, match="draining"):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from argosy.errors import NotFound, Unimplemented
 from argosy.ttrpc import frames
 from argosy.ttrpc.client import Closed, TtrpcClient
@@ -18,11 +16,13 @@ from argosy.ttrpc.server import TtrpcServer
 from argosy_protos.containerd.services.events.ttrpc.v1 import ForwardRequest
 from argosy_protos.containerd.types import Envelope
 from argosy_protos.google.protobuf import Empty
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     points = sorted({0, len(data), *(c % (len(data) + 1) for c in cuts)})
-    return [data[a:b] for a, b in zip(points, points[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(points)]
 
 
 @settings(max_examples=200, deadline=None, database=None)
@@ -49,7 +49,9 @@ def test_calls_and_answers_survive_every_split(payloads: list[bytes], cuts: list
     for event in reversed(seen):
         server.respond(event.stream, event.payload or b"")
     answers = [e for piece in pieces(server.take(), cuts) for e in client.feed(piece)]
-    assert [(a.stream, a.code, a.payload) for a in answers if isinstance(a, Answer)] == list(reversed(list(zip(ids, [0] * len(ids), payloads, strict=True))))
+    assert [(a.stream, a.code, a.payload) for a in answers if isinstance(a, Answer)] == list(
+        reversed(list(zip(ids, [0] * len(ids), payloads, strict=True)))
+    )
 
 
 def test_an_oversized_request_is_answered_and_the_connection_lives_on() -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import zstandard
-
 from argosy.errors import ArgosyError, InvalidArgument
 from argosy.unpack.inflate import inflate
 from argosy.unpack.tar import TarReader
@@ -28,7 +27,9 @@ def apply(data: bytes, root: Path, overlay: bool = False, parents: tuple[str, ..
         writer.apply(TarReader(iter([data[i : i + 777] for i in range(0, len(data), 777)])))
 
 
-def entry(name: str, kind: bytes = tarfile.REGTYPE, data: bytes = b"", link: str = "", mode: int = 0o644, uid: int = 0) -> tuple[tarfile.TarInfo, bytes]:
+def entry(
+    name: str, kind: bytes = tarfile.REGTYPE, data: bytes = b"", link: str = "", mode: int = 0o644, uid: int = 0
+) -> tuple[tarfile.TarInfo, bytes]:
     info = tarfile.TarInfo(name)
     info.type, info.size, info.linkname, info.mode, info.uid, info.mtime = kind, len(data), link, mode, uid, 1_600_000_000
     return info, data
@@ -76,7 +77,16 @@ def rich_tree(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("format", ["gnu", "pax", "oldgnu", "ustar"])
-@pytest.mark.parametrize("sparse", [[], ["--sparse"], ["--sparse", "--sparse-version=0.0"], ["--sparse", "--sparse-version=0.1"], ["--sparse", "--sparse-version=1.0"]])
+@pytest.mark.parametrize(
+    "sparse",
+    [
+        [],
+        ["--sparse"],
+        ["--sparse", "--sparse-version=0.0"],
+        ["--sparse", "--sparse-version=0.1"],
+        ["--sparse", "--sparse-version=1.0"],
+    ],
+)
 def test_what_gnu_tar_packs_it_finds_again(rich_tree: Path, tmp_path: Path, format: str, sparse: list[str]) -> None:
     if len(sparse) > 1 and format != "pax":
         pytest.skip("sparse versions are pax's")
@@ -119,7 +129,7 @@ def test_a_truncated_or_damaged_stream_is_an_error(pack: Callable[[bytes], bytes
     if pack is gzip.compress:  # a zstd frame need not carry a checksum; the diff id finds the damage then
         bad_ones.append(packed[:50_000] + b"\xff" * 100 + packed[50_100:])
     for bad in bad_ones:
-        with pytest.raises(InvalidArgument, match="damaged|truncated"):
+        with pytest.raises(InvalidArgument, match=r"damaged|truncated"):
             b"".join(inflate(io.BytesIO(bad)))
 
 
@@ -186,8 +196,16 @@ def test_nothing_outside_the_root_is_touched(tmp_path: Path, attack: str, overla
 
 def test_whiteouts_delete_in_a_plain_tree_and_spare_what_the_layer_brings(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    apply(archive(entry("keep", data=b"1"), entry("gone", data=b"1"), entry("dir/old", data=b"1"), entry("dir/sub/x", data=b"1")), root)
-    apply(archive(entry(".wh.gone"), entry("dir/new", data=b"2"), entry("dir/.wh..wh..opq"), entry("dir/later", data=b"3")), root)
+    apply(
+        archive(
+            entry("keep", data=b"1"), entry("gone", data=b"1"), entry("dir/old", data=b"1"), entry("dir/sub/x", data=b"1")
+        ),
+        root,
+    )
+    apply(
+        archive(entry(".wh.gone"), entry("dir/new", data=b"2"), entry("dir/.wh..wh..opq"), entry("dir/later", data=b"3")),
+        root,
+    )
     assert sorted(str(p.relative_to(root)) for p in root.rglob("*")) == ["dir", "dir/later", "dir/new", "keep"]
 
 
@@ -235,7 +253,9 @@ def test_a_layer_compared_and_applied_again_is_the_same_tree(rich_tree: Path, tm
         layer = write_layer(str(lower), str(upper), file, "application/vnd.oci.image.layer.v1.tar+gzip")
     assert layer.size == out.stat().st_size
     listed = subprocess.run(["tar", "tzf", out], capture_output=True, text=True, check=True).stdout.split()
-    assert sorted(listed) == sorted([".wh.plain", "empty", "setuid", ".wh." + "d" * 60, "new/", "new/deep/", "new/deep/file"])
+    assert sorted(listed) == sorted(
+        [".wh.plain", "empty", "setuid", ".wh." + "d" * 60, "new/", "new/deep/", "new/deep/file"]
+    )
     with out.open("rb") as file, TreeWriter(str(lower)) as writer:
         writer.apply(TarReader(inflate(file)))
     whole = tmp_path / "whole.tar"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from argosy import filters, labels
 from argosy.digest import Digest
 from argosy.errors import WIRE, FailedPrecondition, InvalidArgument, NotFound, Unknown, from_wire, to_wire
@@ -23,9 +22,9 @@ def test_what_is_no_identifier(bad: str) -> None:
 
 
 def test_a_missing_namespace_is_a_precondition_and_a_bad_one_an_argument() -> None:
-    with pytest.raises(FailedPrecondition, match="^namespace is required$"):
+    with pytest.raises(FailedPrecondition, match=r"^namespace is required$"):
         check_namespace(None)
-    with pytest.raises(InvalidArgument, match="^namespace validation: identifier"):
+    with pytest.raises(InvalidArgument, match=r"^namespace validation: identifier"):
         check_namespace("a/b")
 
 
@@ -46,7 +45,9 @@ def test_messages_end_with_their_class_once() -> None:
     assert type(from_wire(77, "?")) is Unknown
 
 
-@pytest.mark.parametrize("bad", ["", "sha256:", "sha256:" + "0" * 63, "sha256:" + "A" * 64, "md5:" + "0" * 32, "../../etc/passwd"])
+@pytest.mark.parametrize(
+    "bad", ["", "sha256:", "sha256:" + "0" * 63, "sha256:" + "A" * 64, "md5:" + "0" * 32, "../../etc/passwd"]
+)
 def test_what_is_no_digest(bad: str) -> None:
     with pytest.raises(InvalidArgument, match="failed validation"):
         Digest.parse(bad)
@@ -64,7 +65,13 @@ def test_labels_are_updated_by_masks() -> None:
         labels.check_labels({"k" * 100: "v" * 4000})
 
 
-OBJECT = {"name": "docker.io/library/x:latest", "labels.foo.bar": "x", "labels.a-b/c": "d", "size": "", "topic": "/tasks/exit"}
+OBJECT = {
+    "name": "docker.io/library/x:latest",
+    "labels.foo.bar": "x",
+    "labels.a-b/c": "d",
+    "size": "",
+    "topic": "/tasks/exit",
+}
 
 
 def look(path):  # type: ignore[no-untyped-def] # the shape is filters.Lookup
@@ -122,7 +129,11 @@ def test_filters_in_a_list_are_alternatives() -> None:
 
 @pytest.mark.parametrize(
     ("ns", "text"),
-    [(0, "1970-01-01T00:00:00Z"), (1_700_000_000_123_456_789, "2023-11-14T22:13:20.123456789Z"), (1_500_000_000, "1970-01-01T00:00:01.5Z")],
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (1_700_000_000_123_456_789, "2023-11-14T22:13:20.123456789Z"),
+        (1_500_000_000, "1970-01-01T00:00:01.5Z"),
+    ],
 )
 def test_times_keep_nanoseconds(ns: int, text: str) -> None:
     assert format_rfc3339(ns) == text

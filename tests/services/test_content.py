@@ -7,9 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, FailedPrecondition, Locked, NotFound, OutOfRange
 from argosy.filters import EVERYTHING
@@ -17,6 +14,8 @@ from argosy_content.blobs import Blobs
 from argosy_content.holds import Holds
 from argosy_content.ingest import Ingest, Kind
 from argosy_content.store import LocalStore
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 DATA = b"0123456789" * 1000
 

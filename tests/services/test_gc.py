@@ -34,7 +34,10 @@ def test_an_image_keeps_what_its_labels_lead_to() -> None:
 
 
 def test_names_that_only_look_like_references_are_none() -> None:
-    world = World(images={("n", "i"): ("m", {REF + "contents": "x", REF + "contentfoo": "x"})}, content={("n", "m"): {}, ("n", "x"): {}})
+    world = World(
+        images={("n", "i"): ("m", {REF + "contents": "x", REF + "contentfoo": "x"})},
+        content={("n", "m"): {}, ("n", "x"): {}},
+    )
     assert not content("x") & alive(world)
 
 
@@ -46,7 +49,11 @@ def test_references_do_not_cross_namespaces() -> None:
 def test_expired_images_and_leases_are_no_roots_and_nonsense_never_expires() -> None:
     expire = "containerd.io/gc.expire"
     world = World(
-        images={("n", "old"): ("a", {expire: PAST}), ("n", "new"): ("b", {expire: FUTURE}), ("n", "odd"): ("c", {expire: "soon"})},
+        images={
+            ("n", "old"): ("a", {expire: PAST}),
+            ("n", "new"): ("b", {expire: FUTURE}),
+            ("n", "odd"): ("c", {expire: "soon"}),
+        },
         leases={("n", "l1"): {expire: PAST}, ("n", "l2"): {expire: FUTURE}},
         resources={("n", "l1"): [("content", "d"), ("ingests", "r1")], ("n", "l2"): [("content", "e"), ("ingests", "r2")]},
         content={("n", k): {} for k in "abcde"},
@@ -76,13 +83,19 @@ def test_a_flat_lease_keeps_the_thing_and_its_parents_but_not_what_it_refers_to(
 
 def test_a_back_reference_lives_while_its_parent_does() -> None:
     bref = "containerd.io/gc.bref.content"
-    world = World(images={("n", "i"): ("m", {})}, content={("n", "m"): {}, ("n", "sig"): {bref: "m"}, ("n", "stray"): {bref: "gone"}})
+    world = World(
+        images={("n", "i"): ("m", {})}, content={("n", "m"): {}, ("n", "sig"): {bref: "m"}, ("n", "stray"): {bref: "gone"}}
+    )
     assert content("m", "sig") == alive(world) & content("m", "sig", "stray")
 
 
 def test_roots_by_label_containers_and_sandboxes() -> None:
     world = World(
-        content={("n", "a"): {"containerd.io/gc.root": "x"}, ("n", "b"): {"containerd.io/gc.root.mine": "x"}, ("n", "s"): {}},
+        content={
+            ("n", "a"): {"containerd.io/gc.root": "x"},
+            ("n", "b"): {"containerd.io/gc.root.mine": "x"},
+            ("n", "s"): {},
+        },
         snapshots={("n", "o/k"): ("p", {}), ("n", "o/p"): ("", {}), ("n", "o/r"): ("", {"containerd.io/gc.root": "x"})},
         containers={("n", "c"): ("o", "k", {}), ("n", "bare"): ("", "", {REF + "content.0": "s"})},
         sandboxes={("n", "sb"): {REF + "snapshot.o/x": "nothing"}},
@@ -93,5 +106,7 @@ def test_roots_by_label_containers_and_sandboxes() -> None:
 
 
 def test_a_circle_ends() -> None:
-    world = World(images={("n", "i"): ("a", {})}, content={("n", "a"): {REF + "content.0": "b"}, ("n", "b"): {REF + "content.0": "a"}})
+    world = World(
+        images={("n", "i"): ("a", {})}, content={("n", "a"): {REF + "content.0": "b"}, ("n", "b"): {REF + "content.0": "a"}}
+    )
     assert content("a", "b") <= alive(world)

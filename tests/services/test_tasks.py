@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from argosy.errors import InvalidArgument, NotFound, Unimplemented, Unknown
 from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapResult
 from argosy_tasks.bootstrap import parse_answer
@@ -16,7 +15,11 @@ from argosy_tasks.runtimes import Runtimes, binary_name, search_path
 
 @pytest.mark.parametrize(
     ("runtime", "binary"),
-    [("io.containerd.runc.v2", "containerd-shim-runc-v2"), ("io.containerd.kata.v2", "containerd-shim-kata-v2"), ("my.thing.v1", "containerd-shim-thing-v1")],
+    [
+        ("io.containerd.runc.v2", "containerd-shim-runc-v2"),
+        ("io.containerd.kata.v2", "containerd-shim-kata-v2"),
+        ("my.thing.v1", "containerd-shim-thing-v1"),
+    ],
 )
 def test_a_runtime_names_its_binary(runtime: str, binary: str) -> None:
     assert binary_name(runtime) == binary
@@ -35,7 +38,7 @@ def test_runtimes_are_found_on_the_path_or_refused(tmp_path: Path) -> None:
     runtimes = Runtimes(f"/nowhere:{tmp_path}", Path("/own"))
     assert runtimes.resolve("io.containerd.x.v1") == shim
     assert runtimes.resolve(str(shim)) == shim
-    with pytest.raises(NotFound, match='runtime "io.containerd.y.v1" binary not installed "containerd-shim-y-v1"'):
+    with pytest.raises(NotFound, match=r'runtime "io\.containerd\.y\.v1" binary not installed "containerd-shim-y-v1"'):
         runtimes.resolve("io.containerd.y.v1")
     with pytest.raises(InvalidArgument, match="invalid custom binary path"):
         runtimes.resolve("/no/such/shim")
@@ -57,7 +60,9 @@ def test_our_shims_come_before_the_distributions_but_after_the_users_first() -> 
 def test_three_dialects_of_start() -> None:
     assert parse_answer(b"unix:///s\n") == Bootstrap("unix:///s", 2)
     assert parse_answer(b'{"version":3,"address":"unix:///s","protocol":"ttrpc"}') == Bootstrap("unix:///s", 3)
-    assert parse_answer(BootstrapResult(version=3, address="unix:///s", protocol="ttrpc").encode()) == Bootstrap("unix:///s", 3)
+    assert parse_answer(BootstrapResult(version=3, address="unix:///s", protocol="ttrpc").encode()) == Bootstrap(
+        "unix:///s", 3
+    )
     for bad in (b"", b"panic: oh", b"{}"):
         with pytest.raises(Unknown, match="the shim answered start with"):
             parse_answer(bad)

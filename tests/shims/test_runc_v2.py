@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from argosy.errors import ArgosyError, FailedPrecondition, NotFound
 from argosy_protos.lean.containerd.runtime.bootstrap.v1 import BootstrapParams
 from argosy_shim_runc_v2 import lifecycle, start
@@ -41,13 +40,20 @@ def test_flags_are_gos() -> None:
 
 def test_the_socket_is_where_containerd_looks_for_it() -> None:
     expected = hashlib.sha256(b"/run/containerd/containerd.sock/default/abc").hexdigest()
-    assert start.socket_path("/run/containerd/s", "/run/containerd/containerd.sock", "default", "abc") == f"/run/containerd/s/{expected}"
+    assert (
+        start.socket_path("/run/containerd/s", "/run/containerd/containerd.sock", "default", "abc")
+        == f"/run/containerd/s/{expected}"
+    )
     assert len(start.socket_path("/run/containerd/s", "/x" * 60, "n" * 76, "i" * 76)) < 106
 
 
 @pytest.mark.parametrize(
     ("annotations", "group"),
-    [({}, "me"), ({"io.kubernetes.cri.sandbox-id": "pod"}, "pod"), ({"io.containerd.runc.v2.group": "g", "io.kubernetes.cri.sandbox-id": "pod"}, "g")],
+    [
+        ({}, "me"),
+        ({"io.kubernetes.cri.sandbox-id": "pod"}, "pod"),
+        ({"io.containerd.runc.v2.group": "g", "io.kubernetes.cri.sandbox-id": "pod"}, "g"),
+    ],
 )
 def test_containers_of_a_group_share_a_shim(tmp_path: Path, annotations: dict[str, str], group: str) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"annotations": annotations}))

@@ -7,12 +7,11 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+from argosy_protos._wire import DecodeError
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError as GoogleError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from argosy_protos._wire import DecodeError
 
 F = descriptor_pb2.FieldDescriptorProto
 SET = descriptor_pb2.FileDescriptorSet.FromString(files("argosy_protos").joinpath("descriptors.pb").read_bytes())
@@ -31,7 +30,14 @@ def _add(name: str) -> None:
 for _name in list(_left):
     _add(_name)
 
-_LEAN_TOO = ("containerd.task.v2", "containerd.events", "containerd.types", "ttrpc", "google.protobuf", "io.containerd.cgroups.v1")
+_LEAN_TOO = (
+    "containerd.task.v2",
+    "containerd.events",
+    "containerd.types",
+    "ttrpc",
+    "google.protobuf",
+    "io.containerd.cgroups.v1",
+)
 
 
 def _names() -> list[tuple[str, str]]:
@@ -210,7 +216,9 @@ def test_every_prefix_is_refused_or_means_what_google_thinks(theirs: Any, data: 
     assert mine == googles
 
 
-@pytest.mark.parametrize(("seconds", "nanos"), [(0, 0), (1, 1), (1_700_000_000, 123_456_789), (-62135596800, 0), (0, 999_999_999)])
+@pytest.mark.parametrize(
+    ("seconds", "nanos"), [(0, 0), (1, 1), (1_700_000_000, 123_456_789), (-62135596800, 0), (0, 999_999_999)]
+)
 def test_instants_keep_their_nanoseconds_and_the_epoch_is_an_instant(seconds: int, nanos: int) -> None:
     from argosy_protos.containerd.services.content.v1 import Info
     from argosy_protos.google.protobuf import Timestamp

@@ -45,7 +45,9 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> descriptor_pb2.FileDescr
     (scratch / "gogoproto").mkdir()
     (scratch / "gogoproto/gogo.proto").write_text((gogo / "gogoproto/gogo.proto").read_text())
     (scratch / "github.com/gogo/protobuf/gogoproto").mkdir(parents=True)
-    (scratch / "github.com/gogo/protobuf/gogoproto/gogo.proto").write_text('syntax = "proto2"; import public "gogoproto/gogo.proto";')
+    (scratch / "github.com/gogo/protobuf/gogoproto/gogo.proto").write_text(
+        'syntax = "proto2"; import public "gogoproto/gogo.proto";'
+    )
     # A file of Google's that the package only refers to.
     (scratch / "google/rpc").mkdir(parents=True)
     status = Path(__file__).parents[2] / "protos/proto/google/rpc/status.proto"
@@ -97,7 +99,9 @@ def here(name: str) -> str:
 
 def relevant(files: descriptor_pb2.FileDescriptorSet) -> descriptor_pb2.FileDescriptorSet:
     kept = descriptor_pb2.FileDescriptorSet()
-    kept.file.extend(f for f in files.file if f.package not in GONE and not f.package.startswith("google") and f.package != "gogoproto")
+    kept.file.extend(
+        f for f in files.file if f.package not in GONE and not f.package.startswith("google") and f.package != "gogoproto"
+    )
     return kept
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import secrets
@@ -17,18 +18,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
 from argosy.client import Client, Container, Process, Stdio, Task
 from argosy.client import images as image_api
 from argosy.client.tasks import tasks
 from argosy.errors import InvalidArgument, NotFound
 from argosy.oci.reference import Reference
 from argosy.oci.spec import BindMount, Options, merge_env
-from argosy_cli.output import run_async, show, show_one, watching
-from argosy_cli.target import Target
 from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
 from argosy_protos.containerd.services.images.v1 import GetImageRequest
 from argosy_protos.containerd.v1.types import Status
+
+from argosy_cli.output import run_async, show, show_one, watching
+from argosy_cli.target import Target
 
 LOG_LABEL = "argosy/log"
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -76,19 +77,27 @@ async def _attend(process: Process, terminal: bool, interactive: bool, waiting: 
     pump = process.attach((1, 2), 0 if interactive else None)
     pending: set[asyncio.Task[None]] = set()
 
+    def ended(job: asyncio.Task[None]) -> None:
+        pending.discard(job)
+        if not job.cancelled():
+            job.exception()  # a signal for what has just ended is no failure
+
     def later(coroutine: Any) -> None:
         job = loop.create_task(coroutine)
         pending.add(job)
-        job.add_done_callback(lambda j: (pending.discard(j), j.cancelled() or j.exception()))
+        job.add_done_callback(ended)
 
     async def resize() -> None:
         columns, lines = shutil.get_terminal_size()
         await process.resize(columns, lines)
 
+    def deliver(number: int) -> None:
+        later(process.kill(number))
+
     if terminal:
         loop.add_signal_handler(signal.SIGWINCH, lambda: later(resize()))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, lambda n=number: later(process.kill(n)))
+        loop.add_signal_handler(number, functools.partial(deliver, number))
     with _raw_terminal(terminal):
         await process.start()
         if terminal:
@@ -141,7 +150,9 @@ def run(
             container = await Container.create(
                 client, id, reference, options, snapshotter=snapshotter, runtime=runtime, user=user, labels=labels
             )
-            stdio = Stdio(stdout=f"file://{log}", stderr=f"file://{log}") if detach else Stdio.fifos(id, terminal, interactive)
+            stdio = (
+                Stdio(stdout=f"file://{log}", stderr=f"file://{log}") if detach else Stdio.fifos(id, terminal, interactive)
+            )
             task: Task | None = None
             try:
                 task = await container.new_task(stdio, terminal)
@@ -263,7 +274,9 @@ def ps(filters: Annotated[list[str] | None, typer.Argument(help="containerd filt
             if process and process.status == Status.STOPPED:
                 state = f"exited ({process.exit_status})"
             row = {"id": c.id, "image": c.image, "runtime": c.runtime.name if c.runtime else "", "status": state}
-            rows.append(row | {"pid": process.pid if process else "", "snapshotter": c.snapshotter, "labels": dict(c.labels)})
+            rows.append(
+                row | {"pid": process.pid if process else "", "snapshotter": c.snapshotter, "labels": dict(c.labels)}
+            )
         show(rows, ("id", "image", "status", "pid", "snapshotter"), "no containers")
 
     run_async(work())

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from argosy.client import images as api
 from argosy.client.registry import Credentials
 from argosy.errors import ArgosyError
 from argosy.oci.image import Platform
 from argosy.oci.reference import Reference
 from argosy.timestamps import format_rfc3339, from_wire
+from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest, ListImagesRequest
+
 from argosy_cli.output import run_async, show, show_one, size, watching
 from argosy_cli.target import Target
-from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest, ListImagesRequest
 
 _Snapshotter = Annotated[str, typer.Option("--snapshotter", help="snapshotter; default: the namespace's")]
 _User = Annotated[str, typer.Option("--user", "-u", help="name:password for the registry")]
@@ -61,7 +61,9 @@ def push(
     async def work() -> None:
         async with Target.client() as client:
             with watching() as watch:
-                await api.push(client, reference, source=source, plain=plain_http, credentials=_credentials(user), watch=watch)
+                await api.push(
+                    client, reference, source=source, plain=plain_http, credentials=_credentials(user), watch=watch
+                )
         show_one({"pushed": str(Reference.parse(reference))})
 
     run_async(work())
@@ -112,7 +114,11 @@ def images(filters: Annotated[list[str] | None, typer.Argument(help="containerd 
                 try:
                     found = await api.resolve(client.services, api.from_wire(image.target))
                     total = found.manifest.config.size + sum(layer.size for layer in found.manifest.layers)
-                    row |= {"size": size(total), "bytes": total, "platform": str(Platform(os=found.config.os, architecture=found.config.architecture))}
+                    row |= {
+                        "size": size(total),
+                        "bytes": total,
+                        "platform": str(Platform(os=found.config.os, architecture=found.config.architecture)),
+                    }
                 except ArgosyError:
                     row |= {"size": "-", "platform": "-"}
                 rows.append(row)

@@ -24,8 +24,12 @@ app = typer.Typer(
 
 @app.callback()
 def everything(
-    address: Annotated[Path | None, typer.Option("--address", "-a", envvar="ARGOSY_ADDRESS", help="containerd socket")] = None,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", envvar="CONTAINERD_NAMESPACE", help="namespace")] = "default",
+    address: Annotated[
+        Path | None, typer.Option("--address", "-a", envvar="ARGOSY_ADDRESS", help="containerd socket")
+    ] = None,
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", envvar="CONTAINERD_NAMESPACE", help="namespace")
+    ] = "default",
     output: Annotated[str, typer.Option("--output", "-o", help="table or json")] = "table",
     log_level: Annotated[str, typer.Option("--log-level", "-l", help="trace, debug, info, warn or error")] = "warn",
 ) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
 from argosy.errors import ArgosyError, InvalidArgument
 from argosy.typeurl import bare, unpack
+
 from argosy_cli.output import Shown, err, fail, out, run_async, show, show_one
 from argosy_cli.target import Target
 
@@ -24,6 +24,7 @@ def up(
 ) -> None:
     """Start the mesh in the foreground. Containers run on when it stops."""
     from argosy import log
+
     from argosy_cli.config import load
     from argosy_cli.supervisor import Supervisor
 
@@ -33,7 +34,9 @@ def up(
         chosen = loaded.mesh.model_copy(update={k: v for k, v in given.items() if v is not None})
         if chosen.log_level not in log.LEVELS:
             raise InvalidArgument(f'log level "{chosen.log_level}" is not one of {", ".join(log.LEVELS)}')
-        absolute = {k: getattr(chosen, k).absolute() for k in ("root", "state", "address", "ttrpc_address") if getattr(chosen, k)}
+        absolute = {
+            k: getattr(chosen, k).absolute() for k in ("root", "state", "address", "ttrpc_address") if getattr(chosen, k)
+        }
         chosen = chosen.model_copy(update=absolute)
         log.configure(chosen.log_level, service="argosy")
         if loaded.ignored:
@@ -147,10 +150,20 @@ def events(filters: Annotated[list[str] | None, typer.Argument(help="containerd 
                 when = format_rfc3339(from_wire(envelope.timestamp) or 0)
                 if Shown.json:
                     kind = bare(envelope.event.type_url) if envelope.event else ""
-                    row = {"time": when, "namespace": envelope.namespace, "topic": envelope.topic, "type": kind, "event": body}
+                    row = {
+                        "time": when,
+                        "namespace": envelope.namespace,
+                        "topic": envelope.topic,
+                        "type": kind,
+                        "event": body,
+                    }
                     print(json.dumps(row, default=str), flush=True)
                 else:
-                    out.print(f"{when} {envelope.namespace} {envelope.topic} {json.dumps(body, default=str)}", soft_wrap=True, highlight=False)
+                    out.print(
+                        f"{when} {envelope.namespace} {envelope.topic} {json.dumps(body, default=str)}",
+                        soft_wrap=True,
+                        highlight=False,
+                    )
 
     run_async(work())
 
@@ -246,7 +259,9 @@ def namespaces() -> None:
 
         async with Target.client() as client:
             reply = await client.services.namespaces.list(ListNamespacesRequest())
-        rows = [{"name": n.name, "labels": " ".join(f"{k}={v}" for k, v in sorted(n.labels.items()))} for n in reply.namespaces]
+        rows = [
+            {"name": n.name, "labels": " ".join(f"{k}={v}" for k, v in sorted(n.labels.items()))} for n in reply.namespaces
+        ]
         show(rows, ("name", "labels"))
 
     run_async(work())

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
-from rich.table import Table
-
 from argosy.client.progress import Progress as Step
 from argosy.client.progress import Watch, nobody
 from argosy.errors import ArgosyError
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+from rich.table import Table
 
 T = TypeVar("T")
 

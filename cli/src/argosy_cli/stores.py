@@ -6,14 +6,14 @@ import sys
 from typing import Annotated
 
 import typer
-
 from argosy.client.content import blobs
 from argosy.timestamps import format_rfc3339, from_wire
-from argosy_cli.output import run_async, show, size
-from argosy_cli.target import Target
 from argosy_protos.containerd.services.content.v1 import DeleteContentRequest, ListStatusesRequest, ReadContentRequest
 from argosy_protos.containerd.services.leases import v1 as leases_api
 from argosy_protos.containerd.services.snapshots import v1 as snapshots_api
+
+from argosy_cli.output import run_async, show, size
+from argosy_cli.target import Target
 
 snapshots_app = typer.Typer(help="Snapshots.", no_args_is_help=True)
 content_app = typer.Typer(help="Content: blobs and ingests.", no_args_is_help=True)
@@ -34,7 +34,13 @@ def snapshots_ls(snapshotter: _Snapshotter = "") -> None:
                 for info in reply.info:
                     usage = await stub.usage(snapshots_api.UsageRequest(snapshotter=name, key=info.name))
                     kind = snapshots_api.Kind(info.kind).name.lower()
-                    row = {"key": info.name, "parent": info.parent, "kind": kind, "size": size(usage.size), "bytes": usage.size}
+                    row = {
+                        "key": info.name,
+                        "parent": info.parent,
+                        "kind": kind,
+                        "size": size(usage.size),
+                        "bytes": usage.size,
+                    }
                     rows.append(row | {"inodes": usage.inodes, "labels": dict(info.labels)})
         show(rows, ("key", "parent", "kind", "size", "inodes"), "no snapshots")
 
@@ -134,7 +140,9 @@ def leases_ls() -> None:
             for lease in (await stub.list(leases_api.ListRequest())).leases:
                 held = await stub.list_resources(leases_api.ListResourcesRequest(id=lease.id))
                 created = format_rfc3339(from_wire(lease.created_at) or 0)
-                rows.append({"id": lease.id, "created": created, "resources": len(held.resources), "labels": dict(lease.labels)})
+                rows.append(
+                    {"id": lease.id, "created": created, "resources": len(held.resources), "labels": dict(lease.labels)}
+                )
         show(rows, ("id", "created", "resources"), "no leases")
 
     run_async(work())

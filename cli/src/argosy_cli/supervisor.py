@@ -173,6 +173,10 @@ class Supervisor:
         finally:
             os.close(lock)
 
+    def _told_to_stop(self) -> bool:
+        """A signal may have come at any line."""
+        return self._stopping
+
     def _on_signal(self, number: int, frame: Any) -> None:
         self._stopping = True
 
@@ -247,7 +251,7 @@ class Supervisor:
                     continue
                 child = self._by_fd[fd]
                 code = self._reap(child)
-                if self._stopping:
+                if self._told_to_stop():
                     break
                 lived = time.monotonic() - child.started
                 child.backoff = (
@@ -259,7 +263,7 @@ class Supervisor:
                 logger.warning("service.ended", service_name=child.name, code=code, lived_s=round(lived, 1))
             now = time.monotonic()
             for child in self._children:
-                if child.again_at and child.again_at <= now and not self._stopping:
+                if child.again_at and child.again_at <= now and not self._told_to_stop():
                     child.again_at = 0.0
                     child.restarts += 1
                     self._fork(child)

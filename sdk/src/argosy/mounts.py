@@ -20,7 +20,7 @@ class Mount:
         """Return the mount of a containerd.types.Mount, generated in either flavour."""
         return cls(mount.type, mount.source, tuple(mount.options), mount.target)
 
-    def to_wire(self, cls: type[Any]) -> Any:
+    def to_wire(self, cls: Any) -> Any:
         """Return the mount as cls, a generated containerd.types.Mount."""
         return cls(type=self.type, source=self.source, options=list(self.options), target=self.target)
 

@@ -14,10 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
-from argosy.errors import ArgosyError
-from argosy.labels import GC_EXPIRE
-from argosy.names import DEFAULT_NAMESPACE, LEASE_HEADER, NAMESPACE_HEADER
-from argosy.rpc.channel import BoundChannel, Channel
 from argosy_protos.containerd.services.containers.v1 import ContainersStub
 from argosy_protos.containerd.services.content.v1 import ContentStub
 from argosy_protos.containerd.services.diff.v1 import DiffStub
@@ -29,6 +25,11 @@ from argosy_protos.containerd.services.namespaces.v1 import GetNamespaceRequest,
 from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
 from argosy_protos.containerd.services.tasks.v1 import TasksStub
 from argosy_protos.containerd.services.version.v1 import VersionStub
+
+from argosy.errors import ArgosyError
+from argosy.labels import GC_EXPIRE
+from argosy.names import DEFAULT_NAMESPACE, LEASE_HEADER, NAMESPACE_HEADER
+from argosy.rpc.channel import BoundChannel, Channel
 
 LEASE_LIFE: Final = timedelta(hours=24)
 DEFAULT_SNAPSHOTTER: Final = "overlayfs"

@@ -8,6 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from argosy_protos.containerd.services.containers import v1 as p
+from argosy_protos.containerd.services.images.v1 import GetImageRequest
+from argosy_protos.containerd.services.snapshots import v1 as snapshots
+from argosy_protos.containerd.services.tasks import v1 as tasks
+from argosy_protos.google.protobuf import Any as AnyMessage
+
 from argosy.client.connection import Client
 from argosy.client.images import from_wire, resolve, unpack
 from argosy.client.tasks import Stdio, Task
@@ -19,11 +25,6 @@ from argosy.oci.spec import Options, build
 from argosy.oci.users import User
 from argosy.oci.users import resolve as resolve_user
 from argosy.typeurl import SPEC, pack_json
-from argosy_protos.containerd.services.containers import v1 as p
-from argosy_protos.containerd.services.images.v1 import GetImageRequest
-from argosy_protos.containerd.services.snapshots import v1 as snapshots
-from argosy_protos.containerd.services.tasks import v1 as tasks
-from argosy_protos.google.protobuf import Any as AnyMessage
 
 
 def _user_of(mounts: list[Mount], user: str) -> User:
@@ -110,7 +111,12 @@ class Container:
     async def new_task(self, stdio: Stdio, terminal: bool = False) -> Task:
         """Create its task. Raises AlreadyExists, and what the runtime says."""
         request = tasks.CreateTaskRequest(
-            container_id=self.id, rootfs=await self.mounts(), stdin=stdio.stdin, stdout=stdio.stdout, stderr=stdio.stderr, terminal=terminal
+            container_id=self.id,
+            rootfs=await self.mounts(),
+            stdin=stdio.stdin,
+            stdout=stdio.stdout,
+            stderr=stdio.stderr,
+            terminal=terminal,
         )
         reply = await self.client.services.tasks.create(request)
         return Task(self.client, self.id, pid=reply.pid, stdio=stdio)

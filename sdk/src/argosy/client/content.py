@@ -7,10 +7,11 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from argosy.digest import Digest
-from argosy.errors import AlreadyExists, DataLoss, Unavailable
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import FieldMask
+
+from argosy.digest import Digest
+from argosy.errors import AlreadyExists, DataLoss, Unavailable
 
 CHUNK: Final = 1 << 20
 _LOCK_WAIT_S: Final = 2.0

@@ -12,6 +12,13 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from argosy_protos.containerd.services.content import v1 as content
+from argosy_protos.containerd.services.diff.v1 import ApplyRequest
+from argosy_protos.containerd.services.images import v1 as p
+from argosy_protos.containerd.services.snapshots import v1 as snapshots
+from argosy_protos.containerd.types import Descriptor as WireDescriptor
+from argosy_protos.google.protobuf import FieldMask
+
 from argosy.client.connection import Client, Services
 from argosy.client.content import CHUNK, open_ingest, read_blob, set_labels, write_blob
 from argosy.client.progress import Progress, Watch, nobody
@@ -20,16 +27,22 @@ from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT, GC_REF_SNAPSHOT, SNAPSHOT_REF, UNCOMPRESSED
 from argosy.oci.image import (
-    CONFIG_TYPES, INDEX_TYPES, MAX_CONFIG_BYTES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, Platform, Resolved,
-    chain_ids, choose, parse_config, parse_document,
+    CONFIG_TYPES,
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    MAX_CONFIG_BYTES,
+    MAX_MANIFEST_BYTES,
+    Descriptor,
+    Index,
+    Manifest,
+    Platform,
+    Resolved,
+    chain_ids,
+    choose,
+    parse_config,
+    parse_document,
 )  # fmt: skip
 from argosy.oci.reference import Reference
-from argosy_protos.containerd.services.content import v1 as content
-from argosy_protos.containerd.services.diff.v1 import ApplyRequest
-from argosy_protos.containerd.services.images import v1 as p
-from argosy_protos.containerd.services.snapshots import v1 as snapshots
-from argosy_protos.containerd.types import Descriptor as WireDescriptor
-from argosy_protos.google.protobuf import FieldMask
 
 PARALLEL_FETCHES: Final = 4
 _PREPARE_TRIES: Final = 3
@@ -208,7 +221,9 @@ async def _unpack_layer(
         applied = await services.diff.apply(ApplyRequest(diff=to_wire(layer), mounts=prepared.mounts))
         got = applied.applied.digest if applied.applied else ""
         if got != diff_id:
-            raise InvalidArgument(f"wrong diff id calculated on extraction of {layer.digest}: {got}, the image says {diff_id}")
+            raise InvalidArgument(
+                f"wrong diff id calculated on extraction of {layer.digest}: {got}, the image says {diff_id}"
+            )
         try:
             await services.snapshots.commit(
                 snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name=chain_id, key=key, labels=labels)
@@ -217,7 +232,9 @@ async def _unpack_layer(
             await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
     except BaseException:
         try:
-            await asyncio.shield(services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key)))
+            await asyncio.shield(
+                services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+            )
         except ArgosyError:
             pass  # the lease ends, and with it the snapshot
         raise
@@ -229,7 +246,13 @@ async def _unpack_layer(
 
 
 async def push(
-    client: Client, name: str, *, source: str = "", plain: bool = False, credentials: Credentials | None = None, watch: Watch = nobody
+    client: Client,
+    name: str,
+    *,
+    source: str = "",
+    plain: bool = False,
+    credentials: Credentials | None = None,
+    watch: Watch = nobody,
 ) -> None:
     """Push an image to the registry its name says; source is another local image to push under that name."""
     reference = Reference.parse(name)
@@ -290,7 +313,9 @@ async def import_archive(
                 elif "manifest.json" in members:
                     found = await _import_docker(services, tar, members, watch)
                 else:
-                    raise InvalidArgument(f"{path} is neither an OCI nor a docker archive: it has no index.json or manifest.json")
+                    raise InvalidArgument(
+                        f"{path} is neither an OCI nor a docker archive: it has no index.json or manifest.json"
+                    )
         except tarfile.TarError as error:
             raise InvalidArgument(f"{path} is not a tar archive: {error}") from None
         for name, target in found:
@@ -397,7 +422,9 @@ async def _import_docker(
             layers.append(d)
         document = Manifest(
             media_type="application/vnd.docker.distribution.manifest.v2+json",
-            config=Descriptor(media_type="application/vnd.docker.container.image.v1+json", digest=config_digest, size=len(config)),
+            config=Descriptor(
+                media_type="application/vnd.docker.container.image.v1+json", digest=config_digest, size=len(config)
+            ),
             layers=layers,
         )
         body = {"schemaVersion": 2, **json.loads(document.model_dump_json(by_alias=True, exclude_defaults=True))}
@@ -473,7 +500,11 @@ async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str]
             await blob(child)
         entry = docker.setdefault(
             d.digest,
-            {"Config": _blob_path(document.config.digest), "RepoTags": [], "Layers": [_blob_path(x.digest) for x in document.layers]},
+            {
+                "Config": _blob_path(document.config.digest),
+                "RepoTags": [],
+                "Layers": [_blob_path(x.digest) for x in document.layers],
+            },
         )
         entry["RepoTags"].append(name)
 
@@ -482,10 +513,10 @@ async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str]
         target = from_wire(image.target)
         await tree(target, name)
         annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}
-        manifests.append({"mediaType": target.media_type, "digest": target.digest, "size": target.size, "annotations": annotations})
+        manifests.append(
+            {"mediaType": target.media_type, "digest": target.digest, "size": target.size, "annotations": annotations}
+        )
     add("oci-layout", json.dumps({"imageLayoutVersion": "1.0.0"}).encode())
     index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
     add("index.json", json.dumps(index).encode())
     add("manifest.json", json.dumps(list(docker.values())).encode())
-
-

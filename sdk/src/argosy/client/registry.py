@@ -109,11 +109,18 @@ class Registry:
     """One repository of one registry, over all its hosts."""
 
     def __init__(
-        self, reference: Reference, *, plain: bool = False, credentials: Credentials | None = None, hosts: Sequence[Host] | None = None
+        self,
+        reference: Reference,
+        *,
+        plain: bool = False,
+        credentials: Credentials | None = None,
+        hosts: Sequence[Host] | None = None,
     ) -> None:
         self.reference = reference
         config = os.environ.get("ARGOSY_HOSTS_DIR")
-        self._hosts = list(hosts) if hosts is not None else hosts_for(reference.registry, plain, Path(config) if config else None)
+        self._hosts = (
+            list(hosts) if hosts is not None else hosts_for(reference.registry, plain, Path(config) if config else None)
+        )
         self._credentials = credentials
         self._tokens: dict[tuple[str, str], str] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -158,7 +165,9 @@ class Registry:
                     allow_redirects=False,
                 )  # fmt: skip
             except (aiohttp.ClientError, TimeoutError) as error:
-                raise Unavailable(f"registry {origin}: {method} {urlsplit(url).path}: {error or type(error).__name__}") from error
+                raise Unavailable(
+                    f"registry {origin}: {method} {urlsplit(url).path}: {error or type(error).__name__}"
+                ) from error
             if response.status == 401 and attempt == 0 and urlsplit(url).netloc == origin:
                 challenges = response.headers.getall("WWW-Authenticate", [])
                 response.release()
@@ -169,7 +178,11 @@ class Registry:
                 response.release()
                 if urlsplit(target).scheme not in ("http", "https"):
                     raise Unknown(f"registry {origin} redirects to {target}, which is no web address")
-                follow = {k: v for k, v in sent.items() if urlsplit(target).netloc == origin or k.lower() not in ("authorization", "cookie")}
+                follow = {
+                    k: v
+                    for k, v in sent.items()
+                    if urlsplit(target).netloc == origin or k.lower() not in ("authorization", "cookie")
+                }
                 try:
                     return await self.session.request(method, target, headers=follow, ssl=host.verify)
                 except (aiohttp.ClientError, TimeoutError) as error:
@@ -201,9 +214,13 @@ class Registry:
             query["service"] = parameters["service"]
         headers = {"Authorization": self._credentials.header} if self._credentials else {}
         try:
-            async with self.session.get(f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}", headers=headers, ssl=host.verify) as response:
+            async with self.session.get(
+                f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}", headers=headers, ssl=host.verify
+            ) as response:
                 if response.status != 200:
-                    raise Unauthenticated(f"token service {urlsplit(realm).netloc} answered {response.status}; check user name and password")
+                    raise Unauthenticated(
+                        f"token service {urlsplit(realm).netloc} answered {response.status}; check user name and password"
+                    )
                 answer = json.loads(await response.read())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unavailable(f"token service {urlsplit(realm).netloc}: {error}") from error
@@ -298,7 +315,9 @@ class Registry:
                 if offset:
                     headers["Range"] = f"bytes={offset}-"
                 url = self._url(host, kind, descriptor.digest)
-                response = await self._request(host, "GET", url, self._pull_scope(), headers=headers, params=self._mirror_query(host))
+                response = await self._request(
+                    host, "GET", url, self._pull_scope(), headers=headers, params=self._mirror_query(host)
+                )
                 if response.status not in (200, 206):
                     failure = await self._refusal(response, descriptor.digest)
                     continue
@@ -340,7 +359,9 @@ class Registry:
     async def has(self, kind: str, digest: str) -> bool:
         """Return whether the registry has a blob or manifest."""
         host = self._push_host()
-        response = await self._request(host, "HEAD", self._url(host, kind, digest), self._push_scope(), headers={"Accept": _ACCEPT})
+        response = await self._request(
+            host, "HEAD", self._url(host, kind, digest), self._push_scope(), headers={"Accept": _ACCEPT}
+        )
         response.release()
         return response.status == 200
 
@@ -364,7 +385,12 @@ class Registry:
         """Upload a manifest under a tag or digest. Raises the registry's refusal."""
         host = self._push_host()
         response = await self._request(
-            host, "PUT", self._url(host, "manifests", name), self._push_scope(), headers={"Content-Type": media_type}, data=data
+            host,
+            "PUT",
+            self._url(host, "manifests", name),
+            self._push_scope(),
+            headers={"Content-Type": media_type},
+            data=data,
         )
         if response.status not in (200, 201):
             raise await self._refusal(response, name)

@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from argosy_protos.containerd.services.tasks import v1 as p
+from argosy_protos.containerd.v1.types import Process as WireProcess
+
 from argosy.client.connection import Client
 from argosy.errors import ArgosyError, NotFound
 from argosy.typeurl import PROCESS, pack_json
-from argosy_protos.containerd.services.tasks import v1 as p
-from argosy_protos.containerd.v1.types import Process as WireProcess
 
 _CHUNK: Final = 64 << 10
 _IO_DRAIN_S: Final = 5.0

@@ -14,10 +14,3 @@ def credentials(sock: Any) -> tuple[int, int, int]:
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     pid, uid, gid = _UCRED.unpack(raw)
     return pid, uid, gid
-
-
-def peer_of(sock: Any) -> Any:
-    """Return the peer as argosy.rpc.context.Peer."""
-    from argosy.rpc.context import Peer
-
-    return Peer(*credentials(sock))

@@ -19,7 +19,9 @@ INDEX_TYPES: Final = frozenset(
 MANIFEST_TYPES: Final = frozenset(
     ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 )
-CONFIG_TYPES: Final = frozenset(("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"))
+CONFIG_TYPES: Final = frozenset(
+    ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
+)
 MAX_MANIFEST_BYTES: Final = 8 << 20
 MAX_CONFIG_BYTES: Final = 4 << 20
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}

@@ -48,7 +48,9 @@ class Reference:
         if not _HOST.fullmatch(registry):
             raise InvalidArgument(f'reference "{text}": "{registry}" is no registry host')
         if not _PATH.fullmatch(path) or len(path) > _MAX_NAME_BYTES:
-            raise InvalidArgument(f'reference "{text}": "{path}" is no repository name; use lower case letters, digits and separators')
+            raise InvalidArgument(
+                f'reference "{text}": "{path}" is no repository name; use lower case letters, digits and separators'
+            )
         if not tag and not digest:
             tag = "latest"
         return cls(registry, path, tag, digest)

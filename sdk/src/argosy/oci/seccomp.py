@@ -80,12 +80,26 @@ def default_profile(capabilities: Collection[str]) -> dict[str, Any]:
     rules.append({"names": ["socket"], "action": allow, "args": [{"index": 0, "value": _AF_ALG, "op": "SCMP_CMP_LT"}]})
     rules.append({"names": ["socket"], "action": allow, "args": [{"index": 0, "value": _AF_ALG + 1, "op": "SCMP_CMP_EQ"}]})
     rules.append({"names": ["socket"], "action": allow, "args": [{"index": 0, "value": _AF_VSOCK, "op": "SCMP_CMP_GT"}]})
-    for value in _PERSONALITIES:
-        rules.append({"names": ["personality"], "action": allow, "args": [{"index": 0, "value": value, "op": "SCMP_CMP_EQ"}]})
+    rules.extend(
+        {"names": ["personality"], "action": allow, "args": [{"index": 0, "value": value, "op": "SCMP_CMP_EQ"}]}
+        for value in _PERSONALITIES
+    )
     if platform.machine() == "x86_64":
         rules.append({"names": ["arch_prctl", "modify_ldt"], "action": allow})
     elif platform.machine() == "aarch64":
-        rules.append({"names": ["arm_fadvise64_64", "arm_sync_file_range", "sync_file_range2", "breakpoint", "cacheflush", "set_tls"], "action": allow})
+        rules.append(
+            {
+                "names": [
+                    "arm_fadvise64_64",
+                    "arm_sync_file_range",
+                    "sync_file_range2",
+                    "breakpoint",
+                    "cacheflush",
+                    "set_tls",
+                ],
+                "action": allow,
+            }
+        )
     for capability, names in _BY_CAPABILITY.items():
         if capability in capabilities:
             rules.append({"names": names.split(), "action": allow})

@@ -112,9 +112,7 @@ def default_spec(namespace: str, id: str, cgroup: str = "") -> dict[str, Any]:
             "noNewPrivileges": True,
         },
         "root": {"path": "rootfs"},
-        "mounts": [
-            {"destination": d, "type": t, "source": s, "options": list(o)} for d, t, s, o in _MOUNTS
-        ],
+        "mounts": [{"destination": d, "type": t, "source": s, "options": list(o)} for d, t, s, o in _MOUNTS],
         "linux": {
             "resources": {"devices": _devices()},
             "cgroupsPath": cgroup or f"/{namespace}/{id}",

@@ -21,7 +21,7 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from argosy import log
 from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, Internal, InvalidArgument, Unimplemented
-from argosy.kernel.peer import peer_of
+from argosy.kernel.peer import credentials
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.context import CALL, Call, Peer
@@ -253,7 +253,7 @@ class ServerConnection(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family == socket.AF_UNIX:
-            self.peer = peer_of(sock)
+            self.peer = Peer(*credentials(sock))
             if not self._server.admits(self.peer):
                 logger.warning("rpc.peer_refused", uid=self.peer.uid, pid=self.peer.pid)
                 # uvloop does not survive an abort from inside this very call.

@@ -42,7 +42,7 @@ def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 if out:
                     yield out
                 data = stream.unused_data if stream.eof else b""
-    except isal_zlib.error as error:
+    except isal_zlib.error as error:  # type: ignore[misc] # isal has no types
         raise InvalidArgument(f"the layer's gzip stream is damaged: {error}") from error
     if not stream.eof and not fresh:
         raise InvalidArgument("the layer's gzip stream is truncated")

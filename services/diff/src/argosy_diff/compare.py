@@ -14,7 +14,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, cast
 
 import zstandard
 from argosy.errors import Unimplemented
@@ -153,7 +153,7 @@ class LayerWriter:
 def write_layer(lower: str, upper: str, out: IO[bytes], media_type: str, epoch_s: int | None = None) -> LayerWriter:
     """Write the layer that leads from lower to upper. Blocks; run it in a thread. Raises Unimplemented."""
     layer = LayerWriter(out, media_type)
-    tar: Any = tarfile.open(fileobj=layer, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK)
+    tar: Any = tarfile.open(fileobj=cast("IO[bytes]", layer), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK)
     emitted: set[str] = set()
     links: dict[tuple[int, int], str] = {}
 

@@ -228,7 +228,7 @@ class Tasks(p.TasksBase):
 
         async def one(shim: Shim) -> Metric | None:
             def look(path: Sequence[str]) -> str | None:
-                return {("id",): shim.bundle.id, ("namespace",): ns}.get(tuple(path))
+                return {"id": shim.bundle.id, "namespace": ns}.get(".".join(path))
 
             if not wanted.matches(look):
                 return None

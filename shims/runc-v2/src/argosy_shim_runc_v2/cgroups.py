@@ -146,7 +146,8 @@ class Cgroup:
                 )
                 if (memory / f"{name}.usage_in_bytes").exists()
             }  # fmt: skip
-            metrics.memory = v1.MemoryStat(**values, **totals, **entries)
+            numbers: dict[str, Any] = {**values, **totals, **entries}
+            metrics.memory = v1.MemoryStat(**numbers)
             oom = _table(memory / "memory.oom_control")
             metrics.memory_oom_control = v1.MemoryOomControl(
                 oom_kill_disable=oom.get("oom_kill_disable", 0),
@@ -173,7 +174,7 @@ class Cgroup:
     def _v2(self) -> Any:
         root = self.main
         cpu, memory, events = _table(root / "cpu.stat"), _table(root / "memory.stat"), _table(root / "memory.events")
-        values = {name: memory.get(name, 0) for name in _V2_MEMORY}
+        values: dict[str, Any] = {name: memory.get(name, 0) for name in _V2_MEMORY}
         refault = {
             k: memory.get(k + "_anon", 0) + memory.get(k + "_file", 0) for k in ("workingset_refault", "workingset_activate")
         }
@@ -191,10 +192,12 @@ class Cgroup:
                     rios=int(numbers.get("rios", 0)), wios=int(numbers.get("wios", 0)),
                 )
             )  # fmt: skip
+        counted = ("usage_usec", "user_usec", "system_usec", "nr_periods", "nr_throttled", "throttled_usec")
+        times: dict[str, Any] = {k: cpu.get(k, 0) for k in counted}
         limit = _number(root / "pids.max")
         return v2.Metrics(
             pids=v2.PidsStat(current=_number(root / "pids.current"), limit=0 if limit == _NO_LIMIT else limit),
-            cpu=v2.CPUStat(**{k: cpu.get(k, 0) for k in ("usage_usec", "user_usec", "system_usec", "nr_periods", "nr_throttled", "throttled_usec")}),
+            cpu=v2.CPUStat(**times),
             memory=v2.MemoryStat(
                 **values,
                 usage=_number(root / "memory.current"), usage_limit=_number(root / "memory.max"),

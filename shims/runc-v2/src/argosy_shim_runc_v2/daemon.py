@@ -181,7 +181,8 @@ class Daemon:
             what = f"method {request.method}" if request.service in _SERVICES else f"service {request.service}"
             connection.machine.respond_error(request.stream, UNIMPLEMENTED, what)
             return
-        name, request_type, _ = row
+        name: str = row[0]
+        request_type: Any = row[1]
         name = name.rstrip("_")
         try:
             message = request_type.decode(request.payload)

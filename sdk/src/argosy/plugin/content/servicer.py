@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 from argosy_protos.containerd.services.content import v1 as p
@@ -59,7 +59,7 @@ def answer(action: p.WriteAction | int, writer: Writer, digest: str | None = Non
 
 async def write_stream(
     store: ContentStore, requests: AsyncIterator[p.WriteContentRequest]
-) -> AsyncIterator[p.WriteContentResponse]:
+) -> AsyncGenerator[p.WriteContentResponse, None]:
     """Serve one Write stream, in lock-step: one answer a message, and the end of the stream after COMMIT."""
     writer: Writer | None = None
     try:

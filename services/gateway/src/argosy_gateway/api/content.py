@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from argosy.plugin.content import ContentServicer
 from argosy.plugin.content.servicer import write_stream
@@ -23,15 +24,12 @@ class Content(ContentServicer):
 
     async def write(self, requests: AsyncIterator[p.WriteContentRequest]) -> AsyncIterator[p.WriteContentResponse]:
         ns = namespace()
-        responses = write_stream(self.store, requests)
-        try:
+        async with aclosing(write_stream(self.store, requests)) as responses:
             async for response in responses:
                 if response.action == p.WriteAction.COMMIT:
                     event = ContentCreate(digest=response.digest, size=response.offset)
                     self._core.events.publish(ns, "/content/create", "containerd.events.ContentCreate", event)
                 yield response
-        finally:
-            await responses.aclose()
 
     async def delete(self, request: p.DeleteContentRequest) -> Empty:
         reply = await super().delete(request)

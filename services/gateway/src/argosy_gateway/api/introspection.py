@@ -57,7 +57,7 @@ class Introspection(p.IntrospectionBase):
 
         def matches(plugin: p.Plugin) -> bool:
             def look(path: Sequence[str]) -> str | None:
-                return {("type",): plugin.type, ("id",): plugin.id}.get(tuple(path)) or None
+                return {"type": plugin.type, "id": plugin.id}.get(".".join(path)) or None
 
             return wanted.matches(look)
 

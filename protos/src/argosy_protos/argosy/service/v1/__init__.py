@@ -14,7 +14,9 @@ from grpclib.const import Cardinality
 
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -447,7 +449,7 @@ class SetLogLevelResponse(Message):
             raise past_end(self, "its last field")
 
 
-class ServiceBase(ServiceBase):
+class ServiceBase(_ServiceBase):
     __service__ = "argosy.service.v1.Service"
     __methods__ = (
         Method("Statistics", "statistics", Cardinality.UNARY_UNARY, StatisticsRequest, StatisticsResponse),
@@ -465,7 +467,7 @@ class ServiceBase(ServiceBase):
         raise unimplemented("argosy.service.v1.Service", "SetLogLevel")
 
 
-class ServiceStub(ServiceStub):
+class ServiceStub(_ServiceStub):
     __service__ = "argosy.service.v1.Service"
 
     async def statistics(self, request: StatisticsRequest, **options: Any) -> StatisticsResponse:

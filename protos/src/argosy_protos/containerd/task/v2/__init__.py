@@ -16,7 +16,9 @@ from argosy_protos.containerd import types as containerd__types
 from argosy_protos.containerd.v1 import types as containerd__v1__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, s32, text, unknown, vi, vs32, vu32
 
 new = object.__new__
@@ -2378,7 +2380,7 @@ class ResumeRequest(Message):
             raise past_end(self, "its last field")
 
 
-class TaskBase(ServiceBase):
+class TaskBase(_ServiceBase):
     __service__ = "containerd.task.v2.Task"
     __methods__ = (
         Method("State", "state", Cardinality.UNARY_UNARY, StateRequest, StateResponse),
@@ -2452,7 +2454,7 @@ class TaskBase(ServiceBase):
         raise unimplemented("containerd.task.v2.Task", "Shutdown")
 
 
-class TaskStub(ServiceStub):
+class TaskStub(_ServiceStub):
     __service__ = "containerd.task.v2.Task"
 
     async def state(self, request: StateRequest, **options: Any) -> StateResponse:

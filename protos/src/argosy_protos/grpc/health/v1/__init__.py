@@ -13,7 +13,9 @@ import betterproto2
 from grpclib.const import Cardinality
 
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, s32, text, unknown, vi, vs32
 
 new = object.__new__
@@ -142,7 +144,7 @@ class HealthCheckResponse(Message):
             raise past_end(self, "its last field")
 
 
-class HealthBase(ServiceBase):
+class HealthBase(_ServiceBase):
     __service__ = "grpc.health.v1.Health"
     __methods__ = (
         Method("Check", "check", Cardinality.UNARY_UNARY, HealthCheckRequest, HealthCheckResponse),
@@ -157,7 +159,7 @@ class HealthBase(ServiceBase):
         yield
 
 
-class HealthStub(ServiceStub):
+class HealthStub(_ServiceStub):
     __service__ = "grpc.health.v1.Health"
 
     async def check(self, request: HealthCheckRequest, **options: Any) -> HealthCheckResponse:

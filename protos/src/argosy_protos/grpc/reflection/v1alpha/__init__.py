@@ -13,7 +13,9 @@ import betterproto2
 from grpclib.const import Cardinality
 
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, s32, text, unknown, vi, vs32
 
 new = object.__new__
@@ -802,7 +804,7 @@ class ErrorResponse(Message):
             raise past_end(self, "its last field")
 
 
-class ServerReflectionBase(ServiceBase):
+class ServerReflectionBase(_ServiceBase):
     __service__ = "grpc.reflection.v1alpha.ServerReflection"
     __methods__ = (
         Method("ServerReflectionInfo", "server_reflection_info", Cardinality.STREAM_STREAM, ServerReflectionRequest, ServerReflectionResponse),
@@ -813,7 +815,7 @@ class ServerReflectionBase(ServiceBase):
         yield
 
 
-class ServerReflectionStub(ServiceStub):
+class ServerReflectionStub(_ServiceStub):
     __service__ = "grpc.reflection.v1alpha.ServerReflection"
 
     def server_reflection_info(self, **options: Any) -> Any:

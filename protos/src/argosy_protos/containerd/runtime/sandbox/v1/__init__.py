@@ -15,7 +15,9 @@ from grpclib.const import Cardinality
 from argosy_protos.containerd import types as containerd__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi, vu32
 
 new = object.__new__
@@ -1467,7 +1469,7 @@ class SandboxMetricsResponse(Message):
             raise past_end(self, "its last field")
 
 
-class SandboxBase(ServiceBase):
+class SandboxBase(_ServiceBase):
     __service__ = "containerd.runtime.sandbox.v1.Sandbox"
     __methods__ = (
         Method("CreateSandbox", "create_sandbox", Cardinality.UNARY_UNARY, CreateSandboxRequest, CreateSandboxResponse),
@@ -1509,7 +1511,7 @@ class SandboxBase(ServiceBase):
         raise unimplemented("containerd.runtime.sandbox.v1.Sandbox", "SandboxMetrics")
 
 
-class SandboxStub(ServiceStub):
+class SandboxStub(_ServiceStub):
     __service__ = "containerd.runtime.sandbox.v1.Sandbox"
 
     async def create_sandbox(self, request: CreateSandboxRequest, **options: Any) -> CreateSandboxResponse:

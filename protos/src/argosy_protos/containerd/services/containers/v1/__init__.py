@@ -14,7 +14,9 @@ from grpclib.const import Cardinality
 
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -1022,7 +1024,7 @@ class ListContainerMessage(Message):
             raise past_end(self, "its last field")
 
 
-class ContainersBase(ServiceBase):
+class ContainersBase(_ServiceBase):
     __service__ = "containerd.services.containers.v1.Containers"
     __methods__ = (
         Method("Get", "get", Cardinality.UNARY_UNARY, GetContainerRequest, GetContainerResponse),
@@ -1053,7 +1055,7 @@ class ContainersBase(ServiceBase):
         raise unimplemented("containerd.services.containers.v1.Containers", "Delete")
 
 
-class ContainersStub(ServiceStub):
+class ContainersStub(_ServiceStub):
     __service__ = "containerd.services.containers.v1.Containers"
 
     async def get(self, request: GetContainerRequest, **options: Any) -> GetContainerResponse:

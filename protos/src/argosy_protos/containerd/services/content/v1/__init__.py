@@ -14,7 +14,9 @@ from grpclib.const import Cardinality
 
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, s32, s64, text, unknown, vi, vs, vs32
 
 new = object.__new__
@@ -1536,7 +1538,7 @@ class AbortRequest(Message):
             raise past_end(self, "its last field")
 
 
-class ContentBase(ServiceBase):
+class ContentBase(_ServiceBase):
     __service__ = "containerd.services.content.v1.Content"
     __methods__ = (
         Method("Info", "info", Cardinality.UNARY_UNARY, InfoRequest, InfoResponse),
@@ -1581,7 +1583,7 @@ class ContentBase(ServiceBase):
         raise unimplemented("containerd.services.content.v1.Content", "Abort")
 
 
-class ContentStub(ServiceStub):
+class ContentStub(_ServiceStub):
     __service__ = "containerd.services.content.v1.Content"
 
     async def info(self, request: InfoRequest, **options: Any) -> InfoResponse:

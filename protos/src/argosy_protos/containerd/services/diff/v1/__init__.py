@@ -15,7 +15,9 @@ from grpclib.const import Cardinality
 from argosy_protos.containerd import types as containerd__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -444,7 +446,7 @@ class DiffResponse(Message):
             raise past_end(self, "its last field")
 
 
-class DiffBase(ServiceBase):
+class DiffBase(_ServiceBase):
     __service__ = "containerd.services.diff.v1.Diff"
     __methods__ = (
         Method("Apply", "apply", Cardinality.UNARY_UNARY, ApplyRequest, ApplyResponse),
@@ -458,7 +460,7 @@ class DiffBase(ServiceBase):
         raise unimplemented("containerd.services.diff.v1.Diff", "Diff")
 
 
-class DiffStub(ServiceStub):
+class DiffStub(_ServiceStub):
     __service__ = "containerd.services.diff.v1.Diff"
 
     async def apply(self, request: ApplyRequest, **options: Any) -> ApplyResponse:

@@ -15,7 +15,9 @@ from grpclib.const import Cardinality
 from argosy_protos.containerd import types as containerd__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -228,7 +230,7 @@ class SubscribeRequest(Message):
             raise past_end(self, "its last field")
 
 
-class EventsBase(ServiceBase):
+class EventsBase(_ServiceBase):
     __service__ = "containerd.services.events.v1.Events"
     __methods__ = (
         Method("Publish", "publish", Cardinality.UNARY_UNARY, PublishRequest, google__protobuf.Empty),
@@ -247,7 +249,7 @@ class EventsBase(ServiceBase):
         yield
 
 
-class EventsStub(ServiceStub):
+class EventsStub(_ServiceStub):
     __service__ = "containerd.services.events.v1.Events"
 
     async def publish(self, request: PublishRequest, **options: Any) -> google__protobuf.Empty:

@@ -15,7 +15,9 @@ from grpclib.const import Cardinality
 from argosy_protos.containerd import types as containerd__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -1058,7 +1060,7 @@ class DeleteImageRequest(Message):
             raise past_end(self, "its last field")
 
 
-class ImagesBase(ServiceBase):
+class ImagesBase(_ServiceBase):
     __service__ = "containerd.services.images.v1.Images"
     __methods__ = (
         Method("Get", "get", Cardinality.UNARY_UNARY, GetImageRequest, GetImageResponse),
@@ -1084,7 +1086,7 @@ class ImagesBase(ServiceBase):
         raise unimplemented("containerd.services.images.v1.Images", "Delete")
 
 
-class ImagesStub(ServiceStub):
+class ImagesStub(_ServiceStub):
     __service__ = "containerd.services.images.v1.Images"
 
     async def get(self, request: GetImageRequest, **options: Any) -> GetImageResponse:

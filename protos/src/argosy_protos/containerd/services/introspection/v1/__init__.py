@@ -16,7 +16,9 @@ from argosy_protos.containerd import types as containerd__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos.google import rpc as google__rpc
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -731,7 +733,7 @@ class PluginInfoResponse(Message):
             raise past_end(self, "its last field")
 
 
-class IntrospectionBase(ServiceBase):
+class IntrospectionBase(_ServiceBase):
     __service__ = "containerd.services.introspection.v1.Introspection"
     __methods__ = (
         Method("Plugins", "plugins", Cardinality.UNARY_UNARY, PluginsRequest, PluginsResponse),
@@ -749,7 +751,7 @@ class IntrospectionBase(ServiceBase):
         raise unimplemented("containerd.services.introspection.v1.Introspection", "PluginInfo")
 
 
-class IntrospectionStub(ServiceStub):
+class IntrospectionStub(_ServiceStub):
     __service__ = "containerd.services.introspection.v1.Introspection"
 
     async def plugins(self, request: PluginsRequest, **options: Any) -> PluginsResponse:

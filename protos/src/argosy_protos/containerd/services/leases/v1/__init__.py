@@ -14,7 +14,9 @@ from grpclib.const import Cardinality
 
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -832,7 +834,7 @@ class ListResourcesResponse(Message):
             raise past_end(self, "its last field")
 
 
-class LeasesBase(ServiceBase):
+class LeasesBase(_ServiceBase):
     __service__ = "containerd.services.leases.v1.Leases"
     __methods__ = (
         Method("Create", "create", Cardinality.UNARY_UNARY, CreateRequest, CreateResponse),
@@ -862,7 +864,7 @@ class LeasesBase(ServiceBase):
         raise unimplemented("containerd.services.leases.v1.Leases", "ListResources")
 
 
-class LeasesStub(ServiceStub):
+class LeasesStub(_ServiceStub):
     __service__ = "containerd.services.leases.v1.Leases"
 
     async def create(self, request: CreateRequest, **options: Any) -> CreateResponse:

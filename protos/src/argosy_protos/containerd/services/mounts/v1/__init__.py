@@ -15,7 +15,9 @@ from grpclib.const import Cardinality
 from argosy_protos.containerd import types as containerd__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -654,7 +656,7 @@ class ListMessage(Message):
             raise past_end(self, "its last field")
 
 
-class MountsBase(ServiceBase):
+class MountsBase(_ServiceBase):
     __service__ = "containerd.services.mounts.v1.Mounts"
     __methods__ = (
         Method("Activate", "activate", Cardinality.UNARY_UNARY, ActivateRequest, ActivateResponse),
@@ -681,7 +683,7 @@ class MountsBase(ServiceBase):
         yield
 
 
-class MountsStub(ServiceStub):
+class MountsStub(_ServiceStub):
     __service__ = "containerd.services.mounts.v1.Mounts"
 
     async def activate(self, request: ActivateRequest, **options: Any) -> ActivateResponse:

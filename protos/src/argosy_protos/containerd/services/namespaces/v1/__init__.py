@@ -14,7 +14,9 @@ from grpclib.const import Cardinality
 
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -679,7 +681,7 @@ class DeleteNamespaceRequest(Message):
             raise past_end(self, "its last field")
 
 
-class NamespacesBase(ServiceBase):
+class NamespacesBase(_ServiceBase):
     __service__ = "containerd.services.namespaces.v1.Namespaces"
     __methods__ = (
         Method("Get", "get", Cardinality.UNARY_UNARY, GetNamespaceRequest, GetNamespaceResponse),
@@ -705,7 +707,7 @@ class NamespacesBase(ServiceBase):
         raise unimplemented("containerd.services.namespaces.v1.Namespaces", "Delete")
 
 
-class NamespacesStub(ServiceStub):
+class NamespacesStub(_ServiceStub):
     __service__ = "containerd.services.namespaces.v1.Namespaces"
 
     async def get(self, request: GetNamespaceRequest, **options: Any) -> GetNamespaceResponse:

@@ -15,7 +15,9 @@ from grpclib.const import Cardinality
 from argosy_protos.containerd import types as containerd__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi, vu32
 
 new = object.__new__
@@ -2289,7 +2291,7 @@ class ControllerUpdateResponse(Message):
             raise past_end(self, "its last field")
 
 
-class StoreBase(ServiceBase):
+class StoreBase(_ServiceBase):
     __service__ = "containerd.services.sandbox.v1.Store"
     __methods__ = (
         Method("Create", "create", Cardinality.UNARY_UNARY, StoreCreateRequest, StoreCreateResponse),
@@ -2315,7 +2317,7 @@ class StoreBase(ServiceBase):
         raise unimplemented("containerd.services.sandbox.v1.Store", "Get")
 
 
-class StoreStub(ServiceStub):
+class StoreStub(_ServiceStub):
     __service__ = "containerd.services.sandbox.v1.Store"
 
     async def create(self, request: StoreCreateRequest, **options: Any) -> StoreCreateResponse:
@@ -2334,7 +2336,7 @@ class StoreStub(ServiceStub):
         return await self._unary("/containerd.services.sandbox.v1.Store/Get", request, StoreGetResponse, options)
 
 
-class ControllerBase(ServiceBase):
+class ControllerBase(_ServiceBase):
     __service__ = "containerd.services.sandbox.v1.Controller"
     __methods__ = (
         Method("Create", "create", Cardinality.UNARY_UNARY, ControllerCreateRequest, ControllerCreateResponse),
@@ -2376,7 +2378,7 @@ class ControllerBase(ServiceBase):
         raise unimplemented("containerd.services.sandbox.v1.Controller", "Update")
 
 
-class ControllerStub(ServiceStub):
+class ControllerStub(_ServiceStub):
     __service__ = "containerd.services.sandbox.v1.Controller"
 
     async def create(self, request: ControllerCreateRequest, **options: Any) -> ControllerCreateResponse:

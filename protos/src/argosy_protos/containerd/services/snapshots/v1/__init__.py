@@ -15,7 +15,9 @@ from grpclib.const import Cardinality
 from argosy_protos.containerd import types as containerd__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, s32, s64, text, unknown, vi, vs, vs32
 
 new = object.__new__
@@ -1580,7 +1582,7 @@ class CleanupRequest(Message):
             raise past_end(self, "its last field")
 
 
-class SnapshotsBase(ServiceBase):
+class SnapshotsBase(_ServiceBase):
     __service__ = "containerd.services.snapshots.v1.Snapshots"
     __methods__ = (
         Method("Prepare", "prepare", Cardinality.UNARY_UNARY, PrepareSnapshotRequest, PrepareSnapshotResponse),
@@ -1627,7 +1629,7 @@ class SnapshotsBase(ServiceBase):
         raise unimplemented("containerd.services.snapshots.v1.Snapshots", "Cleanup")
 
 
-class SnapshotsStub(ServiceStub):
+class SnapshotsStub(_ServiceStub):
     __service__ = "containerd.services.snapshots.v1.Snapshots"
 
     async def prepare(self, request: PrepareSnapshotRequest, **options: Any) -> PrepareSnapshotResponse:

@@ -14,7 +14,9 @@ from grpclib.const import Cardinality
 
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -83,7 +85,7 @@ class StreamInit(Message):
             raise past_end(self, "its last field")
 
 
-class StreamingBase(ServiceBase):
+class StreamingBase(_ServiceBase):
     __service__ = "containerd.services.streaming.v1.Streaming"
     __methods__ = (
         Method("Stream", "stream", Cardinality.STREAM_STREAM, google__protobuf.Any, google__protobuf.Any),
@@ -94,7 +96,7 @@ class StreamingBase(ServiceBase):
         yield
 
 
-class StreamingStub(ServiceStub):
+class StreamingStub(_ServiceStub):
     __service__ = "containerd.services.streaming.v1.Streaming"
 
     def stream(self, **options: Any) -> Any:

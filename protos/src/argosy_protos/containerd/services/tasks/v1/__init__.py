@@ -16,7 +16,9 @@ from argosy_protos.containerd import types as containerd__types
 from argosy_protos.containerd.v1 import types as containerd__v1__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi, vu32
 
 new = object.__new__
@@ -2285,7 +2287,7 @@ class WaitResponse(Message):
             raise past_end(self, "its last field")
 
 
-class TasksBase(ServiceBase):
+class TasksBase(_ServiceBase):
     __service__ = "containerd.services.tasks.v1.Tasks"
     __methods__ = (
         Method("Create", "create", Cardinality.UNARY_UNARY, CreateTaskRequest, CreateTaskResponse),
@@ -2359,7 +2361,7 @@ class TasksBase(ServiceBase):
         raise unimplemented("containerd.services.tasks.v1.Tasks", "Wait")
 
 
-class TasksStub(ServiceStub):
+class TasksStub(_ServiceStub):
     __service__ = "containerd.services.tasks.v1.Tasks"
 
     async def create(self, request: CreateTaskRequest, **options: Any) -> CreateTaskResponse:

@@ -14,7 +14,9 @@ from grpclib.const import Cardinality
 
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -191,7 +193,7 @@ class TransferOptions(Message):
             raise past_end(self, "its last field")
 
 
-class TransferBase(ServiceBase):
+class TransferBase(_ServiceBase):
     __service__ = "containerd.services.transfer.v1.Transfer"
     __methods__ = (
         Method("Transfer", "transfer", Cardinality.UNARY_UNARY, TransferRequest, google__protobuf.Empty),
@@ -201,7 +203,7 @@ class TransferBase(ServiceBase):
         raise unimplemented("containerd.services.transfer.v1.Transfer", "Transfer")
 
 
-class TransferStub(ServiceStub):
+class TransferStub(_ServiceStub):
     __service__ = "containerd.services.transfer.v1.Transfer"
 
     async def transfer(self, request: TransferRequest, **options: Any) -> google__protobuf.Empty:

@@ -14,7 +14,9 @@ from grpclib.const import Cardinality
 
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, text, unknown, vi
 
 new = object.__new__
@@ -103,7 +105,7 @@ class VersionResponse(Message):
             raise past_end(self, "its last field")
 
 
-class VersionBase(ServiceBase):
+class VersionBase(_ServiceBase):
     __service__ = "containerd.services.version.v1.Version"
     __methods__ = (
         Method("Version", "version", Cardinality.UNARY_UNARY, google__protobuf.Empty, VersionResponse),
@@ -113,7 +115,7 @@ class VersionBase(ServiceBase):
         raise unimplemented("containerd.services.version.v1.Version", "Version")
 
 
-class VersionStub(ServiceStub):
+class VersionStub(_ServiceStub):
     __service__ = "containerd.services.version.v1.Version"
 
     async def version(self, request: google__protobuf.Empty, **options: Any) -> VersionResponse:

@@ -15,7 +15,9 @@ from grpclib.const import Cardinality
 from argosy_protos.containerd import types as containerd__types
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message
-from argosy_protos._service import Method, ServiceBase, ServiceStub, unimplemented
+from argosy_protos._service import Method, unimplemented
+from argosy_protos._service import ServiceBase as _ServiceBase
+from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, unknown, vi
 
 new = object.__new__
@@ -87,7 +89,7 @@ class ForwardRequest(Message):
             raise past_end(self, "its last field")
 
 
-class EventsBase(ServiceBase):
+class EventsBase(_ServiceBase):
     __service__ = "containerd.services.events.ttrpc.v1.Events"
     __methods__ = (
         Method("Forward", "forward", Cardinality.UNARY_UNARY, ForwardRequest, google__protobuf.Empty),
@@ -97,7 +99,7 @@ class EventsBase(ServiceBase):
         raise unimplemented("containerd.services.events.ttrpc.v1.Events", "Forward")
 
 
-class EventsStub(ServiceStub):
+class EventsStub(_ServiceStub):
     __service__ = "containerd.services.events.ttrpc.v1.Events"
 
     async def forward(self, request: ForwardRequest, **options: Any) -> google__protobuf.Empty:
