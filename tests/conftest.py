@@ -12,6 +12,7 @@ import pytest
 from argosy.testkit.image import oci_archive
 
 from tests.harness.mesh import IMAGE, Mesh
+from tests.harness.registry import running_registry
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,3 +52,10 @@ def mesh(image_archive: Path) -> Iterator[Mesh]:
         assert left == [], left
     finally:
         running.destroy()
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    """An empty registry; its host:port."""
+    with running_registry() as address:
+        yield address

@@ -1,54 +1,12 @@
-"""Debian's docker-registry on loopback: pull, push back, pull again."""
+"""ctr pulls from Debian's docker-registry on loopback through us, and pushes back."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.mesh import IMAGE, Mesh
 
 pytestmark = pytest.mark.root
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@pytest.fixture(scope="module")
-def registry() -> Iterator[str]:
-    """An empty registry; its host:port."""
-    base = Path(tempfile.mkdtemp(prefix="ay-registry-"))
-    port = free_port()
-    (base / "config.yml").write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {base}/data\n  delete:\n    enabled: true\n"
-        f"http:\n  addr: 127.0.0.1:{port}\n"
-    )
-    with (base / "log").open("w") as log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", str(base / "config.yml")], stdout=log, stderr=log, env=dict(os.environ)
-        )
-
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    try:
-        eventually(answers, within=20, what="the registry does not listen")
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-        shutil.rmtree(base, ignore_errors=True)
 
 
 def test_ctr_pushes_and_pulls_through_us(mesh: Mesh, registry: str) -> None:

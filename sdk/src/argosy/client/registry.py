@@ -290,7 +290,7 @@ class Registry:
     async def fetch(self, descriptor: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:
         """Yield a blob's or manifest's bytes from offset on. A broken connection is taken up where it broke."""
         at, tries = offset, 0
-        while True:
+        while at < descriptor.size or not descriptor.size:
             try:
                 async for chunk in self._fetch_once(descriptor, at):
                     at += len(chunk)

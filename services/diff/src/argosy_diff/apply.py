@@ -93,6 +93,12 @@ def apply_layer(
                 finally:
                     os.close(fd)
         chain.finish()
+    except InvalidArgument:
+        # A processor that failed explains a broken stream better than the stream does.
+        if steps:
+            chain.output.close()
+            chain.finish()
+        raise
     finally:
         chain.kill()
     return Applied(f"sha256:{counted.hash.hexdigest()}", counted.size)

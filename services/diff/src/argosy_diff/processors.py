@@ -6,11 +6,13 @@ payload for its id comes as a serialized ``google.protobuf.Any`` on descriptor 3
 
 from __future__ import annotations
 
+import fcntl
 import os
-import subprocess
+import shutil
+import signal
 import threading
 from collections.abc import Mapping, Sequence
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from argosy.errors import Unknown
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,65 +46,89 @@ class StreamProcessor(BaseModel):
     env: list[str] = Field(default_factory=list)
 
 
+class _Running:
+    """One external processor."""
+
+    def __init__(self, id: str, pid: int, errors: IO[bytes]) -> None:
+        self.id, self.pid = id, pid
+        self._said: list[bytes] = []
+        self._code: int | None = None
+        self._listener = threading.Thread(target=_listen, args=(errors, self._said), daemon=True)
+        self._listener.start()
+
+    def wait(self) -> int:
+        """Return its exit code."""
+        if self._code is None:
+            _, status = os.waitpid(self.pid, 0)
+            self._code = os.waitstatus_to_exitcode(status)
+        return self._code
+
+    def finish(self) -> None:
+        """Raises Unknown with what it said when it failed."""
+        code = self.wait()
+        self._listener.join(5)
+        if code:
+            text = b"".join(self._said).decode("utf-8", "replace").strip()
+            raise Unknown(f'stream processor "{self.id}" exited {code}: {text or "without a word"}')
+
+    def kill(self) -> None:
+        if self._code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+
+
 class Chain:
     """The running processors of one layer; ``output`` is tar, compressed or not."""
 
     def __init__(self, source: IO[bytes]) -> None:
         self.output = source
-        self._running: list[tuple[str, subprocess.Popen[bytes], list[bytes], threading.Thread]] = []
+        self._running: list[_Running] = []
 
     def add(self, id: str, processor: StreamProcessor, media_type: str, payload: bytes | None) -> None:
         """Put one more processor behind the last. Raises Unknown when it can't be started."""
         env = dict(entry.split("=", 1) for entry in processor.env if "=" in entry)
-        env.update({"STREAM_PROCESSOR_MEDIATYPE": media_type, "PATH": env.get("PATH", os.environ.get("PATH", ""))})
-        pass_fds: tuple[int, ...] = ()
-        reader = -1
+        path = env.setdefault("PATH", os.environ.get("PATH", os.defpath))
+        env["STREAM_PROCESSOR_MEDIATYPE"] = media_type
+        program = shutil.which(processor.path, path=path)
+        if program is None:
+            raise Unknown(f'stream processor "{id}" cannot be started: {processor.path} is not an executable file')
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        # Each source is moved above the targets first, or one dup2 could overwrite the next one's source.
+        ends = [(self.output.fileno(), 0), (out_write, 1), (err_write, 2)]
+        fed = -1
         if payload is not None:
-            reader, writer = os.pipe()
-            feeder = threading.Thread(target=_feed, args=(writer, payload), daemon=True)
-            feeder.start()
-            pass_fds = (3,)
+            fed, feeder = os.pipe()
+            ends.append((fed, 3))
+            threading.Thread(target=_feed, args=(feeder, payload), daemon=True).start()
+        high = [(fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 10), target) for source, target in ends]
         try:
-            command = [processor.path, *processor.args]
-            process = subprocess.Popen(
-                command, stdin=self.output, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env,
-                pass_fds=pass_fds if reader == 3 else (reader,) if reader >= 0 else (),
-                preexec_fn=None if reader < 0 else _move_to_3(reader),
-            )  # fmt: skip
+            actions = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in high]
+            pid = os.posix_spawn(program, [processor.path, *processor.args], env, file_actions=actions)
         except OSError as error:
-            raise Unknown(f'stream processor "{id}" ({processor.path}) cannot be started: {error.strerror}') from error
+            os.close(out_read)
+            os.close(err_read)
+            raise Unknown(f'stream processor "{id}" ({program}) cannot be started: {error.strerror}') from error
         finally:
-            if reader >= 0:
-                os.close(reader)
-        assert process.stdout is not None and process.stderr is not None
-        said: list[bytes] = []
-        listener = threading.Thread(target=_listen, args=(process.stderr, said), daemon=True)
-        listener.start()
-        self._running.append((id, process, said, listener))
-        self.output = process.stdout
+            for source, _ in high:
+                os.close(source)
+            for fd in (out_write, err_write, fed):
+                if fd >= 0:
+                    os.close(fd)
+        self._running.append(_Running(id, pid, os.fdopen(err_read, "rb")))
+        self.output = os.fdopen(out_read, "rb")
 
     def finish(self) -> None:
         """Wait for the processors. Raises Unknown with what a failed one said."""
-        for id, process, said, listener in self._running:
-            code = process.wait()
-            listener.join(5)
-            if code:
-                text = b"".join(said).decode("utf-8", "replace").strip()
-                raise Unknown(f'stream processor "{id}" exited {code}: {text or "without a word"}')
+        for running in self._running:
+            running.finish()
 
     def kill(self) -> None:
         """End what still runs."""
-        for _, process, _, _ in self._running:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-
-
-def _move_to_3(fd: int) -> Any:
-    def move() -> None:
-        os.dup2(fd, 3, inheritable=True)
-
-    return move
+        for running in self._running:
+            running.kill()
+        if self._running:
+            self.output.close()
 
 
 def _feed(fd: int, data: bytes) -> None:
@@ -115,10 +141,11 @@ def _feed(fd: int, data: bytes) -> None:
 
 def _listen(stream: IO[bytes], said: list[bytes]) -> None:
     total = 0
-    while data := stream.read(1024):
-        if total < _STDERR_BYTES:
-            said.append(data)
-            total += len(data)
+    with stream:
+        while data := stream.read(1024):
+            if total < _STDERR_BYTES:
+                said.append(data)
+                total += len(data)
 
 
 def resolve(media_type: str, processors: Mapping[str, StreamProcessor]) -> Sequence[tuple[str, StreamProcessor, str]]:

@@ -1,0 +1,358 @@
+"""What the contract promises beyond what ctr shows: leases, sharing, adoption, events, restarts, modes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from argosy.client import Client
+from argosy.client.content import open_ingest, read_blob, write_blob
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Locked, NotFound, Unavailable, Unimplemented
+from argosy.labels import SNAPSHOT_REF
+from argosy.names import LEASE_HEADER, NAMESPACE_HEADER
+from argosy.rpc import Channel
+from argosy_protos.containerd.events import TaskExit
+from argosy_protos.containerd.services.containers.v1 import GetContainerRequest
+from argosy_protos.containerd.services.content import v1 as content
+from argosy_protos.containerd.services.events.v1 import ForwardRequest, PublishRequest, SubscribeRequest
+from argosy_protos.containerd.services.leases import v1 as leases
+from argosy_protos.containerd.services.namespaces.v1 import GetNamespaceRequest
+from argosy_protos.containerd.services.sandbox import v1 as sandbox
+from argosy_protos.containerd.services.snapshots import v1 as snapshots
+from argosy_protos.containerd.services.tasks.v1 import GetRequest
+from argosy_protos.containerd.services.transfer.v1 import TransferRequest, TransferStub
+from argosy_protos.containerd.types import Envelope, Sandbox, SandboxRuntime
+from argosy_protos.google.protobuf import Any as AnyMessage
+from argosy_protos.google.protobuf import FieldMask, Timestamp
+
+from tests.harness.mesh import IMAGE, Mesh, eventually
+
+pytestmark = pytest.mark.root
+
+
+def work_in(mesh: Mesh, namespace: str, work: Callable[[Client], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with Client(mesh.address, namespace) as client:
+            await asyncio.wait_for(work(client), 60)
+
+    asyncio.run(main())
+
+
+async def collect(client: Client) -> None:
+    lease = (await client.services.leases.create(leases.CreateRequest())).lease
+    await client.services.leases.delete(leases.DeleteRequest(id=lease.id, sync=True))
+
+
+def digest_of(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def test_what_a_lease_holds_stays_and_goes_with_it(mesh: Mesh) -> None:
+    async def work(client: Client) -> None:
+        data = b"leased"
+        async with client.lease() as services:
+            digest = await write_blob(services.content, "r1", data)
+            await collect(client)
+            assert await read_blob(client.services.content, digest) == data
+            # A second lease that meets what is there holds it too.
+            async with client.lease() as others:
+                assert await write_blob(others.content, "r2", data) == digest
+                held = (await client.services.leases.list(leases.ListRequest())).leases
+                for lease in held:
+                    listed = await client.services.leases.list_resources(leases.ListResourcesRequest(id=lease.id))
+                    assert [(r.type, r.id) for r in listed.resources] == [("content", digest)]
+        await collect(client)
+        with pytest.raises(NotFound):
+            await read_blob(client.services.content, digest)
+
+    work_in(mesh, "leases", work)
+
+
+def test_a_lease_that_is_not_there_fails_the_call(mesh: Mesh) -> None:
+    async def work(client: Client) -> None:
+        async with Channel(mesh.address) as channel:
+            bound = channel.with_metadata({NAMESPACE_HEADER: "leases", LEASE_HEADER: "gone"})
+            with pytest.raises(NotFound, match="lease does not exist"):
+                await write_blob(content.ContentStub(bound), "r", b"x")
+            with pytest.raises(NotFound, match="lease does not exist"):
+                await snapshots.SnapshotsStub(bound).prepare(
+                    snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key="k")
+                )
+        with pytest.raises(NotFound):
+            await client.services.snapshots.stat(snapshots.StatSnapshotRequest(snapshotter="overlayfs", key="k"))
+
+    work_in(mesh, "leases", work)
+
+
+def test_blobs_are_shared_between_namespaces_without_sending_them(mesh: Mesh) -> None:
+    data = os.urandom(5000)
+    digest = digest_of(data)
+
+    async def work(client: Client) -> None:
+        async with Client(mesh.address, "other") as other, client.lease() as services, other.lease() as theirs:
+            await write_blob(services.content, "r", data)
+            ingest = await open_ingest(theirs.content, "r", len(data), digest)
+            assert ingest.offset == len(data)
+            assert await ingest.commit(len(data), digest) == digest
+            assert await read_blob(theirs.content, digest) == data
+            # Appending to a linked ingest makes it a real one.
+            longer = data + b"more"
+            ingest = await open_ingest(theirs.content, "r3", 0, "")
+            await ingest.write(longer)
+            assert await ingest.commit(len(longer), digest_of(longer)) == digest_of(longer)
+            # What one namespace forgets, the other keeps.
+            await services.content.delete(content.DeleteContentRequest(digest=digest))
+            await collect(client)
+            assert await read_blob(theirs.content, digest) == data
+            with pytest.raises(NotFound):
+                await services.content.info(content.InfoRequest(digest=digest))
+
+    work_in(mesh, "sharing", work)
+
+
+def test_a_ref_has_one_writer_and_keeps_its_bytes(mesh: Mesh) -> None:
+    async def work(client: Client) -> None:
+        stub = client.services.content
+        first = await open_ingest(stub, "held", 10, "")
+        await first.write(b"01234")
+        stream = stub.write()
+        with pytest.raises((Locked, Unavailable), match="locked for"):
+            await stream.send_message(content.WriteContentRequest(action=content.WriteAction.STAT, ref="held"))
+            await stream.recv_message()
+        first.close()
+        await asyncio.sleep(0.1)
+        again = await open_ingest(stub, "held", 10, "")
+        assert again.offset == 5
+        await again.write(b"56789")
+        with pytest.raises(FailedPrecondition):
+            await again.commit(10, "sha256:" + "0" * 64)
+        third = await open_ingest(stub, "held", 10, "")
+        assert third.offset == 10
+        assert await third.commit(10, digest_of(b"0123456789")) == digest_of(b"0123456789")
+        with pytest.raises(NotFound, match='could not get status for ref "held"'):
+            await stub.status(content.StatusRequest(ref="held"))
+
+    work_in(mesh, "refs", work)
+
+
+@pytest.mark.parametrize("snapshotter", ["overlayfs", "native"])
+def test_snapshot_rules(mesh: Mesh, snapshotter: str) -> None:
+    async def work(client: Client) -> None:
+        stub = client.services.snapshots
+
+        def prepare(key: str, parent: str = "", **labels: str) -> Awaitable[object]:
+            named = {k.replace("_", "."): v for k, v in labels.items()}
+            return stub.prepare(
+                snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=parent, labels=named)
+            )
+
+        root = {"containerd_io/gc_root": "x"}
+        await prepare("extract-1 a/b:c", **root)
+        for call in (
+            prepare("extract-1 a/b:c"),
+            stub.view(snapshots.ViewSnapshotRequest(snapshotter=snapshotter, key="extract-1 a/b:c")),
+        ):
+            with pytest.raises(AlreadyExists, match='snapshot "extract-1 a/b:c"'):
+                await call
+        with pytest.raises(InvalidArgument, match="is not committed snapshot"):
+            await prepare("child", "extract-1 a/b:c")
+        labels = {"containerd.io/gc.root": "x", "a": "b", SNAPSHOT_REF: "base"}
+        await stub.commit(
+            snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name="base", key="extract-1 a/b:c", labels=labels)
+        )
+        info = (await stub.stat(snapshots.StatSnapshotRequest(snapshotter=snapshotter, key="base"))).info
+        assert info.kind == snapshots.Kind.COMMITTED and info.labels == labels and info.created_at == info.updated_at
+        with pytest.raises(AlreadyExists, match='target snapshot "base"'):
+            await stub.prepare(
+                snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key="again", labels={SNAPSHOT_REF: "base"})
+            )
+        with pytest.raises(FailedPrecondition, match="is not active"):
+            await stub.commit(snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name="x", key="base"))
+        # Rebase: an active snapshot without a parent gets one at its commit.
+        await prepare("loose", **root)
+        await stub.commit(
+            snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name="top", key="loose", parent="base", labels=labels)
+        )
+        assert (await stub.stat(snapshots.StatSnapshotRequest(snapshotter=snapshotter, key="top"))).info.parent == "base"
+        mask = FieldMask(paths=["labels.a", "labels.c"])
+        changed = snapshots.Info(name="top", labels={"c": "d"})
+        updated = await stub.update(snapshots.UpdateSnapshotRequest(snapshotter=snapshotter, info=changed, update_mask=mask))
+        assert "a" not in updated.info.labels and updated.info.labels["c"] == "d"
+        with pytest.raises(InvalidArgument, match='cannot update "parent"'):
+            await stub.update(
+                snapshots.UpdateSnapshotRequest(
+                    snapshotter=snapshotter, info=changed, update_mask=FieldMask(paths=["parent"])
+                )
+            )
+
+        async def listed(*filters: str) -> list[str]:
+            request = snapshots.ListSnapshotsRequest(snapshotter=snapshotter, filters=list(filters))
+            return [i.name async for r in stub.list(request) for i in r.info]
+
+        assert await listed() == ["base", "top"]
+        assert await listed("kind==committed,parent==base") == ["top"]
+        assert await listed("name==base", "labels.c") == ["base", "top"]
+        for key in ("top", "base"):
+            await stub.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+        await prepare("base")  # a key is free again at once
+        await stub.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key="base"))
+
+    work_in(mesh, f"rules-{snapshotter}", work)
+
+
+def test_a_hundred_and_twenty_eight_layers_mount(mesh: Mesh, tmp_path: Path) -> None:
+    from argosy.kernel.mount import temporary_mount
+    from argosy.mounts import Mount
+
+    async def work(client: Client) -> None:
+        stub = client.services.snapshots
+        async with client.lease() as leased:
+            parent = ""
+            for i in range(128):
+                made = await leased.snapshots.prepare(
+                    snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key=f"k{i}", parent=parent)
+                )
+                mount = Mount.from_wire(made.mounts[0])
+                upper = Path(mount.option("upperdir") or mount.source)
+                (upper / f"file-{i}").write_text(str(i))
+                await leased.snapshots.commit(
+                    snapshots.CommitSnapshotRequest(snapshotter="overlayfs", name=f"c{i}", key=f"k{i}")
+                )
+                parent = f"c{i}"
+            view = await leased.snapshots.view(
+                snapshots.ViewSnapshotRequest(snapshotter="overlayfs", key="all", parent=parent)
+            )
+            mounts = [Mount.from_wire(m) for m in view.mounts]
+            assert len(",".join(mounts[0].options)) > 4096
+            with temporary_mount(mounts) as place:
+                assert len(list(Path(place).iterdir())) == 128
+            await stub.remove(snapshots.RemoveSnapshotRequest(snapshotter="overlayfs", key="all"))
+        await collect(client)
+
+    work_in(mesh, "deep", work)
+
+
+def test_events_are_filtered_checked_and_cross_namespaces(mesh: Mesh) -> None:
+    async def work(client: Client) -> None:
+        stub = client.services.events
+        got: list[tuple[str, str]] = []
+
+        async def listen(*filters: str) -> None:
+            async for envelope in stub.subscribe(SubscribeRequest(filters=list(filters))):
+                got.append((envelope.namespace, envelope.topic))
+
+        job = asyncio.ensure_future(listen("namespace==evil", "event.container_id==c1,topic~=|^/tasks/|"))
+        await asyncio.sleep(0.2)
+        exit = AnyMessage(type_url="containerd.events.TaskExit", value=TaskExit(container_id="c1").encode())
+        other = AnyMessage(type_url="containerd.events.TaskExit", value=TaskExit(container_id="c2").encode())
+        await stub.publish(PublishRequest(topic="/tasks/exit", event=exit))
+        await stub.publish(PublishRequest(topic="/tasks/exit", event=other))
+        await stub.publish(PublishRequest(topic="/other", event=exit))
+        now = Timestamp(seconds=1)
+        await stub.forward(ForwardRequest(envelope=Envelope(timestamp=now, namespace="evil", topic="/x", event=exit)))
+        for envelope, words in (
+            (Envelope(timestamp=now, namespace="n", topic="no-slash"), "must start with"),
+            (Envelope(namespace="n", topic="/x"), "no timestamp"),
+            (Envelope(timestamp=now, namespace="a/b", topic="/x"), "namespace validation"),
+        ):
+            with pytest.raises(InvalidArgument, match=words):
+                await stub.forward(ForwardRequest(envelope=envelope))
+        await asyncio.sleep(0.3)
+        job.cancel()
+        assert got == [("events", "/tasks/exit"), ("evil", "/x")]
+
+    work_in(mesh, "events", work)
+
+
+def test_calls_without_a_namespace_or_task_or_service(mesh: Mesh) -> None:
+    async def work(client: Client) -> None:
+        async with Channel(mesh.address) as channel:
+            with pytest.raises(FailedPrecondition, match="^namespace is required$"):
+                await content.ContentStub(channel).info(content.InfoRequest(digest="sha256:" + "0" * 64))
+            with pytest.raises(InvalidArgument, match="namespace validation"):
+                bound = channel.with_metadata({NAMESPACE_HEADER: "../x"})
+                await content.ContentStub(bound).info(content.InfoRequest(digest="sha256:" + "0" * 64))
+            with pytest.raises(Unimplemented, match=r"containerd\.services\.transfer\.v1\.Transfer"):
+                await TransferStub(channel).transfer(TransferRequest())
+        # A namespace that was never made has no labels, and is no error.
+        reply = await client.services.namespaces.get(GetNamespaceRequest(name="never"))
+        assert reply.namespace.name == "never" and reply.namespace.labels == {}
+        with pytest.raises(NotFound, match='container "c" in namespace "empty"'):
+            await client.services.tasks.get(GetRequest(container_id="c"))
+
+    work_in(mesh, "empty", work)
+
+
+def test_sandboxes_are_stored(mesh: Mesh) -> None:
+    async def work(client: Client) -> None:
+        async with Channel(mesh.address) as channel:
+            bound = channel.with_metadata({NAMESPACE_HEADER: "pods"})
+            stub = sandbox.StoreStub(bound)
+            box = Sandbox(sandbox_id="s1", runtime=SandboxRuntime(name="r"), labels={"a": "b"})
+            made = (await stub.create(sandbox.StoreCreateRequest(sandbox=box))).sandbox
+            assert made is not None and made.created_at is not None
+            with pytest.raises(AlreadyExists):
+                await stub.create(sandbox.StoreCreateRequest(sandbox=box))
+            changed = Sandbox(sandbox_id="s1", labels={"a": "c"})
+            updated = await stub.update(sandbox.StoreUpdateRequest(sandbox=changed, fields=["labels.a"]))
+            assert updated.sandbox is not None and updated.sandbox.labels == {"a": "c"}
+            assert len((await stub.list(sandbox.StoreListRequest(filters=["labels.a==c"]))).list) == 1
+            await stub.delete(sandbox.StoreDeleteRequest(sandbox_id="s1"))
+            with pytest.raises(NotFound):
+                await stub.get(sandbox.StoreGetRequest(sandbox_id="s1"))
+            with pytest.raises(InvalidArgument, match="sandbox controller name can not be empty"):
+                await sandbox.ControllerStub(bound).start(sandbox.ControllerStartRequest(sandbox_id="x"))
+
+    work_in(mesh, "pods", work)
+
+
+def test_the_restart_monitor_starts_what_should_run(short_path: Path, image_archive: Path) -> None:
+    config = short_path / "mesh.toml"
+    config.write_text("restart_interval_s = 0.5\n")
+    mesh = Mesh(short_path / "m", extra=["--config", str(config)])
+    mesh.base.mkdir()
+    mesh.start()
+    try:
+        mesh.ctr("images", "import", str(image_archive)).ok()
+        log = short_path / "log"
+        label = ["--label", "containerd.io/restart.status=running", "--label", "containerd.io/restart.policy=on-failure:2"]
+        uri = ["--label", f"containerd.io/restart.loguri=file://{log}"]
+        mesh.ctr("run", "-d", *label, *uri, IMAGE, "phoenix", "sh", "-c", "echo up; exit 1").ok()
+        eventually(lambda: log.exists() and log.read_text() == "up\nup\n", within=15)
+        time.sleep(1.5)
+        assert log.read_text() == "up\nup\n"
+
+        async def count(client: Client) -> None:
+            reply = await client.services.containers.get(GetContainerRequest(id="phoenix"))
+            assert reply.container.labels["containerd.io/restart.count"] == "2"
+
+        work_in(mesh, "default", count)
+        mesh.ctr("tasks", "rm", "-f", "phoenix")
+        mesh.ctr("containers", "rm", "phoenix").ok()
+    finally:
+        mesh.destroy()
+
+
+def test_directories_and_sockets_are_private(mesh: Mesh) -> None:
+    """CVE-2024-25621, CVE-2020-15257: nobody else lists anything, no abstract sockets."""
+    for folder in [mesh.root, mesh.state, *(p for p in mesh.root.iterdir() if p.is_dir())]:
+        if folder.name != "tasks":
+            assert folder.stat().st_mode & 0o077 == 0, folder
+    for found in mesh.state.rglob("*"):
+        if found.is_socket():
+            assert found.stat().st_mode & 0o007 == 0, found
+    assert str(mesh.base) not in "\n".join(line for line in Path("/proc/net/unix").read_text().splitlines() if " @" in line)
+    listed = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "ls", mesh.root], capture_output=True, text=True)
+    assert listed.returncode != 0
+
+
+def test_a_container_gets_no_descriptor_of_ours(mesh: Mesh) -> None:
+    """CVE-2024-21626."""
+    ran = mesh.ctr("run", "--rm", IMAGE, "fds", "ls", "/proc/self/fd").ok()
+    assert set(ran.out.split()) <= {"0", "1", "2", "3"}  # 3 is ls's own directory

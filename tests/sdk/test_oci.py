@@ -1,0 +1,206 @@
+"""Specs, users, references and image documents: defaults against ctr's, hostile input against the rules."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from pathlib import Path
+
+import pytest
+from argosy.errors import InvalidArgument, NotFound
+from argosy.oci.image import ContainerConfig, Index, Platform, chain_ids, choose, parse_document
+from argosy.oci.reference import Reference
+from argosy.oci.seccomp import default_profile
+from argosy.oci.spec import CAPABILITIES, BindMount, Options, build, default_spec, merge_env
+from argosy.oci.users import User, resolve
+
+from tests.harness.mesh import run
+
+
+def test_the_default_spec_is_containerds() -> None:
+    """``ctr oci spec`` prints what containerd starts from; what differs here is newer containerd's."""
+    theirs = json.loads(run(["ctr", "oci", "spec"]).ok().out)
+    ours = default_spec("default", "")
+    for spec in (ours, theirs):
+        spec.pop("ociVersion")
+        spec["linux"].pop("cgroupsPath")
+        spec["linux"].pop("resources", None) if spec is theirs else None
+    devices = ours["linux"].pop("resources")["devices"]
+    assert devices[0] == {"allow": False, "access": "rwm"}
+    assert ours["process"].pop("env")[0] == theirs["process"].pop("env")[0] if theirs["process"].get("env") else True
+    for key in ("user", "cwd", "rlimits", "noNewPrivileges"):
+        assert ours["process"][key] == theirs["process"][key], key
+    for kind in ("bounding", "effective", "permitted"):
+        assert set(ours["process"]["capabilities"][kind]) == set(theirs["process"]["capabilities"][kind])
+    assert ours["mounts"] == theirs["mounts"]
+    assert [n["type"] for n in ours["linux"]["namespaces"]] == [n["type"] for n in theirs["linux"]["namespaces"]]
+    newer = set(ours["linux"]["maskedPaths"]) ^ set(theirs["linux"]["maskedPaths"])
+    assert newer <= {"/sys/devices/virtual/powercap", "/proc/asound"}
+    assert ours["linux"]["readonlyPaths"] == theirs["linux"]["readonlyPaths"]
+
+
+def test_specs_share_nothing() -> None:
+    """CVE-2021-21334: what one container is given never shows in another."""
+    image = ContainerConfig(Env=["A=1"], Cmd=["sh"])
+    specs = [build("n", f"c{i}", image, User(), Options(env=[f"ME={i}"])) for i in range(100)]
+    for i, spec in enumerate(specs):
+        assert [e for e in spec["process"]["env"] if e.startswith("ME=")] == [f"ME={i}"]
+        spec["linux"]["maskedPaths"].append("x")
+    assert build("n", "c", image, User(), Options())["linux"]["maskedPaths"].count("x") == 0
+    assert image.env == ["A=1"]
+
+
+def test_options_change_what_they_say() -> None:
+    image = ContainerConfig(Entrypoint=["/entry"], Cmd=["image"], WorkingDir="/w", Env=["A=1", "B=2"])
+    spec = build(
+        "n", "c", image, User(5, 6, (6, 7)),
+        Options(args=["mine"], env=["B", "C=3"], memory=1 << 20, cpus=0.5, read_only=True, host_network=True, terminal=True,
+                mounts=[BindMount.parse("type=bind,src=/a,dst=/b,options=rbind:ro")]),
+    )  # fmt: skip
+    process = spec["process"]
+    assert process["args"] == ["/entry", "mine"] and process["cwd"] == "/w"
+    assert {"A=1", "C=3", "TERM=xterm"} <= set(process["env"]) and not any(e.startswith("B=") for e in process["env"])
+    assert process["user"] == {"uid": 5, "gid": 6, "additionalGids": [6, 7]}
+    assert spec["linux"]["resources"]["memory"] == {"limit": 1 << 20}
+    assert spec["linux"]["resources"]["cpu"] == {"period": 100_000, "quota": 50_000}
+    assert "network" not in [n["type"] for n in spec["linux"]["namespaces"]]
+    assert spec["root"]["readonly"] and spec["mounts"][7]["options"] == ["rbind", "ro"]
+    with pytest.raises(InvalidArgument, match="neither the image nor the caller says what to run"):
+        build("n", "c", ContainerConfig(), User(), Options())
+    with pytest.raises(InvalidArgument, match="is none of type="):
+        BindMount.parse("type=bind,source=/a,target=/b")
+    assert merge_env(["A=1"], ["A=2"]) == ["A=2"]
+
+
+def test_the_seccomp_profile_follows_the_capabilities() -> None:
+    def allowed(profile) -> set[str]:  # type: ignore[no-untyped-def] # a JSON table
+        return {n for r in profile["syscalls"] if r["action"] == "SCMP_ACT_ALLOW" and "args" not in r for n in r["names"]}
+
+    plain, admin = allowed(default_profile(CAPABILITIES)), allowed(default_profile([*CAPABILITIES, "CAP_SYS_ADMIN"]))
+    assert {"read", "openat2", "chroot"} <= plain and not {"mount", "bpf", "kexec_load", "keyctl", "ptrace_nope"} & plain
+    assert {"mount", "bpf", "unshare"} <= admin
+
+
+def rootfs(tmp_path: Path, passwd: str = "", group: str = "") -> str:
+    (tmp_path / "etc").mkdir(exist_ok=True)
+    (tmp_path / "etc/passwd").write_text(passwd)
+    (tmp_path / "etc/group").write_text(group)
+    return str(tmp_path)
+
+
+PASSWD = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1001:A:/home/alice:/bin/sh\n4294967296:x:0:0::/:\n"
+GROUP = "root:x:0:\nstaff:x:50:bob,alice\nwheel:x:10:alice\nother:x:77:bob\n"
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ("", User(0, 0, (0,), "/root")),
+        ("alice", User(1000, 1001, (1001, 50, 10), "/home/alice")),
+        ("1000", User(1000, 1001, (1001, 50, 10), "/home/alice")),
+        ("4242", User(4242, 0, (0,), "/")),
+        ("alice:staff", User(1000, 50, (50,), "/home/alice")),
+        ("7:8", User(7, 8, (8,), "/")),
+    ],
+)
+def test_users_are_looked_up_inside(tmp_path: Path, user: str, expected: User) -> None:
+    assert resolve(rootfs(tmp_path, PASSWD, GROUP), user) == expected
+
+
+@pytest.mark.parametrize("user", ["2147483648", "4294967296", "-1", "1:4294967296", "+5", "18446744073709551616"])
+def test_numbers_that_do_not_fit_are_refused_and_never_names(tmp_path: Path, user: str) -> None:
+    """CVE-2024-40635, CVE-2026-46680."""
+    with pytest.raises(InvalidArgument, match="does not fit"):
+        resolve(rootfs(tmp_path, PASSWD, GROUP), user)
+
+
+def test_unknown_names_are_named(tmp_path: Path) -> None:
+    root = rootfs(tmp_path, PASSWD, GROUP)
+    with pytest.raises(NotFound, match='user "eve" is not in the image'):
+        resolve(root, "eve")
+    with pytest.raises(NotFound, match='group "none" is not in the image'):
+        resolve(root, "alice:none")
+
+
+def test_symlinks_stay_inside(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "usr").mkdir()
+    (root / "usr/passwd").write_text("inside:x:7:7::/:\n")
+    os.symlink("/usr/passwd", root / "etc/passwd")
+    assert resolve(str(root), "inside").uid == 7
+    (root / "etc/passwd").unlink()
+    (tmp_path / "passwd").write_text("outside:x:8:8::/:\n")
+    os.symlink("../../passwd", root / "etc/passwd")
+    with pytest.raises(NotFound):
+        resolve(str(root), "outside")
+
+
+def test_a_huge_group_file_is_refused_at_once(tmp_path: Path) -> None:
+    """CVE-2026-47262."""
+    root = rootfs(tmp_path, PASSWD)
+    os.truncate(tmp_path / "etc/group", 1 << 30)
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    with pytest.raises(InvalidArgument, match="larger than 1048576 bytes"):
+        resolve(root, "alice")
+    assert time.monotonic() - began < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10
+
+
+@pytest.mark.parametrize(
+    ("text", "full"),
+    [
+        ("box", "docker.io/library/box:latest"),
+        ("a/b:1", "docker.io/a/b:1"),
+        ("localhost/x", "localhost/x:latest"),
+        ("127.0.0.1:5000/team/box:1", "127.0.0.1:5000/team/box:1"),
+        ("ghcr.io/a/b@sha256:" + "0" * 64, "ghcr.io/a/b@sha256:" + "0" * 64),
+    ],
+)
+def test_references_are_filled_in(text: str, full: str) -> None:
+    assert str(Reference.parse(text)) == full
+
+
+@pytest.mark.parametrize("bad", ["", "UPPER", "a b", "a:b:c", "x@sha256:1", "host.io/", "a//b", "-x", "x:" + "t" * 129])
+def test_what_is_no_reference(bad: str) -> None:
+    with pytest.raises(InvalidArgument):
+        Reference.parse(bad)
+
+
+def test_a_document_is_one_thing() -> None:
+    """CVE-2021-41190."""
+    both = b'{"schemaVersion":2,"manifests":[],"layers":[],"config":{"digest":"x","size":1}}'
+    with pytest.raises(InvalidArgument, match="both an index and a manifest"):
+        parse_document(both, "application/vnd.oci.image.manifest.v1+json")
+    mixed = b'{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+    with pytest.raises(InvalidArgument, match="says it is"):
+        parse_document(mixed, "application/vnd.oci.image.manifest.v1+json")
+    with pytest.raises(InvalidArgument, match="larger than"):
+        parse_document(b" " * (9 << 20), "")
+    with pytest.raises(InvalidArgument, match="malformed"):
+        parse_document(b"{", "application/vnd.oci.image.manifest.v1+json")
+
+
+def test_platforms_are_chosen_or_listed() -> None:
+    index = Index.model_validate(
+        {
+            "manifests": [
+                {"digest": f"d{i}", "size": 1, "platform": {"os": "linux", "architecture": a}}
+                for i, a in enumerate(("amd64", "arm64"))
+            ]
+        }
+    )
+    assert choose(index, Platform.parse("arm64")).digest == "d1"
+    with pytest.raises(NotFound, match=r"no manifest for linux/riscv64; it has linux/amd64, linux/arm64"):
+        choose(index, Platform.parse("linux/riscv64"))
+    with pytest.raises(InvalidArgument):
+        Platform.parse("a/b/c/d")
+
+
+def test_chain_ids() -> None:
+    a, b = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+    import hashlib
+
+    assert chain_ids([a, b]) == [a, "sha256:" + hashlib.sha256(f"{a} {b}".encode()).hexdigest()]
