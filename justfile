@@ -39,7 +39,7 @@ lint:
     @.venv/bin/lint-imports --config pyproject.toml > /tmp/argosy-lint-imports.log || { cat /tmp/argosy-lint-imports.log; exit 1; }
 
 types:
-    @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src
+    @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src tests scripts
 
 # write the generated package from protos/proto
 protos:

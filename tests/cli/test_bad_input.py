@@ -230,6 +230,7 @@ def bad_archive(
 def test_a_bad_layer_is_refused_and_leaves_no_snapshot(mesh: Mesh, tmp_path: Path, case: str) -> None:
     layer = gzip.compress(busybox_layer())
     path = tmp_path / "bad.tar"
+    words: tuple[str, ...]
     if case == "wrong diff id":
         bad_archive(path, layer)
         words = ("wrong diff id calculated on extraction", "1" * 64)

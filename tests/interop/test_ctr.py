@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ import pytest
 from tests.harness.mesh import IMAGE, Mesh, eventually
 
 pytestmark = pytest.mark.root
+
+
+def removed(mesh: Mesh, id: str) -> bool:
+    """Whether a task has ended, and is deleted now."""
+    return "STOPPED" in mesh.ctr("tasks", "ls").out and mesh.ctr("tasks", "rm", id).code == 0
 
 
 def test_version_and_plugins_are_listed(mesh: Mesh) -> None:
@@ -131,7 +137,7 @@ def test_logs_go_to_files_and_programs(mesh: Mesh, tmp_path: Path) -> None:
     assert "CONTAINER_ID=log2" in env and "CONTAINER_NAMESPACE=default" in env
     assert (tmp_path / "args").read_text() == "key value\n"
     for id in ("log1", "log2"):
-        eventually(lambda id=id: "STOPPED" in mesh.ctr("tasks", "ls").out and mesh.ctr("tasks", "rm", id).code == 0)
+        eventually(partial(removed, mesh, id))
         mesh.ctr("containers", "rm", id).ok()
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ from tests.harness.mesh import BIN, IMAGE, Mesh, eventually, run
 pytestmark = pytest.mark.root
 
 GO_SHIM = Path("/usr/bin/containerd-shim-runc-v2")
+
+
+def is_empty(directory: Path) -> bool:
+    return not list(directory.iterdir())
 
 
 @contextmanager
@@ -70,7 +75,7 @@ def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(base:
             daemon.ctr("images", "rm", "--sync", IMAGE).ok()
             eventually(lambda: not list((base / "content/blobs/sha256").iterdir()))
             for name in ("snapshotter-overlay", "snapshotter-native"):
-                eventually(lambda name=name: not list((base / name / "snapshots").iterdir()), what=f"{name} keeps snapshots")
+                eventually(partial(is_empty, base / name / "snapshots"), what=f"{name} keeps snapshots")
         finally:
             daemon.destroy()
 

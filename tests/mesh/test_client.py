@@ -53,7 +53,7 @@ def test_push_and_pull_and_run(mesh: Mesh, registry: str, image_archive: Path) -
         seen: list[Progress] = []
         image = await api.pull(client, name, watch=seen.append)
         assert image.target is not None and image.target.digest == original.digest
-        assert {"downloading", "unpacking", "done"} <= {s.status for s in seen}
+        assert {"waiting", "unpacking", "done"} <= {s.status for s in seen}
         by_digest = await api.pull(client, f"{registry}/lib/box@{original.digest}")
         assert by_digest.target is not None and by_digest.target.digest == original.digest
         with pytest.raises(NotFound):

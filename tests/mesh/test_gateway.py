@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argosy.client import Client
@@ -146,7 +147,7 @@ def test_snapshot_rules(mesh: Mesh, snapshotter: str) -> None:
     async def work(client: Client) -> None:
         stub = client.services.snapshots
 
-        def prepare(key: str, parent: str = "", **labels: str) -> Awaitable[object]:
+        def prepare(key: str, parent: str = "", **labels: str) -> Any:
             named = {k.replace("_", "."): v for k, v in labels.items()}
             return stub.prepare(
                 snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=parent, labels=named)

@@ -1,0 +1,105 @@
+"""A minute of work while services are killed at random: no container is lost, nothing is left behind. Run with ./run storm."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.harness.mesh import IMAGE, Mesh, eventually
+
+pytestmark = [pytest.mark.root, pytest.mark.storm, pytest.mark.timeout(300)]
+
+STORM_S = float(os.environ.get("ARGOSY_STORM_S", "60"))
+
+
+@pytest.fixture
+def own_mesh(short_path: Path, image_archive: Path) -> Iterator[Mesh]:
+    mesh = Mesh(short_path / "m")
+    mesh.base.mkdir()
+    mesh.start()
+    mesh.ctr("images", "import", str(image_archive)).ok()
+    try:
+        yield mesh
+    finally:
+        mesh.destroy()
+
+
+def clean(mesh: Mesh) -> None:
+    assert mesh.leftovers() == []
+    assert mesh.ctr("tasks", "ls", "-q").ok().out == ""
+    left = mesh.ctr("snapshots", "ls").ok().out.splitlines()[1:]
+    assert len(left) == 2 and all("Committed" in line for line in left), left
+
+
+def test_eight_at_a_time_for_a_minute(own_mesh: Mesh) -> None:
+    """What containerd-stress -c 8 -d 60s does, with ctr."""
+    end = time.monotonic() + STORM_S
+    done: list[int] = []
+
+    def worker(w: int) -> list[str]:
+        failures, n = [], 0
+        while time.monotonic() < end:
+            n += 1
+            ran = own_mesh.ctr("run", "--rm", IMAGE, f"s{w}-{n}", "true")
+            if ran.code:
+                failures.append(f"{w}-{n}: {ran.code} {ran.err}")
+        done.append(n)
+        return failures
+
+    with ThreadPoolExecutor(8) as pool:
+        failures = [f for fs in pool.map(worker, range(8)) for f in fs]
+    assert failures == []
+    print(f"{sum(done)} containers in {STORM_S:g} s")
+    clean(own_mesh)
+
+
+def test_services_killed_at_random(own_mesh: Mesh, tmp_path: Path) -> None:
+    """Calls may fail while a service is away; what was acknowledged holds, and the long-lived container counts on."""
+    log = tmp_path / "log"
+    script = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done"
+    own_mesh.ctr("run", "-d", "--log-uri", f"file://{log}", IMAGE, "witness", "sh", "-c", script).ok()
+    end = time.monotonic() + STORM_S
+    rng = random.Random(7)
+    killed: list[str] = []
+
+    def killer() -> None:
+        while time.monotonic() < end:
+            time.sleep(rng.uniform(0.3, 1.5))
+            name, pid = rng.choice(sorted(own_mesh.services().items()))
+            try:
+                os.kill(pid, signal.SIGKILL)
+                killed.append(name)
+            except ProcessLookupError:
+                continue
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    succeeded = n = 0
+    while time.monotonic() < end:
+        n += 1
+        ran = own_mesh.ctr("run", "--rm", IMAGE, f"k{n}", "echo", "ok")
+        succeeded += ran.code == 0 and ran.out == "ok\n"
+    thread.join()
+    print(f"{len(killed)} kills, {succeeded} of {n} runs went through")
+    eventually(lambda: own_mesh.ctr("run", "--rm", IMAGE, "after", "echo", "ok").out == "ok\n", within=30)
+    numbers = [int(x) for x in log.read_text().split()]
+    assert numbers == list(range(len(numbers))) and len(numbers) > STORM_S * 10
+    own_mesh.ctr("tasks", "rm", "-f", "witness")
+    own_mesh.ctr("containers", "rm", "witness").ok()
+    # What a failed run left is still named, and can be taken away by name.
+    for id in own_mesh.ctr("tasks", "ls", "-q").ok().out.split():
+        own_mesh.ctr("tasks", "rm", "-f", id)
+    for id in own_mesh.ctr("containers", "ls", "-q").ok().out.split():
+        own_mesh.ctr("containers", "rm", id)
+    for line in own_mesh.ctr("snapshots", "ls").ok().out.splitlines()[1:]:
+        if "Active" in line:
+            own_mesh.ctr("snapshots", "rm", line.split()[0])
+    eventually(lambda: clean(own_mesh), within=20)
