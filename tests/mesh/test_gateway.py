@@ -32,7 +32,7 @@ from argosy_protos.containerd.types import Envelope, Sandbox, SandboxRuntime
 from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.google.protobuf import FieldMask, Timestamp
 
-from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
 
 pytestmark = pytest.mark.root
 
@@ -351,6 +351,36 @@ def test_directories_and_sockets_are_private(mesh: Mesh) -> None:
     assert str(mesh.base) not in "\n".join(line for line in Path("/proc/net/unix").read_text().splitlines() if " @" in line)
     listed = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "ls", mesh.root], capture_output=True, text=True)
     assert listed.returncode != 0
+
+
+def test_a_second_gateway_on_the_same_plugin_removes_nothing(mesh: Mesh, short_path: Path) -> None:
+    """Two metadata stores would collect each other's bytes; the second is refused with the first one's name."""
+    config = short_path / "gateway.toml"
+    socket = mesh.state / "content.sock"
+    config.write_text(f'[proxy_plugins.content]\ntype = "content"\naddress = "{socket}"\n')
+    other = short_path / "g.sock"
+    with (short_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [str(BIN / "argosy-gateway"), "--config", str(config), "--root", str(short_path / "r"), "--state", str(short_path / "s"),
+             "--address", str(other)], stderr=log, stdout=log,
+        )  # fmt: skip
+    try:
+        eventually(other.exists, within=20)
+        blobs = list((mesh.root / "io.containerd.content.v1.content/blobs/sha256").iterdir())
+
+        async def work() -> None:
+            async with Client(other, "default") as client:
+                await write_blob(client.services.content, "mine", b"mine alone")
+                lease = (await client.services.leases.create(leases.CreateRequest())).lease
+                with pytest.raises(FailedPrecondition, match="belongs to .* give this daemon a root of its own"):
+                    await client.services.leases.delete(leases.DeleteRequest(id=lease.id, sync=True))
+
+        asyncio.run(work())
+        assert set(blobs) <= set((mesh.root / "io.containerd.content.v1.content/blobs/sha256").iterdir())
+        assert "plugin.owned_by_another" in (short_path / "log").read_text()
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def test_a_container_gets_no_descriptor_of_ours(mesh: Mesh) -> None:

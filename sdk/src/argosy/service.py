@@ -28,6 +28,8 @@ import anyio
 import anyio.abc
 from argosy_protos._service import ServiceBase
 from argosy_protos.argosy.service.v1 import (
+    ClaimRequest,
+    ClaimResponse,
     DrainRequest,
     DrainResponse,
     SetLogLevelRequest,
@@ -106,6 +108,26 @@ class _Statistics(StatisticsBase):
         self._ctx.server.draining = Unavailable(f"{self._name} is draining; try again when it is back")
         # This call itself is in flight.
         return DrainResponse(calls_in_flight=max(0, self._ctx.server.calls_in_flight - 1))
+
+    async def claim(self, request: ClaimRequest) -> ClaimResponse:
+        """Give what is below our root to one owner, for good: two metadata stores would collect each other's bytes."""
+        if not request.owner:
+            raise InvalidArgument("a claim names its owner")
+        root: Path = self._ctx.settings.root
+        mark = root / "owner"
+        try:
+            owner, _, address = mark.read_text().partition(" ")
+        except FileNotFoundError:
+            scratch = root / ".owner"
+            scratch.write_text(f"{request.owner} {request.address}")
+            scratch.rename(mark)
+            return ClaimResponse()
+        if owner != request.owner:
+            raise FailedPrecondition(
+                f"{self._name} root {root} belongs to {owner} at {address.strip()}; give this daemon a root of its own, "
+                f"or remove {mark} when that one is gone for good"
+            )
+        return ClaimResponse()
 
     async def set_log_level(self, request: SetLogLevelRequest) -> SetLogLevelResponse:
         if request.level not in log.LEVELS:

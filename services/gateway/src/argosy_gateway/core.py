@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 from argosy import log
+from argosy.errors import ArgosyError, FailedPrecondition, Unimplemented
+from argosy.rpc.channel import Channel
 from argosy.rpc.context import current
 from argosy.store.database import Database, Write
+from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
 from argosy_protos.containerd.events import SnapshotRemove
 from argosy_protos.containerd.services.images.v1 import ImageDelete
 from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
@@ -23,7 +26,7 @@ from argosy_gateway.metadata.locks import SharedLock
 from argosy_gateway.metadata.schema import MIGRATIONS
 from argosy_gateway.metadata.snapshots import Snapshots
 from argosy_gateway.plugins.config import GatewaySettings
-from argosy_gateway.plugins.registry import Registry
+from argosy_gateway.plugins.registry import Registered, Registry
 
 T = TypeVar("T")
 logger = log.get("gateway")
@@ -48,6 +51,7 @@ class Core:
         self.snapshotters: dict[str, Snapshots] = {}
         self.content: Content | None = None
         self.uuid = ""
+        self._claimed: set[Channel] = set()
 
     @classmethod
     async def open(cls, settings: GatewaySettings) -> Core:
@@ -98,6 +102,37 @@ class Core:
         assert self.content is not None
         return self.content
 
+    # -- ownership --
+
+    async def claim(self, plugin: Registered) -> None:
+        """Make sure that a plugin's bytes are ours before anything of it is removed. A plugin of another make can't
+        be asked. Raises FailedPrecondition with its owner's name, Unavailable."""
+        if plugin.channel in self._claimed:
+            return
+        try:
+            request = ClaimRequest(owner=self.uuid, address=str(self.settings.address))
+            await ServiceStub(plugin.channel).claim(request, timeout=10.0)
+        except Unimplemented:
+            logger.debug("plugin.foreign", plugin=plugin.name)
+        self._claimed.add(plugin.channel)
+
+    async def claim_all(self) -> None:
+        """Claim what answers now; the rest is claimed before its first clean-up. Says who the owner is when it is another."""
+        for plugin in self._owned():
+            try:
+                await self.claim(plugin)
+            except FailedPrecondition as error:
+                logger.error("plugin.owned_by_another", plugin=plugin.name, error=error.message)
+            except ArgosyError:
+                continue  # not there yet
+
+    def _owned(self) -> list[Registered]:
+        return [*self.registry.of_type("content"), *self.registry.of_type("snapshot")]
+
+    async def _clean(self, kind: str, name: str, cleanup: Callable[[], Awaitable[int]]) -> int:
+        await self.claim(self.registry.plugins[kind, name])
+        return await cleanup()
+
     # -- collection --
 
     async def collect(self) -> Swept:
@@ -115,13 +150,13 @@ class Core:
             self.events.publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
         for ns, image in gone.images:
             self.events.publish(ns, "/images/delete", "containerd.services.images.v1.ImageDelete", ImageDelete(name=image))
-        jobs: list[tuple[str, Callable[[], object]]] = []
+        jobs: list[tuple[str, str, Callable[[], Awaitable[int]]]] = []
         if self.content is not None and self.content.dirty:
-            jobs.append(("content", self.content.cleanup))
-        jobs += [(f"snapshotter {n}", s.cleanup) for n, s in self.snapshotters.items() if s.dirty]
-        results = await asyncio.gather(*(job() for _, job in jobs), return_exceptions=True)  # type: ignore[call-overload] # coroutines
+            jobs += [("content", p.name, self.content.cleanup) for p in self.registry.of_type("content")]
+        jobs += [("snapshot", n, s.cleanup) for n, s in self.snapshotters.items() if s.dirty]
+        results = await asyncio.gather(*(self._clean(*job) for job in jobs), return_exceptions=True)
         failure: BaseException | None = None
-        for (what, _), result in zip(jobs, results, strict=True):
+        for (_, what, _), result in zip(jobs, results, strict=True):
             if isinstance(result, BaseException):
                 # One plugin that fails never stops the rest; it stays dirty and is tried again.
                 logger.warning("gc.plugin_failed", plugin=what, error=str(result))

@@ -22,6 +22,8 @@ from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
 new = object.__new__
 
 __all__ = (
+    "ClaimRequest",
+    "ClaimResponse",
     "DrainRequest",
     "DrainResponse",
     "ServiceBase",
@@ -449,11 +451,126 @@ class SetLogLevelResponse(Message):
             raise past_end(self, "its last field")
 
 
+@dataclass(init=False, eq=False, repr=False)
+class ClaimRequest(Message):
+    owner: "str" = betterproto2.field(1, "string")
+    address: "str" = betterproto2.field(2, "string")
+
+    def __init__(
+        self,
+        *,
+        owner: str = "",
+        address: str = "",
+    ) -> None:
+        self.__dict__ = {
+            "owner": owner,
+            "address": address,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "owner": "",
+            "address": "",
+            "_unknown_fields": b"",
+        }
+        return m
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.owner
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.address
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "owner")
+                self.owner = text(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "address")
+                self.address = text(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+@dataclass(init=False, eq=False, repr=False)
+class ClaimResponse(Message):
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__dict__ = {
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "_unknown_fields": b"",
+        }
+        return m
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            p = unknown(self, b, p, t, n, frozenset())
+        if p != n:
+            raise past_end(self, "its last field")
+
+
 class ServiceBase(_ServiceBase):
     __service__ = "argosy.service.v1.Service"
     __methods__ = (
         Method("Statistics", "statistics", Cardinality.UNARY_UNARY, StatisticsRequest, StatisticsResponse),
         Method("Drain", "drain", Cardinality.UNARY_UNARY, DrainRequest, DrainResponse),
+        Method("Claim", "claim", Cardinality.UNARY_UNARY, ClaimRequest, ClaimResponse),
         Method("SetLogLevel", "set_log_level", Cardinality.UNARY_UNARY, SetLogLevelRequest, SetLogLevelResponse),
     )
 
@@ -462,6 +579,9 @@ class ServiceBase(_ServiceBase):
 
     async def drain(self, request: DrainRequest) -> DrainResponse:
         raise unimplemented("argosy.service.v1.Service", "Drain")
+
+    async def claim(self, request: ClaimRequest) -> ClaimResponse:
+        raise unimplemented("argosy.service.v1.Service", "Claim")
 
     async def set_log_level(self, request: SetLogLevelRequest) -> SetLogLevelResponse:
         raise unimplemented("argosy.service.v1.Service", "SetLogLevel")
@@ -475,6 +595,9 @@ class ServiceStub(_ServiceStub):
 
     async def drain(self, request: DrainRequest, **options: Any) -> DrainResponse:
         return await self._unary("/argosy.service.v1.Service/Drain", request, DrainResponse, options)
+
+    async def claim(self, request: ClaimRequest, **options: Any) -> ClaimResponse:
+        return await self._unary("/argosy.service.v1.Service/Claim", request, ClaimResponse, options)
 
     async def set_log_level(self, request: SetLogLevelRequest, **options: Any) -> SetLogLevelResponse:
         return await self._unary("/argosy.service.v1.Service/SetLogLevel", request, SetLogLevelResponse, options)
