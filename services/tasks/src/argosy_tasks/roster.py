@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from argosy import log
 from argosy.errors import AlreadyExists, ArgosyError, NotFound
@@ -18,7 +18,7 @@ from argosy_protos.containerd.task import v2 as api
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy_tasks.bootstrap import Starter
-from argosy_tasks.bundle import Bundle, bundles
+from argosy_tasks.bundle import Bootstrap, Bundle, bundles
 from argosy_tasks.runtimes import Runtimes
 from argosy_tasks.shim import Shim, ShimLog
 
@@ -32,6 +32,8 @@ CLEANUP_TIMEOUT_S: Final = 5.0
 SHUTDOWN_TIMEOUT_S: Final = 3.0
 _ADOPT_AT_ONCE: Final = 32
 _UNKNOWN_EXIT: Final = 255
+# A shim's start outlives the death of whoever ran it; reaping its bundle before it is done would leave it an orphan.
+_STARTING_S, _YOUNG_S = 5.0, 30.0
 
 
 class Roster:
@@ -58,6 +60,38 @@ class Roster:
         return len(self._shims)
 
     async def create(
+        self,
+        namespace: str,
+        id: str,
+        runtime: str,
+        spec: bytes,
+        options: AnyMessage | None,
+        request: api.CreateTaskRequest,
+    ) -> int:
+        """Make a bundle, start a shim, create the task; returns its pid. Everything is undone on failure.
+
+        Cancellation: what has begun goes on to its end, and is then undone; half a shim can't be.
+        """
+        job = asyncio.ensure_future(self._create(namespace, id, runtime, spec, options, request))
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:
+            self._later(self._undo(job, namespace, id))
+            raise
+
+    async def _undo(self, job: asyncio.Future[int], namespace: str, id: str) -> None:
+        try:
+            await job
+            await self.delete(namespace, id)
+        except (ArgosyError, OSError) as error:
+            logger.info("task.create_given_up", namespace=namespace, container=id, error=str(error))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.get_running_loop().create_task(work)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    async def _create(
         self, namespace: str, id: str, runtime: str, spec: bytes, options: AnyMessage | None, request: api.CreateTaskRequest
     ) -> int:
         """Make a bundle, start a shim, create the task; returns its pid. Everything is undone on failure."""
@@ -125,9 +159,7 @@ class Roster:
     # -- shims that die --
 
     def _lost(self, bundle: Bundle) -> None:
-        task = asyncio.get_running_loop().create_task(self._clean_up(bundle))
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)
+        self._later(self._clean_up(bundle))
 
     async def _clean_up(self, bundle: Bundle) -> None:
         """A shim went without being asked: its container is ended and reported."""
@@ -185,7 +217,7 @@ class Roster:
     async def _adopt(self, bundle: Bundle) -> None:
         shim_log: ShimLog | None = None
         try:
-            bootstrap = bundle.recall()
+            bootstrap = await self._recall(bundle)
             shim_log = ShimLog(bundle)
             shim = await Shim.connect(bundle, bootstrap, shim_log, lambda: self._lost(bundle), LOAD_TIMEOUT_S)
             try:
@@ -206,6 +238,19 @@ class Roster:
             return
         shim.pid = connected.task_pid
         self._shims[bundle.namespace, bundle.id] = shim
+
+    @staticmethod
+    async def _recall(bundle: Bundle) -> Bootstrap:
+        """Return where a bundle's shim listens. One that was being started when we died gets a moment to say so."""
+        deadline = time.time() + _STARTING_S
+        while True:
+            try:
+                return bundle.recall()
+            except NotFound:
+                young = time.time() - bundle.path.stat().st_mtime < _YOUNG_S
+                if not young or time.time() > deadline:
+                    raise
+            await asyncio.sleep(0.05)
 
     @staticmethod
     async def _has_task(shim: Shim) -> bool:

@@ -242,8 +242,8 @@ class OomWatch:
         """Read the descriptor; return whether it means an OOM kill. A removed cgroup also wakes it."""
         try:
             os.read(self.fd, 4096)
-        except BlockingIOError:
-            return False
+        except OSError:
+            return False  # nothing to read, or closed since
         if not self._cgroup.unified:
             return self._cgroup.paths["memory"].exists()
         count = _table(self._cgroup.main / "memory.events").get("oom_kill", 0)

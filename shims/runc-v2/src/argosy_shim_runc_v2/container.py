@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -164,7 +165,9 @@ class Container:
             namespaces = json.load(file).get("linux", {}).get("namespaces") or []
         self.host_pid_namespace = not any(n.get("type") == "pid" and not n.get("path") for n in namespaces)
         self._remember_options()
-        os.makedirs(self.rootfs_path, mode=0o711, exist_ok=True)
+        # Never with its parents: a bundle that the daemon took away must not come back.
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self.rootfs_path, 0o711)
         mounted = False
         try:
             if self.rootfs:
@@ -304,8 +307,6 @@ class Container:
         self.init.drain_and_close()
         for process in self.execs.values():
             process.drain_and_close()
-        if self.oom is not None:
-            self.oom.close()
         unmount_all(self.rootfs_path)
 
     def kill(self, process: Process, number: int, everyone: bool) -> None:

@@ -8,7 +8,9 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from argosy.errors import to_wire
@@ -48,7 +50,7 @@ class Daemon:
         self._posted_lock = threading.Lock()
         self._publisher = publisher
         self._quitting = False
-        self.service = TaskService(namespace, publisher, self._watch, self._quit)
+        self.service = TaskService(namespace, publisher, self._watch, self._post, self._quit)
 
     # -- called from any thread --
 
@@ -107,7 +109,7 @@ class Daemon:
             for fd, events in self._epoll.poll():
                 handler = self._handlers.get(fd)
                 if handler is not None:
-                    handler(events)
+                    self._guarded(partial(handler, events))
         self._listener.close()
         try:
             os.unlink(self._path)
@@ -123,7 +125,15 @@ class Daemon:
         with self._posted_lock:
             posted, self._posted = self._posted, []
         for call in posted:
+            self._guarded(call)
+
+    @staticmethod
+    def _guarded(call: Callable[[], None]) -> None:
+        """Run one step of the loop. Whatever fails in it, the container goes on, and so must its shim."""
+        try:
             call()
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
 
     def _accept(self, _: int) -> None:
         try:
@@ -219,8 +229,6 @@ class Daemon:
         if error is not None:
             code, text = to_wire(failure(error))
             if os.environ.get("ARGOSY_SHIM_DEBUG"):
-                import traceback
-
                 traceback.print_exception(error, file=sys.stderr)
             connection.machine.respond_error(stream, code, text)
         else:

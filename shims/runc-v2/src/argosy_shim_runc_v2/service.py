@@ -46,12 +46,15 @@ class TaskService:
         namespace: str,
         publisher: Publisher,
         watch: Callable[[int, Callable[[], None]], None],
+        post: Callable[[Callable[[], None]], None],
         quit: Callable[[], None],
     ) -> None:
         self._namespace = namespace
         self._events = publisher
         self._watch = watch
+        self._post = post
         self._quit = quit
+        self._leaving = False
         self._lock = threading.RLock()
         self.containers: dict[str, Container] = {}
         self._creating: set[str] = set()
@@ -78,6 +81,11 @@ class TaskService:
                 self._events.publish("/tasks/oom", "containerd.events.TaskOOM", ev.TaskOOM(container_id=container.id))
 
         self._watch(oom.fd, happened)
+
+    def _close_oom(self, container: Container) -> None:
+        """In the loop, which may be reading the descriptor right now."""
+        if container.oom is not None:
+            self._post(container.oom.close)
 
     def _on_exit(self, container: Container, process: Process) -> None:
         if process.pidfd < 0:
@@ -164,12 +172,26 @@ class TaskService:
                     pid=container.init.pid,
                 ),
             )
-        finally:
+        except BaseException:
             with self._lock:
                 self._creating.discard(r.id)
+                deserted = self._leaving and not self.containers and not self._creating
+            if deserted:
+                self._quit()
+            raise
+        with self._lock:
+            self._creating.discard(r.id)
         if container.init.pid:
             self._watch_process(container, container.init)
             self._watch_oom(container)
+        if self._leaving:
+            # The daemon asked us to leave while this was on its way: nobody knows this container.
+            with container.lock:
+                container.delete_init()
+            with self._lock:
+                self.containers.pop(r.id, None)
+            self._close_oom(container)
+            self._quit()
         return api.CreateTaskResponse(pid=container.init.pid)
 
     def start(self, r: Any) -> Any:
@@ -234,6 +256,7 @@ class TaskService:
                 container.delete_init()
                 with self._lock:
                     self.containers.pop(r.id, None)
+                self._close_oom(container)
                 self._events.publish(
                     "/tasks/delete",
                     "containerd.events.TaskDelete",
@@ -342,7 +365,10 @@ class TaskService:
 
     def shutdown(self, r: Any) -> Any:
         with self._lock:
-            if self.containers or self._creating:
+            if self.containers:
+                return Empty()
+            if self._creating:
+                self._leaving = True
                 return Empty()
         self._quit()
         return Empty()
