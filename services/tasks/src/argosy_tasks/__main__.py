@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from argosy import log
-from argosy.errors import ArgosyError
+from argosy.errors import ArgosyError, NotFound
 from argosy.names import NAMESPACE_HEADER
 from argosy.rpc.channel import Channel
 from argosy.service import Service, ServiceContext, run
@@ -15,6 +18,7 @@ from argosy.settings import Settings
 from argosy.timestamps import now_ns, to_wire
 from argosy_protos._message import Message
 from argosy_protos._service import ServiceBase
+from argosy_protos.containerd.services.containers.v1 import ContainersStub, GetContainerRequest
 from argosy_protos.containerd.services.events.v1 import EventsStub, ForwardRequest
 from argosy_protos.containerd.types import Envelope
 from argosy_protos.google.protobuf import Any as AnyMessage
@@ -24,6 +28,9 @@ from argosy_tasks.bootstrap import Starter
 from argosy_tasks.roster import Roster
 from argosy_tasks.runtimes import Runtimes, own_directory
 from argosy_tasks.servicer import Tasks
+
+# A gateway that starts together with us answers within this; one that does not is not waited for.
+GATEWAY_WAIT_S: Final = 5.0
 
 
 class TasksSettings(Settings):
@@ -53,6 +60,21 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
         except ArgosyError as error:
             log.get("tasks").warning("event.lost", topic=topic, namespace=namespace, error=str(error))
 
+    containers = ContainersStub(gateway)
+
+    async def known(namespace: str, id: str) -> bool:
+        deadline = time.monotonic() + GATEWAY_WAIT_S
+        while True:
+            try:
+                await containers.get(GetContainerRequest(id=id), timeout=5.0, metadata={NAMESPACE_HEADER: namespace})
+                return True
+            except NotFound:
+                return False
+            except ArgosyError:
+                if time.monotonic() > deadline:
+                    return True  # nobody can say
+            await asyncio.sleep(0.1)
+
     publisher = s.publish_binary or str(own_directory() / "argosy")
     ttrpc = str(s.ttrpc or f"{s.gateway}.ttrpc")
     state, root = s.state / s.bundles, s.root / s.bundles
@@ -64,7 +86,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     runtimes = Runtimes()
     os.environ["PATH"] = os.pathsep.join(runtimes.directories)
     starter = Starter(str(s.gateway), ttrpc, publisher, s.state, s.log_level == "debug")
-    roster = Roster(state, root, runtimes, starter, publish)
+    roster = Roster(state, root, runtimes, starter, publish, known)
     ctx.on_close(roster.close)
     adopted = await roster.adopt()
     if adopted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -27,6 +28,9 @@ logger = log.get("tasks")
 Publish = Callable[[str, str, str, Message], Awaitable[None]]
 """Given namespace, topic, full proto name and event: tell the world."""
 
+Known = Callable[[str, str], Awaitable[bool]]
+"""Given namespace and id: is there a container of that name? True when nobody can say."""
+
 LOAD_TIMEOUT_S: Final = 5.0
 CLEANUP_TIMEOUT_S: Final = 5.0
 SHUTDOWN_TIMEOUT_S: Final = 3.0
@@ -39,9 +43,12 @@ _STARTING_S, _YOUNG_S = 5.0, 30.0
 class Roster:
     """All tasks. One lock a task keeps create and delete of the same name apart."""
 
-    def __init__(self, state: Path, root: Path, runtimes: Runtimes, starter: Starter, publish: Publish) -> None:
+    def __init__(
+        self, state: Path, root: Path, runtimes: Runtimes, starter: Starter, publish: Publish, known: Known
+    ) -> None:
         self._state, self._root = state, root
         self._runtimes, self._starter, self._publish = runtimes, starter, publish
+        self._known = known
         self._shims: dict[tuple[str, str], Shim] = {}
         self._starting: set[tuple[str, str]] = set()
         self._jobs: set[asyncio.Task[None]] = set()
@@ -238,6 +245,23 @@ class Roster:
             return
         shim.pid = connected.task_pid
         self._shims[bundle.namespace, bundle.id] = shim
+        self._later(self._end_if_deserted(shim))
+
+    async def _end_if_deserted(self, shim: Shim) -> None:
+        """Kill and delete a task whose container was deleted while nobody watched: no call could name it again."""
+        ns, id = shim.bundle.namespace, shim.bundle.id
+        if await self._known(ns, id):
+            return
+        logger.info("task.deserted", namespace=ns, container=id)
+        try:
+            await shim.call("Kill", api.KillRequest(id=id, signal=signal.SIGKILL, all=True), CLEANUP_TIMEOUT_S)
+            await shim.call("Wait", api.WaitRequest(id=id), CLEANUP_TIMEOUT_S)
+        except ArgosyError:
+            pass  # it has ended, or never started; deleting it says which
+        try:
+            await self.delete(ns, id)
+        except ArgosyError as error:
+            logger.warning("task.deserted_stays", namespace=ns, container=id, error=error.message)
 
     @staticmethod
     async def _recall(bundle: Bundle) -> Bootstrap:
