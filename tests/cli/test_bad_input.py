@@ -70,6 +70,10 @@ oom_score = -999
   accepts = ["a/b"]
   returns = "application/vnd.oci.image.layer.v1.tar"
   path = "cat"
+[cgroup]
+  path = "/argosy-test"
+[timeouts]
+  "io.containerd.timeout.task.state" = "7s"
 [plugins."io.containerd.gc.v1.scheduler"]
   pause_threshold = 0.05
   startup_delay = "250ms"
@@ -98,6 +102,38 @@ oom_score = -999
     again = tmp_path / "again.toml"
     again.write_text(dumped)
     assert run([str(ARGOSY), "config", "dump", str(again)]).ok().out == dumped
+    assert '"io.containerd.timeout.task.state" = "7s"' in dumped and 'cgroup = "/argosy-test"' in dumped
+
+
+def test_the_mesh_joins_its_cgroup_and_its_containers_do_not(short_path: Path, image_archive: Path) -> None:
+    config = short_path / "mesh.toml"
+    name = f"argosy-test-{os.getpid()}"
+    config.write_text(f'cgroup = "/{name}"\n[timeouts]\n"io.containerd.timeout.shim.load" = "9s"\n')
+    mesh = Mesh(short_path / "m", extra=["--config", str(config)])
+    mesh.base.mkdir()
+    mesh.start()
+    try:
+        for pid in mesh.services().values():
+            assert f"/{name}" in Path(f"/proc/{pid}/cgroup").read_text()
+        mesh.ctr("images", "import", str(image_archive)).ok()
+        mesh.ctr("run", "-d", IMAGE, "c", "sleep", "100").ok()
+        pid = int(mesh.ctr("tasks", "ls").ok().out.splitlines()[1].split()[1])
+        memory = next(
+            line
+            for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+            if ":memory:" in line or line.startswith("0::")
+        )
+        assert memory.endswith("/default/c")
+    finally:
+        mesh.destroy()
+        for place in Path("/sys/fs/cgroup").glob(f"**/{name}"):
+            place.rmdir()
+    config.write_text('[timeouts]\n"io.containerd.timeout.shim.lod" = "9s"\n')
+    refused(
+        run([str(ARGOSY), "config", "check", str(config)]),
+        "unknown timeout",
+        'did you mean "io.containerd.timeout.shim.load"?',
+    )
 
 
 def test_a_root_or_socket_in_use_is_named(mesh: Mesh, tmp_path: Path) -> None:

@@ -48,7 +48,9 @@ def base() -> Iterator[Path]:
     run(["rm", "-rf", str(path)])
 
 
-def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(base: Path, image_archive: Path) -> None:
+def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(
+    base: Path, image_archive: Path, registry: str
+) -> None:
     with (
         service("content", base) as content,
         service("snapshotter-overlay", base) as over,
@@ -71,6 +73,14 @@ def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(base:
                 ran = daemon.ctr("run", "--rm", "--snapshotter", snapshotter, IMAGE, "t", "cat", "/etc/motd").ok()
                 assert ran.out == "hello from an argosy\n"
             assert list((base / "content/blobs/sha256").iterdir())
+            pulled = f"{registry}/stock/box:1"
+            daemon.ctr("images", "push", "--plain-http", pulled, IMAGE).ok()
+            daemon.ctr("images", "pull", "--plain-http", "--snapshotter", "ourover", pulled, namespace="pulled").ok()
+            ran = daemon.ctr(
+                "run", "--rm", "--snapshotter", "ourover", pulled, "t", "cat", "/etc/motd", namespace="pulled"
+            ).ok()
+            assert ran.out == "hello from an argosy\n"
+            daemon.ctr("images", "rm", "--sync", pulled, namespace="pulled").ok()
             assert "ourover" in daemon.ctr("plugins", "ls").ok().out
             daemon.ctr("images", "rm", "--sync", IMAGE).ok()
             eventually(lambda: not list((base / "content/blobs/sha256").iterdir()))

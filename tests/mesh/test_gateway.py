@@ -239,6 +239,40 @@ def test_a_hundred_and_twenty_eight_layers_mount(mesh: Mesh, tmp_path: Path) -> 
     work_in(mesh, "deep", work)
 
 
+def test_labels_remap_owners_by_idmapped_mounts(mesh: Mesh) -> None:
+    """uid and gid mapping labels: root in the container is somebody else on the host, without a chown of any layer."""
+    from argosy.kernel.mount import temporary_mount
+    from argosy.mounts import Mount
+
+    mapping = "0:100000:65536"
+    labels = {"containerd.io/snapshot/uidmapping": mapping, "containerd.io/snapshot/gidmapping": mapping}
+
+    async def work(client: Client) -> None:
+        async with client.lease() as leased:
+            made = await leased.snapshots.prepare(snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key="k"))
+            layer = Path(made.mounts[0].source)
+            (layer / "file").write_text("owned by root in the layer")
+            for n in (1, 2):
+                await leased.snapshots.commit(
+                    snapshots.CommitSnapshotRequest(snapshotter="overlayfs", name=f"c{n}", key="k")
+                )
+                parent = f"c{n}"
+                if n == 1:
+                    await leased.snapshots.prepare(
+                        snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key="k", parent="c1")
+                    )
+            request = snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key="mapped", parent=parent, labels=labels)
+            mounts = [Mount.from_wire(m) for m in (await leased.snapshots.prepare(request)).mounts]
+            assert mounts[0].options[:2] == (f"uidmap={mapping}", f"gidmap={mapping}")
+            upper = Path(mounts[0].option("upperdir") or "")
+            assert (upper.stat().st_uid, upper.stat().st_gid) == (100000, 100000)
+            with temporary_mount(mounts) as place:
+                assert Path(place, "file").stat().st_uid == 100000
+            assert (layer / "file").stat().st_uid == 0
+
+    work_in(mesh, "mapped", work)
+
+
 def test_events_are_filtered_checked_and_cross_namespaces(mesh: Mesh) -> None:
     async def work(client: Client) -> None:
         stub = client.services.events

@@ -10,9 +10,17 @@ from typing import Any, Final, Literal
 
 from argosy.errors import InvalidArgument
 from argosy.settings import nearest, read_toml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 KINDS: Final = ("content", "snapshotter-overlay", "snapshotter-native", "diff", "tasks")
+# containerd's timeout -> the task manager's setting.
+TIMEOUTS: Final = {
+    "io.containerd.timeout.task.state": "state_timeout_s",
+    "io.containerd.timeout.metrics.shimstats": "stats_timeout_s",
+    "io.containerd.timeout.shim.load": "load_timeout_s",
+    "io.containerd.timeout.shim.cleanup": "cleanup_timeout_s",
+    "io.containerd.timeout.shim.shutdown": "shutdown_timeout_s",
+}
 _STOCK_PLUGINS: Final = {
     "gc": "io.containerd.gc.v1.scheduler",
     "bolt": "io.containerd.metadata.v1.bolt",
@@ -74,6 +82,18 @@ class MeshConfig(Strict):
     services: dict[str, ServiceConfig] = Field(default_factory=_default_services)
     proxy_plugins: dict[str, dict[str, Any]] = Field(default_factory=dict)
     stream_processors: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    timeouts: dict[str, str] = Field(default_factory=dict)
+    """By containerd's names and durations, such as ``"io.containerd.timeout.shim.load" = "5s"``."""
+    cgroup: str = ""
+    """A cgroup for the mesh's own processes, as a path below each hierarchy; containers have their own."""
+
+    @field_validator("timeouts")
+    @classmethod
+    def _known_timeouts(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name not in TIMEOUTS:
+                raise ValueError(f'unknown timeout "{name}"{nearest(name, list(TIMEOUTS))}')
+        return value
 
 
 @dataclass
@@ -207,6 +227,10 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
     for key in ("proxy_plugins", "stream_processors"):
         if (value := reader.take(key)) is not None:
             values[key] = value
+    if (cgroup := reader.take("cgroup", "path")) is not None:
+        values["cgroup"] = cgroup
+    found = {name: reader.take("timeouts", name) for name in TIMEOUTS}
+    values["timeouts"] = {k: v for k, v in found.items() if v is not None}
     try:
         mesh = MeshConfig.model_validate(values)
     except ValidationError as error:

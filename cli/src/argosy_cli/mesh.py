@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -202,14 +203,17 @@ def _toml(value: Any) -> str:
             return "[" + ", ".join(scalar(x) for x in v) + "]"
         return json.dumps(str(v))
 
+    def key(k: str) -> str:
+        return k if re.fullmatch(r"[A-Za-z0-9_-]+", k) else json.dumps(k)
+
     def table(prefix: str, t: dict[str, Any]) -> None:
         plain = {k: v for k, v in t.items() if not isinstance(v, dict) and v is not None}
         if prefix and (plain or not t):
             lines.append(f"\n[{prefix}]")
-        lines.extend(f"{k} = {scalar(v)}" for k, v in plain.items())
+        lines.extend(f"{key(k)} = {scalar(v)}" for k, v in plain.items())
         for k, v in t.items():
             if isinstance(v, dict):
-                table(f"{prefix}.{k}" if prefix else k, v)
+                table(f"{prefix}.{key(k)}" if prefix else key(k), v)
 
     table("", value)
     return "\n".join(lines).strip()

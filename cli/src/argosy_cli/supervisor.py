@@ -30,7 +30,7 @@ from argosy.kernel.process import set_name
 from argosy.rpc.sockets import answers
 from argosy.service import Service, lock_root, notify_systemd, run
 
-from argosy_cli.config import MeshConfig
+from argosy_cli.config import TIMEOUTS, MeshConfig, seconds
 
 logger = log.get("supervisor")
 
@@ -93,6 +93,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
             values |= {"content": address, "stream_processors": mesh.stream_processors}
         if service.kind == "tasks":
             values |= {"state": mesh.state, "gateway": address, "ttrpc": ttrpc, "root": root}
+            values |= {TIMEOUTS[k]: seconds(v, f"timeouts.{k}") for k, v in mesh.timeouts.items()}
         children.append(Child(name, SERVICES[service.kind], values, sockets=[socket]))
         kind = _PLUGIN_TYPES[service.kind]
         if shown in plugins:
@@ -124,6 +125,25 @@ def plan(mesh: MeshConfig) -> list[Child]:
     return children
 
 
+def join_cgroup(path: str) -> None:
+    """Move this process, and so every service it forks, into a cgroup of each hierarchy. Raises FailedPrecondition."""
+    relative = path.strip("/")
+    points = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup" in line]
+    if not relative or ".." in relative.split("/"):
+        raise InvalidArgument(f'cgroup "{path}" is no path below a hierarchy')
+    for point in points:
+        place = Path(point) / relative
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            (place / "cgroup.procs").write_text(str(os.getpid()))
+        except OSError as error:
+            # cpuset takes no process before it is told its CPUs; it limits nothing here.
+            if place.parent != Path(point) or "cpuset" not in point:
+                raise FailedPrecondition(
+                    f"cannot join cgroup {place}: {error.strerror}; choose another, or leave it out"
+                ) from error
+
+
 class Supervisor:
     """Runs a plan until a signal."""
 
@@ -149,6 +169,8 @@ class Supervisor:
                         f"socket {socket} is in use by a running process; stop it or use another address"
                     )
         lock = lock_root(mesh.root, "argosy up")
+        if mesh.cgroup:
+            join_cgroup(mesh.cgroup)
         read, write = os.pipe()
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)

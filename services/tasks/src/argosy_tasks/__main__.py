@@ -25,7 +25,7 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from pydantic import Field
 
 from argosy_tasks.bootstrap import Starter
-from argosy_tasks.roster import Roster
+from argosy_tasks.roster import Roster, Timeouts
 from argosy_tasks.runtimes import Runtimes, own_directory
 from argosy_tasks.servicer import Tasks
 
@@ -40,6 +40,11 @@ class TasksSettings(Settings):
     gateway: Path = Field(description="socket of the daemon that knows the containers and takes events")
     ttrpc: Path | None = Field(default=None, description="socket that shims publish events to; default <gateway>.ttrpc")
     publish_binary: str = Field(default="", description="program that shims without ttrpc publish events with")
+    state_timeout_s: float = Field(default=2.0, description="how long a shim may take to say its state")
+    stats_timeout_s: float = Field(default=2.0, description="how long a shim may take to measure")
+    load_timeout_s: float = Field(default=5.0, description="how long an adopted shim may take to answer")
+    cleanup_timeout_s: float = Field(default=5.0, description="how long cleaning up after a dead shim may take")
+    shutdown_timeout_s: float = Field(default=3.0, description="how long a shim may take to leave")
     bundles: str = Field(default="io.containerd.runtime.v2.task", description="directory name below state and root")
 
 
@@ -86,13 +91,15 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     runtimes = Runtimes()
     os.environ["PATH"] = os.pathsep.join(runtimes.directories)
     starter = Starter(str(s.gateway), ttrpc, publisher, s.state, s.log_level == "debug")
-    roster = Roster(state, root, runtimes, starter, publish, known)
+    roster = Roster(
+        state, root, runtimes, starter, publish, known, Timeouts(s.load_timeout_s, s.cleanup_timeout_s, s.shutdown_timeout_s)
+    )
     ctx.on_close(roster.close)
     adopted = await roster.adopt()
     if adopted:
         log.get("tasks").info("tasks.adopted", tasks=adopted)
     ctx.gauges["tasks"] = lambda: len(roster)
-    return [Tasks(roster, gateway)]
+    return [Tasks(roster, gateway, s.state_timeout_s, s.stats_timeout_s)]
 
 
 SERVICE = Service("tasks", TasksSettings, start)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,24 +32,38 @@ Publish = Callable[[str, str, str, Message], Awaitable[None]]
 Known = Callable[[str, str], Awaitable[bool]]
 """Given namespace and id: is there a container of that name? True when nobody can say."""
 
-LOAD_TIMEOUT_S: Final = 5.0
-CLEANUP_TIMEOUT_S: Final = 5.0
-SHUTDOWN_TIMEOUT_S: Final = 3.0
 _ADOPT_AT_ONCE: Final = 32
 _UNKNOWN_EXIT: Final = 255
 # A shim's start outlives the death of whoever ran it; reaping its bundle before it is done would leave it an orphan.
 _STARTING_S, _YOUNG_S = 5.0, 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that a shim gets; the defaults are containerd's."""
+
+    load_s: float = 5.0
+    cleanup_s: float = 5.0
+    shutdown_s: float = 3.0
+
+
 class Roster:
     """All tasks. One lock a task keeps create and delete of the same name apart."""
 
     def __init__(
-        self, state: Path, root: Path, runtimes: Runtimes, starter: Starter, publish: Publish, known: Known
+        self,
+        state: Path,
+        root: Path,
+        runtimes: Runtimes,
+        starter: Starter,
+        publish: Publish,
+        known: Known,
+        timeouts: Timeouts,
     ) -> None:
         self._state, self._root = state, root
         self._runtimes, self._starter, self._publish = runtimes, starter, publish
         self._known = known
+        self._timeouts = timeouts
         self._shims: dict[tuple[str, str], Shim] = {}
         self._starting: set[tuple[str, str]] = set()
         self._jobs: set[asyncio.Task[None]] = set()
@@ -135,15 +150,15 @@ class Roster:
     async def _launch(self, bundle: Bundle, binary: Path, options: AnyMessage | None, shim_log: ShimLog) -> Shim:
         bootstrap = await self._starter.start(binary, bundle, options)
         bundle.remember(bootstrap)
-        return await Shim.connect(bundle, bootstrap, shim_log, lambda: self._lost(bundle), LOAD_TIMEOUT_S)
+        return await Shim.connect(bundle, bootstrap, shim_log, lambda: self._lost(bundle), self._timeouts.load_s)
 
     async def _abandon(self, shim: Shim, binary: Path) -> None:
         """End a shim whose create failed."""
         try:
-            await shim.call("Delete", api.DeleteRequest(id=shim.bundle.id), CLEANUP_TIMEOUT_S)
+            await shim.call("Delete", api.DeleteRequest(id=shim.bundle.id), self._timeouts.cleanup_s)
         except ArgosyError:
             pass  # there was nothing to delete
-        await shim.shutdown(SHUTDOWN_TIMEOUT_S)
+        await shim.shutdown(self._timeouts.shutdown_s)
         shim.close()
         await asyncio.to_thread(shim.bundle.delete)
 
@@ -159,7 +174,7 @@ class Roster:
 
     async def _forget(self, shim: Shim) -> None:
         self._shims.pop((shim.bundle.namespace, shim.bundle.id), None)
-        await shim.shutdown(SHUTDOWN_TIMEOUT_S)
+        await shim.shutdown(self._timeouts.shutdown_s)
         shim.close()
         await asyncio.to_thread(shim.bundle.delete)
 
@@ -182,7 +197,7 @@ class Roster:
         binary = bundle.binary()
         try:
             response = await self._starter.delete(
-                Path(binary) if binary else self._default_binary(), bundle, CLEANUP_TIMEOUT_S
+                Path(binary) if binary else self._default_binary(), bundle, self._timeouts.cleanup_s
             )
             status, pid = response.exit_status, response.pid or pid
             exited = from_wire(response.exited_at) or exited
@@ -226,9 +241,9 @@ class Roster:
         try:
             bootstrap = await self._recall(bundle)
             shim_log = ShimLog(bundle)
-            shim = await Shim.connect(bundle, bootstrap, shim_log, lambda: self._lost(bundle), LOAD_TIMEOUT_S)
+            shim = await Shim.connect(bundle, bootstrap, shim_log, lambda: self._lost(bundle), self._timeouts.load_s)
             try:
-                connected = await shim.call("Connect", api.ConnectRequest(id=bundle.id), LOAD_TIMEOUT_S)
+                connected = await shim.call("Connect", api.ConnectRequest(id=bundle.id), self._timeouts.load_s)
                 alive = await self._has_task(shim)
             except ArgosyError:
                 shim.close()
@@ -254,8 +269,8 @@ class Roster:
             return
         logger.info("task.deserted", namespace=ns, container=id)
         try:
-            await shim.call("Kill", api.KillRequest(id=id, signal=signal.SIGKILL, all=True), CLEANUP_TIMEOUT_S)
-            await shim.call("Wait", api.WaitRequest(id=id), CLEANUP_TIMEOUT_S)
+            await shim.call("Kill", api.KillRequest(id=id, signal=signal.SIGKILL, all=True), self._timeouts.cleanup_s)
+            await shim.call("Wait", api.WaitRequest(id=id), self._timeouts.cleanup_s)
         except ArgosyError:
             pass  # it has ended, or never started; deleting it says which
         try:
@@ -276,10 +291,9 @@ class Roster:
                     raise
             await asyncio.sleep(0.05)
 
-    @staticmethod
-    async def _has_task(shim: Shim) -> bool:
+    async def _has_task(self, shim: Shim) -> bool:
         try:
-            await shim.call("State", api.StateRequest(id=shim.bundle.id), LOAD_TIMEOUT_S)
+            await shim.call("State", api.StateRequest(id=shim.bundle.id), self._timeouts.load_s)
         except NotFound:
             return False
         return True

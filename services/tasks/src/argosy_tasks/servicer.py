@@ -34,8 +34,6 @@ from argosy_tasks.shim import Shim
 
 logger = log.get("tasks")
 
-STATE_TIMEOUT_S: Final = 2.0
-STATS_TIMEOUT_S: Final = 2.0
 CHECKPOINT_MEDIA: Final = "application/vnd.containerd.container.criu.checkpoint.criu.tar"
 CHECKPOINT_CONFIG_MEDIA: Final = "application/vnd.containerd.container.checkpoint.config.v1+proto"
 _CHUNK: Final = 1 << 20
@@ -58,9 +56,10 @@ def _process(state: api.StateResponse) -> Process:
 class Tasks(p.TasksBase):
     """Tasks of the caller's namespace."""
 
-    def __init__(self, roster: Roster, gateway: Channel) -> None:
+    def __init__(self, roster: Roster, gateway: Channel, state_s: float = 2.0, stats_s: float = 2.0) -> None:
         self._roster = roster
         self._gateway = gateway
+        self._state_s, self._stats_s = state_s, stats_s
         self._checkpoints: dict[tuple[str, str], str] = {}
 
     def _shim(self, id: str) -> Shim:
@@ -77,7 +76,7 @@ class Tasks(p.TasksBase):
         """Raise NotFound unless the exec is known."""
         if exec_id:
             try:
-                await shim.call("State", api.StateRequest(id=shim.bundle.id, exec_id=exec_id), STATE_TIMEOUT_S)
+                await shim.call("State", api.StateRequest(id=shim.bundle.id, exec_id=exec_id), self._state_s)
             except NotFound:
                 raise NotFound(f"process does not exist {exec_id}") from None
 
@@ -142,7 +141,7 @@ class Tasks(p.TasksBase):
     async def _state(self, shim: Shim, exec_id: str = "") -> Process:
         id = shim.bundle.id
         try:
-            state = await shim.call("State", api.StateRequest(id=id, exec_id=exec_id), STATE_TIMEOUT_S)
+            state = await shim.call("State", api.StateRequest(id=id, exec_id=exec_id), self._state_s)
         except Unavailable:
             raise NotFound(f"task {id} not found") from None
         except NotFound:
@@ -233,7 +232,7 @@ class Tasks(p.TasksBase):
             if not wanted.matches(look):
                 return None
             try:
-                stats = await shim.call("Stats", api.StatsRequest(id=shim.bundle.id), STATS_TIMEOUT_S)
+                stats = await shim.call("Stats", api.StatsRequest(id=shim.bundle.id), self._stats_s)
             except ArgosyError as error:
                 if not isinstance(error, NotFound):
                     logger.warning("task.no_metrics", namespace=ns, container=shim.bundle.id, error=str(error))
