@@ -12,7 +12,7 @@ from argosy.errors import NotFound, Unimplemented
 from argosy.ttrpc import frames
 from argosy.ttrpc.client import Closed, TtrpcClient
 from argosy.ttrpc.machine import Answer, ClientMachine, Data, Incoming, ServerMachine
-from argosy.ttrpc.server import TtrpcServer
+from argosy.ttrpc.server import ServerStream, TtrpcServer
 from argosy_protos.containerd.services.events.ttrpc.v1 import ForwardRequest
 from argosy_protos.containerd.types import Envelope
 from argosy_protos.google.protobuf import Empty
@@ -130,5 +130,45 @@ def test_client_and_server_over_a_socket(short_path: Path) -> None:
         await asyncio.wait_for(closed.wait(), 5)
         with pytest.raises(Closed):
             await client.raw("a.Events", "Forward", b"")
+
+    asyncio.run(main())
+
+
+def test_streaming_calls_over_a_socket(short_path: Path) -> None:
+    async def main() -> None:
+        async def echo(stream: ServerStream, metadata: Any) -> None:
+            while (message := await stream.recv()) is not None:
+                if message.topic == "/bad":
+                    raise NotFound("stream")
+                await stream.send(Envelope(topic=message.topic * 2))
+
+        async def count(stream: ServerStream, metadata: Any) -> None:
+            first = await stream.recv()
+            assert await stream.recv() is None
+            for i in range(3):
+                await stream.send(Envelope(topic=f"{first.topic}{i}"))
+
+        server = TtrpcServer()
+        server.add_stream("a.S", "Echo", Envelope, echo)
+        server.add_stream("a.S", "Count", Envelope, count)
+        await server.listen_unix(short_path / "t")
+        client = await TtrpcClient.connect(str(short_path / "t"))
+        stream = client.stream("a.S", "Echo", Envelope)
+        for topic in ("x", "yy"):
+            await stream.send(Envelope(topic=topic))
+            assert (await stream.recv()).topic == topic * 2
+        await stream.close_send()
+        assert await stream.recv() is None and await stream.recv() is None
+        counted = client.stream("a.S", "Count", Envelope, Envelope(topic="n"))
+        assert [(await counted.recv()).topic for _ in range(3)] == ["n0", "n1", "n2"]
+        assert await counted.recv() is None
+        failing = client.stream("a.S", "Echo", Envelope)
+        await failing.send(Envelope(topic="/bad"))
+        with pytest.raises(NotFound, match="stream"):
+            await failing.recv()
+        waiting = client.stream("a.S", "Echo", Envelope)
+        await server.close()
+        with pytest.raises(Closed):
+            await asyncio.wait_for(waiting.recv(), 5)
 
     asyncio.run(main())

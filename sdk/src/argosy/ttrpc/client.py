@@ -9,13 +9,55 @@ from typing import Any, Final
 from argosy_protos._wire import DecodeError
 
 from argosy.errors import DeadlineExceeded, Internal, Unavailable, from_wire
-from argosy.ttrpc.machine import Answer, ClientMachine
+from argosy.ttrpc.machine import ClientMachine, Data
 
 CONNECT_TIMEOUT_S: Final = 5.0
 
 
 class Closed(Unavailable):
     """Raised when the connection ended before the answer came."""
+
+
+class TtrpcStream:
+    """One streaming call: send any number of messages, receive any number, in any order."""
+
+    def __init__(self, client: TtrpcClient, stream: int, response: type[Any]) -> None:
+        self._client, self._stream, self._response = client, stream, response
+        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._error: Exception | None = None
+        self.closed = False
+
+    async def send(self, message: Any) -> None:
+        """Send one message. Raises Closed, and OversizeError above 4 MiB."""
+        self._client._write(lambda machine: machine.send(self._stream, message.encode()))
+
+    async def close_send(self) -> None:
+        """Say that no more messages follow."""
+        if not self.closed:
+            self._client._write(lambda machine: machine.close(self._stream))
+
+    async def recv(self) -> Any:
+        """Return the next message, or None at the end of a call that went well. Raises its error otherwise."""
+        data = await self._messages.get()
+        if data is None:
+            self._messages.put_nowait(None)  # the end stays the end
+            if self._error is not None:
+                raise self._error
+            return None
+        return self._response.decode(data)
+
+    def _on_data(self, payload: bytes | None, closed: bool) -> None:
+        if payload is not None:
+            self._messages.put_nowait(payload)
+        if closed:
+            self._messages.put_nowait(None)
+
+    def _on_end(self, error: Exception | None, payload: bytes) -> None:
+        self.closed = True
+        self._error = error
+        if payload:
+            self._messages.put_nowait(payload)
+        self._messages.put_nowait(None)
 
 
 class TtrpcClient(asyncio.Protocol):
@@ -26,6 +68,7 @@ class TtrpcClient(asyncio.Protocol):
         self.closed = False
         self._machine = ClientMachine()
         self._calls: dict[int, asyncio.Future[bytes]] = {}
+        self._streams: dict[int, TtrpcStream] = {}
         self._on_close = on_close
         self._transport: asyncio.Transport
 
@@ -57,7 +100,14 @@ class TtrpcClient(asyncio.Protocol):
             self._transport.close()
             return
         for event in events:
-            if not isinstance(event, Answer):
+            stream = self._streams.get(event.stream)
+            if isinstance(event, Data):
+                if stream is not None:
+                    stream._on_data(event.payload, event.closed)
+                continue
+            if stream is not None:
+                del self._streams[event.stream]
+                stream._on_end(from_wire(event.code, event.message) if event.code else None, event.payload)
                 continue
             future = self._calls.pop(event.stream, None)
             if future is None or future.done():
@@ -78,12 +128,35 @@ class TtrpcClient(asyncio.Protocol):
         for future in calls.values():
             if not future.done():
                 future.set_exception(error)
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            stream._on_end(error, b"")
 
     def close(self) -> None:
         """Close the connection; ``on_close`` is not called any more."""
         self._on_close = None
         if not self.closed:
             self._transport.close()
+
+    def _write(self, change: Callable[[ClientMachine], None]) -> None:
+        if self.closed:
+            raise Closed(f"{self.name}: ttrpc: closed")
+        change(self._machine)
+        self._transport.write(self._machine.take())
+
+    def stream(
+        self, service: str, method: str, response: type[Any], request: Any = None, metadata: Mapping[str, str] | None = None
+    ) -> TtrpcStream:
+        """Open a streaming call. With a request the server streams and we send no more. Raises Closed."""
+        if self.closed:
+            raise Closed(f"{self.name}: ttrpc: closed")
+        payload = request.encode() if request is not None else b""
+        number = self._machine.request(
+            service, method, payload, 0, dict(metadata or {}), streaming=True, closed=request is not None
+        )
+        opened = self._streams[number] = TtrpcStream(self, number, response)
+        self._transport.write(self._machine.take())
+        return opened
 
     async def raw(
         self,

@@ -14,12 +14,45 @@ from argosy import log
 from argosy.errors import InvalidArgument, to_wire
 from argosy.kernel.peer import credentials
 from argosy.rpc.sockets import bind_unix
-from argosy.ttrpc.machine import UNIMPLEMENTED, Incoming, ServerMachine
+from argosy.ttrpc.machine import UNIMPLEMENTED, Data, Incoming, ServerMachine
 
 logger = log.get("argosy.ttrpc")
 
 Handler = Callable[[Any, Mapping[str, str]], Awaitable[Any]]
 """Given a decoded request and the metadata, the answer message."""
+
+
+class ServerStream:
+    """One streaming call being served."""
+
+    def __init__(self, connection: _Connection, number: int, request: type[Any]) -> None:
+        self._connection, self._number, self._request = connection, number, request
+        self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def recv(self) -> Any:
+        """Return the next message, or None when the client has sent its last. Raises InvalidArgument."""
+        data = await self._messages.get()
+        if data is None:
+            self._messages.put_nowait(None)  # the end stays the end
+            return None
+        try:
+            return self._request.decode(data)
+        except DecodeError as error:
+            raise InvalidArgument(f"a message is malformed: {error}") from error
+
+    async def send(self, message: Any) -> None:
+        """Send one message."""
+        self._connection._machine.send(self._number, message.encode())
+        self._connection._flush()
+
+    def _on_data(self, payload: bytes | None, closed: bool) -> None:
+        if payload is not None:
+            self._messages.put_nowait(payload)
+        if closed:
+            self._messages.put_nowait(None)
+
+
+StreamHandler = Callable[[ServerStream, Mapping[str, str]], Awaitable[None]]
 
 
 class _Connection(asyncio.Protocol):
@@ -28,6 +61,7 @@ class _Connection(asyncio.Protocol):
         self._machine = ServerMachine()
         self._tasks: set[asyncio.Task[None]] = set()
         self._transport: Any = None
+        self._streams: dict[int, ServerStream] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         _, uid, _ = credentials(transport.get_extra_info("socket"))
@@ -43,8 +77,14 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             return
         for event in self._machine.feed(data):
-            if isinstance(event, Incoming):
-                task = asyncio.get_running_loop().create_task(self._serve(event))
+            if isinstance(event, Data):
+                stream = self._streams.get(event.stream)
+                if stream is not None:
+                    stream._on_data(event.payload, event.closed)
+            else:
+                opened = self._open(event)
+                work = self._serve(event) if opened is None else self._stream(event, opened)
+                task = asyncio.get_running_loop().create_task(work)
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         self._flush()
@@ -53,6 +93,27 @@ class _Connection(asyncio.Protocol):
         data = self._machine.take()
         if data and not self._transport.is_closing():
             self._transport.write(data)
+
+    def _open(self, incoming: Incoming) -> ServerStream | None:
+        """Return the stream of a streaming method. Made at once: data may follow in the same read."""
+        row = self._server.streams.get((incoming.service, incoming.method))
+        if row is None:
+            return None
+        stream = self._streams[incoming.stream] = ServerStream(self, incoming.stream, row[1])
+        stream._on_data(incoming.payload or None, incoming.closed)
+        return stream
+
+    async def _stream(self, incoming: Incoming, stream: ServerStream) -> None:
+        handler, _ = self._server.streams[incoming.service, incoming.method]
+        try:
+            await handler(stream, incoming.metadata)
+        except Exception as error:
+            self._machine.respond_error(incoming.stream, *to_wire(error))
+        else:
+            self._machine.respond(incoming.stream, b"")
+        finally:
+            self._streams.pop(incoming.stream, None)
+        self._flush()
 
     async def _serve(self, incoming: Incoming) -> None:
         row = self._server.methods.get((incoming.service, incoming.method))
@@ -88,10 +149,11 @@ class _Connection(asyncio.Protocol):
 
 
 class TtrpcServer:
-    """Serves unary methods on a unix socket."""
+    """Serves unary and streaming methods on a unix socket."""
 
     def __init__(self) -> None:
         self.methods: dict[tuple[str, str], tuple[Handler, type[Any]]] = {}
+        self.streams: dict[tuple[str, str], tuple[StreamHandler, type[Any]]] = {}
         self.connections: set[_Connection] = set()
         self._listener: asyncio.AbstractServer | None = None
         self._path: Path | None = None
@@ -99,6 +161,10 @@ class TtrpcServer:
     def add(self, service: str, method: str, request: type[Any], handler: Handler) -> None:
         """Serve one method."""
         self.methods[(service, method)] = (handler, request)
+
+    def add_stream(self, service: str, method: str, request: type[Any], handler: StreamHandler) -> None:
+        """Serve one streaming method: the handler receives and sends on its stream."""
+        self.streams[(service, method)] = (handler, request)
 
     async def listen_unix(self, path: Path) -> None:
         """Serve at path. Raises FailedPrecondition when another process serves there."""
