@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from argosy.plugin.diff import DiffServicer
 from argosy.rpc.channel import Channel
 from argosy.service import Service, ServiceContext, run
 from argosy.settings import Settings
@@ -12,8 +13,8 @@ from argosy_protos._service import ServiceBase
 from pydantic import Field
 
 from argosy_diff.contents import Contents
+from argosy_diff.differ import WalkingDiffer
 from argosy_diff.processors import StreamProcessor
-from argosy_diff.servicer import Diff
 
 
 class DiffSettings(Settings):
@@ -28,7 +29,7 @@ async def start(ctx: ServiceContext[DiffSettings]) -> Sequence[ServiceBase]:
     scratch = s.root / "scratch"
     scratch.mkdir(exist_ok=True, mode=0o700)
     contents = Contents(Channel(s.content, name="content"), scratch)
-    return [Diff(contents, s.stream_processors, scratch)]
+    return [DiffServicer(WalkingDiffer(contents, s.stream_processors, scratch))]
 
 
 SERVICE = Service("diff", DiffSettings, start)
