@@ -365,3 +365,32 @@ def test_the_cli_does_what_it_says(mesh: Mesh, image_archive: Path, tmp_path: Pa
     ):
         json.loads(mesh.argosy("-o", "json", *command).ok().out)
     assert mesh.argosy("--help").ok().out.count("\n") > 10
+
+
+def test_events_are_shown_and_published(mesh: Mesh) -> None:
+    """``publish`` is what shims without ttrpc call, in Go's flag style, with an Any on standard input."""
+    from argosy_protos.containerd.events import TaskOOM
+    from argosy_protos.google.protobuf import Any as AnyMessage
+
+    shown = subprocess.Popen(
+        [str(ARGOSY), "--address", str(mesh.address), "-o", "json", "events", 'topic=="/tasks/oom"'],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert shown.stdout is not None
+    event = AnyMessage(type_url="containerd.events.TaskOOM", value=TaskOOM(container_id="c9").encode())
+    command = [str(ARGOSY), "-address", str(mesh.address), "publish", "-topic", "/tasks/oom", "-namespace", "shims"]
+
+    def published() -> None:
+        done = subprocess.run(command, input=event.encode(), capture_output=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+
+    try:
+        for _ in range(4):  # the first may come before the subscription
+            published()
+        row = json.loads(shown.stdout.readline())
+        assert (row["namespace"], row["topic"], row["event"]) == ("shims", "/tasks/oom", {"containerId": "c9"})
+    finally:
+        shown.terminate()
+        shown.wait(10)
+        shown.stdout.close()

@@ -20,6 +20,8 @@ from typing import Annotated, Any
 import typer
 from argosy.client import Client, Container, Process, Stdio, Task
 from argosy.client import images as image_api
+from argosy.client.logs import is_running
+from argosy.client.logs import read as read_log
 from argosy.client.tasks import tasks
 from argosy.errors import InvalidArgument, NotFound
 from argosy.oci.reference import Reference
@@ -294,26 +296,11 @@ def logs(
             path = found.record.labels.get(LOG_LABEL)
             if not path or not os.path.exists(path):
                 raise NotFound(f'container "{container}" has no log here; only what "argosy run -d" started has one')
-            with open(path, "rb") as log:
-                while True:
-                    data = log.read(1 << 16)
-                    if data:
-                        sys.stdout.buffer.write(data)
-                        sys.stdout.buffer.flush()
-                        continue
-                    if not follow or not await _is_running(client, container):
-                        sys.stdout.buffer.write(log.read())
-                        return
-                    await asyncio.sleep(0.1)
+            async for data in read_log(client, container, Path(path), follow):
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
 
     run_async(work())
-
-
-async def _is_running(client: Client, id: str) -> bool:
-    try:
-        return (await Task(client, id).state()).status in (Status.RUNNING, Status.PAUSED, Status.CREATED)
-    except NotFound:
-        return False
 
 
 def kill(
@@ -341,7 +328,7 @@ def rm(
             for id in containers:
                 container = await Container.get(client, id)
                 task = Task(client, id)
-                if not force and await _is_running(client, id):
+                if not force and await is_running(client, id):
                     from argosy.errors import FailedPrecondition
 
                     raise FailedPrecondition(f'container "{id}" is running; stop it first, or use --force')

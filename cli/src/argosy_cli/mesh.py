@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from argosy.errors import ArgosyError, InvalidArgument
-from argosy.typeurl import bare, unpack
 
 from argosy_cli.output import Shown, err, fail, out, run_async, show, show_one
 from argosy_cli.target import Target
@@ -141,30 +140,24 @@ def events(filters: Annotated[list[str] | None, typer.Argument(help="containerd 
     """Print events as they happen, of all namespaces."""
 
     async def work() -> None:
-        from argosy.timestamps import format_rfc3339, from_wire
-        from argosy_protos.containerd.services.events.v1 import SubscribeRequest
+        from argosy.client.events import subscribe
+        from argosy.timestamps import format_rfc3339
 
         async with Target.client() as client:
-            async for envelope in client.services.events.subscribe(SubscribeRequest(filters=filters or [])):
-                payload = unpack(envelope.event) if envelope.event else None
-                body = payload if isinstance(payload, dict) else payload.to_dict() if payload is not None else {}
-                when = format_rfc3339(from_wire(envelope.timestamp) or 0)
+            async for event in subscribe(client, filters or []):
+                when, body = format_rfc3339(event.time_ns), event.fields()
                 if Shown.json:
-                    kind = bare(envelope.event.type_url) if envelope.event else ""
                     row = {
                         "time": when,
-                        "namespace": envelope.namespace,
-                        "topic": envelope.topic,
-                        "type": kind,
+                        "namespace": event.namespace,
+                        "topic": event.topic,
+                        "type": event.type,
                         "event": body,
                     }
                     print(json.dumps(row, default=str), flush=True)
                 else:
-                    out.print(
-                        f"{when} {envelope.namespace} {envelope.topic} {json.dumps(body, default=str)}",
-                        soft_wrap=True,
-                        highlight=False,
-                    )
+                    line = f"{when} {event.namespace} {event.topic} {json.dumps(body, default=str)}"
+                    out.print(line, soft_wrap=True, highlight=False)
 
     run_async(work())
 
