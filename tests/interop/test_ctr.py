@@ -141,6 +141,15 @@ def test_logs_go_to_files_and_programs(mesh: Mesh, tmp_path: Path) -> None:
         mesh.ctr("containers", "rm", id).ok()
 
 
+def test_a_log_program_that_never_gets_ready_fails_the_create(mesh: Mesh, tmp_path: Path) -> None:
+    program = tmp_path / "logger"
+    program.write_text("#!/bin/sh\nexec cat <&3\n")  # descriptor 5 stays open
+    program.chmod(0o755)
+    done = mesh.ctr("run", "--rm", "--log-uri", f"binary://{program}", IMAGE, "log3", "true")
+    assert done.code == 1 and "was not ready after 5 s" in done.err
+    mesh.ctr("run", "--rm", IMAGE, "log3", "true").ok()
+
+
 def test_a_detached_task_is_listed_executed_in_paused_measured_and_killed(mesh: Mesh) -> None:
     mesh.ctr("run", "-d", IMAGE, "long", "sleep", "1000").ok()
     row = next(line for line in mesh.ctr("tasks", "ls").ok().out.splitlines() if line.startswith("long"))

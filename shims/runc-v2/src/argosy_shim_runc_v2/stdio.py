@@ -8,6 +8,7 @@ A terminal is the exception: its bytes pass through ``console``.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from argosy_shim_runc_v2.runc import Stdio, spawn
 _LOGGER_GRACE_S: Final = 12.0
 # Most log programs end at the end of their input; they get a moment for that first.
 _LOGGER_EOF_GRACE_S: Final = 1.0
+# So long a log program may take to say that it is ready.
+_LOGGER_READY_S: Final = 5
 
 
 @dataclass
@@ -175,6 +178,15 @@ def start_logger(uri: str, namespace: str, id: str, ends: Endpoints, strict: boo
             os.close(ready_read)
     ends.logger = Logger(pid)
     with os.fdopen(ready_read, "rb") as ready:
+        poll = select.poll()
+        poll.register(ready, select.POLLIN)
+        # A program that keeps its ready pipe open would hold this shim, and every container in it, for ever.
+        if not poll.poll(_LOGGER_READY_S * 1000):
+            os.kill(pid, signal.SIGKILL)
+            ends.keep += [out_write, err_write]
+            raise Unknown(
+                f'log program "{path}" was not ready after {_LOGGER_READY_S} s; it must write to or close descriptor 5'
+            )
         byte = ready.read(1)
     if strict and not byte:
         ends.keep += [out_write, err_write]
