@@ -357,7 +357,11 @@ class Field:
             return head + [test, f"    e = {made.replace('x', v, 1)}"] + ["    " + s for s in self.prefixed(key)]
         if self.kind == "double":
             assert not self.repeated
-            return [*head, "if v:", f"    a({self.key(1)} + pack_double(v))"]
+            return [
+                *head,
+                "if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it",
+                f"    a({self.key(1)} + pack_double(v))",
+            ]
         if self.kind == "bool":
             test = "if v is not None:" if self.nullable else "if v:"
             return [*head, test, f"    a({self.key(0)} + (b'\\x01' if v else b'\\x00'))"]

@@ -115,6 +115,13 @@ def test_what_google_writes_we_read_and_write_again(package: str, name: str) -> 
         compare(*pair(package, name, lean))
 
 
+def test_minus_zero_is_a_value() -> None:
+    own, google = pair("io.containerd.cgroups.v2", "Metrics")
+    theirs = google()
+    theirs.memory.psi.full.avg300 = -0.0
+    assert own.decode(theirs.SerializeToString()).encode() == theirs.SerializeToString()
+
+
 def compare(own: type[Any], google: type[Any]) -> None:
     @settings(max_examples=15, deadline=None, database=None)
     @given(messages(google))

@@ -1524,13 +1524,13 @@ class PSIData(Message):
         o = []
         a = o.append
         v = self.avg10
-        if v:
+        if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it
             a(b'\t' + pack_double(v))
         v = self.avg60
-        if v:
+        if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it
             a(b'\x11' + pack_double(v))
         v = self.avg300
-        if v:
+        if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it
             a(b'\x19' + pack_double(v))
         v = self.total
         if v:
