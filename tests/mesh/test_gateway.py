@@ -201,7 +201,7 @@ def test_snapshot_rules(mesh: Mesh, snapshotter: str) -> None:
         assert await listed("name==base", "labels.c") == ["base", "top"]
         for key in ("top", "base"):
             await stub.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
-        await prepare("base")  # a key is free again at once
+        await prepare("base", **root)  # a key is free again at once
         await stub.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key="base"))
 
     work_in(mesh, f"rules-{snapshotter}", work)

@@ -8,6 +8,7 @@ from argosy.digest import Digest
 from argosy.errors import WIRE, FailedPrecondition, InvalidArgument, NotFound, Unknown, from_wire, to_wire
 from argosy.names import check_identifier, check_namespace, check_topic
 from argosy.timestamps import format_rfc3339, parse_rfc3339
+from argosy_protos.containerd.services.containers.v1 import Container
 
 
 @pytest.mark.parametrize("good", ["a", "a" * 76, "A.b-c_d", "0"])
@@ -61,6 +62,30 @@ def test_labels_are_updated_by_masks() -> None:
     assert labels.masked(now, {"n": "m"}, ["labels"], "it") == {"n": "m"}
     with pytest.raises(InvalidArgument, match='cannot update "target" field on it'):
         labels.masked(now, {}, ["target"], "it")
+
+
+def test_records_are_updated_by_masks() -> None:
+    fields = {"labels": "labels", "snapshotkey": "snapshot_key"}
+
+    def merged(*paths: str) -> tuple[str, dict[str, str]]:
+        now = Container(id="c", snapshot_key="old", labels={"a": "1", "b.c/d": "2"})
+        wanted = Container(id="c", snapshot_key="new", labels={"a": "9", "n": "m"})
+        labels.merge(now, wanted, paths, fields, "it")
+        now.labels["mine"] = "x"
+        assert "mine" not in wanted.labels
+        del now.labels["mine"]
+        return now.snapshot_key, now.labels
+
+    assert merged() == ("old", {"a": "1", "b.c/d": "2"})
+    assert merged("snapshotkey") == ("new", {"a": "1", "b.c/d": "2"})
+    assert merged("labels") == ("old", {"a": "9", "n": "m"})
+    assert merged("labels.a", "labels.b.c/d") == ("old", {"a": "9"})
+    for path in ("id", "snapshotkey.x", "snapshot_key", "", ".", "image"):
+        with pytest.raises(InvalidArgument, match="cannot update .* field on it"):
+            merged(path)
+
+
+def test_long_labels_are_refused() -> None:
     with pytest.raises(InvalidArgument, match=r"greater than maximum size \(4096 bytes\), key: k{64}$"):
         labels.check_labels({"k" * 100: "v" * 4000})
 

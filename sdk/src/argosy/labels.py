@@ -63,6 +63,25 @@ def masked(
     return stored(result)
 
 
+def merge(current: object, wanted: object, paths: Iterable[str], fields: Mapping[str, str], what: str) -> None:
+    """Copy what a field mask names from wanted to current, two records of one class.
+
+    ``fields`` has the attribute behind each path. ``<path>.<key>`` copies one key of a map (the key may hold dots and
+    slashes); a key that wanted lacks is removed. Raises InvalidArgument for any other path.
+    """
+    for path in paths:
+        name, dot, key = path.partition(".")
+        value = getattr(wanted, fields[name]) if name in fields else None
+        if name in fields and not dot:
+            setattr(current, fields[name], dict(value) if isinstance(value, dict) else value)
+        elif isinstance(value, dict):
+            entries = getattr(current, fields[name])
+            entries.pop(key, None)
+            entries |= {k: v for k, v in value.items() if k == key}
+        else:
+            raise InvalidArgument(f'cannot update "{path}" field on {what}')
+
+
 def inherited(labels: Mapping[str, str]) -> dict[str, str]:
     """Return the labels that a snapshotter plugin gets to see."""
     return {k: v for k, v in labels.items() if k == SNAPSHOT_REF or k.startswith(SNAPSHOT_PREFIX)}

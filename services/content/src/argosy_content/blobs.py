@@ -26,6 +26,7 @@ from typing import Final
 
 from argosy.digest import HEX_LENGTHS, Digest, Hasher, hasher
 from argosy.errors import AlreadyExists, NotFound, ResourceExhausted
+from argosy.plugin.content.blobfile import blob_path, open_blob
 from argosy.timestamps import format_rfc3339, parse_rfc3339
 
 _HASH_CHUNK: Final = 1 << 20
@@ -152,6 +153,7 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._root = root
         self.blobs = root / "blobs"
         self.ingests = root / "ingest"
         for path in (self.blobs, self.ingests):
@@ -168,7 +170,7 @@ class Blobs:
         return gone
 
     def path_of(self, digest: Digest) -> Path:
-        return self.blobs / digest.algorithm / digest.hex
+        return blob_path(self._root, digest)
 
     def info(self, digest: Digest) -> BlobInfo:
         """Raises NotFound."""
@@ -180,10 +182,7 @@ class Blobs:
 
     def open(self, digest: Digest) -> int:
         """Return a descriptor to read a blob. Raises NotFound."""
-        try:
-            return os.open(self.path_of(digest), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise NotFound(f"content digest {digest}") from None
+        return open_blob(self._root, digest)
 
     def delete(self, digest: Digest) -> None:
         """Raises NotFound."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, ParamSpec, TypeVar
 
 from argosy.digest import Digest
-from argosy.errors import AlreadyExists, InvalidArgument, NotFound, OutOfRange
+from argosy.errors import AlreadyExists, InvalidArgument, NotFound
 from argosy.filters import Filter
 from argosy.plugin.content import ContentStore, Info, Status, Writer
+from argosy.plugin.content.blobfile import frames
 
 from argosy_content.blobs import BlobInfo, Blobs, IngestStatus, OpenIngest
 from argosy_content.holds import Hold, Holds
@@ -20,7 +20,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # Matches the 1 MiB read buffer of containerd's content server.
-READ_FRAME_BYTES: Final = 1 << 20
 # Below this, hashing and writing in the loop's thread costs less than the hop to another.
 _INLINE_BYTES: Final = 64 << 10
 
@@ -132,22 +131,8 @@ class LocalStore(ContentStore):
         await _thread(self.blobs.delete, Digest.parse(digest))
 
     async def read(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
-        fd = self.blobs.open(Digest.parse(digest))
-        try:
-            total = os.fstat(fd).st_size
-            offset = max(0, offset)
-            if offset > total:
-                raise OutOfRange(f"read past object length {total} bytes")
-            end = total if size <= 0 else min(total, offset + size)
-            while offset < end:
-                # The page cache answers faster than a thread does; a cold read blocks for one frame.
-                data = os.pread(fd, min(READ_FRAME_BYTES, end - offset), offset)
-                if not data:
-                    return
-                yield data
-                offset += len(data)
-        finally:
-            os.close(fd)
+        for frame in frames(self.blobs.open(Digest.parse(digest)), offset, size):
+            yield frame
 
     async def status(self, ref: str) -> Status:
         try:

@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, NotFound
+from argosy.plugin.content.blobfile import open_blob
 from argosy.rpc.channel import Channel
 from argosy.rpc.context import current
 from argosy_protos.containerd.services.content import v1 as p
@@ -55,8 +56,8 @@ class Contents:
         root = await self._exported_root()
         if root is not None:
             try:
-                return open(root / "blobs" / parsed.algorithm / parsed.hex, "rb", buffering=0)
-            except FileNotFoundError:
+                return open(open_blob(root, parsed), "rb", buffering=0)
+            except NotFound:
                 pass  # it lives elsewhere; ask for its bytes
         spool = tempfile.TemporaryFile(dir=self._scratch)
         try:

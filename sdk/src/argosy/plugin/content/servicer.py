@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Final
 
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import Empty
 
 from argosy import filters
 from argosy.errors import InvalidArgument
+from argosy.plugin.batches import batches
 from argosy.plugin.content.store import ContentStore, Info, Status, Writer
 from argosy.rpc.context import current
 from argosy.rpc.server import inline
 from argosy.timestamps import from_wire, to_wire
-
-LIST_BATCH: Final = 100
 
 
 def info_to_wire(info: Info) -> p.Info:
@@ -104,14 +102,8 @@ class ContentServicer(p.ContentBase):
         return p.UpdateResponse(info=info_to_wire(await self.store.update(info_from_wire(request.info), paths)))
 
     async def list(self, request: p.ListContentRequest) -> AsyncIterator[p.ListContentResponse]:
-        batch: list[p.Info] = []
-        async for info in self.store.walk(filters.parse(request.filters)):
-            batch.append(info_to_wire(info))
-            if len(batch) == LIST_BATCH:
-                yield p.ListContentResponse(info=batch)
-                batch = []
-        if batch:
-            yield p.ListContentResponse(info=batch)
+        async for batch in batches(self.store.walk(filters.parse(request.filters))):
+            yield p.ListContentResponse(info=[info_to_wire(info) for info in batch])
 
     async def delete(self, request: p.DeleteContentRequest) -> Empty:
         await self.store.delete(request.digest)

@@ -6,7 +6,6 @@ The ``snapshotter`` field is whatever the owner calls this plugin; it is not loo
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
 
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.containerd.types import Mount as WireMount
@@ -15,12 +14,11 @@ from argosy_protos.google.protobuf import Empty
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.mounts import Mount
+from argosy.plugin.batches import batches
 from argosy.plugin.snapshots.rules import Info, Kind
 from argosy.plugin.snapshots.tree import Snapshotter
 from argosy.rpc.server import inline
 from argosy.timestamps import from_wire, to_wire
-
-LIST_BATCH: Final = 100
 
 
 def info_to_wire(info: Info) -> p.Info:
@@ -86,14 +84,8 @@ class SnapshotsServicer(p.SnapshotsBase):
         return p.UpdateSnapshotResponse(info=info_to_wire(info))
 
     async def list(self, request: p.ListSnapshotsRequest) -> AsyncIterator[p.ListSnapshotsResponse]:
-        batch: list[p.Info] = []
-        async for info in self.snapshotter.walk(filters.parse(request.filters)):
-            batch.append(info_to_wire(info))
-            if len(batch) == LIST_BATCH:
-                yield p.ListSnapshotsResponse(info=batch)
-                batch = []
-        if batch:
-            yield p.ListSnapshotsResponse(info=batch)
+        async for batch in batches(self.snapshotter.walk(filters.parse(request.filters))):
+            yield p.ListSnapshotsResponse(info=[info_to_wire(info) for info in batch])
 
     async def usage(self, request: p.UsageRequest) -> p.UsageResponse:
         usage = await self.snapshotter.usage(request.key)

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 from argosy import filters
 from argosy.errors import InvalidArgument
-from argosy.plugin.snapshots.servicer import LIST_BATCH, info_from_wire, info_to_wire, mounts_to_wire
+from argosy.plugin.batches import batches
+from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire, mounts_to_wire
 from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, SnapshotRemove
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.google.protobuf import Empty
@@ -65,15 +66,9 @@ class Snapshots(p.SnapshotsBase):
         return p.UpdateSnapshotResponse(info=info_to_wire(info))
 
     async def list(self, request: p.ListSnapshotsRequest) -> AsyncIterator[p.ListSnapshotsResponse]:
-        batch: list[p.Info] = []
-        store = self._core.snapshots(request.snapshotter)
-        async for info in store.walk(namespace(), filters.parse(request.filters)):
-            batch.append(info_to_wire(info))
-            if len(batch) == LIST_BATCH:
-                yield p.ListSnapshotsResponse(info=batch)
-                batch = []
-        if batch:
-            yield p.ListSnapshotsResponse(info=batch)
+        found = self._core.snapshots(request.snapshotter).walk(namespace(), filters.parse(request.filters))
+        async for batch in batches(found):
+            yield p.ListSnapshotsResponse(info=[info_to_wire(info) for info in batch])
 
     async def usage(self, request: p.UsageRequest) -> p.UsageResponse:
         usage = await self._core.snapshots(request.snapshotter).usage(namespace(), request.key)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from argosy.errors import AlreadyExists, InvalidArgument, NotFound
 from argosy.filters import Filter, labels_lookup
-from argosy.labels import check_labels, stored
+from argosy.labels import check_labels, merge, stored
 from argosy.names import check_identifier
 from argosy.timestamps import now_ns, to_wire
 from argosy_protos.containerd.services.containers.v1 import Container, ContainerRuntime
 
 from argosy_gateway.metadata import namespaces
+
+_FIELDS: Final = {
+    "labels": "labels",
+    "spec": "spec",
+    "extensions": "extensions",
+    "image": "image",
+    "snapshotkey": "snapshot_key",
+}
 
 
 def lookup(container: Container) -> Callable[[Sequence[str]], str | None]:
@@ -92,28 +101,8 @@ def update(db: sqlite3.Connection, ns: str, container: Container, paths: Sequenc
         new_runtime, old_runtime = container.runtime or ContainerRuntime(), old.runtime or ContainerRuntime()
         if new_runtime.name != old_runtime.name:
             raise InvalidArgument("container.Runtime.Name field is immutable")
-        paths = ("labels", "spec", "extensions", "image", "snapshotkey")
-    for path in paths:
-        if path.startswith("labels."):
-            old.labels[path[7:]] = container.labels.get(path[7:], "")
-        elif path.startswith("extensions."):
-            key = path[11:]
-            if key in container.extensions:
-                old.extensions[key] = container.extensions[key]
-            else:
-                old.extensions.pop(key, None)
-        elif path == "labels":
-            old.labels = dict(container.labels)
-        elif path == "spec":
-            old.spec = container.spec
-        elif path == "extensions":
-            old.extensions = dict(container.extensions)
-        elif path == "image":
-            old.image = container.image
-        elif path == "snapshotkey":
-            old.snapshot_key = container.snapshot_key
-        else:
-            raise InvalidArgument(f'cannot update "{path}" field on container "{container.id}"')
+        paths = tuple(_FIELDS)
+    merge(old, container, paths, _FIELDS, f'container "{container.id}"')
     old.labels = stored(old.labels)
     check(old, "update")
     old.updated_at = to_wire(now_ns())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,6 +21,7 @@ from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, Invali
 from argosy.filters import EVERYTHING, Filter
 from argosy.labels import SHAREABLE, check_labels, masked, stored
 from argosy.plugin.content import ContentStore, Info, Status, Writer
+from argosy.plugin.content.blobfile import frames, open_blob
 from argosy.rpc.channel import BoundChannel, Channel
 from argosy.rpc.context import current
 from argosy.store.database import Database
@@ -37,7 +37,6 @@ logger = log.get("gateway.content")
 
 # An ingest outside any lease that nobody finishes is collected after this long, as in containerd.
 INGEST_EXPIRY_NS: Final = 24 * 3600 * 1_000_000_000
-READ_FRAME_BYTES: Final = 1 << 20
 _WRITE_PATH: Final = "/containerd.services.content.v1.Content/Write"
 
 
@@ -259,22 +258,8 @@ class Content:
     async def read_raw(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
         """Yield bytes whoever asks: from the plugin's exported root where there is one, else over its socket."""
         if self.root is not None:
-            parsed = Digest.parse(digest)
-            try:
-                fd = os.open(self.root / "blobs" / parsed.algorithm / parsed.hex, os.O_RDONLY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                raise NotFound(f"content digest {digest}") from None
-            try:
-                total = os.fstat(fd).st_size
-                end = total if size <= 0 else min(total, offset + size)
-                while offset < end:
-                    data = os.pread(fd, min(READ_FRAME_BYTES, end - offset), offset)
-                    if not data:
-                        return
-                    yield data
-                    offset += len(data)
-            finally:
-                os.close(fd)
+            for frame in frames(open_blob(self.root, Digest.parse(digest)), offset, size):
+                yield frame
             return
         async for response in self._stub.read(p.ReadContentRequest(digest=digest, offset=offset, size=size)):
             yield response.data

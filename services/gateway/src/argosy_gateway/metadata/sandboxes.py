@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Final
 
 from argosy.errors import AlreadyExists, InvalidArgument, NotFound
 from argosy.filters import Filter, labels_lookup
-from argosy.labels import check_labels, stored
+from argosy.labels import check_labels, merge, stored
 from argosy.names import check_identifier
 from argosy.timestamps import now_ns, to_wire
 from argosy_protos.containerd.types import Sandbox
 
 from argosy_gateway.metadata import namespaces
+
+_FIELDS: Final = {field: field for field in ("labels", "extensions", "spec", "runtime")}
 
 
 def get(db: sqlite3.Connection, ns: str, id: str) -> Sandbox:
@@ -67,26 +70,8 @@ def update(db: sqlite3.Connection, ns: str, sandbox: Sandbox, fields: Sequence[s
     if not fields:
         if sandbox.runtime and old.runtime and sandbox.runtime.name != old.runtime.name:
             raise InvalidArgument("sandbox.Runtime.Name field is immutable")
-        fields = ("labels", "extensions", "spec", "runtime")
-    for field in fields:
-        if field.startswith("labels."):
-            old.labels[field[7:]] = sandbox.labels.get(field[7:], "")
-        elif field.startswith("extensions."):
-            key = field[11:]
-            if key in sandbox.extensions:
-                old.extensions[key] = sandbox.extensions[key]
-            else:
-                old.extensions.pop(key, None)
-        elif field == "labels":
-            old.labels = dict(sandbox.labels)
-        elif field == "extensions":
-            old.extensions = dict(sandbox.extensions)
-        elif field == "spec":
-            old.spec = sandbox.spec
-        elif field == "runtime":
-            old.runtime = sandbox.runtime
-        else:
-            raise InvalidArgument(f'cannot update "{field}" field on sandbox "{sandbox.sandbox_id}"')
+        fields = tuple(_FIELDS)
+    merge(old, sandbox, fields, _FIELDS, f'sandbox "{sandbox.sandbox_id}"')
     old.labels = stored(old.labels)
     _check(old)
     old.updated_at = to_wire(now_ns())
