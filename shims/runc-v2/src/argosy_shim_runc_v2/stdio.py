@@ -142,12 +142,8 @@ def open_file(uri: str) -> int:
     path = unquote(urlsplit(uri).path)
     if not path:
         raise InvalidArgument(f'log URI "{uri}" names no path')
-    before = os.umask(0)
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    finally:
-        os.umask(before)
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
 
 def start_logger(uri: str, namespace: str, id: str, ends: Endpoints, strict: bool) -> tuple[int, int]:
