@@ -289,7 +289,10 @@ def user_namespace(uidmap: str, gidmap: str) -> Iterator[int]:
         os.close(go[0])
         os.close(ready[1])
         if os.read(ready[0], 1) != b"1":
-            raise FailedPrecondition("cannot make a user namespace for an id-mapped mount")
+            raise FailedPrecondition(
+                "cannot make a user namespace for an id-mapped mount: they are forbidden here "
+                "(sysctl user.max_user_namespaces), or this is a chroot"
+            )
         for name, rows in (("uid_map", uids), ("gid_map", gids)):
             with open(f"/proc/{pid}/{name}", "w") as file:
                 file.write("".join(f"{c} {h} {n}\n" for c, h, n in rows))

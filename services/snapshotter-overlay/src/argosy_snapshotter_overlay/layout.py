@@ -64,7 +64,7 @@ def _attempt_mapped(base: Path) -> bool:
     )
     try:
         KERNEL.mount(mapped, str(base / "m"))
-    except OSError:
-        return False
+    except (OSError, FailedPrecondition):
+        return False  # no such mounts in this kernel, or no user namespaces: in a chroot, or where they are forbidden
     KERNEL.unmount(str(base / "m"), MNT_DETACH)
     return True
