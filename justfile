@@ -24,6 +24,7 @@ test *args: setup
 
 # longer storms and soaks
 storm *args: setup
+    @scripts/stress-tool
     @{{ python }} -m pytest -m storm {{ args }}
 
 # start the mesh in the foreground

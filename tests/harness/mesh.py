@@ -140,7 +140,7 @@ class Mesh(Peer):
         return run([*command, *args], input=input)
 
     def leftovers(self) -> list[str]:
-        """Return what is still there of tasks: processes, mounts, cgroups, bundles."""
+        """Return what is still there of tasks: shims, mounts, bundles."""
         found: list[str] = []
         base = str(self.base)
         for proc in Path("/proc").iterdir():

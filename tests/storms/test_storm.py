@@ -8,12 +8,12 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.stress import stress
 
 pytestmark = [pytest.mark.root, pytest.mark.storm, pytest.mark.timeout(300)]
 
@@ -39,26 +39,10 @@ def clean(mesh: Mesh) -> None:
     assert len(left) == 2 and all("Committed" in line for line in left), left
 
 
-def test_eight_at_a_time_for_a_minute(own_mesh: Mesh) -> None:
-    """What containerd-stress -c 8 -d 60s does, with ctr."""
-    end = time.monotonic() + STORM_S
-    done: list[int] = []
-
-    def worker(w: int) -> list[str]:
-        failures, n = [], 0
-        while time.monotonic() < end:
-            n += 1
-            ran = own_mesh.ctr("run", "--rm", IMAGE, f"s{w}-{n}", "true")
-            if ran.code:
-                failures.append(f"{w}-{n}: {ran.code} {ran.err}")
-        done.append(n)
-        return failures
-
-    with ThreadPoolExecutor(8) as pool:
-        failures = [f for fs in pool.map(worker, range(8)) for f in fs]
-    assert failures == []
-    print(f"{sum(done)} containers in {STORM_S:g} s")
-    clean(own_mesh)
+def test_eight_at_a_time_for_a_minute(own_mesh: Mesh, registry: str) -> None:
+    counted = stress(own_mesh, registry, STORM_S)
+    assert counted["failures"] == 0, counted
+    print(f"{counted['total']} containers in {STORM_S:g} s")
 
 
 def test_services_killed_at_random(own_mesh: Mesh, tmp_path: Path) -> None:

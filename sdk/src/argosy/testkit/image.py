@@ -20,6 +20,11 @@ MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _EPOCH: Final = 1_700_000_000
+# containerd-stress runs its containers as games.
+_PASSWD: Final = (
+    b"root:x:0:0:root:/root:/bin/sh\ngames:x:5:60:games:/:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+)
+_GROUP: Final = b"root:x:0:\ngames:x:60:\nnogroup:x:65534:\n"
 
 
 def _add(
@@ -45,8 +50,8 @@ def busybox_layer() -> bytes:
         for applet in applets:
             if applet != "busybox":
                 _add(tar, f"bin/{applet}", kind=tarfile.SYMTYPE, mode=0o777, link="busybox")
-        _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
-        _add(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+        _add(tar, "etc/passwd", _PASSWD)
+        _add(tar, "etc/group", _GROUP)
     return buffer.getvalue()
 
 
