@@ -27,12 +27,17 @@ storm *args: setup
     @scripts/stress-tool
     @{{ python }} -m pytest -m storm {{ args }}
 
+# measure this mesh and a stock containerd side by side: ./run bench [ROW...] [--limits] [--json FILE] [--peer DIR]
+bench *args: setup
+    @scripts/stress-tool
+    @{{ python }} -m bench {{ args }}
+
 # start the mesh in the foreground
 up *args:
     @.venv/bin/argosy up {{ args }}
 
 fmt:
-    @{{ python }} -m ruff format --quiet protos/generate.py sdk services shims cli tests scripts
+    @{{ python }} -m ruff format --quiet protos/generate.py sdk services shims cli tests scripts bench
     @{{ python }} -m ruff check --fix --quiet .
 
 lint:
@@ -40,7 +45,7 @@ lint:
     @.venv/bin/lint-imports --config pyproject.toml > /tmp/argosy-lint-imports.log || { cat /tmp/argosy-lint-imports.log; exit 1; }
 
 types:
-    @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src tests scripts
+    @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src tests scripts bench
 
 # write the generated package from protos/proto
 protos:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from argosy.testkit.image import oci_archive
+from argosy.testkit.registry import running_registry
 
 from tests.harness.mesh import IMAGE, Mesh
-from tests.harness.registry import running_registry
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""Debian's docker-registry on loopback."""
+"""Debian's docker-registry on loopback, for tests and benchmarks that pull and push."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from tests.harness.mesh import eventually
+from argosy.errors import Unavailable
+
+_LISTENS_S: Final = 20.0
 
 
 def free_port() -> int:
@@ -35,14 +39,21 @@ def running_registry() -> Iterator[str]:
             ["docker-registry", "serve", str(base / "config.yml")], stdout=log, stderr=log, env=dict(os.environ)
         )
 
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
     try:
-        eventually(answers, within=20, what="the registry does not listen")
+        deadline = time.monotonic() + _LISTENS_S
+        while not _answers(port):
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"docker-registry does not listen on port {port}; it said {(base / 'log').read_text()[-500:]!r}"
+                )
+            time.sleep(0.05)
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
         shutil.rmtree(base, ignore_errors=True)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,1 @@
+"""The rows: each measures one thing on both sides in turn."""

@@ -1,0 +1,71 @@
+"""Containers: run, exec and stress, with stock clients and with our own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from argosy.testkit.registry import running_registry
+
+from bench.images import SMALL
+from bench.measure import Bench, Result
+from bench.sides import Failed, Side
+
+_NUMBERS = itertools.count()
+_ARGOSY = Path(sys.executable).parent / "argosy"
+_STRESS = Path(__file__).parents[2] / ".cache/bin/containerd-stress"
+
+
+def run(bench: Bench) -> None:
+    def by_ctr(side: Side, n: int) -> None:
+        side.ctr("run", "--rm", SMALL, f"r{next(_NUMBERS)}", "true")
+
+    def by_argosy(side: Side, n: int) -> None:
+        if side is bench.ours:
+            side.run(str(_ARGOSY), "--address", str(side.address), "run", "--rm", SMALL, "true")
+        else:
+            by_ctr(side, n)
+
+    for what, step in (("ctr run --rm true", by_ctr), ("argosy run --rm true / ctr", by_argosy)):
+        ours, theirs = bench.turns(bench.rounds(20), step, warm=2, scale=1e3)
+        bench.add(Result("run", what, "ms", ours, theirs, 0.85, 0.65))
+
+
+def exec(bench: Bench) -> None:
+    for side in bench.sides:
+        side.ctr("run", "-d", SMALL, "exec-in", "sleep", "3600")
+
+    def step(side: Side, n: int) -> None:
+        side.ctr("tasks", "exec", "--exec-id", f"e{next(_NUMBERS)}", "exec-in", "true")
+
+    ours, theirs = bench.turns(bench.rounds(20), step, warm=2, scale=1e3)
+    bench.add(Result("exec", "ctr tasks exec true", "ms", ours, theirs, 0.9, 0.6))
+    for side in bench.sides:
+        side.ctr("tasks", "rm", "-f", "exec-in")
+        side.ctr("containers", "rm", "exec-in")
+
+
+def stress(bench: Bench) -> None:
+    if not _STRESS.exists():
+        raise Failed("containerd-stress is not built; type: scripts/stress-tool")
+    with running_registry() as registry:
+        name = f"{registry}/stress:1"
+        bench.theirs.ctr("images", "tag", "--force", SMALL, name)
+        bench.theirs.ctr("images", "push", "--plain-http", name)
+
+        def step(side: Side, n: int) -> float:
+            seconds = 30 if n >= 0 else 3
+            done = subprocess.run(
+                [str(_STRESS), "-a", str(side.address), "-c", "8", "-d", f"{seconds}s", "-i", name, "--json"],
+                capture_output=True, text=True, timeout=seconds + 60,
+            )  # fmt: skip
+            counted = json.loads(done.stdout) if done.returncode == 0 else {"failures": done.stderr[-500:]}
+            if counted["failures"]:
+                raise Failed(f"{side.label}: containerd-stress: {counted['failures']} failures")
+            return float(counted["containersPerSecond"])
+
+        ours, theirs = bench.turns(bench.rounds(1), step)
+        bench.add(Result("stress", "containerd-stress -c 8 -d 30s", "c/s", ours, theirs, 1.3, 2, higher_is_better=True))

@@ -1,0 +1,187 @@
+"""Sides: our mesh and a stock containerd, each on a directory of its own, in a cgroup that counts its CPU time."""
+
+from __future__ import annotations
+
+import abc
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.accounts import Cgroup, pss_bytes
+
+_BIN = Path(sys.executable).parent
+_READY_S = 60.0
+_COMMAND_S = 900.0
+
+
+class Failed(Exception):
+    """Raised when a step of a benchmark failed; a row that failed has no numbers."""
+
+
+class Side(abc.ABC):
+    """A daemon with a containerd socket."""
+
+    label: str
+    shim: Path
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        base.mkdir(parents=True, exist_ok=True)
+        self.address = base / "c.sock"
+        self.cgroup = Cgroup(f"{self.label}-{base.name}")
+        self.client_cpu_s = 0.0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @abc.abstractmethod
+    def command(self) -> list[str]: ...
+
+    def environment(self) -> Mapping[str, str]:
+        # A daemon as its packager installs it: compiled modules are kept.
+        return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+    def start(self) -> float:
+        """Start the daemon; return the seconds until it answered its first call."""
+        began = time.perf_counter()
+        with (self.base / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.cgroup.command(self.command()), stdout=log, stderr=log, env=self.environment(), start_new_session=True
+            )
+        while not self.answers():
+            if self.process.poll() is not None or time.perf_counter() - began > _READY_S:
+                raise Failed(f"{self.label} did not start; see {self.base}/log:\n{self.tail()}")
+            time.sleep(0.002)
+        return time.perf_counter() - began
+
+    def tail(self) -> str:
+        return (self.base / "log").read_text(errors="replace")[-2000:]
+
+    def answers(self) -> bool:
+        """Whether the daemon answers Version: a whole call, not only a socket that takes connections."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(self.address)):
+                return False
+        import grpc
+
+        with grpc.insecure_channel(f"unix:{self.address}") as channel:
+            try:
+                channel.unary_unary("/containerd.services.version.v1.Version/Version")(b"", timeout=5)
+            except grpc.RpcError:
+                return False
+        return True
+
+    def stop(self) -> None:
+        """End the daemon; containers stay."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+            self.process = None
+
+    def destroy(self) -> None:
+        """End every task and the daemon, and remove everything."""
+        if self.process is not None:
+            for ns in self.lines("namespaces", "ls", "-q"):
+                for task in self.lines("-n", ns, "tasks", "ls", "-q"):
+                    self.lines("-n", ns, "tasks", "rm", "-f", task)
+        self.stop()
+        for pid in self.cgroup.pids():
+            os.kill(pid, signal.SIGKILL)
+        for entry in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+            where = entry.split(" ")[4]
+            if where.startswith(f"{self.base}/"):
+                subprocess.run(["umount", "-l", where], check=False, capture_output=True)
+        shutil.rmtree(self.base, ignore_errors=True)
+        time.sleep(0.1)
+        self.cgroup.remove()
+
+    def pss_bytes(self) -> int:
+        """Memory of the daemon's processes."""
+        return pss_bytes(self.cgroup.pids())
+
+    def run(self, *command: str, input: Path | None = None, output: Path | None = None) -> None:
+        """Run a client to its end and count its CPU time. Raises Failed."""
+        with open(input or os.devnull, "rb") as stdin, open(output or os.devnull, "wb") as stdout:
+            process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE)
+            assert process.stderr is not None
+            errors = process.stderr.read()
+            _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.client_cpu_s += used.ru_utime + used.ru_stime
+        if process.returncode:
+            raise Failed(f"{self.label}: {' '.join(command)}: {errors.decode(errors='replace')[-1500:]}")
+
+    def ctr(self, *args: str, input: Path | None = None, output: Path | None = None) -> None:
+        """Run Debian's ctr to its end. Raises Failed."""
+        self.run("ctr", "-a", str(self.address), *args, input=input, output=output)
+
+    def pull(self, name: str) -> None:
+        """Pull with the side's own best client: ctr, unless it has another."""
+        self.ctr("images", "pull", "--plain-http", name)
+
+    def lines(self, *args: str) -> list[str]:
+        """Run ctr and return the lines it printed, none when it failed."""
+        done = subprocess.run(["ctr", "-a", str(self.address), *args], capture_output=True, text=True, timeout=_COMMAND_S)
+        return done.stdout.splitlines() if done.returncode == 0 else []
+
+
+class Ours(Side):
+    """``argosy up``."""
+
+    label = "ours"
+    shim = _BIN / "containerd-shim-runc-v2"
+
+    def __init__(self, base: Path, env: Mapping[str, str] | None = None, flags: Sequence[str] = ()) -> None:
+        super().__init__(base)
+        self._env, self._flags = dict(env or {}), list(flags)
+
+    def environment(self) -> Mapping[str, str]:
+        return {**super().environment(), **self._env}
+
+    def pull(self, name: str) -> None:
+        self.run(str(_BIN / "argosy"), "--address", str(self.address), "pull", "--plain-http", name)
+
+    def command(self) -> list[str]:
+        up = [str(_BIN / "argosy"), "up", "--root", str(self.base / "root"), "--state", str(self.base / "state")]
+        return [*up, "--address", str(self.address), *self._flags]
+
+
+class Theirs(Side):
+    """A stock containerd. CRI is off, as we have none: it would only cost it memory."""
+
+    label = "stock"
+
+    def __init__(self, base: Path, peer: Path | None = None) -> None:
+        super().__init__(base)
+        self._peer = peer
+        self.shim = self._tool("containerd-shim-runc-v2")
+
+    def _tool(self, name: str) -> Path:
+        if self._peer is not None and (self._peer / name).exists():
+            return self._peer / name
+        # Our own shims stand on the PATH of this environment.
+        path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != _BIN)
+        found = shutil.which(name, path=path)
+        if found is None:
+            raise Failed(f"{name} is not installed; type: sudo apt-get install -y containerd")
+        return Path(found)
+
+    def environment(self) -> Mapping[str, str]:
+        path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != _BIN)
+        return {**super().environment(), "PATH": f"{self._peer}:{path}" if self._peer else path}
+
+    def command(self) -> list[str]:
+        config = self.base / "config.toml"
+        config.write_text(
+            f'version = 2\nroot = "{self.base}/root"\nstate = "{self.base}/state"\n'
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{self.address}"\n'
+        )
+        return [str(self._tool("containerd")), "-c", str(config)]
