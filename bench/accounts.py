@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
+_NUMBERS = itertools.count()
 
 
 class Cgroup:
@@ -15,7 +17,7 @@ class Cgroup:
 
     def __init__(self, name: str) -> None:
         self._unified = (_ROOT / "cgroup.controllers").exists()
-        self.path = (_ROOT if self._unified else _ROOT / "cpuacct") / "argosy-bench" / f"{name}-{os.getpid()}"
+        self.path = (_ROOT if self._unified else _ROOT / "cpuacct") / "argosy-bench" / f"{name}-{os.getpid()}-{next(_NUMBERS)}"
         self.path.mkdir(parents=True, exist_ok=True)
 
     def command(self, command: Sequence[str]) -> list[str]:

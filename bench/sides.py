@@ -34,7 +34,7 @@ class Side(abc.ABC):
         self.base = base
         base.mkdir(parents=True, exist_ok=True)
         self.address = base / "c.sock"
-        self.cgroup = Cgroup(f"{self.label}-{base.name}")
+        self.cgroup = Cgroup(self.label)
         self.client_cpu_s = 0.0
         self.process: subprocess.Popen[bytes] | None = None
 
