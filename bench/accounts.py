@@ -17,7 +17,9 @@ class Cgroup:
 
     def __init__(self, name: str) -> None:
         self._unified = (_ROOT / "cgroup.controllers").exists()
-        self.path = (_ROOT if self._unified else _ROOT / "cpuacct") / "argosy-bench" / f"{name}-{os.getpid()}-{next(_NUMBERS)}"
+        self.path = (
+            (_ROOT if self._unified else _ROOT / "cpuacct") / "argosy-bench" / f"{name}-{os.getpid()}-{next(_NUMBERS)}"
+        )
         self.path.mkdir(parents=True, exist_ok=True)
 
     def command(self, command: Sequence[str]) -> list[str]:

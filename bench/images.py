@@ -33,12 +33,14 @@ def small(directory: Path) -> Path:
 
 def _pool(rng: random.Random) -> bytes:
     """Text and noise that deflate makes about 3.5 times smaller, as the files of a distribution."""
-    words = [bytes(rng.choices(b"etaoinshrdlucmfwypvbgkjqxz_./-(){}=", k=rng.randint(2, 12))) + b" " for _ in range(6000)]
+    words = [bytes(rng.choices(b"etaoinshrdlucmfwypvbgkjqxz_./-(){}=", k=rng.randint(2, 12))) + b" " for _ in range(4000)]
     weights = [1 / (n + 2) for n in range(len(words))]
+    lines = [b"".join(rng.choices(words, weights, k=8)) + b"\n" for _ in range(500)]
     out = bytearray()
     while len(out) < _POOL_BYTES:
-        out += b"".join(rng.choices(words, weights, k=20_000))
-        out += rng.randbytes(14_000)
+        out += b"".join(rng.choices(words, weights, k=1_500))
+        out += b"".join(rng.choices(lines, k=1_200))
+        out += rng.randbytes(4_000)
     return bytes(out)
 
 
@@ -83,9 +85,7 @@ def _layer(path: Path, rng: random.Random, pool: bytes, number: int, total: int,
         igzip.IGzipFile(  # type: ignore[no-untyped-call] # the same
             fileobj=packed, mode="wb", compresslevel=_LEVEL, mtime=0, filename=""
         ) as zipped,
-        tarfile.open(
-            fileobj=io.BufferedWriter(Tee(), 1 << 20), mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20
-        ) as tar,
+        tarfile.open(fileobj=Tee(), mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as tar,
     ):
         if number == 0:
             base = tarfile.open(fileobj=io.BytesIO(busybox_layer()))

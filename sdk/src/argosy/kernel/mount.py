@@ -13,11 +13,9 @@ import ctypes
 import errno
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from argosy.errors import FailedPrecondition, InvalidArgument
 from argosy.kernel.libc import call, syscall
@@ -60,8 +58,7 @@ class Mounter(Protocol):
     def unmount(self, target: str, flags: int = 0) -> None: ...
 
 
-@dataclass(frozen=True)
-class ParsedOptions:
+class ParsedOptions(NamedTuple):
     """Options of one mount, taken apart."""
 
     flags: int = 0
@@ -198,6 +195,8 @@ class Kernel:
         )  # fmt: skip
 
     def _mount_idmapped(self, spec: Mount, parsed: ParsedOptions, target: str) -> None:
+        import tempfile  # slow to import, and shims seldom need it
+
         with user_namespace(parsed.uidmap, parsed.gidmap) as userns:
             if spec.type == "overlay":
                 with tempfile.TemporaryDirectory(prefix="argosy-idmap-") as scratch:
@@ -254,11 +253,11 @@ class Kernel:
         return tree
 
 
-@dataclass
 class RecordingKernel:
     """The twin for unit tests: remembers what it was asked."""
 
-    calls: list[tuple[str, Mount | None, str]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Mount | None, str]] = []
 
     def mount(self, spec: Mount, target: str) -> None:
         self.calls.append(("mount", spec, target))
@@ -404,6 +403,8 @@ def temporary_mount(mounts: Sequence[Mount], read_only: bool = False, kernel: Mo
 
     ``volatile`` is left out: the next mount of a volatile overlay is refused while its mark exists.
     """
+    import tempfile  # the same
+
     place = tempfile.mkdtemp(prefix="argosy-mount-")
     cleaned = [_for_a_while(m, read_only and i == len(mounts) - 1) for i, m in enumerate(mounts)]
     try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from argosy_protos._wire import DecodeError
 from argosy_protos.lean.google.rpc import Status
@@ -16,8 +15,7 @@ RESOURCE_EXHAUSTED: Final = 8
 UNIMPLEMENTED: Final = 12
 
 
-@dataclass(slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A request that arrived."""
 
     stream: int
@@ -31,8 +29,7 @@ class Incoming:
     """The client will send no data."""
 
 
-@dataclass(slots=True)
-class Data:
+class Data(NamedTuple):
     """One message on a stream; ``closed`` when the peer sends no more (payload is then empty unless it said so)."""
 
     stream: int
@@ -40,8 +37,7 @@ class Data:
     closed: bool
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A response: code 0 is success."""
 
     stream: int
@@ -50,14 +46,14 @@ class Answer:
     payload: bytes
 
 
-@dataclass
 class ServerMachine:
     """The serving end. ``feed`` gives events; ``outgoing`` collects what it answers by itself."""
 
-    outgoing: bytearray = field(default_factory=bytearray)
-    _decoder: Decoder = field(default_factory=Decoder)
-    _last: int = 0
-    _open: dict[int, bool] = field(default_factory=dict)  # streams the client may still send on
+    def __init__(self) -> None:
+        self.outgoing = bytearray()
+        self._decoder = Decoder()
+        self._last = 0
+        self._open: dict[int, bool] = {}  # streams the client may still send on
 
     def feed(self, data: bytes) -> list[Incoming | Data]:
         """Take bytes from the client. Protocol errors are answered on their stream, the connection lives on."""
@@ -131,13 +127,13 @@ class ServerMachine:
         return data
 
 
-@dataclass
 class ClientMachine:
     """The calling end."""
 
-    outgoing: bytearray = field(default_factory=bytearray)
-    _decoder: Decoder = field(default_factory=Decoder)
-    _next: int = 1
+    def __init__(self) -> None:
+        self.outgoing = bytearray()
+        self._decoder = Decoder()
+        self._next = 1
 
     def request(
         self, service: str, method: str, payload: bytes, timeout_ns: int = 0,

@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -26,6 +25,13 @@ from argosy_shim_runc_v2.service import TaskService, failure
 # Task v2 and v3 differ in nothing but the name.
 _SERVICES: Final = frozenset(("containerd.task.v2.Task", "containerd.task.v3.Task"))
 _EVENT_DRAIN_S: Final = 5.0
+
+
+def report(error: BaseException | None) -> None:
+    """Tell the daemon's log of an error that has no caller to go to."""
+    import traceback  # slow to import, and most shims never need it
+
+    traceback.print_exception(error, file=sys.stderr)
 
 
 class _Connection:
@@ -133,7 +139,7 @@ class Daemon:
         try:
             call()
         except Exception:
-            traceback.print_exc(file=sys.stderr)
+            report(sys.exc_info()[1])
 
     def _accept(self, _: int) -> None:
         try:
@@ -229,7 +235,7 @@ class Daemon:
         if error is not None:
             code, text = to_wire(failure(error))
             if os.environ.get("ARGOSY_SHIM_DEBUG"):
-                traceback.print_exception(error, file=sys.stderr)
+                report(error)
             connection.machine.respond_error(stream, code, text)
         else:
             connection.machine.respond(stream, response.encode())

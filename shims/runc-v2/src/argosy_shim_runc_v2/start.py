@@ -10,7 +10,6 @@ BootstrapResult for one that sends BootstrapParams. Everything heavy is imported
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -18,6 +17,12 @@ import socket
 import sys
 import time
 from typing import Any, Final
+
+try:
+    # The interpreter's own: hashlib would load OpenSSL, 14 ms and a megabyte.
+    from _sha256 import sha256
+except ImportError:
+    from hashlib import sha256
 
 _FLAGS: Final = ("namespace", "address", "publish-binary", "id", "bundle", "socket", "debug-socket")
 _SWITCHES: Final = ("debug", "v", "version", "info")
@@ -64,7 +69,7 @@ def group_of(bundle: str, id: str) -> str:
 def socket_path(directory: str, address: str, namespace: str, group: str) -> str:
     """Return the socket of a shim, by containerd's rule: the hash of its daemon, namespace and group."""
     parts = os.path.normpath("/".join(p for p in (address, namespace, group) if p))
-    return os.path.join(directory, hashlib.sha256(parts.encode()).hexdigest())
+    return os.path.join(directory, sha256(parts.encode()).hexdigest())
 
 
 def answers(path: str) -> bool:

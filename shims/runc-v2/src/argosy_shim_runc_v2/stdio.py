@@ -11,9 +11,7 @@ import os
 import select
 import signal
 import threading
-from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from argosy.errors import InvalidArgument, NotFound, Unknown
 
@@ -27,16 +25,14 @@ _LOGGER_EOF_GRACE_S: Final = 1.0
 _LOGGER_READY_S: Final = 5
 
 
-@dataclass
 class Endpoints:
     """The descriptors of one process's stdio, ours to close. -1 is none."""
 
-    stdin: int = -1
-    stdout: int = -1
-    stderr: int = -1
-    keep: list[int] = field(default_factory=list)
-    stdin_writer: int = -1
-    logger: Logger | None = None
+    def __init__(self) -> None:
+        self.stdin = self.stdout = self.stderr = -1
+        self.keep: list[int] = []
+        self.stdin_writer = -1
+        self.logger: Logger | None = None
 
     def for_runtime(self) -> Stdio:
         return Stdio(self.stdin, self.stdout, self.stderr)
@@ -139,6 +135,8 @@ def open_input(path: str, ends: Endpoints) -> int:
 
 def open_file(uri: str) -> int:
     """Open a ``file://`` log for appending; its directories are made. Raises InvalidArgument."""
+    from urllib.parse import unquote, urlsplit  # slow to import, and only log URIs need it
+
     path = unquote(urlsplit(uri).path)
     if not path:
         raise InvalidArgument(f'log URI "{uri}" names no path')
@@ -151,6 +149,8 @@ def start_logger(uri: str, namespace: str, id: str, ends: Endpoints, strict: boo
 
     strict (``binary-v2``): closing the ready pipe without a byte is an error. Raises Unknown.
     """
+    from urllib.parse import parse_qsl, unquote, urlsplit  # the same
+
     parts = urlsplit(uri)
     path = unquote(parts.path)
     args = [word for pair in parse_qsl(parts.query, keep_blank_values=True) for word in pair]
@@ -192,7 +192,7 @@ def start_logger(uri: str, namespace: str, id: str, ends: Endpoints, strict: boo
 
 def open_outputs(stdout: str, stderr: str, namespace: str, id: str, ends: Endpoints) -> tuple[int, int]:
     """Open what stdout's scheme says, for both outputs. Raises InvalidArgument, NotFound, Unknown."""
-    scheme = urlsplit(stdout).scheme if "://" in stdout else ""
+    scheme = stdout.partition("://")[0].lower() if "://" in stdout else ""
     if scheme in ("binary", "binary-v2"):
         return start_logger(stdout, namespace, id, ends, scheme == "binary-v2")
     if scheme == "file":
