@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from collections.abc import Sequence
 from typing import Final
 
 from argosy.kernel.libc import call
@@ -24,8 +25,17 @@ def set_name(name: str) -> None:
     call("prctl", PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]), 0, 0, 0)
 
 
+def set_title(words: Sequence[str]) -> None:
+    """Show words as our command line, as far as the room of the one we were started with goes."""
+    with open("/proc/self/stat", "rb") as stat:
+        fields = stat.read().rpartition(b")")[2].split()
+    begin, end = int(fields[45]), int(fields[46])
+    title = b"\0".join(os.fsencode(w) for w in words)[: end - begin - 1]
+    ctypes.memmove(begin, title.ljust(end - begin, b"\0"), end - begin)
+
+
 def die_with_parent(sig: int = signal.SIGKILL) -> None:
-    """Ask for sig when the parent thread dies."""
+    """Ask for sig when the parent thread dies; 0 asks for none."""
     call("prctl", PR_SET_PDEATHSIG, sig, 0, 0, 0)
 
 

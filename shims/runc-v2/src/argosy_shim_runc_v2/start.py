@@ -16,11 +16,12 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 try:
     # The interpreter's own: hashlib would load OpenSSL, 14 ms and a megabyte.
-    from _sha256 import sha256
+    from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore] # not in typeshed
 except ImportError:
     from hashlib import sha256
 
@@ -28,7 +29,7 @@ _FLAGS: Final = ("namespace", "address", "publish-binary", "id", "bundle", "sock
 _SWITCHES: Final = ("debug", "v", "version", "info")
 _GROUPS: Final = ("io.containerd.runc.v2.group", "io.kubernetes.cri.sandbox-id")
 _VERSION: Final = "0.1.0"
-_STDIN_LIMIT: Final = 4 << 20
+_STDIN_PARTS: Final = 64
 
 
 def parse_flags(argv: list[str]) -> tuple[dict[str, str], str]:
@@ -112,16 +113,22 @@ def answer_of(address: str, params: Any) -> bytes:
 
 def read_stdin() -> bytes:
     """Return standard input when the daemon gives any; a terminal or /dev/null gives none."""
+    parts: list[bytes] = []
     try:
-        if os.isatty(0):
-            return b""
-        return sys.stdin.buffer.read(_STDIN_LIMIT)
-    except (OSError, AttributeError):
-        return b""
+        if not os.isatty(0):
+            while (part := os.read(0, 65536)) and len(parts) < _STDIN_PARTS:
+                parts.append(part)
+    except OSError:
+        pass  # closed: nothing was given
+    return b"".join(parts)
 
 
-def start(flags: dict[str, str]) -> int:
-    """Make the shim, or find the one of this group; print its address."""
+def start(flags: dict[str, str], told: Callable[[int], None] | None = None) -> int:
+    """Make the shim, or find the one of this group; print its address.
+
+    The shim is a fork of this process. With told, which then hears the exit code of ``start``, this process becomes the
+    shim itself and does not return: a template has forked it for that.
+    """
     bundle, id, namespace = os.getcwd(), flags.get("id", ""), flags.get("namespace", "")
     if not id or not namespace:
         print("shim start needs -id and -namespace", file=sys.stderr)
@@ -147,14 +154,17 @@ def start(flags: dict[str, str]) -> int:
     listener.bind(path)
     os.umask(before)
     listener.listen(128)
-    pid = os.fork()
+    pid = os.getpid() if told is not None else os.fork()
     if pid == 0:
         _become_daemon(listener, path, flags, bundle)
-    listener.close()
     _write_address(bundle, address)
     with open(os.path.join(bundle, "shim.pid"), "w") as file:
         file.write(str(pid))
     os.write(1, answer)
+    if told is not None:
+        told(0)
+        _become_daemon(listener, path, flags, bundle)
+    listener.close()
     return 0
 
 
@@ -260,7 +270,8 @@ def info() -> int:
     return 0
 
 
-def main() -> None:
+def main(template: str = "", key: str = "") -> None:
+    """Do what the command line says. A start leaves a template of place key behind at the address template, if any."""
     try:
         flags, action = parse_flags(sys.argv[1:])
     except ValueError as error:
@@ -272,7 +283,13 @@ def main() -> None:
     if "info" in flags:
         raise SystemExit(info())
     if action == "start":
-        raise SystemExit(start(flags))
+        code = start(flags)
+        if code == 0:
+            if template:
+                from argosy_shim_runc_v2.template import begin
+
+                begin(template, key, os.getppid())
+        raise SystemExit(code)
     if action == "delete":
         raise SystemExit(delete(flags))
     print(f'unknown action "{action}"; use start or delete', file=sys.stderr)
