@@ -20,6 +20,7 @@ from argosy_protos._wire import DecodeError
 from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapParams, BootstrapResult, Extension
 from argosy_protos.google.protobuf import Any as AnyMessage
 
+from argosy_tasks import template
 from argosy_tasks.bundle import Bootstrap, Bundle
 
 _VERSION: Final = re.compile(r"Version:\s*v?(\d+)\.(\d+)")
@@ -32,16 +33,17 @@ class Dialects:
     """Which shims speak the newer dialect, asked once each."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, int], bool] = {}
+        self._known: dict[tuple[str, int], tuple[bool, bool]] = {}
 
-    async def is_new(self, binary: Path) -> bool:
-        """Return whether a shim takes BootstrapParams. One that answers ``-v`` strangely does not."""
+    async def of(self, binary: Path) -> tuple[bool, bool]:
+        """Return whether a shim takes BootstrapParams, and whether it is ours. One that answers ``-v`` strangely is neither."""
         key = (str(binary), binary.stat().st_mtime_ns)
         if key not in self._known:
             code, output, _ = await run([str(binary), "-v"], Path("/"), {}, b"", 10.0)
             match = _VERSION.search(output.decode("utf-8", "replace"))
             ours = b"argosy" in output
-            self._known[key] = code == 0 and (ours or (match is not None and (int(match[1]), int(match[2])) >= _NEW_DIALECT))
+            new = ours or (match is not None and (int(match[1]), int(match[2])) >= _NEW_DIALECT)
+            self._known[key] = code == 0 and new, code == 0 and ours
         return self._known[key]
 
 
@@ -127,7 +129,8 @@ class Starter:
 
     async def start(self, binary: Path, bundle: Bundle, options: AnyMessage | None) -> Bootstrap:
         """Start a shim for bundle. Raises Unknown in the shim's own words, DeadlineExceeded."""
-        if await self._dialects.is_new(binary):
+        new, ours = await self._dialects.of(binary)
+        if new:
             stdin = BootstrapParams(
                 instance_id=bundle.id,
                 namespace=bundle.namespace,
@@ -139,11 +142,24 @@ class Starter:
         else:
             stdin = options.encode() if options is not None and options.value else b""
         env = {**self._env, "NAMESPACE": bundle.namespace}
-        code, output, errors = await run(self._command(binary, bundle, "start"), bundle.path, env, stdin, _START_TIMEOUT_S)
+        command = self._command(binary, bundle, "start")
+        answer = await self._ask_template(binary, command, bundle, env, stdin) if ours else None
+        code, output, errors = answer or await run(command, bundle.path, env, stdin, _START_TIMEOUT_S)
         if code:
             said = (output + errors).decode("utf-8", "replace").strip()
             raise Unknown(f"failed to start shim: {binary.name} start exited {code}: {said or 'without a word'}")
         return parse_answer(output)
+
+    @staticmethod
+    async def _ask_template(
+        binary: Path, command: Sequence[str], bundle: Bundle, env: Mapping[str, str], stdin: bytes
+    ) -> tuple[int, bytes, bytes] | None:
+        try:
+            return await asyncio.to_thread(
+                template.ask, binary, command, bundle.path, {**os.environ, **env}, stdin, _START_TIMEOUT_S
+            )
+        except TimeoutError:
+            raise DeadlineExceeded(f"{command[0]} {command[-1]} took longer than {_START_TIMEOUT_S:g} s") from None
 
     async def delete(self, binary: Path, bundle: Bundle, timeout: float) -> Any:
         """Have a shim's binary clean up after a shim that is gone. Returns its DeleteResponse. Raises Unknown."""
