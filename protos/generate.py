@@ -211,7 +211,7 @@ class Module:
             out += ["from typing import Any"]
         out += [""]
         if not self.lean and (has_messages or "betterproto2." in body):
-            out += ["import betterproto2"]
+            out += ["from argosy_protos._betterproto import betterproto2"]
         if has_services:
             out += ["from grpclib.const import Cardinality"]
         out += [""]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from argosy.errors import InvalidArgument
+from argosy.models import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from argosy.settings import nearest, read_toml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 KINDS: Final = ("content", "snapshotter-overlay", "snapshotter-native", "diff", "tasks")
 # containerd's timeout -> the task manager's setting.

@@ -143,6 +143,7 @@ def events(filters: Annotated[list[str] | None, typer.Argument(help="containerd 
         from argosy.client.events import subscribe
         from argosy.timestamps import format_rfc3339
 
+        screen = out()
         async with Target.client() as client:
             async for event in subscribe(client, filters or []):
                 when, body = format_rfc3339(event.time_ns), event.fields()
@@ -157,7 +158,7 @@ def events(filters: Annotated[list[str] | None, typer.Argument(help="containerd 
                     print(json.dumps(row, default=str), flush=True)
                 else:
                     line = f"{when} {event.namespace} {event.topic} {json.dumps(body, default=str)}"
-                    out.print(line, soft_wrap=True, highlight=False)
+                    screen.print(line, soft_wrap=True, highlight=False)
 
     run_async(work())
 
@@ -232,7 +233,7 @@ def config_check(file: Annotated[Path, typer.Argument(help="mesh.toml or a conta
     except (ArgosyError, OSError) as error:
         raise typer.Exit(fail(error)) from None
     if loaded.ignored:
-        err.print(f"not used here: {', '.join(loaded.ignored)}", highlight=False)
+        err().print(f"not used here: {', '.join(loaded.ignored)}", highlight=False)
     show_one({"config": str(file), "result": "ok"})
 
 

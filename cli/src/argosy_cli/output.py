@@ -7,15 +7,15 @@ import json
 import sys
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
 from argosy.client.progress import Progress as Step
 from argosy.client.progress import Watch, nobody
 from argosy.errors import ArgosyError
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -24,8 +24,20 @@ EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 12: 8, 14: 7, 16: 9, 7: 9, 8: 10, 1
 
 # Where nobody looks at a screen, rows stay whole: a script reads them by line.
 _WIDE: Final = 240
-out = Console(width=None if sys.stdout.isatty() else _WIDE)
-err = Console(stderr=True)
+
+
+def out() -> Console:
+    """Where tables go. rich is loaded when something is drawn: a container's output needs none of it."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
+
+
+def err() -> Console:
+    """Where remarks and progress go."""
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 class Shown:
@@ -65,15 +77,17 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], empty: str = ""
     if Shown.json:
         print(json.dumps(list(rows), indent=2, default=str))
         return
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column.upper(), overflow="fold")
     for row in rows:
         table.add_row(*(str(row.get(c, "")) for c in columns))
     if rows or not empty:
-        out.print(table)
+        out().print(table)
     else:
-        out.print(empty)
+        out().print(empty)
 
 
 def show_one(value: dict[str, Any]) -> None:
@@ -82,8 +96,9 @@ def show_one(value: dict[str, Any]) -> None:
         print(json.dumps(value, indent=2, default=str))
         return
     width = max((len(k) for k in value), default=0)
+    screen = out()
     for key, inner in value.items():
-        out.print(f"[bold]{key.ljust(width)}[/bold]  {inner}", highlight=False)
+        screen.print(f"[bold]{key.ljust(width)}[/bold]  {inner}", highlight=False)
 
 
 def size(n: int) -> str:
@@ -99,11 +114,17 @@ def size(n: int) -> str:
 @contextmanager
 def watching() -> Iterator[Watch]:
     """Yield a watcher that draws one bar a layer on a terminal, and is silent elsewhere."""
-    if Shown.json or not err.is_terminal:
+    if Shown.json or not sys.stderr.isatty():
+        yield nobody
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+
+    screen = err()
+    if not screen.is_terminal:
         yield nobody
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[status]}"))
-    with Progress(*columns, console=err, transient=False) as bars:
+    with Progress(*columns, console=screen, transient=False) as bars:
         known: dict[str, TaskID] = {}
 
         def step(s: Step) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-import betterproto2
-
+from ._betterproto import betterproto2
 from ._wire import DecodeError
 
 if TYPE_CHECKING:

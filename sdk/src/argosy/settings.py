@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from argosy.errors import InvalidArgument, NotFound
+from argosy.models import BaseModel, ConfigDict, Field, ValidationError
 
 S = TypeVar("S", bound="Settings")
 

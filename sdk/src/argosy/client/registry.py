@@ -14,20 +14,25 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlencode, urljoin, urlsplit
-
-import aiohttp
 
 from argosy.digest import Digest
 from argosy.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated, Unavailable, Unknown
+from argosy.lazy import lazy
 from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor
 from argosy.oci.reference import Reference
 from argosy.settings import read_toml
 
+if TYPE_CHECKING:
+    import aiohttp
+else:
+    # 110 ms, and most runs of a client pull nothing.
+    aiohttp = lazy("aiohttp")
+
 _ACCEPT: Final = ", ".join((*sorted(INDEX_TYPES | MANIFEST_TYPES), "*/*"))
 _CHUNK: Final = 1 << 20
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=30, sock_read=60)
+_CONNECT_S, _READ_S = 30, 60
 _DOCKER: Final = "registry-1.docker.io"
 _TRIES: Final = 5
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
@@ -126,7 +131,8 @@ class Registry:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False, headers={"User-Agent": "argosy/0.1"})
+        timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_read=_READ_S)
+        self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, headers={"User-Agent": "argosy/0.1"})
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from argosy.digest import Digest
 from argosy.errors import InvalidArgument, NotFound
+from argosy.models import BaseModel, ConfigDict, Field, ValidationError
 
 INDEX_TYPES: Final = frozenset(
     ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")

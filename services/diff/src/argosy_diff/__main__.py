@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from argosy.models import Field
 from argosy.plugin.diff import DiffServicer
 from argosy.rpc.channel import Channel
 from argosy.service import Service, ServiceContext, run
 from argosy.settings import Settings
 from argosy_protos._service import ServiceBase
-from pydantic import Field
 
 from argosy_diff.contents import Contents
 from argosy_diff.differ import WalkingDiffer

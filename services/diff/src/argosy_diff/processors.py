@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Final
 
 from argosy.errors import Unknown
-from pydantic import BaseModel, ConfigDict, Field
+from argosy.models import BaseModel, ConfigDict, Field
 
 TAR: Final = "application/vnd.oci.image.layer.v1.tar"
 _BUILT_IN: Final = frozenset(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from argosy.models import Field
 from argosy.plugin.snapshots import SnapshotsServicer, TreeSnapshotter
 from argosy.service import Service, ServiceContext, run
 from argosy.settings import Settings
 from argosy_protos._service import ServiceBase
-from pydantic import Field
 
 from argosy_snapshotter_overlay.layout import ask
 from argosy_snapshotter_overlay.snapshotter import OverlayBackend

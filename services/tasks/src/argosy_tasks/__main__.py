@@ -11,6 +11,7 @@ from typing import Final
 
 from argosy import log
 from argosy.errors import ArgosyError, NotFound
+from argosy.models import Field
 from argosy.names import NAMESPACE_HEADER
 from argosy.rpc.channel import Channel
 from argosy.service import Service, ServiceContext, run
@@ -22,7 +23,6 @@ from argosy_protos.containerd.services.containers.v1 import ContainersStub, GetC
 from argosy_protos.containerd.services.events.v1 import EventsStub, ForwardRequest
 from argosy_protos.containerd.types import Envelope
 from argosy_protos.google.protobuf import Any as AnyMessage
-from pydantic import Field
 
 from argosy_tasks.bootstrap import Starter
 from argosy_tasks.roster import Roster, Timeouts

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import betterproto2
+from argosy_protos._betterproto import betterproto2
 
 from argosy_protos.google import protobuf as google__protobuf
 from argosy_protos._message import Message

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from argosy.models import BaseModel, ConfigDict, Field, field_validator
 from argosy.settings import Settings
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SHORT_TYPES = {
     "snapshot": "io.containerd.snapshotter.v1",

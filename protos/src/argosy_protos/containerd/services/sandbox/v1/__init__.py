@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import betterproto2
+from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
 
 from argosy_protos.containerd import types as containerd__types

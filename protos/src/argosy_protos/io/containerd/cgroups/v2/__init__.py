@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import betterproto2
+from argosy_protos._betterproto import betterproto2
 
 from argosy_protos._message import Message
 from argosy_protos._wire import VI, double_at, pack_double, past_end, rv, text, unknown, vi, vu32

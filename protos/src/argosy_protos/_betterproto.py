@@ -1,0 +1,18 @@
+"""betterproto2, loaded without pydantic and without asking importlib.metadata which version it is: 60 ms."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from ._quick import without
+
+if "betterproto2" not in sys.modules:
+    _version = ModuleType("betterproto2._version")
+    _version.__dict__.update(__version__="", check_compiler_version=lambda compiler: None)
+    sys.modules[_version.__name__] = _version
+
+with without("pydantic", "pydantic_core"):
+    import betterproto2
+
+__all__ = ("betterproto2",)
