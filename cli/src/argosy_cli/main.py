@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from argosy_cli import containers, images, mesh, stores
 from argosy_cli.output import Shown
 from argosy_cli.target import Target
 
@@ -45,8 +47,22 @@ def everything(
     Target.address, Target.namespace, Target.log_level = address, namespace, log_level
 
 
-for module in (mesh, images, containers, stores):
-    module.register(app)
+# Which module has a command: a run loads only what it may need.
+COMMANDS: Final[Mapping[str, Sequence[str]]] = {
+    "mesh": ("up", "status", "plugins", "version", "gc", "events", "namespaces", "publish", "config"),
+    "images": ("pull", "push", "import", "export", "images", "rmi", "tag"),
+    "containers": ("run", "exec", "ps", "logs", "kill", "rm"),
+    "stores": ("snapshots", "content", "leases"),
+}
+
+
+def register(words: Sequence[str]) -> None:
+    """Register the commands that words may name; all of them for help, completion and what we do not know."""
+    wanted = [module for module, commands in COMMANDS.items() if set(words).intersection(commands)]
+    if not wanted or {"-h", "--help"}.intersection(words) or "_ARGOSY_COMPLETE" in os.environ:
+        wanted = list(COMMANDS)
+    for module in wanted:
+        importlib.import_module(f"argosy_cli.{module}").register(app)
 
 
 def _reorder(argv: list[str]) -> list[str]:
@@ -58,6 +74,7 @@ def _reorder(argv: list[str]) -> list[str]:
 
 def main() -> None:
     sys.argv[1:] = _reorder(sys.argv[1:])
+    register(sys.argv[1:])
     app()
 
 

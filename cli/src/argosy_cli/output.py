@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
-from argosy.client.progress import Progress as Step
-from argosy.client.progress import Watch, nobody
 from argosy.errors import ArgosyError
 
 if TYPE_CHECKING:
+    from argosy.client.progress import Progress as Step
+    from argosy.client.progress import Watch
     from rich.console import Console
 
 T = TypeVar("T")
@@ -114,6 +114,8 @@ def size(n: int) -> str:
 @contextmanager
 def watching() -> Iterator[Watch]:
     """Yield a watcher that draws one bar a layer on a terminal, and is silent elsewhere."""
+    from argosy.client.progress import nobody
+
     if Shown.json or not sys.stderr.isatty():
         yield nobody
         return

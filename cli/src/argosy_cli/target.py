@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from argosy.client import Client
-from argosy.client.connection import default_address
+if TYPE_CHECKING:
+    from argosy.client import Client
 
 
 class Target:
@@ -17,8 +18,12 @@ class Target:
 
     @classmethod
     def client(cls) -> Client:
+        from argosy.client import Client  # half of what a start of the mesh would otherwise load
+
         return Client(cls.socket(), cls.namespace)
 
     @classmethod
     def socket(cls) -> Path:
+        from argosy.client.connection import default_address
+
         return cls.address or default_address()
