@@ -29,6 +29,7 @@ from argosy.timestamps import from_wire
 from argosy_protos.containerd.services.content import v1 as p
 from grpclib.const import Cardinality
 
+from argosy_gateway.gc.removal import remove_all
 from argosy_gateway.metadata import leases, namespaces
 from argosy_gateway.metadata.locks import SharedLock
 from argosy_gateway.metadata.snapshots import next_number
@@ -443,6 +444,14 @@ class Content:
 
     # -- the collector's side --
 
+    async def _delete_backend(self, digest: str) -> bool:
+        """Delete a blob of the plugin's; False when it was gone."""
+        try:
+            await self._stub.delete(p.DeleteContentRequest(digest=digest))
+        except NotFound:
+            return False
+        return True
+
     async def cleanup(self) -> int:
         """Delete every blob and ingest that no namespace names. Returns how many blobs went."""
         removed = 0
@@ -454,12 +463,7 @@ class Content:
                 doomed: list[str] = []
                 async for reply in self._stub.list(p.ListContentRequest()):
                     doomed += [i.digest for i in reply.info if i.digest not in named]
-                for digest in doomed:
-                    try:
-                        await self._stub.delete(p.DeleteContentRequest(digest=digest))
-                        removed += 1
-                    except NotFound:
-                        continue
+                removed += await remove_all(doomed, self._delete_backend)
                 refs = {r[0] for r in self._db.read("SELECT backend FROM ingests")}
                 for status in (await self._stub.list_statuses(p.ListStatusesRequest())).statuses:
                     if status.ref not in refs:

@@ -26,6 +26,7 @@ from argosy.store.database import Database
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.google.protobuf import FieldMask
 
+from argosy_gateway.gc.removal import remove_all
 from argosy_gateway.metadata import leases, namespaces
 from argosy_gateway.metadata.locks import SharedLock
 
@@ -346,6 +347,17 @@ class Snapshots:
 
     # -- the collector's side --
 
+    async def _remove_backend(self, name: str) -> bool:
+        """Remove a snapshot of the plugin's; False when it was gone, or stays."""
+        try:
+            await self._stub.remove(p.RemoveSnapshotRequest(snapshotter=self.name, key=name))
+        except NotFound:
+            return False
+        except FailedPrecondition as error:
+            logger.warning("gc.snapshot_stays", snapshotter=self.name, key=name, error=str(error))
+            return False
+        return True
+
     async def cleanup(self) -> int:
         """Remove every backend snapshot that no namespace names, leaves first. Returns how many went."""
         removed = 0
@@ -358,22 +370,14 @@ class Snapshots:
                     for wire in reply.info:
                         children.setdefault(wire.name, [])
                         children.setdefault(wire.parent, []).append(wire.name)
-                order: list[str] = []
-                todo = list(children.get("", []))
-                while todo:
-                    name = todo.pop()
-                    order.append(name)
-                    todo += children.get(name, [])
-                for name in reversed(order):
-                    if name in named:
-                        continue
-                    try:
-                        await self._stub.remove(p.RemoveSnapshotRequest(snapshotter=self.name, key=name))
-                        removed += 1
-                    except NotFound:
-                        continue
-                    except FailedPrecondition as error:
-                        logger.warning("gc.snapshot_stays", snapshotter=self.name, key=name, error=str(error))
+                levels: list[list[str]] = []
+                level = children.get("", [])
+                while level:
+                    levels.append([name for name in level if name not in named])
+                    level = [child for name in level for child in children.get(name, [])]
+                for doomed in reversed(levels):
+                    # Those of one level have nothing to do with each other.
+                    removed += await remove_all(doomed, self._remove_backend)
                 try:
                     await self._stub.cleanup(p.CleanupRequest(snapshotter=self.name))
                 except Unimplemented:
