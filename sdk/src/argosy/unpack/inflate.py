@@ -11,6 +11,7 @@ from isal import isal_zlib
 from argosy.errors import InvalidArgument
 
 _READ: Final = 256 << 10
+_OUT: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b\x08"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
@@ -38,10 +39,12 @@ def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
                         break
                     stream, fresh = isal_zlib.decompressobj(wbits=31), True
                 fresh = False
-                out = stream.decompress(data)
-                if out:
+                out = stream.decompress(data, _OUT)
+                while out:
                     yield out
-                data = stream.unused_data if stream.eof else b""
+                    # A little input may hold much output: it comes in pieces that memory has room for.
+                    out = b"" if stream.eof or len(out) < _OUT else stream.decompress(stream.unconsumed_tail, _OUT)
+                data = stream.unused_data if stream.eof else stream.unconsumed_tail
     except isal_zlib.error as error:  # type: ignore[misc] # isal has no types
         raise InvalidArgument(f"the layer's gzip stream is damaged: {error}") from error
     if not stream.eof and not fresh:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import IO
 
@@ -13,6 +13,7 @@ from argosy.errors import InvalidArgument
 from argosy.kernel.libc import syscall
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
+from argosy.unpack.ahead import ahead
 from argosy.unpack.inflate import inflate
 from argosy.unpack.tar import TarReader
 from argosy.unpack.tree import TreeWriter, _in_user_namespace
@@ -82,8 +83,10 @@ def apply_layer(
         for id, processor, input_type in steps:
             chain.add(id, processor, input_type, payloads.get(id))
         counted = _Counted(inflate(chain.output))
-        with writer_for(mounts) as (writer, directory):
-            reader = TarReader(iter(counted))
+        # A stream processor is a process of its own: it works ahead as it is.
+        chunks = nullcontext(iter(counted)) if steps else ahead(iter(counted))
+        with writer_for(mounts) as (writer, directory), chunks as source:
+            reader = TarReader(source)
             writer.apply(reader)
             reader.source.drain()
             if sync:
