@@ -8,7 +8,7 @@ import json
 import os
 import tarfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,9 +99,19 @@ class _Puller:
         self._limit = asyncio.Semaphore(PARALLEL_FETCHES)
         ref = registry.reference
         self._source = {f"{DISTRIBUTION_SOURCE}{ref.registry}": ref.repository}
+        self._fetched: dict[str, asyncio.Event] = {}
+        self._described = asyncio.Event()
+
+    async def fetched(self, digest: str) -> None:
+        """Return when a blob is there; for "" when the documents are that say which layers there are."""
+        await (self._fetched.setdefault(digest, asyncio.Event()) if digest else self._described).wait()
 
     async def blob(self, d: Descriptor) -> None:
         """Fetch one blob, resuming what an earlier pull left. Raises DataLoss for other bytes than the digest says."""
+        await self._blob(d)
+        self._fetched.setdefault(d.digest, asyncio.Event()).set()
+
+    async def _blob(self, d: Descriptor) -> None:
         ref = f"{_kind(d)}-{d.digest}"
         self._watch(Progress(ref, "waiting", 0, d.size))
         async with self._limit:
@@ -145,7 +155,12 @@ class _Puller:
             labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
             for i, layer in enumerate(document.layers):
                 labels[f"{GC_REF_CONTENT}.l.{i}"] = layer.digest
-            await asyncio.gather(self.blob(document.config), *(self.blob(layer) for layer in document.layers))
+
+            async def config() -> None:
+                await self.blob(document.config)
+                self._described.set()
+
+            await asyncio.gather(config(), *(self.blob(layer) for layer in document.layers))
         await set_labels(self._services.content, d.digest, labels)
 
 
@@ -158,11 +173,29 @@ async def pull(
     wanted = platform or Platform.of_host()
     async with client.lease() as services, Registry(reference, plain=plain, credentials=credentials) as registry:
         target = await registry.resolve()
-        await _Puller(services, registry, None if all_platforms else wanted, watch).tree(target)
-        image = await put_image(services, str(reference), to_wire(target))
-        if unpack_image:
-            await unpack(services, target, snapshotter or await client.default_snapshotter(), wanted, watch)
-    return image
+        puller = _Puller(services, registry, None if all_platforms else wanted, watch)
+
+        async def fetch() -> p.Image:
+            await puller.tree(target)
+            return await put_image(services, str(reference), to_wire(target))
+
+        async def unpack_meanwhile() -> None:
+            # With many platforms, whose documents are there first is not known.
+            ready = None if all_platforms else puller.fetched
+            if ready is None:
+                await fetching
+            await unpack(services, target, snapshotter or await client.default_snapshotter(), wanted, watch, ready)
+
+        fetching = asyncio.ensure_future(fetch())
+        unpacking = asyncio.ensure_future(unpack_meanwhile()) if unpack_image else None
+        jobs = [job for job in (fetching, unpacking) if job is not None]
+        try:
+            await asyncio.gather(*jobs)
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.wait(jobs)
+    return fetching.result()
 
 
 # -- unpacking --
@@ -177,12 +210,16 @@ async def _exists(services: Services, snapshotter: str, key: str) -> bool:
 
 
 async def unpack(
-    services: Services, target: Descriptor, snapshotter: str, platform: Platform | None = None, watch: Watch = nobody
-) -> str:
+    services: Services, target: Descriptor, snapshotter: str, platform: Platform | None = None, watch: Watch = nobody,
+    ready: Callable[[str], Awaitable[None]] | None = None,
+) -> str:  # fmt: skip
     """Unpack an image's layers into snapshots named by chain id; return the top one's name.
 
+    Ready is asked before a blob is read, "" for the image's documents: it returns once the blob is there.
     Raises InvalidArgument when a layer's content is not what the config says; its snapshot is removed then.
     """
+    if ready is not None:
+        await ready("")
     image = await resolve(services, target, platform)
     diff_ids, layers = image.config.rootfs.diff_ids, image.manifest.layers
     if len(diff_ids) != len(layers):
@@ -192,6 +229,8 @@ async def unpack(
     chain = chain_ids(diff_ids)
     for i, layer in enumerate(layers):
         parent = chain[i - 1] if i else ""
+        if ready is not None:
+            await ready(layer.digest)
         await _unpack_layer(services, snapshotter, layer, diff_ids[i], chain[i], parent, watch)
     await set_labels(services.content, image.manifest.config.digest, {f"{GC_REF_SNAPSHOT}{snapshotter}": chain[-1]})
     return chain[-1]
