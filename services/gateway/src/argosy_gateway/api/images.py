@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
@@ -24,6 +27,12 @@ def _to_wire(image: store.Image) -> p.Image:
     )
 
 
+@lru_cache(maxsize=4096)
+def _entry(row: store.Row) -> bytes:
+    """Return an encoded list of this one image. Clients list often, and images seldom change."""
+    return p.ListImagesResponse(images=[_to_wire(store.of_row(row))]).encode()
+
+
 def _from_wire(image: p.Image | None) -> store.Image:
     if image is None:
         raise InvalidArgument("an image must be given")
@@ -42,6 +51,10 @@ class Images(p.ImagesBase):
 
     @inline
     async def list(self, request: p.ListImagesRequest) -> p.ListImagesResponse:
+        if not request.filters:
+            # Messages of one kind in a row are one message that has all they have.
+            encoded: Any = b"".join(map(_entry, store.rows(self._core.db.reader, namespace())))
+            return encoded  # type: ignore[no-any-return] # a handler may answer with bytes
         found = store.listed(self._core.db.reader, namespace(), filters.parse(request.filters))
         return p.ListImagesResponse(images=[_to_wire(i) for i in found])
 

@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, InvalidArgument, NotFound
@@ -41,7 +40,7 @@ class Image:
         return None
 
 
-def _row(row: Any) -> Image:
+def of_row(row: Row) -> Image:
     return Image(row[0], Descriptor.decode(row[1]), json.loads(row[2]), row[3], row[4])
 
 
@@ -72,12 +71,19 @@ def get(db: sqlite3.Connection, ns: str, name: str) -> Image:
     row = db.execute(f"SELECT {_COLUMNS} FROM images WHERE ns = ? AND name = ?", (ns, name)).fetchone()
     if row is None:
         raise NotFound(f'image "{name}"')
-    return _row(row)
+    return of_row(row)
+
+
+Row = tuple[str, bytes, str, int, int]
+
+
+def rows(db: sqlite3.Connection, ns: str) -> list[Row]:
+    """Return the images of ns as they are stored, by name."""
+    return db.execute(f"SELECT {_COLUMNS} FROM images WHERE ns = ? ORDER BY name", (ns,)).fetchall()
 
 
 def listed(db: sqlite3.Connection, ns: str, filter: Filter) -> list[Image]:
-    found = [_row(r) for r in db.execute(f"SELECT {_COLUMNS} FROM images WHERE ns = ? ORDER BY name", (ns,))]
-    return [i for i in found if filter.matches(i.lookup)]
+    return [i for i in map(of_row, rows(db, ns)) if filter.matches(i.lookup)]
 
 
 def _put(db: sqlite3.Connection, ns: str, image: Image) -> None:
