@@ -56,6 +56,7 @@ def content(bench: Bench) -> None:
         path, digest = _blob(Path(scratch), 1)
         for side in bench.sides:
             side.ctr("-n", "bench", "content", "ingest", "--expected-digest", digest, "first", input=path)
+            side.ctr("-n", "bench", "content", "label", digest, "containerd.io/gc.root=bench")
             # The first reader finds it in the page cache on both sides.
             side.ctr("-n", "bench", "content", "get", digest)
 

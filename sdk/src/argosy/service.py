@@ -53,6 +53,7 @@ S = TypeVar("S", bound=Settings)
 R = TypeVar("R")
 
 DRAIN_GRACE_S: Final = 5.0
+_SWITCH_S: Final = 0.0005
 EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 14: 7}
 
 
@@ -216,6 +217,8 @@ def run(service: Service[S], argv: Sequence[str] | None = None, values: Mapping[
             raise InvalidArgument(f'log level "{settings.log_level}" is not one of {", ".join(log.LEVELS)}')
         log.configure(settings.log_level, settings.log_json, service.name)
         os.umask(0o077)
+        # A call lets go of the interpreter several times; a thread that computes (a collection, a tar) may keep it each time.
+        sys.setswitchinterval(_SWITCH_S)
         anyio.run(serve, service, settings, backend="asyncio", backend_options={"use_uvloop": True})
     except BaseException as raised:
         error = _innermost(raised)

@@ -27,7 +27,7 @@ def _to_wire(image: store.Image) -> p.Image:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def _entry(row: store.Row) -> bytes:
     """Return an encoded list of this one image. Clients list often, and images seldom change."""
     return p.ListImagesResponse(images=[_to_wire(store.of_row(row))]).encode()

@@ -126,16 +126,19 @@ def back_references(world: World) -> dict[Node, list[Node]]:
     """Return parent -> children for every gc.bref label: a child lives while its parent is reachable."""
     found: dict[Node, list[Node]] = {}
 
-    def add(child: Node, labels: Mapping[str, str]) -> None:
-        for parent in references(child.ns, labels, GC_BREF):
-            found.setdefault(parent, []).append(child)
+    def add(kind: str, ns: str, key: str, labels: Mapping[str, str]) -> None:
+        # Most have no labels that matter here, and none of them costs a node.
+        if any(k.startswith(GC_BREF) for k in labels):
+            child = Node(kind, ns, key)
+            for parent in references(ns, labels, GC_BREF):
+                found.setdefault(parent, []).append(child)
 
     for (ns, digest), labels in world.content.items():
-        add(Node(CONTENT, ns, digest), labels)
+        add(CONTENT, ns, digest, labels)
     for (ns, key), (_, labels) in world.snapshots.items():
-        add(Node(SNAPSHOT, ns, key), labels)
+        add(SNAPSHOT, ns, key, labels)
     for (ns, name), (_, labels) in world.images.items():
-        add(Node(IMAGE, ns, name), labels)
+        add(IMAGE, ns, name, labels)
     return found
 
 
@@ -186,7 +189,7 @@ def mark(world: World, now_ns: int, parse: Callable[[str], int]) -> dict[Node, t
                 todo.append(other)
     alive: dict[Node, tuple[Node | None, str]] = {}
     for node, why in seen.items():
-        base = node._replace(flat=False)
+        base = node._replace(flat=False) if node.flat else node
         if base not in alive:
             alive[base] = why
     return alive

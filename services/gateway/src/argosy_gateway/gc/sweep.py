@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
 
 from argosy.errors import InvalidArgument
 from argosy.timestamps import parse_rfc3339
@@ -14,6 +18,9 @@ from argosy_protos.containerd.types import Descriptor
 
 from argosy_gateway.gc import graph
 from argosy_gateway.gc.graph import Node, World
+
+_PREFIX: Final = "containerd.io/gc."
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass
@@ -35,24 +42,35 @@ def parse_time(text: str) -> int:
         raise ValueError(error.message) from None
 
 
+@lru_cache(maxsize=4096)
+def _parsed(labels: str) -> Mapping[str, str]:
+    parsed: dict[str, str] = json.loads(labels)
+    return MappingProxyType(parsed)
+
+
+def _gc_labels(labels: str) -> Mapping[str, str]:
+    """Return an object's labels if any matters to the collector, else none. What is returned is shared."""
+    return _parsed(labels) if _PREFIX in labels else _NONE
+
+
 def read_world(db: sqlite3.Connection) -> World:
     """Return everything the collector looks at, as one consistent view."""
     world = World()
     for ns, name, target, labels in db.execute("SELECT ns, name, target, labels FROM images"):
-        world.images[ns, name] = (Descriptor.decode(target).digest, json.loads(labels))
+        world.images[ns, name] = (Descriptor.decode(target).digest, _gc_labels(labels))
     for ns, id, message in db.execute("SELECT ns, id, message FROM containers"):
         container = Container.decode(message)
         world.containers[ns, id] = (container.snapshotter, container.snapshot_key, container.labels)
     for ns, id, labels in db.execute("SELECT ns, id, labels FROM leases"):
-        world.leases[ns, id] = json.loads(labels)
+        world.leases[ns, id] = _gc_labels(labels)
     for ns, lease, kind, id in db.execute("SELECT ns, lease, type, id FROM lease_resources"):
         world.resources.setdefault((ns, lease), []).append((kind, id))
     for ns, digest, labels in db.execute("SELECT ns, digest, labels FROM content"):
-        world.content[ns, digest] = json.loads(labels)
+        world.content[ns, digest] = _gc_labels(labels)
     for ns, ref, expected, expire in db.execute("SELECT ns, ref, expected, expire FROM ingests"):
         world.ingests[ns, ref] = (expected, expire)
     for ns, snapshotter, key, parent, labels in db.execute("SELECT ns, snapshotter, key, parent, labels FROM snapshots"):
-        world.snapshots[ns, f"{snapshotter}/{key}"] = (parent, json.loads(labels))
+        world.snapshots[ns, f"{snapshotter}/{key}"] = (parent, _gc_labels(labels))
     for ns, id, message in db.execute("SELECT ns, id, message FROM sandboxes"):
         from argosy_protos.containerd.types import Sandbox
 
