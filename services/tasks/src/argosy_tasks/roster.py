@@ -134,14 +134,15 @@ class Roster:
                 raise
             try:
                 request.bundle = str(bundle.path)
-                await shim.call("Create", request)
-                connected = await shim.call("Connect", api.ConnectRequest(id=id))
+                created = await shim.call("Create", request)
+                # A shim that restores a checkpoint has no process yet.
+                pid = created.pid or (await shim.call("Connect", api.ConnectRequest(id=id))).task_pid
             except BaseException as error:
                 await asyncio.shield(self._abandon(shim, binary))
                 if isinstance(error, ArgosyError):
                     raise type(error)(f"failed to create shim task: {error.message}") from error
                 raise
-            shim.pid = connected.task_pid
+            shim.pid = pid
             self._shims[key] = shim
         finally:
             self._starting.discard(key)
