@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
@@ -45,15 +44,6 @@ class Cgroup:
             self.path.parent.rmdir()
         except OSError:
             pass  # the other side's is still there, or a process is on its way out
-
-
-@dataclass
-class Used:
-    """What one measured step took: seconds."""
-
-    wall_s: float
-    daemon_cpu_s: float = 0.0
-    client_cpu_s: float = 0.0
 
 
 def pss_bytes(pids: Iterable[int]) -> int:

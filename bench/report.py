@@ -45,8 +45,7 @@ def write(path: Path, facts: dict[str, Any], results: Sequence[dict[str, Any]], 
     """Write the page; it needs no network."""
     rows = []
     for r in results:
-        cells = [r["row"], f"{r['what']} <small>{r['unit']}</small>"]
-        cells[0], cells[1] = html.escape(cells[0]), html.escape(r["what"]) + f" <small>{html.escape(r['unit'])}</small>"
+        cells = [html.escape(r["row"]), html.escape(r["what"]) + f" <small>{html.escape(r['unit'])}</small>"]
         for side in ("ours", "theirs"):
             summary = r[side]
             cells += [f"{summary[k]:.4g}" if k in summary else "" for k in ("median", "p95", "daemon_cpu_s", "client_cpu_s")]

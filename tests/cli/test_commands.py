@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+
 import typer
 from argosy_cli import main
 
 
 def test_the_table_of_commands_is_what_the_modules_register() -> None:
-    import importlib
-
     for module, commands in main.COMMANDS.items():
         app = typer.Typer()
         importlib.import_module(f"argosy_cli.{module}").register(app)

@@ -67,7 +67,7 @@ def test_the_second_shim_is_forked_from_what_the_first_left(own_mesh: Mesh) -> N
         own_mesh.ctr("run", "-d", IMAGE, id, "sleep", "1000").ok()
         eventually(lambda: len(templates(own_mesh)) == 1)
     (warm,) = templates(own_mesh)
-    eventually(lambda: (own_mesh.state / "s").glob("t-*"))
+    assert len([p for p in (own_mesh.state / "s").glob("t-*") if p.is_socket()]) == 1
     own_mesh.ctr("run", "-d", IMAGE, "four", "sleep", "1000").ok()
     pid, parent = shim_of(own_mesh, "four")
     assert parent == warm

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import importlib
 import marshal
 import os
 import select
@@ -34,6 +35,11 @@ _SPARES: Final = 2
 _REQUEST_BYTES: Final = 4 << 20
 # Room in our command line for that of a shim.
 _TITLE_ROOM: Final = 1024
+_LOADED: Final = (
+    "argosy_shim_runc_v2.start",
+    "argosy_shim_runc_v2.daemon",
+    "argosy_protos.lean.containerd.runtime.bootstrap.v1",
+)
 _TAKEN: Final = 4
 _OUTDATED: Final = (0).to_bytes(_TAKEN, "little")
 
@@ -114,14 +120,8 @@ class Template:
     @staticmethod
     def _load() -> None:
         """Import what a shim needs from its start to its end."""
-        import encodings.idna
-
-        import argosy_protos.lean.containerd.runtime.bootstrap.v1
-
-        import argosy_shim_runc_v2.daemon
-        import argosy_shim_runc_v2.start
-
-        del argosy_protos, argosy_shim_runc_v2, encodings
+        for name in _LOADED:
+            importlib.import_module(name)
 
     def _serve(self) -> None:
         poll = select.poll()
