@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from argosy.settings import read_toml, validate
 from argosy_cli.config import load
-from argosy_cli.supervisor import SERVICES, plan
+from argosy_cli.supervisor import KINDS, plan, service_of
 from argosy_gateway.plugins.config import GatewaySettings
 
 HERE = Path(__file__).parent.parent / "compose"
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent.parent / "compose"
 
 def check_commands(name: str, command: list[str]) -> None:
     """A command line names one of our services and only flags it has."""
-    service = SERVICES[command[0].removeprefix("argosy-")]
+    service = service_of(command[0].removeprefix("argosy-"))
     flags = {a[2:].replace("-", "_") for a in command[1:] if a.startswith("--")}
     unknown = flags - set(service.settings.model_fields) - {"config"}
     if unknown:
@@ -32,8 +32,8 @@ def main() -> int:
     table = read_toml(HERE / "systemd/gateway.toml")
     validate(GatewaySettings, {**table, "root": "/r", "state": "/s", "address": "/a"}, "gateway.toml")
     compose = yaml.safe_load((HERE / "compose.yaml").read_text())
-    if set(compose["services"]) != set(SERVICES):
-        raise SystemExit(f"compose.yaml has {sorted(compose['services'])}, the mesh has {sorted(SERVICES)}")
+    if set(compose["services"]) != set(KINDS):
+        raise SystemExit(f"compose.yaml has {sorted(compose['services'])}, the mesh has {sorted(KINDS)}")
     for name, service in compose["services"].items():
         check_commands(f"compose.yaml: {name}", service["command"])
     units = sorted((HERE / "systemd").glob("*.service"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -129,9 +130,20 @@ class Mesh(Peer):
         found: dict[str, int] = {}
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in children:
-            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            try:
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
             found[name] = int(pid)
         return found
+
+    def wake(self) -> None:
+        """Call every service once, so that all of them run."""
+        for mark in self.state.glob("*.idle"):
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.connect(str(mark).removesuffix(".idle"))
+        names = {f"argosy-{p.stem}"[:15] for p in self.state.glob("*.sock")} | {"argosy-gateway"}
+        eventually(lambda: set(self.services()) == names, what="not every service started")
 
     def argosy(self, *args: str, input: str | None = None, namespace: str = "") -> Ran:
         command = [str(ARGOSY), "--address", str(self.address)]
@@ -152,8 +164,10 @@ class Mesh(Peer):
                 if "containerd-shim" in command and base in command:
                     found.append(f"process {proc.name}: {command.strip()}")
         for line in Path("/proc/self/mountinfo").read_text().splitlines():
-            if base in line.split(" ")[4]:
-                found.append(f"mount {line.split(' ')[4]}")
+            point = line.split(" ")[4]
+            # Images of committed layers are mounted for as long as their snapshotter runs.
+            if base in point and not (self.process is not None and point.endswith("/mnt") and "/snapshots/" in point):
+                found.append(f"mount {point}")
         bundles = self.state / "io.containerd.runtime.v2.task"
         if bundles.exists():
             found += [f"bundle {b}" for ns in bundles.iterdir() for b in ns.iterdir()]
@@ -166,6 +180,8 @@ class Mesh(Peer):
                 for task in self.ctr("tasks", "ls", "-q", namespace=ns).out.split():
                     self.ctr("tasks", "rm", "-f", task, namespace=ns)
             self.stop()
+            mounted = [found for found in self.leftovers() if found.startswith("mount") and found.endswith("/mnt")]
+            assert mounted == [], mounted
         elif self.process is not None and self.process.stdout is not None:
             self.process.stdout.close()
         run(["umount", "-R", "-l", str(self.base)])

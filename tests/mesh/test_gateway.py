@@ -142,7 +142,7 @@ def test_a_ref_has_one_writer_and_keeps_its_bytes(mesh: Mesh) -> None:
     work_in(mesh, "refs", work)
 
 
-@pytest.mark.parametrize("snapshotter", ["overlayfs", "native"])
+@pytest.mark.parametrize("snapshotter", ["overlayfs", "native", "erofs"])
 def test_snapshot_rules(mesh: Mesh, snapshotter: str) -> None:
     async def work(client: Client) -> None:
         stub = client.services.snapshots
@@ -175,11 +175,18 @@ def test_snapshot_rules(mesh: Mesh, snapshotter: str) -> None:
             )
         with pytest.raises(FailedPrecondition, match="is not active"):
             await stub.commit(snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name="x", key="base"))
-        # Rebase: an active snapshot without a parent gets one at its commit.
+        # Rebase: an active snapshot without a parent gets one at its commit, where a layer holds only its own files.
         await prepare("loose", **root)
-        await stub.commit(
-            snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name="top", key="loose", parent="base", labels=labels)
+        rebase = snapshots.CommitSnapshotRequest(
+            snapshotter=snapshotter, name="top", key="loose", parent="base", labels=labels
         )
+        if snapshotter == "native":
+            with pytest.raises(FailedPrecondition, match="was prepared without its parent"):
+                await stub.commit(rebase)
+            await stub.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key="loose"))
+            await prepare("loose", "base", **root)
+            rebase.parent = ""
+        await stub.commit(rebase)
         assert (await stub.stat(snapshots.StatSnapshotRequest(snapshotter=snapshotter, key="top"))).info.parent == "base"
         mask = FieldMask(paths=["labels.a", "labels.c"])
         changed = snapshots.Info(name="top", labels={"c": "d"})

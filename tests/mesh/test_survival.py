@@ -66,11 +66,14 @@ def test_an_attached_client_sees_the_end_after_a_restart(mesh: Mesh) -> None:
     mesh.ctr("containers", "rm", "att").ok()
 
 
-@pytest.mark.parametrize("victim", ["content", "snapshotter-o", "snapshotter-n", "diff", "tasks", "gateway"])
+@pytest.mark.parametrize(
+    "victim", ["content", "snapshotter-o", "snapshotter-n", "snapshotter-e", "diff", "tasks", "gateway"]
+)
 def test_each_service_may_be_killed_once(mesh: Mesh, tmp_path: Path, victim: str) -> None:
     log = tmp_path / "log"
     id = f"k-{victim}"
     start_counter(mesh, id, log)
+    mesh.wake()
     services = mesh.services()
     pid = next(pid for name, pid in services.items() if name.startswith(f"argosy-{victim}"[:15]))
     os.kill(pid, signal.SIGKILL)

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import zstandard
 from argosy.errors import ArgosyError, InvalidArgument
+from argosy.kernel.descent import remove_tree
+from argosy.plugin.snapshots.tree import disk_usage
 from argosy.unpack.inflate import inflate
 from argosy.unpack.tar import TarReader
 from argosy.unpack.tree import TreeWriter
@@ -227,6 +229,32 @@ def test_files_and_directories_replace_one_another(tmp_path: Path) -> None:
     apply(archive(entry("a/b/c", data=b"1"), entry("f", data=b"1")), root)
     apply(archive(entry("a", data=b"now a file"), entry("f", tarfile.DIRTYPE, mode=0o700), entry("f/x", data=b"2")), root)
     assert (root / "a").read_text() == "now a file" and (root / "f/x").read_text() == "2"
+
+
+def test_a_tree_may_be_deeper_than_a_path_is_long(tmp_path: Path) -> None:
+    """Only container escapes are refused: a thousand directories are no reason to fail, nor to leave them behind."""
+    root = tmp_path / "root"
+    apply(archive(entry("d/" * 1500 + "f", data=b"1")), root)
+    at = os.open(root, os.O_RDONLY)
+    for _ in range(4000):  # on to where no path leads any more
+        try:
+            os.mkdir("d", dir_fd=at)
+        except FileExistsError:
+            pass
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    assert disk_usage(root).inodes == 4002
+    with (tmp_path / "open").open("w") as kept:
+        os.symlink(kept.name, root / "d/link")
+    apply(archive(entry("d", data=b"now a file")), root)
+    assert [p.name for p in root.iterdir()] == ["d"] and (tmp_path / "open").exists()
+    (root / "d").unlink()
+    (root / "x").mkdir()
+    os.symlink(tmp_path, root / "x/up")
+    assert remove_tree(root) and not root.exists() and (tmp_path / "open").exists()
+    assert remove_tree(root)
 
 
 def test_an_unknown_entry_type_is_an_error(tmp_path: Path) -> None:

@@ -57,7 +57,10 @@ def test_services_killed_at_random(own_mesh: Mesh, tmp_path: Path) -> None:
     def killer() -> None:
         while time.monotonic() < end:
             time.sleep(rng.uniform(0.3, 1.5))
-            name, pid = rng.choice(sorted(own_mesh.services().items()))
+            services = sorted(own_mesh.services().items())
+            if not services:
+                continue
+            name, pid = rng.choice(services)
             try:
                 os.kill(pid, signal.SIGKILL)
                 killed.append(name)

@@ -12,7 +12,7 @@ from argosy.errors import InvalidArgument
 from argosy.models import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from argosy.settings import nearest, read_toml
 
-KINDS: Final = ("content", "snapshotter-overlay", "snapshotter-native", "diff", "tasks")
+KINDS: Final = ("content", "snapshotter-overlay", "snapshotter-native", "snapshotter-erofs", "diff", "tasks")
 # containerd's timeout -> the task manager's setting.
 TIMEOUTS: Final = {
     "io.containerd.timeout.task.state": "state_timeout_s",
@@ -49,9 +49,11 @@ class Gc(Strict):
 class ServiceConfig(Strict):
     """``[services.NAME]``: one process of the mesh."""
 
-    kind: Literal["content", "snapshotter-overlay", "snapshotter-native", "diff", "tasks"]
+    kind: Literal["content", "snapshotter-overlay", "snapshotter-native", "snapshotter-erofs", "diff", "tasks"]
     name: str = ""
     """What clients call it: a snapshotter's name."""
+    start: Literal["on-demand", "at-once"] = "on-demand"
+    """When it starts: with the first call, or with the mesh."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """The service's own settings, as ``argosy-<kind> --help`` lists them."""
 
@@ -61,6 +63,7 @@ def _default_services() -> dict[str, ServiceConfig]:
         "content": ServiceConfig(kind="content"),
         "snapshotter-overlay": ServiceConfig(kind="snapshotter-overlay", name="overlayfs"),
         "snapshotter-native": ServiceConfig(kind="snapshotter-native", name="native"),
+        "snapshotter-erofs": ServiceConfig(kind="snapshotter-erofs", name="erofs"),
         "diff": ServiceConfig(kind="diff"),
         "tasks": ServiceConfig(kind="tasks"),
     }

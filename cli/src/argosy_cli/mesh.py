@@ -66,6 +66,9 @@ def status() -> None:
                 sockets.setdefault(address, f"{plugin.type.split('.')[2]} {plugin.id}")
         for address, role in sockets.items():
             row: dict[str, Any] = {"role": role, "address": address}
+            if Path(f"{address}.idle").exists():
+                rows.append(row | {"state": "idle", "details": "starts with its first call"})
+                continue
             async with Channel(address, name=role) as channel:
                 try:
                     s = await ServiceStub(channel).statistics(StatisticsRequest(), timeout=5.0)

@@ -1,16 +1,19 @@
-"""``argosy up``: one parent that has imported everything forks the services, watches them and restarts them.
+"""``argosy up``: one parent holds the services' sockets, forks each service when it is first called, and restarts it.
 
-The parent runs no event loop and no thread, so that forking is safe; what the services share in memory was loaded
-once. They remain separate processes on separate sockets. Stopping it leaves containers running: shims are in
-sessions of their own.
+The parent runs no event loop and no thread, so that forking is safe; what the services share in memory is loaded
+once. They remain separate processes on separate sockets. A connection made while a service is not there waits for
+it. The gateway starts at once, and so does the task manager where there are tasks to look after. Stopping leaves
+containers running: shims are in sessions of their own.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,32 +21,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import argosy_content.__main__ as content
-import argosy_diff.__main__ as diff
-import argosy_gateway.__main__ as gateway
-import argosy_snapshotter_native.__main__ as native
-import argosy_snapshotter_overlay.__main__ as overlay
-import argosy_tasks.__main__ as tasks
 from argosy import log
 from argosy.errors import FailedPrecondition, InvalidArgument
 from argosy.kernel.process import set_name
-from argosy.rpc.sockets import answers
+from argosy.rpc.sockets import answers, bind_unix
 from argosy.service import Service, lock_root, notify_systemd, run
+from argosy.settings import validate
 
 from argosy_cli.config import TIMEOUTS, MeshConfig, seconds
 
 logger = log.get("supervisor")
 
-SERVICES: Final[Mapping[str, Service[Any]]] = {
-    "content": content.SERVICE,
-    "snapshotter-overlay": overlay.SERVICE,
-    "snapshotter-native": native.SERVICE,
-    "diff": diff.SERVICE,
-    "tasks": tasks.SERVICE,
-    "gateway": gateway.SERVICE,
+# Imported when first needed: what nobody calls costs neither time nor memory.
+KINDS: Final[Mapping[str, str]] = {
+    "content": "argosy_content",
+    "snapshotter-overlay": "argosy_snapshotter_overlay",
+    "snapshotter-native": "argosy_snapshotter_native",
+    "snapshotter-erofs": "argosy_snapshotter_erofs",
+    "diff": "argosy_diff",
+    "tasks": "argosy_tasks",
+    "gateway": "argosy_gateway",
 }
 _PLUGIN_TYPES: Final = {
-    "content": "content", "snapshotter-overlay": "snapshot", "snapshotter-native": "snapshot", "diff": "diff", "tasks": "tasks",
+    "content": "content", "snapshotter-overlay": "snapshot", "snapshotter-native": "snapshot",
+    "snapshotter-erofs": "snapshot", "diff": "diff", "tasks": "tasks",
 }  # fmt: skip
 _ROOTS: Final = {
     "content": "io.containerd.content.v1.content",
@@ -51,27 +52,40 @@ _ROOTS: Final = {
     "tasks": "",
     "gateway": "io.containerd.metadata.v1.argosy",
 }
-_CAPABILITIES: Final = {"snapshotter-overlay": ["remap-ids", "rebase"], "snapshotter-native": ["rebase"]}
+_CAPABILITIES: Final = {"snapshotter-overlay": ["remap-ids", "rebase"], "snapshotter-erofs": ["rebase"]}
 READY_TIMEOUT_S: Final = 30.0
 STOP_GRACE_S: Final = 15.0
 BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_AFTER_S = 0.1, 5.0, 10.0
 
 
+def service_of(kind: str) -> Service[Any]:
+    """Return the service of a kind."""
+    service: Service[Any] = importlib.import_module(f"{KINDS[kind]}.__main__").SERVICE
+    return service
+
+
 @dataclass
 class Child:
-    """One service process."""
+    """One service process. While it does not run, we hold its listener and wait for the first connection."""
 
     name: str
-    service: Service[Any]
+    kind: str
     values: dict[str, Any]
+    at_once: bool = False
+    listener: socket.socket | None = None
     pid: int = 0
     pidfd: int = -1
     started: float = 0.0
     backoff: float = 0.0
     again_at: float = 0.0
     restarts: int = 0
-    ready: bool = False
+    failed: bool = False
     sockets: list[Path] = field(default_factory=list)
+
+    @property
+    def idle_mark(self) -> Path:
+        """A file beside the socket says that nothing runs behind it yet: looking would start it."""
+        return Path(f"{self.sockets[0]}.idle")
 
 
 def plan(mesh: MeshConfig) -> list[Child]:
@@ -82,27 +96,31 @@ def plan(mesh: MeshConfig) -> list[Child]:
     children: list[Child] = []
     common = {"log_level": mesh.log_level}
     for name, service in mesh.services.items():
-        socket = mesh.state / f"{name}.sock"
+        address_of = mesh.state / f"{name}.sock"
         shown = service.name or name
         folder = _ROOTS.get(service.kind)
         root = mesh.root / (folder if folder is not None else f"io.containerd.snapshotter.v1.{shown}")
         if service.kind == "tasks":
             root = mesh.root / "tasks"
-        values: dict[str, Any] = {**common, **service.settings, "root": root, "address": socket}
+        values: dict[str, Any] = {**common, **service.settings, "root": root, "address": address_of}
         if service.kind == "diff":
             values |= {"content": address, "stream_processors": mesh.stream_processors}
         if service.kind == "tasks":
             values |= {"state": mesh.state, "gateway": address, "ttrpc": ttrpc, "root": root}
             values |= {TIMEOUTS[k]: seconds(v, f"timeouts.{k}") for k, v in mesh.timeouts.items()}
-        children.append(Child(name, SERVICES[service.kind], values, sockets=[socket]))
+        if service.settings:
+            validate(service_of(service.kind).settings, values, f"[services.{name}.settings]")
+        at_once = service.start == "at-once" or (service.kind == "tasks" and has_tasks(mesh.state, root))
+        children.append(Child(name, service.kind, values, at_once, sockets=[address_of]))
         kind = _PLUGIN_TYPES[service.kind]
         if shown in plugins:
             raise InvalidArgument(f'two services are called "{shown}"; name one of them differently')
         plugins[shown] = {
             "type": kind,
-            "address": str(socket),
+            "address": str(address_of),
             "exports": {"root": str(root)} if kind in ("snapshot", "content") else {},
             "capabilities": _CAPABILITIES.get(service.kind, []),
+            "on_demand": not at_once,
         }
     for name, table in mesh.proxy_plugins.items():
         if name in plugins:
@@ -121,8 +139,13 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "proxy_plugins": plugins,
         "gc": mesh.gc.model_dump(),
     }
-    children.append(Child("gateway", SERVICES["gateway"], values, sockets=[address, ttrpc]))
+    children.append(Child("gateway", "gateway", values, True, sockets=[address, ttrpc]))
     return children
+
+
+def has_tasks(state: Path, root: Path) -> bool:
+    """Return whether an earlier run left bundles: their shims wait to be adopted, or to be cleaned up after."""
+    return any(next(base.glob("*/*/*"), None) is not None for base in (state, root))
 
 
 def join_cgroup(path: str) -> None:
@@ -153,6 +176,7 @@ class Supervisor:
         self._out = out
         self._poll = select.poll()
         self._by_fd: dict[int, Child] = {}
+        self._callers: dict[int, Child] = {}
         self._stopping = False
 
     def run(self) -> int:
@@ -163,11 +187,9 @@ class Supervisor:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.chmod(path, 0o700)
         for child in self._children:
-            for socket in child.sockets:
-                if answers(socket):
-                    raise FailedPrecondition(
-                        f"socket {socket} is in use by a running process; stop it or use another address"
-                    )
+            for path in child.sockets:
+                if answers(path):
+                    raise FailedPrecondition(f"socket {path} is in use by a running process; stop it or use another address")
         lock = lock_root(mesh.root, "argosy up")
         if mesh.cgroup:
             join_cgroup(mesh.cgroup)
@@ -177,12 +199,17 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         self._poll.register(read, select.POLLIN)
-        # Pages that the collector never touches stay shared with the children.
         gc.collect()
-        gc.freeze()
         try:
-            for child in self._children:
-                self._fork(child)
+            for child in self._children[:-1]:
+                child.listener = bind_unix(child.sockets[0])
+                child.idle_mark.touch()
+            # The gateway is what everybody waits for; nothing else starts unless somebody needs it.
+            for child in reversed(self._children):
+                if child.at_once:
+                    self._fork(child)
+                else:
+                    self._listen(child)
             code = self._wait_ready()
             if code is None:
                 address = self._children[-1].sockets[0]
@@ -193,7 +220,17 @@ class Supervisor:
             self._stop()
             return code
         finally:
+            for child in self._children:
+                if child.listener is not None:
+                    child.sockets[0].unlink(missing_ok=True)
+                    child.idle_mark.unlink(missing_ok=True)
             os.close(lock)
+
+    def _listen(self, child: Child) -> None:
+        """Wait for somebody to call a service that does not run."""
+        assert child.listener is not None
+        self._callers[child.listener.fileno()] = child
+        self._poll.register(child.listener, select.POLLIN)
 
     def _told_to_stop(self) -> bool:
         """A signal may have come at any line."""
@@ -203,17 +240,23 @@ class Supervisor:
         self._stopping = True
 
     def _fork(self, child: Child) -> None:
+        if child.listener is not None and self._callers.pop(child.listener.fileno(), None) is not None:
+            self._poll.unregister(child.listener)
+        child.idle_mark.unlink(missing_ok=True)
+        service = service_of(child.kind)
+        # Pages that the collector never touches stay shared with the children.
+        gc.freeze()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._become(child)
+            self._become(child, service)
         child.pid, child.started = pid, time.monotonic()
         child.pidfd = os.pidfd_open(pid)
         self._by_fd[child.pidfd] = child
         self._poll.register(child.pidfd, select.POLLIN)
 
-    def _become(self, child: Child) -> None:
+    def _become(self, child: Child, service: Service[Any]) -> None:
         """In the child: be the service. Does not return."""
         code = 1
         try:
@@ -226,7 +269,10 @@ class Supervisor:
 
             die_with_parent(signal.SIGTERM)
             os.environ.pop("NOTIFY_SOCKET", None)
-            run(child.service, values=child.values)
+            for other in self._children:
+                if other.listener is not None and other is not child:
+                    other.listener.close()
+            run(service, values=child.values, listener=child.listener)
             code = 0
         except SystemExit as exit:
             code = exit.code if isinstance(exit.code, int) else 1
@@ -238,13 +284,15 @@ class Supervisor:
             os._exit(code)
 
     def _wait_ready(self) -> int | None:
-        """Return None when every service answers, else the code of the first that ended."""
+        """Return None when the gateway answers, else the code of the first service that ended."""
         deadline = time.monotonic() + READY_TIMEOUT_S
-        waiting = list(self._children)
+        waiting = self._children[-1:]
         while waiting and not self._stopping:
             for fd, _ in self._poll.poll(3):
                 dead = self._by_fd.get(fd)
-                if dead is not None:
+                if fd in self._callers:
+                    self._fork(self._callers[fd])
+                elif dead is not None:
                     code = self._reap(dead)
                     print(f"argosy: {dead.name} could not start (exit code {code}); see its message above", file=sys.stderr)
                     return code or 1
@@ -271,11 +319,15 @@ class Supervisor:
                 if fd == wake:
                     os.read(wake, 512)
                     continue
+                if fd in self._callers:
+                    self._fork(self._callers[fd])
+                    continue
                 child = self._by_fd[fd]
                 code = self._reap(child)
                 if self._told_to_stop():
                     break
                 lived = time.monotonic() - child.started
+                child.failed = code > 0
                 child.backoff = (
                     BACKOFF_FIRST_S
                     if lived > STEADY_AFTER_S
@@ -287,8 +339,11 @@ class Supervisor:
             for child in self._children:
                 if child.again_at and child.again_at <= now and not self._told_to_stop():
                     child.again_at = 0.0
-                    child.restarts += 1
-                    self._fork(child)
+                    if child.failed and child.listener is not None:
+                        self._listen(child)  # it could not start, and told its callers why; the next one may have more luck
+                    else:
+                        child.restarts += 1
+                        self._fork(child)
         return 0
 
     def _stop(self) -> None:

@@ -19,7 +19,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -53,6 +53,7 @@ S = TypeVar("S", bound=Settings)
 R = TypeVar("R")
 
 DRAIN_GRACE_S: Final = 5.0
+REFUSING_S: Final = 10.0
 _SWITCH_S: Final = 0.0005
 EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 14: 7}
 
@@ -168,31 +169,48 @@ def same_user(peer: Peer) -> bool:
     return peer.uid in (0, os.geteuid())
 
 
-async def serve(service: Service[S], settings: S) -> None:
-    """Run a service until SIGTERM or SIGINT. Raises what start raises."""
-    lock = lock_root(settings.root, service.name)
+async def serve(service: Service[S], settings: S, listener: socket.socket | None = None) -> None:
+    """Run a service until SIGTERM or SIGINT. Raises what start raises.
+
+    With a listener that somebody else holds open, a service that cannot start says why to whoever calls it, for
+    ``REFUSING_S`` seconds: callers wait on that socket already, and would wait for ever.
+    """
     server = Server(allow=same_user)
-    try:
+    with ExitStack() as held:
         # Resources outlive the tasks that use them: the group ends first, then the stack closes what was opened.
         async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
             ctx = ServiceContext(settings, server, tasks, _stack=stack)
             with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                for one in await service.start(ctx):
-                    server.add(one)
+                failure: ArgosyError | OSError | None = None
+                try:
+                    held.callback(os.close, lock_root(settings.root, service.name))
+                    for one in await service.start(ctx):
+                        server.add(one)
+                except (ArgosyError, OSError) as error:
+                    if listener is None:
+                        raise
+                    failure = error
+                    server.draining = error if isinstance(error, ArgosyError) else Unavailable(f"{service.name}: {error}")
+                    log.get(service.name).error("service.cannot_start", error=str(error))
                 for shared in (Health(server), ReflectionV1(server), ReflectionV1Alpha(server)):
                     server.add(shared)
                 server.add(_Statistics(service.name, ctx))
-                await server.listen_unix(settings.address)
+                if listener is None:
+                    await server.listen_unix(settings.address)
+                else:
+                    await server.listen(listener)
                 notify_systemd("READY=1")
-                log.get(service.name).info("service.ready", address=str(settings.address), pid=os.getpid())
-                async for _ in signals:
-                    break
+                if failure is None:
+                    log.get(service.name).info("service.ready", address=str(settings.address), pid=os.getpid())
+                with anyio.move_on_after(None if failure is None else REFUSING_S):
+                    async for _ in signals:
+                        break
             notify_systemd("STOPPING=1")
-            server.draining = Unavailable(f"{service.name} is stopping; try again when it is back")
+            server.draining = server.draining or Unavailable(f"{service.name} is stopping; try again when it is back")
             await server.close(DRAIN_GRACE_S)
             tasks.cancel_scope.cancel()
-    finally:
-        os.close(lock)
+        if failure is not None:
+            raise failure
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -201,8 +219,13 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def run(service: Service[S], argv: Sequence[str] | None = None, values: Mapping[str, Any] | None = None) -> None:
+def run(
+    service: Service[S], argv: Sequence[str] | None = None, values: Mapping[str, Any] | None = None,
+    listener: socket.socket | None = None,
+) -> None:  # fmt: skip
     """Run a service as this process, with settings from a command line or given as values.
+
+    listener is a socket that is bound to the address already and stays with whoever gave it.
 
     Exits 0 after a signal, with a code by error class when it cannot start.
     """
@@ -219,7 +242,7 @@ def run(service: Service[S], argv: Sequence[str] | None = None, values: Mapping[
         os.umask(0o077)
         # A call lets go of the interpreter several times; a thread that computes (a collection, a tar) may keep it each time.
         sys.setswitchinterval(_SWITCH_S)
-        anyio.run(serve, service, settings, backend="asyncio", backend_options={"use_uvloop": True})
+        anyio.run(serve, service, settings, listener, backend="asyncio", backend_options={"use_uvloop": True})
     except BaseException as raised:
         error = _innermost(raised)
         if isinstance(error, (SystemExit, KeyboardInterrupt)):

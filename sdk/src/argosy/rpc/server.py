@@ -288,6 +288,9 @@ class ServerConnection(Connection):
         handler = server.mapping.get(head.path) or server.fallback(head.path)
         deadline = None if head.timeout is None else self.loop.time() + head.timeout
         call = Call(head.path, head.metadata, deadline, self.peer)
+        if server.draining:
+            self._refuse(sid, server.draining, end)
+            return
         if handler is None:
             service, _, method = head.path.lstrip("/").rpartition("/")
             known = any(p.startswith(f"/{service}/") for p in server.mapping)
@@ -298,9 +301,6 @@ class ServerConnection(Connection):
             self.engine.respond(sid, [(b":status", b"415")], True)
             if not end:
                 self.engine.reset(sid, h2.NO_ERROR)
-            return
-        if server.draining:
-            self._refuse(sid, server.draining, end)
             return
         limit = server.limits.get(head.path, wire.MAX_MESSAGE_BYTES)
         stream = self.streams[sid] = ServerStream(self, sid, handler, call, limit)

@@ -50,8 +50,15 @@ class Source:
         self._chunks = chunks
         self._chunk = b""
         self._at = 0
+        self._before = 0  # bytes of the chunks before this one
+
+    @property
+    def offset(self) -> int:
+        """How many bytes were taken."""
+        return self._before + self._at
 
     def _next(self) -> bool:
+        self._before += len(self._chunk)
         for chunk in self._chunks:
             if chunk:
                 self._chunk, self._at = chunk, 0

@@ -19,13 +19,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from argosy.errors import InvalidArgument, NotFound, ResourceExhausted
+from argosy.kernel.descent import remove_tree
 from argosy.kernel.path import open_in_root
 from argosy.unpack import tar
 from argosy.unpack.tar import Entry, TarReader
 
-_WHITEOUT: Final = b".wh."
-_OPAQUE: Final = b".wh..wh..opq"
-_RESERVED: Final = b".wh..wh."
+WHITEOUT: Final = b".wh."
+OPAQUE: Final = b".wh..wh..opq"
+RESERVED: Final = b".wh..wh."
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_DIRECTORIES: Final = 512
@@ -89,9 +90,9 @@ class TreeWriter:
 
     # -- directories --
 
-    def _forget_directories(self) -> None:
+    def _forget_directories(self, keep: int = -1) -> None:
         for key, fd in list(self._fds.items()):
-            if key:
+            if key and fd != keep:
                 os.close(fd)
                 del self._fds[key]
 
@@ -100,9 +101,16 @@ class TreeWriter:
         fd = self._fds.get(parts)
         if fd is not None:
             return fd
-        if len(self._fds) > _OPEN_DIRECTORIES:
-            self._forget_directories()
-        parent = self._directory(parts[:-1])
+        depth = len(parts) - 1
+        while (fd := self._fds.get(parts[:depth])) is None:
+            depth -= 1
+        while depth < len(parts):
+            depth += 1
+            fd = self._open(fd, parts[:depth])
+        return fd
+
+    def _open(self, parent: int, parts: tuple[bytes, ...]) -> int:
+        """Return a descriptor of a directory in parent, kept for the next time."""
         name = parts[-1]
         try:
             fd = os.open(name, _DIRECTORY, dir_fd=parent)
@@ -113,6 +121,8 @@ class TreeWriter:
             if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                 raise
             fd = self._through_symlink(parent, parts)
+        if len(self._fds) > _OPEN_DIRECTORIES:
+            self._forget_directories(keep=parent)
         self._fds[parts] = fd
         return fd
 
@@ -175,22 +185,10 @@ class TreeWriter:
                 raise
         self._forget_directories()
         parent = self._directory(parts[:-1])
-        self._remove_tree(parent, name)
+        if not remove_tree(name, parent):
+            os.rmdir(name, dir_fd=parent)  # says why
         for key in [k for k in self._times if k[: len(parts)] == parts]:
             del self._times[key]
-
-    def _remove_tree(self, parent: int, name: bytes) -> None:
-        fd = os.open(name, _DIRECTORY, dir_fd=parent)
-        try:
-            for child in os.listdir(fd):
-                raw = os.fsencode(child)
-                if stat.S_ISDIR(os.stat(raw, dir_fd=fd, follow_symlinks=False).st_mode):
-                    self._remove_tree(fd, raw)
-                else:
-                    os.unlink(raw, dir_fd=fd)
-        finally:
-            os.close(fd)
-        os.rmdir(name, dir_fd=parent)
 
     # -- applying --
 
@@ -223,7 +221,7 @@ class TreeWriter:
     def _one(self, reader: TarReader, entry: Entry, parts: tuple[bytes, ...]) -> None:
         name = parts[-1]
         parent = self._directory(parts[:-1])
-        if name.startswith(_WHITEOUT):
+        if name.startswith(WHITEOUT):
             self._whiteout(parent, name, parts)
             return
         self._written.add(parts)
@@ -254,12 +252,12 @@ class TreeWriter:
             raise InvalidArgument(f"unhandled tar header type {entry.type!r} of {entry.name!r}")
 
     def _whiteout(self, parent: int, name: bytes, parts: tuple[bytes, ...]) -> None:
-        if name == _OPAQUE:
+        if name == OPAQUE:
             self._opaque(parent, parts[:-1])
             return
-        if name.startswith(_RESERVED):
+        if name.startswith(RESERVED):
             return  # hard link farms and such of the older union file systems
-        original = name[len(_WHITEOUT) :]
+        original = name[len(WHITEOUT) :]
         if original in (b"", b".", b".."):
             raise InvalidArgument(f"invalid whiteout name: {name!r}")
         target = (*parts[:-1], original)

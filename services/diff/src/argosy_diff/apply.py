@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
-from argosy.errors import InvalidArgument
+from argosy.erofs.place import layer_directory, write_layer
+from argosy.errors import InvalidArgument, ResourceExhausted
 from argosy.kernel.libc import syscall
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
@@ -70,6 +73,27 @@ def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
         yield writer, place
 
 
+def _write_image(
+    place: Path, mount: Mount, counted: _Counted, beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]],
+    sync: bool,
+) -> None:  # fmt: skip
+    lower = mount.option("lowerdir") if mount.type == "overlay" else None
+    try:
+        write_layer(
+            place,
+            beside,
+            iter(counted),
+            lower.split(":") if lower else (),
+            mount.type == "overlay",
+            sync,
+            counted.hash.digest,
+        )
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ResourceExhausted("unpacking: the disk is full; free some space and pull again") from error
+        raise
+
+
 def apply_layer(
     blob: IO[bytes], media_type: str, mounts: Sequence[Mount], processors: Mapping[str, StreamProcessor],
     payloads: Mapping[str, bytes], sync: bool,
@@ -84,17 +108,21 @@ def apply_layer(
             chain.add(id, processor, input_type, payloads.get(id))
         counted = _Counted(inflate(chain.output))
         # A stream processor is a process of its own: it works ahead as it is.
-        chunks = nullcontext(iter(counted)) if steps else ahead(iter(counted))
-        with writer_for(mounts) as (writer, directory), chunks as source:
-            reader = TarReader(source)
-            writer.apply(reader)
-            reader.source.drain()
-            if sync:
-                fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    syscall(_SYNCFS, fd)
-                finally:
-                    os.close(fd)
+        beside = nullcontext if steps else ahead
+        place = layer_directory(mounts)
+        if place is not None:
+            _write_image(place, mounts[0], counted, beside, sync)
+        else:
+            with writer_for(mounts) as (writer, directory), beside(iter(counted)) as source:
+                reader = TarReader(source)
+                writer.apply(reader)
+                reader.source.drain()
+                if sync:
+                    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                    try:
+                        syscall(_SYNCFS, fd)
+                    finally:
+                        os.close(fd)
         chain.finish()
     except InvalidArgument:
         # A processor that failed explains a broken stream better than the stream does.

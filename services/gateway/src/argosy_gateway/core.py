@@ -119,6 +119,8 @@ class Core:
     async def claim_all(self) -> None:
         """Claim what answers now; the rest is claimed before its first clean-up. Says who the owner is when it is another."""
         for plugin in self._owned():
+            if plugin.config.on_demand:
+                continue
             try:
                 await self.claim(plugin)
             except FailedPrecondition as error:

@@ -83,9 +83,11 @@ class Index:
         """Return every snapshot in the order of its key."""
         return [_info(r) for r in self._db.read(f"SELECT {_COLUMNS} {_FROM} ORDER BY s.key")]
 
-    def ids(self) -> set[int]:
-        """Return the directory ids in use."""
-        return {r[0] for r in self._db.read("SELECT id FROM snapshots")}
+    def ids(self, kind: Kind | None = None) -> set[int]:
+        """Return the directory ids in use, of one kind or all."""
+        if kind is None:
+            return {r[0] for r in self._db.read("SELECT id FROM snapshots")}
+        return {r[0] for r in self._db.read("SELECT id FROM snapshots WHERE kind = ?", (int(kind),))}
 
     def parents_of(self, parent: str) -> tuple[int, ...]:
         """Return the chain that a new child of parent gets. Raises NotFound, InvalidArgument."""

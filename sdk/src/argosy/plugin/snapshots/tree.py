@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import asyncio
 import os
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final
 from argosy import log
 from argosy.errors import FailedPrecondition, NotFound, ResourceExhausted
 from argosy.filters import Filter
+from argosy.kernel.descent import Entered, descend, remove_tree
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.index import Index, Record
@@ -53,6 +53,9 @@ class Snapshotter(abc.ABC):
 class Backend(abc.ABC):
     """How one kind of snapshotter keeps its bytes: one directory a snapshot. Every method blocks and runs in a thread."""
 
+    rebases: bool = True
+    """Whether bytes made without a parent are right under any: layers that are stacked are, copies of a parent aren't."""
+
     @abc.abstractmethod
     def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:
         """Fill a fresh directory; parents are the directories of committed ones, nearest first."""
@@ -63,7 +66,19 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
-        """Return what it uses on disk beyond its parents."""
+        """Return what it uses on disk beyond its parents; kind is COMMITTED for one that was just sealed."""
+
+    def attach(self, parents: Sequence[Path]) -> None:  # noqa: B027 - most have nothing to do
+        """Make parents usable before mounts says how. Brief: it runs in the loop, at each answer that holds mounts."""
+
+    def seal(self, directory: Path) -> None:  # noqa: B027 - most have nothing to do
+        """Give an active snapshot's bytes their committed form; what was there stays readable until ``sealed``."""
+
+    def sealed(self, directory: Path) -> None:  # noqa: B027 - most have nothing to do
+        """Drop what only an active snapshot needs: it is committed now. May be called again after a crash."""
+
+    def release(self, directory: Path) -> None:  # noqa: B027 - most have nothing to do
+        """Let go of a directory that is about to be deleted."""
 
     def info_labels(self, directory: Path, kind: Kind) -> Mapping[str, str]:
         """Return labels that only the backend knows."""
@@ -73,31 +88,19 @@ class Backend(abc.ABC):
 def disk_usage(path: Path) -> Usage:
     """Return blocks and inodes below path, each inode once. Files that vanish meanwhile don't count."""
     seen: set[tuple[int, int]] = set()
-    size = 0
-    todo = [os.fspath(path)]
     try:
         stat = os.lstat(path)
     except FileNotFoundError:
         return Usage()
     seen.add((stat.st_dev, stat.st_ino))
-    size += stat.st_blocks * 512
-    while todo:
-        try:
-            entries = os.scandir(todo.pop())
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        with entries:
-            for entry in entries:
-                try:
-                    stat = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
+    size = stat.st_blocks * 512
+    for step in descend(path):
+        if isinstance(step, Entered):
+            for _, stat in step.entries:
                 inode = (stat.st_dev, stat.st_ino)
                 if inode not in seen:
                     seen.add(inode)
                     size += stat.st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    todo.append(entry.path)
     return Usage(size, len(seen))
 
 
@@ -164,39 +167,70 @@ class TreeSnapshotter(Snapshotter):
                     raise FailedPrecondition(f'parent "{parent}" changed while snapshot "{key}" was made; try again')
                 target = self._path(record.id)
                 if target.exists():  # of a crash between its rename and its commit
-                    shutil.rmtree(target)
+                    self._delete(target)
                 fresh.rename(target)
                 self._making.add(target)
 
             record = await asyncio.shield(self._index.create(key, kind, parent, labels, place))
             self._making.discard(self._path(record.id))
         except OSError as error:
-            await asyncio.to_thread(shutil.rmtree, fresh, True)
+            await asyncio.to_thread(self._delete, fresh)
             if error.errno in (28, 122):  # ENOSPC, EDQUOT
                 raise ResourceExhausted(f'snapshot "{key}": the disk is full; free some space and try again') from error
             raise
         except BaseException:
-            await asyncio.to_thread(shutil.rmtree, fresh, True)
+            await asyncio.to_thread(self._delete, fresh)
             raise
         finally:
             self._making.discard(fresh)
-        return self._backend.mounts(self._path(record.id), kind, self._paths(record), record.info.labels)
+        return self._mounts_of(record)
+
+    def _mounts_of(self, record: Record) -> Sequence[Mount]:
+        path, parents = self._path(record.id), self._paths(record)
+        self._backend.attach(parents)
+        return self._backend.mounts(path, record.info.kind, parents, record.info.labels)
 
     async def mounts(self, key: str) -> Sequence[Mount]:
         record = self._index.get(key)
         if record.info.kind is Kind.COMMITTED:
             raise rules.not_mountable(key)
-        return self._backend.mounts(self._path(record.id), record.info.kind, self._paths(record), record.info.labels)
+        return self._mounts_of(record)
 
     async def commit(self, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
         record = self._index.get(key)
         if record.info.kind is not Kind.ACTIVE:
             raise rules.not_active(key)
-        usage = await self._measure(record)
-        await self._index.commit(name, key, labels, usage, parent)
+        if parent and parent != record.info.parent and not self._backend.rebases:
+            raise FailedPrecondition(
+                f'snapshot "{key}" was prepared without its parent and holds none of its files; prepare it on "{parent}"'
+            )
+        usage = await asyncio.to_thread(self._seal, record)
+        await asyncio.shield(self._index.commit(name, key, labels, usage, parent))
+        if type(self._backend).sealed is not Backend.sealed:
+            await asyncio.to_thread(self._backend.sealed, self._path(record.id))
+
+    def _seal(self, record: Record) -> Usage:
+        path = self._path(record.id)
+        try:
+            self._backend.seal(path)
+        except OSError as error:
+            if error.errno in (28, 122):
+                raise ResourceExhausted(
+                    f'snapshot "{record.info.name}": the disk is full; free some space and commit again'
+                ) from error
+            raise
+        return self._backend.measure(path, Kind.COMMITTED, self._paths(record))
 
     async def _measure(self, record: Record) -> Usage:
         return await asyncio.to_thread(self._backend.measure, self._path(record.id), record.info.kind, self._paths(record))
+
+    def _delete(self, path: Path) -> bool:
+        self._backend.release(path)
+        return remove_tree(path)
+
+    def committed(self) -> list[Path]:
+        """Return the directories of committed snapshots."""
+        return [self._path(id) for id in self._index.ids(Kind.COMMITTED)]
 
     async def remove(self, key: str) -> None:
         taken: list[Path] = []
@@ -211,7 +245,7 @@ class TreeSnapshotter(Snapshotter):
 
         await asyncio.shield(self._index.remove(key, take))
         for path in taken:
-            await asyncio.to_thread(shutil.rmtree, path, True)
+            await asyncio.to_thread(self._delete, path)
 
     async def stat(self, key: str) -> Info:
         record = self._index.get(key)
@@ -253,6 +287,6 @@ class TreeSnapshotter(Snapshotter):
             for path in orphans:
                 if path in self._making or (path.name.isdigit() and int(path.name) in known):
                     continue
-                await asyncio.to_thread(shutil.rmtree, path, True)
+                await asyncio.to_thread(self._delete, path)
                 if path.exists():
                     logger.warning("snapshot.orphan_stays", path=str(path), remedy="unmount what is mounted below it")

@@ -28,6 +28,8 @@ class ProxyPlugin(BaseModel):
     platform: str = ""
     exports: dict[str, str] = Field(default_factory=dict)
     capabilities: list[str] = Field(default_factory=list)
+    on_demand: bool = False
+    """Whether the first call starts it: it is not called without need."""
 
     @field_validator("type")
     @classmethod

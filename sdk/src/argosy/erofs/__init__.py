@@ -1,0 +1,1 @@
+"""EROFS images written in Python: nodes, the tar of a layer as an image, a directory as an image."""

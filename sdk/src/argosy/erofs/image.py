@@ -1,0 +1,220 @@
+"""The image: a tree of nodes as EROFS metadata behind data that is already in the file.
+
+One file holds all::
+
+    0       1024          1152    4096                    data_end
+    | zeros | super block | zeros | data, as it came      | inodes | directories, symlinks |
+
+Blocks are 512 bytes, as tar's are: a file inside a tar is then a file of the image without a copy of its bytes. Every
+inode is an extended one (64 bytes) with its data in one run of blocks ("flat plain"), its xattrs right behind it.
+Format: fs/erofs/erofs_fs.h of the Linux kernel's documentation; the kernel's mount is the judge in our tests.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from argosy.errors import InvalidArgument
+
+BLOCK: Final = 512
+DATA_START: Final = 4096
+_MAGIC: Final = 0xE0F5E1E2
+_SUPER_BLOCK: Final = struct.Struct("<IIIBBHQQIIII16s16sIHHHBBIQ")
+_INODE: Final = struct.Struct("<HHHHQIIIIQII16x")
+_ENTRY: Final = struct.Struct("<QHBx")
+_SLOT: Final = 32
+_KINDS: Final = {
+    stat.S_IFREG: 1, stat.S_IFDIR: 2, stat.S_IFCHR: 3, stat.S_IFBLK: 4, stat.S_IFIFO: 5, stat.S_IFSOCK: 6, stat.S_IFLNK: 7,
+}  # fmt: skip
+# Longest prefix first; the rest of the name follows the number.
+_XATTR_PREFIXES: Final = (
+    (b"system.posix_acl_access", 2), (b"system.posix_acl_default", 3), (b"trusted.", 4), (b"security.", 6), (b"user.", 1),
+)  # fmt: skip
+_MAX_XATTR_BYTES: Final = 64 << 10
+_MAX_BLOCKS: Final = 0xFFFFFFFF
+_WRITE: Final = 8 << 20
+
+
+class Node:
+    """One inode. ``block`` is where a file's bytes begin, in blocks from the file's start; ``kids`` make a directory.
+
+    Two names of one node are hard links.
+    """
+
+    __slots__ = (
+        "block",
+        "device",
+        "gid",
+        "kids",
+        "link",
+        "mode",
+        "mtime_ns",
+        "nid",
+        "nlink",
+        "parent",
+        "size",
+        "uid",
+        "xattrs",
+    )
+
+    def __init__(self, mode: int, uid: int = 0, gid: int = 0, mtime_ns: int = 0, size: int = 0, block: int = 0) -> None:
+        self.mode, self.uid, self.gid, self.mtime_ns, self.size, self.block = mode, uid, gid, mtime_ns, size, block
+        self.link = b""
+        self.device = 0
+        self.kids: dict[bytes, Node] | None = {} if stat.S_ISDIR(mode) else None
+        self.xattrs: dict[bytes, bytes] | None = None
+        self.nid = -1
+        self.nlink = 0
+        self.parent: Node | None = None
+
+    @property
+    def is_whiteout(self) -> bool:
+        """Whether overlayfs takes this for "nothing here"."""
+        return self.device == 0 and stat.S_ISCHR(self.mode)
+
+
+def whiteout() -> Node:
+    """Return the node that hides a name of lower layers."""
+    return Node(stat.S_IFCHR)
+
+
+def directory(mode: int = 0o755, uid: int = 0, gid: int = 0, mtime_ns: int = 0) -> Node:
+    """Return an empty directory."""
+    return Node(stat.S_IFDIR | mode, uid, gid, mtime_ns)
+
+
+def encode_device(major: int, minor: int) -> int:
+    """Return a device number as the kernel stores it: 12 bits of major between the 8 low and 12 high ones of minor."""
+    return (minor & 0xFF) | ((major & 0xFFF) << 8) | ((minor & 0xFFF00) << 12)
+
+
+def _xattr_bytes(xattrs: dict[bytes, bytes]) -> bytes:
+    """Return xattrs as they stand behind an inode. Those that EROFS has no prefix for are left out."""
+    out = bytearray(12)
+    for name, value in sorted(xattrs.items()):
+        for prefix, number in _XATTR_PREFIXES:
+            if name.startswith(prefix):
+                rest = name[len(prefix) :]
+                if len(rest) > 255 or len(value) > 0xFFFF:
+                    raise InvalidArgument(f"xattr {name!r} is too large for an image")
+                out += struct.pack("<BBH", len(rest), number, len(value)) + rest + value
+                out += b"\0" * (-len(out) % 4)
+                break
+    if len(out) > _MAX_XATTR_BYTES:
+        raise InvalidArgument(f"{len(out)} bytes of xattrs of one file are more than an image holds")
+    return bytes(out) if len(out) > 12 else b""
+
+
+def _walk(root: Node) -> tuple[list[Node], dict[Node, bytes]]:
+    """Return every node once, the root first, with its place and its count of links, and the xattrs as bytes."""
+    nodes: list[Node] = []
+    extras: dict[Node, bytes] = {}
+    nid = 0
+    root.parent = root
+    root.nlink = 2
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        node.nid = nid
+        nodes.append(node)
+        extra = 0
+        if node.xattrs and (raw := _xattr_bytes(node.xattrs)):
+            extras[node] = raw
+            extra = len(raw)
+        nid += (64 + extra + _SLOT - 1) // _SLOT
+        if node.kids is not None:
+            for kid in node.kids.values():
+                if kid.kids is not None:
+                    kid.parent, kid.nlink = node, 2
+                    node.nlink += 1
+                    todo.append(kid)
+                elif kid.nid == -1:
+                    kid.nid, kid.nlink = -2, 1
+                    todo.append(kid)
+                else:
+                    kid.nlink += 1
+    return nodes, extras
+
+
+def _directory_blocks(node: Node) -> Iterator[bytes]:
+    """Yield a directory's blocks: entries sorted by name, each block with the names of its own entries."""
+    assert node.kids is not None and node.parent is not None
+    names = [(b".", node.nid, 2), (b"..", node.parent.nid, 2)]
+    names += [(name, kid.nid, _KINDS[stat.S_IFMT(kid.mode)]) for name, kid in node.kids.items()]
+    names.sort()
+    at = 0
+    while at < len(names):
+        used, end = 0, at
+        while end < len(names) and used + 12 + len(names[end][0]) <= BLOCK:
+            used += 12 + len(names[end][0])
+            end += 1
+        offset = 12 * (end - at)
+        head = bytearray()
+        for name, nid, kind in names[at:end]:
+            head += _ENTRY.pack(nid, offset, kind)
+            offset += len(name)
+        yield bytes(head) + b"".join(name for name, _, _ in names[at:end])
+        at = end
+
+
+def finish(fd: int, data_end: int, root: Node, uuid: bytes) -> None:
+    """Write the metadata of a tree behind the data of an image, and its super block last.
+
+    data_end is where the data ends, in bytes. A node whose tree was written before must not be written again. Raises
+    InvalidArgument for what an image can't hold, OSError.
+    """
+    start = -(-data_end // BLOCK)
+    nodes, extras = _walk(root)
+    last = nodes[-1]
+    slots = last.nid + (64 + len(extras.get(last, b"")) + _SLOT - 1) // _SLOT
+    block = start + -(-slots * _SLOT // BLOCK)
+    inodes = bytearray((block - start) * BLOCK)
+    tail = bytearray()
+    for number, node in enumerate(nodes, 1):
+        kind = stat.S_IFMT(node.mode)
+        size, where = node.size, node.block
+        if kind == stat.S_IFDIR:
+            where = block + len(tail) // BLOCK
+            size = 0
+            for piece in _directory_blocks(node):
+                size = len(tail) // BLOCK * BLOCK + len(piece) - (where - block) * BLOCK
+                tail += piece
+                tail += b"\0" * (-len(tail) % BLOCK)
+        elif kind == stat.S_IFLNK:
+            where, size = block + len(tail) // BLOCK, len(node.link)
+            tail += node.link
+            tail += b"\0" * (-len(tail) % BLOCK)
+        elif kind in (stat.S_IFCHR, stat.S_IFBLK):
+            where, size = node.device, 0
+        elif kind != stat.S_IFREG:
+            where = size = 0
+        extra = extras.get(node)
+        seconds, nanoseconds = divmod(node.mtime_ns, 1_000_000_000)
+        _INODE.pack_into(
+            inodes, node.nid * _SLOT, 1, (len(extra) - 12) // 4 + 1 if extra else 0, node.mode, 0, size, where, number,
+            node.uid, node.gid, seconds, nanoseconds, node.nlink,
+        )  # fmt: skip
+        if extra:
+            at = node.nid * _SLOT + 64
+            inodes[at : at + len(extra)] = extra
+    end = block + len(tail) // BLOCK
+    if end > _MAX_BLOCKS:
+        raise InvalidArgument(f"{end * BLOCK} bytes are more than an image of {BLOCK}-byte blocks holds")
+    _write(fd, inodes, start * BLOCK)
+    _write(fd, tail, block * BLOCK)
+    os.ftruncate(fd, -(-end * BLOCK // DATA_START) * DATA_START)
+    head = _SUPER_BLOCK.pack(
+        _MAGIC, 0, 0, BLOCK.bit_length() - 1, 0, root.nid, len(nodes), 0, 0, end, start, 0, uuid[:16], b"", 0, 0, 0, 0, 0, 0, 0, 0
+    )  # fmt: skip
+    _write(fd, bytearray(head), 1024)
+
+
+def _write(fd: int, data: bytearray, at: int) -> None:
+    with memoryview(data) as view:
+        done = 0
+        while done < len(view):
+            done += os.pwrite(fd, view[done : done + _WRITE], at + done)

@@ -1,0 +1,108 @@
+"""Where a layer's image lies, so that a differ and a snapshotter that never met agree (containerd's names for it).
+
+A snapshot's directory holds ``.erofslayer`` while it may be given an image, ``fs`` with what was written to it as
+files, and ``layer.erofs`` once there is an image.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final
+
+from argosy.erofs.data import Appender
+from argosy.erofs.image import DATA_START, directory, finish
+from argosy.erofs.layer import LayerIndex, Tee
+from argosy.erofs.scan import scan
+from argosy.kernel.mount import temporary_mount
+from argosy.mounts import Mount
+from argosy.unpack.tar import TarReader
+
+MARKER: Final = ".erofslayer"
+IMAGE: Final = "layer.erofs"
+FILES: Final = "fs"
+_NEW: Final = "layer.erofs.new"
+_SEALED: Final = "layer.erofs.sealed"
+
+
+def layer_directory(mounts: Sequence[Mount]) -> Path | None:
+    """Return the directory that may be given an image for these mounts; None where files are to be written.
+
+    None too once something was written there: an image is made of one layer.
+    """
+    if len(mounts) != 1:
+        return None
+    one = mounts[0]
+    if one.type == "overlay":
+        source = one.option("upperdir")
+    elif one.type in ("bind", "rbind") and not one.read_only:
+        source = one.source
+    else:
+        return None
+    if not source:
+        return None
+    place = Path(source).parent
+    if not (place / MARKER).exists() or (place / IMAGE).exists() or any(os.scandir(source)):
+        return None
+    return place
+
+
+def write_layer(
+    place: Path, beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]], tar: Iterator[bytes],
+    lowers: Sequence[str], keep: bool, sync: bool, uuid: Callable[[], bytes],
+) -> None:  # fmt: skip
+    """Make the image of an uncompressed tar. A crash leaves a file that the next try begins anew.
+
+    beside runs the iterator that also writes the tar to the image, for instance in a thread; lowers and keep are
+    ``LayerIndex``'s. Raises InvalidArgument, NotFound, OSError.
+    """
+    info = os.stat(place / FILES)
+    fd = os.open(place / _NEW, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        tee = Tee(tar, fd)
+        root = directory(stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, info.st_mtime_ns)
+        with beside(iter(tee)) as chunks, LayerIndex(root, lowers, keep) as index:
+            reader = TarReader(chunks)
+            index.read(reader)
+            reader.source.drain()
+            data = Appender(fd, DATA_START + tee.size)
+            index.settle(data)
+        finish(fd, data.end, root, uuid())
+        if sync:
+            os.fsync(fd)
+    except BaseException:
+        os.unlink(place / _NEW)
+        raise
+    finally:
+        os.close(fd)
+    os.rename(place / _NEW, place / IMAGE)
+
+
+def seal(place: Path, options: Sequence[str] = ()) -> None:
+    """Make the image of what was written as files, over the image there may be. Does nothing when there is no need.
+
+    The files are left: whoever commits removes them after the commit. Options are for mounting an image, besides
+    ``ro``. Raises InvalidArgument, OSError.
+    """
+    image, files = place / IMAGE, os.fspath(place / FILES)
+    if image.exists() and not any(os.scandir(files)):
+        return
+    fd = os.open(place / _SEALED, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        root = directory()
+        data = Appender(fd, DATA_START)
+        if image.exists():
+            # Whoever made it: the kernel can read it.
+            with temporary_mount([Mount("erofs", str(image), ("ro", *options))]) as before:
+                scan(root, before, data)
+        scan(root, files, data)
+        finish(fd, data.end, root, b"argosy: files..")
+    except BaseException:
+        os.unlink(place / _SEALED)
+        raise
+    finally:
+        os.close(fd)
+    os.rename(place / _SEALED, image)

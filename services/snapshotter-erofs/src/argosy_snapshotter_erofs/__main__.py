@@ -1,0 +1,48 @@
+"""argosy-snapshotter-erofs: layers as EROFS images, as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from argosy.models import Field
+from argosy.plugin.snapshots import SnapshotsServicer, TreeSnapshotter
+from argosy.service import Service, ServiceContext, run
+from argosy.settings import Settings
+from argosy_protos._service import ServiceBase
+
+from argosy_snapshotter_erofs.layout import ask
+from argosy_snapshotter_erofs.snapshotter import ErofsBackend
+
+
+class ErofsSettings(Settings):
+    """How images are stacked here."""
+
+    mount_options: list[str] = Field(default_factory=list, description='more overlay options, such as "volatile"')
+    sync_remove: bool = Field(default=True, description="delete images at Remove instead of at Cleanup")
+
+
+async def start(ctx: ServiceContext[ErofsSettings]) -> Sequence[ServiceBase]:
+    s = ctx.settings
+    backend = ErofsBackend(await asyncio.to_thread(ask, s.root), s.mount_options)
+    tree = await TreeSnapshotter.open(s.root, backend, s.sync_remove)
+    ctx.on_close(tree.close)
+    # Mounts handed out before we were stopped name these places still.
+    await asyncio.to_thread(backend.resume, tree.committed())
+
+    async def release() -> None:
+        await asyncio.to_thread(backend.pause, tree.committed())
+
+    ctx.on_close(release)
+    return [SnapshotsServicer(tree)]
+
+
+SERVICE = Service("snapshotter-erofs", ErofsSettings, start)
+
+
+def main() -> None:
+    run(SERVICE)
+
+
+if __name__ == "__main__":
+    main()

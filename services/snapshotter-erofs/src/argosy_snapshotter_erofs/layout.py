@@ -1,0 +1,77 @@
+"""What the kernel here can do with EROFS: mount a file of 512-byte blocks, by itself or through a loop device."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from argosy.erofs.image import DATA_START, Node, directory, finish
+from argosy.errors import FailedPrecondition
+from argosy.kernel.mount import KERNEL, MNT_DETACH
+from argosy.mounts import Mount
+
+_INSTEAD: Final = "use the overlayfs snapshotter instead"
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """The answers. image_options are for mounting an image."""
+
+    image_options: tuple[str, ...]
+    index_off: bool
+
+
+def ask(root: Path) -> Abilities:
+    """Try an image below an overlay. Raises FailedPrecondition with the reason when this machine can't."""
+    if os.geteuid() != 0:
+        raise FailedPrecondition(f"EROFS images are mounted by root only; run as root, or {_INSTEAD}")
+    with tempfile.TemporaryDirectory(prefix="check-", dir=root) as scratch:
+        base = Path(scratch)
+        for name in ("image", "upper", "work", "merged"):
+            (base / name).mkdir()
+        fd = os.open(base / "i", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            top = directory()
+            assert top.kids is not None
+            top.kids[b"file"] = Node(0o100644)
+            finish(fd, DATA_START, top, b"argosy: a check.")
+        finally:
+            os.close(fd)
+        options = _image_options(base)
+        try:
+            layers = (f"workdir={base / 'work'}", f"upperdir={base / 'upper'}", f"lowerdir={base / 'image'}")
+            KERNEL.mount(Mount("overlay", "overlay", layers), str(base / "merged"))
+            KERNEL.unmount(str(base / "merged"), MNT_DETACH)
+        except OSError as error:
+            raise FailedPrecondition(
+                f"{root} cannot carry overlay mounts ({error.strerror}); put the root on ext4, xfs or btrfs"
+            ) from error
+        finally:
+            KERNEL.unmount(str(base / "image"), MNT_DETACH)
+    return Abilities(options, Path("/sys/module/overlay/parameters/index").exists())
+
+
+def _image_options(base: Path) -> tuple[str, ...]:
+    first: OSError | None = None
+    for options in ((), ("loop",)):
+        try:
+            KERNEL.mount(Mount("erofs", str(base / "i"), ("ro", *options)), str(base / "image"))
+        except OSError as error:
+            first = first or error
+            continue
+        if os.listdir(base / "image") == ["file"]:
+            return options
+        with contextlib.suppress(OSError):
+            KERNEL.unmount(str(base / "image"), MNT_DETACH)
+    assert first is not None
+    if first.errno == errno.ENODEV:
+        raise FailedPrecondition(f"this kernel has no EROFS (CONFIG_EROFS_FS); load the erofs module, or {_INSTEAD}")
+    raise FailedPrecondition(
+        f"this kernel cannot mount EROFS images of 512-byte blocks ({first.strerror}): Linux 6.4 can from loop devices, "
+        f"6.12 from files; {_INSTEAD}"
+    ) from first

@@ -1,0 +1,144 @@
+"""EROFS bytes: ``layer.erofs`` is a committed layer, mounted at ``mnt``; ``fs`` and ``work`` are an active one's overlay.
+
+Images are mounted by us, so that what we hand out is a bind or an overlay of directories, which every containerd
+client and shim since 1.0 can mount. An unmounted image has no ``mnt`` at all: a mount that names it fails instead of
+showing an empty layer. A differ that knows ``.erofslayer`` writes the image itself; what any other writes to ``fs``
+becomes an image at Commit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from argosy import log
+from argosy.erofs.place import FILES, IMAGE, MARKER, seal
+from argosy.errors import FailedPrecondition
+from argosy.kernel.descent import remove_tree
+from argosy.kernel.mount import KERNEL, MNT_DETACH, Mounter, unmount_all
+from argosy.mounts import Mount
+from argosy.plugin.snapshots import Backend, Kind, Usage
+from argosy.plugin.snapshots.tree import disk_usage
+
+from argosy_snapshotter_erofs.layout import Abilities
+
+logger = log.get("argosy.snapshots")
+
+POINT: Final = "mnt"
+_WORK: Final = "work"
+
+
+class ErofsBackend(Backend):
+    """One image a committed snapshot."""
+
+    def __init__(self, abilities: Abilities, mount_options: Sequence[str] = (), kernel: Mounter = KERNEL) -> None:
+        self._image_options = abilities.image_options
+        self._extra = [*mount_options, *(["index=off"] if abilities.index_off else [])]
+        self._kernel = kernel
+        self._one_at_a_time = threading.Lock()
+
+    # -- images --
+
+    def _attach(self, directory: Path) -> None:
+        point = directory / POINT
+        with self._one_at_a_time:
+            try:
+                if os.stat(point).st_dev != os.stat(directory).st_dev:
+                    return
+            except FileNotFoundError:
+                point.mkdir(exist_ok=True)
+            try:
+                self._kernel.mount(Mount("erofs", str(directory / IMAGE), ("ro", *self._image_options)), str(point))
+            except OSError as error:
+                with contextlib.suppress(OSError):
+                    point.rmdir()
+                if error.errno == errno.ENOENT:
+                    raise FailedPrecondition(
+                        f"{directory / IMAGE} is missing; remove the image that it belongs to and pull it again"
+                    ) from error
+                raise
+
+    def attach(self, parents: Sequence[Path]) -> None:
+        for parent in parents:
+            self._attach(parent)
+
+    def release(self, directory: Path) -> None:
+        point = directory / POINT
+        with self._one_at_a_time:
+            unmount_all(str(point), self._kernel, MNT_DETACH)
+            with contextlib.suppress(OSError):
+                point.rmdir()
+
+    def resume(self, directories: Sequence[Path]) -> None:
+        """Mount all committed images and finish what a crash after a commit left."""
+        for directory in directories:
+            try:
+                self.sealed(directory)
+                self._attach(directory)
+            except (OSError, FailedPrecondition) as error:
+                logger.warning("snapshot.image_not_mounted", path=str(directory), error=str(error))
+
+    def pause(self, directories: Sequence[Path]) -> None:
+        """Unmount all images; running containers have their own hold on those they use."""
+        for directory in directories:
+            try:
+                self.release(directory)
+            except OSError as error:
+                logger.warning("snapshot.image_stays_mounted", path=str(directory), error=str(error))
+
+    # -- snapshots --
+
+    def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:
+        fs = directory / FILES
+        fs.mkdir()
+        os.chmod(fs, 0o755)
+        if kind is Kind.ACTIVE:
+            (directory / _WORK).mkdir()
+            os.chmod(directory / _WORK, 0o711)
+            (directory / MARKER).touch()
+        if parents:
+            self._attach(parents[0])
+            stat = os.stat(parents[0] / POINT)
+            os.chown(fs, stat.st_uid, stat.st_gid)
+            os.chmod(fs, stat.st_mode & 0o7777)
+
+    def mounts(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> Sequence[Mount]:
+        lowers = [str(p / POINT) for p in parents]
+        if kind is Kind.ACTIVE and (directory / IMAGE).exists():
+            # A layer was applied and is not committed yet: it is the nearest of the lower ones.
+            self._attach(directory)
+            lowers.insert(0, str(directory / POINT))
+        if not lowers:
+            return [Mount("bind", str(directory / FILES), ("rw" if kind is Kind.ACTIVE else "ro", "rbind"))]
+        if kind is Kind.VIEW and len(lowers) == 1:
+            return [Mount("bind", lowers[0], ("ro", "rbind"))]
+        options: list[str] = []
+        if kind is Kind.ACTIVE:
+            options += [f"workdir={directory / _WORK}", f"upperdir={directory / FILES}"]
+        options.append("lowerdir=" + ":".join(lowers))
+        return [Mount("overlay", "overlay", (*options, *self._extra))]
+
+    def seal(self, directory: Path) -> None:
+        seal(directory, self._image_options)
+
+    def sealed(self, directory: Path) -> None:
+        if not (directory / MARKER).exists():
+            return
+        self.release(directory)  # what was mounted may be an image from before the last files
+        for name in (FILES, _WORK):
+            remove_tree(directory / name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(directory / MARKER)
+
+    def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
+        files = disk_usage(directory / FILES) if kind is not Kind.COMMITTED else Usage()
+        try:
+            image = os.stat(directory / IMAGE)
+        except FileNotFoundError:
+            return files
+        return Usage(files.size + image.st_blocks * 512, files.inodes + 1)
