@@ -91,7 +91,7 @@ def main() -> int:
             setup.side(0, one) as ours,
             setup.side(1, two) as theirs,
         ):
-            bench = Bench(ours, theirs, args.rounds)
+            bench = Bench(ours, theirs, args.rounds, wanted)
             for side in bench.sides:
                 side.ctr("images", "import", str(setup.small_image()))
             for names in (*_SHARED, *_OWN):

@@ -92,12 +92,19 @@ def _layer(path: Path, rng: random.Random, pool: bytes, number: int, total: int,
             for entry in base:
                 tar.addfile(entry, base.extractfile(entry) if entry.isreg() else None)
         folder = ""
+        seen: set[str] = set()
         for n, size in enumerate(_sizes(rng, total, files)):
             if n % 20 == 0:
                 folder = f"usr/lib{number}/{rng.randrange(60):02}/pkg-{n // 20}"
-                made = tarfile.TarInfo(f"{folder}/")
-                made.type, made.mode, made.mtime = tarfile.DIRTYPE, 0o755, _EPOCH
-                tar.addfile(made)
+                # A builder that packs what changed in a tree names every directory on the way.
+                parts = folder.split("/")
+                for depth in range(1, len(parts) + 1):
+                    name = "/".join(parts[:depth])
+                    if name not in seen:
+                        seen.add(name)
+                        made = tarfile.TarInfo(f"{name}/")
+                        made.type, made.mode, made.mtime = tarfile.DIRTYPE, 0o755, _EPOCH
+                        tar.addfile(made)
             entry = tarfile.TarInfo(f"{folder}/file-{n}.{rng.choice(('py', 'so', 'h', 'txt'))}")
             entry.mode, entry.mtime, entry.size = rng.choice((0o644, 0o755)), _EPOCH + n, size
             if n % 50 == 49:
@@ -134,8 +141,9 @@ class BigImage:
     """The big image as an OCI layout on disk, an archive of it, and its manifest."""
 
     def __init__(self, directory: Path) -> None:
-        self.layout = directory / "big"
-        self.archive = directory / "big.tar"
+        # Made anew when what it holds changes.
+        self.layout = directory / "big-2"
+        self.archive = directory / "big-2.tar"
         if not (self.layout / "index.json").exists():
             self._make()
         index = json.loads((self.layout / "index.json").read_text())

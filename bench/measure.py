@@ -6,7 +6,7 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,8 +79,9 @@ Step = Callable[[Side, int], float | None]
 class Bench:
     """What rows work with: both sides, running; rows add results."""
 
-    def __init__(self, ours: Side, theirs: Side, rounds: float = 1.0) -> None:
+    def __init__(self, ours: Side, theirs: Side, rounds: float = 1.0, wanted: Set[str] = frozenset()) -> None:
         self.ours, self.theirs = ours, theirs
+        self.wanted = wanted
         self._rounds = rounds
         self.results: list[Result] = []
 

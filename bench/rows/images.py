@@ -44,6 +44,8 @@ def big(bench: Bench, setup: Setup) -> None:
         limits = {"import": (0.5, 0.25), "pull": (0.5, 0.25), "pull-argosy": (0.35, 0.2)}
         removals: tuple[Series, Series] = (Series(), Series())
         for kind, action in kinds.items():
+            if kind not in bench.wanted and not (kind == "pull" and "rm" in bench.wanted):
+                continue
             series: tuple[Series, Series] = (Series(), Series())
             for n in range(rounds):
                 for index in (0, 1) if n % 2 == 0 else (1, 0):
@@ -61,7 +63,8 @@ def big(bench: Bench, setup: Setup) -> None:
                         elif kind == "pull":
                             removals[index].values.append(_removal(side, name, disk))
             bench.add(Result(kind, "500 MB gz, 70k files, 4 layers", "s", *series, *limits[kind]))
-        bench.add(Result("rm", "images rm --sync, until freed", "s", *removals, required=1.0, aim=0.2))
+        if removals[0].values:
+            bench.add(Result("rm", "images rm --sync, until freed", "s", *removals, required=1.0, aim=0.2))
 
 
 def _verify(side: Side, image: BigImage, name: str, wanted: dict[str, str]) -> None:

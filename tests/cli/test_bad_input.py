@@ -46,6 +46,15 @@ def test_a_wrong_config_names_the_key_and_the_nearest(tmp_path: Path, text: str,
     refused(run([str(ARGOSY), "up", "--config", str(config), *base]), *words)
 
 
+def test_every_command_has_help() -> None:
+    from argosy_cli.main import COMMANDS
+
+    for command in ("", *(c for names in COMMANDS.values() for c in names)):
+        ran = run([str(ARGOSY), *command.split(), "--help"]).ok()
+        assert "Usage: argosy" in ran.out and "Traceback" not in ran.err
+    assert "os/architecture[/variant]" in run([str(ARGOSY), "pull", "--help"]).out
+
+
 def test_a_missing_config_and_a_service_without_its_settings() -> None:
     refused(run([str(ARGOSY), "up", "--config", "/no/such.toml"]), "config file /no/such.toml does not exist", code=4)
     refused(run([str(BIN / "argosy-content"), "--root", "/tmp/x"]), '"address" must be given (--address)', code=2)

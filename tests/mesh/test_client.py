@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+import random
+import signal
+import subprocess
+import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +20,17 @@ from argosy.client import Client, Container, Progress, Stdio
 from argosy.client import images as api
 from argosy.client.content import open_ingest, read_blob
 from argosy.client.registry import Credentials, Registry, hosts_for
-from argosy.errors import DataLoss, FailedPrecondition, NotFound, Unauthenticated
+from argosy.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, Unauthenticated, Unavailable
+from argosy.mounts import DETACHED
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
 from argosy.oci.spec import Options
+from argosy.testkit.image import oci_archive
 from argosy_protos.containerd.services.content.v1 import ListStatusesRequest
+from argosy_protos.containerd.services.diff.v1 import ApplyRequest
 from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest
 from argosy_protos.containerd.services.leases.v1 import ListRequest
+from argosy_protos.containerd.services.snapshots.v1 import ListSnapshotsRequest
 
 from tests.harness.mesh import IMAGE, Mesh
 
@@ -198,3 +208,128 @@ def test_any_service_may_be_something_else(mesh: Mesh) -> None:
 
     mesh.ctr("snapshots", "--snapshotter", "native", "ls").ok()
     with_client(mesh, work, "default")
+
+
+def _layer(*entries: tuple[str, bytes, bytes, str]) -> bytes:
+    """A tar of (name, type, data, link)."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, kind, data, link in entries:
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.linkname, info.mode, info.mtime = kind, len(data), link, 0o751, 1_600_000_000
+            info.uid = 7 if name == "below" else 0
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+NOISE = random.Random(1).randbytes(2 << 20)
+F, D, L = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.LNKTYPE
+STACK = [
+    _layer(*((n, D, b"", "") for n in ("below", "gone", "opaque")), *((n, F, n.encode(), "") for n in ("gone/a", "opaque/a", "below/a", "hard"))),
+    # By itself: whiteouts stay, an opaque directory hides what is below.
+    _layer((".wh.gone", F, b"", ""), ("opaque", D, b"", ""), ("opaque/.wh..wh..opq", F, b"", ""), ("opaque/b", F, b"b", "")),
+    # Not by itself: the directory's owner and the file's bytes are in the layers below.
+    _layer(("below/c", F, NOISE, ""), ("link", L, b"", "hard")),
+    _layer(("opaque", D, b"", ""), ("opaque/d", F, NOISE[::-1], "")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("snapshotter", ["overlayfs", "native", "erofs"])
+def test_layers_unpacked_side_by_side_are_what_ctr_makes_one_after_the_other(
+    mesh: Mesh, tmp_path: Path, snapshotter: str
+) -> None:
+    name = "docker.io/library/stack:1"
+    archive = tmp_path / "stack.tar"
+    oci_archive(archive, name, STACK)
+    mesh.ctr("images", "import", "--snapshotter", snapshotter, str(archive), namespace=f"one-{snapshotter}").ok()
+    mesh.ctr("images", "import", "--no-unpack", str(archive), namespace=f"many-{snapshotter}").ok()
+    asked: list[bool] = []
+
+    async def work(client: Client) -> None:
+        real = client.services.diff
+
+        class Watched:
+            async def apply(self, request: ApplyRequest) -> object:
+                asked.append(any(DETACHED in m.options for m in request.mounts))
+                return await real.apply(request)
+
+        target = await target_of(client, name)
+        async with client.lease() as services:
+            await api.unpack(replace(services, diff=Watched()), target, snapshotter)
+
+    with_client(mesh, work, f"many-{snapshotter}")
+    # The third layer was tried by itself and then on the others.
+    assert sorted(asked) == ([False, False, True, True, True] if snapshotter != "native" else [False] * 4)
+    trees = []
+    for namespace in (f"one-{snapshotter}", f"many-{snapshotter}"):
+        place = tmp_path / namespace
+        place.mkdir()
+        mesh.ctr("images", "mount", "--snapshotter", snapshotter, name, str(place), namespace=namespace).ok()
+        trees.append({str(p.relative_to(place)): _seen(p) for p in sorted(place.rglob("*"))})
+        mesh.ctr("images", "unmount", "--rm", "--snapshotter", snapshotter, str(place), namespace=namespace).ok()
+        mesh.ctr("images", "rm", "--sync", name, namespace=namespace).ok()
+    assert trees[0] == trees[1]
+    assert set(trees[0]) == {"below", "below/a", "below/c", "hard", "link", "opaque", "opaque/b", "opaque/d"}
+    assert trees[0]["below"][1] == 7
+
+
+def _seen(path: Path) -> tuple[object, ...]:
+    info = path.lstat()
+    kept = () if path.is_dir() else (info.st_nlink, int(info.st_mtime), path.read_bytes())
+    return (oct(info.st_mode), info.st_uid, *kept)
+
+
+def test_a_wrong_layer_among_many_leaves_no_snapshot(mesh: Mesh, tmp_path: Path) -> None:
+    name = "docker.io/library/wrong:1"
+    archive = tmp_path / "wrong.tar"
+    oci_archive(archive, name, STACK)
+    mesh.ctr("images", "import", "--no-unpack", str(archive), namespace="wrong").ok()
+
+    async def work(client: Client) -> None:
+        real = client.services.diff
+
+        class Wrong:
+            async def apply(self, request: ApplyRequest) -> object:
+                reply = await real.apply(request)
+                if len(request.mounts[0].options) == 2 and reply.applied.size > 1 << 20:
+                    reply.applied.digest = f"sha256:{'0' * 64}"
+                return reply
+
+        target = await target_of(client, name)
+        async with client.lease() as services:
+            with pytest.raises(InvalidArgument, match="wrong diff id"):
+                await api.unpack(replace(services, diff=Wrong()), target, "overlayfs")
+        found = [
+            i.name
+            async for r in client.services.snapshots.list(ListSnapshotsRequest(snapshotter="overlayfs"))
+            for i in r.info
+        ]
+        assert not [n for n in found if n.startswith("extract-")]
+
+    with_client(mesh, work, "wrong")
+
+
+def test_a_worker_that_dies_fails_its_layer_and_nothing_else(mesh: Mesh, tmp_path: Path) -> None:
+    name = "docker.io/library/dies:1"
+    archive = tmp_path / "dies.tar"
+    oci_archive(archive, name, [_layer(("big", F, os.urandom(48 << 20), ""))])
+    mesh.ctr("images", "import", "--no-unpack", str(archive), namespace="dies").ok()
+
+    def workers() -> list[int]:
+        out = subprocess.run(["pgrep", "-x", "argosy-diff-wor"], capture_output=True, text=True).stdout
+        return [int(x) for x in out.split() if str(mesh.base) in Path(f"/proc/{x}/cmdline").read_text()]
+
+    async def work(client: Client) -> None:
+        target = await target_of(client, name)
+        for pid in workers():
+            os.kill(pid, signal.SIGKILL)
+        async with client.lease() as services:
+            job = asyncio.ensure_future(api.unpack(services, target, "overlayfs"))
+            while not (busy := workers()):
+                await asyncio.sleep(0.002)
+            os.kill(busy[0], signal.SIGKILL)
+            with pytest.raises(Unavailable, match="the worker that applied the layer"):
+                await job
+            await api.unpack(services, target, "overlayfs")
+
+    with_client(mesh, work, "dies")

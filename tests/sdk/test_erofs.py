@@ -7,7 +7,7 @@ import stat
 import subprocess
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ def image(base: Path, data: bytes, lowers: tuple[str, ...] = (), keep: bool = Fa
     """Return the image of a layer; base is the snapshot's directory, which is made."""
     (base / FILES).mkdir(parents=True, exist_ok=True)
     chunks = iter([data[i : i + 777] for i in range(0, len(data), 777)])
-    write_layer(base, lambda c: nullcontext(c), chunks, lowers, keep, False, lambda: b"u" * 16)
+    write_layer(base, chunks, lowers, keep, False, lambda: b"u" * 16)
     assert sorted(p.name for p in base.iterdir()) == [FILES, IMAGE]
     return base / IMAGE
 

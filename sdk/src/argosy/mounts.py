@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
+
+DETACHED: Final = "X-argosy.detached"
+"""An overlay's upper directory whose lower layers are not known yet: for a differ, never to be mounted."""
 
 
 class Mount(NamedTuple):

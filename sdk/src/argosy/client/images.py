@@ -9,14 +9,17 @@ import os
 import tarfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest
 from argosy_protos.containerd.services.images import v1 as p
+from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.types import Descriptor as WireDescriptor
+from argosy_protos.containerd.types import Mount as WireMount
 from argosy_protos.google.protobuf import FieldMask
 
 from argosy.client.connection import Client, Services
@@ -26,6 +29,7 @@ from argosy.client.registry import Credentials, Registry
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT, GC_REF_SNAPSHOT, SNAPSHOT_REF, UNCOMPRESSED
+from argosy.mounts import DETACHED
 from argosy.oci.image import (
     CONFIG_TYPES,
     INDEX_TYPES,
@@ -91,6 +95,21 @@ async def resolve(services: Services, target: Descriptor, platform: Platform | N
 # -- pulling --
 
 
+async def _large(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield pieces joined to a size that is worth a round trip: a write waits for the answer to the one before."""
+    waiting: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            yield b"".join(waiting)
+            waiting.clear()
+            size = 0
+    if waiting:
+        yield b"".join(waiting)
+
+
 class _Puller:
     """One pull: a tree of descriptors fetched in parallel, children before their parents' labels."""
 
@@ -122,7 +141,7 @@ class _Puller:
                 await set_labels(self._services.content, d.digest, self._source)
                 return
             try:
-                async for chunk in self._registry.fetch(d, ingest.offset):
+                async for chunk in _large(self._registry.fetch(d, ingest.offset)):
                     await ingest.write(chunk)
                     self._watch(Progress(ref, "downloading", ingest.offset, d.size))
                 try:
@@ -227,20 +246,68 @@ async def unpack(
     if not layers:
         raise InvalidArgument("the image has no layers: there is nothing to run in it")
     chain = chain_ids(diff_ids)
-    for i, layer in enumerate(layers):
-        parent = chain[i - 1] if i else ""
+    rebases = len(layers) > 1 and await _rebases(services, snapshotter)
+    jobs: list[asyncio.Task[None]] = []
+
+    async def one(i: int) -> None:
         if ready is not None:
-            await ready(layer.digest)
-        await _unpack_layer(services, snapshotter, layer, diff_ids[i], chain[i], parent, watch)
+            await ready(layers[i].digest)
+        below = _Below(chain[i - 1], jobs[i - 1]) if i else None
+        if not rebases and below is not None:
+            await below.there
+        await _unpack_layer(services, snapshotter, layers[i], diff_ids[i], chain[i], below, watch)
+
+    jobs += [asyncio.ensure_future(one(i)) for i in range(len(layers))]
+    try:
+        await asyncio.gather(*jobs)
+    except BaseException:
+        for job in jobs:
+            job.cancel()
+        await asyncio.wait(jobs)
+        raise
     await set_labels(services.content, image.manifest.config.digest, {f"{GC_REF_SNAPSHOT}{snapshotter}": chain[-1]})
     return chain[-1]
 
 
+async def _rebases(services: Services, snapshotter: str) -> bool:
+    """Return whether a layer's snapshot may be made before the one below it, which is named at its commit."""
+    wanted = f"type==io.containerd.snapshotter.v1,id=={snapshotter}"
+    reply = await services.introspection.plugins(PluginsRequest(filters=[wanted]))
+    return any("rebase" in p.capabilities for p in reply.plugins)
+
+
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """The layer below another: its snapshot's name, and when that is there."""
+
+    name: str
+    there: asyncio.Task[None]
+
+
 async def _unpack_layer(
-    services: Services, snapshotter: str, layer: Descriptor, diff_id: str, chain_id: str, parent: str, watch: Watch
+    services: Services, snapshotter: str, layer: Descriptor, diff_id: str, chain_id: str, below: _Below | None, watch: Watch
 ) -> None:
+    """Make one layer's snapshot: by itself while the one below is being made, where the layer can be read that way."""
+    if below is not None and not below.there.done():
+        try:
+            await _unpack_on(services, snapshotter, layer, diff_id, chain_id, below, True, watch)
+            return
+        except _NeedsLower:
+            await below.there
+    await _unpack_on(services, snapshotter, layer, diff_id, chain_id, below, False, watch)
+
+
+class _NeedsLower(Exception):
+    """Raised when a layer cannot be unpacked without the one below it."""
+
+
+async def _unpack_on(
+    services: Services, snapshotter: str, layer: Descriptor, diff_id: str, chain_id: str, below: _Below | None,
+    detached: bool, watch: Watch,
+) -> None:  # fmt: skip
     ref = f"layer-{layer.digest}"
     labels = {SNAPSHOT_REF: chain_id}
+    parent = below.name if below is not None and not detached else ""
     for _ in range(_PREPARE_TRIES):
         if await _exists(services, snapshotter, chain_id):
             watch(Progress(ref, "done", layer.size, layer.size))
@@ -257,15 +324,25 @@ async def _unpack_layer(
         raise FailedPrecondition(f'snapshot "{chain_id}" exists and cannot be found on "{snapshotter}"')
     watch(Progress(ref, "unpacking", 0, layer.size))
     try:
-        applied = await services.diff.apply(ApplyRequest(diff=to_wire(layer), mounts=prepared.mounts))
+        mounts = _detached(prepared.mounts) if detached else prepared.mounts
+        try:
+            applied = await services.diff.apply(ApplyRequest(diff=to_wire(layer), mounts=mounts))
+        except FailedPrecondition as error:
+            raise (_NeedsLower() if detached else error) from error
         got = applied.applied.digest if applied.applied else ""
         if got != diff_id:
             raise InvalidArgument(
                 f"wrong diff id calculated on extraction of {layer.digest}: {got}, the image says {diff_id}"
             )
+        rebase = ""
+        if detached and below is not None:
+            await asyncio.shield(below.there)
+            rebase = below.name
         try:
             await services.snapshots.commit(
-                snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name=chain_id, key=key, labels=labels)
+                snapshots.CommitSnapshotRequest(
+                    snapshotter=snapshotter, name=chain_id, key=key, parent=rebase, labels=labels
+                )
             )
         except AlreadyExists:
             await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
@@ -279,6 +356,13 @@ async def _unpack_layer(
         raise
     await set_labels(services.content, layer.digest, {UNCOMPRESSED: diff_id})
     watch(Progress(ref, "done", layer.size, layer.size))
+
+
+def _detached(mounts: Sequence[WireMount]) -> list[WireMount]:
+    """Return a bottom layer's mounts as those of a layer in the middle, so that whiteouts stay. Raises _NeedsLower."""
+    if len(mounts) != 1 or mounts[0].type != "bind" or any(o.startswith(("uidmap=", "gidmap=")) for o in mounts[0].options):
+        raise _NeedsLower
+    return [WireMount(type="overlay", source="overlay", options=[f"upperdir={mounts[0].source}", DETACHED])]
 
 
 # -- pushing --

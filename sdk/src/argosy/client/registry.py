@@ -132,7 +132,9 @@ class Registry:
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_read=_READ_S)
-        self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, headers={"User-Agent": "argosy/0.1"})
+        self._session = aiohttp.ClientSession(
+            timeout=timeout, auto_decompress=False, headers={"User-Agent": "argosy/0.1"}, read_bufsize=_CHUNK
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -17,7 +17,7 @@ from argosy.errors import InvalidArgument, NotFound
 from argosy.kernel.path import open_in_root
 from argosy.unpack import tar
 from argosy.unpack.tar import Entry, TarReader
-from argosy.unpack.tree import OPAQUE, RESERVED, WHITEOUT, split_name
+from argosy.unpack.tree import OPAQUE, RESERVED, WHITEOUT, needs_lower, split_name
 
 OPAQUE_XATTR: Final = b"trusted.overlay.opaque"
 _MAX_LINKS: Final = 40
@@ -48,10 +48,11 @@ def _kept_xattrs(fd: int) -> dict[bytes, bytes]:
 
 class LayerIndex:
     """Builds the tree of one archive. lowers are mounted lower layers, nearest first; keep is false where there are none:
-    then a whiteout removes what it names instead of staying.
+    then a whiteout removes what it names instead of staying. detached: see ``argosy.unpack.tree``.
     """
 
-    def __init__(self, root: Node, lowers: Sequence[str], keep: bool) -> None:
+    def __init__(self, root: Node, lowers: Sequence[str], keep: bool, detached: bool = False) -> None:
+        self._detached = detached
         self.root = root
         self._lowers = [os.open(p, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for p in lowers]
         self._keep = keep
@@ -229,6 +230,8 @@ class LayerIndex:
         return at[-1]
 
     def _missing(self, parts: tuple[bytes, ...]) -> Node:
+        if self._detached:
+            raise needs_lower(b"/".join(parts))
         for lower in self._lowers:
             try:
                 fd = open_in_root(lower, b"/".join(parts), os.O_RDONLY | os.O_DIRECTORY)
@@ -257,6 +260,8 @@ class LayerIndex:
                 raise InvalidArgument(f"hard link {entry.name!r} points at a directory")
             return node
         path = b"/".join(target)
+        if self._detached:
+            raise needs_lower(path)
         for lower in self._lowers:
             try:
                 fd = open_in_root(lower, path, _FILE)

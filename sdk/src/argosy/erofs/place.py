@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -51,21 +50,21 @@ def layer_directory(mounts: Sequence[Mount]) -> Path | None:
 
 
 def write_layer(
-    place: Path, beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]], tar: Iterator[bytes],
-    lowers: Sequence[str], keep: bool, sync: bool, uuid: Callable[[], bytes],
+    place: Path, tar: Iterator[bytes], lowers: Sequence[str], keep: bool, sync: bool, uuid: Callable[[], bytes],
+    detached: bool = False,
 ) -> None:  # fmt: skip
-    """Make the image of an uncompressed tar. A crash leaves a file that the next try begins anew.
+    """Make the image of an uncompressed tar, which is read to its end. A crash leaves a file that the next try begins anew.
 
-    beside runs the iterator that also writes the tar to the image, for instance in a thread; lowers and keep are
-    ``LayerIndex``'s. Raises InvalidArgument, NotFound, OSError.
+    lowers, keep and detached are ``LayerIndex``'s; uuid is asked last. Raises InvalidArgument, NotFound,
+    FailedPrecondition, OSError.
     """
     info = os.stat(place / FILES)
     fd = os.open(place / _NEW, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         tee = Tee(tar, fd)
         root = directory(stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, info.st_mtime_ns)
-        with beside(iter(tee)) as chunks, LayerIndex(root, lowers, keep) as index:
-            reader = TarReader(chunks)
+        with LayerIndex(root, lowers, keep, detached) as index:
+            reader = TarReader(iter(tee))
             index.read(reader)
             reader.source.drain()
             data = Appender(fd, DATA_START + tee.size)

@@ -44,7 +44,7 @@ def scan(root: Node, path: str, data: Appender) -> None:
             _take(node, os.fstat(step.fd))
         else:
             assert stack[-1].kids is not None
-            node = stack[-1].kids[step.name]
+            node = stack[-1].kids[os.fsencode(step.name)]
         attributes = _xattrs(step.fd)
         if attributes.get(OPAQUE_XATTR) in (b"y", b"x"):
             node.kids = {}
@@ -53,7 +53,8 @@ def scan(root: Node, path: str, data: Appender) -> None:
             attributes[OPAQUE_XATTR] = b"y"  # of the image below, and still true
         node.xattrs = attributes or None
         assert node.kids is not None
-        for name, info in step.entries:
+        for text, info in step.stats():
+            name = os.fsencode(text)
             kind = stat.S_IFMT(info.st_mode)
             if kind == stat.S_IFDIR:
                 old = node.kids.get(name)

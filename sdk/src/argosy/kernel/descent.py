@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,11 +18,19 @@ _OPEN_LEVELS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A directory on the way down; entries are its names with their lstat. fd is the directory's, for this step only."""
+    """A directory on the way down. fd is the directory's and entries can be asked for their lstat, for this step only."""
 
     fd: int
-    name: bytes
-    entries: list[tuple[bytes, os.stat_result]]
+    name: str
+    entries: list[os.DirEntry[str]]
+
+    def stats(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Yield names with their lstat; what went meanwhile is left out."""
+        for entry in self.entries:
+            try:
+                yield entry.name, entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +38,26 @@ class Left:
     """The same directory on the way up. fd is its parent's, for this step only; -1 for the root."""
 
     fd: int
-    name: bytes
+    name: str
 
 
 @dataclass(slots=True)
 class _Level:
-    name: bytes
+    name: str
     fd: int
     id: tuple[int, int]
-    todo: deque[bytes]
-
-
-def _entries(fd: int) -> list[tuple[bytes, os.stat_result]]:
-    found: list[tuple[bytes, os.stat_result]] = []
-    with os.scandir(fd) as scan:
-        for entry in scan:
-            try:
-                found.append((os.fsencode(entry.name), entry.stat(follow_symlinks=False)))
-            except FileNotFoundError:
-                continue  # it went meanwhile
-    return found
+    todo: deque[str]
 
 
 def descend(root: str | bytes | os.PathLike[str], dir_fd: int | None = None) -> Iterator[Entered | Left]:
     """Walk root, a directory (a name in dir_fd, if given), down and up. What vanishes meanwhile is left out. Raises OSError for root."""
     levels: list[_Level] = []
 
-    def enter(fd: int, name: bytes) -> Entered:
+    def enter(fd: int, name: str) -> Entered:
         info = os.fstat(fd)
-        found = _entries(fd)
-        below = deque(n for n, s in found if stat.S_ISDIR(s.st_mode))
+        with os.scandir(fd) as scan:
+            found = list(scan)
+        below = deque(entry.name for entry in found if entry.is_dir(follow_symlinks=False))
         levels.append(_Level(name, fd, (info.st_dev, info.st_ino), below))
         if len(levels) > _OPEN_LEVELS and levels[-_OPEN_LEVELS - 1].fd >= 0:
             old = levels[-_OPEN_LEVELS - 1]
@@ -69,7 +66,7 @@ def descend(root: str | bytes | os.PathLike[str], dir_fd: int | None = None) -> 
         return Entered(fd, name, found)
 
     try:
-        yield enter(os.open(root, _DIRECTORY, dir_fd=dir_fd), b"")
+        yield enter(os.open(root, _DIRECTORY, dir_fd=dir_fd), "")
         while levels:
             level = levels[-1]
             if level.todo:
@@ -84,7 +81,7 @@ def descend(root: str | bytes | os.PathLike[str], dir_fd: int | None = None) -> 
                 continue
             if len(levels) > 1 and levels[-2].fd < 0:
                 up = levels[-2]
-                up.fd = os.open(b"..", _DIRECTORY, dir_fd=level.fd)
+                up.fd = os.open("..", _DIRECTORY, dir_fd=level.fd)
                 info = os.fstat(up.fd)
                 if (info.st_dev, info.st_ino) != up.id:
                     raise OSError(errno.ESTALE, "a directory was moved away while it was walked", os.fsdecode(root))
@@ -102,9 +99,9 @@ def remove_tree(root: str | bytes | os.PathLike[str], dir_fd: int | None = None)
     try:
         for step in descend(root, dir_fd):
             if isinstance(step, Entered):
-                for name, info in step.entries:
-                    if not stat.S_ISDIR(info.st_mode):
-                        _quietly_unlink(name, step.fd)
+                for entry in step.entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        _quietly_unlink(entry.name, step.fd)
             elif step.fd >= 0:
                 try:
                     os.rmdir(step.name, dir_fd=step.fd)
@@ -118,7 +115,7 @@ def remove_tree(root: str | bytes | os.PathLike[str], dir_fd: int | None = None)
     return True
 
 
-def _quietly_unlink(name: bytes, fd: int) -> None:
+def _quietly_unlink(name: str, fd: int) -> None:
     try:
         os.unlink(name, dir_fd=fd)
     except OSError:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from argosy.errors import InvalidArgument, NotFound, ResourceExhausted
+from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 from argosy.kernel.descent import remove_tree
 from argosy.kernel.path import open_in_root
 from argosy.unpack import tar
@@ -59,14 +59,24 @@ def split_name(name: bytes) -> list[bytes]:
     return parts
 
 
+def needs_lower(path: bytes) -> FailedPrecondition:
+    """Return the refusal of a layer that cannot be unpacked by itself."""
+    shown = path.decode("utf-8", "replace")
+    return FailedPrecondition(f'the layer says nothing of "{shown}" itself; apply it on the layers below it')
+
+
 class TreeWriter:
     """Applies one archive below root, a directory's path.
 
     overlay: root is an overlay's upper directory; whiteouts are kept in overlay form. parents are the lower
-    directories, nearest first: missing directories take owner and mode from there.
+    directories, nearest first: missing directories take owner and mode from there. detached: what is below is not
+    known yet; FailedPrecondition is raised for an archive that needs it.
     """
 
-    def __init__(self, root: str, overlay: bool = False, parents: Sequence[str] = (), user_xattr: bool = False) -> None:
+    def __init__(
+        self, root: str, overlay: bool = False, parents: Sequence[str] = (), user_xattr: bool = False, detached: bool = False
+    ) -> None:
+        self._detached = detached
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._fds: dict[tuple[bytes, ...], int] = {(): self._root}
         self._overlay = overlay
@@ -144,6 +154,8 @@ class TreeWriter:
 
     def _make_missing(self, parent: int, parts: tuple[bytes, ...]) -> None:
         name = parts[-1]
+        if self._detached:
+            raise needs_lower(b"/".join(parts))
         os.mkdir(name, 0o755, dir_fd=parent)
         os.chmod(name, 0o755, dir_fd=parent)
         for lower in self._parents:
@@ -355,6 +367,8 @@ class TreeWriter:
 
     def _link_from_parents(self, parent: int, name: bytes, entry: Entry, target: list[bytes]) -> None:
         """The target is in a lower layer only: bring the file up under both names, as a write to it would."""
+        if self._detached:
+            raise needs_lower(b"/".join(target))
         for lower in self._parents:
             try:
                 fd = open_in_root(lower, b"/".join(target), os.O_RDONLY | os.O_NOFOLLOW)

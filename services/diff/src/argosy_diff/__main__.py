@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from argosy_protos._service import ServiceBase
 from argosy_diff.contents import Contents
 from argosy_diff.differ import WalkingDiffer
 from argosy_diff.processors import StreamProcessor
+from argosy_diff.workers import Workers
 
 
 class DiffSettings(Settings):
@@ -22,6 +24,7 @@ class DiffSettings(Settings):
 
     content: Path = Field(description="socket that serves the content of the layers; usually the gateway's")
     stream_processors: dict[str, StreamProcessor] = Field(default_factory=dict)
+    workers: int = Field(default=0, description="how many layers to apply at a time; default: one a core", ge=0)
 
 
 async def start(ctx: ServiceContext[DiffSettings]) -> Sequence[ServiceBase]:
@@ -29,7 +32,13 @@ async def start(ctx: ServiceContext[DiffSettings]) -> Sequence[ServiceBase]:
     scratch = s.root / "scratch"
     scratch.mkdir(exist_ok=True, mode=0o700)
     contents = Contents(Channel(s.content, name="content"), scratch)
-    return [DiffServicer(WalkingDiffer(contents, s.stream_processors, scratch))]
+    workers = Workers(s.stream_processors, s.workers or len(os.sched_getaffinity(0)))
+
+    async def close() -> None:
+        workers.close()
+
+    ctx.on_close(close)
+    return [DiffServicer(WalkingDiffer(contents, s.stream_processors, scratch, workers))]
 
 
 SERVICE = Service("diff", DiffSettings, start)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from argosy.erofs.place import layer_directory, write_layer
-from argosy.errors import InvalidArgument, ResourceExhausted
+from argosy.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from argosy.kernel.libc import syscall
 from argosy.kernel.mount import temporary_mount
-from argosy.mounts import Mount
+from argosy.mounts import DETACHED, Mount
 from argosy.unpack.ahead import ahead
 from argosy.unpack.inflate import inflate
 from argosy.unpack.tar import TarReader
@@ -62,32 +62,26 @@ def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
         upper = one.option("upperdir")
         if one.type == "overlay" and upper and not _in_user_namespace():
             lower = one.option("lowerdir")
-            with TreeWriter(upper, True, lower.split(":") if lower else (), "userxattr" in one.options) as writer:
+            lowers = lower.split(":") if lower else ()
+            with TreeWriter(upper, True, lowers, "userxattr" in one.options, DETACHED in one.options) as writer:
                 yield writer, upper
             return
         if one.type in ("bind", "rbind") and not one.read_only:
             with TreeWriter(one.source) as writer:
                 yield writer, one.source
             return
+    if any(DETACHED in m.options for m in mounts):
+        raise FailedPrecondition("a layer cannot be applied here without the layers below it; apply it on them")
     with temporary_mount(mounts) as place, TreeWriter(place) as writer:
         yield writer, place
 
 
-def _write_image(
-    place: Path, mount: Mount, counted: _Counted, beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]],
-    sync: bool,
-) -> None:  # fmt: skip
+def _write_image(place: Path, mount: Mount, counted: _Counted, sync: bool) -> None:
     lower = mount.option("lowerdir") if mount.type == "overlay" else None
+    lowers = lower.split(":") if lower else ()
+    overlay, detached = mount.type == "overlay", DETACHED in mount.options
     try:
-        write_layer(
-            place,
-            beside,
-            iter(counted),
-            lower.split(":") if lower else (),
-            mount.type == "overlay",
-            sync,
-            counted.hash.digest,
-        )
+        write_layer(place, iter(counted), lowers, overlay, sync, counted.hash.digest, detached)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResourceExhausted("unpacking: the disk is full; free some space and pull again") from error
@@ -106,13 +100,16 @@ def apply_layer(
     try:
         for id, processor, input_type in steps:
             chain.add(id, processor, input_type, payloads.get(id))
-        counted = _Counted(inflate(chain.output))
         # A stream processor is a process of its own: it works ahead as it is.
         beside = nullcontext if steps else ahead
         place = layer_directory(mounts)
         if place is not None:
-            _write_image(place, mounts[0], counted, beside, sync)
+            # Nearly all there is to do besides inflating is to write one file.
+            with beside(inflate(chain.output)) as inflated:
+                counted = _Counted(inflated)
+                _write_image(place, mounts[0], counted, sync)
         else:
+            counted = _Counted(inflate(chain.output))
             with writer_for(mounts) as (writer, directory), beside(iter(counted)) as source:
                 reader = TarReader(source)
                 writer.apply(reader)

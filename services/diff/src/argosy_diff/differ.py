@@ -6,7 +6,7 @@ import asyncio
 import base64
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -16,10 +16,11 @@ from argosy.labels import UNCOMPRESSED
 from argosy.mounts import Mount
 from argosy.plugin.diff import Descriptor, Differ
 
-from argosy_diff.apply import apply_layer
+from argosy_diff.apply import Applied, apply_layer
 from argosy_diff.compare import DEFAULT, TAR, LayerWriter, compressor, write_layer
 from argosy_diff.contents import Contents, scratch_file
 from argosy_diff.processors import StreamProcessor
+from argosy_diff.workers import SMALL_BYTES, Workers
 
 
 def _compare(
@@ -34,16 +35,23 @@ def _compare(
 class WalkingDiffer(Differ):
     """Applies tar layers and compares trees by walking them."""
 
-    def __init__(self, contents: Contents, processors: Mapping[str, StreamProcessor], scratch: Path) -> None:
+    def __init__(
+        self, contents: Contents, processors: Mapping[str, StreamProcessor], scratch: Path, workers: Workers | None = None
+    ) -> None:
         self._contents, self._processors, self._scratch = contents, processors, scratch
+        self._workers = workers
 
     async def apply(
         self, layer: Descriptor, mounts: Sequence[Mount], payloads: Mapping[str, bytes], sync: bool
     ) -> Descriptor:
         blob = await self._contents.open(layer.digest)
-        work = asyncio.to_thread(apply_layer, blob, layer.media_type, mounts, self._processors, payloads, sync)
+        work: Awaitable[Applied]
+        if self._workers is None or layer.size < SMALL_BYTES:
+            work = asyncio.to_thread(apply_layer, blob, layer.media_type, mounts, self._processors, payloads, sync)
+        else:
+            work = self._workers.apply(blob, layer.media_type, mounts, payloads, sync)
         try:
-            # A thread can't be stopped; a caller that leaves must not find it writing into what it then removes.
+            # It can't be stopped; a caller that leaves must not find it writing into what it then removes.
             applied = await asyncio.shield(work)
         finally:
             blob.close()

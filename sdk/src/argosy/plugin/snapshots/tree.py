@@ -96,7 +96,7 @@ def disk_usage(path: Path) -> Usage:
     size = stat.st_blocks * 512
     for step in descend(path):
         if isinstance(step, Entered):
-            for _, stat in step.entries:
+            for _, stat in step.stats():
                 inode = (stat.st_dev, stat.st_ino)
                 if inode not in seen:
                     seen.add(inode)
@@ -284,9 +284,13 @@ class TreeSnapshotter(Snapshotter):
             ]
             # A row may have been committed between the two looks.
             known = self._index.ids()
-            for path in orphans:
+            room = asyncio.Semaphore(os.cpu_count() or 1)
+
+            async def delete(path: Path) -> None:
                 if path in self._making or (path.name.isdigit() and int(path.name) in known):
-                    continue
-                await asyncio.to_thread(self._delete, path)
-                if path.exists():
-                    logger.warning("snapshot.orphan_stays", path=str(path), remedy="unmount what is mounted below it")
+                    return
+                async with room:
+                    if not await asyncio.to_thread(self._delete, path):
+                        logger.warning("snapshot.orphan_stays", path=str(path), remedy="unmount what is mounted below it")
+
+            await asyncio.gather(*(delete(path) for path in orphans))
