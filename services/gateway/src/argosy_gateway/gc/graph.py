@@ -7,7 +7,7 @@ reference to nothing is ignored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -31,6 +31,11 @@ class Node(NamedTuple):
     flat: bool = False
 
 
+# A node as a plain tuple, which is ten times cheaper to make and equal to it: there are as many as there are objects.
+Key = tuple[str, str, str, bool]
+Why = tuple[Key | None, str]
+
+
 @dataclass
 class World:
     """Everything the collector looks at. Labels are those of the object; times nanoseconds since the epoch."""
@@ -49,8 +54,20 @@ class World:
     sandboxes: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 
-def references(ns: str, labels: Mapping[str, str], prefix: str = GC_REF) -> Iterable[Node]:
-    """Yield the nodes that gc.ref (or gc.bref) labels name. After the type only the end, ``.`` or ``/`` may follow."""
+class Facts(NamedTuple):
+    """What an object's labels mean to the collector; references are (type, key) within its namespace."""
+
+    root: bool
+    refs: tuple[tuple[str, str], ...]
+    back_refs: tuple[tuple[str, str], ...]
+    flat: bool
+
+
+_NO_FACTS: Final = Facts(False, (), (), False)
+
+
+def _references(labels: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield what gc.ref (or gc.bref) labels name. After the type only the end, ``.`` or ``/`` may follow."""
     for key, value in labels.items():
         if not key.startswith(prefix):
             continue
@@ -58,15 +75,31 @@ def references(ns: str, labels: Mapping[str, str], prefix: str = GC_REF) -> Iter
         if rest.startswith("snapshot."):
             snapshotter = rest[len("snapshot.") :].partition("/")[0]
             if snapshotter:
-                yield Node(SNAPSHOT, ns, f"{snapshotter}/{value}")
+                yield SNAPSHOT, f"{snapshotter}/{value}"
             continue
         for kind in (CONTENT, IMAGE, *((CONTAINER,) if prefix == GC_BREF else ())):
             if rest == kind or rest.startswith((kind + ".", kind + "/")):
-                yield Node(kind, ns, value)
+                yield kind, value
 
 
-def _is_root(labels: Mapping[str, str]) -> bool:
-    return any(k.startswith(GC_ROOT) for k in labels)
+class _Reader:
+    """Facts of labels, worked out once for each mapping: many objects share theirs."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Facts] = {}
+
+    def __call__(self, labels: Mapping[str, str]) -> Facts:
+        if not labels:
+            return _NO_FACTS
+        facts = self._known.get(id(labels))
+        if facts is None:
+            facts = self._known[id(labels)] = Facts(
+                any(k.startswith(GC_ROOT) for k in labels),
+                tuple(_references(labels, GC_REF)),
+                tuple(_references(labels, GC_BREF)),
+                GC_FLAT in labels,
+            )
+        return facts
 
 
 def expired(labels: Mapping[str, str], now_ns: int, parse: Callable[[str], int]) -> bool:
@@ -83,113 +116,145 @@ def expired(labels: Mapping[str, str], now_ns: int, parse: Callable[[str], int])
 _RESOURCES: Final = {"content": CONTENT, "ingests": INGEST, "images": IMAGE}
 
 
-def _resource_node(ns: str, kind: str, id: str, flat: bool) -> Node | None:
+def _resource_key(ns: str, kind: str, id: str, flat: bool) -> Key | None:
     if kind.startswith("snapshots/"):
-        return Node(SNAPSHOT, ns, f"{kind[len('snapshots/') :]}/{id}", flat)
+        return SNAPSHOT, ns, f"{kind[len('snapshots/') :]}/{id}", flat
     known = _RESOURCES.get(kind)
     if known is None:
         return None
-    return Node(known, ns, id, flat and known != INGEST)
+    return known, ns, id, flat and known != INGEST
 
 
-def roots(world: World, now_ns: int, parse: Callable[[str], int]) -> Iterable[tuple[Node, str]]:
-    """Yield every root with the reason why it is one."""
+def _roots(world: World, now_ns: int, parse: Callable[[str], int], facts: _Reader) -> Iterable[tuple[Key, str]]:
+    """Yield the roots of which there are few, with the reason why each is one."""
     for (ns, id), labels in world.leases.items():
         if expired(labels, now_ns, parse):
             continue
-        yield Node(LEASE, ns, id), "a lease that has not expired"
-        flat = GC_FLAT in labels
+        yield (LEASE, ns, id, False), "a lease that has not expired"
+        flat = facts(labels).flat
         for kind, resource in world.resources.get((ns, id), []):
-            node = _resource_node(ns, kind, resource, flat)
-            if node is not None:
-                yield node, f'lease "{id}"'
-    for (ns, name), (_, labels) in world.images.items():
-        if not expired(labels, now_ns, parse):
-            yield Node(IMAGE, ns, name), "an image"
+            key = _resource_key(ns, kind, resource, flat)
+            if key is not None:
+                yield key, f'lease "{id}"'
     for ns, id in world.containers:
-        yield Node(CONTAINER, ns, id), "a container"
+        yield (CONTAINER, ns, id, False), "a container"
     for (ns, ref), (_, expire) in world.ingests.items():
         if expire > now_ns:
-            yield Node(INGEST, ns, ref), "an ingest that has not expired"
-    for (ns, digest), labels in world.content.items():
-        if _is_root(labels):
-            yield Node(CONTENT, ns, digest), f"label {GC_ROOT}"
-    for (ns, key), (_, labels) in world.snapshots.items():
-        if _is_root(labels):
-            yield Node(SNAPSHOT, ns, key), f"label {GC_ROOT}"
+            yield (INGEST, ns, ref, False), "an ingest that has not expired"
     for (ns, id), labels in world.sandboxes.items():
-        for node in references(ns, labels):
-            yield node, f'sandbox "{id}"'
+        for kind, target in facts(labels).refs:
+            yield (kind, ns, target, False), f'sandbox "{id}"'
 
 
-def back_references(world: World) -> dict[Node, list[Node]]:
+def _back_references(world: World, facts: _Reader) -> dict[Key, list[Key]]:
     """Return parent -> children for every gc.bref label: a child lives while its parent is reachable."""
-    found: dict[Node, list[Node]] = {}
+    found: dict[Key, list[Key]] = {}
 
-    def add(kind: str, ns: str, key: str, labels: Mapping[str, str]) -> None:
-        # Most have no labels that matter here, and none of them costs a node.
-        if any(k.startswith(GC_BREF) for k in labels):
-            child = Node(kind, ns, key)
-            for parent in references(ns, labels, GC_BREF):
-                found.setdefault(parent, []).append(child)
+    def add(kind: str, at: tuple[str, str], labels: Mapping[str, str]) -> None:
+        for parent, target in facts(labels).back_refs:
+            found.setdefault((parent, at[0], target, False), []).append((kind, *at, False))
 
-    for (ns, digest), labels in world.content.items():
-        add(CONTENT, ns, digest, labels)
-    for (ns, key), (_, labels) in world.snapshots.items():
-        add(SNAPSHOT, ns, key, labels)
-    for (ns, name), (_, labels) in world.images.items():
-        add(IMAGE, ns, name, labels)
+    # Most have no labels that matter here.
+    for at, labels in world.content.items():
+        if labels:
+            add(CONTENT, at, labels)
+    for at, (_, labels) in world.snapshots.items():
+        if labels:
+            add(SNAPSHOT, at, labels)
+    for at, (_, labels) in world.images.items():
+        if labels:
+            add(IMAGE, at, labels)
     return found
 
 
-def edges(world: World, node: Node) -> Iterable[Node]:
+def _edges(world: World, key: Key, facts: _Reader) -> Iterator[Key]:
     """Yield what a node keeps alive."""
-    at = (node.ns, node.key)
-    if node.type == CONTENT and not node.flat:
-        yield from references(node.ns, world.content.get(at, {}))
-    elif node.type == SNAPSHOT:
+    type, ns, name, flat = key
+    at = (ns, name)
+    refs: tuple[tuple[str, str], ...] = ()
+    if type == CONTENT:
+        refs = facts(world.content.get(at, {})).refs
+    elif type == SNAPSHOT:
         parent, labels = world.snapshots.get(at, ("", {}))
         if parent:
-            yield Node(SNAPSHOT, node.ns, f"{node.key.partition('/')[0]}/{parent}", node.flat)
-        if not node.flat:
-            yield from references(node.ns, labels)
-    elif node.type == IMAGE and at in world.images:
+            yield SNAPSHOT, ns, f"{name.partition('/')[0]}/{parent}", flat
+        refs = facts(labels).refs
+    elif type == IMAGE and at in world.images:
         target, labels = world.images[at]
-        yield Node(CONTENT, node.ns, target, node.flat)
-        if not node.flat:
-            yield from references(node.ns, labels)
-    elif node.type == CONTAINER and at in world.containers:
-        snapshotter, key, labels = world.containers[at]
-        if snapshotter and key:
-            yield Node(SNAPSHOT, node.ns, f"{snapshotter}/{key}")
-        yield from references(node.ns, labels)
-    elif node.type == INGEST and at in world.ingests:
+        yield CONTENT, ns, target, flat
+        refs = facts(labels).refs
+    elif type == CONTAINER and at in world.containers:
+        snapshotter, snapshot, labels = world.containers[at]
+        if snapshotter and snapshot:
+            yield SNAPSHOT, ns, f"{snapshotter}/{snapshot}", False
+        refs = facts(labels).refs
+    elif type == INGEST and at in world.ingests:
         expected, _ = world.ingests[at]
         if expected:
-            yield Node(CONTENT, node.ns, expected)
+            yield CONTENT, ns, expected, False
+    if not flat:
+        for kind, target in refs:
+            yield kind, ns, target, False
+
+
+def reached(world: World, now_ns: int, parse: Callable[[str], int]) -> dict[Key, Why]:
+    """Return every live node with why: the node that keeps it, or the reason it is a root. None of them is flat."""
+    facts = _Reader()
+    back = _back_references(world, facts)
+    seen: dict[Key, Why] = {}
+    key: Key
+    todo: list[Key] = []
+    for key, reason in _roots(world, now_ns, parse, facts):
+        if key not in seen:
+            seen[key] = (None, reason)
+            todo.append(key)
+    # Of these there are many; what leads nowhere is not looked at again.
+    an_image, labelled = (None, "an image"), (None, f"label {GC_ROOT}")
+    for (ns, name), (_, labels) in world.images.items():
+        if not labels or not expired(labels, now_ns, parse):
+            key = (IMAGE, ns, name, False)
+            seen[key] = an_image
+            todo.append(key)
+    for (ns, name), labels in world.content.items():
+        if labels:
+            known = facts(labels)
+            if known.root:
+                key = (CONTENT, ns, name, False)
+                seen[key] = labelled
+                if known.refs or back:
+                    todo.append(key)
+    for (ns, name), (parent, labels) in world.snapshots.items():
+        if labels:
+            known = facts(labels)
+            if known.root:
+                key = (SNAPSHOT, ns, name, False)
+                seen[key] = labelled
+                if parent or known.refs or back:
+                    todo.append(key)
+    flat: list[Key] = []
+    while todo:
+        key = todo.pop()
+        if key[3]:
+            flat.append(key)
+        for other in _edges(world, key, facts):
+            if other not in seen:
+                seen[other] = (key, "")
+                todo.append(other)
+        if back and not key[3]:
+            for other in back.get(key, ()):
+                if other not in seen:
+                    seen[other] = (key, "")
+                    todo.append(other)
+    for key in flat:
+        why = seen.pop(key)
+        seen.setdefault((*key[:3], False), why)
+    return seen
 
 
 def mark(world: World, now_ns: int, parse: Callable[[str], int]) -> dict[Node, tuple[Node | None, str]]:
-    """Return every live node (none of them flat) with why: the node that keeps it, or the reason it is a root."""
-    back = back_references(world)
-    seen: dict[Node, tuple[Node | None, str]] = {}
-    todo: list[Node] = []
-    for node, reason in roots(world, now_ns, parse):
-        if node not in seen:
-            seen[node] = (None, reason)
-            todo.append(node)
-    while todo:
-        node = todo.pop()
-        more = list(edges(world, node))
-        if not node.flat:
-            more += back.get(node, [])
-        for other in more:
-            if other not in seen:
-                seen[other] = (node, "")
-                todo.append(other)
-    alive: dict[Node, tuple[Node | None, str]] = {}
-    for node, why in seen.items():
-        base = node._replace(flat=False) if node.flat else node
-        if base not in alive:
-            alive[base] = why
-    return alive
+    """Return the same with names for the fields."""
+
+    def named(key: Key) -> Node:
+        return Node(*key)
+
+    return {named(k): (named(by) if by else None, why) for k, (by, why) in reached(world, now_ns, parse).items()}

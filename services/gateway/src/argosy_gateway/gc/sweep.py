@@ -17,7 +17,7 @@ from argosy_protos.containerd.services.containers.v1 import Container
 from argosy_protos.containerd.types import Descriptor
 
 from argosy_gateway.gc import graph
-from argosy_gateway.gc.graph import Node, World
+from argosy_gateway.gc.graph import World
 
 _PREFIX: Final = "containerd.io/gc."
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -81,16 +81,16 @@ def read_world(db: sqlite3.Connection) -> World:
 def sweep(db: sqlite3.Connection, now_ns: int | None = None) -> Swept:
     """Mark and remove. Containers, namespaces and sandboxes are never removed."""
     world = read_world(db)
-    alive = graph.mark(world, time.time_ns() if now_ns is None else now_ns, parse_time)
+    alive = graph.reached(world, time.time_ns() if now_ns is None else now_ns, parse_time)
     gone = Swept()
     for ns, key in world.snapshots:
-        if Node(graph.SNAPSHOT, ns, key) not in alive:
+        if (graph.SNAPSHOT, ns, key, False) not in alive:
             snapshotter, _, name = key.partition("/")
             gone.snapshots.append((ns, snapshotter, name))
-    gone.content = [(ns, d) for ns, d in world.content if Node(graph.CONTENT, ns, d) not in alive]
-    gone.images = [(ns, n) for ns, n in world.images if Node(graph.IMAGE, ns, n) not in alive]
-    gone.leases = [(ns, i) for ns, i in world.leases if Node(graph.LEASE, ns, i) not in alive]
-    gone.ingests = [(ns, r) for ns, r in world.ingests if Node(graph.INGEST, ns, r) not in alive]
+    gone.content = [(ns, d) for ns, d in world.content if (graph.CONTENT, ns, d, False) not in alive]
+    gone.images = [(ns, n) for ns, n in world.images if (graph.IMAGE, ns, n, False) not in alive]
+    gone.leases = [(ns, i) for ns, i in world.leases if (graph.LEASE, ns, i, False) not in alive]
+    gone.ingests = [(ns, r) for ns, r in world.ingests if (graph.INGEST, ns, r, False) not in alive]
     db.executemany("DELETE FROM snapshots WHERE ns = ? AND snapshotter = ? AND key = ?", gone.snapshots)
     db.executemany("DELETE FROM content WHERE ns = ? AND digest = ?", gone.content)
     db.executemany("DELETE FROM images WHERE ns = ? AND name = ?", gone.images)
