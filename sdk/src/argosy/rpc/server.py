@@ -64,20 +64,17 @@ def _resume(coroutine: Coroutine[Any, Any, None], waiting_for: Any) -> Any:
 
 
 class RequestHead:
-    """The parsed headers of a request; cached by the raw tuple."""
+    """The parsed headers of a request but for its timeout; cached by the raw tuple."""
 
-    __slots__ = ("content_type_ok", "metadata", "path", "timeout")
+    __slots__ = ("content_type_ok", "metadata", "path")
 
     def __init__(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         self.path = ""
-        self.timeout: float | None = None
         self.content_type_ok = False
         pairs: list[tuple[str, str]] = []
         for key, value in headers:
             if key == b":path":
                 self.path = value.decode("latin1")
-            elif key == b"grpc-timeout":
-                self.timeout = wire.parse_timeout(value)
             elif key == b"content-type":
                 self.content_type_ok = value.startswith(b"application/grpc")
             elif key[:1] != b":" and key not in _HIDDEN:
@@ -280,13 +277,20 @@ class ServerConnection(Connection):
 
     def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None:
         server = self._server
+        timeout: float | None = None
+        for i, (name, value) in enumerate(headers):
+            if name == b"grpc-timeout":
+                # It differs from call to call where all else is the same.
+                timeout = wire.parse_timeout(value)
+                headers = headers[:i] + headers[i + 1 :]
+                break
         head = server.heads.get(headers)
         if head is None:
             head = RequestHead(headers)
-            if head.timeout is None and len(server.heads) < _HEADER_CACHE_ENTRIES:
+            if len(server.heads) < _HEADER_CACHE_ENTRIES:
                 server.heads[headers] = head
         handler = server.mapping.get(head.path) or server.fallback(head.path)
-        deadline = None if head.timeout is None else self.loop.time() + head.timeout
+        deadline = None if timeout is None else self.loop.time() + timeout
         call = Call(head.path, head.metadata, deadline, self.peer)
         if server.draining:
             self._refuse(sid, server.draining, end)

@@ -62,6 +62,18 @@ def status_trailers(error: BaseException) -> list[tuple[bytes, bytes]]:
     return trailers
 
 
+def field(number: int, data: bytes) -> bytes:
+    """Return a length-delimited field: a message that is encoded already, as part of another."""
+    out = bytearray((number << 3 | 2,))
+    size = len(data)
+    while size > 0x7F:
+        out.append(size & 0x7F | 0x80)
+        size >>= 7
+    out.append(size)
+    out += data
+    return bytes(out)
+
+
 def error_of(headers: Any) -> ArgosyError | None:
     """Return the error in a peer's trailers, or None for OK. Missing status is UNKNOWN."""
     if headers == OK_TRAILERS:

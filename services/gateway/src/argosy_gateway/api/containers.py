@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
+from argosy.rpc.wire import field
 from argosy_protos.containerd.events import ContainerCreate, ContainerCreateRuntime, ContainerDelete, ContainerUpdate
 from argosy_protos.containerd.services.containers import v1 as p
 from argosy_protos.google.protobuf import Empty
@@ -23,7 +25,9 @@ class Containers(p.ContainersBase):
 
     @inline
     async def get(self, request: p.GetContainerRequest) -> p.GetContainerResponse:
-        return p.GetContainerResponse(container=store.get(self._core.db.reader, namespace(), request.id))
+        # What is stored is what is asked for: it goes out as it is, as the answer's only field.
+        encoded: Any = field(1, store.stored_bytes(self._core.db.reader, namespace(), request.id))
+        return encoded  # type: ignore[no-any-return] # a handler may answer with bytes
 
     @inline
     async def list(self, request: p.ListContainersRequest) -> p.ListContainersResponse:

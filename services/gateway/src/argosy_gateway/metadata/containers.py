@@ -57,10 +57,16 @@ def check(container: Container, what: str = "create") -> None:
 
 def get(db: sqlite3.Connection, ns: str, id: str) -> Container:
     """Raises NotFound."""
+    return Container.decode(stored_bytes(db, ns, id))
+
+
+def stored_bytes(db: sqlite3.Connection, ns: str, id: str) -> bytes:
+    """Return a container's message as it is stored. Raises NotFound."""
     row = db.execute("SELECT message FROM containers WHERE ns = ? AND id = ?", (ns, id)).fetchone()
     if row is None:
         raise NotFound(f'container "{id}" in namespace "{ns}"')
-    return Container.decode(row[0])
+    message: bytes = row[0]
+    return message
 
 
 def exists(db: sqlite3.Connection, ns: str, id: str) -> bool:

@@ -25,8 +25,13 @@ def labels(db: sqlite3.Connection, ns: str) -> dict[str, str]:
     return found
 
 
+def rows(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return names with their labels as JSON text, by name."""
+    return db.execute("SELECT name, labels FROM namespaces ORDER BY name").fetchall()
+
+
 def listed(db: sqlite3.Connection) -> list[tuple[str, dict[str, str]]]:
-    return [(n, json.loads(text)) for n, text in db.execute("SELECT name, labels FROM namespaces ORDER BY name")]
+    return [(name, json.loads(text)) for name, text in rows(db)]
 
 
 def create(db: sqlite3.Connection, ns: str, wanted: Mapping[str, str]) -> None:
