@@ -35,6 +35,11 @@ def eventually(check: Callable[[], object], within: float = 10.0, what: str = ""
         time.sleep(0.05)
 
 
+def comm(service: str) -> str:
+    """Return the process name of a service, as the kernel keeps it."""
+    return f"argosy-{service.replace('snapshotter', 'snap')}"[:15]
+
+
 @dataclass
 class Ran:
     """A command that ended."""
@@ -142,7 +147,7 @@ class Mesh(Peer):
         for mark in self.state.glob("*.idle"):
             with socket.socket(socket.AF_UNIX) as caller:
                 caller.connect(str(mark).removesuffix(".idle"))
-        names = {f"argosy-{p.stem}"[:15] for p in self.state.glob("*.sock")} | {"argosy-gateway"}
+        names = {comm(p.stem) for p in self.state.glob("*.sock")} | {"argosy-gateway"}
         eventually(lambda: set(self.services()) == names, what="not every service started")
 
     def argosy(self, *args: str, input: str | None = None, namespace: str = "") -> Ran:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.mesh import IMAGE, Mesh, comm, eventually
 
 pytestmark = pytest.mark.root
 
@@ -34,7 +34,7 @@ def test_nothing_runs_that_nobody_called(own_mesh: Mesh, image_archive: Path) ->
     assert status.count("starts with its first call") == 6
     assert names(own_mesh) == {"argosy-gateway"}
     own_mesh.ctr("images", "import", str(image_archive)).ok()
-    ran = {"argosy-gateway", "argosy-content", "argosy-diff", "argosy-snapshotter-overlay"[:15]}
+    ran = {"argosy-gateway", "argosy-content", "argosy-diff", comm("snapshotter-overlay")}
     assert names(own_mesh) == ran
     own_mesh.ctr("run", "-d", IMAGE, "t", "sleep", "60").ok()
     assert names(own_mesh) == ran | {"argosy-tasks"}
@@ -50,7 +50,7 @@ def test_nothing_runs_that_nobody_called(own_mesh: Mesh, image_archive: Path) ->
 def test_a_call_waits_for_a_service_that_comes_back(own_mesh: Mesh, image_archive: Path) -> None:
     own_mesh.start()
     own_mesh.ctr("images", "import", str(image_archive)).ok()
-    pid = own_mesh.services()["argosy-snapshotter-overlay"[:15]]
+    pid = own_mesh.services()[comm("snapshotter-overlay")]
     os.kill(pid, signal.SIGKILL)
     # Not even the first call after it fails: its connection waits on a socket that was there all the time.
     eventually(lambda: pid not in own_mesh.services().values())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.mesh import IMAGE, Mesh, comm, eventually
 
 pytestmark = pytest.mark.root
 
@@ -67,7 +67,7 @@ def test_an_attached_client_sees_the_end_after_a_restart(mesh: Mesh) -> None:
 
 
 @pytest.mark.parametrize(
-    "victim", ["content", "snapshotter-o", "snapshotter-n", "snapshotter-e", "diff", "tasks", "gateway"]
+    "victim", ["content", "snapshotter-overlay", "snapshotter-native", "snapshotter-erofs", "diff", "tasks", "gateway"]
 )
 def test_each_service_may_be_killed_once(mesh: Mesh, tmp_path: Path, victim: str) -> None:
     log = tmp_path / "log"
@@ -75,7 +75,7 @@ def test_each_service_may_be_killed_once(mesh: Mesh, tmp_path: Path, victim: str
     start_counter(mesh, id, log)
     mesh.wake()
     services = mesh.services()
-    pid = next(pid for name, pid in services.items() if name.startswith(f"argosy-{victim}"[:15]))
+    pid = services[comm(victim)]
     os.kill(pid, signal.SIGKILL)
     eventually(
         lambda: len(mesh.services()) == len(services) and pid not in mesh.services().values(), what="nobody restarted it"

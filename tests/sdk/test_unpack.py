@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import random
 import stat
 import subprocess
 import tarfile
@@ -133,6 +134,28 @@ def test_a_truncated_or_damaged_stream_is_an_error(pack: Callable[[bytes], bytes
     for bad in bad_ones:
         with pytest.raises(InvalidArgument, match=r"damaged|truncated"):
             b"".join(inflate(io.BytesIO(bad)))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress, lambda b: zstandard.ZstdCompressor(write_checksum=True, write_content_size=False).compress(b)],
+                         ids=["gzip", "zstd", "checksummed"])  # fmt: skip
+def test_a_little_input_that_holds_much_output_comes_in_pieces(pack: Callable[[bytes], bytes]) -> None:
+    """S20: memory stays bounded whatever the ratio; a gigabyte of zeros is a few kilobytes of zstd."""
+    zeros = pack(bytes(64 << 20))
+    assert len(zeros) < 100_000
+    sizes = [len(piece) for piece in inflate(io.BytesIO(zeros))]
+    assert sum(sizes) == 64 << 20 and max(sizes) <= 1 << 20
+
+
+@pytest.mark.parametrize("level", [1, 3, 19])
+def test_zstd_of_any_make_is_read_as_its_own_program_reads_it(tmp_path: Path, level: int) -> None:
+    data = random.Random(level).randbytes(300_000) + bytes(2 << 20) + b"text and text " * 50_000
+    (tmp_path / "d").write_bytes(data)
+    command = ["zstd", "-q", f"-{level}", "--check", "-c", str(tmp_path / "d")]
+    packed = subprocess.run(command, check=True, capture_output=True).stdout
+    assert b"".join(inflate(io.BytesIO(packed + packed))) == data + data
+    for cut in (3, 7, 11, len(packed) // 2, len(packed) - 1):
+        with pytest.raises(InvalidArgument, match=r"damaged|truncated"):
+            b"".join(inflate(io.BytesIO(packed + packed[:cut])))
 
 
 @pytest.mark.parametrize("cut", [100, 600, 512 + 50, 512 * 3 + 7])

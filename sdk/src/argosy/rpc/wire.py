@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections import deque
+from functools import lru_cache
 from typing import Any, Final
 
 from argosy.errors import ArgosyError, ResourceExhausted, Unimplemented, from_wire, to_wire
@@ -29,6 +30,7 @@ def decode_message(raw: bytes) -> str:
     return _UNESCAPE.sub(lambda m: bytes((int(m[1], 16),)), raw).decode("utf-8", "replace")
 
 
+@lru_cache(maxsize=1024)
 def parse_timeout(raw: bytes) -> float | None:
     """Return a grpc-timeout in seconds, or None when it is not one (gRPC ignores those)."""
     text = raw.decode("latin1")

@@ -51,26 +51,66 @@ def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise InvalidArgument("the layer's gzip stream is truncated")
 
 
+def _blocks(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Cut a zstd stream behind its blocks: yield pieces that hold one each at most, with whether a frame ends there.
+
+    A block holds 128 KiB at most, and may be three bytes long: only so is the output of a step bounded (RFC 8878, 3.1.1).
+    """
+    data = bytearray()
+
+    def have(size: int) -> bool:
+        while len(data) < size:
+            chunk = next(chunks, None)
+            if chunk is None:
+                return False
+            data.extend(chunk)
+        return True
+
+    def take(size: int) -> bytes:
+        if not have(size):
+            raise InvalidArgument("the layer's zstd stream is truncated")
+        piece = bytes(data[:size])
+        del data[:size]
+        return piece
+
+    while have(1):
+        magic = int.from_bytes(take(4), "little")
+        if 0x184D2A50 <= magic <= 0x184D2A5F:
+            left = int.from_bytes(take(4), "little")
+            while left:
+                left -= len(take(min(left, _READ)))
+            continue
+        if magic != 0xFD2FB528:
+            raise InvalidArgument("the layer's zstd stream is damaged: what follows a frame is no frame")
+        flags = take(1)
+        single, checksum = flags[0] & 0x20, flags[0] & 4
+        size = (0 if single else 1) + (0, 1, 2, 4)[flags[0] & 3] + ((1 if single else 0), 2, 4, 8)[flags[0] >> 6]
+        yield _ZSTD + flags + take(size), False
+        last = False
+        while not last:
+            head = take(3)
+            value = int.from_bytes(head, "little")
+            last = bool(value & 1)
+            body = take(1 if value >> 1 & 3 == 1 else value >> 3)
+            yield head + body + (take(4) if last and checksum else b""), last
+
+
 def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the content of all frames of a zstd stream. Raises InvalidArgument for damage and truncation."""
     make: Callable[[], Any] = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj
-    stream = make()
-    begun = False
+    stream: Any = None
     try:
-        for chunk in chunks:
-            data: bytes = chunk
-            while data:
-                if begun and stream.eof:
-                    stream = make()
-                begun = True
-                out = stream.decompress(data)
-                if out:
-                    yield out
-                data = stream.unused_data if stream.eof else b""
+        for piece, last in _blocks(chunks):
+            stream = stream or make()
+            out = stream.decompress(piece)
+            if out:
+                yield out
+            if last:
+                if not stream.eof:
+                    raise InvalidArgument("the layer's zstd stream is damaged: a frame goes on behind its last block")
+                stream = None
     except zstandard.ZstdError as error:
         raise InvalidArgument(f"the layer's zstd stream is damaged: {error}") from error
-    if begun and not stream.eof:
-        raise InvalidArgument("the layer's zstd stream is truncated")
 
 
 def inflate(source: IO[bytes]) -> Iterator[bytes]:
