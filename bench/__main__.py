@@ -15,7 +15,7 @@ from typing import Any
 
 from bench import report
 from bench.disk import fresh_disk
-from bench.limits import limits
+from bench.limits import beside, limits
 from bench.measure import HEADER, Bench, note
 from bench.rows.containers import exec, run, stress
 from bench.rows.content import content
@@ -25,6 +25,7 @@ from bench.rows.process import process
 from bench.rows.rpc import unary
 from bench.rows.shim import shim
 from bench.rows.snapshots import prepare
+from bench.rows.variants import variants
 from bench.setup import OUT, Setup
 from bench.sides import Failed
 
@@ -43,6 +44,7 @@ _OWN: dict[str, Callable[[Bench, Setup], None]] = {
     "gc": gc,
     "growth": growth,
     "import pull pull-argosy rm": big,
+    "variants": variants,
 }
 ROWS = [row for names in (*_SHARED, *_OWN) for row in names.split()]
 
@@ -64,25 +66,29 @@ def facts(setup: Setup) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; all when none is named")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help=f"of {', '.join([*ROWS, 'limits'])}; all but limits when none is named"
+    )
     parser.add_argument("--json", type=Path, help="write the results to this file too")
     parser.add_argument("--peer", type=Path, help="a directory with another containerd and its shim")
     parser.add_argument("--rounds", type=float, default=1.0, help="how many times the usual number of samples")
-    parser.add_argument("--limits", action="store_true", help="measure what the machine itself can do, too")
+    parser.add_argument(
+        "--limits", action="store_true", help="measure what the machine itself can do, and print it next to the rows"
+    )
     args = parser.parse_args()
-    unknown = set(args.rows) - set(ROWS)
+    unknown = set(args.rows) - {*ROWS, "limits"}
     if unknown:
         parser.error(f"no row is called {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
     if os.geteuid() != 0:
         print("bench: needs root: it mounts disks and runs containers", file=sys.stderr)
         return 1
-    wanted = set(args.rows or ([] if args.limits else ROWS))
+    wanted = set(args.rows or ROWS) - {"limits"}
     setup = Setup(args.peer)
     known = facts(setup)
     note(", ".join(f"{k} {v}" for k, v in known.items()))
     results: list[dict[str, Any]] = []
     failed: list[str] = []
-    walls = limits(setup) if args.limits else {}
+    walls = limits(setup) if args.limits or "limits" in args.rows else {}
     if wanted:
         print(HEADER)
         with (
@@ -91,7 +97,7 @@ def main() -> int:
             setup.side(0, one) as ours,
             setup.side(1, two) as theirs,
         ):
-            bench = Bench(ours, theirs, args.rounds, wanted)
+            bench = Bench(ours, theirs, args.rounds, wanted, beside(walls) if walls else None)
             for side in bench.sides:
                 side.ctr("images", "import", str(setup.small_image()))
             for names in (*_SHARED, *_OWN):

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from isal import isal_zlib
@@ -96,14 +96,32 @@ def _socket() -> float:
     return total / (time.perf_counter() - began) / 1e6
 
 
+# Which limits stand next to which rows.
+_RUNTIME, _INFLATE, _HASH, _FILES, _COPY = (
+    "runc create+start+delete, ms", "isal inflate of the layers, MB/s out", "sha256, MB/s",
+    "files of 8 kB created on a fresh ext4, per s", "copy over a unix socket, MB/s",
+)  # fmt: skip
+BESIDE: Mapping[str, Sequence[str]] = {
+    "read": (_COPY,), "write": (_COPY, _HASH), "run": (_RUNTIME,), "stress": (_RUNTIME,),
+    "import": (_INFLATE, _FILES), "pull": (_INFLATE, _FILES), "pull-argosy": (_INFLATE, _FILES, _HASH),
+}  # fmt: skip
+
+
+def beside(found: Mapping[str, float]) -> dict[str, str]:
+    """Return by row what the machine itself can do."""
+    return {
+        row: "; ".join(f"{name}: {shown(found[name])}" for name in names if name in found) for row, names in BESIDE.items()
+    }
+
+
 def limits(setup: Setup) -> dict[str, float]:
     """Measure and print them; returns medians by name."""
     rows: dict[str, tuple[Callable[[], float], int]] = {
-        "runc create+start+delete, ms": (_runtime("runc", setup), 10),
-        "isal inflate of the layers, MB/s out": (lambda: _inflate(setup), 2),
-        "sha256, MB/s": (_hash, 5),
-        "files of 8 kB created on a fresh ext4, per s": (_files, 2),
-        "copy over a unix socket, MB/s": (_socket, 3),
+        _RUNTIME: (_runtime("runc", setup), 10),
+        _INFLATE: (lambda: _inflate(setup), 2),
+        _HASH: (_hash, 5),
+        _FILES: (_files, 2),
+        _COPY: (_socket, 3),
     }
     found = {}
     for name, (measure, times) in rows.items():

@@ -6,7 +6,7 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,17 +77,30 @@ Step = Callable[[Side, int], float | None]
 
 
 class Bench:
-    """What rows work with: both sides, running; rows add results."""
+    """What rows work with: both sides, running; rows add results. walls says by row what the machine itself can do."""
 
-    def __init__(self, ours: Side, theirs: Side, rounds: float = 1.0, wanted: Set[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        ours: Side,
+        theirs: Side,
+        rounds: float = 1.0,
+        wanted: Set[str] = frozenset(),
+        walls: Mapping[str, str] | None = None,
+    ) -> None:
         self.ours, self.theirs = ours, theirs
         self.wanted = wanted
+        self._walls = walls or {}
         self._rounds = rounds
         self.results: list[Result] = []
 
     @property
     def sides(self) -> Sequence[Side]:
         return (self.ours, self.theirs)
+
+    @staticmethod
+    def one(value: float) -> Series:
+        """A single sample."""
+        return Series([value])
 
     def rounds(self, usual: int) -> int:
         return max(1, round(usual * self._rounds))
@@ -114,6 +127,9 @@ class Bench:
 
     def add(self, result: Result) -> None:
         """Take a result and show it at once."""
+        wall = self._walls.get(result.row)
+        if wall:
+            result.note = f"{result.note} [{wall}]".strip()
         self.results.append(result)
         print(line(result), flush=True)
 

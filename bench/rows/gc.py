@@ -143,5 +143,13 @@ def growth(bench: Bench, setup: Setup) -> None:
     for what, found in costs.items():
         for count, smaller, larger in zip(_COUNTS[1:], found, found[1:], strict=False):
             bench.add(
-                Result("growth", f"{what} of {count}", "us", Series([larger]), Series([smaller]), note="(ours at a tenth)")
+                Result(
+                    "growth",
+                    f"{what} of {count}",
+                    "us",
+                    Series([larger]),
+                    Series([smaller]),
+                    required=1.2,
+                    note="(ours at a tenth)",
+                )
             )

@@ -37,7 +37,7 @@ def _ask(path: str) -> bytes:
         return connection.recv(65536)
 
 
-def _start(side: Side, n: int) -> float:
+def start(side: Side, n: int) -> float:
     """Start a shim as its daemon does; return the seconds until it answered. It is ended at once."""
     bundle = side.base / "bundles" / f"s{n}-{time.monotonic_ns()}"
     bundle.mkdir(parents=True)
@@ -80,7 +80,7 @@ def _shims(id: str) -> list[int]:
 
 
 def shim(bench: Bench) -> None:
-    ours, theirs = bench.turns(bench.rounds(30), _start, warm=2)
+    ours, theirs = bench.turns(bench.rounds(30), start, warm=2)
     bench.add(Result("shim", "start to first ttrpc answer", "ms", ours, theirs, 1.0, 0.3))
     memory: tuple[Series, Series] = (Series(), Series())
     for side, series in zip(bench.sides, memory, strict=True):
