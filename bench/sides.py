@@ -103,9 +103,9 @@ class Side(abc.ABC):
         time.sleep(0.1)
         self.cgroup.remove()
 
-    def pss_bytes(self) -> int:
-        """Memory of the daemon's processes."""
-        return pss_bytes(self.cgroup.pids())
+    def pss_bytes(self, besides: Sequence[Side] = ()) -> int:
+        """Memory of the daemon's processes, as if those of other sides were not there."""
+        return pss_bytes(self.cgroup.pids(), [pid for side in besides for pid in side.cgroup.pids()])
 
     def run(self, *command: str, input: Path | None = None, output: Path | None = None) -> None:
         """Run a client to its end and count its CPU time. Raises Failed."""

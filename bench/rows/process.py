@@ -20,7 +20,7 @@ def process(bench: Bench, setup: Setup) -> None:
     for index, one in enumerate(bench.sides):
         with setup.side(index, one.base.parent / "fresh") as side:
             time.sleep(2)
-            memory[index].values.append(side.pss_bytes() / 2**20)
+            memory[index].values.append(side.pss_bytes(bench.sides) / 2**20)
             for count, series in starts.items():
                 if count:
                     _fill(side, count)
