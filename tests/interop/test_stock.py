@@ -55,6 +55,7 @@ def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(
         service("content", base) as content,
         service("snapshotter-overlay", base) as over,
         service("snapshotter-native", base) as nat,
+        service("snapshotter-erofs", base) as ero,
     ):
         config = "\n".join(
             f'[proxy_plugins.{name}]\ntype = "{kind}"\naddress = "{address}"'
@@ -62,13 +63,15 @@ def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(
                 ("ourcontent", "content", content),
                 ("ourover", "snapshot", over),
                 ("ournative", "snapshot", nat),
+                # Its own differ knows no images: what it unpacks becomes one at Commit.
+                ("ourerofs", "snapshot", ero),
             )
         )
         disabled = ("io.containerd.grpc.v1.cri", "io.containerd.content.v1.content")
         daemon = Containerd(base / "c", config, disabled=disabled)
         daemon.start()
         try:
-            for snapshotter in ("ourover", "ournative"):
+            for snapshotter in ("ourover", "ournative", "ourerofs"):
                 daemon.ctr("images", "import", "--snapshotter", snapshotter, str(image_archive)).ok()
                 ran = daemon.ctr("run", "--rm", "--snapshotter", snapshotter, IMAGE, "t", "cat", "/etc/motd").ok()
                 assert ran.out == "hello from an argosy\n"
@@ -84,7 +87,7 @@ def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(
             assert "ourover" in daemon.ctr("plugins", "ls").ok().out
             daemon.ctr("images", "rm", "--sync", IMAGE).ok()
             eventually(lambda: not list((base / "content/blobs/sha256").iterdir()))
-            for name in ("snapshotter-overlay", "snapshotter-native"):
+            for name in ("snapshotter-overlay", "snapshotter-native", "snapshotter-erofs"):
                 eventually(partial(is_empty, base / name / "snapshots"), what=f"{name} keeps snapshots")
         finally:
             daemon.destroy()

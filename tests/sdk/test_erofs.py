@@ -110,6 +110,13 @@ def test_what_was_written_after_a_layer_lies_over_it(tmp_path: Path) -> None:
             os.chmod(top / "keep", 0o600)
             (top / "socket.here").touch()
             expected = described(top, directory_times=False)
+    bottom = tmp_path / "bottom"
+    subprocess.run(["cp", "-a", place, bottom], check=True)
+    seal(bottom, bottom=True)
+    with mounted(bottom / IMAGE) as alone:
+        # Nothing lies below: seen without an overlay it is the same tree, not one full of whiteouts.
+        assert {str(p.relative_to(alone)) for p in alone.rglob("*")} == set(expected)
+        assert "trusted.overlay.opaque" not in os.listxattr(alone / "tree")
     seal(place)
     with (
         mounted(place / IMAGE) as both,

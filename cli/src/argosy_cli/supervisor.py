@@ -32,7 +32,7 @@ from argosy_cli.config import TIMEOUTS, MeshConfig, seconds
 
 logger = log.get("supervisor")
 
-# Imported when first needed: what nobody calls costs neither time nor memory.
+# Imported when first needed, or when there is nothing else to do: the first answer waits for the gateway's only.
 KINDS: Final[Mapping[str, str]] = {
     "content": "argosy_content",
     "snapshotter-overlay": "argosy_snapshotter_overlay",
@@ -312,10 +312,15 @@ class Supervisor:
         return os.waitstatus_to_exitcode(status)
 
     def _watch(self, wake: int) -> int:
+        # What a first call would have to wait for, while nobody calls.
+        ahead = [child.kind for child in self._children if not child.at_once]
         while not self._stopping:
             due = [c.again_at for c in self._children if c.again_at]
             timeout = max(0.0, min(due) - time.monotonic()) * 1000 if due else None
-            for fd, _ in self._poll.poll(timeout):
+            events = self._poll.poll(0 if ahead else timeout)
+            if ahead and not events:
+                service_of(ahead.pop(0))
+            for fd, _ in events:
                 if fd == wake:
                     os.read(wake, 512)
                     continue

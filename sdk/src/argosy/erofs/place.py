@@ -15,7 +15,7 @@ from typing import Final
 from argosy.erofs.data import Appender
 from argosy.erofs.image import DATA_START, directory, finish
 from argosy.erofs.layer import LayerIndex, Tee
-from argosy.erofs.scan import scan
+from argosy.erofs.scan import scan, uncover
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
 from argosy.unpack.tar import TarReader
@@ -44,7 +44,7 @@ def layer_directory(mounts: Sequence[Mount]) -> Path | None:
     if not source:
         return None
     place = Path(source).parent
-    if not (place / MARKER).exists() or (place / IMAGE).exists() or any(os.scandir(source)):
+    if not (place / MARKER).exists() or (place / IMAGE).exists() or os.listdir(source):
         return None
     return place
 
@@ -80,14 +80,14 @@ def write_layer(
     os.rename(place / _NEW, place / IMAGE)
 
 
-def seal(place: Path, options: Sequence[str] = ()) -> None:
+def seal(place: Path, options: Sequence[str] = (), bottom: bool = False) -> None:
     """Make the image of what was written as files, over the image there may be. Does nothing when there is no need.
 
     The files are left: whoever commits removes them after the commit. Options are for mounting an image, besides
-    ``ro``. Raises InvalidArgument, OSError.
+    ``ro``. Nothing lies below a bottom layer, so that it hides nothing. Raises InvalidArgument, OSError.
     """
     image, files = place / IMAGE, os.fspath(place / FILES)
-    if image.exists() and not any(os.scandir(files)):
+    if image.exists() and not os.listdir(files):
         return
     fd = os.open(place / _SEALED, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -98,6 +98,8 @@ def seal(place: Path, options: Sequence[str] = ()) -> None:
             with temporary_mount([Mount("erofs", str(image), ("ro", *options))]) as before:
                 scan(root, before, data)
         scan(root, files, data)
+        if bottom:
+            uncover(root)
         finish(fd, data.end, root, b"argosy: files..")
     except BaseException:
         os.unlink(place / _SEALED)

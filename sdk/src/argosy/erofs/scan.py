@@ -46,9 +46,8 @@ def scan(root: Node, path: str, data: Appender) -> None:
             assert stack[-1].kids is not None
             node = stack[-1].kids[os.fsencode(step.name)]
         attributes = _xattrs(step.fd)
-        if attributes.get(OPAQUE_XATTR) in (b"y", b"x"):
+        if attributes.get(OPAQUE_XATTR) == b"y":
             node.kids = {}
-            attributes[OPAQUE_XATTR] = b"y"
         elif (node.xattrs or {}).get(OPAQUE_XATTR):
             attributes[OPAQUE_XATTR] = b"y"  # of the image below, and still true
         node.xattrs = attributes or None
@@ -77,6 +76,18 @@ def scan(root: Node, path: str, data: Appender) -> None:
                 seen[id] = one
             node.kids[name] = one
         stack.append(node)
+
+
+def uncover(root: Node) -> None:
+    """Remove whiteouts and opaque marks: there is nothing below that they could hide."""
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        assert node.kids is not None
+        if node.xattrs and node.xattrs.pop(OPAQUE_XATTR, None) is not None and not node.xattrs:
+            node.xattrs = None
+        node.kids = {name: kid for name, kid in node.kids.items() if not kid.is_whiteout}
+        todo += [kid for kid in node.kids.values() if kid.kids is not None]
 
 
 def _take(node: Node, info: os.stat_result) -> None:

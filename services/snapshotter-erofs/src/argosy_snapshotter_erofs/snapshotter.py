@@ -123,8 +123,8 @@ class ErofsBackend(Backend):
         options.append("lowerdir=" + ":".join(lowers))
         return [Mount("overlay", "overlay", (*options, *self._extra))]
 
-    def seal(self, directory: Path) -> None:
-        seal(directory, self._image_options)
+    def seal(self, directory: Path, bottom: bool) -> None:
+        seal(directory, self._image_options, bottom)
 
     def sealed(self, directory: Path) -> None:
         if not (directory / MARKER).exists():

@@ -71,8 +71,11 @@ class Backend(abc.ABC):
     def attach(self, parents: Sequence[Path]) -> None:  # noqa: B027 - most have nothing to do
         """Make parents usable before mounts says how. Brief: it runs in the loop, at each answer that holds mounts."""
 
-    def seal(self, directory: Path) -> None:  # noqa: B027 - most have nothing to do
-        """Give an active snapshot's bytes their committed form; what was there stays readable until ``sealed``."""
+    def seal(self, directory: Path, bottom: bool) -> None:  # noqa: B027 - most have nothing to do
+        """Give an active snapshot's bytes their committed form; what was there stays readable until ``sealed``.
+
+        bottom: it will have no parent.
+        """
 
     def sealed(self, directory: Path) -> None:  # noqa: B027 - most have nothing to do
         """Drop what only an active snapshot needs: it is committed now. May be called again after a crash."""
@@ -204,15 +207,15 @@ class TreeSnapshotter(Snapshotter):
             raise FailedPrecondition(
                 f'snapshot "{key}" was prepared without its parent and holds none of its files; prepare it on "{parent}"'
             )
-        usage = await asyncio.to_thread(self._seal, record)
+        usage = await asyncio.to_thread(self._seal, record, not (parent or record.parents))
         await asyncio.shield(self._index.commit(name, key, labels, usage, parent))
         if type(self._backend).sealed is not Backend.sealed:
             await asyncio.to_thread(self._backend.sealed, self._path(record.id))
 
-    def _seal(self, record: Record) -> Usage:
+    def _seal(self, record: Record, bottom: bool) -> Usage:
         path = self._path(record.id)
         try:
-            self._backend.seal(path)
+            self._backend.seal(path, bottom)
         except OSError as error:
             if error.errno in (28, 122):
                 raise ResourceExhausted(
