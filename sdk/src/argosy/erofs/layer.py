@@ -17,7 +17,7 @@ from argosy.errors import InvalidArgument, NotFound
 from argosy.kernel.path import open_in_root
 from argosy.unpack import tar
 from argosy.unpack.tar import Entry, TarReader
-from argosy.unpack.tree import OPAQUE, RESERVED, WHITEOUT, needs_lower, split_name
+from argosy.unpack.tree import OPAQUE, WHITEOUT, hidden_name, link_target, needs_lower, split_name
 
 OPAQUE_XATTR: Final = b"trusted.overlay.opaque"
 _MAX_LINKS: Final = 40
@@ -159,11 +159,9 @@ class LayerIndex:
             if self._keep:
                 parent.xattrs = {**(parent.xattrs or {}), OPAQUE_XATTR: b"y"}
             return
-        if name.startswith(RESERVED):
-            return  # hard link farms and such of the older union file systems
-        original = name[len(WHITEOUT) :]
-        if original in (b"", b".", b".."):
-            raise InvalidArgument(f"invalid whiteout name: {name!r}")
+        original = hidden_name(name)
+        if original is None:
+            return
         target = (*parts[:-1], original)
         if not self._keep:
             self._put(parent, original, None)
@@ -249,9 +247,7 @@ class LayerIndex:
     # -- hard links --
 
     def _linked(self, entry: Entry) -> Node:
-        target = tuple(split_name(entry.link))
-        if not target:
-            raise InvalidArgument(f"hard link {entry.name!r} points at the root")
+        target = tuple(link_target(entry))
         parent = self._directory(target[:-1])
         assert parent.kids is not None
         node = parent.kids.get(target[-1])

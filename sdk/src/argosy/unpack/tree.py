@@ -59,6 +59,24 @@ def split_name(name: bytes) -> list[bytes]:
     return parts
 
 
+def hidden_name(name: bytes) -> bytes | None:
+    """Return the name that a whiteout hides, None for a mark of older union file systems. Raises InvalidArgument."""
+    if name.startswith(RESERVED):
+        return None  # hard link farms and such
+    original = name[len(WHITEOUT) :]
+    if original in (b"", b".", b".."):
+        raise InvalidArgument(f"invalid whiteout name: {name!r}")
+    return original
+
+
+def link_target(entry: Entry) -> list[bytes]:
+    """Return the parts of a hard link's target. Raises InvalidArgument."""
+    target = split_name(entry.link)
+    if not target:
+        raise InvalidArgument(f"hard link {entry.name!r} points at the root")
+    return target
+
+
 def needs_lower(path: bytes) -> FailedPrecondition:
     """Return the refusal of a layer that cannot be unpacked by itself."""
     shown = path.decode("utf-8", "replace")
@@ -267,11 +285,9 @@ class TreeWriter:
         if name == OPAQUE:
             self._opaque(parent, parts[:-1])
             return
-        if name.startswith(RESERVED):
-            return  # hard link farms and such of the older union file systems
-        original = name[len(WHITEOUT) :]
-        if original in (b"", b".", b".."):
-            raise InvalidArgument(f"invalid whiteout name: {name!r}")
+        original = hidden_name(name)
+        if original is None:
+            return
         target = (*parts[:-1], original)
         if self._overlay and target not in self._written:
             self._remove(parent, original, target)
@@ -356,9 +372,7 @@ class TreeWriter:
         os.utime(name, ns=self._stamps(entry), dir_fd=parent, follow_symlinks=False)
 
     def _link(self, parent: int, name: bytes, entry: Entry) -> None:
-        target = split_name(entry.link)
-        if not target:
-            raise InvalidArgument(f"hard link {entry.name!r} points at the root")
+        target = link_target(entry)
         try:
             source = self._directory(tuple(target[:-1]))
             os.link(target[-1], name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
