@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.erofs import SNAPSHOTTERS
 from tests.harness.mesh import IMAGE, Mesh, eventually
 
 pytestmark = pytest.mark.root
@@ -83,7 +84,7 @@ def test_run_gives_output_and_exit_code_and_leaves_nothing(mesh: Mesh) -> None:
     assert mesh.ctr("containers", "ls", "-q").ok().out == ""
 
 
-@pytest.mark.parametrize("snapshotter", ["overlayfs", "native", "erofs"])
+@pytest.mark.parametrize("snapshotter", SNAPSHOTTERS)
 def test_run_on_either_snapshotter(mesh: Mesh, image_archive: Path, snapshotter: str) -> None:
     mesh.ctr("images", "import", "--snapshotter", snapshotter, str(image_archive)).ok()
     ran = mesh.ctr("run", "--rm", "--snapshotter", snapshotter, IMAGE, f"on-{snapshotter}", "cat", "/etc/motd").ok()
@@ -195,7 +196,7 @@ def test_containers_are_made_shown_labelled_started_attached_and_removed(mesh: M
     assert missing.code == 1 and 'container "c1" in namespace "default": not found' in missing.err
 
 
-@pytest.mark.parametrize("snapshotter", ["overlayfs", "native", "erofs"])
+@pytest.mark.parametrize("snapshotter", SNAPSHOTTERS)
 def test_snapshots_are_prepared_viewed_committed_mounted_compared_and_removed(
     mesh: Mesh, tmp_path: Path, snapshotter: str
 ) -> None:

@@ -6,13 +6,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.harness.containerd import Containerd
+from tests.harness.erofs import CAN_EROFS
 from tests.harness.mesh import BIN, IMAGE, Mesh, eventually, run
 
 pytestmark = pytest.mark.root
@@ -55,8 +56,9 @@ def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(
         service("content", base) as content,
         service("snapshotter-overlay", base) as over,
         service("snapshotter-native", base) as nat,
-        service("snapshotter-erofs", base) as ero,
+        service("snapshotter-erofs", base) if CAN_EROFS else nullcontext(base / "none.sock") as ero,
     ):
+        ours = ["ourover", "ournative", *(["ourerofs"] if CAN_EROFS else [])]
         config = "\n".join(
             f'[proxy_plugins.{name}]\ntype = "{kind}"\naddress = "{address}"'
             for name, kind, address in (
@@ -66,12 +68,13 @@ def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(
                 # Its own differ knows no images: what it unpacks becomes one at Commit.
                 ("ourerofs", "snapshot", ero),
             )
+            if name != "ourerofs" or CAN_EROFS
         )
         disabled = ("io.containerd.grpc.v1.cri", "io.containerd.content.v1.content")
         daemon = Containerd(base / "c", config, disabled=disabled)
         daemon.start()
         try:
-            for snapshotter in ("ourover", "ournative", "ourerofs"):
+            for snapshotter in ours:
                 daemon.ctr("images", "import", "--snapshotter", snapshotter, str(image_archive)).ok()
                 ran = daemon.ctr("run", "--rm", "--snapshotter", snapshotter, IMAGE, "t", "cat", "/etc/motd").ok()
                 assert ran.out == "hello from an argosy\n"
@@ -87,7 +90,7 @@ def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(
             assert "ourover" in daemon.ctr("plugins", "ls").ok().out
             daemon.ctr("images", "rm", "--sync", IMAGE).ok()
             eventually(lambda: not list((base / "content/blobs/sha256").iterdir()))
-            for name in ("snapshotter-overlay", "snapshotter-native", "snapshotter-erofs"):
+            for name in ("snapshotter-overlay", "snapshotter-native", "snapshotter-erofs")[: len(ours)]:
                 eventually(partial(is_empty, base / name / "snapshots"), what=f"{name} keeps snapshots")
         finally:
             daemon.destroy()

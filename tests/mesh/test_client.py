@@ -32,6 +32,7 @@ from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetI
 from argosy_protos.containerd.services.leases.v1 import ListRequest
 from argosy_protos.containerd.services.snapshots.v1 import ListSnapshotsRequest
 
+from tests.harness.erofs import SNAPSHOTTERS
 from tests.harness.mesh import IMAGE, Mesh
 
 pytestmark = pytest.mark.root
@@ -234,7 +235,7 @@ STACK = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("snapshotter", ["overlayfs", "native", "erofs"])
+@pytest.mark.parametrize("snapshotter", SNAPSHOTTERS)
 def test_layers_unpacked_side_by_side_are_what_ctr_makes_one_after_the_other(
     mesh: Mesh, tmp_path: Path, snapshotter: str
 ) -> None:

@@ -32,6 +32,7 @@ from argosy_protos.containerd.types import Envelope, Sandbox, SandboxRuntime
 from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.google.protobuf import FieldMask, Timestamp
 
+from tests.harness.erofs import SNAPSHOTTERS
 from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
 
 pytestmark = pytest.mark.root
@@ -142,7 +143,7 @@ def test_a_ref_has_one_writer_and_keeps_its_bytes(mesh: Mesh) -> None:
     work_in(mesh, "refs", work)
 
 
-@pytest.mark.parametrize("snapshotter", ["overlayfs", "native", "erofs"])
+@pytest.mark.parametrize("snapshotter", SNAPSHOTTERS)
 def test_snapshot_rules(mesh: Mesh, snapshotter: str) -> None:
     async def work(client: Client) -> None:
         stub = client.services.snapshots

@@ -16,9 +16,10 @@ from argosy.errors import ArgosyError, InvalidArgument, NotFound
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
 
+from tests.harness.erofs import needs_erofs
 from tests.sdk.test_unpack import HOSTILE, apply, archive, entry, outside, rich_tree  # noqa: F401 - a fixture
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, needs_erofs]
 
 
 def image(base: Path, data: bytes, lowers: tuple[str, ...] = (), keep: bool = False) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.erofs import needs_erofs
 from tests.harness.mesh import Mesh, comm, eventually
 
 pytestmark = pytest.mark.root
@@ -89,7 +90,12 @@ def test_an_ingest_that_is_left_is_on_disk(traced: Mesh) -> None:
         ("gateway", "metadata.db-wal", ["leases", "create", "--id", "durable"]),
         ("gateway", "metadata.db-wal", ["namespaces", "create", "durable"]),
         ("snapshotter-overlay", "index.db-wal", ["snapshots", "prepare", "durable"]),
-        ("snapshotter-erofs", "index.db-wal", ["snapshots", "--snapshotter", "erofs", "prepare", "durable"]),
+        pytest.param(
+            "snapshotter-erofs",
+            "index.db-wal",
+            ["snapshots", "--snapshotter", "erofs", "prepare", "durable"],
+            marks=needs_erofs,
+        ),
     ],
 )
 def test_a_record_is_on_disk_before_the_answer(traced: Mesh, service: str, database: str, command: list[str]) -> None:
