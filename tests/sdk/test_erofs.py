@@ -16,7 +16,7 @@ from argosy.errors import ArgosyError, InvalidArgument, NotFound
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
 
-from tests.harness.erofs import needs_erofs
+from tests.harness.erofs import IMAGE_OPTIONS, needs_erofs
 from tests.sdk.test_unpack import HOSTILE, apply, archive, entry, outside, rich_tree  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.root, needs_erofs]
@@ -33,7 +33,7 @@ def image(base: Path, data: bytes, lowers: tuple[str, ...] = (), keep: bool = Fa
 
 @contextmanager
 def mounted(image: Path) -> Iterator[Path]:
-    with temporary_mount([Mount("erofs", str(image), ("ro",))]) as place:
+    with temporary_mount([Mount("erofs", str(image), ("ro", *IMAGE_OPTIONS))]) as place:
         yield Path(place)
 
 
@@ -83,7 +83,7 @@ def test_an_image_of_files_holds_the_files(rich_tree: Path, tmp_path: Path) -> N
     place = tmp_path / "s"
     place.mkdir()
     rich_tree.rename(place / FILES)
-    seal(place)
+    seal(place, IMAGE_OPTIONS)
     with mounted(place / IMAGE) as root:
         assert described(root) == described(place / FILES)
 
@@ -113,12 +113,12 @@ def test_what_was_written_after_a_layer_lies_over_it(tmp_path: Path) -> None:
             expected = described(top, directory_times=False)
     bottom = tmp_path / "bottom"
     subprocess.run(["cp", "-a", place, bottom], check=True)
-    seal(bottom, bottom=True)
+    seal(bottom, IMAGE_OPTIONS, bottom=True)
     with mounted(bottom / IMAGE) as alone:
         # Nothing lies below: seen without an overlay it is the same tree, not one full of whiteouts.
         assert {str(p.relative_to(alone)) for p in alone.rglob("*")} == set(expected)
         assert "trusted.overlay.opaque" not in os.listxattr(alone / "tree")
-    seal(place)
+    seal(place, IMAGE_OPTIONS)
     with (
         mounted(place / IMAGE) as both,
         temporary_mount([Mount("overlay", "overlay", (f"lowerdir={both}:{merged}",))]) as name,
@@ -209,7 +209,7 @@ def test_more_than_four_gigabytes_are_one_file(tmp_path: Path) -> None:
     with (place / FILES / "big").open("wb") as file:
         file.seek(size - 3)
         file.write(b"end")
-    seal(place)
+    seal(place, IMAGE_OPTIONS)
     assert (place / IMAGE).stat().st_blocks * 512 < 1 << 20
     with mounted(place / IMAGE) as root, (root / "big").open("rb") as file:
         assert os.fstat(file.fileno()).st_size == size

@@ -20,7 +20,7 @@ _INSTEAD: Final = "use the overlayfs snapshotter instead"
 
 @dataclass(frozen=True)
 class Abilities:
-    """The answers. image_options are for mounting an image."""
+    """The answers. image_options are for mounting an image: a file on tmpfs takes a loop device, too."""
 
     image_options: tuple[str, ...]
     index_off: bool
