@@ -41,7 +41,8 @@ def described(root: Path, directory_times: bool = True) -> dict[str, tuple[objec
     """Everything of every path below root; hard links are named by the first path of their inode."""
     found: dict[str, tuple[object, ...]] = {}
     first: dict[int, str] = {}
-    for path in sorted(root.rglob("*")):
+    # Not rglob: it looks where symlinks lead, and one here is longer than a name may be.
+    for path in sorted(Path(at, name) for at, below, files in os.walk(root) for name in (*below, *files)):
         info = path.lstat()
         name = str(path.relative_to(root))
         kind = stat.S_IFMT(info.st_mode)
