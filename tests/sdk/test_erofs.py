@@ -110,7 +110,6 @@ def test_what_was_written_after_a_layer_lies_over_it(tmp_path: Path) -> None:
             (top / "tree").mkdir()
             (top / "tree/b").write_text("b")
             os.chmod(top / "keep", 0o600)
-            (top / "socket.here").touch()
             expected = described(top, directory_times=False)
     bottom = tmp_path / "bottom"
     subprocess.run(["cp", "-a", place, bottom], check=True)
@@ -130,7 +129,7 @@ def test_what_was_written_after_a_layer_lies_over_it(tmp_path: Path) -> None:
         for path, what in tree.items():
             tree[path] = (*what[:5], None, *what[6:])
     assert found == expected
-    assert (merged / "x").exists() is False and set(found) >= {"dir/sub/x", "tree/b"} and "tree/a" not in found
+    assert set(found) >= {"dir/sub/x", "tree/b"} and "tree/a" not in found
 
 
 @pytest.mark.parametrize("attack", HOSTILE)
@@ -138,7 +137,7 @@ def test_nothing_outside_the_image_is_touched_or_shown(tmp_path: Path, attack: s
     victim = outside(tmp_path)
     before = (victim.stat().st_mtime_ns, (victim / "file").stat().st_mtime_ns, (victim / "file").stat().st_nlink)
     try:
-        made = image(tmp_path / "s", archive(*HOSTILE[attack](str(victim))), (str(tmp_path / "nothing"),) if False else ())
+        made = image(tmp_path / "s", archive(*HOSTILE[attack](str(victim))))
     except ArgosyError:
         assert not (tmp_path / "s" / IMAGE).exists()
     else:

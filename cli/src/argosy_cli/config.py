@@ -12,7 +12,6 @@ from argosy.errors import InvalidArgument
 from argosy.models import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from argosy.settings import nearest, read_toml
 
-KINDS: Final = ("content", "snapshotter-overlay", "snapshotter-native", "snapshotter-erofs", "diff", "tasks")
 # containerd's timeout -> the task manager's setting.
 TIMEOUTS: Final = {
     "io.containerd.timeout.task.state": "state_timeout_s",
