@@ -7,8 +7,9 @@ environment and standard streams, and from then on the same code.
 
 A start connects, sends (place, arguments, environment) with its descriptors 0, 1, 2 and ".", and gets its exit code as one
 byte. When the connection ends without one there is no template any more, or one of older code: the start then goes on by
-itself. Nothing depends on the template's life: shims are in sessions of their own, and survive it. It ends with the
-process that wanted its first shim, or when nobody has asked for a while.
+itself. A start that is still a shell asks at the door instead. Nothing depends on the template's life: shims are in
+sessions of their own, and survive it. It ends with the process that wanted its first shim, or when nobody has asked for a
+while.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from argosy.kernel.peer import credentials
 from argosy.kernel.process import die_with_parent, set_name, set_title
+
+from argosy_shim_runc_v2.door import Door, Knock
 
 _IDLE_S: Final = 600
 # Forked in advance: a start takes one at once, and while it is busy the next is there.
@@ -69,7 +72,7 @@ def begin(address: str, key: str, daemon: int) -> None:
         for target, source in enumerate(high):
             os.dup2(source, target)
         os.closerange(4, 1024)
-        os.execv(sys.executable, [sys.executable, "-I", "-m", __name__, address, " " * _TITLE_ROOM])
+        os.execv(sys.executable, [sys.executable, "-I", "-m", __name__, address, str(daemon), " " * _TITLE_ROOM])
     finally:
         os._exit(1)
 
@@ -82,7 +85,7 @@ def _code(files: Sequence[str]) -> list[int]:
 class Template:
     """Listens at address and keeps spares that answer there."""
 
-    def __init__(self, address: str, key: str, daemon: int) -> None:
+    def __init__(self, address: str, key: str, daemon: int, daemon_pid: int) -> None:
         self._address, self._key, self._daemon = address, key, daemon
         here = os.path.dirname(__file__)
         self._files = [os.path.join(here, name) for name in os.listdir(here) if name.endswith(".py")]
@@ -91,6 +94,7 @@ class Template:
         self._told_read, self._told_write = os.pipe()
         self._spares: dict[int, int] = {}  # pid -> pidfd
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._door = Door(os.path.dirname(address), daemon_pid)
 
     def run(self) -> None:
         """Serve until the daemon has gone, the code has changed, or nobody asks any more."""
@@ -105,6 +109,8 @@ class Template:
         os.umask(0o177)
         self._listener.bind(self._address)
         self._listener.listen(64)
+        self._listener.setblocking(False)
+        self._door.open()
         os.umask(0o022)
         set_name("shim-template")
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -114,6 +120,7 @@ class Template:
         try:
             self._serve()
         finally:
+            self._door.remove()
             os.unlink(self._address)
             os.unlink(f"{self._address}.lock")
 
@@ -159,7 +166,7 @@ class Template:
             die_with_parent(signal.SIGKILL)
             if os.getppid() != self._pid:
                 return  # it died before we could ask to die with it
-            connection, _ = self._listener.accept()
+            asked = self._asked()
             if _code(self._files) != self._code:
                 os.write(self._told_write, _OUTDATED)
                 return
@@ -167,39 +174,71 @@ class Template:
             # From here on the template's end is not ours. Was it before? Then the start goes on by itself.
             die_with_parent(0)
             if os.getppid() == self._pid:
-                self._answer(connection)
+                self._answer(asked)
             code = 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(code)
 
-    def _answer(self, connection: socket.socket) -> None:
-        """Take one request and become what it asks for. Returns when that is no shim."""
-        _, uid, _ = credentials(connection)
+    def _asked(self) -> socket.socket | Knock:
+        """Wait for a start, at the socket and at the door. Another spare may be faster at either."""
+        poll = select.poll()
+        poll.register(self._listener, select.POLLIN)
+        if self._door.fd >= 0:
+            poll.register(self._door.fd, select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == self._door.fd:
+                    knock = self._door.knocked()
+                    if knock is not None:
+                        return knock
+                    continue
+                try:
+                    connection, _ = self._listener.accept()
+                except BlockingIOError:
+                    continue
+                connection.setblocking(True)
+                return connection
+
+    def _answer(self, asked: socket.socket | Knock) -> None:
+        """Become what a start asks for. Returns when that is no shim."""
+        if isinstance(asked, Knock):
+            key, argv, environ = asked.request()
+            if key == self._key:
+                self._become(asked, argv, environ, asked.handed)
+            return
+        _, uid, _ = credentials(asked)
         if uid != os.geteuid():
             return
-        data, handed, _, _ = socket.recv_fds(connection, 65536, 4)
+        data, handed, _, _ = socket.recv_fds(asked, 65536, 4)
         size = int.from_bytes(data[:4], "little")
         if size > _REQUEST_BYTES:
             return
         parts = [data[4:]]
         left = size - len(parts[0])
         while left > 0:
-            parts.append(connection.recv(min(left, 1 << 20)))
+            parts.append(asked.recv(min(left, 1 << 20)))
             if not parts[-1]:
                 return
             left -= len(parts[-1])
         request: Any = marshal.loads(b"".join(parts))  # noqa: S302 # our own user sent it
         key, argv, environ = request
-        if key != self._key or len(handed) != 4:
-            return
+        if key == self._key and len(handed) == 4:
+            self._become(asked, argv, environ, handed)
+
+    def _become(
+        self, asked: socket.socket | Knock, argv: list[str], environ: Mapping[bytes, bytes], handed: Sequence[int]
+    ) -> None:
+        """Take over a start's environment, directory and standard streams, and do what its arguments say."""
         self._listener.close()
         for target, fd in enumerate(handed[:3]):
             os.dup2(fd, target)
         os.fchdir(handed[3])
         for fd in (*handed, self._told_read, self._told_write, self._daemon, *self._spares.values()):
             os.close(fd)
+        if self._door.fd >= 0:
+            os.close(self._door.fd)
         for name in os.environb.keys() - environ.keys():
             del os.environb[name]
         for name, value in environ.items():
@@ -208,10 +247,10 @@ class Template:
                 os.environb[name] = value
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         gc.enable()
-        self._start(connection, argv)
+        self._start(asked, argv)
 
     @staticmethod
-    def _start(connection: socket.socket, argv: list[str]) -> None:
+    def _start(connection: socket.socket | Knock, argv: list[str]) -> None:
         from argosy_shim_runc_v2.start import parse_flags, start
 
         def told(code: int) -> None:
@@ -240,7 +279,7 @@ def main() -> None:
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
     os.close(null)
-    Template(sys.argv[1], key, 3).run()
+    Template(sys.argv[1], key, 3, int(sys.argv[2])).run()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,176 @@
+"""A start that is still a shell gets its shim at the template's door, or goes on by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from argosy.kernel.process import alive
+from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapParams, BootstrapResult
+from argosy_shim_runc_v2 import door
+from argosy_tasks import template
+
+from tests.harness.mesh import BIN, eventually
+
+pytestmark = pytest.mark.root
+SHIM = BIN / "containerd-shim-runc-v2"
+
+
+class Daemon:
+    """What a daemon does to have shims; it is this process, so the door is ours."""
+
+    def __init__(self, base: Path) -> None:
+        self.base, self.sockets = base, base / "s"
+        self.shims: list[int] = []
+
+    def start(
+        self, id: str, *, stdin: bytes = b"", flags: Sequence[str] = (), wrap: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[bytes]:
+        bundle = self.base / id
+        bundle.mkdir(exist_ok=True)
+        (bundle / "config.json").write_text("{}")
+        env = {**os.environ, "ARGOSY_SHIM_SOCKET_DIR": str(self.sockets), "MARK": f"of\n{id}", "EMPTY": ""}
+        flags = flags or ("-namespace", "n", "-address", "/a", "-id", id)
+        command = [*wrap, str(SHIM), *flags, "start"]
+        done = subprocess.run(command, cwd=bundle, env=env, input=stdin, capture_output=True, timeout=30)
+        if done.returncode == 0:
+            self.shims.append(self.pid(id))
+        return done
+
+    def pid(self, id: str) -> int:
+        return int((self.base / id / "shim.pid").read_text())
+
+    def parent(self, id: str) -> int:
+        return int(Path(f"/proc/{self.pid(id)}/stat").read_text().rpartition(")")[2].split()[1])
+
+    @property
+    def door(self) -> Path:
+        return self.sockets / f"d-{os.getpid()}"
+
+    def template(self) -> int:
+        """Wait for the template of the door."""
+        told = Path(f"{self.door}.pid")
+        eventually(lambda: told.exists() and alive(int(told.read_text())))
+        return int(told.read_text())
+
+
+@pytest.fixture
+def daemon(short_path: Path) -> Iterator[Daemon]:
+    found = Daemon(short_path)
+    yield found
+    for pid in found.shims:
+        os.kill(pid, signal.SIGKILL)
+    for pid in templates(short_path):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not templates(short_path), what="a template is left")
+
+
+def templates(base: Path) -> list[int]:
+    """The templates below base, with their spares."""
+    found = []
+    for proc in Path("/proc").iterdir():
+        try:
+            words = (proc / "cmdline").read_bytes() if proc.name.isdigit() else b""
+        except OSError:
+            continue
+        if b"argosy_shim_runc_v2.template" in words and os.fsencode(base) in words:
+            found.append(int(proc.name))
+    return found
+
+
+def test_the_template_sees_the_place_that_a_start_would_name() -> None:
+    asker = subprocess.Popen(["sleep", "60"])
+    try:
+        told = door.place(asker.pid, str(SHIM)).split("\n")
+        expected = template.place(SHIM).split("\n")
+        # The interpreter is the test's own here, under another name of it.
+        differ = [pair for pair in zip(told, expected, strict=True) if pair[0] != pair[1]]
+        assert all("/python" in a and "/python" in b for a, b in differ), differ
+    finally:
+        asker.kill()
+        asker.wait()
+
+
+def test_a_shell_is_enough_once_there_is_a_template(daemon: Daemon) -> None:
+    assert daemon.start("first").returncode == 0
+    warm = daemon.template()
+    # Without its socket nobody but a shell at the door finds the template.
+    for path in daemon.sockets.glob("t-????????????????"):
+        path.unlink()
+    params = BootstrapParams(instance_id="second", namespace="n", socket_dir=str(daemon.sockets)).encode()
+    done = daemon.start("second", stdin=params)
+    assert done.returncode == 0 and done.stderr == b"", done
+    result = BootstrapResult.decode(done.stdout)
+    assert result.version == 3 and result.address.startswith(f"unix://{daemon.sockets}/")
+    pid = daemon.pid("second")
+    assert daemon.parent("second") == warm and os.getsid(pid) == pid
+    assert os.readlink(f"/proc/{pid}/cwd") == str(daemon.base / "second")
+    shown = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    assert shown[:5] == [os.fsencode(SHIM), b"-namespace", b"n", b"-id", b"second"]
+    # Nothing of the shell's is left open in the shim: its streams, the pipe, the door.
+    left = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1, 2)}
+    assert left == {"/dev/null"}
+    assert not any("/d-" in os.readlink(f) for f in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def test_what_went_wrong_comes_out_of_the_shell(daemon: Daemon) -> None:
+    daemon.start("first")
+    daemon.template()
+    for path in daemon.sockets.glob("t-????????????????"):
+        path.unlink()
+    done = daemon.start("bad", flags=("-namespace", "n"))
+    assert done.returncode == 1 and done.stderr == b"shim start needs -id and -namespace\n" and done.stdout == b""
+
+
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_template_that_does_not_answer_costs_a_cold_start_and_nothing_else(daemon: Daemon, sig: signal.Signals) -> None:
+    daemon.start("first")
+    warm = daemon.template()
+    spares = Path(f"/proc/{warm}/task/{warm}/children").read_text().split()
+    if sig == signal.SIGSTOP:
+        for pid in spares:
+            os.kill(int(pid), sig)  # they would answer; their template would not know
+    os.kill(warm, sig)
+    if sig == signal.SIGKILL:
+        eventually(lambda: not any(alive(int(pid)) for pid in spares))
+        assert daemon.door.exists()
+    before = time.monotonic()
+    if sig == signal.SIGSTOP:
+        # The socket of stopped spares accepts and never answers, as any daemon's would.
+        for path in daemon.sockets.glob("t-????????????????"):
+            path.unlink()
+    done = daemon.start("second")
+    assert done.returncode == 0 and done.stdout.startswith(b"unix://"), done
+    assert time.monotonic() - before < (5 if sig == signal.SIGKILL else 20)
+    assert daemon.parent("second") != warm
+    if sig == signal.SIGKILL:
+        # The next template takes the door over.
+        eventually(lambda: daemon.template() != warm)
+        for path in daemon.sockets.glob("t-????????????????"):
+            path.unlink()
+        assert daemon.start("third").returncode == 0
+        assert daemon.parent("third") == daemon.template()
+
+
+def test_a_start_of_another_place_is_sent_on(daemon: Daemon) -> None:
+    daemon.start("first")
+    warm = daemon.template()
+    done = daemon.start("nicer", wrap=("nice", "-n", "5"))
+    assert done.returncode == 0, done
+    assert daemon.parent("nicer") != warm
+    assert os.getpriority(os.PRIO_PROCESS, daemon.pid("nicer")) == 5
+
+
+def test_nobody_gets_a_shim_for_a_process_that_has_gone(daemon: Daemon) -> None:
+    daemon.start("first")
+    warm = daemon.template()
+    with daemon.door.open("rb+", buffering=0) as knocker:
+        for record in (b"%d 1" % os.getpid(), b"999999999 5", b"nonsense", b"-1 0", b""):
+            assert knocker.write(record.ljust(door.RECORD - 1) + b"\n") == door.RECORD
+    done = daemon.start("second")
+    assert done.returncode == 0 and daemon.parent("second") == warm and alive(warm)
