@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from argosy.errors import ArgosyError, FailedPrecondition, NotFound
+from argosy.shim import lifecycle, start
 from argosy_protos.lean.containerd.runtime.bootstrap.v1 import BootstrapParams
-from argosy_shim_runc_v2 import lifecycle, start
 
 VERBS = ("start", "exit", "kill", "update", "delete", "pause", "resume", "checkpoint")
 ALL = [(status, verb) for status in range(1, 5) for verb in VERBS]
@@ -81,7 +81,7 @@ def test_the_answer_is_in_the_daemons_dialect(monkeypatch: pytest.MonkeyPatch) -
 def test_a_shim_imports_nothing_heavy() -> None:
     """What a shim imports is what every container pays for."""
     code = (
-        "import sys; import argosy_shim_runc_v2.daemon, argosy_shim_runc_v2.start;"
+        "import sys; import argosy_shim_runc_v2.service, argosy_shim_runc_v2.start, argosy.shim.daemon;"
         "print([m for m in ('asyncio', 'betterproto2', 'grpclib', 'pydantic', 'structlog', 'uvloop', 'aiosqlite') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})

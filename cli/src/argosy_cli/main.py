@@ -55,6 +55,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "images": ("pull", "push", "import", "export", "images", "rmi", "tag"),
     "containers": ("run", "exec", "ps", "logs", "kill", "rm"),
     "stores": ("snapshots", "content", "leases"),
+    "kata": ("kata",),
 }
 
 

@@ -8,15 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from argosy.errors import NotFound
+from argosy.shim.metrics import NO_LIMIT, number, table, unified
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
-from argosy_protos.lean.io.containerd.cgroups import v1, v2
+from argosy_protos.lean.io.containerd.cgroups import v1
 
-_V2_MEMORY = (
-    "anon file kernel_stack slab sock shmem file_mapped file_dirty file_writeback anon_thp inactive_anon active_anon "
-    "inactive_file active_file unevictable slab_reclaimable slab_unreclaimable pgfault pgmajfault workingset_refault "
-    "workingset_activate workingset_nodereclaim pgrefill pgscan pgsteal pgactivate pgdeactivate pglazyfree pglazyfreed "
-    "thp_fault_alloc thp_collapse_alloc"
-).split()
 _V1_MEMORY = {
     "cache": "cache", "rss": "rss", "rss_huge": "rss_huge", "mapped_file": "mapped_file", "dirty": "dirty",
     "writeback": "writeback", "pgpgin": "pg_pg_in", "pgpgout": "pg_pg_out", "pgfault": "pg_fault", "pgmajfault": "pg_maj_fault",
@@ -24,7 +19,6 @@ _V1_MEMORY = {
     "active_file": "active_file", "unevictable": "unevictable", "hierarchical_memory_limit": "hierarchical_memory_limit",
     "hierarchical_memsw_limit": "hierarchical_swap_limit",
 }  # fmt: skip
-_NO_LIMIT = (1 << 64) - 1
 
 
 def _text(path: Path) -> str:
@@ -35,19 +29,11 @@ def _text(path: Path) -> str:
 
 
 def _number(path: Path) -> int:
-    text = _text(path).strip()
-    if text == "max":
-        return _NO_LIMIT
-    return int(text) if text.lstrip("-").isdigit() else 0
+    return number(_text(path))
 
 
 def _table(path: Path) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for line in _text(path).splitlines():
-        key, _, value = line.partition(" ")
-        if value.strip().isdigit():
-            found[key.rstrip(":")] = int(value)
-    return found
+    return table(_text(path))
 
 
 def hierarchies() -> dict[str, Path]:
@@ -99,14 +85,16 @@ class Cgroup:
         if not self.main.exists():
             raise NotFound("cgroup does not exist")
         if self.unified:
-            return AnyMessage(type_url="io.containerd.cgroups.v2.Metrics", value=self._v2().encode())
+            return AnyMessage(
+                type_url="io.containerd.cgroups.v2.Metrics", value=unified(lambda name: _text(self.main / name)).encode()
+            )
         return AnyMessage(type_url="io.containerd.cgroups.v1.Metrics", value=self._v1().encode())
 
     def _v1(self) -> Any:
         metrics = v1.Metrics()
         if (pids := self.paths.get("pids")) is not None:
             limit = _number(pids / "pids.max")
-            metrics.pids = v1.PidsStat(current=_number(pids / "pids.current"), limit=0 if limit == _NO_LIMIT else limit)
+            metrics.pids = v1.PidsStat(current=_number(pids / "pids.current"), limit=0 if limit == NO_LIMIT else limit)
         cpu = self.paths.get("cpuacct")
         if cpu is not None:
             ticks = 10_000_000  # cpuacct.stat counts USER_HZ, 100 a second
@@ -170,43 +158,6 @@ class Cgroup:
                 major, minor = parts[0].split(":")
                 entries.append(v1.BlkIOEntry(op=parts[1], major=int(major), minor=int(minor), value=int(parts[2])))
         return entries
-
-    def _v2(self) -> Any:
-        root = self.main
-        cpu, memory, events = _table(root / "cpu.stat"), _table(root / "memory.stat"), _table(root / "memory.events")
-        values: dict[str, Any] = {name: memory.get(name, 0) for name in _V2_MEMORY}
-        refault = {
-            k: memory.get(k + "_anon", 0) + memory.get(k + "_file", 0) for k in ("workingset_refault", "workingset_activate")
-        }
-        values.update({k: v for k, v in refault.items() if v})
-        io: list[Any] = []
-        for line in _text(root / "io.stat").splitlines():
-            device, _, rest = line.partition(" ")
-            if ":" not in device:
-                continue
-            numbers = dict(p.split("=", 1) for p in rest.split() if "=" in p)
-            major, minor = device.split(":")
-            io.append(
-                v2.IOEntry(
-                    major=int(major), minor=int(minor), rbytes=int(numbers.get("rbytes", 0)), wbytes=int(numbers.get("wbytes", 0)),
-                    rios=int(numbers.get("rios", 0)), wios=int(numbers.get("wios", 0)),
-                )
-            )  # fmt: skip
-        counted = ("usage_usec", "user_usec", "system_usec", "nr_periods", "nr_throttled", "throttled_usec")
-        times: dict[str, Any] = {k: cpu.get(k, 0) for k in counted}
-        limit = _number(root / "pids.max")
-        return v2.Metrics(
-            pids=v2.PidsStat(current=_number(root / "pids.current"), limit=0 if limit == _NO_LIMIT else limit),
-            cpu=v2.CPUStat(**times),
-            memory=v2.MemoryStat(
-                **values,
-                usage=_number(root / "memory.current"), usage_limit=_number(root / "memory.max"),
-                swap_usage=_number(root / "memory.swap.current"), swap_limit=_number(root / "memory.swap.max"),
-                max_usage=_number(root / "memory.peak"),
-            ),
-            io=v2.IOStat(usage=io),
-            memory_events=v2.MemoryEvents(**{k: events.get(k, 0) for k in ("low", "high", "max", "oom", "oom_kill")}),
-        )  # fmt: skip
 
 
 class OomWatch:

@@ -14,8 +14,7 @@ import threading
 from typing import Final
 
 from argosy.errors import Unknown
-
-from argosy_shim_runc_v2.stdio import Endpoints, fifo_path, open_input, open_outputs
+from argosy.shim.stdio import Endpoints, fifo_path, open_input, open_outputs
 
 _CHUNK: Final = 64 << 10
 _MASTER_TIMEOUT_S: Final = 30.0

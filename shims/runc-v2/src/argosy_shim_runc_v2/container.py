@@ -6,21 +6,21 @@ import contextlib
 import json
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
-from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unknown
+from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
 from argosy.kernel.mount import mount_all, unmount_all
 from argosy.mounts import Mount
+from argosy.shim import lifecycle, tasks
+from argosy.shim.spawn import Stdio
+from argosy.shim.stdio import Endpoints, open_stdio
 from argosy_protos.lean.containerd.runc.v1 import CheckpointOptions, Options
+from argosy_protos.lean.google.protobuf import Any as AnyMessage
 
-from argosy_shim_runc_v2 import lifecycle
 from argosy_shim_runc_v2.cgroups import Cgroup, OomWatch
 from argosy_shim_runc_v2.console import Console, ConsoleSocket
-from argosy_shim_runc_v2.runc import Runtime, Stdio
-from argosy_shim_runc_v2.stdio import Endpoints, open_stdio
+from argosy_shim_runc_v2.runc import Runtime
 
 OPTIONS_TYPE: Final = "containerd.runc.v1.Options"
 CHECKPOINT_TYPE: Final = "containerd.runc.v1.CheckpointOptions"
@@ -33,25 +33,16 @@ def default_runc_root() -> str:
     return os.environ.get("ARGOSY_RUNC_ROOT", "/run/containerd/runc")
 
 
-class Process:
-    """A container's init (exec_id "") or an exec."""
+class Process(tasks.Process):
+    """A process whose exit is ours to collect, with the descriptors of its stdio."""
 
     def __init__(
         self, exec_id: str, stdin: str, stdout: str, stderr: str, terminal: bool, spec: dict[str, Any] | None = None
     ) -> None:
-        self.exec_id = exec_id
-        self.stdin, self.stdout, self.stderr, self.terminal = stdin, stdout, stderr, terminal
-        self.spec = spec
-        self.status = lifecycle.CREATED
-        self.pid = 0
+        super().__init__(exec_id, stdin, stdout, stderr, terminal, spec)
         self.pidfd = -1
-        self.exit_status = 0
-        self.exited_ns = 0
         self.ends: Endpoints | None = None
         self.console: Console | None = None
-        self.starting = False
-        self.pending_exit: tuple[int, int] | None = None
-        self.waiters: list[Callable[[], None]] = []
 
     def adopt(self, pid: int) -> None:
         """Hold the process by descriptor."""
@@ -82,6 +73,10 @@ class Process:
         except ProcessLookupError:
             raise NotFound("process already finished") from None
 
+    def resize(self, width: int, height: int) -> None:
+        if self.console is not None:
+            self.console.resize(width, height)
+
     def close_stdin(self) -> None:
         if self.ends is not None:
             self.ends.close_stdin()
@@ -89,12 +84,10 @@ class Process:
             self.console.close_stdin()
 
     def let_go(self) -> None:
-        """The process has ended: whoever reads its output shall see the end of it."""
         if self.ends is not None:
             self.ends.close()
 
     def drain_and_close(self) -> None:
-        """Let output reach its readers, then let go of it."""
         console, self.console = self.console, None
         if console is not None:
             console.drain(_IO_DRAIN_S)
@@ -123,39 +116,26 @@ def read_pid(path: str) -> int:
         time.sleep(0.002)
 
 
-class Container:
+class Container(tasks.Container[Process]):
     """A container the runtime made for us."""
 
     def __init__(self, namespace: str, request: Any) -> None:
+        init = Process("", request.stdin, request.stdout, request.stderr, request.terminal)
+        super().__init__(request.id, request.bundle, init)
         self.namespace = namespace
-        self.id: str = request.id
-        self.bundle: str = request.bundle
         self.checkpoint: str = request.checkpoint
         self.options = _options(request.options)
         root = os.path.join(self.options.root or default_runc_root(), namespace)
         self.runtime = Runtime(self.options.binary_name, root, self.options.systemd_cgroup)
         self.rootfs = [Mount.from_wire(m) for m in request.rootfs]
         self.rootfs_path = os.path.join(self.bundle, "rootfs")
-        self.init = Process("", request.stdin, request.stdout, request.stderr, request.terminal)
-        self.execs: dict[str, Process] = {}
         self.cgroup: Cgroup | None = None
         self.oom: OomWatch | None = None
-        self.lock = threading.RLock()  # one runtime verb at a time
         self.host_pid_namespace = False
-        self.init_exit: tuple[int, int] | None = None
 
     @property
     def log(self) -> str:
         return os.path.join(self.bundle, "log.json")
-
-    def process(self, exec_id: str) -> Process:
-        """Raises NotFound."""
-        if not exec_id:
-            return self.init
-        try:
-            return self.execs[exec_id]
-        except KeyError:
-            raise NotFound(f"process does not exist {exec_id}") from None
 
     # -- verbs, in worker threads --
 
@@ -258,20 +238,8 @@ class Container:
         except Unknown as error:
             raise Unknown(f"OCI runtime start failed: {error.message}: unknown") from error
 
-    def add_exec(self, request: Any) -> None:
-        """Remember an exec to start later. Raises AlreadyExists, FailedPrecondition, InvalidArgument."""
-        if request.exec_id in self.execs:
-            raise AlreadyExists(f"id {request.exec_id}")
-        if self.init.status == lifecycle.STOPPED:
-            raise FailedPrecondition("cannot exec in a stopped container")
-        if self.init.status == lifecycle.PAUSED:
-            raise Unknown("cannot exec in a paused container")
-        if request.spec is None:
-            raise InvalidArgument("an exec needs a process spec")
-        spec = json.loads(request.spec.value)
-        spec["terminal"] = request.terminal
-        process = Process(request.exec_id, request.stdin, request.stdout, request.stderr, request.terminal, spec)
-        self.execs[request.exec_id] = process
+    def new_exec(self, request: Any, spec: dict[str, Any]) -> Process:
+        return Process(request.exec_id, request.stdin, request.stdout, request.stderr, request.terminal, spec)
 
     def start_exec(self, process: Process) -> None:
         """Have the runtime start an exec. Raises FailedPrecondition when init has ended."""
@@ -337,6 +305,16 @@ class Container:
     def update(self, resources: bytes) -> None:
         lifecycle.move(self.init.status, "update", "container")
         self.runtime.run(["update", "--resources", "-", self.id], self.log, stdin=resources)
+
+    def pids(self) -> list[int]:
+        if self.cgroup is None:
+            raise NotFound(f"container {self.id} has no processes")
+        return self.cgroup.pids()
+
+    def stats(self) -> AnyMessage:
+        if self.cgroup is None:
+            raise NotFound("cgroup does not exist")
+        return self.cgroup.stats()
 
     def make_checkpoint(self, path: str, options: Any) -> None:
         """Write a CRIU image to path; with ``exit`` the container ends."""

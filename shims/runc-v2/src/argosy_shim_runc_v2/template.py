@@ -27,6 +27,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import argosy.shim
 from argosy.kernel.peer import credentials
 from argosy.kernel.process import die_with_parent, set_name, set_title
 
@@ -40,7 +41,8 @@ _REQUEST_BYTES: Final = 4 << 20
 _TITLE_ROOM: Final = 1024
 _LOADED: Final = (
     "argosy_shim_runc_v2.start",
-    "argosy_shim_runc_v2.daemon",
+    "argosy_shim_runc_v2.service",
+    "argosy.shim.daemon",
     "argosy_protos.lean.containerd.runtime.bootstrap.v1",
 )
 _TAKEN: Final = 4
@@ -87,8 +89,8 @@ class Template:
 
     def __init__(self, address: str, key: str, daemon: int, daemon_pid: int) -> None:
         self._address, self._key, self._daemon = address, key, daemon
-        here = os.path.dirname(__file__)
-        self._files = [os.path.join(here, name) for name in os.listdir(here) if name.endswith(".py")]
+        folders = (os.path.dirname(__file__), os.path.dirname(argosy.shim.__file__))
+        self._files = [os.path.join(f, name) for f in folders for name in os.listdir(f) if name.endswith(".py")]
         self._code = _code(self._files)
         self._pid = os.getpid()
         self._told_read, self._told_write = os.pipe()
@@ -251,7 +253,9 @@ class Template:
 
     @staticmethod
     def _start(connection: socket.socket | Knock, argv: list[str]) -> None:
-        from argosy_shim_runc_v2.start import parse_flags, start
+        from argosy.shim.start import parse_flags, start
+
+        from argosy_shim_runc_v2.start import service
 
         def told(code: int) -> None:
             try:
@@ -266,7 +270,7 @@ class Template:
         sys.argv = argv
         try:
             flags, _ = parse_flags(argv[1:])
-            code = start(flags, told)
+            code = start(flags, service, told)
         except BaseException as error:
             print(error if isinstance(error, ValueError) else traceback.format_exc(), file=sys.stderr, flush=True)
             code = 1

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from argosy.errors import to_wire
-from argosy.kernel.peer import credentials
-from argosy.kernel.process import become_subreaper, set_name
-from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
 from argosy_protos._wire import DecodeError
 from argosy_protos.lean.containerd.task import v2 as api
 
-from argosy_shim_runc_v2.events import Publisher
-from argosy_shim_runc_v2.service import TaskService, failure
+from argosy.errors import to_wire
+from argosy.kernel.peer import credentials
+from argosy.kernel.process import become_subreaper, set_name
+from argosy.shim.events import Publisher
+from argosy.shim.tasks import TaskService, failure
+from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
 
 # Task v2 and v3 differ in nothing but the name.
 _SERVICES: Final = frozenset(("containerd.task.v2.Task", "containerd.task.v3.Task"))
@@ -44,9 +44,11 @@ class _Connection:
 
 
 class Daemon:
-    """Serves until Shutdown."""
+    """Serves until Shutdown. make is the task service's class."""
 
-    def __init__(self, listener: socket.socket, path: str, namespace: str, publisher: Publisher) -> None:
+    def __init__(
+        self, listener: socket.socket, path: str, namespace: str, publisher: Publisher, make: type[TaskService[Any]]
+    ) -> None:
         self._listener, self._path = listener, path
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
@@ -56,7 +58,7 @@ class Daemon:
         self._posted_lock = threading.Lock()
         self._publisher = publisher
         self._quitting = False
-        self.service = TaskService(namespace, publisher, self._watch, self._post, self._quit)
+        self.service = make(namespace, publisher, self._watch, self._post, self._quit)
 
     # -- called from any thread --
 
@@ -121,6 +123,7 @@ class Daemon:
             os.unlink(self._path)
         except FileNotFoundError:
             pass
+        self.service.leave()
         self._publisher.close(_EVENT_DRAIN_S)
 
     def _run_posted(self, _: int) -> None:
@@ -242,11 +245,18 @@ class Daemon:
         self._flush(connection)
 
 
-def serve(listener: socket.socket, path: str, namespace: str, id: str, publisher: Callable[[], Publisher]) -> None:
+def serve(
+    listener: socket.socket,
+    path: str,
+    namespace: str,
+    id: str,
+    publisher: Callable[[], Publisher],
+    make: type[TaskService[Any]],
+) -> None:
     """Be the shim: adopt orphans, ignore what ends a session, serve, leave."""
     set_name(f"shim:{id}"[:15])
     become_subreaper()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o022)
-    Daemon(listener, path, namespace, publisher()).run()
+    Daemon(listener, path, namespace, publisher(), make).run()

@@ -14,8 +14,7 @@ import threading
 from typing import Final
 
 from argosy.errors import InvalidArgument, NotFound, Unknown
-
-from argosy_shim_runc_v2.runc import Stdio, spawn
+from argosy.shim.spawn import Stdio, spawn
 
 # containerd gives a log program this long after SIGTERM.
 _LOGGER_GRACE_S: Final = 12.0

@@ -10,11 +10,12 @@ import threading
 import time
 from typing import Any, Final
 
-from argosy.ttrpc.machine import Answer, ClientMachine
 from argosy_protos.lean.containerd.services.events.ttrpc.v1 import ForwardRequest
 from argosy_protos.lean.containerd.types import Envelope
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
 from argosy_protos.lean.google.protobuf import Timestamp
+
+from argosy.ttrpc.machine import Answer, ClientMachine
 
 _QUEUE: Final = 2048
 _CALL_TIMEOUT_S: Final = 5.0
@@ -108,7 +109,7 @@ class Publisher:
                     return
 
     def _run_binary(self, topic: str, payload: bytes) -> None:
-        from argosy_shim_runc_v2.runc import Stdio, spawn
+        from argosy.shim.spawn import Stdio, spawn
 
         read, write = os.pipe()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)

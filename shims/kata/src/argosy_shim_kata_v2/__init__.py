@@ -1,0 +1,1 @@
+"""containerd-shim-kata-v2: containers in microVMs, one VM a pod."""

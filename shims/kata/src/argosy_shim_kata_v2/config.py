@@ -1,0 +1,120 @@
+"""What can be set: a TOML file, then the runtime options of a container."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+from argosy.errors import InvalidArgument, NotFound
+
+CONFIG_TYPE: Final = "argosy.kata.v1.Options"
+_ACCELERATORS: Final = ("auto", "kvm", "tcg")
+_ROOTFS: Final = ("auto", "virtiofs", "block")
+_NETWORKS: Final = ("auto", "tap", "user", "none")
+_SMALLEST_MB: Final = 128
+
+
+def data_directory() -> Path:
+    """Return where images and templates are kept: ARGOSY_KATA_DIR, else /var/lib/argosy/kata, or XDG's place without root."""
+    named = os.environ.get("ARGOSY_KATA_DIR")
+    if named:
+        return Path(named)
+    if os.geteuid() == 0:
+        return Path("/var/lib/argosy/kata")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "argosy/kata"
+
+
+def run_directory() -> Path:
+    """Return where running VMs have their sockets and memory; a short path, for a socket's may have 107 bytes."""
+    named = os.environ.get("ARGOSY_KATA_RUN")
+    if named:
+        return Path(named)
+    if os.geteuid() == 0:
+        return Path("/run/argosy/kata")
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/argosy-{os.geteuid()}") / "kata"
+
+
+@dataclass(frozen=True)
+class Config:
+    """One VM's settings. Names are those of the TOML file."""
+
+    hypervisor: str = "qemu-system-x86_64"
+    virtiofsd: str = "/usr/lib/qemu/virtiofsd"
+    kernel: str = ""
+    initrd: str = ""
+    kernel_params: str = ""
+    memory_mb: int = 256
+    vcpus: int = 1
+    accel: str = "auto"
+    template: bool = True
+    pool: int = 0
+    rootfs: str = "auto"
+    network: str = "auto"
+    tb_size_mb: int = 64
+    boot_timeout_s: float = 60.0
+    hang_timeout_s: float = 30.0
+    kvm_first_byte_s: float = 2.0
+
+    def image(self) -> tuple[Path, Path]:
+        """Return (kernel, initrd). Raises NotFound with what to type."""
+        built = data_directory() / "image"
+        kernel, initrd = Path(self.kernel or built / "vmlinux"), Path(self.initrd or built / "initrd")
+        for path in (kernel, initrd):
+            if not path.is_file():
+                raise NotFound(f"guest image {path} does not exist; type: argosy kata build-image")
+        return kernel, initrd
+
+
+def _check(config: Config, source: str) -> Config:
+    for name, allowed in (("accel", _ACCELERATORS), ("rootfs", _ROOTFS), ("network", _NETWORKS)):
+        if getattr(config, name) not in allowed:
+            raise InvalidArgument(f'{source}: {name} = "{getattr(config, name)}" is not known; use {" or ".join(allowed)}')
+    if config.memory_mb < _SMALLEST_MB:
+        raise InvalidArgument(
+            f"{source}: memory_mb = {config.memory_mb} is too little for a guest; {_SMALLEST_MB} is the least"
+        )
+    if not 1 <= config.vcpus <= 64:
+        raise InvalidArgument(f"{source}: vcpus = {config.vcpus} is out of range; use 1 to 64")
+    return config
+
+
+def merge(config: Config, values: Mapping[str, Any], source: str) -> Config:
+    """Return config with values over it. Raises InvalidArgument that names source and the key."""
+    import difflib  # slow to import, and most configurations are right
+
+    known = {field.name: field for field in fields(Config)}
+    chosen: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            hint = f'; did you mean "{close[0]}"?' if close else f"; known keys: {', '.join(sorted(known))}"
+            raise InvalidArgument(f'{source}: unknown key "{key}"{hint}')
+        wanted = type(known[key].default)
+        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not wanted:
+            raise InvalidArgument(f"{source}: {key} must be {wanted.__name__}, not {type(value).__name__}")
+        chosen[key] = value
+    return _check(replace(config, **chosen), source)
+
+
+def load(path: str = "") -> Config:
+    """Return the settings of a TOML file: the one named, ARGOSY_KATA_CONFIG's, or /etc/argosy/kata.toml where there is one.
+
+    Raises NotFound for a named file that is missing, InvalidArgument.
+    """
+    named = path or os.environ.get("ARGOSY_KATA_CONFIG", "")
+    file = Path(named or "/etc/argosy/kata.toml")
+    try:
+        values = tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        if named:
+            raise NotFound(f"config file {file} does not exist") from None
+        return Config()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"config file {file} is not TOML: {error}") from None
+    return merge(Config(), values, f"config file {file}")

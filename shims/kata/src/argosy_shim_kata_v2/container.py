@@ -1,0 +1,283 @@
+"""One container in the guest: its verbs are requests to the agent, its stdio are streams."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from typing import Any, Final
+
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unimplemented, Unknown
+from argosy.mounts import Mount
+from argosy.shim import lifecycle, metrics, tasks
+from argosy.shim.stdio import Endpoints, fifo_path, open_input, open_outputs, open_stdio
+from argosy_protos.lean.containerd.runc.v1 import Options as RuncOptions
+from argosy_protos.lean.google.protobuf import Any as AnyMessage
+from argosy_protos.lean.runtimeoptions.v1 import Options
+
+from argosy_shim_kata_v2 import config as settings
+from argosy_shim_kata_v2 import spec as specs
+from argosy_shim_kata_v2.channel import Streams, plain
+from argosy_shim_kata_v2.config import Config
+from argosy_shim_kata_v2.qemu import Qemu
+from argosy_shim_kata_v2.sandbox import Sandbox
+
+_OPTIONS: Final = ("runtimeoptions.v1.Options", "containerd.runtimeoptions.v1.Options")
+_RUNC_OPTIONS: Final = "containerd.runc.v1.Options"
+_IO_DRAIN_S: Final = 10.0
+_VERB_S: Final = 60.0
+_STATS_BYTES: Final = 1 << 20
+
+
+def configured(options: Any) -> Config:
+    """Return the settings for a container: the host's, and what its runtime options change. Raises InvalidArgument, NotFound."""
+    if options is None or (not options.value and not options.type_url):
+        return settings.load()
+    kind = options.type_url.rpartition("/")[2]
+    if kind == _RUNC_OPTIONS:
+        # What clients send for any runtime they know nothing of; what it says is about runc.
+        RuncOptions.decode(options.value)
+        return settings.load()
+    if kind not in _OPTIONS:
+        raise InvalidArgument(f'runtime options are a "{options.type_url}"; this shim takes {_OPTIONS[1]}')
+    given = Options.decode(options.value)
+    chosen = settings.load(given.config_path)
+    if given.config_body:
+        import tomllib
+
+        try:
+            values = tomllib.loads(given.config_body.decode())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidArgument(f"the runtime options' config_body is not TOML: {error}") from None
+        chosen = settings.merge(chosen, values, "runtime options")
+    return chosen
+
+
+class Process(tasks.Process):
+    """A process in the guest; its streams end after it does."""
+
+    def __init__(
+        self, exec_id: str, stdin: str, stdout: str, stderr: str, terminal: bool, spec: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(exec_id, stdin, stdout, stderr, terminal, spec)
+        self.base = 0
+        self.resizer: Any = None
+        self._ends: Endpoints | None = None
+        self._left = 0
+        self._flown = threading.Event()
+        self._lock = threading.Lock()
+
+    def attach(self, streams: Streams, namespace: str, label: str) -> None:
+        """Open the stdio and join it to streams of the guest. Raises InvalidArgument, NotFound, Unknown."""
+        if self.terminal:
+            ends = Endpoints()
+            try:
+                out, error = open_outputs(self.stdout, "", namespace, label, ends)
+                os.close(error)
+                ends.stdout = out
+                if self.stdin:
+                    ends.stdin = open_input(fifo_path(self.stdin), ends)
+            except BaseException:
+                ends.close()
+                raise
+        else:
+            ends = open_stdio(self.stdin, self.stdout, self.stderr, namespace, label)
+        self._ends = ends
+        self.base = streams.number()
+        outputs = [(self.base + 1, ends.stdout)] + ([] if self.terminal else [(self.base + 2, ends.stderr)])
+        self._left = len(outputs)
+        for stream, fd in outputs:
+            streams.outlet(stream, os.dup(fd), self._flowed)
+        if self.stdin:
+            streams.inlet(self.base, os.dup(ends.stdin))
+        ends.close_process_ends()
+
+    def _flowed(self) -> None:
+        """In the streams' thread: one output has ended. With the last, readers see the end."""
+        with self._lock:
+            self._left -= 1
+            if self._left > 0:
+                return
+        if self._ends is not None:
+            self._ends.close()
+        self._flown.set()
+
+    def resize(self, width: int, height: int) -> None:
+        if self.terminal and self.resizer is not None:
+            self.resizer(width, height)
+
+    def close_stdin(self) -> None:
+        if self._ends is not None:
+            self._ends.close_stdin()
+
+    def let_go(self) -> None:
+        # What it wrote may still be under way; the streams' ends follow, and are what readers see.
+        pass
+
+    def drain_and_close(self) -> None:
+        if self._ends is None:
+            return
+        self._flown.wait(_IO_DRAIN_S)
+        logger = self._ends.logger
+        self._ends.close()
+        if logger is not None:
+            logger.wait(_IO_DRAIN_S)
+
+
+class Container(tasks.Container[Process]):
+    """A container of a sandbox."""
+
+    def __init__(self, namespace: str, request: Any, sandbox: Sandbox) -> None:
+        super().__init__(
+            request.id, request.bundle, Process("", request.stdin, request.stdout, request.stderr, request.terminal)
+        )
+        if request.checkpoint:
+            raise Unimplemented("this runtime restores no checkpoints")
+        self.namespace = namespace
+        self.config = configured(request.options)
+        self._rootfs = [Mount.from_wire(m) for m in request.rootfs]
+        self._sandbox = sandbox
+        self._machine: Qemu | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether the VM has ended under it."""
+        return self._machine is not None and self._machine.lost
+
+    def _call(self, method: str, timeout: float = _VERB_S, **arguments: Any) -> Any:
+        if self._machine is None:
+            raise NotFound(f"container {self.id} has no VM")
+        return self._machine.control.call(method, timeout, **arguments)
+
+    # -- verbs, in worker threads --
+
+    def create(self) -> None:
+        with open(os.path.join(self.bundle, "config.json")) as file:
+            spec = json.load(file)
+        root = str((spec.get("root") or {}).get("path") or "")
+        if not self._rootfs:
+            if not os.path.isdir(os.path.join(self.bundle, root)):
+                raise InvalidArgument(
+                    f"container {self.id} has no root file system: neither mounts nor a directory at root.path"
+                )
+            self._rootfs = [Mount("bind", os.path.join(self.bundle, root), ("rbind",))]
+        machine = self._sandbox.enter(self.id, self.bundle, self.config)
+        self._machine = machine
+        try:
+            share = self._sandbox.share
+            assert share is not None
+            rootfs = share.add(self.id, "rootfs", self._rootfs)
+            guest = specs.translate(spec, self.id, rootfs, lambda name, mount: share.add(self.id, name, [mount]))
+            guest["process"]["terminal"] = self.init.terminal
+            self.init.attach(machine.streams, self.namespace, self.id)
+            arguments = {"base": self.init.base, "terminal": self.init.terminal, "stdin": bool(self.init.stdin)}
+            self._call("create", id=self.id, spec=guest, **arguments)
+            self.init.pid = machine.pid
+            self.init.resizer = lambda width, height: self._resize("", width, height)
+        except BaseException as error:
+            if self.init.base:
+                machine.streams.drop(self.init.base)
+            self.init.drain_and_close()
+            with contextlib.suppress(ArgosyError):
+                machine.control.call("delete", _VERB_S, id=self.id, force=True)
+            self._sandbox.leave(self.id)
+            if isinstance(error, Unknown):
+                raise Unknown(f"OCI runtime create failed: {error.message}: unknown") from error
+            raise
+
+    def start(self) -> None:
+        lifecycle.move(self.init.status, "start")
+        try:
+            self._call("start", id=self.id)
+        except Unknown as error:
+            raise Unknown(f"OCI runtime start failed: {error.message}: unknown") from error
+
+    def new_exec(self, request: Any, spec: dict[str, Any]) -> Process:
+        return Process(request.exec_id, request.stdin, request.stdout, request.stderr, request.terminal, specs.process(spec))
+
+    def start_exec(self, process: Process) -> None:
+        lifecycle.move(process.status, "start")
+        machine = self._machine
+        if self.init.status in (lifecycle.STOPPED, lifecycle.CREATED) or machine is None:
+            raise FailedPrecondition(f"container {self.id} init process is not running")
+        process.attach(machine.streams, self.namespace, process.exec_id)
+        try:
+            arguments = {"base": process.base, "terminal": process.terminal, "stdin": bool(process.stdin)}
+            self._call("exec", id=self.id, exec=process.exec_id, process=process.spec, **arguments)
+        except BaseException as error:
+            machine.streams.drop(process.base)
+            process.drain_and_close()
+            if isinstance(error, Unknown):
+                raise Unknown(f"OCI runtime exec failed: {error.message}: unknown") from error
+            raise
+        process.pid = machine.pid
+        process.resizer = lambda width, height: self._resize(process.exec_id, width, height)
+
+    def _resize(self, exec_id: str, width: int, height: int) -> None:
+        self._call("resize", id=self.id, exec=exec_id, width=width, height=height)
+
+    def delete_init(self) -> None:
+        lifecycle.move(self.init.status, "delete")
+        machine = self._machine
+        if machine is not None and not machine.lost:
+            with contextlib.suppress(NotFound):
+                try:
+                    self._call("delete", id=self.id, force=self.init.status == lifecycle.CREATED)
+                except Unknown as error:
+                    if "does not exist" not in error.message and "No such file" not in error.message:
+                        raise
+        if self.init.status == lifecycle.CREATED and machine is not None:
+            machine.streams.drop(self.init.base)
+        self.init.drain_and_close()
+        for process in self.execs.values():
+            process.drain_and_close()
+        self._sandbox.leave(self.id)
+
+    def delete_exec(self, process: Process) -> None:
+        process.drain_and_close()
+        machine = self._machine
+        if machine is not None and not machine.lost:
+            with contextlib.suppress(ArgosyError):
+                self._call("forget", id=self.id, exec=process.exec_id)
+
+    def kill(self, process: Process, number: int, everyone: bool) -> None:
+        lifecycle.move(process.status, "kill")
+        self._call("kill", id=self.id, exec=process.exec_id, signal=number, everyone=everyone)
+
+    def pause(self) -> None:
+        lifecycle.move(self.init.status, "pause", "container")
+        self._call("freeze", id=self.id, frozen=True)
+
+    def resume(self) -> None:
+        lifecycle.move(self.init.status, "resume", "container")
+        self._call("freeze", id=self.id, frozen=False)
+
+    def update(self, resources: bytes) -> None:
+        lifecycle.move(self.init.status, "update", "container")
+        self._call("update", id=self.id, resources=json.loads(resources))
+
+    def make_checkpoint(self, path: str, options: Any) -> None:
+        raise Unimplemented("this runtime makes no checkpoints")
+
+    def pids(self) -> list[int]:
+        """Return the guest's numbers: on the host these processes have none."""
+        told = self._call("pids", id=self.id)
+        if not isinstance(told, list) or not all(isinstance(p, list) and p and type(p[0]) is int and p[0] > 0 for p in told):
+            raise Unknown("the agent answered pids with nonsense")
+        return [p[0] for p in told]
+
+    def stats(self) -> AnyMessage:
+        told = self._call("stats", id=self.id)
+        if not isinstance(told, dict):
+            raise Unknown("the agent answered stats with nonsense")
+
+        def read(name: str) -> str:
+            return plain_lines(told.get(name, ""))
+
+        return AnyMessage(type_url="io.containerd.cgroups.v2.Metrics", value=metrics.unified(read).encode())
+
+
+def plain_lines(text: object) -> str:
+    """Return a guest's file fit to be parsed: bounded, and text."""
+    return "\n".join(plain(line) for line in str(text)[:_STATS_BYTES].splitlines())

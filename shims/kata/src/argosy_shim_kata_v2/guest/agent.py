@@ -1,0 +1,860 @@
+"""The agent: PID 1 of the VM. Takes requests on one serial port, carries stdio on the other, runs containers with crun.
+
+Standard library only, one thread, one epoll loop. A request's handler is a generator where it waits: for a child it yields
+the pid and is resumed with the exit code, for a device it yields None and is resumed a little later. Lists of methods and their arguments are the methods named ``do_*``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from functools import partial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from typing import Any
+
+    Json = dict[str, Any]
+    Storage = dict[str, Any]
+    Take = Callable[[int, int, bytes], None]
+    Done = Generator[int | None, int | None, None]
+    Wait = Generator[int | None, int | None, Any]
+
+# The guest has this package's guest folder and nothing else of it.
+sys.path.insert(0, "/agent")
+from argosy_shim_kata_v2.guest.frames import (  # noqa: E402 # the path comes first
+    AMOUNT,
+    CONTROL_KINDS,
+    CREDIT,
+    DATA,
+    END,
+    EVENT,
+    MAX_CONTROL,
+    MAX_STREAM,
+    PIECE,
+    REQUEST,
+    RESPONSE,
+    STREAM_KINDS,
+    VERSION,
+    WINDOW,
+    ProtocolError,
+    Reader,
+    frame,
+)  # fmt: skip
+
+CRUN = "/usr/bin/crun"
+BUNDLES = "/run/argosy/c"
+CGROUPS = "/sys/fs/cgroup"
+RNDADDENTROPY, RNDRESEEDCRNG, TIOCSWINSZ = 0x40085203, 0x5207, 0x5414
+MS = {
+    "ro": 1, "nosuid": 2, "nodev": 4, "noexec": 8, "sync": 16, "remount": 32, "noatime": 1024, "bind": 4096, "rbind": 4096 | 16384,
+    "relatime": 1 << 21, "private": 1 << 18, "rprivate": 1 << 18 | 16384, "slave": 1 << 19, "rslave": 1 << 19 | 16384,
+    "shared": 1 << 20, "rshared": 1 << 20 | 16384,
+}  # fmt: skip
+PROPAGATION = 1 << 18 | 1 << 19 | 1 << 20
+MNT_DETACH, IN_MODIFY = 2, 2
+DEVICE_WAIT_S = 20.0
+# How often a device that is being plugged in is looked for.
+POLL_S = 0.005
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def log(*words: object) -> None:
+    try:
+        os.write(2, (" ".join(str(w) for w in words) + "\n").encode())
+    except OSError:
+        pass  # nobody has a console for us
+
+
+def text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def put(path: str, data: str) -> None:
+    with open(path, "w") as file:
+        file.write(data)
+
+
+def system(result: int, what: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), what)
+    return result
+
+
+def mount(source: str, target: str, kind: str, options: Sequence[str] = ()) -> None:
+    """mount(2) with options as in /etc/fstab; a read-only bind takes a second call, and so does propagation."""
+    flags, data = 0, []
+    for option in options:
+        if option in MS:
+            flags |= MS[option]
+        elif option not in ("rw", "defaults"):
+            data.append(option)
+    first = flags & ~PROPAGATION
+    system(
+        LIBC.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(first), ",".join(data).encode()), target
+    )
+    if flags & MS["bind"] and flags & (MS["ro"] | MS["nosuid"] | MS["nodev"] | MS["noexec"]):
+        again = first & ~(MS["rbind"] ^ MS["bind"]) | MS["remount"]
+        system(LIBC.mount(None, target.encode(), None, ctypes.c_ulong(again), None), target)
+    if flags & PROPAGATION:
+        system(LIBC.mount(None, target.encode(), None, ctypes.c_ulong(flags & (PROPAGATION | 16384)), None), target)
+
+
+def unmount(target: str) -> None:
+    if LIBC.umount2(target.encode(), MNT_DETACH) < 0 and ctypes.get_errno() not in (errno.EINVAL, errno.ENOENT):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
+
+
+def code_of(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def spawn(command: list[str], stdio: Sequence[int]) -> int:
+    """Start a program with these three descriptors as its own; return its pid."""
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 20) for fd in stdio]
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(moved)]
+        return os.posix_spawn(
+            command[0], command, {"PATH": "/usr/bin:/bin"}, file_actions=actions, setsigmask=[], setsigdef=[13, 17]
+        )
+    finally:
+        for fd in moved:
+            os.close(fd)
+
+
+class Failure(Exception):
+    """What the host is told; kind is a word it knows."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Port:
+    """A serial port. The host may go and come back; what was half said then is forgotten."""
+
+    def __init__(self, agent: Agent, path: str, kinds: frozenset[int], limit: int, take: Take) -> None:
+        self.fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+        self._agent, self._take = agent, take
+        self._reader = Reader(kinds, limit)
+        self._out = bytearray()
+        self._wanted = select.EPOLLIN
+        agent.watch(self.fd, self._wanted, self._ready)
+
+    @property
+    def full(self) -> bool:
+        return len(self._out) > 1 << 20
+
+    def send(self, stream: int, kind: int, payload: bytes = b"") -> None:
+        self._out += frame(stream, kind, payload)
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._out:
+                del self._out[: os.write(self.fd, self._out[: 64 << 10])]
+        except BlockingIOError:
+            pass
+        wanted = select.EPOLLIN | (select.EPOLLOUT if self._out else 0)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._agent.epoll.modify(self.fd, wanted)
+
+    def _ready(self, events: int) -> None:
+        if events & select.EPOLLHUP and not events & select.EPOLLIN:
+            self._gone()
+            return
+        if events & select.EPOLLIN:
+            try:
+                data = os.read(self.fd, 64 << 10)
+            except BlockingIOError:
+                data = None
+            if data == b"":
+                self._gone()
+                return
+            if data:
+                try:
+                    for found in self._reader.feed(data):
+                        self._take(*found)
+                except ProtocolError as error:
+                    log("protocol error:", error)
+                    self._reader.clear()
+        if events & select.EPOLLOUT:
+            self._flush()
+
+    def _gone(self) -> None:
+        self._reader.clear()
+        self._out.clear()
+        # The port stays readable for as long as nobody is there.
+        time.sleep(0.02)
+
+
+class Process:
+    """A container's init (exec "") or an exec; its streams are numbered base, base + 1, base + 2."""
+
+    def __init__(self, container: str, exec_id: str, base: int, terminal: bool) -> None:
+        self.container, self.exec_id, self.base, self.terminal = container, exec_id, base, terminal
+        self.pid = 0
+        self.master = -1
+
+
+class Agent:
+    def __init__(self) -> None:
+        self.epoll = select.epoll()
+        self._handlers: dict[int, Callable[[int], object]] = {}
+        self._sleeping: list[tuple[Wait, int]] = []  # generator, request id
+        self._waiting: dict[int, tuple[Wait, int]] = {}  # pid -> generator, request id
+        self._ended: dict[int, int] = {}  # pid -> status, of children nobody has asked for yet
+        self._processes: dict[int, Process] = {}  # pid -> Process
+        self._by_name: dict[tuple[str, str], Process] = {}  # (container, exec) -> Process
+        self._input: dict[int, int] = {}  # stream -> descriptor to write to
+        self._held: dict[int, bytearray] = {}  # stream -> bytes the process has not taken yet
+        self._output: dict[int, int] = {}  # descriptor -> stream
+        self._ending: set[int] = set()  # streams whose end has come, with bytes still held
+        self._writing: dict[int, int] = {}  # descriptor that is full -> its copy that is watched
+        self._window: dict[int, int] = {}  # stream -> bytes that may be sent
+        self._oom: dict[str, int] = {}  # container -> count
+        self._oom_watch: dict[int, str] = {}  # inotify watch -> container
+        self._inotify = -1
+
+    # -- the loop --
+
+    def watch(self, fd: int, events: int, call: Callable[..., object]) -> None:
+        self._handlers[fd] = call
+        self.epoll.register(fd, events)
+
+    def unwatch(self, fd: int) -> None:
+        if self._handlers.pop(fd, None) is not None:
+            self.epoll.unregister(fd)
+
+    def run(self) -> None:
+        read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.watch(read, select.EPOLLIN, lambda _: self._reap(read))
+        self._inotify = system(LIBC.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK), "inotify")
+        self.watch(self._inotify, select.EPOLLIN, self._oom_ready)
+        self.control = Port(self, port("argosy.ctl"), CONTROL_KINDS, MAX_CONTROL, self._control)
+        self.streams = Port(self, port("argosy.io"), STREAM_KINDS, MAX_STREAM, self._stream)
+        self._event("ready")
+        while True:
+            ready = self.epoll.poll(POLL_S if self._sleeping else None)
+            sleeping, self._sleeping = self._sleeping, []
+            for generator, number in sleeping:
+                self._step(generator, number, None)
+            for fd, events in ready:
+                call = self._handlers.get(fd)
+                if call is not None:
+                    try:
+                        call(events)
+                    except Exception as error:
+                        log("agent:", type(error).__name__, error)
+
+    def _event(self, name: str, **fields: object) -> None:
+        self.control.send(0, EVENT, json.dumps({"ev": name, **fields}).encode())
+
+    def _reap(self, wake: int) -> None:
+        try:
+            os.read(wake, 512)
+        except BlockingIOError:
+            pass
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid in self._waiting:
+                generator, number = self._waiting.pop(pid)
+                self._step(generator, number, code_of(status))
+            elif pid in self._processes:
+                self._exited(self._processes.pop(pid), status)
+            else:
+                self._ended[pid] = status
+                if len(self._ended) > 4096:
+                    self._ended.pop(next(iter(self._ended)))
+
+    def _exited(self, process: Process, status: int) -> None:
+        self._event("exit", id=process.container, exec=process.exec_id, status=code_of(status), ns=time.time_ns())
+        fd = self._input.pop(process.base, -1)
+        self._held.pop(process.base, None)
+        if fd >= 0 and fd != process.master:
+            self.unwatch(fd)
+            os.close(fd)
+
+    # -- requests --
+
+    def _control(self, _: int, kind: int, payload: bytes) -> None:
+        if kind != REQUEST:
+            raise ProtocolError("only requests come from the host")
+        request = json.loads(payload)
+        number = request["i"]
+        method = getattr(self, "do_" + request["m"], None)
+        if method is None:
+            self._answer(number, {"err": "this agent has no method " + request["m"], "kind": "unimplemented"})
+            return
+        try:
+            result = method(**request.get("a", {}))
+        except Exception as error:
+            self._failed(number, error)
+            return
+        if hasattr(result, "send"):
+            self._step(result, number, None)
+        else:
+            self._answer(number, {"ok": result})
+
+    def _step(self, generator: Wait, number: int, value: int | None) -> None:
+        try:
+            pid = generator.send(value)
+        except StopIteration as stop:
+            self._answer(number, {"ok": stop.value})
+        except Exception as error:
+            self._failed(number, error)
+        else:
+            if pid is None:
+                self._sleeping.append((generator, number))
+                return
+            status = self._ended.pop(pid, None)
+            if status is None:
+                self._waiting[pid] = (generator, number)
+            else:
+                self._step(generator, number, code_of(status))
+
+    def _failed(self, number: int, error: BaseException) -> None:
+        kind = error.kind if isinstance(error, Failure) else "unknown"
+        if isinstance(error, FileNotFoundError):
+            kind = "not_found"
+        said = str(error) if isinstance(error, (Failure, OSError)) else f"{type(error).__name__}: {error}"
+        self._answer(number, {"err": said, "kind": kind})
+
+    def _answer(self, number: int, answer: dict[str, object]) -> None:
+        answer["i"] = number
+        self.control.send(0, RESPONSE, json.dumps(answer).encode())
+
+    # -- streams --
+
+    def _stream(self, stream: int, kind: int, payload: bytes) -> None:
+        if kind == DATA:
+            fd = self._input.get(stream, -1)
+            if fd < 0:
+                self.streams.send(stream, CREDIT, AMOUNT.pack(len(payload)))
+                return
+            self._held.setdefault(stream, bytearray()).extend(payload)
+            self._feed(stream)
+        elif kind == END:
+            self._held.setdefault(stream, bytearray())
+            self._end_input(stream)
+        elif kind == CREDIT:
+            self._window[stream] = self._window.get(stream, 0) + AMOUNT.unpack(payload)[0]
+            for fd, other in self._output.items():
+                if other == stream and fd not in self._handlers:
+                    self.watch(fd, select.EPOLLIN, partial(self._carry_ready, fd))
+                    break
+
+    def _feed(self, stream: int) -> None:
+        """Give a process what it takes of its input; the rest when it can take more."""
+        fd, held = self._input.get(stream, -1), self._held.get(stream)
+        if fd < 0 or held is None:
+            return
+        done = 0
+        try:
+            while done < len(held):
+                done += os.write(fd, held[done : done + PIECE])
+        except BlockingIOError:
+            pass
+        except OSError:
+            done = len(held)  # it has closed its end
+        del held[:done]
+        if done:
+            self.streams.send(stream, CREDIT, AMOUNT.pack(done))
+        if held and fd not in self._writing:
+            self._want_write(stream, fd)
+        elif not held and stream in self._ending:
+            self._end_input(stream)
+
+    def _want_write(self, stream: int, fd: int) -> None:
+        # A terminal is one descriptor for both directions; a copy of it can be watched on its own.
+        copy = os.dup(fd)
+        self._writing[fd] = copy
+
+        def ready(_: int) -> None:
+            self.unwatch(copy)
+            os.close(copy)
+            self._writing.pop(fd, None)
+            self._feed(stream)
+
+        self.watch(copy, select.EPOLLOUT, ready)
+
+    def _end_input(self, stream: int) -> None:
+        if self._held.get(stream):
+            self._ending.add(stream)
+            return
+        self._ending.discard(stream)
+        self._held.pop(stream, None)
+        fd = self._input.get(stream, -1)
+        if fd < 0:
+            return
+        if fd in self._output:
+            # A terminal's end of file, as a person types it.
+            try:
+                os.write(fd, b"\x04")
+            except OSError:
+                pass
+            return
+        self._input.pop(stream)
+        os.close(fd)
+
+    def _carry_ready(self, fd: int, _: int) -> None:
+        self._carry(fd)
+
+    def _carry(self, fd: int) -> None:
+        """Send output on, as far as the host has room for it."""
+        stream = self._output[fd]
+        window = self._window.get(stream, 0)
+        if window <= 0 or self.streams.full:
+            # Credit comes back for what is under way, and with it this goes on.
+            self.unwatch(fd)
+            return
+        try:
+            data = os.read(fd, min(PIECE, window))
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""  # the last process has left the terminal
+        if data:
+            self._window[stream] = window - len(data)
+            self.streams.send(stream, DATA, data)
+            return
+        self.unwatch(fd)
+        del self._output[fd]
+        self._window.pop(stream, None)
+        for number, other in list(self._input.items()):
+            if other == fd:
+                del self._input[number]
+        for process in self._by_name.values():
+            if process.master == fd:
+                process.master = -1
+        os.close(fd)
+        self.streams.send(stream, END)
+
+    def _outlet(self, stream: int, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self._output[fd] = stream
+        self._window[stream] = WINDOW + self._window.get(stream, 0)
+        self.watch(fd, select.EPOLLIN, partial(self._carry_ready, fd))
+
+    # -- what the host asks for --
+
+    def do_hello(self, version: int) -> Json:
+        release = os.uname()
+        return {
+            "version": VERSION,
+            "kernel": release.release,
+            "machine": release.machine,
+            "up": float(text("/proc/uptime").split()[0]),
+        }
+
+    def do_settime(self, ns: int) -> None:
+        time.clock_settime_ns(time.CLOCK_REALTIME, ns)
+
+    def do_seed(self, data: str) -> None:
+        """Clones of one template would all draw the same numbers. Data is hex; it counts as entropy, and takes effect at once."""
+        seed = bytes.fromhex(data)
+        with open("/dev/urandom", "wb") as device:
+            fcntl.ioctl(device, RNDADDENTROPY, struct.pack("ii", len(seed) * 8, len(seed)) + seed)
+            fcntl.ioctl(device, RNDRESEEDCRNG)
+
+    def do_mounts(self, storages: list[Storage]) -> Done:
+        """Mount a list, in order; a disk is named by its serial and waited for."""
+        done = []
+        try:
+            for s in storages:
+                os.makedirs(s["target"], exist_ok=True)
+                source = (yield from disk(s["serial"])) if s.get("serial") else s["source"]
+                if s["fstype"] == "overlay":
+                    for option in s["options"]:
+                        name, _, path = option.partition("=")
+                        if name in ("upperdir", "workdir"):
+                            os.makedirs(path, exist_ok=True)
+                if s["fstype"] == "bind":
+                    if not os.path.isdir(source):
+                        os.rmdir(s["target"])
+                        put(s["target"], "")
+                    mount(source, s["target"], "none", s["options"])
+                elif s["fstype"] == "virtiofs":
+                    yield from mount_share(source, s["target"], s["options"])
+                else:
+                    mount(source, s["target"], s["fstype"], s["options"])
+                done.append(s["target"])
+        except BaseException:
+            for target in reversed(done):
+                unmount(target)
+            raise
+
+    def do_unmounts(self, targets: list[str]) -> None:
+        for target in targets:
+            unmount(target)
+        os.sync()
+
+    def do_files(self, files: dict[str, tuple[int, str]]) -> None:
+        """Write small files (resolv.conf, secrets): path -> [mode, hex]."""
+        for path, (mode, data) in files.items():
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb", opener=partial(os.open, mode=mode)) as file:
+                file.write(bytes.fromhex(data))
+            os.chmod(path, mode)
+
+    def do_create(self, id: str, spec: Json, base: int, terminal: bool, stdin: bool) -> Wait:
+        bundle = os.path.join(BUNDLES, id)
+        os.makedirs(bundle, exist_ok=True)
+        put(bundle + "/config.json", json.dumps(spec))
+        pid_file = bundle + "/init.pid"
+        command = [CRUN, "--cgroup-manager=cgroupfs", "--log", bundle + "/log", "--log-format", "json", "create", "--bundle", bundle,
+                   "--pid-file", pid_file]  # fmt: skip
+        pid = yield from self._launch(command, [id], Process(id, "", base, terminal), pid_file, bundle + "/log", stdin)
+        self._watch_oom(id, spec)
+        return {"pid": pid}
+
+    def do_exec(self, id: str, exec: str, process: Json, base: int, terminal: bool, stdin: bool) -> Wait:
+        bundle = os.path.join(BUNDLES, id)
+        path = f"{bundle}/exec-{exec}"
+        put(path + ".json", json.dumps(process))
+        command = [CRUN, "--log", path + ".log", "--log-format", "json", "exec", "--detach", "--process", path + ".json",
+                   "--pid-file", path + ".pid"]  # fmt: skip
+        if (id, exec) in self._by_name:
+            raise Failure("exists", f"exec {exec} of {id}")
+        pid = yield from self._launch(command, [id], Process(id, exec, base, terminal), path + ".pid", path + ".log", stdin)
+        return {"pid": pid}
+
+    def _launch(
+        self, command: Sequence[str], tail: Sequence[str], process: Process, pid_file: str, log_file: str, stdin: bool
+    ) -> Generator[int | None, int | None, int]:
+        """Run a verb of crun that leaves a process behind, with its stdio."""
+        for path in (pid_file, log_file):
+            if os.path.exists(path):
+                os.unlink(path)
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        mine, theirs = [], [null]
+        listener = None
+        try:
+            if process.terminal:
+                listener = socket.socket(socket.AF_UNIX)
+                listener.bind(log_file + ".tty")
+                listener.listen(1)
+                command = [*command, "--console-socket", log_file + ".tty"]
+                stdio = (null, null, null)
+            else:
+                read, write = os.pipe2(os.O_CLOEXEC) if stdin else (null, -1)
+                out, out_end = os.pipe2(os.O_CLOEXEC)
+                err, err_end = os.pipe2(os.O_CLOEXEC)
+                mine = [write, out, err]
+                theirs += [read, out_end, err_end] if stdin else [out_end, err_end]
+                stdio = (read, out_end, err_end)
+            pid = spawn([*command, *tail], stdio)
+            for fd in theirs:
+                os.close(fd)
+            theirs = []
+            code = yield pid
+            if code:
+                raise Failure("failed", reason(log_file))
+            if listener is not None:
+                process.master = self._terminal(listener)
+                mine = []
+        except BaseException:
+            for fd in (*mine, *theirs):
+                if fd >= 0:
+                    os.close(fd)
+            raise
+        finally:
+            if listener is not None:
+                listener.close()
+                os.unlink(log_file + ".tty")
+        process.pid = int(text(pid_file))
+        self._by_name[process.container, process.exec_id] = process
+        if process.terminal:
+            self._input[process.base] = process.master
+            self._outlet(process.base + 1, process.master)
+        else:
+            if mine[0] >= 0:
+                os.set_blocking(mine[0], False)
+                self._input[process.base] = mine[0]
+            self._outlet(process.base + 1, mine[1])
+            self._outlet(process.base + 2, mine[2])
+        status = self._ended.pop(process.pid, None)
+        if status is None:
+            self._processes[process.pid] = process
+        else:
+            # It was over before we knew its name. The answer goes first.
+            self._later(lambda: self._exited(process, status))
+        return process.pid
+
+    def _later(self, call: Callable[..., object]) -> None:
+        read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.close(write)
+
+        def ready(_: int) -> None:
+            self.unwatch(read)
+            os.close(read)
+            call()
+
+        self.watch(read, select.EPOLLIN, ready)
+
+    @staticmethod
+    def _terminal(listener: socket.socket) -> int:
+        listener.settimeout(10)
+        peer, _ = listener.accept()
+        with peer:
+            _, fds, _, _ = socket.recv_fds(peer, 4096, 1)
+        os.set_inheritable(fds[0], False)
+        return fds[0]
+
+    def _run(self, *words: str, id: str = "") -> Generator[int | None, int | None, None]:
+        """Run a verb of crun to its end."""
+        log_file = f"/run/argosy/verb-{id}-{time.monotonic_ns()}.log"
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        pid = spawn([CRUN, "--log", log_file, "--log-format", "json", *words], (null, null, null))
+        os.close(null)
+        code = yield pid
+        said = reason(log_file) if code else ""
+        if os.path.exists(log_file):
+            os.unlink(log_file)
+        if code:
+            raise Failure("failed", said)
+
+    def do_start(self, id: str) -> Done:
+        yield from self._run("start", id, id=id)
+
+    def do_delete(self, id: str, force: bool) -> Done:
+        yield from self._run("delete", *(["--force"] if force else []), id, id=id)
+        for key in [k for k in self._by_name if k[0] == id]:
+            del self._by_name[key]
+        for number in [n for n, name in self._oom_watch.items() if name == id]:
+            del self._oom_watch[number]
+        self._oom.pop(id, None)
+        bundle = os.path.join(BUNDLES, id)
+        for name in os.listdir(bundle) if os.path.isdir(bundle) else ():
+            if not os.path.isdir(os.path.join(bundle, name)):
+                os.unlink(os.path.join(bundle, name))
+
+    def do_forget(self, id: str, exec: str) -> None:
+        self._by_name.pop((id, exec), None)
+
+    def _process(self, id: str, exec: str) -> Process:
+        try:
+            return self._by_name[id, exec]
+        except KeyError:
+            raise Failure("not_found", "no process {} of {}".format(exec or "init", id)) from None
+
+    def do_kill(self, id: str, exec: str, signal: int, everyone: bool) -> None:
+        process = self._process(id, exec)
+        if everyone:
+            for pid in pids(id):
+                try:
+                    os.kill(pid, signal)
+                except ProcessLookupError:
+                    continue
+            return
+        if process.pid not in self._processes:
+            raise Failure("not_found", "process already finished")
+        try:
+            os.kill(process.pid, signal)
+        except ProcessLookupError:
+            raise Failure("not_found", "process already finished") from None
+
+    def do_resize(self, id: str, exec: str, width: int, height: int) -> None:
+        master = self._process(id, exec).master
+        if master >= 0:
+            fcntl.ioctl(master, TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def do_pids(self, id: str) -> list[list[object]]:
+        execs = {p.pid: p.exec_id for (container, _), p in self._by_name.items() if container == id}
+        return [[pid, execs.get(pid, "")] for pid in pids(id)]
+
+    def do_freeze(self, id: str, frozen: bool) -> None:
+        put(f"{CGROUPS}/{id}/cgroup.freeze", "1" if frozen else "0")
+
+    def do_stats(self, id: str) -> dict[str, str]:
+        folder = os.path.join(CGROUPS, id)
+        if not os.path.isdir(folder):
+            raise Failure("not_found", "cgroup does not exist")
+        found = {}
+        for name in os.listdir(folder):
+            if name.partition(".")[0] in ("cpu", "memory", "pids", "io"):
+                try:
+                    found[name] = text(os.path.join(folder, name))
+                except OSError:
+                    continue
+        return found
+
+    def do_update(self, id: str, resources: Json) -> Done:
+        path = f"/run/argosy/update-{id}.json"
+        put(path, json.dumps(resources))
+        try:
+            yield from self._run("update", "--resources", path, id, id=id)
+        finally:
+            os.unlink(path)
+
+    def do_net(self, mac: str, name: str, addresses: list[str], routes: list[list[str]], mtu: int) -> Done:
+        """Name and configure the interface with this address; it may have just been plugged in."""
+        deadline = time.monotonic() + DEVICE_WAIT_S
+        while True:
+            for link in os.listdir("/sys/class/net"):
+                if text(f"/sys/class/net/{link}/address").strip().lower() == mac.lower():
+                    break
+            else:
+                if time.monotonic() > deadline:
+                    raise Failure("failed", f"no interface with address {mac} appeared")
+                yield None
+                continue
+            break
+        words = []
+        if link != name:
+            words.append(["link", "set", link, "name", name])
+        words.append(["link", "set", name, "mtu", str(mtu)])
+        words += [["addr", "add", a, "dev", name] for a in addresses]
+        words.append(["link", "set", name, "up"])
+        words += [["route", "add", *r, "dev", name] for r in routes]
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            for line in words:
+                code = yield spawn(["/bin/busybox", "ip", *line], (null, null, null))
+                if code:
+                    raise Failure("failed", "ip {} failed".format(" ".join(line)))
+        finally:
+            os.close(null)
+
+    def do_sync(self) -> None:
+        os.sync()
+
+    def do_drop(self) -> None:
+        """Let go of every file of the host's that is only remembered."""
+        os.sync()
+        put("/proc/sys/vm/drop_caches", "2")
+
+    # -- memory --
+
+    def _watch_oom(self, id: str, spec: Json) -> None:
+        path = f"{CGROUPS}/{id}/memory.events"
+        if os.path.exists(path):
+            number = LIBC.inotify_add_watch(self._inotify, path.encode(), IN_MODIFY)
+            if number >= 0:
+                self._oom_watch[number] = id
+
+    def _oom_ready(self, _: int) -> None:
+        try:
+            os.read(self._inotify, 4096)
+        except BlockingIOError:
+            return
+        for id in set(self._oom_watch.values()):
+            try:
+                lines = text(f"{CGROUPS}/{id}/memory.events").splitlines()
+            except OSError:
+                continue
+            count = sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+            if count > self._oom.get(id, 0):
+                self._oom[id] = count
+                self._event("oom", id=id)
+
+
+def pids(id: str) -> list[int]:
+    found = []
+    for folder, _, files in os.walk(os.path.join(CGROUPS, id)):
+        if "cgroup.procs" in files:
+            found += [int(p) for p in text(folder + "/cgroup.procs").split()]
+    return sorted(set(found))
+
+
+def reason(path: str) -> str:
+    """Return the last thing that crun wrote to its log."""
+    try:
+        lines = text(path).splitlines()
+    except OSError:
+        lines = []
+    for line in reversed(lines):
+        try:
+            said = str(json.loads(line).get("msg") or "")
+        except ValueError:
+            continue
+        if said:
+            return said
+    return "crun failed without a word"
+
+
+def disk(serial: str) -> Generator[None, int | None, str]:
+    """Wait for the disk of that serial; return its device. The order of letters is not that of plugging in."""
+    deadline = time.monotonic() + DEVICE_WAIT_S
+    while True:
+        for name in os.listdir("/sys/block"):
+            try:
+                if text(f"/sys/block/{name}/serial").strip() == serial and os.path.exists("/dev/" + name):
+                    return "/dev/" + name
+            except OSError:
+                continue
+        if time.monotonic() > deadline:
+            raise Failure("failed", f"no disk {serial} appeared")
+        yield None
+
+
+def mount_share(tag: str, target: str, options: Sequence[str]) -> Generator[None, int | None, None]:
+    """Mount the file share of that tag as soon as it is there; until then the kernel calls its name invalid."""
+    deadline = time.monotonic() + DEVICE_WAIT_S
+    while True:
+        try:
+            mount(tag, target, "virtiofs", options)
+            return
+        except OSError as error:
+            if error.errno != errno.EINVAL or time.monotonic() > deadline:
+                raise
+        yield None
+
+
+def port(name: str) -> str:
+    """Wait for the serial port of that name; return its device."""
+    root = "/sys/class/virtio-ports"
+    while True:
+        for entry in os.listdir(root) if os.path.isdir(root) else ():
+            if text(f"{root}/{entry}/name").strip() == name and os.path.exists("/dev/" + entry):
+                return "/dev/" + entry
+        time.sleep(0.005)
+
+
+def prepare() -> None:
+    """Bring the guest up: file systems, modules, loopback, cgroups."""
+    for kind, target in (("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")):
+        mount(kind, target, kind)
+    for path in ("/dev/pts", "/dev/shm"):
+        os.makedirs(path, exist_ok=True)
+    mount("devpts", "/dev/pts", "devpts", ["ptmxmode=0666", "mode=0620", "gid=5"])
+    mount("tmpfs", "/dev/shm", "tmpfs", ["nosuid", "nodev"])
+    mount("tmpfs", "/run", "tmpfs", ["nosuid", "nodev", "mode=0755"])
+    mount("cgroup2", CGROUPS, "cgroup2")
+    os.makedirs(BUNDLES)
+    for name in text("/lib/modules/order").split():
+        with open(f"/lib/modules/{name}.ko", "rb") as module:
+            if LIBC.syscall(313, module.fileno(), b"", 0) < 0 and ctypes.get_errno() != errno.EEXIST:
+                log("module", name, os.strerror(ctypes.get_errno()))
+    put(CGROUPS + "/cgroup.subtree_control", "+cpu +memory +pids +io")
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for command in (["/bin/busybox", "ip", "link", "set", "lo", "up"], [CRUN, "--version"]):
+        # crun once, so that a template holds its pages and its translation.
+        os.waitpid(spawn(command, (null, null, null)), 0)
+    os.close(null)
+
+
+if __name__ == "__main__":
+    prepare()
+    Agent().run()

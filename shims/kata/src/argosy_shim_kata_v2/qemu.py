@@ -1,0 +1,509 @@
+"""QEMU: its command line, its process, templates of a booted guest, and what is plugged in while it runs.
+
+A ``Machine`` is what another VMM would have to be: see ``docs/kata.md``. The VM's directory holds its sockets and ``vm.json``
+(pid, start time), by which ``delete`` finds it when the shim is gone; QEMU itself does not die with the shim.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, NotFound, Unavailable, Unknown
+
+from argosy_shim_kata_v2 import accel
+from argosy_shim_kata_v2.channel import Control, Streams
+from argosy_shim_kata_v2.config import Config, data_directory, run_directory
+from argosy_shim_kata_v2.guest import frames
+from argosy_shim_kata_v2.qmp import Qmp
+
+# Ports for what is plugged in while the VM runs: disks, a file share, interfaces. They must be there from the start.
+_PORTS: Final = 16
+_KERNEL_LINE: Final = (
+    "console=ttyS0 quiet loglevel=3 panic=-1 random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1"
+)
+# Only where nothing but emulation runs the guest's instructions.
+_TCG_LINE: Final = "tsc=reliable no_timer_check mitigations=off nokaslr"
+_QMP_TIMEOUT_S: Final = 10.0
+_MIGRATE_TIMEOUT_S: Final = 30.0
+_TMPFS: Final = 0x01021994
+_END_S: Final = 10.0
+_LOG_BYTES: Final = 2048
+
+
+class Machine(Protocol):
+    """A VM as the sandbox needs it."""
+
+    control: Control
+    streams: Streams
+    pid: int
+
+    def plug_disk(self, path: Path, serial: str, read_only: bool) -> None: ...
+    def plug_share(self, socket: Path, tag: str) -> None: ...
+    def plug_network(self, tap: int, mac: str) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def kill(self) -> None: ...
+    def cleanup(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All that a template's state depends on."""
+
+    config: Config
+    accel: str
+    hypervisor: str
+    kernel: Path
+    initrd: Path
+
+    def key(self) -> str:
+        """Return the template's name: another QEMU, kernel, agent or size is another template."""
+        files = [
+            (p, os.stat(p).st_size, os.stat(p).st_mtime_ns) for p in (self.hypervisor, str(self.kernel), str(self.initrd))
+        ]
+        parts = (files, self.accel, self.config.memory_mb, self.config.vcpus, self.config.tb_size_mb, self.config.kernel_params,
+                 _PORTS, _KERNEL_LINE, _TCG_LINE, frames.VERSION)  # fmt: skip
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def hypervisor(config: Config) -> str:
+    """Raises NotFound with what to type."""
+    found = shutil.which(config.hypervisor)
+    if found is None:
+        raise NotFound(f'hypervisor "{config.hypervisor}" is not installed; type: apt-get install -y qemu-system-x86')
+    return os.path.realpath(found)
+
+
+def arguments(shape: Shape, folder: Path, memory: Path, shared: bool, incoming: bool) -> list[str]:
+    """Return QEMU's command line. Sockets are below folder; memory is a file, shared or copied on write."""
+    config = shape.config
+    size = f"{config.memory_mb}M"
+    accelerator = f"tcg,tb-size={config.tb_size_mb}" if shape.accel == "tcg" else "kvm"
+    line = _KERNEL_LINE
+    if shape.accel == "tcg":
+        line += f" {_TCG_LINE}"
+    if config.kernel_params:
+        line += f" {config.kernel_params}"
+    command = [
+        shape.hypervisor, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", "argosy-kata,debug-threads=off",
+        "-M", "q35,memory-backend=m0", "-accel", accelerator, "-cpu", "max", "-smp", str(config.vcpus), "-m", size,
+        "-object", f"memory-backend-file,id=m0,size={size},mem-path={memory},share={'on' if shared else 'off'}",
+        "-device", "pvpanic-pci",
+        "-chardev", f"file,id=serial,path={folder}/console.log", "-serial", "chardev:serial",
+        "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
+        "-device", "virtio-serial-pci,id=ports",
+    ]  # fmt: skip
+    for name in ("ctl", "io"):
+        command += ["-chardev", f"socket,id={name},path={folder}/{name},server=on,wait=off"]
+        command += ["-device", f"virtserialport,chardev={name},name=argosy.{name}"]
+    for n in range(_PORTS):
+        command += ["-device", f"pcie-root-port,id=port{n},chassis={n},slot={n}"]
+    command += ["-kernel", str(shape.kernel), "-initrd", str(shape.initrd), "-append", line]
+    if incoming:
+        command += ["-S", "-incoming", "defer"]
+    return command
+
+
+def start_time(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", "rb") as stat:
+        return int(stat.read().rpartition(b")")[2].split()[19])
+
+
+def spawn(command: list[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
+    """Start a VM's process and note in folder who it is, so that it can be found and ended without us."""
+    with open(folder / f"{name}.log", "ab") as log:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            )
+        except FileNotFoundError:
+            raise NotFound(f"{command[0]} is not installed") from None
+    (folder / f"{name}.json").write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid)}))
+    return process
+
+
+def end_processes(folder: Path, wait: bool = False) -> None:
+    """Kill what ``spawn`` noted in folder, if it still is what it was; with wait, return when it has gone."""
+    for path in folder.glob("*.json"):
+        try:
+            told = json.loads(path.read_text())
+            fd = os.pidfd_open(int(told["pid"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # it has gone, or we died before the note was whole, and then it was not ours to find
+        try:
+            if start_time(int(told["pid"])) == told["started"]:
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+                if wait:
+                    select.select([fd], [], [], _END_S)
+        except (ProcessLookupError, FileNotFoundError):
+            pass  # it went by itself
+        finally:
+            os.close(fd)
+
+
+def on_tmpfs(path: Path) -> bool:
+    import ctypes
+
+    buffer = (ctypes.c_long * 32)()
+    return ctypes.CDLL(None).statfs(os.fsencode(path), buffer) == 0 and buffer[0] == _TMPFS
+
+
+def memory_directory() -> Path:
+    """Return where a VM's own memory file goes: RAM, not a disk."""
+    run = run_directory()
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if on_tmpfs(run) or not os.path.isdir("/dev/shm"):
+        return run
+    other = Path(f"/dev/shm/argosy-kata-{os.geteuid()}")
+    other.mkdir(mode=0o700, exist_ok=True)
+    return other
+
+
+def copy_sparse(source: Path, target: Path) -> None:
+    """Copy a file's data and leave its holes."""
+    with open(source, "rb") as reader, open(target, "xb") as writer:
+        size = os.fstat(reader.fileno()).st_size
+        os.truncate(writer.fileno(), size)
+        at = 0
+        while at < size:
+            try:
+                at = os.lseek(reader.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                break  # nothing but a hole is left
+            end = os.lseek(reader.fileno(), at, os.SEEK_HOLE)
+            os.lseek(writer.fileno(), at, os.SEEK_SET)
+            while at < end:
+                at += os.sendfile(writer.fileno(), reader.fileno(), at, min(end - at, 1 << 24))
+
+
+class Qemu:
+    """A running QEMU with its agent connected. Make one with ``boot`` or ``clone``."""
+
+    def __init__(
+        self, shape: Shape, folder: Path, on_event: Callable[[Mapping[str, Any]], None], on_lost: Callable[[str], None]
+    ) -> None:
+        self.shape, self.folder = shape, folder
+        self._on_event, self._on_lost = on_event, on_lost
+        self._lost_once = threading.Lock()
+        self._lost = False
+        self._panicked = False
+        self._ports = iter(range(_PORTS))
+        self._plug = threading.Lock()
+        self._own_memory: Path | None = None
+        self.ready = threading.Event()
+        self.pid = 0
+
+    # -- starting --
+
+    def _launch(self, memory: Path, shared: bool, incoming: bool) -> None:
+        self._process = spawn(arguments(self.shape, self.folder, memory, shared, incoming), self.folder, "qemu")
+        self.pid = self._process.pid
+        # Whoever waits for the process also reaps it.
+        threading.Thread(target=self._wait, daemon=True, name="qemu").start()
+        try:
+            self.qmp = Qmp(self.folder / "qmp", _QMP_TIMEOUT_S, self._qmp_event)
+        except Unavailable as error:
+            raise Unknown(f"QEMU did not start: {self.said() or error.message}") from None
+
+    def _connect(self) -> None:
+        self.control = Control(self.folder / "ctl", _QMP_TIMEOUT_S, self._agent_event, self._is_lost)
+        self.streams = Streams(self.folder / "io", _QMP_TIMEOUT_S, self._is_lost)
+
+    def _wait(self) -> None:
+        self._process.wait()
+        self._is_lost("the guest panicked" if self._panicked else "QEMU has ended")
+
+    def _qmp_event(self, name: str, data: Mapping[str, Any]) -> None:
+        if name == "GUEST_PANICKED":
+            self._panicked = True
+
+    def _agent_event(self, event: Mapping[str, Any]) -> None:
+        if event.get("ev") == "ready":
+            self.ready.set()
+            return
+        self._on_event(event)
+
+    def _is_lost(self, why: str) -> None:
+        with self._lost_once:
+            if self._lost:
+                return
+            self._lost = True
+        self.ready.set()
+        self._on_lost("the guest panicked" if self._panicked else why)
+
+    @property
+    def lost(self) -> bool:
+        return self._lost
+
+    def said(self) -> str:
+        """Return the end of what QEMU and the guest's console said."""
+        found = ""
+        for name in ("qemu.log", "console.log"):
+            with contextlib.suppress(OSError):
+                found += (self.folder / name).read_text(errors="replace")[-_LOG_BYTES:]
+        return " ".join(found.split())
+
+    def boot(self, memory: Path, timeout: float) -> None:
+        """Start the guest from its kernel; return when the agent is there. Raises DeadlineExceeded, Unknown."""
+        self._launch(memory, True, False)
+        self._connect()
+        if self.shape.accel == "kvm":
+            self._first_byte()
+        if not self.ready.wait(timeout):
+            raise DeadlineExceeded(f"the guest did not start within {timeout:g} s: {self.said()}")
+        if self._lost:
+            raise Unknown(f"the guest did not start: {self.said() or 'QEMU ended'}")
+
+    def _first_byte(self) -> None:
+        deadline = time.monotonic() + self.shape.config.kvm_first_byte_s
+        while not self.ready.is_set() and not (self.folder / "console.log").stat().st_size:
+            if time.monotonic() > deadline:
+                raise DeadlineExceeded("the guest's console stayed silent")
+            time.sleep(0.02)
+
+    def clone(self, template: Path, shared: bool) -> None:
+        """Start the guest from a template; return when the agent answers. Shared memory is a copy of the template's."""
+        memory = template / "memory"
+        if shared:
+            memory = memory_directory() / f"{self.folder.name}.memory"
+            self._own_memory = memory
+            copy_sparse(template / "memory", memory)
+        self._launch(memory, shared, True)
+        self.qmp.command("migrate-set-capabilities", {"capabilities": [{"capability": "x-ignore-shared", "state": True}]})
+        self.qmp.command("migrate-incoming", {"uri": f"exec:cat {template}/state"})
+        self._migrated("query-migrate")
+        self._connect()
+        self.qmp.command("cont")
+
+    def _migrated(self, query: str) -> None:
+        deadline = time.monotonic() + _MIGRATE_TIMEOUT_S
+        while True:
+            status = (self.qmp.command(query) or {}).get("status")
+            if status == "completed":
+                return
+            if status == "failed" or self._process.returncode is not None:
+                raise Unknown(f"QEMU could not move the guest's state: {self.said()}")
+            if time.monotonic() > deadline:
+                raise DeadlineExceeded("the template was not restored in time")
+            time.sleep(0.003)
+
+    def save(self, state: Path) -> None:
+        """Write the state beside the memory, and end. Nobody may be connected to the agent."""
+        self.control.close()
+        self.streams.close()
+        # The agent must have seen that we have gone: what it holds of us would be in every clone.
+        time.sleep(0.3)
+        self.qmp.command("stop")
+        self.qmp.command("migrate-set-capabilities", {"capabilities": [{"capability": "x-ignore-shared", "state": True}]})
+        self.qmp.command("migrate", {"uri": f"exec:cat > {state}"})
+        self._migrated("query-migrate")
+
+    # -- running --
+
+    def hello(self) -> Mapping[str, Any]:
+        """Greet the agent, set the clock and seed the random numbers: clones of a template would all draw the same.
+
+        Raises FailedPrecondition for an agent of another version.
+        """
+        timeout = self.shape.config.hang_timeout_s
+        told = self.control.call("hello", timeout, version=frames.VERSION)
+        if not isinstance(told, dict) or told.get("version") != frames.VERSION:
+            raise FailedPrecondition("the guest image is of another version; type: argosy kata build-image")
+        self.control.call("settime", timeout, ns=time.time_ns())
+        self.control.call("seed", timeout, data=os.urandom(64).hex())
+        return told
+
+    def _port(self) -> str:
+        with self._plug:
+            try:
+                return f"port{next(self._ports)}"
+            except StopIteration:
+                raise FailedPrecondition(f"a VM has room for {_PORTS} devices, and this one has them") from None
+
+    def plug_disk(self, path: Path, serial: str, read_only: bool) -> None:
+        """Plug in a file as a disk; the guest finds it by serial (20 characters at most)."""
+        node = f"n-{serial}"
+        self.qmp.command(
+            "blockdev-add",
+            {"driver": "raw", "node-name": node, "read-only": read_only, "discard": "unmap",
+             "file": {"driver": "file", "filename": str(path), "read-only": read_only, "locking": "off" if read_only else "auto"}},
+        )  # fmt: skip
+        self.qmp.command(
+            "device_add",
+            {"driver": "virtio-blk-pci", "drive": node, "id": f"d-{serial}", "serial": serial, "bus": self._port()},
+        )
+
+    def plug_share(self, socket: Path, tag: str) -> None:
+        """Plug in the file system that virtiofsd serves at socket. The VM's memory must be shared."""
+        self.qmp.command(
+            "chardev-add",
+            {"id": f"c-{tag}", "backend": {"type": "socket", "data": {"server": False, "addr": {"type": "unix", "data": {"path": str(socket)}}}}},
+        )  # fmt: skip
+        self.qmp.command(
+            "device_add",
+            {"driver": "vhost-user-fs-pci", "chardev": f"c-{tag}", "tag": tag, "id": f"f-{tag}", "bus": self._port()},
+        )
+
+    def plug_network(self, tap: int, mac: str) -> None:
+        """Plug in an interface that is the descriptor of a tap."""
+        name = f"e-{mac.replace(':', '')}"
+        self.qmp.command("getfd", {"fdname": name}, fds=[tap])
+        self.qmp.command("netdev_add", {"type": "tap", "id": name, "fd": name})
+        self.qmp.command(
+            "device_add", {"driver": "virtio-net-pci", "netdev": name, "id": f"i-{name}", "mac": mac, "bus": self._port()}
+        )
+
+    def pause(self) -> None:
+        self.qmp.command("stop")
+
+    def resume(self) -> None:
+        self.qmp.command("cont")
+
+    def kill(self) -> None:
+        """End it at once; ``on_lost`` follows."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    def cleanup(self) -> None:
+        """Take away what ``kill`` leaves. Waits until the process has gone."""
+        self.kill()
+        if self.pid:
+            self._process.wait(10)
+        for name in ("control", "streams", "qmp"):
+            with contextlib.suppress(AttributeError):
+                getattr(self, name).close()
+        if self._own_memory is not None:
+            self._own_memory.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+# -- templates --
+
+
+def new_folder(name: str) -> Path:
+    """Make a VM's directory: fresh, short, ours alone. A stale QEMU at the same path would answer in its place."""
+    folder = run_directory() / name
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def template(shape: Shape) -> Path:
+    """Return the template of a shape; it is made by whoever comes first, while the others wait.
+
+    A half-made one is never seen: it is renamed into place. Raises what ``Qemu.boot`` does.
+    """
+    home = data_directory() / "templates"
+    key = shape.key()
+    found = home / key
+    if _whole(found, shape):
+        return found
+    with _alone(home / f"{key}.lock"):
+        if _whole(found, shape):
+            return found
+        shutil.rmtree(found, ignore_errors=True)
+        made = home / f".{key}.new"
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(mode=0o700)
+        folder = new_folder(f"t-{key[:12]}-{os.getpid()}")
+        machine = Qemu(shape, folder, lambda _: None, lambda _: None)
+        began = time.monotonic()
+        try:
+            machine.boot(made / "memory", shape.config.boot_timeout_s)
+            machine.control.call("hello", shape.config.hang_timeout_s, version=frames.VERSION)
+            machine.control.call("sync", shape.config.hang_timeout_s)
+            machine.save(made / "state")
+        except BaseException:
+            machine.cleanup()
+            shutil.rmtree(made, ignore_errors=True)
+            raise
+        machine.cleanup()
+        facts = {"seconds": round(time.monotonic() - began, 3), "accel": shape.accel, "memory_mb": shape.config.memory_mb,
+                 "state_bytes": os.stat(made / "state").st_size, "memory_bytes": os.stat(made / "memory").st_blocks * 512}  # fmt: skip
+        (made / "template.json").write_text(json.dumps(facts) + "\n")
+        made.rename(found)
+        return found
+
+
+def _whole(found: Path, shape: Shape) -> bool:
+    """Return whether a template is all there. One that a crash or a person has cut short is made again."""
+    try:
+        facts = json.loads((found / "template.json").read_text())
+        return bool(
+            os.stat(found / "state").st_size == facts["state_bytes"]
+            and os.stat(found / "memory").st_size == shape.config.memory_mb << 20
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def shape_of(config: Config) -> Shape:
+    """Return the shape that a configuration comes to on this host. Raises NotFound, FailedPrecondition."""
+    program = hypervisor(config)
+    kernel, initrd = config.image()
+
+    def with_accel(name: str) -> Shape:
+        return Shape(config, name, program, kernel, initrd)
+
+    cache = run_directory() / "accel.json"
+    key = f"{os.stat(program).st_mtime_ns} {os.stat(kernel).st_mtime_ns}"
+    chosen = accel.choose(config.accel, key, cache, lambda: _probe(with_accel("kvm")))
+    return with_accel(chosen)
+
+
+def _probe(shape: Shape) -> None:
+    template(shape)
+
+
+def start(
+    config: Config, name: str, shared: bool, on_event: Callable[[Mapping[str, Any]], None], on_lost: Callable[[str], None]
+) -> Qemu:
+    """Start a VM whose agent has been greeted. name is its directory's; shared memory is needed for a file share.
+
+    Raises NotFound, FailedPrecondition, DeadlineExceeded, Unavailable, Unknown; nothing is left then.
+    """
+    shape = shape_of(config)
+    source = template(shape) if config.template else None
+    machine = Qemu(shape, new_folder(name), on_event, on_lost)
+    try:
+        if source is not None:
+            try:
+                machine.clone(source, shared)
+                machine.hello()
+            except ArgosyError:
+                # A template that restores to nothing is worse than none.
+                shutil.rmtree(source, ignore_errors=True)
+                raise
+        else:
+            machine._own_memory = memory_directory() / f"{machine.folder.name}.memory"
+            machine.boot(machine._own_memory, config.boot_timeout_s)
+            machine.hello()
+    except BaseException:
+        machine.cleanup()
+        raise
+    return machine

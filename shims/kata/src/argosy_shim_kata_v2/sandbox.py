@@ -1,0 +1,160 @@
+"""A pod's VM: started with its first container, ended with its last, watched in between."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
+
+from argosy_shim_kata_v2 import qemu
+from argosy_shim_kata_v2.config import Config, run_directory
+from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_folder, remove_root
+
+NOTE: Final = "kata.json"
+_PING_S: Final = 10.0
+
+
+class Sandbox:
+    """At most one VM at a time. Its events come in the VM's threads."""
+
+    def __init__(self, on_event: Callable[[Mapping[str, Any]], None], on_lost: Callable[[str], None]) -> None:
+        self._on_event, self._on_lost = on_event, on_lost
+        self._lock = threading.Lock()
+        self._users: set[str] = set()
+        self._stop = threading.Event()
+        self._why = ""
+        self.machine: qemu.Qemu | None = None
+        self.share: Share | None = None
+        self.config = Config()
+
+    def enter(self, id: str, bundle: str, config: Config) -> qemu.Qemu:
+        """Return the VM for one more container; it is started for the first. What is noted in bundle is what ``clean`` needs.
+
+        Raises what ``qemu.start`` does, Unavailable when the pod's VM has been lost.
+        """
+        with self._lock:
+            if self.machine is not None and self.machine.lost:
+                if self._users:
+                    raise Unavailable(f"the pod's VM is gone: {self._why}")
+                self._end()
+            if self.machine is None:
+                self._begin(bundle, config)
+            else:
+                note(bundle, self.machine.folder, self._root)
+            self._users.add(id)
+            assert self.machine is not None
+            return self.machine
+
+    def leave(self, id: str) -> None:
+        """A container has gone. The last one takes the VM with it, so that its mounts can be undone."""
+        with self._lock:
+            self._users.discard(id)
+            if not self._users:
+                self._end()
+            elif self.share is not None:
+                machine = self.machine
+                if machine is not None and not machine.lost:
+                    # The guest keeps what it has looked at open; asked to let go, it does.
+                    with contextlib.suppress(ArgosyError):
+                        machine.control.call("drop", self.config.hang_timeout_s)
+                self.share.remove(id)
+
+    def _begin(self, bundle: str, config: Config) -> None:
+        name = os.urandom(6).hex()
+        self._root = run_directory() / f"{name}.shared"
+        # Before anything is there: a crash from here on leaves nothing that delete would not find.
+        note(bundle, run_directory() / name, self._root)
+        self._why = ""
+        self.config = config
+        machine = qemu.start(config, name, True, self._on_event, self._lost)
+        try:
+            self.share = Share(config, machine.folder, self._root)
+            machine.plug_share(self.share.socket, TAG)
+            machine.control.call(
+                "mounts",
+                config.hang_timeout_s,
+                storages=[{"source": TAG, "fstype": "virtiofs", "target": GUEST, "options": []}],
+            )
+        except BaseException:
+            if self.share is not None:
+                self.share.close()
+                self.share = None
+            machine.cleanup()
+            raise
+        self.machine = machine
+        self._stop = threading.Event()
+        threading.Thread(target=self._watch, args=(machine, self._stop), daemon=True, name="watch").start()
+
+    def _watch(self, machine: qemu.Qemu, stop: threading.Event) -> None:
+        """Ask the agent now and then whether it is there: a guest that hangs is as good as gone."""
+        while not stop.wait(_PING_S) and not machine.lost:
+            try:
+                machine.control.call("hello", self.config.hang_timeout_s, version=0)
+            except DeadlineExceeded:
+                self._why = f"the guest did not answer for {self.config.hang_timeout_s:g} s"
+                machine.kill()
+                return
+            except ArgosyError:
+                return
+
+    def _lost(self, why: str) -> None:
+        self._why = self._why or why
+        machine = self.machine
+        if machine is not None:
+            machine.kill()
+        self._on_lost(self._why)
+
+    def _end(self) -> None:
+        self._stop.set()
+        machine, self.machine = self.machine, None
+        share, self.share = self.share, None
+        if machine is not None:
+            machine.kill()
+        if share is not None:
+            share.close()
+        if machine is not None:
+            machine.cleanup()
+
+    def close(self) -> None:
+        """End the VM, whoever is in it."""
+        with self._lock:
+            self._users.clear()
+            self._end()
+
+
+def note(bundle: str, folder: Path, root: Path) -> None:
+    """Write into a bundle where its VM is, and whose."""
+    scratch = os.path.join(bundle, f".{NOTE}")
+    told = {"folder": str(folder), "shared": str(root), "shim": os.getpid(), "started": qemu.start_time(os.getpid())}
+    with open(scratch, "w") as file:
+        json.dump(told, file)
+    os.rename(scratch, os.path.join(bundle, NOTE))
+
+
+def clean(bundle: str, id: str) -> None:
+    """Take away what a container of a dead shim has left: with the shim goes its VM. A living shim keeps its VM."""
+    try:
+        with open(os.path.join(bundle, NOTE)) as file:
+            told = json.load(file)
+        folder, root = Path(told["folder"]), Path(told["shared"])
+        shim, started = int(told["shim"]), int(told["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # it never came to a VM
+    try:
+        living = qemu.start_time(shim) == started
+    except (OSError, IndexError):
+        living = False
+    if living:
+        remove_folder(root / id)
+        return
+    qemu.end_processes(folder, wait=True)
+    remove_root(root)
+    (qemu.memory_directory() / f"{folder.name}.memory").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,91 @@
+"""The directory that a VM sees of its host: one per VM, served by virtiofsd, with a folder for each container.
+
+What is in it are mounts: a container's snapshot and its volumes. So nothing here is ever removed recursively: mounts are
+undone, and what is left are empty directories and files that were mount points.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from argosy.errors import NotFound, Unknown
+from argosy.kernel.mount import mount_all, unmount_tree
+from argosy.mounts import Mount
+
+from argosy_shim_kata_v2.config import Config
+from argosy_shim_kata_v2.qemu import spawn
+
+TAG: Final = "shared"
+GUEST: Final = "/run/argosy/shared"
+_SOCKET_WAIT_S: Final = 10.0
+
+
+class Share:
+    """The shared directory and its virtiofsd. folder is the VM's own, for sockets and notes."""
+
+    def __init__(self, config: Config, folder: Path, root: Path) -> None:
+        """Start virtiofsd. Raises NotFound, Unknown."""
+        self.root, self.socket = root, folder / "fs"
+        if not os.access(config.virtiofsd, os.X_OK):
+            raise NotFound(f"{config.virtiofsd} is not there; type: apt-get install -y qemu-system-common")
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        options = f"source={root},cache=auto,sandbox=chroot,xattr,announce_submounts,modcaps=+mknod"
+        self._process: subprocess.Popen[bytes] = spawn(
+            [config.virtiofsd, f"--socket-path={self.socket}", "-o", options], folder, "virtiofsd"
+        )
+        deadline = time.monotonic() + _SOCKET_WAIT_S
+        while not self.socket.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = " ".join((folder / "virtiofsd.log").read_text(errors="replace").split())
+                raise Unknown(f"virtiofsd did not start: {said[-500:]}")
+            time.sleep(0.003)
+
+    def add(self, id: str, name: str, mounts: Sequence[Mount]) -> str:
+        """Mount a list below the container's folder; return the place's path in the guest."""
+        place = self.root / id / name
+        source = Path(mounts[0].source) if len(mounts) == 1 and mounts[0].type in ("bind", "rbind", "none", "") else None
+        place.parent.mkdir(exist_ok=True)
+        if source is not None and not source.is_dir() and source.exists():
+            place.touch()
+        else:
+            place.mkdir()
+        mount_all(mounts, str(place))
+        return f"{GUEST}/{id}/{name}"
+
+    def remove(self, id: str) -> None:
+        """Take a container's folder away."""
+        remove_folder(self.root / id)
+
+    def close(self) -> None:
+        """End virtiofsd and take everything away."""
+        self._process.kill()
+        self._process.wait(10)
+        remove_root(self.root)
+
+
+def remove_folder(folder: Path) -> None:
+    """Unmount all that is in a container's folder, then remove the mount points and it."""
+    unmount_tree(str(folder))
+    with contextlib.suppress(FileNotFoundError):
+        for place in list(folder.iterdir()):
+            # A mount point that is still one is busy, and one that is not is empty: nothing of anybody's can go here.
+            with contextlib.suppress(OSError):
+                place.rmdir() if place.is_dir() else place.unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def remove_root(root: Path) -> None:
+    """Take a VM's shared directory away with all that was mounted in it."""
+    unmount_tree(str(root))
+    with contextlib.suppress(FileNotFoundError):
+        for folder in list(root.iterdir()):
+            remove_folder(folder)
+        with contextlib.suppress(OSError):
+            root.rmdir()
