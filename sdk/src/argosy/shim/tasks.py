@@ -150,8 +150,8 @@ class Container(Generic[P]):
     def make_checkpoint(self, path: str, options: Any) -> None:
         raise NotImplementedError
 
-    def pids(self) -> list[int]:
-        """Raises NotFound when there is no cgroup any more."""
+    def pids(self) -> list[tuple[int, str]]:
+        """Return (pid, exec id) of every process, "" for those that are no exec. Raises NotFound when there is no cgroup any more."""
         raise NotImplementedError
 
     def stats(self) -> AnyMessage:
@@ -390,12 +390,11 @@ class TaskService(Generic[C]):
 
     def pids(self, r: Any) -> Any:
         container = self._container(r.id)
-        execs = {p.pid: p.exec_id for p in container.execs.values() if p.pid}
         found = []
-        for pid in container.pids():
+        for pid, exec_id in container.pids():
             info = None
-            if pid in execs:
-                details = ProcessDetails(exec_id=execs[pid])
+            if exec_id:
+                details = ProcessDetails(exec_id=exec_id)
                 info = AnyMessage(type_url="containerd.runc.v1.ProcessDetails", value=details.encode())
             found.append(ProcessInfo(pid=pid, info=info))
         return api.PidsResponse(processes=found)

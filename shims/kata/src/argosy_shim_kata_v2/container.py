@@ -64,12 +64,13 @@ class Process(tasks.Process):
         self.base = 0
         self.resizer: Any = None
         self._ends: Endpoints | None = None
+        self._input = -1
         self._left = 0
         self._flown = threading.Event()
         self._lock = threading.Lock()
 
     def attach(self, streams: Streams, namespace: str, label: str) -> None:
-        """Open the stdio and join it to streams of the guest. Raises InvalidArgument, NotFound, Unknown."""
+        """Open the stdio and join its outputs to streams of the guest. Raises InvalidArgument, NotFound, Unknown."""
         if self.terminal:
             ends = Endpoints()
             try:
@@ -90,8 +91,14 @@ class Process(tasks.Process):
         for stream, fd in outputs:
             streams.outlet(stream, os.dup(fd), self._flowed)
         if self.stdin:
-            streams.inlet(self.base, os.dup(ends.stdin))
+            self._input = os.dup(ends.stdin)
         ends.close_process_ends()
+
+    def feed(self, streams: Streams) -> None:
+        """Let input flow, now that there is a process to take it."""
+        fd, self._input = self._input, -1
+        if fd >= 0:
+            streams.inlet(self.base, fd)
 
     def _flowed(self) -> None:
         """In the streams' thread: one output has ended. With the last, readers see the end."""
@@ -116,6 +123,9 @@ class Process(tasks.Process):
         pass
 
     def drain_and_close(self) -> None:
+        if self._input >= 0:
+            os.close(self._input)
+            self._input = -1
         if self._ends is None:
             return
         self._flown.wait(_IO_DRAIN_S)
@@ -173,6 +183,7 @@ class Container(tasks.Container[Process]):
             self.init.attach(machine.streams, self.namespace, self.id)
             arguments = {"base": self.init.base, "terminal": self.init.terminal, "stdin": bool(self.init.stdin)}
             self._call("create", id=self.id, spec=guest, **arguments)
+            self.init.feed(machine.streams)
             self.init.pid = machine.pid
             self.init.resizer = lambda width, height: self._resize("", width, height)
         except BaseException as error:
@@ -205,6 +216,7 @@ class Container(tasks.Container[Process]):
         try:
             arguments = {"base": process.base, "terminal": process.terminal, "stdin": bool(process.stdin)}
             self._call("exec", id=self.id, exec=process.exec_id, process=process.spec, **arguments)
+            process.feed(machine.streams)
         except BaseException as error:
             machine.streams.drop(process.base)
             process.drain_and_close()
@@ -260,12 +272,15 @@ class Container(tasks.Container[Process]):
     def make_checkpoint(self, path: str, options: Any) -> None:
         raise Unimplemented("this runtime makes no checkpoints")
 
-    def pids(self) -> list[int]:
+    def pids(self) -> list[tuple[int, str]]:
         """Return the guest's numbers: on the host these processes have none."""
         told = self._call("pids", id=self.id)
-        if not isinstance(told, list) or not all(isinstance(p, list) and p and type(p[0]) is int and p[0] > 0 for p in told):
-            raise Unknown("the agent answered pids with nonsense")
-        return [p[0] for p in told]
+        found = []
+        for row in told if isinstance(told, list) else [None]:
+            if not (isinstance(row, list) and len(row) == 2 and type(row[0]) is int and 0 < row[0] < 1 << 31):
+                raise Unknown("the agent answered pids with nonsense")
+            found.append((row[0], row[1] if row[1] in self.execs else ""))
+        return found
 
     def stats(self) -> AnyMessage:
         told = self._call("stats", id=self.id)

@@ -306,10 +306,11 @@ class Container(tasks.Container[Process]):
         lifecycle.move(self.init.status, "update", "container")
         self.runtime.run(["update", "--resources", "-", self.id], self.log, stdin=resources)
 
-    def pids(self) -> list[int]:
+    def pids(self) -> list[tuple[int, str]]:
         if self.cgroup is None:
             raise NotFound(f"container {self.id} has no processes")
-        return self.cgroup.pids()
+        execs = {p.pid: p.exec_id for p in self.execs.values() if p.pid}
+        return [(pid, execs.get(pid, "")) for pid in self.cgroup.pids()]
 
     def stats(self) -> AnyMessage:
         if self.cgroup is None:

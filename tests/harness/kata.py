@@ -1,0 +1,75 @@
+"""What tests of the VM shim need: a guest image made once, a place for VMs, and a look at what is left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from argosy_shim_kata_v2.config import Config
+
+from tests.harness.mesh import BIN, Peer, run
+
+RUNTIME = ("--runtime", "io.containerd.kata.v2")
+# Packages are fetched once; what is made of them is made for every session.
+CACHE = Path(__file__).parent.parent.parent / ".cache/kata/packages"
+
+
+def why_not() -> str:
+    """Return why no VM can run here, or ""."""
+    if os.geteuid() != 0:
+        return "needs root: mounts"
+    for program in (Config().hypervisor, Config().virtiofsd):
+        if shutil.which(program) is None:
+            return f"{program} is not installed: apt-get install -y qemu-system-x86"
+    if shutil.which("apt-get") is None:
+        return "the guest image is made of Debian packages, and there is no apt-get"
+    return ""
+
+
+def build(directory: Path) -> None:
+    """Make the guest image in directory, or skip the test with apt's own words where there are no packages to be had."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "packages").symlink_to(CACHE)
+    done = run([str(BIN / "argosy"), "kata", "build-image", "--directory", str(directory)], timeout=300)
+    if done.code and "apt-get" in done.err:
+        pytest.skip(f"no guest image: {done.err.strip()[-300:]}")
+    assert done.code == 0, done
+
+
+def processes(run_directory: Path) -> list[str]:
+    """The command lines of VMs and their file servers below run_directory."""
+    found = []
+    for proc in Path("/proc").iterdir():
+        try:
+            words = (proc / "cmdline").read_bytes().decode(errors="replace") if proc.name.isdigit() else ""
+        except OSError:
+            continue
+        if str(run_directory) in words and ("qemu" in words or "virtiofsd" in words):
+            found.append(f"{proc.name} {words[:80]}")
+    return found
+
+
+def leftovers(run_directory: Path) -> list[str]:
+    """Whatever a VM has left: processes, sockets, directories, memory, mounts."""
+    found = processes(run_directory)
+    found += [str(p) for p in run_directory.iterdir() if p.name != "accel.json"] if run_directory.exists() else []
+    shared = Path(f"/dev/shm/argosy-kata-{os.geteuid()}")
+    found += [str(p) for p in shared.iterdir()] if shared.exists() else []
+    found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(run_directory) in line]
+    return found
+
+
+def vm_of(peer: Peer, id: str, namespace: str = "") -> int:
+    """The pid of the VM that a task runs in."""
+    for line in peer.ctr("tasks", "ls", namespace=namespace).ok().out.splitlines():
+        if line.split()[0] == id:
+            return int(line.split()[1])
+    raise AssertionError(f"no task {id}")
+
+
+def tail(path: Path) -> str:
+    return subprocess.run(["tail", "-n", "30", str(path)], capture_output=True, text=True).stdout

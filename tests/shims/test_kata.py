@@ -1,0 +1,271 @@
+"""Containers in microVMs, driven by stock ctr: through our mesh, and through Debian's containerd. All under TCG."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import kata
+from tests.harness.containerd import Containerd
+from tests.harness.kata import RUNTIME, vm_of
+from tests.harness.mesh import BIN, IMAGE, Mesh, Peer, eventually, run
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(bool(kata.why_not()), reason=kata.why_not() or "VMs run here"),
+    pytest.mark.timeout(300),
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A guest image, and a directory for VMs; nothing may be left in it at the end."""
+    import shutil
+    import tempfile
+
+    base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
+    before = {name: os.environ.get(name) for name in ("ARGOSY_KATA_DIR", "ARGOSY_KATA_RUN")}
+    os.environ |= {"ARGOSY_KATA_DIR": str(base / "data"), "ARGOSY_KATA_RUN": str(base / "r")}
+    try:
+        kata.build(base / "data")
+        yield base
+        eventually(lambda: kata.leftovers(base / "r") == [], within=5, what=f"left: {kata.leftovers(base / 'r')}")
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", params=["mesh", "containerd"])
+def peer(request: pytest.FixtureRequest, place: Path, image_archive: Path) -> Iterator[Peer]:
+    daemon: Mesh | Containerd
+    if request.param == "mesh":
+        daemon = Mesh(place / "m")
+        daemon.base.mkdir()
+    else:
+        daemon = Containerd(place / "c", path_first=BIN)
+    daemon.start()
+    try:
+        daemon.ctr("images", "import", str(image_archive)).ok()
+        yield daemon
+    finally:
+        daemon.destroy()
+
+
+@pytest.fixture
+def sleeping(peer: Peer, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A container that waits; its id."""
+    id = f"s{abs(hash(request.node.name)) % 10**8}"
+    peer.ctr("run", "-d", *RUNTIME, IMAGE, id, "sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.1; done").ok()
+    yield id
+    peer.ctr("tasks", "rm", "-f", id)
+    peer.ctr("containers", "rm", id)
+
+
+def test_the_kernel_is_the_guests(peer: Peer, place: Path) -> None:
+    told = peer.ctr("run", "--rm", *RUNTIME, IMAGE, "uname", "uname", "-r").ok().out.strip()
+    assert told == json.loads((place / "data/image/image.json").read_text())["kernel"]
+    assert told != os.uname().release
+
+
+def test_output_errors_and_exit_code_come_back(peer: Peer) -> None:
+    done = peer.ctr("run", "--rm", *RUNTIME, IMAGE, "codes", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (done.code, done.out, done.err) == (7, "out\n", "err\n")
+
+
+def test_input_reaches_the_process_and_ends(peer: Peer, sleeping: str) -> None:
+    # By exec: ctr 1.6's own run does not pass the end of its input on, to runc's shim neither.
+    text = "".join(f"line {n}\n" for n in range(100_000))
+    done = peer.ctr("tasks", "exec", "--exec-id", "sum", sleeping, "sha256sum", input=text).ok()
+    assert done.out.split()[0] == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_nothing_is_lost_when_the_reader_is_slow(peer: Peer) -> None:
+    script = (
+        "i=0; while [ $i -lt 8 ]; do dd if=/dev/zero bs=1M count=1 2>/dev/null | tr '\\0' x; i=$((i+1)); done; echo done"
+    )
+    process = subprocess.Popen(
+        ["ctr", "-a", str(peer.address), "run", "--rm", *RUNTIME, IMAGE, "flood", "sh", "-c", script], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    with process.stdout as stream:
+        first = stream.read(1 << 16)
+        time.sleep(2)
+        rest = stream.read()
+    assert process.wait(60) == 0
+    data = first + rest
+    assert len(data) == (8 << 20) + 5 and data.endswith(b"xdone\n") and set(data[:-5]) == {ord("x")}
+
+
+def test_exec_runs_beside_the_init(peer: Peer, sleeping: str) -> None:
+    done = peer.ctr("tasks", "exec", "--exec-id", "one", sleeping, "sh", "-c", "echo in; echo bad >&2; exit 3")
+    assert (done.code, done.out, done.err) == (3, "in\n", "bad\n")
+    assert "sh -c trap" in peer.ctr("tasks", "exec", "--exec-id", "two", sleeping, "ps").ok().out
+    missing = peer.ctr("tasks", "exec", "--exec-id", "three", sleeping, "no-such-program")
+    assert missing.code != 0 and "no-such-program" in missing.err
+
+
+def test_a_terminal_has_its_size_and_its_code(peer: Peer) -> None:
+    inner = f"stty rows 45 cols 123; ctr -a {peer.address} run -t --rm {' '.join(RUNTIME)} {IMAGE} term sh -c 'sleep 0.5; stty size; exit 5'"
+    done = subprocess.run(["script", "-qec", inner, "/dev/null"], capture_output=True, text=True, timeout=60, input="")
+    assert "45 123" in done.stdout and done.returncode == 5, done
+
+
+def test_signals_reach_the_process(peer: Peer, sleeping: str) -> None:
+    def stopped() -> bool:
+        # The shell may not have come to its trap yet, and an init is deaf to what it does not handle.
+        peer.ctr("tasks", "kill", "-s", "SIGTERM", sleeping)
+        return "STOPPED" in peer.ctr("tasks", "ls").out.split(sleeping)[1].splitlines()[0]
+
+    eventually(stopped, within=10)
+    done = peer.ctr("tasks", "rm", sleeping)
+    assert "exit code 9" in done.err, done
+
+
+def test_a_killed_process_says_137(peer: Peer, sleeping: str) -> None:
+    began = time.monotonic()
+    peer.ctr("tasks", "kill", "-s", "SIGKILL", sleeping).ok()
+    eventually(lambda: "STOPPED" in peer.ctr("tasks", "ls").out.split(sleeping)[1].splitlines()[0], within=5)
+    assert time.monotonic() - began < 3
+    assert "137" in peer.ctr("tasks", "rm", sleeping).err
+
+
+def test_pause_stops_the_clock_of_the_container(peer: Peer, sleeping: str) -> None:
+    peer.ctr("tasks", "exec", "--exec-id", "d", "-d", sleeping, "sh", "-c", "while :; do date +%s%N >/tmp/now; done").ok()
+    eventually(lambda: peer.ctr("tasks", "exec", "--exec-id", "r", sleeping, "cat", "/tmp/now").ok().out != "")
+    peer.ctr("tasks", "pause", sleeping).ok()
+    assert f"{sleeping}" in peer.ctr("tasks", "ls").out and "PAUSED" in peer.ctr("tasks", "ls").out
+    refused = peer.ctr("tasks", "exec", "--exec-id", "p", sleeping, "true")
+    assert refused.code != 0 and "paused" in refused.err
+    peer.ctr("tasks", "resume", sleeping).ok()
+    before = peer.ctr("tasks", "exec", "--exec-id", "a", sleeping, "cat", "/tmp/now").ok().out
+    eventually(lambda: peer.ctr("tasks", "exec", "--exec-id", "b", sleeping, "cat", "/tmp/now").ok().out != before)
+
+
+def test_metrics_are_those_of_the_guests_cgroup(peer: Peer, sleeping: str) -> None:
+    shown = peer.ctr("tasks", "metrics", sleeping).ok().out
+    usage = re.search(r"memory\.usage\s+(\d+)", shown)
+    assert usage is not None and 100_000 < int(usage[1]) < 100_000_000, shown
+
+
+def test_processes_are_those_of_the_guest(peer: Peer, sleeping: str) -> None:
+    peer.ctr("tasks", "exec", "-d", "--exec-id", "long", sleeping, "sleep", "1000").ok()
+    lines = peer.ctr("tasks", "ps", sleeping).ok().out.splitlines()
+    assert len(lines) >= 3 and any("long" in line for line in lines), lines
+
+
+def test_memory_has_its_limit_and_says_so(peer: Peer) -> None:
+    events = subprocess.Popen(["ctr", "-a", str(peer.address), "events"], stdout=subprocess.PIPE, text=True)
+    seen: list[str] = []
+    assert events.stdout is not None
+    reader = threading.Thread(target=lambda: seen.extend(events.stdout or ()), daemon=True)
+    reader.start()
+    try:
+        done = peer.ctr(
+            "run",
+            "--rm",
+            *RUNTIME,
+            "--memory-limit",
+            str(32 << 20),
+            IMAGE,
+            "oom",
+            "dd",
+            "if=/dev/zero",
+            "of=/dev/null",
+            "bs=100M",
+            "count=1",
+        )
+        assert done.code == 137, done
+        eventually(lambda: any("/tasks/oom" in line for line in seen), within=5, what=f"no OOM event: {seen}")
+    finally:
+        events.terminate()
+        events.wait()
+        reader.join(5)
+
+
+def test_three_containers_share_the_vm_of_their_pod(peer: Peer) -> None:
+    pod = ("--annotation", "io.kubernetes.cri.sandbox-id=pod1")
+    ids = ["pod1", "pod2", "pod3"]
+    try:
+        for id in ids:
+            peer.ctr("run", "-d", *RUNTIME, *pod, IMAGE, id, "sleep", "1000").ok()
+        assert len({vm_of(peer, id) for id in ids}) == 1
+        boots = {
+            peer.ctr("tasks", "exec", "--exec-id", "b", id, "cat", "/proc/sys/kernel/random/boot_id").ok().out for id in ids
+        }
+        assert len(boots) == 1
+        # One goes; the others stay, and a new one finds its place.
+        peer.ctr("tasks", "rm", "-f", "pod2").ok()
+        assert peer.ctr("tasks", "exec", "--exec-id", "c", "pod3", "echo", "here").ok().out == "here\n"
+        peer.ctr("tasks", "start", "-d", "pod2").ok()
+        assert vm_of(peer, "pod2") == vm_of(peer, "pod1")
+    finally:
+        for id in reversed(ids):
+            peer.ctr("tasks", "rm", "-f", id)
+            peer.ctr("containers", "rm", id)
+
+
+def test_what_the_container_writes_is_in_its_snapshot(peer: Peer, tmp_path: Path) -> None:
+    script = "echo new >/root/new; rm /etc/passwd; mkdir /root/d; ln -s new /root/link; chmod 4755 /root/new; mknod /root/null c 1 3"
+    peer.ctr("run", *RUNTIME, IMAGE, "writer", "sh", "-c", script).ok()
+    try:
+        mounts = peer.ctr("snapshots", "mounts", str(tmp_path), "writer").ok().out.strip()
+        run(["sh", "-c", mounts]).ok()
+        try:
+            assert (tmp_path / "root/new").read_text() == "new\n" and (
+                tmp_path / "root/new"
+            ).stat().st_mode & 0o7777 == 0o4755
+            assert not (tmp_path / "etc/passwd").exists() and (tmp_path / "etc/group").exists()
+            assert os.readlink(tmp_path / "root/link") == "new" and (tmp_path / "root/null").is_char_device()
+        finally:
+            run(["umount", str(tmp_path)]).ok()
+    finally:
+        peer.ctr("containers", "rm", "writer").ok()
+
+
+def test_a_read_only_root_is_read_only(peer: Peer) -> None:
+    done = peer.ctr("run", "--rm", "--read-only", *RUNTIME, IMAGE, "ro", "sh", "-c", "echo x >/root/x")
+    assert done.code != 0 and "Read-only file system" in done.err
+
+
+def test_volumes_are_the_hosts_own(peer: Peer, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("from the host\n")
+    for options in ("rbind:rw", "rbind:ro"):
+        mount = f"type=bind,src={tmp_path},dst=/data,options={options}"
+        script = "cat /data/in; echo back >/data/out-$0"
+        done = peer.ctr("run", "--rm", *RUNTIME, "--mount", mount, IMAGE, "vol", "sh", "-c", script, options[-2:])
+        assert done.out == "from the host\n"
+        assert (done.code == 0) == (options == "rbind:rw"), done
+    assert (tmp_path / "out-rw").read_text() == "back\n" and not (tmp_path / "out-ro").exists()
+    # Nothing of the volume went with the container.
+    assert (tmp_path / "in").read_text() == "from the host\n"
+
+
+def test_the_guest_sees_nothing_of_the_host(peer: Peer, sleeping: str) -> None:
+    shown = peer.ctr("tasks", "exec", "--exec-id", "ps", sleeping, "ps").ok().out
+    assert "qemu" not in shown and "pytest" not in shown
+    marker = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert "trap 'exit 9' TERM" not in marker.replace("ctr ", "")
+
+
+def test_two_vms_draw_different_numbers_and_know_the_time(peer: Peer) -> None:
+    ids = ["rnd1", "rnd2"]
+    script = "cat /proc/sys/kernel/random/uuid; head -c 16 /dev/urandom | od -An -tx1; date +%s"
+    told = []
+    for id in ids:
+        out = peer.ctr("run", "--rm", *RUNTIME, IMAGE, id, "sh", "-c", script).ok().out.splitlines()
+        assert abs(int(out[2]) - time.time()) < 5
+        told.append(out)
+    assert told[0][0] != told[1][0] and told[0][1] != told[1][1]
