@@ -12,6 +12,7 @@ import pytest
 from argosy.testkit.image import oci_archive
 from argosy.testkit.registry import running_registry
 
+from tests.harness import kata
 from tests.harness.mesh import IMAGE, Mesh
 
 
@@ -59,3 +60,11 @@ def registry() -> Iterator[str]:
     """An empty registry; its host:port."""
     with running_registry() as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def guest_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The VM shim's guest image, made once."""
+    directory = tmp_path_factory.mktemp("kata")
+    kata.build(directory)
+    return directory / "image"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from argosy_shim_kata_v2.config import Config
 
-from tests.harness.mesh import BIN, Peer, run
+from tests.harness.mesh import BIN, Peer, eventually, run
 
 RUNTIME = ("--runtime", "io.containerd.kata.v2")
 # Packages are fetched once; what is made of them is made for every session.
@@ -73,3 +76,30 @@ def vm_of(peer: Peer, id: str, namespace: str = "") -> int:
 
 def tail(path: Path) -> str:
     return subprocess.run(["tail", "-n", "30", str(path)], capture_output=True, text=True).stdout
+
+
+def images(place: Path) -> Path:
+    return place / "data/image"
+
+
+@contextlib.contextmanager
+def home(guest_image: Path) -> Iterator[Path]:
+    """Yield a place whose ``data`` has the guest image and whose ``r`` is for VMs; the environment names both.
+
+    Nothing may be left of any VM at the end.
+    """
+    base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
+    before = {name: os.environ.get(name) for name in ("ARGOSY_KATA_DIR", "ARGOSY_KATA_RUN")}
+    os.environ |= {"ARGOSY_KATA_DIR": str(base / "data"), "ARGOSY_KATA_RUN": str(base / "r")}
+    try:
+        (base / "data").mkdir()
+        (base / "data/image").symlink_to(guest_image)
+        yield base
+        eventually(lambda: leftovers(base / "r") == [], within=5, what=f"left: {leftovers(base / 'r')}")
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        shutil.rmtree(base, ignore_errors=True)

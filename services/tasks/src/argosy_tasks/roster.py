@@ -14,6 +14,7 @@ from typing import Any, Final
 from argosy import log
 from argosy.errors import AlreadyExists, ArgosyError, NotFound
 from argosy.timestamps import from_wire, to_wire
+from argosy.ttrpc.client import Closed
 from argosy_protos._message import Message
 from argosy_protos.containerd import events as ev
 from argosy_protos.containerd.task import v2 as api
@@ -130,7 +131,7 @@ class Roster:
                 shim = await self._launch(bundle, binary, options, shim_log)
             except BaseException:
                 shim_log.close()
-                await asyncio.shield(asyncio.to_thread(bundle.delete))
+                await asyncio.shield(self._discard(bundle, binary))
                 raise
             try:
                 request.bundle = str(bundle.path)
@@ -155,13 +156,27 @@ class Roster:
 
     async def _abandon(self, shim: Shim, binary: Path) -> None:
         """End a shim whose create failed."""
+        dead = False
         try:
             await shim.call("Delete", api.DeleteRequest(id=shim.bundle.id), self._timeouts.cleanup_s)
+        except Closed:
+            dead = True
         except ArgosyError:
             pass  # there was nothing to delete
         await shim.shutdown(self._timeouts.shutdown_s)
         shim.close()
-        await asyncio.to_thread(shim.bundle.delete)
+        if dead:
+            await self._discard(shim.bundle, binary)
+        else:
+            await asyncio.to_thread(shim.bundle.delete)
+
+    async def _discard(self, bundle: Bundle, binary: Path) -> None:
+        """Take away what a shim may have begun before it died: it alone knows what that is."""
+        try:
+            await self._starter.delete(binary, bundle, self._timeouts.cleanup_s)
+        except (ArgosyError, OSError) as error:
+            logger.warning("shim.cleanup_failed", namespace=bundle.namespace, container=bundle.id, error=str(error))
+        await asyncio.to_thread(bundle.delete)
 
     async def delete(self, namespace: str, id: str) -> api.DeleteResponse:
         """Delete a task that has ended; its shim and bundle go. Raises NotFound, the shim's error."""

@@ -1,7 +1,7 @@
 """QEMU: its command line, its process, templates of a booted guest, and what is plugged in while it runs.
 
-A ``Machine`` is what another VMM would have to be: see ``docs/kata.md``. The VM's directory holds its sockets and ``vm.json``
-(pid, start time), by which ``delete`` finds it when the shim is gone; QEMU itself does not die with the shim.
+A ``Machine`` is what another VMM would have to be: see ``docs/kata.md``. The VM's directory is named in
+the command lines of its processes, by which ``delete`` finds them when the shim is gone: they do not die with it.
 """
 
 from __future__ import annotations
@@ -119,36 +119,38 @@ def arguments(shape: Shape, folder: Path, memory: Path, shared: bool, incoming: 
 
 
 def start_time(pid: int) -> int:
+    """Return when a process began, in ticks since boot: with its pid, that names it for good. Raises OSError."""
     with open(f"/proc/{pid}/stat", "rb") as stat:
         return int(stat.read().rpartition(b")")[2].split()[19])
 
 
 def spawn(command: list[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
-    """Start a VM's process and note in folder who it is, so that it can be found and ended without us."""
+    """Start one of a VM's processes. Its command line names folder, by which it can be found without us."""
     with open(folder / f"{name}.log", "ab") as log:
         try:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
             )
         except FileNotFoundError:
             raise NotFound(f"{command[0]} is not installed") from None
-    (folder / f"{name}.json").write_text(json.dumps({"pid": process.pid, "started": start_time(process.pid)}))
-    return process
 
 
-def end_processes(folder: Path, wait: bool = False) -> None:
-    """Kill what ``spawn`` noted in folder, if it still is what it was; with wait, return when it has gone."""
-    for path in folder.glob("*.json"):
+def end_processes(folder: Path) -> None:
+    """Kill the processes whose command line names a path below folder, and wait until they have gone."""
+    mark = os.fsencode(folder) + b"/"
+    for proc in os.listdir("/proc"):
+        if not proc.isdigit() or int(proc) == os.getpid():
+            continue
         try:
-            told = json.loads(path.read_text())
-            fd = os.pidfd_open(int(told["pid"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # it has gone, or we died before the note was whole, and then it was not ours to find
+            fd = os.pidfd_open(int(proc))
+        except OSError:
+            continue  # it has gone
         try:
-            if start_time(int(told["pid"])) == told["started"]:
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
-                if wait:
-                    select.select([fd], [], [], _END_S)
+            with open(f"/proc/{proc}/cmdline", "rb") as words:
+                if mark not in words.read():
+                    continue
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+            select.select([fd], [], [], _END_S)
         except (ProcessLookupError, FileNotFoundError):
             pass  # it went by itself
         finally:

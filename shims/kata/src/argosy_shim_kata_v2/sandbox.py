@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
+from argosy.kernel.process import alive
 
 from argosy_shim_kata_v2 import qemu
 from argosy_shim_kata_v2.config import Config, run_directory
@@ -75,7 +76,7 @@ class Sandbox:
         self.config = config
         machine = qemu.start(config, name, True, self._on_event, self._lost)
         try:
-            self.share = Share(config, machine.folder, self._root)
+            self.share = Share(config, machine.folder, self._root, lambda: self._share_lost(machine))
             machine.plug_share(self.share.socket, TAG)
             machine.control.call(
                 "mounts",
@@ -103,6 +104,12 @@ class Sandbox:
                 return
             except ArgosyError:
                 return
+
+    def _share_lost(self, machine: qemu.Qemu) -> None:
+        """Without its files no process of the guest goes on; better an exit than one that hangs."""
+        if self.machine is machine and not machine.lost:
+            self._why = "virtiofsd has ended"
+        machine.kill()
 
     def _lost(self, why: str) -> None:
         self._why = self._why or why
@@ -148,13 +155,14 @@ def clean(bundle: str, id: str) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return  # it never came to a VM
     try:
-        living = qemu.start_time(shim) == started
+        living = alive(shim) and qemu.start_time(shim) == started
     except (OSError, IndexError):
         living = False
     if living:
         remove_folder(root / id)
         return
-    qemu.end_processes(folder, wait=True)
+    qemu.end_processes(folder)
     remove_root(root)
+    # A process that was being started when we looked finds no directory, and ends.
     (qemu.memory_directory() / f"{folder.name}.memory").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,8 +30,8 @@ _SOCKET_WAIT_S: Final = 10.0
 class Share:
     """The shared directory and its virtiofsd. folder is the VM's own, for sockets and notes."""
 
-    def __init__(self, config: Config, folder: Path, root: Path) -> None:
-        """Start virtiofsd. Raises NotFound, Unknown."""
+    def __init__(self, config: Config, folder: Path, root: Path, on_end: Callable[[], None]) -> None:
+        """Start virtiofsd; on_end is called from a thread when it has ended. Raises NotFound, Unknown."""
         self.root, self.socket = root, folder / "fs"
         if not os.access(config.virtiofsd, os.X_OK):
             raise NotFound(f"{config.virtiofsd} is not there; type: apt-get install -y qemu-system-common")
@@ -45,6 +46,11 @@ class Share:
                 said = " ".join((folder / "virtiofsd.log").read_text(errors="replace").split())
                 raise Unknown(f"virtiofsd did not start: {said[-500:]}")
             time.sleep(0.003)
+        threading.Thread(target=self._wait, args=(on_end,), daemon=True, name="virtiofsd").start()
+
+    def _wait(self, on_end: Callable[[], None]) -> None:
+        self._process.wait()
+        on_end()
 
     def add(self, id: str, name: str, mounts: Sequence[Mount]) -> str:
         """Mount a list below the container's folder; return the place's path in the guest."""

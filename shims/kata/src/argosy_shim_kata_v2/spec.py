@@ -62,10 +62,18 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
         if n.get("type") not in ("network", "user") and not n.get("path")
     ]
     linux["cgroupsPath"] = f"/{id}"
-    if linux.get("devices"):
-        raise Unimplemented(f"a VM can't be given the host's devices: {linux['devices'][0].get('path')}")
+    devices = linux.pop("devices", None) or []
+    # A privileged container is given all that the host has, which here is all that the guest has. One that names a device
+    # wants that very one.
+    if devices and not _all_devices(linux):
+        raise Unimplemented(f"a VM can't be given the host's devices: {devices[0].get('path')}")
     guest["linux"] = linux
     return guest
+
+
+def _all_devices(linux: dict[str, Any]) -> bool:
+    rules = (linux.get("resources") or {}).get("devices") or []
+    return any(r.get("allow") and r.get("type", "a") in ("a", "") and r.get("major", -1) in (None, -1) for r in rules)
 
 
 def process(spec: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,282 @@
+"""Whatever dies of a VM, its containers' ends are reported, and nothing of it is left. And what can't start says why."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import kata
+from tests.harness.kata import RUNTIME, vm_of
+from tests.harness.mesh import IMAGE, Mesh, Ran, comm, eventually
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(bool(kata.why_not()), reason=kata.why_not() or "VMs run here"),
+    pytest.mark.timeout(300),
+]
+
+
+@pytest.fixture(scope="module")
+def place(guest_image: Path) -> Iterator[Path]:
+    with kata.home(guest_image) as base:
+        yield base
+
+
+@pytest.fixture(scope="module")
+def mesh(place: Path, image_archive: Path) -> Iterator[Mesh]:
+    daemon = Mesh(place / "m")
+    daemon.base.mkdir()
+    daemon.start()
+    try:
+        daemon.ctr("images", "import", str(image_archive)).ok()
+        # The template is made here, and not in the first test's time.
+        daemon.ctr("run", "--rm", *RUNTIME, IMAGE, "first", "true").ok()
+        yield daemon
+        assert daemon.leftovers() == []
+    finally:
+        daemon.destroy()
+
+
+def shim(mesh: Mesh, id: str) -> int:
+    return int((mesh.state / f"io.containerd.runtime.v2.task/default/{id}/shim.pid").read_text())
+
+
+def file_server(place: Path) -> int:
+    (found,) = [line.split()[0] for line in kata.processes(place / "r") if "virtiofsd" in line]
+    return int(found)
+
+
+def status(mesh: Mesh, id: str) -> str:
+    for line in mesh.ctr("tasks", "ls").out.splitlines():
+        if line.split()[0] == id:
+            return line.split()[2]
+    return ""
+
+
+def gone(mesh: Mesh, place: Path, id: str) -> None:
+    """Remove a container as a client does after its end; then nothing of its VM may be left."""
+    mesh.ctr("tasks", "rm", "-f", id)
+    assert mesh.ctr("containers", "rm", id).code == 0
+    eventually(lambda: kata.leftovers(place / "r") == [], within=10, what=f"left: {kata.leftovers(place / 'r')}")
+    eventually(lambda: mesh.leftovers() == [], within=10, what=f"left: {mesh.leftovers()}")
+
+
+def test_a_killed_vm_is_an_exit_of_all_its_processes(mesh: Mesh, place: Path) -> None:
+    mesh.ctr("run", "-d", *RUNTIME, IMAGE, "victim", "sleep", "1000").ok()
+    execs = [
+        subprocess.Popen(["ctr", "-a", str(mesh.address), "tasks", "exec", "--exec-id", f"e{n}", "victim", "sleep", "1000"])
+        for n in range(2)
+    ]
+    eventually(lambda: mesh.ctr("tasks", "ps", "victim").ok().out.count("\n") >= 4)
+    began = time.monotonic()
+    os.kill(vm_of(mesh, "victim"), signal.SIGKILL)
+    for process in execs:
+        assert process.wait(10) == 137
+    eventually(lambda: status(mesh, "victim") == "STOPPED", within=5)
+    assert time.monotonic() - began < 4
+    assert "137" in mesh.ctr("tasks", "rm", "victim").err
+    gone(mesh, place, "victim")
+
+
+def test_a_guest_that_panics_has_ended(mesh: Mesh, place: Path) -> None:
+    mesh.ctr(
+        "run",
+        "-d",
+        "--privileged",
+        *RUNTIME,
+        IMAGE,
+        "victim",
+        "sh",
+        "-c",
+        "sleep 1; echo c >/proc/sysrq-trigger; sleep 1000",
+    ).ok()
+    eventually(lambda: status(mesh, "victim") == "STOPPED", within=10)
+    assert "the guest panicked" in mesh.log.read_text()
+    gone(mesh, place, "victim")
+
+
+def test_a_guest_that_hangs_is_ended(mesh: Mesh, place: Path, tmp_path: Path) -> None:
+    config = tmp_path / "kata.toml"
+    config.write_text("hang_timeout_s = 2.0\n")
+    mesh.ctr("run", "-d", "--runtime-config-path", str(config), *RUNTIME, IMAGE, "victim", "sleep", "1000").ok()
+    vm = vm_of(mesh, "victim")
+    os.kill(vm, signal.SIGSTOP)
+    eventually(lambda: status(mesh, "victim") == "STOPPED", within=20)
+    gone(mesh, place, "victim")
+
+
+def test_a_file_server_that_dies_takes_its_container_or_lets_it_end(mesh: Mesh, place: Path) -> None:
+    mesh.ctr("run", "-d", *RUNTIME, IMAGE, "victim", "sleep", "1000").ok()
+    os.kill(file_server(place), signal.SIGKILL)
+    eventually(lambda: status(mesh, "victim") == "STOPPED", within=5)
+    gone(mesh, place, "victim")
+
+
+def test_a_killed_shim_leaves_no_vm(mesh: Mesh, place: Path) -> None:
+    mesh.ctr("run", "-d", *RUNTIME, IMAGE, "victim", "sleep", "1000").ok()
+    os.kill(shim(mesh, "victim"), signal.SIGKILL)
+    eventually(lambda: kata.leftovers(place / "r") == [], within=10, what=f"left: {kata.leftovers(place / 'r')}")
+    gone(mesh, place, "victim")
+
+
+def test_one_of_a_pod_is_removed_and_the_shim_then_killed(mesh: Mesh, place: Path) -> None:
+    pod = ("--annotation", "io.kubernetes.cri.sandbox-id=p1")
+    for id in ("p1", "p2"):
+        mesh.ctr("run", "-d", *RUNTIME, *pod, IMAGE, id, "sleep", "1000").ok()
+    os.kill(shim(mesh, "p1"), signal.SIGKILL)
+    for id in ("p2", "p1"):
+        mesh.ctr("tasks", "rm", "-f", id)
+        mesh.ctr("containers", "rm", id).ok()
+    eventually(lambda: kata.leftovers(place / "r") == [], within=10, what=f"left: {kata.leftovers(place / 'r')}")
+
+
+def test_containers_outlive_the_task_manager(mesh: Mesh, place: Path) -> None:
+    mesh.ctr("run", "-d", *RUNTIME, IMAGE, "stays", "sleep", "1000").ok()
+    vm = vm_of(mesh, "stays")
+    os.kill(mesh.services()[comm("tasks")], signal.SIGKILL)
+    eventually(lambda: status(mesh, "stays") == "RUNNING", within=15)
+    assert vm_of(mesh, "stays") == vm
+    assert mesh.ctr("tasks", "exec", "--exec-id", "e", "stays", "echo", "alive").ok().out == "alive\n"
+    gone(mesh, place, "stays")
+
+
+def kill_vm(mesh: Mesh, place: Path, id: str) -> bool:
+    return _kill(place, "qemu")
+
+
+def kill_file_server(mesh: Mesh, place: Path, id: str) -> bool:
+    return _kill(place, "virtiofsd")
+
+
+def kill_shim(mesh: Mesh, place: Path, id: str) -> bool:
+    try:
+        os.kill(shim(mesh, id), signal.SIGKILL)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def kill_tasks(mesh: Mesh, place: Path, id: str) -> bool:
+    found = mesh.services().get(comm("tasks"))
+    if found is not None:
+        os.kill(found, signal.SIGKILL)
+    return found is not None
+
+
+def _kill(place: Path, what: str) -> bool:
+    found = [int(line.split()[0]) for line in kata.processes(place / "r") if what in line]
+    for pid in found:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    return bool(found)
+
+
+@pytest.mark.parametrize("victim", [kill_vm, kill_file_server, kill_shim, kill_tasks])
+@pytest.mark.parametrize("after", [0.15, 0.4, 0.7, 1.0])
+def test_a_death_at_any_step_leaves_nothing(
+    mesh: Mesh, place: Path, victim: Callable[[Mesh, Path, str], bool], after: float
+) -> None:
+    """Start, VM, create, start, exec, delete: a whole life takes about a second and a half here."""
+    id = f"{victim.__name__[5:].replace('_', '-')}-{int(after * 1000)}"
+    script = f"ctr -a {mesh.address} run -d {' '.join(RUNTIME)} {IMAGE} {id} sleep 1000 && ctr -a {mesh.address} tasks exec --exec-id e {id} true"
+    process = subprocess.Popen(["sh", "-c", script], stderr=subprocess.DEVNULL)
+    time.sleep(after)
+    victim(mesh, place, id)
+    process.wait(60)
+    eventually(lambda: mesh.ctr("version").code == 0)
+    eventually(lambda: _removed(mesh, id), within=20)
+    eventually(lambda: kata.leftovers(place / "r") == [], within=15, what=f"left: {kata.leftovers(place / 'r')}")
+    eventually(lambda: mesh.leftovers() == [], within=10, what=f"left: {mesh.leftovers()}")
+    # And the next one works.
+    assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, f"after-{id}", "echo", "ok").ok().out == "ok\n"
+
+
+@pytest.mark.parametrize("victim", [kill_vm, kill_file_server, kill_shim, kill_tasks])
+def test_a_death_while_a_container_is_removed_leaves_nothing(
+    mesh: Mesh, place: Path, victim: Callable[[Mesh, Path, str], bool]
+) -> None:
+    id = f"rm-{victim.__name__[5:].replace('_', '-')}"
+    mesh.ctr("run", "-d", *RUNTIME, IMAGE, id, "sleep", "1000").ok()
+    process = subprocess.Popen(["ctr", "-a", str(mesh.address), "tasks", "rm", "-f", id], stderr=subprocess.DEVNULL)
+    time.sleep(0.1)
+    victim(mesh, place, id)
+    process.wait(60)
+    eventually(lambda: _removed(mesh, id), within=20)
+    eventually(lambda: kata.leftovers(place / "r") == [], within=15, what=f"left: {kata.leftovers(place / 'r')}")
+
+
+def _removed(mesh: Mesh, id: str) -> bool:
+    mesh.ctr("tasks", "rm", "-f", id)
+    mesh.ctr("containers", "rm", id)
+    return id not in mesh.ctr("containers", "ls", "-q").out.split() and id not in mesh.ctr("tasks", "ls", "-q").out.split()
+
+
+# -- what can't start --
+
+
+def refused(mesh: Mesh, tmp_path: Path, toml: str) -> Ran:
+    config = tmp_path / "kata.toml"
+    config.write_text(toml)
+    done = mesh.ctr("run", "--rm", "--runtime-config-path", str(config), *RUNTIME, IMAGE, "never", "true")
+    assert done.code != 0
+    mesh.ctr("containers", "rm", "never")
+    return done
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        (
+            'hypervisor = "no-such-qemu"',
+            'hypervisor "no-such-qemu" is not installed; type: apt-get install -y qemu-system-x86',
+        ),
+        ('kernel = "/nowhere/vmlinux"', "guest image /nowhere/vmlinux does not exist; type: argosy kata build-image"),
+        ("memory_mb = 16", "memory_mb = 16 is too little for a guest; 128 is the least"),
+        ('accel = "hax"', 'accel = "hax" is not known; use auto or kvm or tcg'),
+        ('acel = "tcg"', 'unknown key "acel"; did you mean "accel"?'),
+        ("memory_mb = true", "memory_mb must be int, not bool"),
+        ("memory_mb =", "is not TOML"),
+    ],
+)
+def test_a_wrong_setting_says_what_to_do(mesh: Mesh, place: Path, tmp_path: Path, toml: str, says: str) -> None:
+    assert says in refused(mesh, tmp_path, toml + "\n").err
+    assert kata.leftovers(place / "r") == []
+
+
+def test_kvm_that_is_demanded_and_missing_is_an_error(mesh: Mesh, tmp_path: Path) -> None:
+    from argosy_shim_kata_v2 import accel
+
+    if not accel.usable():
+        pytest.skip("KVM may work here")
+    assert 'use "tcg" or "auto"' in refused(mesh, tmp_path, 'accel = "kvm"\n').err
+
+
+def test_a_kernel_that_does_not_boot_is_an_error_in_time(mesh: Mesh, place: Path, tmp_path: Path) -> None:
+    kernel = tmp_path / "vmlinux"
+    kernel.write_bytes(b"no kernel at all" * 1000)
+    done = refused(mesh, tmp_path, f'kernel = "{kernel}"\nboot_timeout_s = 5.0\n')
+    assert "QEMU" in done.err or "guest did not start" in done.err, done
+    assert kata.leftovers(place / "r") == []
+
+
+def test_a_template_that_was_cut_short_is_made_again(mesh: Mesh, place: Path) -> None:
+    (state,) = (place / "data/templates").glob("*/state")
+    os.truncate(state, 1000)
+    assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, "again", "echo", "made").ok().out == "made\n"
+    (memory,) = (place / "data/templates").glob("*/memory")
+    # Damage that no size shows: this start fails and says so, and the next one makes another.
+    data = bytearray(state.read_bytes())
+    data[: len(data) // 2] = os.urandom(len(data) // 2)
+    state.write_bytes(data)
+    failed = mesh.ctr("run", "--rm", *RUNTIME, IMAGE, "damaged", "echo", "never")
+    assert failed.code != 0 and memory.exists() is False
+    mesh.ctr("containers", "rm", "damaged")
+    assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, "again2", "echo", "made").ok().out == "made\n"
