@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import shutil
 import subprocess
 import tarfile
@@ -72,7 +73,7 @@ def download(packages: Sequence[str], into: Path) -> dict[str, Path]:
 
 def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
     if not data.startswith(_MAGIC):
-        raise InvalidArgument("not a Debian package: no ar archive")
+        raise InvalidArgument("no ar archive")
     at = len(_MAGIC)
     while at + _HEADER <= len(data):
         name = data[at : at + 16].decode("ascii", "replace").strip().rstrip("/")
@@ -83,6 +84,15 @@ def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 def read(path: Path) -> Mapping[str, Entry]:
     """Return a package's files by absolute path. Raises InvalidArgument."""
+    try:
+        return _read(path)
+    except (InvalidArgument, tarfile.TarError, lzma.LZMAError, EOFError, ValueError, subprocess.CalledProcessError) as error:
+        raise InvalidArgument(
+            f"{path} can't be read as a Debian package ({error}); remove it, and it is fetched again"
+        ) from None
+
+
+def _read(path: Path) -> Mapping[str, Entry]:
     for name, data in _members(path.read_bytes()):
         if not name.startswith("data.tar"):
             continue
@@ -103,4 +113,4 @@ def read(path: Path) -> Mapping[str, Entry]:
             for full, target in hard:
                 found[full] = found[target]
         return found
-    raise InvalidArgument(f"{path.name} holds no data.tar")
+    raise InvalidArgument("no data.tar in it")

@@ -1,0 +1,428 @@
+"""The parts of the VM shim that need no VM: the image's makers, the protocol with a hostile guest, specs, settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable, Unimplemented, Unknown
+from argosy.mounts import Mount
+from argosy_shim_kata_v2 import accel, config, qemu
+from argosy_shim_kata_v2 import spec as specs
+from argosy_shim_kata_v2.channel import Control, Streams
+from argosy_shim_kata_v2.guest import frames
+from argosy_shim_kata_v2.image import binaries
+from argosy_shim_kata_v2.image.cpio import Cpio
+from argosy_shim_kata_v2.qmp import Qmp
+
+from tests.harness import kata
+from tests.harness.mesh import BIN, eventually, run
+
+# -- the image --
+
+
+@pytest.mark.skipif(bool(kata.why_not()), reason=kata.why_not() or "images are made here")
+def test_the_same_packages_give_the_same_bytes(guest_image: Path, tmp_path: Path) -> None:
+    began = time.monotonic()
+    kata.build(tmp_path)
+    assert time.monotonic() - began < 60
+    for name in ("vmlinux", "initrd", "image.json"):
+        assert (tmp_path / "image" / name).read_bytes() == (guest_image / name).read_bytes(), name
+    facts = json.loads((guest_image / "image.json").read_text())
+    assert facts["initrd_bytes"] < 25 << 20 and facts["initrd_gzip_bytes"] < 10 << 20
+    shown = run([str(BIN / "argosy"), "kata", "show-image", "--directory", str(tmp_path)]).ok().out
+    assert json.loads(shown) == facts
+
+
+def test_an_image_without_packages_says_so(tmp_path: Path) -> None:
+    missing = run([str(BIN / "argosy"), "kata", "show-image", "--directory", str(tmp_path)])
+    assert missing.code == 1 and "type: argosy kata build-image" in missing.err
+    nowhere = run([str(BIN / "argosy"), "kata", "build-image", "--directory", str(tmp_path)], env={"PATH": str(tmp_path)})
+    assert nowhere.code == 1 and "is not installed: the guest image is made of Debian packages" in nowhere.err
+
+
+def test_a_broken_package_is_named(guest_image: Path, tmp_path: Path) -> None:
+    (tmp_path / "packages").mkdir()
+    for path in kata.CACHE.glob("*.deb"):
+        shutil.copy(path, tmp_path / "packages")
+    (broken,) = (tmp_path / "packages").glob("crun_*.deb")
+    broken.write_bytes(b"no archive")
+    done = run([str(BIN / "argosy"), "kata", "build-image", "--directory", str(tmp_path)])
+    assert done.code == 1 and broken.name in done.err
+    assert not (tmp_path / "image").exists()
+
+
+def test_needed_libraries_are_those_that_the_linker_names() -> None:
+    program = shutil.which("python3") or "/bin/ls"
+    for path in (os.path.realpath(program), "/bin/sh", "/usr/bin/tar"):
+        told = subprocess.run(["readelf", "-d", "-l", path], capture_output=True, text=True).stdout
+        if not told:
+            pytest.skip("readelf is not installed")
+        expected = re.findall(r"interpreter: (\S+)\]", told) + re.findall(r"NEEDED.*\[(.*)\]", told)
+        assert sorted(binaries.libraries(Path(path).read_bytes())) == sorted(expected)
+    assert binaries.libraries(b"#!/bin/sh\n") == []
+
+
+def test_modules_come_after_what_they_need() -> None:
+    modules = {
+        "a": b"\0depends=b,c-d\0", "b": b"\0depends=\0softdep=pre: e gone post: f\0", "c_d": b"\0depends=built_in\0", "e": b"\0depends=\0",
+        "f": b"\0depends=\0",
+    }  # fmt: skip
+    assert binaries.module_order(["a"], modules, frozenset(["built_in"])) == ["e", "b", "c_d", "a"]
+    with pytest.raises(NotFound, match="no module x, which the agent needs"):
+        binaries.module_order(["x"], modules, frozenset())
+
+
+def test_a_kernel_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="neither ELF nor a bzImage"):
+        binaries.vmlinux(bytes(4096), ["lz4"])
+    assert binaries.vmlinux(b"\x7fELFrest", ["lz4"]) == b"\x7fELFrest"
+
+
+def test_an_archive_has_its_parents_and_is_sorted() -> None:
+    archive = Cpio()
+    archive.file("b/c/file", b"x" * 5, 0o755)
+    archive.link("a", "b/c/file")
+    archive.device("dev/null", 1, 3)
+    data = archive.encode()
+    names = [m.decode() for m in re.findall(rb"070701[0-9a-f]{104}([^\0]+)\0", data)]
+    assert names == ["a", "b", "b/c", "b/c/file", "dev", "dev/null", "TRAILER!!!"] and len(data) % 512 == 0
+    assert data == archive.encode() and "b/c" in archive and "b/x" not in archive
+
+
+# -- a guest that is not to be trusted --
+
+
+class Guest:
+    """The other end of a port."""
+
+    def __init__(self, path: Path) -> None:
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(1)
+
+    def accept(self) -> socket.socket:
+        peer, _ = self._listener.accept()
+        peer.settimeout(10)
+        self._listener.close()
+        return peer
+
+
+@pytest.fixture
+def control(short_path: Path) -> Iterator[tuple[Control, socket.socket, list[Any]]]:
+    guest = Guest(short_path / "ctl")
+    heard: list[Any] = []
+
+    def event(told: Mapping[str, Any]) -> None:
+        if told.get("ev") == "bad":
+            raise ValueError("an event that makes no sense")
+        heard.append(told)
+
+    host = Control(short_path / "ctl", 5, event, lambda why: heard.append(why))
+    peer = guest.accept()
+    yield host, peer, heard
+    host.close()
+    peer.close()
+
+
+def answer(peer: socket.socket, make: Callable[[int], bytes]) -> threading.Thread:
+    """Read one request, and send what make says for its number."""
+
+    def run() -> None:
+        header = peer.recv(frames.HEADER.size, socket.MSG_WAITALL)
+        _, _, size = frames.HEADER.unpack(header)
+        request = json.loads(peer.recv(size, socket.MSG_WAITALL))
+        peer.sendall(make(request["i"]))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def reply(**fields: Any) -> bytes:
+    return frames.frame(0, frames.RESPONSE, json.dumps(fields).encode())
+
+
+def test_answers_and_errors_come_to_who_asked(control: tuple[Control, socket.socket, list[Any]]) -> None:
+    host, peer, heard = control
+    thread = answer(peer, lambda n: frames.frame(0, frames.EVENT, b'{"ev": "x"}') + reply(i=n, ok={"a": 1}))
+    assert host.call("hello", 5) == {"a": 1} and heard == [{"ev": "x"}]
+    thread.join()
+    for kind, error in (("not_found", NotFound), ("unimplemented", Unimplemented), ("whatever", Unknown)):
+        thread = answer(peer, partial(lambda kind, n: reply(i=n, err="no\x1b[31m\nred", kind=kind), kind))
+        with pytest.raises(error, match="no \\[31m red"):
+            host.call("x", 5)
+        thread.join()
+    with pytest.raises(DeadlineExceeded, match=r"did not answer slow within 0\.1 s"):
+        host.call("slow", 0.1)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        lambda n: reply(i=n + 1, ok=1),
+        lambda n: reply(i=str(n), ok=1),
+        lambda n: reply(i=True, ok=1),
+        lambda n: reply(i=[n], ok=1),
+        lambda n: reply(ok=1),
+        lambda n: frames.frame(0, frames.RESPONSE, b"[1]"),
+        lambda n: frames.frame(0, frames.RESPONSE, b"\xff\xfe{"),
+        lambda n: frames.frame(0, frames.RESPONSE, b"1e9999"),
+        lambda n: frames.frame(0, frames.REQUEST, b'{"i": 1, "m": "kill"}'),
+        lambda n: frames.frame(0, frames.DATA, b"x"),
+        lambda n: frames.frame(0, 200, b"x"),
+        lambda n: frames.HEADER.pack(0, frames.RESPONSE, frames.MAX_CONTROL + 1),
+        lambda n: frames.HEADER.pack(0, frames.RESPONSE, 0xFFFFFFFF),
+        lambda n: frames.frame(0, frames.EVENT, b'{"ev": "bad"}'),
+    ],
+)  # fmt: skip
+def test_a_guest_that_breaks_the_protocol_is_given_up(
+    control: tuple[Control, socket.socket, list[Any]], hostile: Callable[[int], bytes]
+) -> None:
+    host, peer, heard = control
+    thread = answer(peer, hostile)
+    with pytest.raises(Unavailable, match="broke the protocol"):
+        host.call("hello", 10)
+    thread.join()
+    assert isinstance(heard[-1], str) and "broke the protocol" in heard[-1]
+    with pytest.raises(Unavailable):
+        host.call("hello", 10)
+
+
+@pytest.fixture
+def streams(short_path: Path) -> Iterator[tuple[Streams, socket.socket, list[str]]]:
+    guest = Guest(short_path / "io")
+    lost: list[str] = []
+    host = Streams(short_path / "io", 5, lost.append)
+    peer = guest.accept()
+    yield host, peer, lost
+    host.close()
+    peer.close()
+
+
+def test_output_is_held_back_by_its_reader_alone(streams: tuple[Streams, socket.socket, list[str]]) -> None:
+    host, peer, lost = streams
+    base = host.number()
+    read, write = os.pipe()
+    other_read, other_write = os.pipe()
+    ended: list[int] = []
+    host.outlet(base + 1, write, lambda: ended.append(1))
+    host.outlet(base + 2, other_write, lambda: ended.append(2))
+    sent = 0
+    # As much as the window allows; the pipe holds a quarter of it, and nobody reads.
+    while sent < frames.WINDOW:
+        peer.sendall(frames.frame(base + 1, frames.DATA, b"x" * 32768))
+        sent += 32768
+    peer.sendall(frames.frame(base + 2, frames.DATA, b"quick") + frames.frame(base + 2, frames.END))
+    with os.fdopen(other_read, "rb") as quick:
+        assert quick.read() == b"quick"
+    eventually(lambda: ended == [2])
+    peer.sendall(frames.frame(base + 1, frames.END))
+    with os.fdopen(read, "rb") as slow:
+        assert len(slow.read()) == frames.WINDOW
+    eventually(lambda: ended == [2, 1])
+    assert lost == []
+
+
+def test_input_waits_for_credit(streams: tuple[Streams, socket.socket, list[str]]) -> None:
+    host, peer, _ = streams
+    base = host.number()
+    read, write = os.pipe()
+    host.inlet(base, read)
+
+    def feed() -> None:
+        with os.fdopen(write, "wb") as file:
+            file.write(b"y" * (2 * frames.WINDOW))
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    reader = frames.Reader(frames.STREAM_KINDS, frames.MAX_STREAM)
+    got, ended = 0, False
+    peer.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        while True:
+            for _, _, payload in reader.feed(peer.recv(65536)):
+                got += len(payload)
+    assert got == frames.WINDOW
+    peer.settimeout(10)
+    while not ended:
+        peer.sendall(frames.frame(base, frames.CREDIT, frames.AMOUNT.pack(got)) if got else b"")
+        got = 0
+        for _, kind, payload in reader.feed(peer.recv(65536)):
+            ended = ended or kind == frames.END
+            got += len(payload)
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        lambda base: frames.frame(base + 1, frames.DATA, b"x" * 65536) * 5,
+        lambda base: (
+            frames.frame(base + 1, frames.DATA, b"x" * 65536) * 2 + frames.frame(base + 1, frames.END)
+            + frames.frame(base + 1, frames.DATA, b"y")
+        ),
+        lambda base: frames.frame(base + 300, frames.DATA, b"x"),
+        lambda base: frames.frame(base, frames.DATA, b"x"),
+        lambda base: frames.frame(base, frames.CREDIT, frames.AMOUNT.pack(1)),
+        lambda base: frames.frame(base, frames.CREDIT, b"xx"),
+        lambda base: frames.frame(base + 1, frames.RESPONSE, b"{}"),
+        lambda base: frames.HEADER.pack(base + 1, frames.DATA, frames.MAX_STREAM + 1),
+    ],
+)  # fmt: skip
+def test_a_stream_that_breaks_its_rules_is_the_end(
+    streams: tuple[Streams, socket.socket, list[str]], hostile: Callable[[int], bytes]
+) -> None:
+    host, peer, lost = streams
+    base = host.number()
+    # Nobody reads the output, so that its window closes.
+    read, write = os.pipe()
+    in_read, in_write = os.pipe()
+    ended: list[int] = []
+    host.outlet(base + 1, write, lambda: ended.append(1))
+    host.inlet(base, in_read)
+    time.sleep(0.05)
+    try:
+        peer.sendall(hostile(base))
+        if b"x" * 65536 in hostile(base):
+            peer.sendall(frames.frame(base + 1, frames.DATA, b"x" * 65536))
+    except BrokenPipeError:
+        pass  # it has closed already
+    eventually(lambda: bool(lost) and "broke the protocol" in lost[0] and ended == [1], what=str(lost))
+    os.close(read)
+    os.close(in_write)
+
+
+def test_qemu_that_talks_nonsense_is_gone(short_path: Path) -> None:
+    guest = Guest(short_path / "qmp")
+
+    def serve() -> None:
+        peer = guest.accept()
+        peer.sendall(b'{"QMP": {}}\n')
+        peer.recv(4096)
+        peer.sendall(b'{"return": {}}\n{"event": "RESUME"}\n')
+        peer.recv(4096)
+        peer.sendall(b'{"error": {"desc": "no such thing"}}\n')
+        peer.recv(4096)
+        peer.sendall(b"nonsense\n")
+        peer.recv(4096)
+        peer.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    events: list[str] = []
+    qmp = Qmp(short_path / "qmp", 5, lambda name, _: events.append(name))
+    with pytest.raises(Unknown, match="QEMU: device_add: no such thing"):
+        qmp.command("device_add")
+    with pytest.raises(Unavailable):
+        qmp.command("cont")
+    assert events == ["RESUME"]
+    qmp.close()
+    thread.join()
+
+
+# -- settings and specs --
+
+
+def test_a_template_depends_on_all_that_its_state_does(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("qemu", "kernel", "initrd")}
+    for path in files.values():
+        path.write_text("x")
+
+    def shape(chosen: config.Config = config.Config(), name: str = "tcg") -> str:  # noqa: B008 # frozen
+        return qemu.Shape(chosen, name, str(files["qemu"]), files["kernel"], files["initrd"]).key()
+
+    keys = {shape(), shape(name="kvm"), shape(config.Config(memory_mb=512)), shape(config.Config(vcpus=2)),
+            shape(config.Config(kernel_params="x"))}  # fmt: skip
+    files["kernel"].write_text("another")
+    assert len(keys | {shape()}) == 6
+    assert shape() == shape(config.Config(network="none"))
+
+
+def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> None:
+    shared: list[tuple[str, Mount]] = []
+
+    def share(name: str, mount: Mount) -> str:
+        shared.append((name, mount))
+        return f"/guest/{name}"
+
+    source: dict[str, Any] = {
+        "process": {"args": ["x"], "apparmorProfile": "p", "selinuxLabel": "l", "cwd": "/"},
+        "root": {"path": "rootfs", "readonly": True},
+        "hooks": {"prestart": [{"path": "/bin/evil"}]},
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/data", "type": "bind", "source": str(tmp_path), "options": ["rbind", "ro", "rprivate"]},
+            {"destination": "/dev/shm", "type": "bind", "source": "/run/pod/shm", "options": ["rbind"]},
+            {"destination": "/hostsys", "type": "bind", "source": "/sys/fs", "options": ["rbind", "ro"]},
+        ],
+        "linux": {
+            "namespaces": [
+                {"type": "pid"}, {"type": "network", "path": "/run/netns/x"}, {"type": "ipc", "path": "/proc/1/ns/ipc"}, {"type": "user"},
+                {"type": "mount"},
+            ],
+            "cgroupsPath": "/host/path", "resources": {"memory": {"limit": 1}}, "uidMappings": [{}],
+        },
+    }  # fmt: skip
+    guest = specs.translate(source, "c1", "/guest/rootfs", share)
+    assert "hooks" not in guest and guest["root"] == {"path": "/guest/rootfs", "readonly": True}
+    assert guest["process"] == {"args": ["x"], "cwd": "/"}
+    assert guest["linux"]["namespaces"] == [{"type": "pid"}, {"type": "mount"}]
+    assert guest["linux"]["cgroupsPath"] == "/c1" and guest["linux"]["resources"] == {"memory": {"limit": 1}}
+    assert "uidMappings" not in guest["linux"]
+    assert shared == [("m1", Mount("bind", str(tmp_path), ("rbind", "ro")))]
+    mounts = {m["destination"]: m for m in guest["mounts"]}
+    assert mounts["/data"]["source"] == "/guest/m1" and "ro" in mounts["/data"]["options"]
+    assert mounts["/dev/shm"]["type"] == "tmpfs" and mounts["/hostsys"]["source"] == "/sys/fs"
+    assert specs.network_namespace(source) == "/run/netns/x" and specs.network_namespace({}) == ""
+    assert source["linux"]["cgroupsPath"] == "/host/path"
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"mounts": [{"destination": "/x", "type": "bind", "source": "/no/such/place"}]}, "does not exist"),
+        ({"mounts": [{"destination": "/x", "type": "bind", "source": "../relative"}]}, "does not exist"),
+        ({"linux": {"devices": [{"path": "/dev/kvm"}]}}, "a VM can't be given the host's devices: /dev/kvm"),
+        ({"process": None}, "the spec has no process"),
+    ],
+)
+def test_a_spec_that_no_vm_can_have_is_refused(change: dict[str, Any], error: str) -> None:
+    with pytest.raises((InvalidArgument, Unimplemented), match=error):
+        specs.translate({"process": {"args": ["x"]}} | change, "c", "/r", lambda name, mount: name)
+
+
+def test_kvm_is_believed_only_when_a_guest_has_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def probe(works: bool) -> Callable[[], None]:
+        def run() -> None:
+            tried.append("x")
+            if not works:
+                raise Unknown("not one byte")
+
+        return run
+
+    monkeypatch.setattr(accel, "usable", lambda: "")
+    cache = tmp_path / "r/accel.json"
+    assert accel.choose("auto", "one", cache, probe(False)) == "tcg"
+    assert accel.choose("auto", "one", cache, probe(True)) == "tcg" and len(tried) == 1
+    assert accel.choose("auto", "two", cache, probe(True)) == "kvm" and len(tried) == 2
+    assert accel.choose("tcg", "two", cache, probe(True)) == "tcg" and accel.choose("kvm", "x", cache, probe(False)) == "kvm"
+    cache.write_text("[broken")
+    assert accel.choose("auto", "two", cache, probe(True)) == "kvm" and len(tried) == 3
+    monkeypatch.setattr(accel, "usable", lambda: "there is no /dev/kvm")
+    assert accel.choose("auto", "three", cache, probe(True)) == "tcg"
+    with pytest.raises(ArgosyError, match="there is no /dev/kvm"):
+        accel.choose("kvm", "three", cache, probe(True))
