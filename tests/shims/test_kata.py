@@ -260,3 +260,72 @@ def test_two_vms_draw_different_numbers_and_know_the_time(peer: Peer) -> None:
         assert abs(int(out[2]) - time.time()) < 5
         told.append(out)
     assert told[0][0] != told[1][0] and told[0][1] != told[1][1]
+
+
+@pytest.fixture
+def pod_network() -> Iterator[tuple[str, str]]:
+    """A network namespace with one end of a veth, and the host's end in a namespace of its own. (namespace, host's namespace)."""
+    names = [f"ay-{os.getpid()}-{n}" for n in "ph"]
+    try:
+        for name in names:
+            run(["ip", "netns", "add", name]).ok()
+        pod, host = names
+        run(["ip", "link", "add", "eth0", "netns", pod, "type", "veth", "peer", "name", "outer", "netns", host]).ok()
+        for name, link, address in ((pod, "eth0", "10.99.0.2/24"), (host, "outer", "10.99.0.1/24")):
+            run(["ip", "-n", name, "addr", "add", address, "dev", link]).ok()
+            run(["ip", "-n", name, "link", "set", link, "up"]).ok()
+        run(["ip", "-n", pod, "route", "add", "default", "via", "10.99.0.1"]).ok()
+        yield pod, host
+    finally:
+        for name in names:
+            run(["ip", "netns", "del", name])
+
+
+def test_a_pod_is_where_its_namespace_is(peer: Peer, pod_network: tuple[str, str], tmp_path: Path) -> None:
+    pod, host = pod_network
+    (tmp_path / "page").write_text("from outside\n")
+    outside = subprocess.Popen(
+        ["ip", "netns", "exec", host, "python3", "-m", "http.server", "-b", "10.99.0.1", "8000"], cwd=tmp_path, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        script = "ip -4 addr show eth0; ip route; wget -qO- http://10.99.0.1:8000/page; echo inside >/tmp/page; httpd -f -p 80 -h /tmp"
+        ns = ("--with-ns", f"network:/run/netns/{pod}")
+        peer.ctr("run", "-d", *ns, *RUNTIME, "--log-uri", f"file://{tmp_path}/log", IMAGE, "net", "sh", "-c", script).ok()
+        fetch = ["ip", "netns", "exec", host, "wget", "-qO-", "-T", "2", "-t", "1", "http://10.99.0.2/page"]
+        eventually(lambda: run(fetch).out == "inside\n", within=15, what="the pod can't be reached")
+        log = (tmp_path / "log").read_text()
+        assert "inet 10.99.0.2/24" in log and "default via 10.99.0.1" in log and "from outside" in log, log
+    finally:
+        outside.kill()
+        outside.wait()
+        peer.ctr("tasks", "rm", "-f", "net")
+        peer.ctr("containers", "rm", "net").ok()
+    # The namespace is its maker's again.
+    assert "argosy" not in run(["ip", "-n", pod, "link"]).ok().out
+    assert "ingress" not in run(["ip", "netns", "exec", pod, "tc", "qdisc"]).ok().out
+
+
+def test_without_a_namespace_there_is_qemus_network_or_none(peer: Peer, tmp_path: Path) -> None:
+    refused = peer.ctr("run", "--rm", "--net-host", *RUNTIME, IMAGE, "hostnet", "true")
+    assert refused.code != 0 and "a VM can't be in the host's network" in refused.err
+    peer.ctr("containers", "rm", "hostnet")
+    (tmp_path / "page").write_text("through slirp\n")
+    server = subprocess.Popen(
+        ["python3", "-u", "-m", "http.server", "-b", "127.0.0.1", "0"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )  # fmt: skip
+    try:
+        assert server.stdout is not None
+        port = server.stdout.readline().split("port ")[1].split()[0]
+        config = tmp_path / "kata.toml"
+        config.write_text('network = "user"\n')
+        script = f"wget -qO- http://10.0.2.2:{port}/page"
+        done = peer.ctr(
+            "run", "--rm", "--runtime-config-path", str(config), *RUNTIME, IMAGE, "user", "sh", "-c", script
+        ).ok()
+        assert done.out == "through slirp\n"
+    finally:
+        server.kill()
+        server.communicate()
+    links = peer.ctr("run", "--rm", *RUNTIME, IMAGE, "alone", "ip", "-o", "link").ok().out
+    assert links.count("\n") == 1 and ": lo:" in links

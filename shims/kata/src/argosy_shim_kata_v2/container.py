@@ -172,7 +172,7 @@ class Container(tasks.Container[Process]):
                     f"container {self.id} has no root file system: neither mounts nor a directory at root.path"
                 )
             self._rootfs = [Mount("bind", os.path.join(self.bundle, root), ("rbind",))]
-        machine = self._sandbox.enter(self.id, self.bundle, self.config)
+        machine = self._sandbox.enter(self.id, self.bundle, self.config, self._network(spec))
         self._machine = machine
         try:
             share = self._sandbox.share
@@ -196,6 +196,15 @@ class Container(tasks.Container[Process]):
             if isinstance(error, Unknown):
                 raise Unknown(f"OCI runtime create failed: {error.message}: unknown") from error
             raise
+
+    def _network(self, spec: dict[str, Any]) -> str:
+        if not any(n.get("type") == "network" for n in (spec.get("linux") or {}).get("namespaces") or []):
+            if self.config.network in ("auto", "tap"):
+                raise Unimplemented(
+                    'a VM can\'t be in the host\'s network; give the container a network namespace, or set network = "user" or "none"'
+                )
+            return ""
+        return specs.network_namespace(spec)
 
     def start(self) -> None:
         lifecycle.move(self.init.status, "start")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
 from argosy.kernel.process import alive
 
-from argosy_shim_kata_v2 import qemu
+from argosy_shim_kata_v2 import net, qemu
 from argosy_shim_kata_v2.config import Config, run_directory
 from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_folder, remove_root
 
@@ -34,9 +34,12 @@ class Sandbox:
         self.machine: qemu.Qemu | None = None
         self.share: Share | None = None
         self.config = Config()
+        self._namespace = ""
 
-    def enter(self, id: str, bundle: str, config: Config) -> qemu.Qemu:
-        """Return the VM for one more container; it is started for the first. What is noted in bundle is what ``clean`` needs.
+    def enter(self, id: str, bundle: str, config: Config, namespace: str) -> qemu.Qemu:
+        """Return the VM for one more container; it is started for the first, with the network of a namespace, "" for none.
+
+        What is noted in bundle is what ``clean`` needs.
 
         Raises what ``qemu.start`` does, Unavailable when the pod's VM has been lost.
         """
@@ -46,9 +49,9 @@ class Sandbox:
                     raise Unavailable(f"the pod's VM is gone: {self._why}")
                 self._end()
             if self.machine is None:
-                self._begin(bundle, config)
+                self._begin(bundle, config, namespace)
             else:
-                note(bundle, self.machine.folder, self._root)
+                note(bundle, self.machine.folder, self._root, self._namespace)
             self._users.add(id)
             assert self.machine is not None
             return self.machine
@@ -67,31 +70,61 @@ class Sandbox:
                         machine.control.call("drop", self.config.hang_timeout_s)
                 self.share.remove(id)
 
-    def _begin(self, bundle: str, config: Config) -> None:
+    def _begin(self, bundle: str, config: Config, namespace: str) -> None:
         name = os.urandom(6).hex()
         self._root = run_directory() / f"{name}.shared"
         # Before anything is there: a crash from here on leaves nothing that delete would not find.
-        note(bundle, run_directory() / name, self._root)
+        self._namespace = namespace if config.network in ("auto", "tap") else ""
+        note(bundle, run_directory() / name, self._root, self._namespace)
         self._why = ""
         self.config = config
         machine = qemu.start(config, name, True, self._on_event, self._lost)
         try:
             self.share = Share(config, machine.folder, self._root, lambda: self._share_lost(machine))
             machine.plug_share(self.share.socket, TAG)
+            links = self._plug_network(machine)
             machine.control.call(
                 "mounts",
                 config.hang_timeout_s,
                 storages=[{"source": TAG, "fstype": "virtiofs", "target": GUEST, "options": []}],
             )
+            for link in links:
+                machine.control.call(
+                    "net",
+                    config.hang_timeout_s,
+                    mac=link.mac,
+                    name=link.name,
+                    addresses=list(link.addresses),
+                    routes=[list(r) for r in link.routes],
+                    mtu=link.mtu,
+                )
         except BaseException:
             if self.share is not None:
                 self.share.close()
                 self.share = None
             machine.cleanup()
+            if self._namespace:
+                net.leave(self._namespace)
             raise
         self.machine = machine
         self._stop = threading.Event()
         threading.Thread(target=self._watch, args=(machine, self._stop), daemon=True, name="watch").start()
+
+    def _plug_network(self, machine: qemu.Qemu) -> list[net.Link]:
+        if self.config.network == "user":
+            machine.plug_user_network(net.USER.mac)
+            return [net.USER]
+        if not self._namespace:
+            return []
+        joined = net.join(self._namespace)
+        try:
+            for link, tap in joined:
+                machine.plug_network(tap, link.mac)
+        finally:
+            # QEMU has its own by now.
+            for _, tap in joined:
+                os.close(tap)
+        return [link for link, _ in joined]
 
     def _watch(self, machine: qemu.Qemu, stop: threading.Event) -> None:
         """Ask the agent now and then whether it is there: a guest that hangs is as good as gone."""
@@ -128,6 +161,8 @@ class Sandbox:
             share.close()
         if machine is not None:
             machine.cleanup()
+            if self._namespace:
+                net.leave(self._namespace)
 
     def close(self) -> None:
         """End the VM, whoever is in it."""
@@ -136,10 +171,16 @@ class Sandbox:
             self._end()
 
 
-def note(bundle: str, folder: Path, root: Path) -> None:
+def note(bundle: str, folder: Path, root: Path, namespace: str) -> None:
     """Write into a bundle where its VM is, and whose."""
     scratch = os.path.join(bundle, f".{NOTE}")
-    told = {"folder": str(folder), "shared": str(root), "shim": os.getpid(), "started": qemu.start_time(os.getpid())}
+    told = {
+        "folder": str(folder),
+        "shared": str(root),
+        "network": namespace,
+        "shim": os.getpid(),
+        "started": qemu.start_time(os.getpid()),
+    }
     with open(scratch, "w") as file:
         json.dump(told, file)
     os.rename(scratch, os.path.join(bundle, NOTE))
@@ -151,7 +192,7 @@ def clean(bundle: str, id: str) -> None:
         with open(os.path.join(bundle, NOTE)) as file:
             told = json.load(file)
         folder, root = Path(told["folder"]), Path(told["shared"])
-        shim, started = int(told["shim"]), int(told["started"])
+        shim, started, namespace = int(told["shim"]), int(told["started"]), str(told["network"])
     except (OSError, ValueError, KeyError, TypeError):
         return  # it never came to a VM
     try:
@@ -163,6 +204,8 @@ def clean(bundle: str, id: str) -> None:
         return
     qemu.end_processes(folder)
     remove_root(root)
+    if namespace:
+        net.leave(namespace)
     # A process that was being started when we looked finds no directory, and ends.
     (qemu.memory_directory() / f"{folder.name}.memory").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
