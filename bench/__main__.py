@@ -21,6 +21,7 @@ from bench.rows.containers import exec, run, stress
 from bench.rows.content import content
 from bench.rows.gc import gc, growth
 from bench.rows.images import big
+from bench.rows.kata import kata
 from bench.rows.process import process
 from bench.rows.rpc import unary
 from bench.rows.shim import shim
@@ -45,6 +46,7 @@ _OWN: dict[str, Callable[[Bench, Setup], None]] = {
     "growth": growth,
     "import pull pull-argosy rm": big,
     "variants": variants,
+    "kata": kata,
 }
 ROWS = [row for names in (*_SHARED, *_OWN) for row in names.split()]
 

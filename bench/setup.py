@@ -31,9 +31,11 @@ class Setup:
         return small(OUT)
 
     @contextmanager
-    def side(self, index: int, disk: Path, env: Mapping[str, str] | None = None) -> Iterator[Side]:
-        """Yield a running side, ours (0) or theirs (1), with nothing in it."""
-        side: Side = Ours(disk / "b", env) if index == 0 else Theirs(disk / "b", self._peer)
+    def side(
+        self, index: int, disk: Path, env: Mapping[str, str] | None = None, shims: Path | None = None
+    ) -> Iterator[Side]:
+        """Yield a running side, ours (0) with env or theirs (1) with shims of ours, with nothing in it."""
+        side: Side = Ours(disk / "b", env) if index == 0 else Theirs(disk / "b", self._peer, shims)
         try:
             side.start()
             yield side

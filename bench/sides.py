@@ -159,9 +159,10 @@ class Theirs(Side):
 
     label = "stock"
 
-    def __init__(self, base: Path, peer: Path | None = None) -> None:
+    def __init__(self, base: Path, peer: Path | None = None, shims: Path | None = None) -> None:
+        """shims is a directory of more shims for it to find."""
         super().__init__(base)
-        self._peer = peer
+        self._peer, self._shims = peer, shims
         self.shim = self._tool("containerd-shim-runc-v2")
 
     def _tool(self, name: str) -> Path:
@@ -176,7 +177,8 @@ class Theirs(Side):
 
     def environment(self) -> Mapping[str, str]:
         path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != _BIN)
-        return {**super().environment(), "PATH": f"{self._peer}:{path}" if self._peer else path}
+        places = [str(place) for place in (self._peer, self._shims) if place is not None]
+        return {**super().environment(), "PATH": os.pathsep.join([*places, path])}
 
     def command(self) -> list[str]:
         config = self.base / "config.toml"
