@@ -16,6 +16,7 @@ import pytest
 
 from tests.harness import kata
 from tests.harness.containerd import Containerd
+from tests.harness.erofs import CAN_EROFS
 from tests.harness.kata import RUNTIME, vm_of
 from tests.harness.mesh import BIN, IMAGE, Mesh, Peer, eventually, run
 
@@ -208,27 +209,85 @@ def test_three_containers_share_the_vm_of_their_pod(peer: Peer) -> None:
             peer.ctr("containers", "rm", id)
 
 
-def test_what_the_container_writes_is_in_its_snapshot(peer: Peer, tmp_path: Path) -> None:
+@pytest.fixture(params=["virtiofs", "block"])
+def rootfs(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
+    """Flags for either way in which a guest gets its files."""
+    config = tmp_path / "kata.toml"
+    config.write_text(f'rootfs = "{request.param}"\n')
+    return (*RUNTIME, "--runtime-config-path", str(config))
+
+
+@pytest.mark.parametrize("snapshotter", ["overlayfs", "native", "erofs"])
+def test_what_the_container_writes_is_in_its_snapshot(
+    peer: Peer, rootfs: tuple[str, ...], snapshotter: str, image_archive: Path, tmp_path: Path
+) -> None:
+    if snapshotter == "erofs" and not (isinstance(peer, Mesh) and CAN_EROFS):
+        pytest.skip("this daemon or this kernel has no EROFS snapshotter")
+    peer.ctr("images", "import", "--snapshotter", snapshotter, str(image_archive)).ok()
+    view = tmp_path / "view"
+    view.mkdir()
     script = "echo new >/root/new; rm /etc/passwd; mkdir /root/d; ln -s new /root/link; chmod 4755 /root/new; mknod /root/null c 1 3"
-    peer.ctr("run", *RUNTIME, IMAGE, "writer", "sh", "-c", script).ok()
+    use = ("--snapshotter", snapshotter)
+    peer.ctr("run", *rootfs, *use, IMAGE, "writer", "sh", "-c", script).ok()
     try:
-        mounts = peer.ctr("snapshots", "mounts", str(tmp_path), "writer").ok().out.strip()
-        run(["sh", "-c", mounts]).ok()
-        try:
-            assert (tmp_path / "root/new").read_text() == "new\n" and (
-                tmp_path / "root/new"
-            ).stat().st_mode & 0o7777 == 0o4755
-            assert not (tmp_path / "etc/passwd").exists() and (tmp_path / "etc/group").exists()
-            assert os.readlink(tmp_path / "root/link") == "new" and (tmp_path / "root/null").is_char_device()
-        finally:
-            run(["umount", str(tmp_path)]).ok()
+        for text in ("new\n", "new\nagain\n"):
+            mounts = peer.ctr("snapshots", *use, "mounts", str(view), "writer").ok().out.strip()
+            run(["sh", "-c", mounts]).ok()
+            try:
+                assert (view / "root/new").read_text() == text and (view / "root/new").stat().st_mode & 0o7777 == 0o4755
+                assert not (view / "etc/passwd").exists() and (view / "etc/group").exists()
+                assert os.readlink(view / "root/link") == "new" and (view / "root/null").is_char_device()
+                # As a client that looks at a container before it is started again.
+                with (view / "root/new").open("w") as file:
+                    file.write("new\nagain\n")
+            finally:
+                run(["umount", str(view)]).ok()
     finally:
         peer.ctr("containers", "rm", "writer").ok()
 
 
-def test_a_read_only_root_is_read_only(peer: Peer) -> None:
-    done = peer.ctr("run", "--rm", "--read-only", *RUNTIME, IMAGE, "ro", "sh", "-c", "echo x >/root/x")
+def test_a_container_that_starts_again_finds_what_it_wrote(peer: Peer, rootfs: tuple[str, ...]) -> None:
+    peer.ctr("run", *rootfs, IMAGE, "twice", "sh", "-c", "echo x >>/root/runs; cat /root/runs").ok()
+    try:
+        assert peer.ctr("tasks", "start", "twice").ok().out == "x\nx\n"
+    finally:
+        peer.ctr("containers", "rm", "twice").ok()
+
+
+def test_a_read_only_root_is_read_only(peer: Peer, rootfs: tuple[str, ...]) -> None:
+    done = peer.ctr("run", "--rm", "--read-only", *rootfs, IMAGE, "ro", "sh", "-c", "echo x >/root/x")
     assert done.code != 0 and "Read-only file system" in done.err
+
+
+def test_without_a_share_a_volume_is_a_small_file(peer: Peer, tmp_path: Path) -> None:
+    config = tmp_path / "kata.toml"
+    config.write_text('rootfs = "block"\n')
+    (tmp_path / "secret").write_text("told\n")
+    (tmp_path / "secret").chmod(0o640)
+    flags = ("--rm", *RUNTIME, "--runtime-config-path", str(config))
+    mount = f"type=bind,src={tmp_path}/secret,dst=/etc/secret,options=rbind:ro"
+    done = peer.ctr(
+        "run", *flags, "--mount", mount, IMAGE, "file", "sh", "-c", "cat /etc/secret; stat -c %a /etc/secret"
+    ).ok()
+    assert done.out == "told\n640\n"
+    mount = f"type=bind,src={tmp_path},dst=/data,options=rbind:ro"
+    refused = peer.ctr("run", *flags, "--mount", mount, IMAGE, "folder", "true")
+    assert refused.code != 0 and "can be no volume without virtiofs" in refused.err
+    peer.ctr("containers", "rm", "folder")
+
+
+def test_a_pod_of_disks_gives_them_back(peer: Peer, tmp_path: Path) -> None:
+    config = tmp_path / "kata.toml"
+    config.write_text('rootfs = "block"\n')
+    flags = (*RUNTIME, "--runtime-config-path", str(config), "--annotation", "io.kubernetes.cri.sandbox-id=bpod")
+    peer.ctr("run", "-d", *flags, IMAGE, "bpod", "sleep", "1000").ok()
+    try:
+        # More than the VM has room for at a time.
+        for n in range(9):
+            assert peer.ctr("run", "--rm", *flags, IMAGE, f"b{n}", "echo", str(n)).ok().out == f"{n}\n"
+    finally:
+        peer.ctr("tasks", "rm", "-f", "bpod")
+        peer.ctr("containers", "rm", "bpod")
 
 
 def test_volumes_are_the_hosts_own(peer: Peer, tmp_path: Path) -> None:

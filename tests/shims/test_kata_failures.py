@@ -13,7 +13,7 @@ import pytest
 
 from tests.harness import kata
 from tests.harness.kata import RUNTIME, vm_of
-from tests.harness.mesh import IMAGE, Mesh, Ran, comm, eventually
+from tests.harness.mesh import IMAGE, Mesh, Ran, comm, eventually, run
 
 pytestmark = [
     pytest.mark.root,
@@ -217,6 +217,33 @@ def _removed(mesh: Mesh, id: str) -> bool:
     mesh.ctr("tasks", "rm", "-f", id)
     mesh.ctr("containers", "rm", id)
     return id not in mesh.ctr("containers", "ls", "-q").out.split() and id not in mesh.ctr("tasks", "ls", "-q").out.split()
+
+
+@pytest.mark.parametrize("victim", [kill_vm, kill_shim])
+def test_what_was_written_to_a_disk_outlives_its_vm(
+    mesh: Mesh, place: Path, tmp_path: Path, victim: Callable[[Mesh, Path, str], bool]
+) -> None:
+    config = tmp_path / "kata.toml"
+    config.write_text('rootfs = "block"\n')
+    id = f"disk-{victim.__name__[5:]}"
+    script = "echo kept >/root/kept; sync; touch /root/done; sleep 1000"
+    mesh.ctr("run", "-d", "--runtime-config-path", str(config), *RUNTIME, IMAGE, id, "sh", "-c", script).ok()
+    eventually(lambda: mesh.ctr("tasks", "exec", "--exec-id", f"e{time.monotonic_ns()}", id, "ls", "/root/done").code == 0)
+    assert victim(mesh, place, id)
+    eventually(lambda: status(mesh, id) in ("STOPPED", ""), within=10)
+    mesh.ctr("tasks", "rm", "-f", id)
+    view = tmp_path / "view"
+    view.mkdir()
+
+    def kept() -> bool:
+        run(["sh", "-c", mesh.ctr("snapshots", "mounts", str(view), id).ok().out.strip()]).ok()
+        try:
+            return (view / "root/kept").exists() and (view / "root/kept").read_text() == "kept\n"
+        finally:
+            run(["umount", str(view)]).ok()
+
+    eventually(kept)
+    gone(mesh, place, id)
 
 
 # -- what can't start --

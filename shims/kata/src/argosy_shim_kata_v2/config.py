@@ -16,6 +16,7 @@ _ACCELERATORS: Final = ("auto", "kvm", "tcg")
 _ROOTFS: Final = ("auto", "virtiofs", "block")
 _NETWORKS: Final = ("auto", "tap", "user", "none")
 _SMALLEST_MB: Final = 128
+_SMALLEST_DISK_MB: Final = 64
 
 
 def data_directory() -> Path:
@@ -53,11 +54,21 @@ class Config:
     template: bool = True
     pool: int = 0
     rootfs: str = "auto"
+    disk_mb: int = 10240
     network: str = "auto"
     tb_size_mb: int = 64
     boot_timeout_s: float = 60.0
     hang_timeout_s: float = 30.0
     kvm_first_byte_s: float = 2.0
+
+    def shares(self) -> bool:
+        """Return whether the guest sees its containers' files through virtiofsd, and not as disks. Raises NotFound."""
+        there = os.access(self.virtiofsd, os.X_OK)
+        if self.rootfs == "virtiofs" and not there:
+            raise NotFound(
+                f'{self.virtiofsd} is not there; type: apt-get install -y qemu-system-common, or set rootfs = "block"'
+            )
+        return self.rootfs != "block" and there
 
     def image(self) -> tuple[Path, Path]:
         """Return (kernel, initrd). Raises NotFound with what to type."""
@@ -77,6 +88,8 @@ def _check(config: Config, source: str) -> Config:
         raise InvalidArgument(
             f"{source}: memory_mb = {config.memory_mb} is too little for a guest; {_SMALLEST_MB} is the least"
         )
+    if config.disk_mb < _SMALLEST_DISK_MB:
+        raise InvalidArgument(f"{source}: disk_mb = {config.disk_mb} is too little; {_SMALLEST_DISK_MB} is the least")
     if not 1 <= config.vcpus <= 64:
         raise InvalidArgument(f"{source}: vcpus = {config.vcpus} is out of range; use 1 to 64")
     return config

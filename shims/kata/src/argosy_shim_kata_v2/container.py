@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import threading
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from argosy_protos.lean.runtimeoptions.v1 import Options
 
 from argosy_shim_kata_v2 import config as settings
 from argosy_shim_kata_v2 import spec as specs
+from argosy_shim_kata_v2.block import GUEST, Disks
 from argosy_shim_kata_v2.channel import Streams, plain
 from argosy_shim_kata_v2.config import Config
 from argosy_shim_kata_v2.qemu import Qemu
@@ -27,6 +29,7 @@ _OPTIONS: Final = ("runtimeoptions.v1.Options", "containerd.runtimeoptions.v1.Op
 _RUNC_OPTIONS: Final = "containerd.runc.v1.Options"
 _IO_DRAIN_S: Final = 10.0
 _VERB_S: Final = 60.0
+_COPY_BYTES: Final = 1 << 20
 _STATS_BYTES: Final = 1 << 20
 
 
@@ -149,6 +152,7 @@ class Container(tasks.Container[Process]):
         self._rootfs = [Mount.from_wire(m) for m in request.rootfs]
         self._sandbox = sandbox
         self._machine: Qemu | None = None
+        self._disks: Disks | None = None
 
     @property
     def lost(self) -> bool:
@@ -176,9 +180,12 @@ class Container(tasks.Container[Process]):
         self._machine = machine
         try:
             share = self._sandbox.share
-            assert share is not None
-            rootfs = share.add(self.id, "rootfs", self._rootfs)
-            guest = specs.translate(spec, self.id, rootfs, lambda name, mount: share.add(self.id, name, [mount]))
+            if share is not None:
+                rootfs = share.add(self.id, "rootfs", self._rootfs)
+                guest = specs.translate(spec, self.id, rootfs, lambda name, mount: share.add(self.id, name, [mount]))
+            else:
+                rootfs = self._plug_disks(machine, bool((spec.get("root") or {}).get("readonly")))
+                guest = specs.translate(spec, self.id, rootfs, self._copy_in)
             guest["process"]["terminal"] = self.init.terminal
             self.init.attach(machine.streams, self.namespace, self.id)
             arguments = {"base": self.init.base, "terminal": self.init.terminal, "stdin": bool(self.init.stdin)}
@@ -192,10 +199,53 @@ class Container(tasks.Container[Process]):
             self.init.drain_and_close()
             with contextlib.suppress(ArgosyError):
                 machine.control.call("delete", _VERB_S, id=self.id, force=True)
+            self._let_go_of_disks(machine, keep=False)
             self._sandbox.leave(self.id)
             if isinstance(error, Unknown):
                 raise Unknown(f"OCI runtime create failed: {error.message}: unknown") from error
             raise
+
+    def _plug_disks(self, machine: Qemu, read_only: bool) -> str:
+        disks = self._disks = Disks(self.id, self._rootfs, read_only, machine.folder, self.config.disk_mb)
+        machine.plug_disk(disks.lower, disks.serials[0], True)
+        if disks.upper is not None:
+            machine.plug_disk(disks.upper, disks.serials[1], False)
+        self._call("mounts", storages=disks.storages())
+        return disks.root
+
+    def _copy_in(self, name: str, mount: Mount) -> str:
+        """Without a shared directory a volume is a small file, copied: resolv.conf, a secret."""
+        source = mount.source
+        if not os.path.isfile(source) or os.path.getsize(source) > _COPY_BYTES:
+            raise Unimplemented(
+                f'"{source}" can be no volume without virtiofs: only a file of {_COPY_BYTES >> 10} KiB or less can'
+            )
+        with open(source, "rb") as file:
+            data = file.read()
+        place = f"{GUEST}/{self.id}.files/{name}"
+        self._call("files", files={place: [os.stat(source).st_mode & 0o777, data.hex()]})
+        return place
+
+    def _let_go_of_disks(self, machine: Qemu, keep: bool) -> None:
+        """Have the guest unmount and unplug the disks; keep what was written. A guest that does neither is ended for it."""
+        disks, self._disks = self._disks, None
+        if disks is None:
+            return
+        if not machine.lost:
+            try:
+                self._call("unmounts", targets=disks.targets())
+                for serial in disks.serials[: 2 if disks.upper is not None else 1]:
+                    machine.unplug_disk(serial)
+            except ArgosyError as error:
+                print(f"container {self.id}: its disks stay in use ({error}); its VM is ended", file=sys.stderr, flush=True)
+                machine.end()
+        try:
+            if keep:
+                disks.carry_back()
+        except (ArgosyError, OSError) as error:
+            print(f"container {self.id}: what it wrote is lost: {error}", file=sys.stderr, flush=True)
+        finally:
+            disks.remove()
 
     def _network(self, spec: dict[str, Any]) -> str:
         if not any(n.get("type") == "network" for n in (spec.get("linux") or {}).get("namespaces") or []):
@@ -253,6 +303,8 @@ class Container(tasks.Container[Process]):
         self.init.drain_and_close()
         for process in self.execs.values():
             process.drain_and_close()
+        if machine is not None:
+            self._let_go_of_disks(machine, keep=True)
         self._sandbox.leave(self.id)
 
     def delete_exec(self, process: Process) -> None:

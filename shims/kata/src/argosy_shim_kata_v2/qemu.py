@@ -40,6 +40,7 @@ _TCG_LINE: Final = "tsc=reliable no_timer_check mitigations=off nokaslr"
 _QMP_TIMEOUT_S: Final = 10.0
 _MIGRATE_TIMEOUT_S: Final = 30.0
 _TMPFS: Final = 0x01021994
+_UNPLUG_S: Final = 10.0
 _END_S: Final = 10.0
 _LOG_BYTES: Final = 2048
 
@@ -52,6 +53,7 @@ class Machine(Protocol):
     pid: int
 
     def plug_disk(self, path: Path, serial: str, read_only: bool) -> None: ...
+    def unplug_disk(self, serial: str) -> None: ...
     def plug_share(self, socket: Path, tag: str) -> None: ...
     def plug_network(self, tap: int, mac: str) -> None: ...
     def plug_user_network(self, mac: str) -> None: ...
@@ -204,7 +206,9 @@ class Qemu:
         self._lost_once = threading.Lock()
         self._lost = False
         self._panicked = False
-        self._ports = iter(range(_PORTS))
+        self._ports = list(range(_PORTS))
+        self._at: dict[str, int] = {}
+        self._unplugged: dict[str, threading.Event] = {}
         self._plug = threading.Lock()
         self._own_memory: Path | None = None
         self.ready = threading.Event()
@@ -233,6 +237,8 @@ class Qemu:
     def _qmp_event(self, name: str, data: Mapping[str, Any]) -> None:
         if name == "GUEST_PANICKED":
             self._panicked = True
+        elif name == "DEVICE_DELETED" and data.get("device") in self._unplugged:
+            self._unplugged.pop(data["device"]).set()
 
     def _agent_event(self, event: Mapping[str, Any]) -> None:
         if event.get("ev") == "ready":
@@ -330,12 +336,12 @@ class Qemu:
         self.control.call("seed", timeout, data=os.urandom(64).hex())
         return told
 
-    def _port(self) -> str:
+    def _port(self, device: str) -> str:
         with self._plug:
-            try:
-                return f"port{next(self._ports)}"
-            except StopIteration:
-                raise FailedPrecondition(f"a VM has room for {_PORTS} devices, and this one has them") from None
+            if not self._ports:
+                raise FailedPrecondition(f"a VM has room for {_PORTS} devices, and this one has them")
+            self._at[device] = self._ports.pop(0)
+            return f"port{self._at[device]}"
 
     def plug_disk(self, path: Path, serial: str, read_only: bool) -> None:
         """Plug in a file as a disk; the guest finds it by serial (20 characters at most)."""
@@ -345,10 +351,22 @@ class Qemu:
             {"driver": "raw", "node-name": node, "read-only": read_only, "discard": "unmap",
              "file": {"driver": "file", "filename": str(path), "read-only": read_only, "locking": "off" if read_only else "auto"}},
         )  # fmt: skip
+        device = f"d-{serial}"
         self.qmp.command(
             "device_add",
-            {"driver": "virtio-blk-pci", "drive": node, "id": f"d-{serial}", "serial": serial, "bus": self._port()},
+            {"driver": "virtio-blk-pci", "drive": node, "id": device, "serial": serial, "bus": self._port(device)},
         )
+
+    def unplug_disk(self, serial: str) -> None:
+        """Take a disk out; returns when the guest has let go of it. Raises DeadlineExceeded, Unknown, Unavailable."""
+        device = f"d-{serial}"
+        gone = self._unplugged[device] = threading.Event()
+        self.qmp.command("device_del", {"id": device})
+        if not gone.wait(_UNPLUG_S):
+            raise DeadlineExceeded(f"the guest does not let go of disk {serial}")
+        self.qmp.command("blockdev-del", {"node-name": f"n-{serial}"})
+        with self._plug:
+            self._ports.append(self._at.pop(device))
 
     def plug_share(self, socket: Path, tag: str) -> None:
         """Plug in the file system that virtiofsd serves at socket. The VM's memory must be shared."""
@@ -358,7 +376,13 @@ class Qemu:
         )  # fmt: skip
         self.qmp.command(
             "device_add",
-            {"driver": "vhost-user-fs-pci", "chardev": f"c-{tag}", "tag": tag, "id": f"f-{tag}", "bus": self._port()},
+            {
+                "driver": "vhost-user-fs-pci",
+                "chardev": f"c-{tag}",
+                "tag": tag,
+                "id": f"f-{tag}",
+                "bus": self._port(f"f-{tag}"),
+            },
         )
 
     def plug_network(self, tap: int, mac: str) -> None:
@@ -367,14 +391,16 @@ class Qemu:
         self.qmp.command("getfd", {"fdname": name}, fds=[tap])
         self.qmp.command("netdev_add", {"type": "tap", "id": name, "fd": name})
         self.qmp.command(
-            "device_add", {"driver": "virtio-net-pci", "netdev": name, "id": f"i-{name}", "mac": mac, "bus": self._port()}
+            "device_add",
+            {"driver": "virtio-net-pci", "netdev": name, "id": f"i-{name}", "mac": mac, "bus": self._port(name)},
         )
 
     def plug_user_network(self, mac: str) -> None:
         """Plug in an interface to QEMU's own network: out to wherever QEMU can connect, and nothing in."""
         self.qmp.command("netdev_add", {"type": "user", "id": "user"})
         self.qmp.command(
-            "device_add", {"driver": "virtio-net-pci", "netdev": "user", "id": "i-user", "mac": mac, "bus": self._port()}
+            "device_add",
+            {"driver": "virtio-net-pci", "netdev": "user", "id": "i-user", "mac": mac, "bus": self._port("user")},
         )
 
     def pause(self) -> None:
@@ -389,11 +415,15 @@ class Qemu:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
-    def cleanup(self) -> None:
-        """Take away what ``kill`` leaves. Waits until the process has gone."""
+    def end(self) -> None:
+        """End it and wait until it has gone: nothing of its files is in use any more."""
         self.kill()
         if self.pid:
-            self._process.wait(10)
+            self._process.wait(_END_S)
+
+    def cleanup(self) -> None:
+        """Take away what ``kill`` leaves. Waits until the process has gone."""
+        self.end()
         for name in ("control", "streams", "qmp"):
             with contextlib.suppress(AttributeError):
                 getattr(self, name).close()

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
 from argosy.kernel.process import alive
 
 from argosy_shim_kata_v2 import net, qemu
+from argosy_shim_kata_v2.block import carry_back_all
 from argosy_shim_kata_v2.config import Config, run_directory
 from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_folder, remove_root
 
@@ -78,16 +80,16 @@ class Sandbox:
         note(bundle, run_directory() / name, self._root, self._namespace)
         self._why = ""
         self.config = config
-        machine = qemu.start(config, name, True, self._on_event, self._lost)
+        shares = config.shares()
+        machine = qemu.start(config, name, shares, self._on_event, self._lost)
         try:
-            self.share = Share(config, machine.folder, self._root, lambda: self._share_lost(machine))
-            machine.plug_share(self.share.socket, TAG)
+            if shares:
+                self.share = Share(config, machine.folder, self._root, lambda: self._share_lost(machine))
+                machine.plug_share(self.share.socket, TAG)
             links = self._plug_network(machine)
-            machine.control.call(
-                "mounts",
-                config.hang_timeout_s,
-                storages=[{"source": TAG, "fstype": "virtiofs", "target": GUEST, "options": []}],
-            )
+            if shares:
+                storage = {"source": TAG, "fstype": "virtiofs", "target": GUEST, "options": []}
+                machine.control.call("mounts", config.hang_timeout_s, storages=[storage])
             for link in links:
                 machine.control.call(
                     "net",
@@ -206,6 +208,10 @@ def clean(bundle: str, id: str) -> None:
     remove_root(root)
     if namespace:
         net.leave(namespace)
+    try:
+        carry_back_all(folder)
+    except (ArgosyError, OSError) as error:
+        print(f"what {id} and others of its pod wrote is lost: {error}", file=sys.stderr)
     # A process that was being started when we looked finds no directory, and ends.
     (qemu.memory_directory() / f"{folder.name}.memory").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
