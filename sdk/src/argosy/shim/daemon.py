@@ -58,6 +58,7 @@ class Daemon:
         self._posted_lock = threading.Lock()
         self._publisher = publisher
         self._quitting = False
+        self._working = 0  # calls in threads; they are answered even by a shim that leaves
         self.service = make(namespace, publisher, self._watch, self._post, self._quit)
 
     # -- called from any thread --
@@ -113,7 +114,7 @@ class Daemon:
         self._listener.setblocking(False)
         self._register(self._listener.fileno(), self._accept)
         self._register(self._wake_read, self._run_posted)
-        while not self._quitting:
+        while not self._quitting or self._working:
             for fd, events in self._epoll.poll():
                 handler = self._handlers.get(fd)
                 if handler is not None:
@@ -195,9 +196,10 @@ class Daemon:
             pass  # closed since
 
     def _dispatch(self, connection: _Connection, request: Incoming) -> None:
-        row = api.TASK_METHODS.get(request.method) if request.service in _SERVICES else None
+        methods = api.TASK_METHODS if request.service in _SERVICES else self.service.MORE.get(request.service)
+        row = methods.get(request.method) if methods is not None else None
         if row is None:
-            what = f"method {request.method}" if request.service in _SERVICES else f"service {request.service}"
+            what = f"method {request.method}" if methods is not None else f"service {request.service}"
             connection.machine.respond_error(request.stream, UNIMPLEMENTED, what)
             return
         name: str = row[0]
@@ -208,19 +210,20 @@ class Daemon:
         except DecodeError as error:
             connection.machine.respond_error(request.stream, INVALID_ARGUMENT, f"the request is malformed: {error}")
             return
-        if name == "wait":
-            self._wait(connection, request.stream, message)
-        elif name in TaskService.BLOCKING:
+        if name in self.service.WAITING:
+            self._wait(connection, request.stream, name, message)
+        elif name in self.service.BLOCKING:
+            self._working += 1
             threading.Thread(target=self._work, args=(connection, request.stream, name, message), daemon=True).start()
         else:
             self._answer(connection, request.stream, *self._call(name, message))
 
-    def _wait(self, connection: _Connection, stream: int, message: Any) -> None:
+    def _wait(self, connection: _Connection, stream: int, name: str, message: Any) -> None:
         def reply(response: Any) -> None:
             self._post(lambda: self._answer(connection, stream, response, None))
 
         try:
-            self.service.wait(message, reply)
+            getattr(self.service, name)(message, reply)
         except Exception as error:
             self._answer(connection, stream, None, error)
 
@@ -232,7 +235,12 @@ class Daemon:
 
     def _work(self, connection: _Connection, stream: int, name: str, message: Any) -> None:
         response, error = self._call(name, message)
-        self._post(lambda: self._answer(connection, stream, response, error))
+
+        def done() -> None:
+            self._working -= 1
+            self._answer(connection, stream, response, error)
+
+        self._post(done)
 
     def _answer(self, connection: _Connection, stream: int, response: Any, error: BaseException | None) -> None:
         if error is not None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from argosy_protos.lean.containerd import events as ev
 from argosy_protos.lean.containerd.runc.v1 import ProcessDetails
@@ -168,7 +168,13 @@ class TaskService(Generic[C]):
     Methods named in BLOCKING run in a thread each, the rest in the loop.
     """
 
-    BLOCKING: Final = frozenset(("create", "start", "delete", "kill", "pause", "resume", "update", "checkpoint"))
+    BLOCKING: ClassVar[frozenset[str]] = frozenset(
+        ("create", "start", "delete", "kill", "pause", "resume", "update", "checkpoint")
+    )
+    # Calls that are answered when something happens; they are given the function that answers.
+    WAITING: ClassVar[frozenset[str]] = frozenset(("wait",))
+    # Services of a shim beside the Task API: name -> its generated table of methods.
+    MORE: ClassVar[Mapping[str, Mapping[str, tuple[str, Any, Any]]]] = {}
 
     def __init__(
         self,

@@ -57,6 +57,13 @@ def configured(options: Any) -> Config:
     return chosen
 
 
+def pod_config(options: Any) -> Config:
+    """Return the settings for a pod. What a kubelet says of it (PodSandboxConfig) holds none of ours."""
+    if options is not None and options.type_url.endswith("PodSandboxConfig"):
+        return settings.load()
+    return configured(options)
+
+
 class Process(tasks.Process):
     """A process in the guest; its streams end after it does."""
 

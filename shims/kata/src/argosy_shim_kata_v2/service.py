@@ -5,25 +5,39 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from argosy.shim import lifecycle
-from argosy.shim.tasks import TaskService
+from argosy.shim.tasks import Reply, TaskService
 from argosy_protos.lean.containerd import events as ev
+from argosy_protos.lean.containerd.runtime.sandbox import v1 as p
+from argosy_protos.lean.google.protobuf import Empty
 
 from argosy_shim_kata_v2.channel import plain
-from argosy_shim_kata_v2.container import Container, Process
+from argosy_shim_kata_v2.container import Container, Process, pod_config
+from argosy_shim_kata_v2.pods import PLATFORM, Pods
 from argosy_shim_kata_v2.sandbox import Sandbox
 
 _KILLED: Final = 137
 
 
 class KataTasks(TaskService[Container]):
-    """The containers of one pod."""
+    """The containers of one pod, and the pod itself."""
+
+    BLOCKING: ClassVar = TaskService.BLOCKING | {
+        "start_sandbox",
+        "stop_sandbox",
+        "shutdown_sandbox",
+        "ping_sandbox",
+        "sandbox_metrics",
+    }
+    WAITING: ClassVar = TaskService.WAITING | {"wait_sandbox"}
+    MORE: ClassVar = {p.SANDBOX_SERVICE: p.SANDBOX_METHODS}
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._sandbox = Sandbox(self._event, self._lost)
+        self._pods = Pods()
         self._known: dict[tuple[str, str], tuple[Container, Process]] = {}
         # Exits of processes whose create or start has not been answered yet.
         self._early: dict[tuple[str, str], tuple[int, int]] = {}
@@ -84,6 +98,48 @@ class KataTasks(TaskService[Container]):
             print(f"the VM has ended: {why}", file=sys.stderr, flush=True)
         for key in keys:
             self._ended(key, _KILLED, now)
+        if self._pods.pod is not None:
+            self._pods.pod.ended(_KILLED)
 
     def leave(self) -> None:
         self._sandbox.close()
+
+    # -- the pod: containerd.runtime.sandbox.v1.Sandbox --
+
+    def create_sandbox(self, r: Any) -> Any:
+        return self._pods.create(r, pod_config(r.options), self._sandbox)
+
+    def start_sandbox(self, r: Any) -> Any:
+        return self._pods.get(r.sandbox_id).start()
+
+    def platform(self, r: Any) -> Any:
+        self._pods.get(r.sandbox_id)
+        return p.PlatformResponse(platform=PLATFORM)
+
+    def stop_sandbox(self, r: Any) -> Any:
+        self._pods.get(r.sandbox_id).stop()
+        return p.StopSandboxResponse()
+
+    def wait_sandbox(self, r: Any, reply: Reply) -> None:
+        self._pods.get(r.sandbox_id).wait(reply)
+
+    def sandbox_status(self, r: Any) -> Any:
+        return self._pods.get(r.sandbox_id).status(r.verbose)
+
+    def ping_sandbox(self, r: Any) -> Any:
+        self._pods.get(r.sandbox_id).ping()
+        return p.PingResponse()
+
+    def sandbox_metrics(self, r: Any) -> Any:
+        return self._pods.get(r.sandbox_id).metrics()
+
+    def shutdown_sandbox(self, r: Any) -> Any:
+        self._pods.get(r.sandbox_id).stop()
+        self._quit()
+        return p.ShutdownSandboxResponse()
+
+    def shutdown(self, r: Any) -> Any:
+        if self._pods.pod is not None:
+            # A container's end is not the pod's; ShutdownSandbox is.
+            return Empty()
+        return super().shutdown(r)

@@ -1,0 +1,192 @@
+"""A pod's VM by name: the shim's own Sandbox service, as a sandbox controller calls it, with containers by the Task service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argosy.errors import AlreadyExists, FailedPrecondition, NotFound
+from argosy.testkit.image import busybox_layer
+from argosy.ttrpc.client import TtrpcClient
+from argosy_protos.containerd.runtime.sandbox import v1 as sandbox
+from argosy_protos.containerd.task import v2 as task
+from argosy_protos.containerd.types import Mount
+from argosy_protos.google.protobuf import Any as AnyMessage
+from argosy_protos.io.containerd.cgroups.v2 import Metrics
+
+from tests.harness import kata
+from tests.harness.mesh import BIN, eventually
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(bool(kata.why_not()), reason=kata.why_not() or "VMs run here"),
+    pytest.mark.timeout(300),
+]
+_SANDBOX = "containerd.runtime.sandbox.v1.Sandbox"
+_SPEC = {
+    "ociVersion": "1.0.2",
+    "process": {"args": ["sleep", "1000"], "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}},
+    "root": {"path": "rootfs"},
+    "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+    "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network", "path": "/nowhere/at/all"}]},
+}
+
+
+@pytest.fixture(scope="module")
+def place(guest_image: Path) -> Iterator[Path]:
+    with kata.home(guest_image) as base:
+        yield base
+
+
+class Shim:
+    """A shim started as a daemon starts it."""
+
+    def __init__(self, place: Path, name: str) -> None:
+        self.bundle = place / name
+        self.bundle.mkdir()
+        (self.bundle / "config.json").write_text("{}")
+        env = {**os.environ, "ARGOSY_SHIM_SOCKET_DIR": str(place / "s"), "MAX_SHIM_VERSION": "3"}
+        self._command = [str(BIN / "containerd-shim-kata-v2"), "-namespace", "n", "-address", "/none", "-id", name]
+        done = subprocess.run(
+            [*self._command, "start"], cwd=self.bundle, env=env, capture_output=True, check=True, stdin=subprocess.DEVNULL
+        )
+        self.address = json.loads(done.stdout)["address"]
+        self.pid = int((self.bundle / "shim.pid").read_text())
+
+    def delete(self) -> None:
+        done = subprocess.run([*self._command, "-bundle", str(self.bundle), "delete"], cwd=self.bundle, capture_output=True)
+        assert done.returncode == 0, done
+
+    def rootfs(self) -> Path:
+        path = self.bundle / "files"
+        if not path.exists():
+            path.mkdir()
+            subprocess.run(["tar", "x", "-C", str(path)], input=busybox_layer(), check=True)
+        return path
+
+
+async def ask(client: TtrpcClient, method: str, request: Any, response: Any, service: str = _SANDBOX) -> Any:
+    return await client.call(service, method, request, response, 60.0, {})
+
+
+def container(shim: Shim, id: str) -> task.CreateTaskRequest:
+    bundle = shim.bundle.with_name(f"{shim.bundle.name}-{id}")
+    bundle.mkdir()
+    (bundle / "config.json").write_text(json.dumps(_SPEC))
+    return task.CreateTaskRequest(
+        id=id, bundle=str(bundle), rootfs=[Mount(type="bind", source=str(shim.rootfs()), options=["rbind", "rw"])]
+    )
+
+
+def test_a_pod_lives_from_start_to_stop(place: Path) -> None:
+    shim = Shim(place, "pod")
+
+    async def main() -> None:
+        client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
+        options = AnyMessage(type_url="type.googleapis.com/runtime.v1.PodSandboxConfig", value=b"\n\0")
+        create = sandbox.CreateSandboxRequest(sandbox_id="pod", bundle_path=str(shim.bundle), options=options)
+        with pytest.raises(NotFound):
+            await ask(client, "StartSandbox", sandbox.StartSandboxRequest(sandbox_id="pod"), sandbox.StartSandboxResponse)
+        await ask(client, "CreateSandbox", create, sandbox.CreateSandboxResponse)
+        with pytest.raises(AlreadyExists):
+            await ask(client, "CreateSandbox", create, sandbox.CreateSandboxResponse)
+        with pytest.raises(FailedPrecondition):
+            await ask(client, "PingSandbox", sandbox.PingRequest(sandbox_id="pod"), sandbox.PingResponse)
+        started = await ask(
+            client, "StartSandbox", sandbox.StartSandboxRequest(sandbox_id="pod"), sandbox.StartSandboxResponse
+        )
+        assert "qemu" in Path(f"/proc/{started.pid}/cmdline").read_text()
+        with pytest.raises(FailedPrecondition):
+            await ask(client, "StartSandbox", sandbox.StartSandboxRequest(sandbox_id="pod"), sandbox.StartSandboxResponse)
+        waiting = asyncio.ensure_future(
+            ask(client, "WaitSandbox", sandbox.WaitSandboxRequest(sandbox_id="pod"), sandbox.WaitSandboxResponse)
+        )
+        status = sandbox.SandboxStatusRequest(sandbox_id="pod", verbose=True)
+        told = await ask(client, "SandboxStatus", status, sandbox.SandboxStatusResponse)
+        assert (told.state, told.pid) == ("SANDBOX_READY", started.pid) and told.info["accel"] in ("tcg", "kvm")
+        platform = await ask(client, "Platform", sandbox.PlatformRequest(sandbox_id="pod"), sandbox.PlatformResponse)
+        assert (platform.platform.os, platform.platform.architecture) == ("linux", "amd64")
+        await ask(client, "PingSandbox", sandbox.PingRequest(sandbox_id="pod"), sandbox.PingResponse)
+        told = await ask(
+            client, "SandboxMetrics", sandbox.SandboxMetricsRequest(sandbox_id="pod"), sandbox.SandboxMetricsResponse
+        )
+        cpu = Metrics.decode(told.metrics.data.value).cpu
+        assert cpu is not None and cpu.usage_usec > 0
+        # Containers come and go; the pod stays, and so does its shim.
+        for id in ("one", "two"):
+            await ask(client, "Create", container(shim, id), task.CreateTaskResponse, "containerd.task.v3.Task")
+            start = task.StartRequest(id=id)
+            assert (await ask(client, "Start", start, task.StartResponse, "containerd.task.v3.Task")).pid == started.pid
+        kill = task.KillRequest(id="one", signal=9, all=True)
+        await ask(client, "Kill", kill, task.StartResponse, "containerd.task.v3.Task")
+        ended = await ask(client, "Wait", task.WaitRequest(id="one"), task.WaitResponse, "containerd.task.v3.Task")
+        assert ended.exit_status == 137
+        await ask(client, "Delete", task.DeleteRequest(id="one"), task.DeleteResponse, "containerd.task.v3.Task")
+        await ask(client, "Shutdown", task.ShutdownRequest(id="one"), task.StartResponse, "containerd.task.v3.Task")
+        await ask(client, "PingSandbox", sandbox.PingRequest(sandbox_id="pod"), sandbox.PingResponse)
+        # The pod's end is the end of who is left in it.
+        last = asyncio.ensure_future(
+            ask(client, "Wait", task.WaitRequest(id="two"), task.WaitResponse, "containerd.task.v3.Task")
+        )
+        await asyncio.sleep(0.1)
+        await ask(client, "StopSandbox", sandbox.StopSandboxRequest(sandbox_id="pod"), sandbox.StopSandboxResponse)
+        assert (await last).exit_status == 137
+        assert (await waiting).exit_status == 0
+        told = await ask(client, "SandboxStatus", status, sandbox.SandboxStatusResponse)
+        assert told.state == "SANDBOX_NOTREADY" and told.exited_at is not None
+        await ask(
+            client, "ShutdownSandbox", sandbox.ShutdownSandboxRequest(sandbox_id="pod"), sandbox.ShutdownSandboxResponse
+        )
+        client.close()
+
+    asyncio.run(main())
+    eventually(
+        lambda: not Path(f"/proc/{shim.pid}/cmdline").exists() or Path(f"/proc/{shim.pid}/cmdline").read_bytes() == b""
+    )
+    shim.delete()
+    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
+    assert (shim.rootfs() / "bin/busybox").exists()
+
+
+@pytest.mark.parametrize("how", ["vm", "shim"])
+def test_a_pod_that_dies_says_so_and_leaves_nothing(place: Path, how: str) -> None:
+    shim = Shim(place, f"dies-{how}")
+    id = f"dies-{how}"
+
+    async def main() -> None:
+        client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
+        create = sandbox.CreateSandboxRequest(sandbox_id=id, bundle_path=str(shim.bundle))
+        await ask(client, "CreateSandbox", create, sandbox.CreateSandboxResponse)
+        started = await ask(client, "StartSandbox", sandbox.StartSandboxRequest(sandbox_id=id), sandbox.StartSandboxResponse)
+        if how == "shim":
+            os.kill(shim.pid, signal.SIGKILL)
+            client.close()
+            return
+        os.kill(started.pid, signal.SIGKILL)
+        ended = await ask(client, "WaitSandbox", sandbox.WaitSandboxRequest(sandbox_id=id), sandbox.WaitSandboxResponse)
+        assert ended.exit_status == 137
+        await ask(client, "ShutdownSandbox", sandbox.ShutdownSandboxRequest(sandbox_id=id), sandbox.ShutdownSandboxResponse)
+        client.close()
+
+    asyncio.run(main())
+    if how == "shim":
+        eventually(lambda: not re.search("kata_v2", _words(shim.pid)))
+    shim.delete()
+    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
+    shutil.rmtree(shim.bundle)
+
+
+def _words(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
