@@ -52,7 +52,6 @@ class Config:
     vcpus: int = 1
     accel: str = "auto"
     template: bool = True
-    pool: int = 0
     rootfs: str = "auto"
     disk_mb: int = 10240
     network: str = "auto"
