@@ -131,7 +131,11 @@ def test_what_went_wrong_comes_out_of_the_shell(daemon: Daemon) -> None:
 def test_a_template_that_does_not_answer_costs_a_cold_start_and_nothing_else(daemon: Daemon, sig: signal.Signals) -> None:
     daemon.start("first")
     warm = daemon.template()
-    spares = Path(f"/proc/{warm}/task/{warm}/children").read_text().split()
+    children = Path(f"/proc/{warm}/task/{warm}/children")
+    eventually(lambda: len(children.read_text().split()) == 2)
+    os.kill(warm, signal.SIGSTOP)
+    # Nobody makes another one from here on.
+    spares = children.read_text().split()
     if sig == signal.SIGSTOP:
         for pid in spares:
             os.kill(int(pid), sig)  # they would answer; their template would not know

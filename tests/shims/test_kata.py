@@ -388,3 +388,36 @@ def test_without_a_namespace_there_is_qemus_network_or_none(peer: Peer, tmp_path
         server.communicate()
     links = peer.ctr("run", "--rm", *RUNTIME, IMAGE, "alone", "ip", "-o", "link").ok().out
     assert links.count("\n") == 1 and ": lo:" in links
+
+
+def test_our_own_command_runs_a_vm_and_settings_make_it(peer: Peer, place: Path, tmp_path: Path) -> None:
+    if not isinstance(peer, Mesh):
+        pytest.skip("one daemon is enough")
+    command = [str(BIN / "argosy"), "--address", str(peer.address), "run", "--rm", *RUNTIME, IMAGE]
+    kernel = json.loads((kata.images(place) / "image.json").read_text())["kernel"]
+    assert run([*command, "uname", "-r"]).ok().out.strip() == kernel
+    config = tmp_path / "kata.toml"
+    config.write_text('vcpus = 2\nmemory_mb = 384\nkernel_params = "argosy.mark=1"\n')
+    script = "nproc; grep MemTotal /proc/meminfo; cat /proc/cmdline"
+    flags = ("--rm", "--runtime-config-path", str(config), *RUNTIME)
+    cores, memory, line = peer.ctr("run", *flags, IMAGE, "two", "sh", "-c", script).ok().out.splitlines()
+    assert cores == "2" and 300_000 < int(memory.split()[1]) < 393_216 and "argosy.mark=1" in line
+
+
+def test_limits_change_while_it_runs(peer: Peer, sleeping: str) -> None:
+    import grpc
+    from argosy_protos.containerd.services.tasks.v1 import UpdateTaskRequest
+    from argosy_protos.google.protobuf import Any as AnyMessage
+
+    resources = json.dumps({"memory": {"limit": 64 << 20}, "pids": {"limit": 77}}).encode()
+    kind = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
+    request = UpdateTaskRequest(container_id=sleeping, resources=AnyMessage(type_url=kind, value=resources))
+    with grpc.insecure_channel(f"unix:{peer.address}") as channel:
+        update = channel.unary_unary("/containerd.services.tasks.v1.Tasks/Update", lambda r: r.encode(), lambda data: data)
+        update(request, metadata=(("containerd-namespace", "default"),), timeout=20)
+    shown = peer.ctr("tasks", "metrics", sleeping).ok().out
+    assert re.search(rf"memory\.usage_limit\s+{64 << 20}", shown), shown
+    limit = peer.ctr(
+        "tasks", "exec", "--exec-id", "l", sleeping, "sh", "-c", "cat /sys/fs/cgroup/pids.max 2>/dev/null || true"
+    ).ok()
+    assert limit.out.strip() in ("77", "")

@@ -307,3 +307,11 @@ def test_a_template_that_was_cut_short_is_made_again(mesh: Mesh, place: Path) ->
     assert failed.code != 0 and memory.exists() is False
     mesh.ctr("containers", "rm", "damaged")
     assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, "again2", "echo", "made").ok().out == "made\n"
+
+
+def test_an_image_without_layers_is_an_error(mesh: Mesh, place: Path, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    done = mesh.ctr("run", "--rm", *RUNTIME, "--rootfs", str(tmp_path / "nothing"), "hollow", "true")
+    assert done.code != 0 and "its image has no layers" in done.err, done
+    mesh.ctr("containers", "rm", "hollow")
+    assert kata.leftovers(place / "r") == []

@@ -190,3 +190,42 @@ def _words(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""
+
+
+def test_a_pod_that_stops_keeps_what_its_containers_wrote(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "kata.toml"
+    config.write_text('rootfs = "block"\n')
+    monkeypatch.setenv("ARGOSY_KATA_CONFIG", str(config))
+    shim = Shim(place, "writes")
+    (shim.rootfs() / "etc/motd2").write_text("below\n")
+    upper, work = shim.bundle / "upper", shim.bundle / "work"
+    for path in (upper, work):
+        path.mkdir()
+    options = [f"lowerdir={shim.rootfs()}", f"upperdir={upper}", f"workdir={work}"]
+    request = container(shim, "writer")
+    request.rootfs = [Mount(type="overlay", source="overlay", options=options)]
+    spec = json.loads(json.dumps(_SPEC))
+    spec["process"]["args"] = ["sh", "-c", "echo kept >/root/kept; sync; echo done >/root/done; sleep 1000"]
+    Path(request.bundle, "config.json").write_text(json.dumps(spec))
+
+    async def main() -> None:
+        client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
+        create = sandbox.CreateSandboxRequest(sandbox_id="writes", bundle_path=str(shim.bundle))
+        await ask(client, "CreateSandbox", create, sandbox.CreateSandboxResponse)
+        await ask(client, "StartSandbox", sandbox.StartSandboxRequest(sandbox_id="writes"), sandbox.StartSandboxResponse)
+        await ask(client, "Create", request, task.CreateTaskResponse, "containerd.task.v3.Task")
+        await ask(client, "Start", task.StartRequest(id="writer"), task.StartResponse, "containerd.task.v3.Task")
+        await asyncio.sleep(3)
+        await ask(client, "StopSandbox", sandbox.StopSandboxRequest(sandbox_id="writes"), sandbox.StopSandboxResponse)
+        await ask(client, "Delete", task.DeleteRequest(id="writer"), task.DeleteResponse, "containerd.task.v3.Task")
+        await ask(
+            client, "ShutdownSandbox", sandbox.ShutdownSandboxRequest(sandbox_id="writes"), sandbox.ShutdownSandboxResponse
+        )
+        client.close()
+
+    asyncio.run(main())
+    assert (upper / "root/kept").read_text() == "kept\n"
+    shim.delete()
+    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))

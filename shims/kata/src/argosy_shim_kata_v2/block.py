@@ -241,7 +241,8 @@ class Disks:
 
     def carry_back(self) -> None:
         """Put what was written into the snapshot. Raises Unknown, OSError; the snapshot is then as it was."""
-        if self.upper is not None:
+        # With a VM that was ended before, it was done then.
+        if self.upper is not None and self.upper.exists():
             carry_back(self.upper, self._snapshot.upper, self._snapshot.plain)
 
     def remove(self) -> None:

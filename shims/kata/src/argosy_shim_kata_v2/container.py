@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any, Final
 
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unimplemented, Unknown
@@ -62,6 +63,13 @@ def pod_config(options: Any) -> Config:
     if options is not None and options.type_url.endswith("PodSandboxConfig"):
         return settings.load()
     return configured(options)
+
+
+def _empty(mounts: Sequence[Mount]) -> bool:
+    """Return whether a root file system is one directory with nothing in it."""
+    if len(mounts) != 1 or not (mounts[0].type in ("bind", "rbind") or {"bind", "rbind"}.intersection(mounts[0].options)):
+        return False
+    return os.path.isdir(mounts[0].source) and not os.listdir(mounts[0].source)
 
 
 class Process(tasks.Process):
@@ -183,6 +191,11 @@ class Container(tasks.Container[Process]):
                     f"container {self.id} has no root file system: neither mounts nor a directory at root.path"
                 )
             self._rootfs = [Mount("bind", os.path.join(self.bundle, root), ("rbind",))]
+        if _empty(self._rootfs):
+            # A VM that is given somebody's directory in the place of layers that are missing has been a hole elsewhere.
+            raise InvalidArgument(
+                f"container {self.id} has an empty root file system: its image has no layers; pull it again or use another"
+            )
         machine = self._sandbox.enter(self.id, self.bundle, self.config, self._network(spec))
         self._machine = machine
         try:

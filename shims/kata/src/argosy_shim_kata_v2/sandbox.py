@@ -37,6 +37,7 @@ class Sandbox:
         self.share: Share | None = None
         self.config = Config()
         self._namespace = ""
+        self._name = ""
 
     def enter(self, id: str, bundle: str, config: Config, namespace: str) -> qemu.Qemu:
         """Return the VM for one more container; it is started for the first, with the network of a namespace, "" for none.
@@ -73,7 +74,7 @@ class Sandbox:
                 self.share.remove(id)
 
     def _begin(self, bundle: str, config: Config, namespace: str) -> None:
-        name = os.urandom(6).hex()
+        name = self._name = os.urandom(6).hex()
         self._root = run_directory() / f"{name}.shared"
         # Before anything is there: a crash from here on leaves nothing that delete would not find.
         self._namespace = namespace if config.network in ("auto", "tap") else ""
@@ -81,7 +82,7 @@ class Sandbox:
         self._why = ""
         self.config = config
         shares = config.shares()
-        machine = qemu.start(config, name, shares, self._on_event, self._lost)
+        machine = qemu.start(config, name, shares, self._on_event, lambda why: self._lost(name, why))
         try:
             if shares:
                 self.share = Share(config, machine.folder, self._root, lambda: self._share_lost(machine))
@@ -146,7 +147,9 @@ class Sandbox:
             self._why = "virtiofsd has ended"
         machine.kill()
 
-    def _lost(self, why: str) -> None:
+    def _lost(self, name: str, why: str) -> None:
+        if name != self._name:
+            return  # an earlier VM's end, heard of late
         self._why = self._why or why
         machine = self.machine
         if machine is not None:
@@ -158,10 +161,12 @@ class Sandbox:
         machine, self.machine = self.machine, None
         share, self.share = self.share, None
         if machine is not None:
-            machine.kill()
+            machine.end()
         if share is not None:
             share.close()
         if machine is not None:
+            # Of containers that are still there; with the VM's directory go their disks.
+            _carry_back(machine.folder)
             machine.cleanup()
             if self._namespace:
                 net.leave(self._namespace)
@@ -171,6 +176,13 @@ class Sandbox:
         with self._lock:
             self._users.clear()
             self._end()
+
+
+def _carry_back(folder: Path) -> None:
+    try:
+        carry_back_all(folder)
+    except (ArgosyError, OSError) as error:
+        print(f"what containers of the VM {folder.name} wrote is lost: {error}", file=sys.stderr, flush=True)
 
 
 def note(bundle: str, folder: Path, root: Path, namespace: str) -> None:
@@ -208,10 +220,7 @@ def clean(bundle: str, id: str) -> None:
     remove_root(root)
     if namespace:
         net.leave(namespace)
-    try:
-        carry_back_all(folder)
-    except (ArgosyError, OSError) as error:
-        print(f"what {id} and others of its pod wrote is lost: {error}", file=sys.stderr)
+    _carry_back(folder)
     # A process that was being started when we looked finds no directory, and ends.
     (qemu.memory_directory() / f"{folder.name}.memory").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)

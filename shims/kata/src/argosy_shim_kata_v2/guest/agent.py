@@ -800,7 +800,9 @@ def disk(serial: str) -> Generator[None, int | None, str]:
     while True:
         for name in os.listdir("/sys/block"):
             try:
-                if text(f"/sys/block/{name}/serial").strip() == serial and os.path.exists("/dev/" + name):
+                if text(f"/sys/block/{name}/serial").strip() == serial:
+                    # A node may still be that of the disk before, or its disk not be ready.
+                    os.close(os.open("/dev/" + name, os.O_RDONLY | os.O_CLOEXEC))
                     return "/dev/" + name
             except OSError:
                 continue
