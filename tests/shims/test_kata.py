@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -351,7 +352,8 @@ def test_a_pod_is_where_its_namespace_is(peer: Peer, pod_network: tuple[str, str
         script = "ip -4 addr show eth0; ip route; wget -qO- http://10.99.0.1:8000/page; echo inside >/tmp/page; httpd -f -p 80 -h /tmp"
         ns = ("--with-ns", f"network:/run/netns/{pod}")
         peer.ctr("run", "-d", *ns, *RUNTIME, "--log-uri", f"file://{tmp_path}/log", IMAGE, "net", "sh", "-c", script).ok()
-        fetch = ["ip", "netns", "exec", host, "wget", "-qO-", "-T", "2", "-t", "1", "http://10.99.0.2/page"]
+        read = "import urllib.request as u; print(u.urlopen('http://10.99.0.2/page', timeout=2).read().decode(), end='')"
+        fetch = ["ip", "netns", "exec", host, sys.executable, "-c", read]
         eventually(lambda: run(fetch).out == "inside\n", within=15, what="the pod can't be reached")
         log = (tmp_path / "log").read_text()
         assert "inet 10.99.0.2/24" in log and "default via 10.99.0.1" in log and "from outside" in log, log
