@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 from argosy.errors import InvalidArgument, NotFound, Unimplemented, Unknown
+from argosy.ttrpc.client import TtrpcClient
 from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapResult
+from argosy_protos.containerd.task.v2 import DeleteRequest, DeleteResponse, WaitRequest, WaitResponse
 from argosy_tasks.bootstrap import parse_answer
 from argosy_tasks.bundle import Bootstrap, Bundle, bundles
 from argosy_tasks.runtimes import Runtimes, binary_name, search_path
+
+from tests.harness.mesh import IMAGE, Mesh, eventually
 
 
 @pytest.mark.parametrize(
@@ -88,3 +93,24 @@ def test_bundles_are_private_and_go_whole(tmp_path: Path) -> None:
     assert os.listdir(state / "n") == [] == os.listdir(root / "n")
     with pytest.raises(InvalidArgument):
         Bundle.make(state, root, "n", "../up", b"{}")
+
+
+@pytest.mark.root
+def test_a_task_that_was_deleted_behind_our_back_leaves_no_shim(mesh: Mesh) -> None:
+    """As by a task manager that was killed between the shim's answer to Delete and its own Shutdown."""
+    mesh.ctr("run", "-d", IMAGE, "behind", "sleep", "1000").ok()
+    bundle = mesh.state / "io.containerd.runtime.v2.task/default/behind"
+    address = (bundle / "address").read_text()
+    mesh.ctr("tasks", "kill", "-s", "9", "behind").ok()
+
+    async def delete() -> None:
+        client = await TtrpcClient.connect(address, "shim", lambda: None, 5.0)
+        await client.call("containerd.task.v2.Task", "Wait", WaitRequest(id="behind"), WaitResponse, 10.0, {})
+        await client.call("containerd.task.v2.Task", "Delete", DeleteRequest(id="behind"), DeleteResponse, 10.0, {})
+        client.close()
+
+    asyncio.run(delete())
+    assert bundle.exists()
+    assert "behind" not in mesh.ctr("tasks", "ls", "-q").ok().out
+    eventually(lambda: not bundle.exists() and not any("behind" in found for found in mesh.leftovers()))
+    mesh.ctr("containers", "rm", "behind").ok()

@@ -8,11 +8,13 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
-from argosy.kernel.libc import call
+from argosy.kernel.libc import call, syscall
 
 PR_SET_CHILD_SUBREAPER: Final = 36
 PR_SET_NAME: Final = 15
 PR_SET_PDEATHSIG: Final = 1
+_PIDFD_GETFD: Final = 438
+_CLONE_NEWNET: Final = 0x40000000
 
 
 def become_subreaper() -> None:
@@ -51,3 +53,17 @@ def alive(pid: int) -> bool:
 def pidfd(pid: int) -> int:
     """Return a descriptor of pid, readable once it has exited. Raises ProcessLookupError."""
     return os.pidfd_open(pid, 0)
+
+
+def descriptor_of(process: int, fd: int) -> int:
+    """Return a duplicate of descriptor fd of the process that a pidfd holds (pidfd_getfd(2)). Raises OSError."""
+    return syscall(_PIDFD_GETFD, ctypes.c_int(process), ctypes.c_int(fd), ctypes.c_uint(0))
+
+
+def enter_network(namespace: str) -> None:
+    """Put the calling thread, and it alone, into a network namespace. Raises OSError with namespace as its file name."""
+    fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        call("setns", ctypes.c_int(fd), ctypes.c_int(_CLONE_NEWNET), path=namespace)
+    finally:
+        os.close(fd)

@@ -67,6 +67,7 @@ class Roster:
         self._timeouts = timeouts
         self._shims: dict[tuple[str, str], Shim] = {}
         self._starting: set[tuple[str, str]] = set()
+        self._deleting: set[tuple[str, str]] = set()
         self._jobs: set[asyncio.Task[None]] = set()
 
     def get(self, namespace: str, id: str) -> Shim:
@@ -181,12 +182,23 @@ class Roster:
     async def delete(self, namespace: str, id: str) -> api.DeleteResponse:
         """Delete a task that has ended; its shim and bundle go. Raises NotFound, the shim's error."""
         shim = self.get(namespace, id)
+        self._deleting.add((namespace, id))
         try:
-            response: api.DeleteResponse = await shim.call("Delete", api.DeleteRequest(id=id))
-        except NotFound:
-            response = api.DeleteResponse(pid=shim.pid, exit_status=_UNKNOWN_EXIT, exited_at=to_wire(time.time_ns()))
-        await asyncio.shield(self._forget(shim))
+            try:
+                response: api.DeleteResponse = await shim.call("Delete", api.DeleteRequest(id=id))
+            except NotFound:
+                response = api.DeleteResponse(pid=shim.pid, exit_status=_UNKNOWN_EXIT, exited_at=to_wire(time.time_ns()))
+            await asyncio.shield(self._forget(shim))
+        finally:
+            self._deleting.discard((namespace, id))
         return response
+
+    def vanished(self, shim: Shim) -> None:
+        """A shim that answers knows nothing of its task: a delete that an earlier task manager began has come to its end."""
+        key = (shim.bundle.namespace, shim.bundle.id)
+        if self._shims.get(key) is shim and key not in self._deleting:
+            logger.info("shim.leaked", namespace=key[0], container=key[1])
+            self._later(self._forget(shim))
 
     async def _forget(self, shim: Shim) -> None:
         self._shims.pop((shim.bundle.namespace, shim.bundle.id), None)

@@ -145,7 +145,10 @@ class Tasks(p.TasksBase):
         except Unavailable:
             raise NotFound(f"task {id} not found") from None
         except NotFound:
-            raise NotFound(f"process does not exist {exec_id}" if exec_id else f"task {id} not found") from None
+            if exec_id:
+                raise NotFound(f"process does not exist {exec_id}") from None
+            self._roster.vanished(shim)
+            raise NotFound(f"task {id} not found") from None
         except (DeadlineExceeded, ArgosyError) as error:
             logger.warning("task.state_unknown", namespace=shim.bundle.namespace, container=id, error=str(error))
             return Process(id=exec_id or id, pid=0 if exec_id else shim.pid, status=Status.UNKNOWN)

@@ -8,7 +8,6 @@ beside the snapshot's, and then the two change places, so that a crash leaves on
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import hashlib
 import json
@@ -22,16 +21,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from argosy.errors import InvalidArgument, NotFound, Unknown
-from argosy.kernel.libc import syscall
+from argosy.kernel.files import exchange
 from argosy.kernel.mount import loop_device, mount_all, temporary_mount, unmount_all
 from argosy.mounts import Mount
 
 from argosy_shim_kata_v2.config import data_directory
 
 GUEST: Final = "/run/argosy/b"
-_RENAMEAT2: Final = 316
-_EXCHANGE: Final = 2
-_AT_FDCWD: Final = -100
 _TOOL_S: Final = 600
 _NOTE: Final = ".carry"
 # The guest's ext4 is somebody else's work: nothing in it may be run or opened as a device here.
@@ -132,13 +128,6 @@ def _opened(image: Path, read_only: bool) -> Iterator[str]:
         os.rmdir(place)
 
 
-def _exchange(one: str, other: str) -> None:
-    syscall(
-        _RENAMEAT2, ctypes.c_int(_AT_FDCWD), os.fsencode(one), ctypes.c_int(_AT_FDCWD), os.fsencode(other), ctypes.c_uint(_EXCHANGE),
-        path=one,
-    )  # fmt: skip
-
-
 def carry_back(image: Path, target: str, plain: bool) -> None:
     """Put what an ext4 image holds into a snapshot's directory: its upper, or with plain its root file system.
 
@@ -158,7 +147,7 @@ def carry_back(image: Path, target: str, plain: bool) -> None:
             else:
                 _tool("cp", "-a", written, scratch)
         subprocess.run(["sync", "-f", scratch], check=False, timeout=_TOOL_S)
-        _exchange(scratch, target)
+        exchange(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -6,7 +6,6 @@ the pod where it put it. Both directions are ``tc`` filters (u32: not every kern
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
@@ -18,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from argosy.errors import FailedPrecondition, NotFound, Unknown
+from argosy.kernel.process import enter_network
 
-_CLONE_NEWNET: Final = 0x40000000
 _TUNSETIFF: Final = 0x400454CA
 _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 _COMMAND_S: Final = 10.0
@@ -49,13 +48,7 @@ def within(namespace: str, work: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                if ctypes.CDLL(None, use_errno=True).setns(fd, _CLONE_NEWNET) < 0:
-                    code = ctypes.get_errno()
-                    raise OSError(code, os.strerror(code), namespace)
-            finally:
-                os.close(fd)
+            enter_network(namespace)
             results.append(work())
         except BaseException as error:
             errors.append(error)

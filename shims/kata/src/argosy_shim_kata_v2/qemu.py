@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, NotFound, Unavailable, Unknown
+from argosy.kernel.files import on_tmpfs
 
 from argosy_shim_kata_v2 import accel
 from argosy_shim_kata_v2.channel import Control, Streams
@@ -39,7 +40,6 @@ _KERNEL_LINE: Final = (
 _TCG_LINE: Final = "tsc=reliable no_timer_check mitigations=off nokaslr"
 _QMP_TIMEOUT_S: Final = 10.0
 _MIGRATE_TIMEOUT_S: Final = 30.0
-_TMPFS: Final = 0x01021994
 _UNPLUG_S: Final = 10.0
 _END_S: Final = 10.0
 _LOG_BYTES: Final = 2048
@@ -160,18 +160,11 @@ def end_processes(folder: Path) -> None:
             os.close(fd)
 
 
-def on_tmpfs(path: Path) -> bool:
-    import ctypes
-
-    buffer = (ctypes.c_long * 32)()
-    return ctypes.CDLL(None).statfs(os.fsencode(path), buffer) == 0 and buffer[0] == _TMPFS
-
-
 def memory_directory() -> Path:
     """Return where a VM's own memory file goes: RAM, not a disk."""
     run = run_directory()
     run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if on_tmpfs(run) or not os.path.isdir("/dev/shm"):
+    if on_tmpfs(str(run)) or not os.path.isdir("/dev/shm"):
         return run
     other = Path(f"/dev/shm/argosy-kata-{os.geteuid()}")
     other.mkdir(mode=0o700, exist_ok=True)

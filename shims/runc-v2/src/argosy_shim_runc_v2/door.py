@@ -9,17 +9,15 @@ it goes on by itself, as it does where there is no door or where bash has no pip
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import stat
 import sys
 from typing import Final
 
-from argosy.kernel.libc import syscall
+from argosy.kernel.process import descriptor_of
 
 RECORD: Final = 32
-_PIDFD_GETFD: Final = 438
 _REPLY: Final = 3
 # Where bash keeps what 0, 1 and 2 were.
 _STREAMS: Final = (5, 6, 7)
@@ -121,9 +119,7 @@ class Knock:
             if int(_read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[19]) != born:
                 raise ValueError(f"process {pid} is a later one")
             # A descriptor of our own for each: opening them by name would give files from their beginning.
-            self.handed = [
-                syscall(_PIDFD_GETFD, ctypes.c_int(process), ctypes.c_int(fd), ctypes.c_uint(0)) for fd in _STREAMS
-            ]
+            self.handed = [descriptor_of(process, fd) for fd in _STREAMS]
             self._reply = os.open(f"/proc/{pid}/fd/{_REPLY}", os.O_WRONLY | os.O_CLOEXEC)
             self.handed.append(os.open(f"/proc/{pid}/cwd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
             # From here on our end is what the shell sees.

@@ -172,6 +172,8 @@ class Port:
         if wanted != self._wanted:
             self._wanted = wanted
             self._agent.epoll.modify(self.fd, wanted)
+            if not self._out:
+                self._agent.drained()
 
     def _ready(self, events: int) -> None:
         if events & select.EPOLLHUP and not events & select.EPOLLIN:
@@ -217,7 +219,7 @@ class Agent:
         self._handlers: dict[int, Callable[[int], object]] = {}
         self._sleeping: list[tuple[Wait, int]] = []  # generator, request id
         self._waiting: dict[int, tuple[Wait, int]] = {}  # pid -> generator, request id
-        self._ended: dict[int, int] = {}  # pid -> status, of children nobody has asked for yet
+        self._ended: dict[int, tuple[int, float]] = {}  # pid -> status and when, of children nobody has asked for yet
         self._processes: dict[int, Process] = {}  # pid -> Process
         self._by_name: dict[tuple[str, str], Process] = {}  # (container, exec) -> Process
         self._input: dict[int, int] = {}  # stream -> descriptor to write to
@@ -225,6 +227,7 @@ class Agent:
         self._output: dict[int, int] = {}  # descriptor -> stream
         self._ending: set[int] = set()  # streams whose end has come, with bytes still held
         self._writing: dict[int, int] = {}  # descriptor that is full -> its copy that is watched
+        self._stalled: set[int] = set()  # descriptors that wait for room in the port
         self._window: dict[int, int] = {}  # stream -> bytes that may be sent
         self._oom: dict[str, int] = {}  # container -> count
         self._oom_watch: dict[int, str] = {}  # inotify watch -> container
@@ -284,7 +287,7 @@ class Agent:
             elif pid in self._processes:
                 self._exited(self._processes.pop(pid), status)
             else:
-                self._ended[pid] = status
+                self._ended[pid] = (status, time.monotonic())
                 if len(self._ended) > 4096:
                     self._ended.pop(next(iter(self._ended)))
 
@@ -328,11 +331,8 @@ class Agent:
             if pid is None:
                 self._sleeping.append((generator, number))
                 return
-            status = self._ended.pop(pid, None)
-            if status is None:
-                self._waiting[pid] = (generator, number)
-            else:
-                self._step(generator, number, code_of(status))
+            # It was started a moment ago, and nobody has reaped since.
+            self._waiting[pid] = (generator, number)
 
     def _failed(self, number: int, error: BaseException) -> None:
         kind = error.kind if isinstance(error, Failure) else "unknown"
@@ -425,9 +425,13 @@ class Agent:
         """Send output on, as far as the host has room for it."""
         stream = self._output[fd]
         window = self._window.get(stream, 0)
-        if window <= 0 or self.streams.full:
+        if window <= 0:
             # Credit comes back for what is under way, and with it this goes on.
             self.unwatch(fd)
+            return
+        if self.streams.full:
+            self.unwatch(fd)
+            self._stalled.add(fd)
             return
         try:
             data = os.read(fd, min(PIECE, window))
@@ -450,6 +454,13 @@ class Agent:
                 process.master = -1
         os.close(fd)
         self.streams.send(stream, END)
+
+    def drained(self) -> None:
+        """The port has room again."""
+        stalled, self._stalled = self._stalled, set()
+        for fd in stalled:
+            if fd in self._output and fd not in self._handlers:
+                self.watch(fd, select.EPOLLIN, partial(self._carry_ready, fd))
 
     def _outlet(self, stream: int, fd: int) -> None:
         os.set_blocking(fd, False)
@@ -547,6 +558,7 @@ class Agent:
         for path in (pid_file, log_file):
             if os.path.exists(path):
                 os.unlink(path)
+        began = time.monotonic()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         mine, theirs = [], [null]
         listener = None
@@ -594,22 +606,23 @@ class Agent:
                 self._input[process.base] = mine[0]
             self._outlet(process.base + 1, mine[1])
             self._outlet(process.base + 2, mine[2])
-        status = self._ended.pop(process.pid, None)
-        if status is None:
+        status, when = self._ended.pop(process.pid, (0, 0.0))
+        if when < began:
+            # What had this number before is not it.
             self._processes[process.pid] = process
         else:
             # It was over before we knew its name. The answer goes first.
-            self._later(lambda: self._exited(process, status))
+            self._later(lambda _: self._exited(process, status))
         return process.pid
 
-    def _later(self, call: Callable[..., object]) -> None:
+    def _later(self, call: Callable[[int], object]) -> None:
         read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.close(write)
 
         def ready(_: int) -> None:
             self.unwatch(read)
             os.close(read)
-            call()
+            call(0)
 
         self.watch(read, select.EPOLLIN, ready)
 
