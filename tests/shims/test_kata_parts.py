@@ -350,6 +350,15 @@ def test_a_template_depends_on_all_that_its_state_does(tmp_path: Path) -> None:
     assert shape() == shape(config.Config(network="none"))
 
 
+def test_a_guest_under_kvm_speaks_at_once_for_it_is_judged_by_that(tmp_path: Path) -> None:
+    for name, spoken in (("kvm", True), ("tcg", False)):
+        shape = qemu.Shape(config.Config(kernel_params="last=1"), name, "/qemu", tmp_path / "kernel", tmp_path / "initrd")
+        command = qemu.arguments(shape, tmp_path, tmp_path / "memory", True, False)
+        line = command[command.index("-append") + 1].split()
+        assert ("earlyprintk=ttyS0" in line) is spoken and ("quiet" in line) is not spoken and line[-1] == "last=1"
+        assert ("mitigations=off" in line) is (name == "tcg")
+
+
 def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> None:
     shared: list[tuple[str, Mount]] = []
 

@@ -27,7 +27,7 @@ from argosy.errors import (
 )  # fmt: skip
 
 from argosy_shim_kata_v2.guest import frames
-from argosy_shim_kata_v2.qmp import _connect
+from argosy_shim_kata_v2.qmp import connect
 
 _ERRORS: Final[Mapping[str, type[ArgosyError]]] = {
     "not_found": NotFound, "exists": AlreadyExists, "unimplemented": Unimplemented, "failed": Unknown, "unknown": Unknown,
@@ -59,7 +59,7 @@ class Control:
         self._calls: dict[int, _Call] = {}
         self._next = 0
         self._lost = ""
-        self._socket = _connect(path, timeout)
+        self._socket = connect(path, timeout)
         self._reader = threading.Thread(target=self._read, daemon=True, name="agent")
         self._reader.start()
 
@@ -155,7 +155,7 @@ class Streams:
 
     def __init__(self, path: Path, timeout: float, on_lost: Callable[[str], None]) -> None:
         self._on_lost = on_lost
-        self._socket = _connect(path, timeout)
+        self._socket = connect(path, timeout)
         self._socket.setblocking(False)
         self._reader = frames.Reader(frames.STREAM_KINDS, frames.MAX_STREAM)
         self._outgoing = bytearray()

@@ -33,11 +33,11 @@ from argosy_shim_kata_v2.qmp import Qmp
 
 # Ports for what is plugged in while the VM runs: disks, a file share, interfaces. They must be there from the start.
 _PORTS: Final = 16
-_KERNEL_LINE: Final = (
-    "console=ttyS0 quiet loglevel=3 panic=-1 random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1"
-)
+_KERNEL_LINE: Final = "console=ttyS0 panic=-1 random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1"
+# A guest under KVM is judged by its first byte, so its kernel must say something from its first moment on.
+_KVM_LINE: Final = "earlyprintk=ttyS0"
 # Only where nothing but emulation runs the guest's instructions.
-_TCG_LINE: Final = "tsc=reliable no_timer_check mitigations=off nokaslr"
+_TCG_LINE: Final = "quiet loglevel=3 tsc=reliable no_timer_check mitigations=off nokaslr"
 _QMP_TIMEOUT_S: Final = 10.0
 _MIGRATE_TIMEOUT_S: Final = 30.0
 _UNPLUG_S: Final = 10.0
@@ -57,8 +57,6 @@ class Machine(Protocol):
     def plug_share(self, socket: Path, tag: str) -> None: ...
     def plug_network(self, tap: int, mac: str) -> None: ...
     def plug_user_network(self, mac: str) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
     def kill(self) -> None: ...
     def cleanup(self) -> None: ...
 
@@ -79,7 +77,7 @@ class Shape:
             (p, os.stat(p).st_size, os.stat(p).st_mtime_ns) for p in (self.hypervisor, str(self.kernel), str(self.initrd))
         ]
         parts = (files, self.accel, self.config.memory_mb, self.config.vcpus, self.config.tb_size_mb, self.config.kernel_params,
-                 _PORTS, _KERNEL_LINE, _TCG_LINE, frames.VERSION)  # fmt: skip
+                 _PORTS, _KERNEL_LINE, _TCG_LINE, _KVM_LINE, frames.VERSION)  # fmt: skip
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
@@ -96,9 +94,7 @@ def arguments(shape: Shape, folder: Path, memory: Path, shared: bool, incoming: 
     config = shape.config
     size = f"{config.memory_mb}M"
     accelerator = f"tcg,tb-size={config.tb_size_mb}" if shape.accel == "tcg" else "kvm"
-    line = _KERNEL_LINE
-    if shape.accel == "tcg":
-        line += f" {_TCG_LINE}"
+    line = f"{_KERNEL_LINE} {_TCG_LINE if shape.accel == 'tcg' else _KVM_LINE}"
     if config.kernel_params:
         line += f" {config.kernel_params}"
     command = [
@@ -278,7 +274,7 @@ class Qemu:
             time.sleep(0.02)
 
     def clone(self, template: Path, shared: bool) -> None:
-        """Start the guest from a template; return when the agent answers. Shared memory is a copy of the template's."""
+        """Start the guest from a template; return when it runs. Shared memory is a copy of the template's."""
         memory = template / "memory"
         if shared:
             memory = memory_directory() / f"{self.folder.name}.memory"
@@ -287,14 +283,14 @@ class Qemu:
         self._launch(memory, shared, True)
         self.qmp.command("migrate-set-capabilities", {"capabilities": [{"capability": "x-ignore-shared", "state": True}]})
         self.qmp.command("migrate-incoming", {"uri": f"exec:cat {template}/state"})
-        self._migrated("query-migrate")
+        self._migrated()
         self._connect()
         self.qmp.command("cont")
 
-    def _migrated(self, query: str) -> None:
+    def _migrated(self) -> None:
         deadline = time.monotonic() + _MIGRATE_TIMEOUT_S
         while True:
-            status = (self.qmp.command(query) or {}).get("status")
+            status = (self.qmp.command("query-migrate") or {}).get("status")
             if status == "completed":
                 return
             if status == "failed" or self._process.returncode is not None:
@@ -312,7 +308,7 @@ class Qemu:
         self.qmp.command("stop")
         self.qmp.command("migrate-set-capabilities", {"capabilities": [{"capability": "x-ignore-shared", "state": True}]})
         self.qmp.command("migrate", {"uri": f"exec:cat > {state}"})
-        self._migrated("query-migrate")
+        self._migrated()
 
     # -- running --
 
@@ -395,12 +391,6 @@ class Qemu:
             "device_add",
             {"driver": "virtio-net-pci", "netdev": "user", "id": "i-user", "mac": mac, "bus": self._port("user")},
         )
-
-    def pause(self) -> None:
-        self.qmp.command("stop")
-
-    def resume(self) -> None:
-        self.qmp.command("cont")
 
     def kill(self) -> None:
         """End it at once; ``on_lost`` follows."""

@@ -26,7 +26,7 @@ class Qmp:
         self._answered = threading.Condition()
         self._answers: list[Mapping[str, Any]] = []
         self._lost = False
-        self._socket = _connect(path, timeout)
+        self._socket = connect(path, timeout)
         self._file = self._socket.makefile("rb")
         self._file.readline(_LINE_BYTES)  # the greeting
         self._reader = threading.Thread(target=self._read, daemon=True, name="qmp")
@@ -90,7 +90,7 @@ class Qmp:
         self._socket.close()
 
 
-def _connect(path: Path, timeout: float) -> socket.socket:
+def connect(path: Path, timeout: float) -> socket.socket:
     """Connect to a socket that is about to be there. Raises Unavailable."""
     deadline = time.monotonic() + timeout
     while True:
