@@ -68,3 +68,10 @@ def guest_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("kata")
     kata.build(directory)
     return directory / "image"
+
+
+@pytest.fixture(scope="module")
+def place(guest_image: Path) -> Iterator[Path]:
+    """A directory for VMs; nothing may be left in it at the end."""
+    with kata.home(guest_image) as base:
+        yield base

@@ -10,7 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
+from argosy_protos.containerd.services.tasks.v1 import GetRequest, GetResponse
+from argosy_protos.containerd.v1.types import Status
 from argosy_shim_kata_v2.config import Config
 
 from tests.harness.mesh import BIN, Peer, eventually, run
@@ -30,6 +33,22 @@ def why_not() -> str:
     if shutil.which("apt-get") is None:
         return "the guest image is made of Debian packages, and there is no apt-get"
     return ""
+
+
+# What stands above every test that starts VMs.
+MARKS = [
+    pytest.mark.root,
+    pytest.mark.skipif(bool(why_not()), reason=why_not() or "VMs run here"),
+    pytest.mark.timeout(300),
+]
+
+
+def tidy(peer: Peer) -> None:
+    """Take away every container with its task and snapshot: a test that failed must not fail those after it."""
+    for id in peer.ctr("tasks", "ls", "-q").out.split():
+        peer.ctr("tasks", "rm", "-f", id)
+    for id in peer.ctr("containers", "ls", "-q").out.split():
+        peer.ctr("containers", "rm", id)
 
 
 def build(directory: Path) -> None:
@@ -72,6 +91,21 @@ def vm_of(peer: Peer, id: str, namespace: str = "") -> int:
         if line.split()[0] == id:
             return int(line.split()[1])
     raise AssertionError(f"no task {id}")
+
+
+def is_running(peer: Peer, id: str, exec_id: str) -> bool:
+    """Whether a process's start has been answered and its end not been seen."""
+    with grpc.insecure_channel(f"unix:{peer.address}") as channel:
+        get = channel.unary_unary("/containerd.services.tasks.v1.Tasks/Get", lambda r: r.encode(), GetResponse.decode)
+        try:
+            told = get(
+                GetRequest(container_id=id, exec_id=exec_id),
+                metadata=(("containerd-namespace", "default"),),
+                timeout=20,
+            )
+        except grpc.RpcError:
+            return False
+    return told.process is not None and told.process.status == Status.RUNNING
 
 
 def tail(path: Path) -> str:

@@ -21,18 +21,7 @@ from tests.harness.erofs import CAN_EROFS
 from tests.harness.kata import RUNTIME, vm_of
 from tests.harness.mesh import BIN, IMAGE, Mesh, Peer, eventually, run
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(bool(kata.why_not()), reason=kata.why_not() or "VMs run here"),
-    pytest.mark.timeout(300),
-]
-
-
-@pytest.fixture(scope="module")
-def place(guest_image: Path) -> Iterator[Path]:
-    """A directory for VMs; nothing may be left in it at the end."""
-    with kata.home(guest_image) as base:
-        yield base
+pytestmark = kata.MARKS
 
 
 @pytest.fixture(scope="module", params=["mesh", "containerd"])
@@ -49,6 +38,12 @@ def peer(request: pytest.FixtureRequest, place: Path, image_archive: Path) -> It
         yield daemon
     finally:
         daemon.destroy()
+
+
+@pytest.fixture(autouse=True)
+def tidied(peer: Peer) -> Iterator[None]:
+    yield
+    kata.tidy(peer)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,7 @@ from argosy_protos.io.containerd.cgroups.v2 import Metrics
 from tests.harness import kata
 from tests.harness.mesh import BIN, eventually
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(bool(kata.why_not()), reason=kata.why_not() or "VMs run here"),
-    pytest.mark.timeout(300),
-]
+pytestmark = kata.MARKS
 _SANDBOX = "containerd.runtime.sandbox.v1.Sandbox"
 _SPEC = {
     "ociVersion": "1.0.2",
@@ -39,12 +34,6 @@ _SPEC = {
     "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
     "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network", "path": "/nowhere/at/all"}]},
 }
-
-
-@pytest.fixture(scope="module")
-def place(guest_image: Path) -> Iterator[Path]:
-    with kata.home(guest_image) as base:
-        yield base
 
 
 class Shim:

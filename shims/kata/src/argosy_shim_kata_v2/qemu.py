@@ -42,6 +42,7 @@ _QMP_TIMEOUT_S: Final = 10.0
 _MIGRATE_TIMEOUT_S: Final = 30.0
 _UNPLUG_S: Final = 10.0
 _END_S: Final = 10.0
+_LAST_WORDS_S: Final = 0.5
 _LOG_BYTES: Final = 2048
 
 
@@ -193,7 +194,7 @@ class Qemu:
         self.shape, self.folder = shape, folder
         self._on_event, self._on_lost = on_event, on_lost
         self._lost_once = threading.Lock()
-        self._lost = False
+        self._lost = threading.Event()
         self._panicked = False
         self._ports = list(range(_PORTS))
         self._at: dict[str, int] = {}
@@ -221,7 +222,7 @@ class Qemu:
 
     def _wait(self) -> None:
         self._process.wait()
-        self._is_lost("the guest panicked" if self._panicked else "QEMU has ended")
+        self._is_lost("QEMU has ended")
 
     def _qmp_event(self, name: str, data: Mapping[str, Any]) -> None:
         if name == "GUEST_PANICKED":
@@ -237,15 +238,21 @@ class Qemu:
 
     def _is_lost(self, why: str) -> None:
         with self._lost_once:
-            if self._lost:
+            if self._lost.is_set():
                 return
-            self._lost = True
+            self._lost.set()
         self.ready.set()
+        with contextlib.suppress(AttributeError):  # it was lost before there was one
+            self.qmp.heard_all(_LAST_WORDS_S)
         self._on_lost("the guest panicked" if self._panicked else why)
 
     @property
     def lost(self) -> bool:
-        return self._lost
+        return self._lost.is_set()
+
+    def lost_within(self, seconds: float) -> bool:
+        """Return whether it is lost, or about to be."""
+        return self._lost.wait(seconds)
 
     def said(self) -> str:
         """Return the end of what QEMU and the guest's console said."""
@@ -263,7 +270,7 @@ class Qemu:
             self._first_byte()
         if not self.ready.wait(timeout):
             raise DeadlineExceeded(f"the guest did not start within {timeout:g} s: {self.said()}")
-        if self._lost:
+        if self.lost:
             raise Unknown(f"the guest did not start: {self.said() or 'QEMU ended'}")
 
     def _first_byte(self) -> None:

@@ -82,6 +82,10 @@ class Qmp:
             raise Unknown(f"QEMU: {name}: {answer['error'].get('desc', 'failed')}")
         return answer.get("return")
 
+    def heard_all(self, timeout: float) -> None:
+        """Wait until QEMU's last event has been told: a QEMU that is gone says before why."""
+        self._reader.join(timeout)
+
     def close(self) -> None:
         try:
             self._socket.shutdown(socket.SHUT_RDWR)

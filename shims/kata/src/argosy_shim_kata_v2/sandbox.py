@@ -22,6 +22,7 @@ from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_folder, remove_r
 
 NOTE: Final = "kata.json"
 _PING_S: Final = 10.0
+_SHARED_END_S: Final = 0.2
 
 
 class Sandbox:
@@ -143,7 +144,8 @@ class Sandbox:
 
     def _share_lost(self, machine: qemu.Qemu) -> None:
         """Without its files no process of the guest goes on; better an exit than one that hangs."""
-        if self.machine is machine and not machine.lost:
+        # It ends with its VM too, and then the VM says why.
+        if self.machine is machine and not machine.lost_within(_SHARED_END_S):
             self._why = "virtiofsd has ended"
         machine.kill()
 
