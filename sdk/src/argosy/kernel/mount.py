@@ -380,15 +380,35 @@ def unmount_all(target: str, kernel: Mounter = KERNEL, flags: int = 0) -> None:
             return
 
 
-def mounts_below(prefix: str) -> list[str]:
-    """Return the mount points at or below prefix, deepest last."""
-    found: list[str] = []
+class Mounted(NamedTuple):
+    """A row of mountinfo(5): where, which part of the file system, its type and source, the mount's own options."""
+
+    point: str
+    root: str
+    type: str
+    source: str
+    options: tuple[str, ...]
+
+
+def _unescaped(field: str) -> str:
+    return field.encode("latin1", "surrogateescape").decode("unicode_escape")
+
+
+def mount_points() -> Iterator[Mounted]:
+    """Yield this namespace's mounts, the earliest first."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
         for line in table:
-            point = line.split(" ")[4].encode("latin1", "surrogateescape").decode("unicode_escape")
-            if point == prefix or point.startswith(prefix.rstrip("/") + "/"):
-                found.append(point)
-    return found
+            before, _, after = line.rstrip("\n").partition(" - ")
+            fields, (kind, source, *_) = before.split(" "), after.split(" ")
+            yield Mounted(
+                _unescaped(fields[4]), _unescaped(fields[3]), kind, _unescaped(source), tuple(fields[5].split(","))
+            )
+
+
+def mounts_below(prefix: str) -> list[str]:
+    """Return the mount points at or below prefix, deepest last."""
+    inside = prefix.rstrip("/") + "/"
+    return [m.point for m in mount_points() if m.point == prefix or m.point.startswith(inside)]
 
 
 def unmount_tree(prefix: str, kernel: Mounter = KERNEL) -> None:

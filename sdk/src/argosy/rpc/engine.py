@@ -25,6 +25,7 @@ MAX_FRAME_BYTES: Final = 1 << 20
 RESET_BURST, RESETS_PER_SECOND = 20_000, 5_000
 
 NO_ERROR: Final = 0
+INTERNAL_ERROR: Final = 2
 PROTOCOL_ERROR: Final = 1
 CANCEL: Final = 8
 ENHANCE_YOUR_CALM: Final = 11
@@ -129,7 +130,10 @@ class NgEngine:
                 row(event)
 
     def outgoing(self) -> bytes:
-        return self._c.data_to_send()
+        data = self._c.data_to_send()
+        # A stream that nghttp2 itself resets, for a header that may not be, is closed by the sending of it.
+        self._dispatch()
+        return data
 
     def request(self, headers: Headers, end: bool) -> int:
         return self._c.send_request(headers, end_stream=end)
@@ -138,7 +142,8 @@ class NgEngine:
         try:
             self._c.send_response(sid, headers, end_stream=end)
         except self._fault:
-            pass  # the peer closed the stream first
+            # The peer closed the stream first; or else it may not wait for what can't be said.
+            self.reset(sid, INTERNAL_ERROR)
 
     def data(self, sid: int, data: bytes | memoryview, end: bool) -> None:
         try:
@@ -156,7 +161,7 @@ class NgEngine:
         try:
             self._c.send_trailers(sid, headers)
         except self._fault:
-            pass  # the peer closed the stream first
+            self.reset(sid, INTERNAL_ERROR)
 
     def reset(self, sid: int, code: int) -> None:
         try:
@@ -333,7 +338,7 @@ class H2Engine:
                 self._c.end_stream(sid)
                 self._sent_last(sid)
         except self._fault:
-            self._outboxes.pop(sid, None)  # the peer closed the stream first
+            self.reset(sid, INTERNAL_ERROR)
 
     def reset(self, sid: int, code: int) -> None:
         self._outboxes.pop(sid, None)

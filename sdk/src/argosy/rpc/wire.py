@@ -16,7 +16,8 @@ FRAME_BYTES: Final = 5
 RESPONSE_HEADERS: Final = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 OK_TRAILERS: Final = ((b"grpc-status", b"0"),)
 _UNITS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-_ESCAPE: Final = re.compile(rb"[^\x20-\x24\x26-\x7e]")
+# A header's value may not begin or end with a space (RFC 9113, 8.2.1).
+_ESCAPE: Final = re.compile(rb"[^\x20-\x24\x26-\x7e]|\A | \Z")
 _UNESCAPE: Final = re.compile(rb"%([0-9a-fA-F]{2})")
 
 
@@ -52,7 +53,8 @@ def status_trailers(error: BaseException) -> list[tuple[bytes, bytes]]:
     """Return the trailers that tell a peer about error. A peer's own status is passed on as it came."""
     raw = getattr(error, "wire_status", None)
     if raw is not None:
-        return list(raw)
+        # A peer may have sent what we may not; what it means is the same.
+        return [(k, v if v == v.strip() else encode_message(decode_message(v))) for k, v in raw]
     status = getattr(error, "status", None)
     if status is not None and not isinstance(error, ArgosyError):  # grpclib's GRPCError
         code, message = int(status.value), str(getattr(error, "message", "") or "")
