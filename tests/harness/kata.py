@@ -63,14 +63,15 @@ def build(directory: Path) -> None:
 
 
 def processes(run_directory: Path) -> list[str]:
-    """The command lines of VMs and their file servers below run_directory."""
+    """The command lines of VMs, their file servers and the keepers of those that wait, below run_directory."""
     found = []
     for proc in Path("/proc").iterdir():
         try:
             words = (proc / "cmdline").read_bytes().decode(errors="replace") if proc.name.isdigit() else ""
+            keeps = "argosy_shim_kata_v2.pool" in words and os.fsencode(run_directory) in (proc / "environ").read_bytes()
         except OSError:
             continue
-        if str(run_directory) in words and ("qemu" in words or "virtiofsd" in words):
+        if keeps or (str(run_directory) in words and ("qemu" in words or "virtiofsd" in words)):
             found.append(f"{proc.name} {words[:80]}")
     return found
 

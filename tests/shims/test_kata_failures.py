@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import argosy_shim_kata_v2
 import pytest
+from argosy_shim_kata_v2.image.cpio import Cpio
 
 from tests.harness import kata
 from tests.harness.kata import RUNTIME, vm_of
@@ -194,6 +196,59 @@ def test_a_death_at_any_step_leaves_nothing(
     eventually(lambda: mesh.leftovers() == [], within=10, what=f"left: {mesh.leftovers()}")
     # And the next one works.
     assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, f"after-{id}", "echo", "ok").ok().out == "ok\n"
+
+
+# What an agent has that dies of the ids it is asked about: at once, or while it is at work.
+_MORTAL = """
+def _mortal(name):
+    import signal
+    verb = getattr(Agent, "do_" + name)
+    def do(self, **arguments):
+        id = arguments["id"]
+        if id == "at-" + name:
+            os._exit(9)
+        if id == "amid-" + name:
+            signal.signal(signal.SIGALRM, lambda *_: os._exit(9))
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+        return verb(self, **arguments)
+    setattr(Agent, "do_" + name, do)
+for _name in ("create", "start", "exec", "kill", "delete"):
+    _mortal(_name)
+"""
+
+
+@pytest.fixture(scope="module")
+def mortal(place: Path, mesh: Mesh) -> tuple[str, ...]:
+    """Flags for a VM whose agent dies when it is told to. It is PID 1: with it goes the guest."""
+    agent = Path(argosy_shim_kata_v2.__file__).parent / "guest/agent.py"
+    before, main = agent.read_text().split('if __name__ == "__main__":')
+    archive = Cpio()
+    archive.file("agent/argosy_shim_kata_v2/guest/agent.py", f'{before}{_MORTAL}if __name__ == "__main__":{main}'.encode())
+    # The kernel unpacks one archive after the other; the later file stays.
+    (place / "initrd").write_bytes((kata.images(place) / "initrd").read_bytes() + archive.encode())
+    (place / "mortal.toml").write_text(f'initrd = "{place}/initrd"\n')
+    flags = (*RUNTIME, "--runtime-config-path", str(place / "mortal.toml"))
+    mesh.ctr("run", "--rm", *flags, IMAGE, "first", "true").ok()
+    return flags
+
+
+@pytest.mark.parametrize("when", ["at", "amid"])
+@pytest.mark.parametrize("step", ["create", "start", "exec", "kill", "delete"])
+def test_an_agent_that_dies_leaves_nothing(mesh: Mesh, place: Path, mortal: tuple[str, ...], step: str, when: str) -> None:
+    id = f"{when}-{step}"
+    started = mesh.ctr("run", "-d", *mortal, IMAGE, id, "sleep", "1000")
+    assert (started.code == 0) == (step not in ("create", "start")), started
+    if step == "exec":
+        done = mesh.ctr("tasks", "exec", "--exec-id", "e", id, "sleep", "1000")
+        assert done.code != 0
+    elif step in ("kill", "delete"):
+        mesh.ctr("tasks", "kill", "-s", "SIGKILL", id)
+    if step in ("exec", "kill"):
+        eventually(lambda: status(mesh, id) == "STOPPED", within=5)
+        assert "137" in mesh.ctr("tasks", "rm", id).err
+    eventually(lambda: _removed(mesh, id), within=20)
+    eventually(lambda: kata.leftovers(place / "r") == [], within=15, what=f"left: {kata.leftovers(place / 'r')}")
+    eventually(lambda: mesh.leftovers() == [], within=10, what=f"left: {mesh.leftovers()}")
 
 
 @pytest.mark.parametrize("victim", [kill_vm, kill_file_server, kill_shim, kill_tasks])

@@ -1,8 +1,9 @@
 """Root file systems as disks, for hosts without virtiofsd or guests that shall see nothing of the host's files.
 
-The layers below a snapshot are packed into one EROFS image, kept for the next container of the same layers; what the container
-writes goes to an ext4 image of its own. When it is deleted, that is carried back into the snapshot: into a new directory
-beside the snapshot's, and then the two change places, so that a crash leaves one or the other and never half of both.
+Layers that are EROFS images already are used as they are; others below a snapshot are packed into one image, kept for the next
+container of the same layers. What the container writes goes to an ext4 image of its own. When it is deleted, that is carried
+back into the snapshot: into a new directory beside the snapshot's, and then the two change places, so that a crash leaves one or
+the other and never half of both.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from argosy.kernel.files import exchange
 from argosy.kernel.mount import loop_device, mount_all, temporary_mount, unmount_all
 from argosy.mounts import Mount
 
+from argosy_shim_kata_v2 import blobs
 from argosy_shim_kata_v2.config import data_directory
 
 GUEST: Final = "/run/argosy/b"
@@ -41,6 +43,7 @@ class Snapshot:
     lowers: tuple[str, ...]
     upper: str
     plain: bool  # upper is the root file system itself, and not the upper directory of an overlay
+    images: tuple[Path, ...] = ()  # EROFS images in the place of lowers
 
     @property
     def committed(self) -> bool:
@@ -56,6 +59,8 @@ def snapshot_of(mounts: Sequence[Mount]) -> Snapshot:
     if mount.type == "overlay":
         lowers = tuple((mount.option("lowerdir") or "").split(":"))
         return Snapshot(lowers, mount.option("upperdir") or "", False)
+    if mount.type == "erofs" and mount.option("device") is None and os.path.isfile(mount.source):
+        return Snapshot((), "", False, (Path(mount.source),))
     if mount.type in ("bind", "rbind", "none", "") or {"bind", "rbind"}.intersection(mount.options):
         return Snapshot((mount.source,), "" if mount.read_only else mount.source, True)
     raise InvalidArgument(f'a root file system of type "{mount.type}" can\'t be made a disk; use virtiofs')
@@ -170,20 +175,27 @@ def carry_back_all(folder: Path) -> None:
 class Disks:
     """The disks of one container: made, told to the guest, carried back."""
 
-    def __init__(self, id: str, mounts: Sequence[Mount], read_only: bool, folder: Path, size_mb: int) -> None:
-        """Make the images. folder is the VM's; size_mb what the container may write. Raises NotFound, InvalidArgument, Unknown."""
+    def __init__(self, id: str, mounts: Sequence[Mount], read_only: bool, folder: Path, size_mb: int, kernel: str) -> None:
+        """Make the images. folder is the VM's; size_mb what the container may write; kernel the guest's release.
+
+        Raises NotFound, InvalidArgument, Unknown.
+        """
         self._snapshot = snapshot_of(mounts)
         name = hashlib.sha256(id.encode()).hexdigest()[:12]
-        self.serials = (f"l{name}", f"u{name}")
+        self.upper_serial = f"u{name}"
+        # By serial, topmost first.
+        self.lowers: dict[str, Path] = {}
         self._own: list[Path] = []
         self.upper: Path | None = None
         try:
-            if self._snapshot.committed:
-                self.lower = packed(self._snapshot.lowers)
-            else:
-                self.lower = folder / f"{name}.erofs"
-                self._own.append(self.lower)
-                _pack(self._snapshot.lowers, self.lower)
+            images = self._snapshot.images or blobs.images_of(self._snapshot.lowers, kernel)
+            if not images and self._snapshot.committed:
+                images = (packed(self._snapshot.lowers),)
+            elif not images:
+                images = (folder / f"{name}.erofs",)
+                self._own += images
+                _pack(self._snapshot.lowers, images[0])
+            self.lowers = {f"l{n}{name}": image for n, image in enumerate(images)}
             if not read_only and self._snapshot.upper:
                 self.upper = folder / f"{name}.ext4"
                 self._own.append(self.upper)
@@ -210,15 +222,23 @@ class Disks:
         """Return what the guest mounts, in order; the last is the root file system."""
         above = f"{self._place}/upper"
         # Mount points are made even in a root that is read-only later; without a disk for them they are forgotten.
-        writes: dict[str, Any] = {"serial": self.serials[1], "fstype": "ext4", "options": []}
+        writes: dict[str, Any] = {"serial": self.upper_serial, "fstype": "ext4", "options": []}
         if self.upper is None:
             writes = {"source": "tmpfs", "fstype": "tmpfs", "options": []}
-        options = [f"lowerdir={self._place}/lower", f"upperdir={above}/upper", f"workdir={above}/work"]
+        below = [f"{self._place}/lower{n}" for n in range(len(self.lowers))]
+        options = [f"lowerdir={':'.join(below)}", f"upperdir={above}/upper", f"workdir={above}/work"]
         return [
-            {"serial": self.serials[0], "fstype": "erofs", "options": ["ro"], "target": f"{self._place}/lower"},
+            *(
+                {"serial": serial, "fstype": "erofs", "options": ["ro"], "target": place}
+                for serial, place in zip(self.lowers, below, strict=True)
+            ),
             {**writes, "target": above},
             {"source": "overlay", "fstype": "overlay", "options": options, "target": self.root},
         ]
+
+    def serials(self) -> list[str]:
+        """Return what is plugged in."""
+        return [*self.lowers, *([self.upper_serial] if self.upper is not None else [])]
 
     @property
     def root(self) -> str:

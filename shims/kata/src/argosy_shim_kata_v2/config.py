@@ -15,6 +15,7 @@ CONFIG_TYPE: Final = "argosy.kata.v1.Options"
 _ACCELERATORS: Final = ("auto", "kvm", "tcg")
 _ROOTFS: Final = ("auto", "virtiofs", "block")
 _NETWORKS: Final = ("auto", "tap", "user", "none")
+LARGEST_POOL: Final = 64
 _SMALLEST_MB: Final = 128
 _SMALLEST_DISK_MB: Final = 64
 
@@ -52,6 +53,8 @@ class Config:
     vcpus: int = 1
     accel: str = "auto"
     template: bool = True
+    pool: int = 0
+    pool_idle_s: float = 600.0
     rootfs: str = "auto"
     disk_mb: int = 10240
     network: str = "auto"
@@ -89,6 +92,10 @@ def _check(config: Config, source: str) -> Config:
         )
     if config.disk_mb < _SMALLEST_DISK_MB:
         raise InvalidArgument(f"{source}: disk_mb = {config.disk_mb} is too little; {_SMALLEST_DISK_MB} is the least")
+    if not 0 <= config.pool <= LARGEST_POOL:
+        raise InvalidArgument(f"{source}: pool = {config.pool} is out of range; use 0 to {LARGEST_POOL}")
+    if config.pool and not config.template:
+        raise InvalidArgument(f"{source}: a pool is made of clones; set template = true, or pool = 0")
     if not 1 <= config.vcpus <= 64:
         raise InvalidArgument(f"{source}: vcpus = {config.vcpus} is out of range; use 1 to 64")
     return config

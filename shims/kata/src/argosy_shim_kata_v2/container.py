@@ -18,6 +18,7 @@ from argosy_protos.lean.containerd.runc.v1 import Options as RuncOptions
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
 from argosy_protos.lean.runtimeoptions.v1 import Options
 
+from argosy_shim_kata_v2 import cgroup
 from argosy_shim_kata_v2 import config as settings
 from argosy_shim_kata_v2 import spec as specs
 from argosy_shim_kata_v2.block import GUEST, Disks
@@ -196,7 +197,8 @@ class Container(tasks.Container[Process]):
             raise InvalidArgument(
                 f"container {self.id} has an empty root file system: its image has no layers; pull it again or use another"
             )
-        machine = self._sandbox.enter(self.id, self.bundle, self.config, self._network(spec))
+        group = cgroup.path_of(str((spec.get("linux") or {}).get("cgroupsPath") or ""))
+        machine = self._sandbox.enter(self.id, self.bundle, self.config, self._network(spec), group)
         self._machine = machine
         try:
             share = self._sandbox.share
@@ -226,10 +228,11 @@ class Container(tasks.Container[Process]):
             raise
 
     def _plug_disks(self, machine: Qemu, read_only: bool) -> str:
-        disks = self._disks = Disks(self.id, self._rootfs, read_only, machine.folder, self.config.disk_mb)
-        machine.plug_disk(disks.lower, disks.serials[0], True)
+        disks = self._disks = Disks(self.id, self._rootfs, read_only, machine.folder, self.config.disk_mb, machine.kernel)
+        for serial, path in disks.lowers.items():
+            machine.plug_disk(path, serial, True)
         if disks.upper is not None:
-            machine.plug_disk(disks.upper, disks.serials[1], False)
+            machine.plug_disk(disks.upper, disks.upper_serial, False)
         self._call("mounts", storages=disks.storages())
         return disks.root
 
@@ -254,7 +257,7 @@ class Container(tasks.Container[Process]):
         if not machine.lost:
             try:
                 self._call("unmounts", targets=disks.targets())
-                for serial in disks.serials[: 2 if disks.upper is not None else 1]:
+                for serial in disks.serials():
                     machine.unplug_disk(serial)
             except ArgosyError as error:
                 print(f"container {self.id}: its disks stay in use ({error}); its VM is ended", file=sys.stderr, flush=True)

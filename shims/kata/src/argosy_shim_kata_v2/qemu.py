@@ -26,7 +26,7 @@ from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, Not
 from argosy.kernel.files import on_tmpfs
 
 from argosy_shim_kata_v2 import accel
-from argosy_shim_kata_v2.channel import Control, Streams
+from argosy_shim_kata_v2.channel import Control, Streams, plain
 from argosy_shim_kata_v2.config import Config, data_directory, run_directory
 from argosy_shim_kata_v2.guest import frames
 from argosy_shim_kata_v2.qmp import Qmp
@@ -38,7 +38,8 @@ _KERNEL_LINE: Final = "console=ttyS0 panic=-1 random.trust_cpu=on cryptomgr.note
 _KVM_LINE: Final = "earlyprintk=ttyS0"
 # Only where nothing but emulation runs the guest's instructions.
 _TCG_LINE: Final = "quiet loglevel=3 tsc=reliable no_timer_check mitigations=off nokaslr"
-_QMP_TIMEOUT_S: Final = 10.0
+_LISTENS_S: Final = 10.0
+_PARKED_LISTENS_S: Final = 1.0
 _MIGRATE_TIMEOUT_S: Final = 30.0
 _UNPLUG_S: Final = 10.0
 _END_S: Final = 10.0
@@ -118,6 +119,57 @@ def arguments(shape: Shape, folder: Path, memory: Path, shared: bool, incoming: 
     return command
 
 
+class _Process(Protocol):
+    """What of a Popen is needed of a VM's process."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
+
+
+class Adopted:
+    """A process that somebody else has started, and reaps: how it ended is not to be known, only that it has."""
+
+    def __init__(self, pid: int, started: int) -> None:
+        """Hold the process that began at started. Raises Unavailable when it is gone."""
+        self.pid = pid
+        try:
+            self._fd = os.pidfd_open(pid)
+        except OSError:
+            raise Unavailable(f"process {pid} is gone") from None
+        try:
+            same = start_time(pid) == started
+        except (OSError, IndexError):
+            same = False
+        if not same:
+            os.close(self._fd)
+            raise Unavailable(f"process {pid} is gone")
+
+    def _ended(self, timeout: float | None) -> bool:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else timeout * 1000))
+
+    @property
+    def returncode(self) -> int | None:
+        return 0 if self._ended(0) else None
+
+    def wait(self, timeout: float | None = None) -> int:
+        if not self._ended(timeout):
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+        return 0
+
+    def kill(self) -> None:
+        signal.pidfd_send_signal(self._fd, signal.SIGKILL)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError, OSError):
+            os.close(self._fd)
+
+
 def start_time(pid: int) -> int:
     """Return when a process began, in ticks since boot: with its pid, that names it for good. Raises OSError."""
     with open(f"/proc/{pid}/stat", "rb") as stat:
@@ -168,6 +220,19 @@ def memory_directory() -> Path:
     return other
 
 
+def memory_of(folder: Path) -> Path:
+    """Return the file of a VM's own memory, for VMs that have one."""
+    return memory_directory() / f"{folder.name}.memory"
+
+
+def discard(folder: Path) -> None:
+    """End a VM that nobody holds, and take away what it has left."""
+    end_processes(folder)
+    # A process that was being started when we looked finds no directory, and ends.
+    memory_of(folder).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def copy_sparse(source: Path, target: Path) -> None:
     """Copy a file's data and leave its holes."""
     with open(source, "rb") as reader, open(target, "xb") as writer:
@@ -189,10 +254,15 @@ class Qemu:
     """A running QEMU with its agent connected. Make one with ``boot`` or ``clone``."""
 
     def __init__(
-        self, shape: Shape, folder: Path, on_event: Callable[[Mapping[str, Any]], None], on_lost: Callable[[str], None]
+        self,
+        shape: Shape,
+        folder: Path,
+        on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
+        on_lost: Callable[[str], None] = lambda _: None,
+        on_process: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.shape, self.folder = shape, folder
-        self._on_event, self._on_lost = on_event, on_lost
+        self._on_event, self._on_lost, self._on_process = on_event, on_lost, on_process
         self._lost_once = threading.Lock()
         self._lost = threading.Event()
         self._panicked = False
@@ -200,28 +270,34 @@ class Qemu:
         self._at: dict[str, int] = {}
         self._unplugged: dict[str, threading.Event] = {}
         self._plug = threading.Lock()
-        self._own_memory: Path | None = None
+        self._process: _Process | None = None
+        self._listens_s = _LISTENS_S
         self.ready = threading.Event()
         self.pid = 0
+        self.kernel = ""  # the guest's release, once it has been greeted
 
     # -- starting --
 
     def _launch(self, memory: Path, shared: bool, incoming: bool) -> None:
-        self._process = spawn(arguments(self.shape, self.folder, memory, shared, incoming), self.folder, "qemu")
-        self.pid = self._process.pid
+        self._hold(spawn(arguments(self.shape, self.folder, memory, shared, incoming), self.folder, "qemu"))
+
+    def _hold(self, process: _Process) -> None:
+        self._process = process
+        self.pid = process.pid
+        self._on_process(self.pid)
         # Whoever waits for the process also reaps it.
-        threading.Thread(target=self._wait, daemon=True, name="qemu").start()
+        threading.Thread(target=self._wait, args=(process,), daemon=True, name="qemu").start()
         try:
-            self.qmp = Qmp(self.folder / "qmp", _QMP_TIMEOUT_S, self._qmp_event)
+            self.qmp = Qmp(self.folder / "qmp", self._listens_s, self._qmp_event)
         except Unavailable as error:
             raise Unknown(f"QEMU did not start: {self.said() or error.message}") from None
 
     def _connect(self) -> None:
-        self.control = Control(self.folder / "ctl", _QMP_TIMEOUT_S, self._agent_event, self._is_lost)
-        self.streams = Streams(self.folder / "io", _QMP_TIMEOUT_S, self._is_lost)
+        self.control = Control(self.folder / "ctl", self._listens_s, self._agent_event, self._is_lost)
+        self.streams = Streams(self.folder / "io", self._listens_s, self._is_lost)
 
-    def _wait(self) -> None:
-        self._process.wait()
+    def _wait(self, process: _Process) -> None:
+        process.wait()
         self._is_lost("QEMU has ended")
 
     def _qmp_event(self, name: str, data: Mapping[str, Any]) -> None:
@@ -249,6 +325,15 @@ class Qemu:
     @property
     def lost(self) -> bool:
         return self._lost.is_set()
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody, not we, ended it: of its template that says nothing."""
+        if self._process is None:
+            return False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(_LAST_WORDS_S) == -signal.SIGKILL
+        return False
 
     def lost_within(self, seconds: float) -> bool:
         """Return whether it is lost, or about to be."""
@@ -280,17 +365,28 @@ class Qemu:
                 raise DeadlineExceeded("the guest's console stayed silent")
             time.sleep(0.02)
 
-    def clone(self, template: Path, shared: bool) -> None:
-        """Start the guest from a template; return when it runs. Shared memory is a copy of the template's."""
+    def restore(self, template: Path, shared: bool) -> None:
+        """Bring the guest to a template's state; it stands still. Shared memory is a copy of the template's."""
         memory = template / "memory"
         if shared:
-            memory = memory_directory() / f"{self.folder.name}.memory"
-            self._own_memory = memory
+            memory = memory_of(self.folder)
             copy_sparse(template / "memory", memory)
         self._launch(memory, shared, True)
         self.qmp.command("migrate-set-capabilities", {"capabilities": [{"capability": "x-ignore-shared", "state": True}]})
         self.qmp.command("migrate-incoming", {"uri": f"exec:cat {template}/state"})
         self._migrated()
+
+    def adopt(self, process: _Process) -> None:
+        """Hold a VM that another process has restored and let go of."""
+        self._listens_s = _PARKED_LISTENS_S
+        self._hold(process)
+
+    def let_go(self) -> None:
+        """Leave a restored VM to whoever adopts it."""
+        self.qmp.close()
+
+    def go_on(self) -> None:
+        """Let a restored guest run, and connect to its agent."""
         self._connect()
         self.qmp.command("cont")
 
@@ -300,7 +396,7 @@ class Qemu:
             status = (self.qmp.command("query-migrate") or {}).get("status")
             if status == "completed":
                 return
-            if status == "failed" or self._process.returncode is not None:
+            if status == "failed" or self._process is None or self._process.returncode is not None:
                 raise Unknown(f"QEMU could not move the guest's state: {self.said()}")
             if time.monotonic() > deadline:
                 raise DeadlineExceeded("the template was not restored in time")
@@ -328,6 +424,7 @@ class Qemu:
         told = self.control.call("hello", timeout, version=frames.VERSION)
         if not isinstance(told, dict) or told.get("version") != frames.VERSION:
             raise FailedPrecondition("the guest image is of another version; type: argosy kata build-image")
+        self.kernel = plain(told.get("kernel", ""))
         self.control.call("settime", timeout, ns=time.time_ns())
         self.control.call("seed", timeout, data=os.urandom(64).hex())
         return told
@@ -401,14 +498,14 @@ class Qemu:
 
     def kill(self) -> None:
         """End it at once; ``on_lost`` follows."""
-        if self.pid:
+        if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
     def end(self) -> None:
         """End it and wait until it has gone: nothing of its files is in use any more."""
         self.kill()
-        if self.pid:
+        if self._process is not None:
             self._process.wait(_END_S)
 
     def cleanup(self) -> None:
@@ -417,8 +514,7 @@ class Qemu:
         for name in ("control", "streams", "qmp"):
             with contextlib.suppress(AttributeError):
                 getattr(self, name).close()
-        if self._own_memory is not None:
-            self._own_memory.unlink(missing_ok=True)
+        memory_of(self.folder).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -461,7 +557,7 @@ def template(shape: Shape) -> Path:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(mode=0o700)
         folder = new_folder(f"t-{key[:12]}-{os.getpid()}")
-        machine = Qemu(shape, folder, lambda _: None, lambda _: None)
+        machine = Qemu(shape, folder)
         began = time.monotonic()
         try:
             machine.boot(made / "memory", shape.config.boot_timeout_s)
@@ -510,30 +606,50 @@ def _probe(shape: Shape) -> None:
     template(shape)
 
 
+def park(shape: Shape, name: str, shared: bool) -> Qemu:
+    """Return a VM that stands still at its template's state, connected to nobody. Raises what ``start`` does."""
+    machine = Qemu(shape, new_folder(name))
+    try:
+        machine.restore(template(shape), shared)
+        machine.let_go()
+    except BaseException:
+        machine.cleanup()
+        raise
+    return machine
+
+
 def start(
-    config: Config, name: str, shared: bool, on_event: Callable[[Mapping[str, Any]], None], on_lost: Callable[[str], None]
+    config: Config,
+    name: str,
+    shared: bool,
+    on_event: Callable[[Mapping[str, Any]], None],
+    on_lost: Callable[[str], None],
+    on_process: Callable[[int], None] = lambda _: None,
+    parked: _Process | None = None,
 ) -> Qemu:
     """Start a VM whose agent has been greeted. name is its directory's; shared memory is needed for a file share.
 
-    Raises NotFound, FailedPrecondition, DeadlineExceeded, Unavailable, Unknown; nothing is left then.
+    on_process hears the pid of QEMU before it does anything. With parked, it is the VM of that process, which ``park`` has made
+    in that directory. Raises NotFound, FailedPrecondition, DeadlineExceeded, Unavailable, Unknown; nothing is left then.
     """
     shape = shape_of(config)
-    source = template(shape) if config.template else None
-    machine = Qemu(shape, new_folder(name), on_event, on_lost)
+    source = template(shape) if config.template and parked is None else None
+    folder = run_directory() / name if parked is not None else new_folder(name)
+    machine = Qemu(shape, folder, on_event, on_lost, on_process)
     try:
-        if source is not None:
-            try:
-                machine.clone(source, shared)
-                machine.hello()
-            except ArgosyError:
-                # A template that restores to nothing is worse than none.
-                shutil.rmtree(source, ignore_errors=True)
-                raise
+        if parked is not None:
+            machine.adopt(parked)
+            machine.go_on()
+        elif source is not None:
+            machine.restore(source, shared)
+            machine.go_on()
         else:
-            machine._own_memory = memory_directory() / f"{machine.folder.name}.memory"
-            machine.boot(machine._own_memory, config.boot_timeout_s)
-            machine.hello()
-    except BaseException:
+            machine.boot(memory_of(folder), config.boot_timeout_s)
+        machine.hello()
+    except BaseException as error:
+        if source is not None and isinstance(error, ArgosyError) and not machine.was_killed:
+            # A template that restores to nothing is worse than none.
+            shutil.rmtree(source, ignore_errors=True)
         machine.cleanup()
         raise
     return machine

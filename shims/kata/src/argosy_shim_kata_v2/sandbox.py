@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
 from argosy.kernel.process import alive
 
-from argosy_shim_kata_v2 import net, qemu
+from argosy_shim_kata_v2 import cgroup, net, pool, qemu
 from argosy_shim_kata_v2.block import carry_back_all
 from argosy_shim_kata_v2.config import Config, run_directory
 from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_folder, remove_root
@@ -38,10 +38,13 @@ class Sandbox:
         self.share: Share | None = None
         self.config = Config()
         self._namespace = ""
+        self._cgroup = ""
         self._name = ""
 
-    def enter(self, id: str, bundle: str, config: Config, namespace: str) -> qemu.Qemu:
-        """Return the VM for one more container; it is started for the first, with the network of a namespace, "" for none.
+    def enter(self, id: str, bundle: str, config: Config, namespace: str, group: str = "") -> qemu.Qemu:
+        """Return the VM for one more container; it is started for the first.
+
+        namespace is that of its network, group the path of its cgroup on the host; "" for none of either.
 
         What is noted in bundle is what ``clean`` needs.
 
@@ -53,9 +56,9 @@ class Sandbox:
                     raise Unavailable(f"the pod's VM is gone: {self._why}")
                 self._end()
             if self.machine is None:
-                self._begin(bundle, config, namespace)
+                self._begin(bundle, config, namespace, group)
             else:
-                note(bundle, self.machine.folder, self._root, self._namespace)
+                self._note(bundle, self.machine.folder)
             self._users.add(id)
             assert self.machine is not None
             return self.machine
@@ -74,19 +77,78 @@ class Sandbox:
                         machine.control.call("drop", self.config.hang_timeout_s)
                 self.share.remove(id)
 
-    def _begin(self, bundle: str, config: Config, namespace: str) -> None:
-        name = self._name = os.urandom(6).hex()
+    def _note(self, bundle: str, folder: Path) -> None:
+        """Write into a bundle where its VM is, and whose: what ``clean`` needs."""
+        scratch = os.path.join(bundle, f".{NOTE}")
+        told = {
+            "folder": str(folder),
+            "shared": str(self._root),
+            "network": self._namespace,
+            "cgroup": self._cgroup,
+            "shim": os.getpid(),
+            "started": qemu.start_time(os.getpid()),
+        }
+        with open(scratch, "w") as file:
+            json.dump(told, file)
+        os.rename(scratch, os.path.join(bundle, NOTE))
+
+    def _is_at(self, bundle: str, name: str) -> None:
+        """Name the VM that comes next. Before anything is there: a crash from here on leaves nothing that delete would not find."""
+        self._name = name
         self._root = run_directory() / f"{name}.shared"
-        # Before anything is there: a crash from here on leaves nothing that delete would not find.
+        self._note(bundle, run_directory() / name)
+
+    def _admit(self, pid: int) -> None:
+        if not self._cgroup:
+            return
+        try:
+            cgroup.join(self._cgroup, pid)
+        except OSError as error:
+            print(f"process {pid} of the VM is not in the cgroup {self._cgroup}: {error}", file=sys.stderr, flush=True)
+
+    def _start(self, bundle: str, config: Config, shares: bool) -> qemu.Qemu:
+        parked = self._take(bundle, config) if config.pool else None
+        while True:
+            if parked is None:
+                self._is_at(bundle, os.urandom(6).hex())
+            name = self._name
+            try:
+                return qemu.start(config, name, shares, self._on_event, partial(self._lost, name), self._admit, parked)
+            except ArgosyError as error:
+                if parked is None:
+                    raise
+                print(f"the waiting VM {name} does not go on ({error}); another is made", file=sys.stderr, flush=True)
+                parked = None
+
+    def _take(self, bundle: str, config: Config) -> qemu.Adopted | None:
+        """Take a VM out of the pool, if it has one."""
+        pool.sweep()
+        offer = pool.ask(config)
+        if offer is None:
+            return None
+        waiting = offer.waiting
+        try:
+            self._is_at(bundle, waiting.folder.name)
+            if not offer.claim():
+                return None
+        finally:
+            offer.close()
+        try:
+            return qemu.Adopted(waiting.pid, waiting.started)
+        except ArgosyError:
+            qemu.discard(waiting.folder)
+            return None
+
+    def _begin(self, bundle: str, config: Config, namespace: str, group: str) -> None:
         self._namespace = namespace if config.network in ("auto", "tap") else ""
-        note(bundle, run_directory() / name, self._root, self._namespace)
+        self._cgroup = group
         self._why = ""
         self.config = config
         shares = config.shares()
-        machine = qemu.start(config, name, shares, self._on_event, lambda why: self._lost(name, why))
+        machine = self._start(bundle, config, shares)
         try:
             if shares:
-                self.share = Share(config, machine.folder, self._root, lambda: self._share_lost(machine))
+                self.share = Share(config, machine.folder, self._root, self._admit, lambda: self._share_lost(machine))
                 machine.plug_share(self.share.socket, TAG)
             links = self._plug_network(machine)
             if shares:
@@ -107,12 +169,20 @@ class Sandbox:
                 self.share.close()
                 self.share = None
             machine.cleanup()
-            if self._namespace:
-                net.leave(self._namespace)
+            self._leave_host()
             raise
         self.machine = machine
         self._stop = threading.Event()
         threading.Thread(target=self._watch, args=(machine, self._stop), daemon=True, name="watch").start()
+        if config.pool:
+            pool.tend(config)
+
+    def _leave_host(self) -> None:
+        """Give back what the VM was joined to on the host."""
+        if self._namespace:
+            net.leave(self._namespace)
+        if self._cgroup:
+            cgroup.leave(self._cgroup)
 
     def _plug_network(self, machine: qemu.Qemu) -> list[net.Link]:
         if self.config.network == "user":
@@ -170,8 +240,7 @@ class Sandbox:
             # Of containers that are still there; with the VM's directory go their disks.
             _carry_back(machine.folder)
             machine.cleanup()
-            if self._namespace:
-                net.leave(self._namespace)
+            self._leave_host()
 
     def close(self) -> None:
         """End the VM, whoever is in it."""
@@ -187,21 +256,6 @@ def _carry_back(folder: Path) -> None:
         print(f"what containers of the VM {folder.name} wrote is lost: {error}", file=sys.stderr, flush=True)
 
 
-def note(bundle: str, folder: Path, root: Path, namespace: str) -> None:
-    """Write into a bundle where its VM is, and whose."""
-    scratch = os.path.join(bundle, f".{NOTE}")
-    told = {
-        "folder": str(folder),
-        "shared": str(root),
-        "network": namespace,
-        "shim": os.getpid(),
-        "started": qemu.start_time(os.getpid()),
-    }
-    with open(scratch, "w") as file:
-        json.dump(told, file)
-    os.rename(scratch, os.path.join(bundle, NOTE))
-
-
 def clean(bundle: str, id: str) -> None:
     """Take away what a container of a dead shim has left: with the shim goes its VM. A living shim keeps its VM."""
     try:
@@ -209,6 +263,7 @@ def clean(bundle: str, id: str) -> None:
             told = json.load(file)
         folder, root = Path(told["folder"]), Path(told["shared"])
         shim, started, namespace = int(told["shim"]), int(told["started"]), str(told["network"])
+        group = str(told.get("cgroup", ""))  # a shim of before did not say
     except (OSError, ValueError, KeyError, TypeError):
         return  # it never came to a VM
     try:
@@ -222,7 +277,8 @@ def clean(bundle: str, id: str) -> None:
     remove_root(root)
     if namespace:
         net.leave(namespace)
+    if group:
+        cgroup.leave(group)
     _carry_back(folder)
-    # A process that was being started when we looked finds no directory, and ends.
-    (qemu.memory_directory() / f"{folder.name}.memory").unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    qemu.discard(folder)
+    pool.sweep()

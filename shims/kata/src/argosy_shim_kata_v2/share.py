@@ -30,8 +30,10 @@ _SOCKET_WAIT_S: Final = 10.0
 class Share:
     """The shared directory and its virtiofsd. folder is the VM's own, for sockets and notes."""
 
-    def __init__(self, config: Config, folder: Path, root: Path, on_end: Callable[[], None]) -> None:
-        """Start virtiofsd; on_end is called from a thread when it has ended. Raises NotFound, Unknown."""
+    def __init__(
+        self, config: Config, folder: Path, root: Path, on_process: Callable[[int], None], on_end: Callable[[], None]
+    ) -> None:
+        """Start virtiofsd. on_process hears its pid; on_end is called from a thread when it has ended. Raises NotFound, Unknown."""
         self.root, self.socket = root, folder / "fs"
         if not os.access(config.virtiofsd, os.X_OK):
             raise NotFound(f"{config.virtiofsd} is not there; type: apt-get install -y qemu-system-common")
@@ -40,6 +42,7 @@ class Share:
         self._process: subprocess.Popen[bytes] = spawn(
             [config.virtiofsd, f"--socket-path={self.socket}", "-o", options], folder, "virtiofsd"
         )
+        on_process(self._process.pid)
         deadline = time.monotonic() + _SOCKET_WAIT_S
         while not self.socket.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
