@@ -93,11 +93,20 @@ def _machines(bench: Bench, add: Callable[..., None]) -> None:
     def clone(chosen: Config = config) -> qemu.Qemu:
         return qemu.start(chosen, f"b{next(_NUMBERS)}", False, lambda _: None, lambda _: None)
 
+    def parked() -> float:
+        """Seconds from a VM that waits to its agent's first answer."""
+        waiting = qemu.park(qemu.shape_of(config), f"b{next(_NUMBERS)}", False)
+        began = time.perf_counter()
+        process = qemu.Adopted(waiting.pid, qemu.start_time(waiting.pid))
+        held.append(qemu.start(config, waiting.folder.name, False, lambda _: None, lambda _: None, parked=process))
+        return time.perf_counter() - began
+
     held: list[qemu.Qemu] = []
     try:
         clones = _timed(bench.rounds(10), lambda: held.append(clone()))
         add("clone to first answer", "s", clones, 0.5)
         add("clone to first answer, p95", "s", bench.one(clones.p95), 1.5)
+        add("waiting VM to first answer", "s", _timed(bench.rounds(5), parked), 0.5)
         add("idle clone, PSS", "MiB", Series([_memory(m.pid, "Pss") for m in held]), 80)
     finally:
         for machine in held:

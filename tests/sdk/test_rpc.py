@@ -142,10 +142,10 @@ def test_calls_carry_metadata_and_errors_both_ways(short_path: Path, engine: str
 def test_an_error_that_ends_in_a_space_arrives_whole(short_path: Path, engine: str) -> None:
     """A header's value may neither begin nor end with one: sent as it is, the call would never end."""
 
-    def abort(request: bytes, context: grpc.ServicerContext) -> bytes:
+    def abort(request: bytes, context: grpc.ServicerContext) -> None:
         context.abort(grpc.StatusCode.NOT_FOUND, SPACES)
 
-    class Stock(grpc.GenericRpcHandler):
+    class Stock(grpc.GenericRpcHandler):  # type: ignore[misc] # grpcio has no types
         def service(self, details: grpc.HandlerCallDetails) -> Any:
             return grpc.unary_unary_rpc_method_handler(abort)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argosy_shim_kata_v2 import cgroup
 
 from tests.harness import kata
 from tests.harness.containerd import Containerd
@@ -183,6 +184,17 @@ def test_memory_has_its_limit_and_says_so(peer: Peer) -> None:
         reader.join(5)
 
 
+def test_a_vm_and_its_file_server_are_in_the_pods_cgroup(peer: Peer, place: Path) -> None:
+    peer.ctr("run", "-d", *RUNTIME, IMAGE, "counted", "sleep", "1000").ok()
+    processes = [int(line.split()[0]) for line in kata.processes(place / "r")]
+    assert len(processes) == 2 and vm_of(peer, "counted") in processes
+    for pid in processes:
+        rows = [row.split(":", 2) for row in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+        assert {path for _, _, path in rows} == {"/default/counted"}, rows
+    peer.ctr("tasks", "rm", "-f", "counted").ok()
+    assert [root for root in cgroup.roots() if (root / "default/counted").exists()] == []
+
+
 def test_three_containers_share_the_vm_of_their_pod(peer: Peer) -> None:
     pod = ("--annotation", "io.kubernetes.cri.sandbox-id=pod1")
     ids = ["pod1", "pod2", "pod3"]
@@ -273,6 +285,8 @@ def test_without_a_share_a_volume_is_a_small_file(peer: Peer, tmp_path: Path) ->
 
 
 def test_a_pod_of_disks_gives_them_back(peer: Peer, tmp_path: Path) -> None:
+    if not isinstance(peer, Mesh):
+        pytest.skip("what a shim has plugged in does not depend on its daemon")
     config = tmp_path / "kata.toml"
     config.write_text('rootfs = "block"\n')
     flags = (*RUNTIME, "--runtime-config-path", str(config), "--annotation", "io.kubernetes.cri.sandbox-id=bpod")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import argosy_shim_kata_v2
 import pytest
+from argosy_shim_kata_v2 import qemu
+from argosy_shim_kata_v2.config import Config
 from argosy_shim_kata_v2.image.cpio import Cpio
 
 from tests.harness import kata
@@ -194,7 +196,8 @@ def test_a_death_at_any_step_leaves_nothing(
     eventually(lambda: _removed(mesh, id), within=20)
     eventually(lambda: kata.leftovers(place / "r") == [], within=15, what=f"left: {kata.leftovers(place / 'r')}")
     eventually(lambda: mesh.leftovers() == [], within=10, what=f"left: {mesh.leftovers()}")
-    # And the next one works.
+    if after < 1:
+        return  # the next of these tests starts one
     assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, f"after-{id}", "echo", "ok").ok().out == "ok\n"
 
 
@@ -347,16 +350,16 @@ def test_a_kernel_that_does_not_boot_is_an_error_in_time(mesh: Mesh, place: Path
 
 
 def test_a_template_that_was_cut_short_is_made_again(mesh: Mesh, place: Path) -> None:
-    (state,) = (place / "data/templates").glob("*/state")
+    template = place / "data/templates" / qemu.shape_of(Config()).key()
+    state = template / "state"
     os.truncate(state, 1000)
     assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, "again", "echo", "made").ok().out == "made\n"
-    (memory,) = (place / "data/templates").glob("*/memory")
     # Damage that no size shows: this start fails and says so, and the next one makes another.
     data = bytearray(state.read_bytes())
     data[: len(data) // 2] = os.urandom(len(data) // 2)
     state.write_bytes(data)
     failed = mesh.ctr("run", "--rm", *RUNTIME, IMAGE, "damaged", "echo", "never")
-    assert failed.code != 0 and memory.exists() is False
+    assert failed.code != 0 and not (template / "memory").exists()
     mesh.ctr("containers", "rm", "damaged")
     assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, "again2", "echo", "made").ok().out == "made\n"
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable, Unimplemented, Unknown
 from argosy.mounts import Mount
-from argosy_shim_kata_v2 import accel, config, qemu
+from argosy_shim_kata_v2 import accel, blobs, cgroup, config, qemu
 from argosy_shim_kata_v2 import spec as specs
 from argosy_shim_kata_v2.channel import Control, Streams
 from argosy_shim_kata_v2.guest import frames
@@ -304,6 +304,23 @@ def test_a_stream_that_breaks_its_rules_is_the_end(
     os.close(in_write)
 
 
+def test_what_comes_after_the_end_of_the_port_is_let_go_of(streams: tuple[Streams, socket.socket, list[str]]) -> None:
+    host, guest, lost = streams
+    guest.close()
+    eventually(lambda: len(lost) == 1)
+    read, write = os.pipe()
+    ended = threading.Event()
+    host.outlet(host.number() + 1, write, ended.set)
+    assert ended.wait(2) and os.read(read, 1) == b""
+    other, back = os.pipe()
+    host.inlet(host.number(), other)
+    with pytest.raises(BrokenPipeError):
+        os.write(back, b"x")
+    for fd in (read, back):
+        os.close(fd)
+    host.close()
+
+
 def test_qemu_that_talks_nonsense_is_gone(short_path: Path) -> None:
     guest = Guest(short_path / "qmp")
 
@@ -435,3 +452,55 @@ def test_kvm_is_believed_only_when_a_guest_has_run(tmp_path: Path, monkeypatch: 
     assert accel.choose("auto", "three", cache, probe(True)) == "tcg"
     with pytest.raises(ArgosyError, match="there is no /dev/kvm"):
         accel.choose("kvm", "three", cache, probe(True))
+
+
+# -- layers that are images, and the host's cgroups --
+
+
+@pytest.mark.skipif(shutil.which("mkfs.erofs") is None, reason="mkfs.erofs is not installed: apt-get install -y erofs-utils")
+def test_an_image_is_the_guests_only_where_its_kernel_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/file").write_bytes(b"text\n" * 10_000)
+    for name, *options in (("plain",), ("packed", "-zlz4hc")):
+        run(["mkfs.erofs", "--quiet", *options, str(tmp_path / name), str(tmp_path / "tree")]).ok()
+        assert blobs.readable(tmp_path / name, "6.1.0-40-cloud-amd64")
+    small = bytearray((tmp_path / "plain").read_bytes())
+    small[1024 + 12] = 9  # blocks of 512 bytes, as our own snapshotter's
+    (tmp_path / "small").write_bytes(small)
+    releases = {
+        "6.1.0-40-cloud-amd64": False,
+        "6.4.0": True,
+        "6.12.1-amd64": True,
+        "7.0": True,
+        "nonsense": False,
+        "": False,
+    }
+    assert {r: blobs.readable(tmp_path / "small", r) for r in releases} == releases
+    for at, value in ((1024, 0), (1024 + 80, 0x40), (1024 + 86, 1), (1024 + 12, 16)):
+        broken = bytearray((tmp_path / "plain").read_bytes())
+        broken[at] = value
+        (tmp_path / "broken").write_bytes(broken)
+        assert not blobs.readable(tmp_path / "broken", "6.12.0"), at
+    (tmp_path / "short").write_bytes(bytes(100))
+    assert not blobs.readable(tmp_path / "short", "6.12.0") and not blobs.readable(tmp_path / "none", "6.12.0")
+    assert blobs.image_of(str(tmp_path)) is None and blobs.images_of([], "6.12.0") == ()
+
+
+@pytest.mark.parametrize(
+    ("named", "path"),
+    [
+        ("", ""),
+        ("/default/one", "/default/one"),
+        ("kubepods/pod1/c", "/kubepods/pod1/c"),
+        ("kubepods-besteffort-pod1.slice:cri-containerd:abc",
+         "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1.slice/cri-containerd-abc.scope"),
+        (":runc:abc", "/system.slice/runc-abc.scope"),
+    ],
+)  # fmt: skip
+def test_a_cgroup_is_where_a_runtime_would_put_it(named: str, path: str) -> None:
+    assert cgroup.path_of(named) == path
+
+
+def test_a_cgroup_stays_in_its_hierarchy() -> None:
+    with pytest.raises(InvalidArgument, match="leads out of its hierarchy"):
+        cgroup.path_of("/default/../../etc")

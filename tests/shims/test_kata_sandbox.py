@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from argosy.errors import AlreadyExists, FailedPrecondition, NotFound
+from argosy.kernel.mount import KERNEL
+from argosy.mounts import Mount as OurMount
 from argosy.testkit.image import busybox_layer
 from argosy.ttrpc.client import TtrpcClient
 from argosy_protos.containerd.runtime.sandbox import v1 as sandbox
@@ -23,6 +25,7 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.io.containerd.cgroups.v2 import Metrics
 
 from tests.harness import kata
+from tests.harness.erofs import IMAGE_OPTIONS, needs_erofs
 from tests.harness.mesh import BIN, eventually
 
 pytestmark = kata.MARKS
@@ -65,6 +68,15 @@ class Shim:
 
 async def ask(client: TtrpcClient, method: str, request: Any, response: Any, service: str = _SANDBOX) -> Any:
     return await client.call(service, method, request, response, 60.0, {})
+
+
+async def said(path: Path, text: str) -> None:
+    """Wait until a container has written text to its output."""
+    for _ in range(600):
+        if path.exists() and path.read_text() == text:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{path.read_text() if path.exists() else 'nothing'!r} is not {text!r}")
 
 
 def container(shim: Shim, id: str) -> task.CreateTaskRequest:
@@ -196,7 +208,8 @@ def test_a_pod_that_stops_keeps_what_its_containers_wrote(
     request = container(shim, "writer")
     request.rootfs = [Mount(type="overlay", source="overlay", options=options)]
     spec = json.loads(json.dumps(_SPEC))
-    spec["process"]["args"] = ["sh", "-c", "echo kept >/root/kept; sync; echo done >/root/done; sleep 1000"]
+    spec["process"]["args"] = ["sh", "-c", "echo kept >/root/kept; sync; echo done; sleep 1000"]
+    request.stdout = f"file://{tmp_path}/out"
     Path(request.bundle, "config.json").write_text(json.dumps(spec))
 
     async def main() -> None:
@@ -206,7 +219,7 @@ def test_a_pod_that_stops_keeps_what_its_containers_wrote(
         await ask(client, "StartSandbox", sandbox.StartSandboxRequest(sandbox_id="writes"), sandbox.StartSandboxResponse)
         await ask(client, "Create", request, task.CreateTaskResponse, "containerd.task.v3.Task")
         await ask(client, "Start", task.StartRequest(id="writer"), task.StartResponse, "containerd.task.v3.Task")
-        await asyncio.sleep(3)
+        await said(tmp_path / "out", "done\n")
         await ask(client, "StopSandbox", sandbox.StopSandboxRequest(sandbox_id="writes"), sandbox.StopSandboxResponse)
         await ask(client, "Delete", task.DeleteRequest(id="writer"), task.DeleteResponse, "containerd.task.v3.Task")
         await ask(
@@ -216,5 +229,72 @@ def test_a_pod_that_stops_keeps_what_its_containers_wrote(
 
     asyncio.run(main())
     assert (upper / "root/kept").read_text() == "kept\n"
+    shim.delete()
+    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
+
+
+@needs_erofs
+@pytest.mark.parametrize("form", ["overlay", "image"])
+def test_layers_that_are_images_are_the_guests_disks(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Two EROFS layers as a snapshotter hands them out, mounted below an overlay; and one that is handed out as it is."""
+    config = tmp_path / "kata.toml"
+    config.write_text('rootfs = "block"\n')
+    monkeypatch.setenv("ARGOSY_KATA_CONFIG", str(config))
+    shim = Shim(place, f"layers-{form}")
+    (tmp_path / "above/etc").mkdir(parents=True)
+    (tmp_path / "above/etc/layer").write_text("above\n")
+    (shim.rootfs() / "etc").mkdir(exist_ok=True)
+    (shim.rootfs() / "etc/layer").write_text("below\n")
+    points = []
+    for name, tree in (("1", tmp_path / "above"), ("0", shim.rootfs())):
+        subprocess.run(["mkfs.erofs", "--quiet", str(tmp_path / f"{name}.erofs"), str(tree)], check=True)
+        points.append(tmp_path / f"mnt{name}")
+        points[-1].mkdir()
+    for path in (tmp_path / "upper", tmp_path / "work"):
+        path.mkdir()
+    request = container(shim, f"reader-{form}")
+    if form == "overlay":
+        options = [f"lowerdir={points[0]}:{points[1]}", f"upperdir={tmp_path}/upper", f"workdir={tmp_path}/work"]
+        request.rootfs = [Mount(type="overlay", source="overlay", options=options)]
+    else:
+        request.rootfs = [Mount(type="erofs", source=str(tmp_path / "0.erofs"), options=["ro"])]
+    request.stdout = f"file://{tmp_path}/out"
+    spec = json.loads(json.dumps(_SPEC))
+    script = "cat /etc/layer; ls /sys/block; echo kept >/etc/kept; sync; echo done"
+    spec["mounts"].append({"destination": "/sys", "type": "sysfs", "source": "sysfs"})
+    spec["process"]["args"] = ["sh", "-c", script]
+    spec["linux"]["namespaces"] = [{"type": "pid"}, {"type": "mount"}, {"type": "network"}]
+    Path(request.bundle, "config.json").write_text(json.dumps(spec))
+    for point in points:
+        KERNEL.mount(OurMount("erofs", str(tmp_path / f"{point.name[3:]}.erofs"), ("ro", *IMAGE_OPTIONS)), str(point))
+
+    packed = set((place / "data").glob("rootfs/*.erofs"))
+
+    async def main() -> str:
+        client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
+        id = request.id
+        await ask(client, "Create", request, task.CreateTaskResponse, "containerd.task.v3.Task")
+        await ask(client, "Start", task.StartRequest(id=id), task.StartResponse, "containerd.task.v3.Task")
+        ended = await ask(client, "Wait", task.WaitRequest(id=id), task.WaitResponse, "containerd.task.v3.Task")
+        await ask(client, "Delete", task.DeleteRequest(id=id), task.DeleteResponse, "containerd.task.v3.Task")
+        await ask(client, "Shutdown", task.ShutdownRequest(id=id), task.StartResponse, "containerd.task.v3.Task")
+        client.close()
+        assert ended.exit_status == 0
+        return (tmp_path / "out").read_text()
+
+    try:
+        told = asyncio.run(main())
+    finally:
+        for point in points:
+            KERNEL.unmount(str(point))
+    disks = [line for line in told.splitlines() if line.startswith("vd")]
+    if form == "overlay":
+        assert told.startswith("above\n") and len(disks) == 3
+        assert (tmp_path / "upper/etc/kept").read_text() == "kept\n"
+    else:
+        assert told.startswith("below\n") and len(disks) == 1
+    assert set((place / "data").glob("rootfs/*.erofs")) == packed, "the layers were packed"
     shim.delete()
     eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -34,7 +35,7 @@ def _when(ns: int) -> Timestamp:
     return stamp(ns) if ns else _NEVER
 
 
-class Process:
+class Process(ABC):
     """A container's init (exec_id "") or an exec."""
 
     def __init__(
@@ -51,27 +52,27 @@ class Process:
         self.pending_exit: tuple[int, int] | None = None
         self.waiters: list[Callable[[], None]] = []
 
+    @abstractmethod
     def resize(self, width: int, height: int) -> None:
         """Tell a terminal its size; nothing without one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close_stdin(self) -> None:
         """Let the process see the end of its input once the client has closed its own end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def let_go(self) -> None:
         """The process has ended: whoever reads its output shall see the end of it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drain_and_close(self) -> None:
         """Let output reach its readers, then let go of it."""
-        raise NotImplementedError
 
 
 P = TypeVar("P", bound=Process)
 
 
-class Container(Generic[P]):
+class Container(ABC, Generic[P]):
     """A container as the Task service sees it; a shim says how each verb is done, and with which errors."""
 
     id: str
@@ -95,17 +96,17 @@ class Container(Generic[P]):
         except KeyError:
             raise NotFound(f"process does not exist {exec_id}") from None
 
+    @abstractmethod
     def create(self) -> None:
         """Make the container and its init, which waits for ``start``. Everything is undone on failure."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(self) -> None:
         """Start the created init."""
-        raise NotImplementedError
 
+    @abstractmethod
     def new_exec(self, request: Any, spec: dict[str, Any]) -> P:
         """Return the process of an exec that is to be started later."""
-        raise NotImplementedError
 
     def add_exec(self, request: Any) -> None:
         """Remember an exec to start later. Raises AlreadyExists, FailedPrecondition, InvalidArgument, Unknown."""
@@ -121,48 +122,51 @@ class Container(Generic[P]):
         spec["terminal"] = request.terminal
         self.execs[request.exec_id] = self.new_exec(request, spec)
 
+    @abstractmethod
     def start_exec(self, process: P) -> None:
         """Start an exec. Raises FailedPrecondition when init has ended."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delete_init(self) -> None:
         """Take away a container whose init has ended or never started."""
-        raise NotImplementedError
 
     def delete_exec(self, process: P) -> None:
         """Let go of an exec that has ended."""
         process.drain_and_close()
 
+    @abstractmethod
     def kill(self, process: P, number: int, everyone: bool) -> None:
         """Signal a process, or everyone in the container. Raises NotFound when it has ended."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pause(self) -> None:
-        raise NotImplementedError
+        """Stop every process where it is."""
 
+    @abstractmethod
     def resume(self) -> None:
-        raise NotImplementedError
+        """Let them go on."""
 
+    @abstractmethod
     def update(self, resources: bytes) -> None:
         """Change resources, given as the runtime spec's JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make_checkpoint(self, path: str, options: Any) -> None:
-        raise NotImplementedError
+        """Write the container's state below path."""
 
+    @abstractmethod
     def pids(self) -> list[tuple[int, str]]:
         """Return (pid, exec id) of every process, "" for those that are no exec. Raises NotFound when there is no cgroup any more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stats(self) -> AnyMessage:
         """Return containerd's Metrics. Raises NotFound when there is no cgroup any more."""
-        raise NotImplementedError
 
 
 C = TypeVar("C", bound=Container[Any])
 
 
-class TaskService(Generic[C]):
+class TaskService(ABC, Generic[C]):
     """All containers of this shim. A shim's own service says how its containers are made and watched.
 
     Methods named in BLOCKING run in a thread each, the rest in the loop.
@@ -203,9 +207,9 @@ class TaskService(Generic[C]):
 
     # -- what differs from shim to shim --
 
+    @abstractmethod
     def make(self, request: Any) -> C:
         """Return a container for a create request; nothing is done yet. Raises InvalidArgument, NotFound."""
-        raise NotImplementedError
 
     def watch(self, container: C, process: Any) -> None:
         """See to it that ``exited`` is called when process ends."""

@@ -207,11 +207,24 @@ class Streams:
 
     def _post(self, call: Callable[[], Any]) -> None:
         with self._lock:
-            self._posted.append(call)
-        try:
-            os.write(self._wake_write, b"x")
-        except (BlockingIOError, OSError):
-            pass  # it is awake, or has ended
+            over = self._wake_write < 0
+            if not over:
+                self._posted.append(call)
+                try:
+                    os.write(self._wake_write, b"x")
+                except BlockingIOError:
+                    pass  # it is awake
+        if over:
+            # Nobody will do it: what was given to us is let go of at once.
+            try:
+                call()
+            except ValueError:
+                pass  # there is no epoll any more
+            self._finish_all()
+
+    def _finish_all(self) -> None:
+        for number in [*self._outlets, *self._inlets]:
+            self._finish(number)
 
     # -- the thread --
 
@@ -237,8 +250,15 @@ class Streams:
         except Exception as error:
             why = f"stdio failed: {error}"
         self._run_posted()
-        for number in [*self._outlets, *self._inlets]:
-            self._finish(number)
+        with self._lock:
+            # From here on nobody is woken.
+            os.close(self._wake_write)
+            self._wake_write = -1
+            posted, self._posted = self._posted, []
+        os.close(self._wake_read)
+        for call in posted:
+            call()
+        self._finish_all()
         self._socket.close()
         self._epoll.close()
         self._on_lost(why)

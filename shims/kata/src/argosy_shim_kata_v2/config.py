@@ -121,6 +121,15 @@ def merge(config: Config, values: Mapping[str, Any], source: str) -> Config:
     return _check(replace(config, **chosen), source)
 
 
+def parse(config: Config, text: bytes, source: str) -> Config:
+    """Return config with a TOML text's values over it. Raises InvalidArgument that names source."""
+    try:
+        values = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"{source} is not TOML: {error}") from None
+    return merge(config, values, source)
+
+
 def load(path: str = "") -> Config:
     """Return the settings of a TOML file: the one named, ARGOSY_KATA_CONFIG's, or /etc/argosy/kata.toml where there is one.
 
@@ -129,11 +138,9 @@ def load(path: str = "") -> Config:
     named = path or os.environ.get("ARGOSY_KATA_CONFIG", "")
     file = Path(named or "/etc/argosy/kata.toml")
     try:
-        values = tomllib.loads(file.read_text())
+        text = file.read_bytes()
     except FileNotFoundError:
         if named:
             raise NotFound(f"config file {file} does not exist") from None
         return Config()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidArgument(f"config file {file} is not TOML: {error}") from None
-    return merge(Config(), values, f"config file {file}")
+    return parse(Config(), text, f"config file {file}")

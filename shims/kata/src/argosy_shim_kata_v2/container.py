@@ -24,7 +24,7 @@ from argosy_shim_kata_v2 import spec as specs
 from argosy_shim_kata_v2.block import GUEST, Disks
 from argosy_shim_kata_v2.channel import Streams, plain
 from argosy_shim_kata_v2.config import Config
-from argosy_shim_kata_v2.qemu import Qemu
+from argosy_shim_kata_v2.machine import Machine
 from argosy_shim_kata_v2.sandbox import Sandbox
 
 _OPTIONS: Final = ("runtimeoptions.v1.Options", "containerd.runtimeoptions.v1.Options")
@@ -49,13 +49,7 @@ def configured(options: Any) -> Config:
     given = Options.decode(options.value)
     chosen = settings.load(given.config_path)
     if given.config_body:
-        import tomllib
-
-        try:
-            values = tomllib.loads(given.config_body.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidArgument(f"the runtime options' config_body is not TOML: {error}") from None
-        chosen = settings.merge(chosen, values, "runtime options")
+        chosen = settings.parse(chosen, given.config_body, "the runtime options' config_body")
     return chosen
 
 
@@ -167,7 +161,7 @@ class Container(tasks.Container[Process]):
         self.config = configured(request.options)
         self._rootfs = [Mount.from_wire(m) for m in request.rootfs]
         self._sandbox = sandbox
-        self._machine: Qemu | None = None
+        self._machine: Machine | None = None
         self._disks: Disks | None = None
 
     @property
@@ -227,7 +221,7 @@ class Container(tasks.Container[Process]):
                 raise Unknown(f"OCI runtime create failed: {error.message}: unknown") from error
             raise
 
-    def _plug_disks(self, machine: Qemu, read_only: bool) -> str:
+    def _plug_disks(self, machine: Machine, read_only: bool) -> str:
         disks = self._disks = Disks(self.id, self._rootfs, read_only, machine.folder, self.config.disk_mb, machine.kernel)
         for serial, path in disks.lowers.items():
             machine.plug_disk(path, serial, True)
@@ -249,7 +243,7 @@ class Container(tasks.Container[Process]):
         self._call("files", files={place: [os.stat(source).st_mode & 0o777, data.hex()]})
         return place
 
-    def _let_go_of_disks(self, machine: Qemu, keep: bool) -> None:
+    def _let_go_of_disks(self, machine: Machine, keep: bool) -> None:
         """Have the guest unmount and unplug the disks; keep what was written. A guest that does neither is ended for it."""
         disks, self._disks = self._disks, None
         if disks is None:

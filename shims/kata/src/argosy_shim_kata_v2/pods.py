@@ -77,13 +77,9 @@ class Pod:
 
     def status(self, verbose: bool) -> Any:
         machine = self._sandbox.machine
-        info = {}
+        info: dict[str, str] = {}
         if verbose and machine is not None:
-            info = {
-                "hypervisor": machine.shape.hypervisor,
-                "accel": machine.shape.accel,
-                "kernel": str(machine.shape.kernel),
-            }
+            info = machine.facts()
         return p.SandboxStatusResponse(
             sandbox_id=self.id,
             pid=self._pid,

@@ -1,7 +1,6 @@
 """QEMU: its command line, its process, templates of a booted guest, and what is plugged in while it runs.
 
-A ``Machine`` is what another VMM would have to be: see ``docs/kata.md``. The VM's directory is named in
-the command lines of its processes, by which ``delete`` finds them when the shim is gone: they do not die with it.
+The VM's directory is named in the command lines of its processes, by which ``delete`` finds them when the shim is gone: they do not die with it.
 """
 
 from __future__ import annotations
@@ -45,22 +44,6 @@ _UNPLUG_S: Final = 10.0
 _END_S: Final = 10.0
 _LAST_WORDS_S: Final = 0.5
 _LOG_BYTES: Final = 2048
-
-
-class Machine(Protocol):
-    """A VM as the sandbox needs it."""
-
-    control: Control
-    streams: Streams
-    pid: int
-
-    def plug_disk(self, path: Path, serial: str, read_only: bool) -> None: ...
-    def unplug_disk(self, serial: str) -> None: ...
-    def plug_share(self, socket: Path, tag: str) -> None: ...
-    def plug_network(self, tap: int, mac: str) -> None: ...
-    def plug_user_network(self, mac: str) -> None: ...
-    def kill(self) -> None: ...
-    def cleanup(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -325,6 +308,9 @@ class Qemu:
     @property
     def lost(self) -> bool:
         return self._lost.is_set()
+
+    def facts(self) -> dict[str, str]:
+        return {"hypervisor": self.shape.hypervisor, "accel": self.shape.accel, "kernel": str(self.shape.kernel)}
 
     @property
     def was_killed(self) -> bool:

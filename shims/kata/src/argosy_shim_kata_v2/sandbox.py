@@ -18,6 +18,7 @@ from argosy.kernel.process import alive
 from argosy_shim_kata_v2 import cgroup, net, pool, qemu
 from argosy_shim_kata_v2.block import carry_back_all
 from argosy_shim_kata_v2.config import Config, run_directory
+from argosy_shim_kata_v2.machine import Machine
 from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_folder, remove_root
 
 NOTE: Final = "kata.json"
@@ -34,14 +35,14 @@ class Sandbox:
         self._users: set[str] = set()
         self._stop = threading.Event()
         self._why = ""
-        self.machine: qemu.Qemu | None = None
+        self.machine: Machine | None = None
         self.share: Share | None = None
         self.config = Config()
         self._namespace = ""
         self._cgroup = ""
         self._name = ""
 
-    def enter(self, id: str, bundle: str, config: Config, namespace: str, group: str = "") -> qemu.Qemu:
+    def enter(self, id: str, bundle: str, config: Config, namespace: str, group: str = "") -> Machine:
         """Return the VM for one more container; it is started for the first.
 
         namespace is that of its network, group the path of its cgroup on the host; "" for none of either.
@@ -106,7 +107,7 @@ class Sandbox:
         except OSError as error:
             print(f"process {pid} of the VM is not in the cgroup {self._cgroup}: {error}", file=sys.stderr, flush=True)
 
-    def _start(self, bundle: str, config: Config, shares: bool) -> qemu.Qemu:
+    def _start(self, bundle: str, config: Config, shares: bool) -> Machine:
         parked = self._take(bundle, config) if config.pool else None
         while True:
             if parked is None:
@@ -184,7 +185,7 @@ class Sandbox:
         if self._cgroup:
             cgroup.leave(self._cgroup)
 
-    def _plug_network(self, machine: qemu.Qemu) -> list[net.Link]:
+    def _plug_network(self, machine: Machine) -> list[net.Link]:
         if self.config.network == "user":
             machine.plug_user_network(net.USER.mac)
             return [net.USER]
@@ -200,9 +201,9 @@ class Sandbox:
                 os.close(tap)
         return [link for link, _ in joined]
 
-    def _watch(self, machine: qemu.Qemu, stop: threading.Event) -> None:
+    def _watch(self, machine: Machine, stop: threading.Event) -> None:
         """Ask the agent now and then whether it is there: a guest that hangs is as good as gone."""
-        while not stop.wait(_PING_S) and not machine.lost:
+        while not stop.wait(min(_PING_S, self.config.hang_timeout_s)) and not machine.lost:
             try:
                 machine.control.call("hello", self.config.hang_timeout_s, version=0)
             except DeadlineExceeded:
@@ -212,7 +213,7 @@ class Sandbox:
             except ArgosyError:
                 return
 
-    def _share_lost(self, machine: qemu.Qemu) -> None:
+    def _share_lost(self, machine: Machine) -> None:
         """Without its files no process of the guest goes on; better an exit than one that hangs."""
         # It ends with its VM too, and then the VM says why.
         if self.machine is machine and not machine.lost_within(_SHARED_END_S):

@@ -26,182 +26,23 @@ if TYPE_CHECKING:
 
     Json = dict[str, Any]
     Storage = dict[str, Any]
-    Take = Callable[[int, int, bytes], None]
     Done = Generator[int | None, int | None, None]
     Wait = Generator[int | None, int | None, Any]
 
 # The guest has this package's guest folder and nothing else of it.
 sys.path.insert(0, "/agent")
-from argosy_shim_kata_v2.guest.frames import (  # noqa: E402 # the path comes first
-    AMOUNT,
-    CONTROL_KINDS,
-    CREDIT,
-    DATA,
-    END,
-    EVENT,
-    MAX_CONTROL,
-    MAX_STREAM,
-    PIECE,
-    REQUEST,
-    RESPONSE,
-    STREAM_KINDS,
-    VERSION,
-    WINDOW,
-    ProtocolError,
-    Reader,
-    frame,
-)  # fmt: skip
+from argosy_shim_kata_v2.guest.devices import DEVICE_WAIT_S, disk, mount_share, port  # noqa: E402 # the path comes first
+from argosy_shim_kata_v2.guest.frames import CONTROL_KINDS, EVENT, MAX_CONTROL, REQUEST, RESPONSE, VERSION, ProtocolError  # noqa: E402 # the path
+from argosy_shim_kata_v2.guest.stdio import Loop, Port, Stdio  # noqa: E402 # the path
+from argosy_shim_kata_v2.guest.system import LIBC, Failure, code_of, log, mount, put, spawn, system, text, unmount  # noqa: E402 # the path
 
 CRUN = "/usr/bin/crun"
 BUNDLES = "/run/argosy/c"
 CGROUPS = "/sys/fs/cgroup"
 RNDADDENTROPY, RNDRESEEDCRNG, TIOCSWINSZ = 0x40085203, 0x5207, 0x5414
-MS = {
-    "ro": 1, "nosuid": 2, "nodev": 4, "noexec": 8, "sync": 16, "remount": 32, "noatime": 1024, "bind": 4096, "rbind": 4096 | 16384,
-    "relatime": 1 << 21, "private": 1 << 18, "rprivate": 1 << 18 | 16384, "slave": 1 << 19, "rslave": 1 << 19 | 16384,
-    "shared": 1 << 20, "rshared": 1 << 20 | 16384,
-}  # fmt: skip
-PROPAGATION = 1 << 18 | 1 << 19 | 1 << 20
-MNT_DETACH, IN_MODIFY = 2, 2
-DEVICE_WAIT_S = 20.0
+IN_MODIFY = 2
 # How often a device that is being plugged in is looked for.
 POLL_S = 0.005
-LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def log(*words: object) -> None:
-    try:
-        os.write(2, (" ".join(str(w) for w in words) + "\n").encode())
-    except OSError:
-        pass  # nobody has a console for us
-
-
-def text(path: str) -> str:
-    with open(path) as file:
-        return file.read()
-
-
-def put(path: str, data: str) -> None:
-    with open(path, "w") as file:
-        file.write(data)
-
-
-def system(result: int, what: str) -> int:
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), what)
-    return result
-
-
-def mount(source: str, target: str, kind: str, options: Sequence[str] = ()) -> None:
-    """mount(2) with options as in /etc/fstab; a read-only bind takes a second call, and so does propagation."""
-    flags, data = 0, []
-    for option in options:
-        if option in MS:
-            flags |= MS[option]
-        elif option not in ("rw", "defaults"):
-            data.append(option)
-    first = flags & ~PROPAGATION
-    system(
-        LIBC.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(first), ",".join(data).encode()), target
-    )
-    if flags & MS["bind"] and flags & (MS["ro"] | MS["nosuid"] | MS["nodev"] | MS["noexec"]):
-        again = first & ~(MS["rbind"] ^ MS["bind"]) | MS["remount"]
-        system(LIBC.mount(None, target.encode(), None, ctypes.c_ulong(again), None), target)
-    if flags & PROPAGATION:
-        system(LIBC.mount(None, target.encode(), None, ctypes.c_ulong(flags & (PROPAGATION | 16384)), None), target)
-
-
-def unmount(target: str) -> None:
-    if LIBC.umount2(target.encode(), MNT_DETACH) < 0 and ctypes.get_errno() not in (errno.EINVAL, errno.ENOENT):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
-
-
-def code_of(status: int) -> int:
-    code = os.waitstatus_to_exitcode(status)
-    return 128 - code if code < 0 else code
-
-
-def spawn(command: list[str], stdio: Sequence[int]) -> int:
-    """Start a program with these three descriptors as its own; return its pid."""
-    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 20) for fd in stdio]
-    try:
-        actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(moved)]
-        return os.posix_spawn(
-            command[0], command, {"PATH": "/usr/bin:/bin"}, file_actions=actions, setsigmask=[], setsigdef=[13, 17]
-        )
-    finally:
-        for fd in moved:
-            os.close(fd)
-
-
-class Failure(Exception):
-    """What the host is told; kind is a word it knows."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-class Port:
-    """A serial port. The host may go and come back; what was half said then is forgotten."""
-
-    def __init__(self, agent: Agent, path: str, kinds: frozenset[int], limit: int, take: Take) -> None:
-        self.fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
-        self._agent, self._take = agent, take
-        self._reader = Reader(kinds, limit)
-        self._out = bytearray()
-        self._wanted = select.EPOLLIN
-        agent.watch(self.fd, self._wanted, self._ready)
-
-    @property
-    def full(self) -> bool:
-        return len(self._out) > 1 << 20
-
-    def send(self, stream: int, kind: int, payload: bytes = b"") -> None:
-        self._out += frame(stream, kind, payload)
-        self._flush()
-
-    def _flush(self) -> None:
-        try:
-            while self._out:
-                del self._out[: os.write(self.fd, self._out[: 64 << 10])]
-        except BlockingIOError:
-            pass
-        wanted = select.EPOLLIN | (select.EPOLLOUT if self._out else 0)
-        if wanted != self._wanted:
-            self._wanted = wanted
-            self._agent.epoll.modify(self.fd, wanted)
-            if not self._out:
-                self._agent.drained()
-
-    def _ready(self, events: int) -> None:
-        if events & select.EPOLLHUP and not events & select.EPOLLIN:
-            self._gone()
-            return
-        if events & select.EPOLLIN:
-            try:
-                data = os.read(self.fd, 64 << 10)
-            except BlockingIOError:
-                data = None
-            if data == b"":
-                self._gone()
-                return
-            if data:
-                try:
-                    for found in self._reader.feed(data):
-                        self._take(*found)
-                except ProtocolError as error:
-                    log("protocol error:", error)
-                    self._reader.clear()
-        if events & select.EPOLLOUT:
-            self._flush()
-
-    def _gone(self) -> None:
-        self._reader.clear()
-        self._out.clear()
-        # The port stays readable for as long as nobody is there.
-        time.sleep(0.02)
 
 
 class Process:
@@ -215,56 +56,39 @@ class Process:
 
 class Agent:
     def __init__(self) -> None:
-        self.epoll = select.epoll()
-        self._handlers: dict[int, Callable[[int], object]] = {}
+        self._loop = Loop()
         self._sleeping: list[tuple[Wait, int]] = []  # generator, request id
         self._waiting: dict[int, tuple[Wait, int]] = {}  # pid -> generator, request id
         self._ended: dict[int, tuple[int, float]] = {}  # pid -> status and when, of children nobody has asked for yet
         self._processes: dict[int, Process] = {}  # pid -> Process
         self._by_name: dict[tuple[str, str], Process] = {}  # (container, exec) -> Process
-        self._input: dict[int, int] = {}  # stream -> descriptor to write to
-        self._held: dict[int, bytearray] = {}  # stream -> bytes the process has not taken yet
-        self._output: dict[int, int] = {}  # descriptor -> stream
-        self._ending: set[int] = set()  # streams whose end has come, with bytes still held
-        self._writing: dict[int, int] = {}  # descriptor that is full -> its copy that is watched
-        self._stalled: set[int] = set()  # descriptors that wait for room in the port
-        self._window: dict[int, int] = {}  # stream -> bytes that may be sent
         self._oom: dict[str, int] = {}  # container -> count
         self._oom_watch: dict[int, str] = {}  # inotify watch -> container
         self._inotify = -1
 
     # -- the loop --
 
-    def watch(self, fd: int, events: int, call: Callable[..., object]) -> None:
-        self._handlers[fd] = call
-        self.epoll.register(fd, events)
-
-    def unwatch(self, fd: int) -> None:
-        if self._handlers.pop(fd, None) is not None:
-            self.epoll.unregister(fd)
-
     def run(self) -> None:
         read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.watch(read, select.EPOLLIN, lambda _: self._reap(read))
+        self._loop.watch(read, select.EPOLLIN, lambda _: self._reap(read))
         self._inotify = system(LIBC.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK), "inotify")
-        self.watch(self._inotify, select.EPOLLIN, self._oom_ready)
-        self.control = Port(self, port("argosy.ctl"), CONTROL_KINDS, MAX_CONTROL, self._control)
-        self.streams = Port(self, port("argosy.io"), STREAM_KINDS, MAX_STREAM, self._stream)
+        self._loop.watch(self._inotify, select.EPOLLIN, self._oom_ready)
+        self.control = Port(self._loop, port("argosy.ctl"), CONTROL_KINDS, MAX_CONTROL, self._control, lambda: None)
+        self._stdio = Stdio(self._loop, port("argosy.io"), self._hung_up)
         self._event("ready")
         while True:
-            ready = self.epoll.poll(POLL_S if self._sleeping else None)
+            ready = self._loop.turn(POLL_S if self._sleeping else None)
             sleeping, self._sleeping = self._sleeping, []
             for generator, number in sleeping:
                 self._step(generator, number, None)
-            for fd, events in ready:
-                call = self._handlers.get(fd)
-                if call is not None:
-                    try:
-                        call(events)
-                    except Exception as error:
-                        log("agent:", type(error).__name__, error)
+            self._loop.serve(ready)
+
+    def _hung_up(self, fd: int) -> None:
+        for process in self._by_name.values():
+            if process.master == fd:
+                process.master = -1
 
     def _event(self, name: str, **fields: object) -> None:
         self.control.send(0, EVENT, json.dumps({"ev": name, **fields}).encode())
@@ -293,11 +117,7 @@ class Agent:
 
     def _exited(self, process: Process, status: int) -> None:
         self._event("exit", id=process.container, exec=process.exec_id, status=code_of(status), ns=time.time_ns())
-        fd = self._input.pop(process.base, -1)
-        self._held.pop(process.base, None)
-        if fd >= 0 and fd != process.master:
-            self.unwatch(fd)
-            os.close(fd)
+        self._stdio.let_go(process.base)
 
     # -- requests --
 
@@ -345,129 +165,6 @@ class Agent:
         answer["i"] = number
         self.control.send(0, RESPONSE, json.dumps(answer).encode())
 
-    # -- streams --
-
-    def _stream(self, stream: int, kind: int, payload: bytes) -> None:
-        if kind == DATA:
-            fd = self._input.get(stream, -1)
-            if fd < 0:
-                self.streams.send(stream, CREDIT, AMOUNT.pack(len(payload)))
-                return
-            self._held.setdefault(stream, bytearray()).extend(payload)
-            self._feed(stream)
-        elif kind == END:
-            self._held.setdefault(stream, bytearray())
-            self._end_input(stream)
-        elif kind == CREDIT:
-            self._window[stream] = self._window.get(stream, 0) + AMOUNT.unpack(payload)[0]
-            for fd, other in self._output.items():
-                if other == stream and fd not in self._handlers:
-                    self.watch(fd, select.EPOLLIN, partial(self._carry_ready, fd))
-                    break
-
-    def _feed(self, stream: int) -> None:
-        """Give a process what it takes of its input; the rest when it can take more."""
-        fd, held = self._input.get(stream, -1), self._held.get(stream)
-        if fd < 0 or held is None:
-            return
-        done = 0
-        try:
-            while done < len(held):
-                done += os.write(fd, held[done : done + PIECE])
-        except BlockingIOError:
-            pass
-        except OSError:
-            done = len(held)  # it has closed its end
-        del held[:done]
-        if done:
-            self.streams.send(stream, CREDIT, AMOUNT.pack(done))
-        if held and fd not in self._writing:
-            self._want_write(stream, fd)
-        elif not held and stream in self._ending:
-            self._end_input(stream)
-
-    def _want_write(self, stream: int, fd: int) -> None:
-        # A terminal is one descriptor for both directions; a copy of it can be watched on its own.
-        copy = os.dup(fd)
-        self._writing[fd] = copy
-
-        def ready(_: int) -> None:
-            self.unwatch(copy)
-            os.close(copy)
-            self._writing.pop(fd, None)
-            self._feed(stream)
-
-        self.watch(copy, select.EPOLLOUT, ready)
-
-    def _end_input(self, stream: int) -> None:
-        if self._held.get(stream):
-            self._ending.add(stream)
-            return
-        self._ending.discard(stream)
-        self._held.pop(stream, None)
-        fd = self._input.get(stream, -1)
-        if fd < 0:
-            return
-        if fd in self._output:
-            # A terminal's end of file, as a person types it.
-            try:
-                os.write(fd, b"\x04")
-            except OSError:
-                pass
-            return
-        self._input.pop(stream)
-        os.close(fd)
-
-    def _carry_ready(self, fd: int, _: int) -> None:
-        self._carry(fd)
-
-    def _carry(self, fd: int) -> None:
-        """Send output on, as far as the host has room for it."""
-        stream = self._output[fd]
-        window = self._window.get(stream, 0)
-        if window <= 0:
-            # Credit comes back for what is under way, and with it this goes on.
-            self.unwatch(fd)
-            return
-        if self.streams.full:
-            self.unwatch(fd)
-            self._stalled.add(fd)
-            return
-        try:
-            data = os.read(fd, min(PIECE, window))
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""  # the last process has left the terminal
-        if data:
-            self._window[stream] = window - len(data)
-            self.streams.send(stream, DATA, data)
-            return
-        self.unwatch(fd)
-        del self._output[fd]
-        self._window.pop(stream, None)
-        for number, other in list(self._input.items()):
-            if other == fd:
-                del self._input[number]
-        for process in self._by_name.values():
-            if process.master == fd:
-                process.master = -1
-        os.close(fd)
-        self.streams.send(stream, END)
-
-    def drained(self) -> None:
-        """The port has room again."""
-        stalled, self._stalled = self._stalled, set()
-        for fd in stalled:
-            if fd in self._output and fd not in self._handlers:
-                self.watch(fd, select.EPOLLIN, partial(self._carry_ready, fd))
-
-    def _outlet(self, stream: int, fd: int) -> None:
-        os.set_blocking(fd, False)
-        self._output[fd] = stream
-        self._window[stream] = WINDOW + self._window.get(stream, 0)
-        self.watch(fd, select.EPOLLIN, partial(self._carry_ready, fd))
-
     # -- what the host asks for --
 
     def do_hello(self, version: int) -> Json:
@@ -501,12 +198,7 @@ class Agent:
                         name, _, path = option.partition("=")
                         if name in ("upperdir", "workdir"):
                             os.makedirs(path, exist_ok=True)
-                if s["fstype"] == "bind":
-                    if not os.path.isdir(source):
-                        os.rmdir(s["target"])
-                        put(s["target"], "")
-                    mount(source, s["target"], "none", s["options"])
-                elif s["fstype"] == "virtiofs":
+                if s["fstype"] == "virtiofs":
                     yield from mount_share(source, s["target"], s["options"])
                 else:
                     mount(source, s["target"], s["fstype"], s["options"])
@@ -537,7 +229,7 @@ class Agent:
         command = [CRUN, "--cgroup-manager=cgroupfs", "--log", bundle + "/log", "--log-format", "json", "create", "--bundle", bundle,
                    "--pid-file", pid_file]  # fmt: skip
         pid = yield from self._launch(command, [id], Process(id, "", base, terminal), pid_file, bundle + "/log", stdin)
-        self._watch_oom(id, spec)
+        self._watch_oom(id)
         return {"pid": pid}
 
     def do_exec(self, id: str, exec: str, process: Json, base: int, terminal: bool, stdin: bool) -> Wait:
@@ -598,14 +290,13 @@ class Agent:
         process.pid = int(text(pid_file))
         self._by_name[process.container, process.exec_id] = process
         if process.terminal:
-            self._input[process.base] = process.master
-            self._outlet(process.base + 1, process.master)
+            self._stdio.inlet(process.base, process.master)
+            self._stdio.outlet(process.base + 1, process.master)
         else:
             if mine[0] >= 0:
-                os.set_blocking(mine[0], False)
-                self._input[process.base] = mine[0]
-            self._outlet(process.base + 1, mine[1])
-            self._outlet(process.base + 2, mine[2])
+                self._stdio.inlet(process.base, mine[0])
+            self._stdio.outlet(process.base + 1, mine[1])
+            self._stdio.outlet(process.base + 2, mine[2])
         status, when = self._ended.pop(process.pid, (0, 0.0))
         if when < began:
             # What had this number before is not it.
@@ -620,11 +311,11 @@ class Agent:
         os.close(write)
 
         def ready(_: int) -> None:
-            self.unwatch(read)
+            self._loop.unwatch(read)
             os.close(read)
             call(0)
 
-        self.watch(read, select.EPOLLIN, ready)
+        self._loop.watch(read, select.EPOLLIN, ready)
 
     @staticmethod
     def _terminal(listener: socket.socket) -> int:
@@ -760,7 +451,7 @@ class Agent:
 
     # -- memory --
 
-    def _watch_oom(self, id: str, spec: Json) -> None:
+    def _watch_oom(self, id: str) -> None:
         path = f"{CGROUPS}/{id}/memory.events"
         if os.path.exists(path):
             number = LIBC.inotify_add_watch(self._inotify, path.encode(), IN_MODIFY)
@@ -805,46 +496,6 @@ def reason(path: str) -> str:
         if said:
             return said
     return "crun failed without a word"
-
-
-def disk(serial: str) -> Generator[None, int | None, str]:
-    """Wait for the disk of that serial; return its device. The order of letters is not that of plugging in."""
-    deadline = time.monotonic() + DEVICE_WAIT_S
-    while True:
-        for name in os.listdir("/sys/block"):
-            try:
-                if text(f"/sys/block/{name}/serial").strip() == serial:
-                    # A node may still be that of the disk before, or its disk not be ready.
-                    os.close(os.open("/dev/" + name, os.O_RDONLY | os.O_CLOEXEC))
-                    return "/dev/" + name
-            except OSError:
-                continue
-        if time.monotonic() > deadline:
-            raise Failure("failed", f"no disk {serial} appeared")
-        yield None
-
-
-def mount_share(tag: str, target: str, options: Sequence[str]) -> Generator[None, int | None, None]:
-    """Mount the file share of that tag as soon as it is there; until then the kernel calls its name invalid."""
-    deadline = time.monotonic() + DEVICE_WAIT_S
-    while True:
-        try:
-            mount(tag, target, "virtiofs", options)
-            return
-        except OSError as error:
-            if error.errno != errno.EINVAL or time.monotonic() > deadline:
-                raise
-        yield None
-
-
-def port(name: str) -> str:
-    """Wait for the serial port of that name; return its device."""
-    root = "/sys/class/virtio-ports"
-    while True:
-        for entry in os.listdir(root) if os.path.isdir(root) else ():
-            if text(f"{root}/{entry}/name").strip() == name and os.path.exists("/dev/" + entry):
-                return "/dev/" + entry
-        time.sleep(0.005)
 
 
 def prepare() -> None:

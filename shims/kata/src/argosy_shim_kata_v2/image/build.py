@@ -164,7 +164,7 @@ def _initrd(tree: _Tree, kernel: Mapping[str, debs.Entry], root: Path, scratch: 
         archive.file(f"lib/modules/{name}.ko", modules[name])
     archive.file("lib/modules/order", ("\n".join(order) + "\n").encode())
     archive.file("init", (_GUEST / "init.sh").read_bytes(), 0o755)
-    for name in ("__init__.py", "guest/__init__.py", "guest/agent.py", "guest/frames.py"):
+    for name in ("__init__.py", *(f"guest/{path.name}" for path in sorted(_GUEST.glob("*.py")))):
         archive.file(f"agent/{_GUEST.parent.name}/{name}", (_GUEST.parent / name).read_bytes())
     return archive.encode()
 

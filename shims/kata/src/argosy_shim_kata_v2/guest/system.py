@@ -1,0 +1,95 @@
+"""The kernel, as the agent needs it: files, mounts, children. Standard library only, like all of the guest's code."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MS = {
+    "ro": 1, "nosuid": 2, "nodev": 4, "noexec": 8, "sync": 16, "remount": 32, "noatime": 1024, "bind": 4096, "rbind": 4096 | 16384,
+    "relatime": 1 << 21, "private": 1 << 18, "rprivate": 1 << 18 | 16384, "slave": 1 << 19, "rslave": 1 << 19 | 16384,
+    "shared": 1 << 20, "rshared": 1 << 20 | 16384,
+}  # fmt: skip
+PROPAGATION = 1 << 18 | 1 << 19 | 1 << 20
+MNT_DETACH = 2
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def log(*words: object) -> None:
+    try:
+        os.write(2, (" ".join(str(w) for w in words) + "\n").encode())
+    except OSError:
+        pass  # nobody has a console for us
+
+
+def text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def put(path: str, data: str) -> None:
+    with open(path, "w") as file:
+        file.write(data)
+
+
+def system(result: int, what: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), what)
+    return result
+
+
+def mount(source: str, target: str, kind: str, options: Sequence[str] = ()) -> None:
+    """mount(2) with options as in /etc/fstab; a read-only bind takes a second call, and so does propagation."""
+    flags, data = 0, []
+    for option in options:
+        if option in MS:
+            flags |= MS[option]
+        elif option not in ("rw", "defaults"):
+            data.append(option)
+    first = flags & ~PROPAGATION
+    system(
+        LIBC.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(first), ",".join(data).encode()), target
+    )
+    if flags & MS["bind"] and flags & (MS["ro"] | MS["nosuid"] | MS["nodev"] | MS["noexec"]):
+        again = first & ~(MS["rbind"] ^ MS["bind"]) | MS["remount"]
+        system(LIBC.mount(None, target.encode(), None, ctypes.c_ulong(again), None), target)
+    if flags & PROPAGATION:
+        system(LIBC.mount(None, target.encode(), None, ctypes.c_ulong(flags & (PROPAGATION | 16384)), None), target)
+
+
+def unmount(target: str) -> None:
+    if LIBC.umount2(target.encode(), MNT_DETACH) < 0 and ctypes.get_errno() not in (errno.EINVAL, errno.ENOENT):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
+
+
+def code_of(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def spawn(command: list[str], stdio: Sequence[int]) -> int:
+    """Start a program with these three descriptors as its own; return its pid."""
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 20) for fd in stdio]
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(moved)]
+        return os.posix_spawn(
+            command[0], command, {"PATH": "/usr/bin:/bin"}, file_actions=actions, setsigmask=[], setsigdef=[13, 17]
+        )
+    finally:
+        for fd in moved:
+            os.close(fd)
+
+
+class Failure(Exception):
+    """What the host is told; kind is a word it knows."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
