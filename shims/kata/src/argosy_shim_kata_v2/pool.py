@@ -241,9 +241,10 @@ class Keeper:
         return True
 
     def _died(self, waiting: Waiting, machine: qemu.Qemu) -> bool:
-        if machine.lost:
+        ended = machine.ended
+        if ended:
             self._end(waiting)
-        return machine.lost
+        return ended
 
     def _answer(self, connection: socket.socket) -> bool:
         """Offer a VM to a shim; true when it was taken."""

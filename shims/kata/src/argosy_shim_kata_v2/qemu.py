@@ -313,6 +313,11 @@ class Qemu:
         return {"hypervisor": self.shape.hypervisor, "accel": self.shape.accel, "kernel": str(self.shape.kernel)}
 
     @property
+    def ended(self) -> bool:
+        """Whether its process has gone; a VM that stands still is lost to its agent, and is there."""
+        return self._process is None or self._process.returncode is not None
+
+    @property
     def was_killed(self) -> bool:
         """Whether somebody, not we, ended it: of its template that says nothing."""
         if self._process is None:
@@ -367,8 +372,22 @@ class Qemu:
         self._listens_s = _PARKED_LISTENS_S
         self._hold(process)
 
+    def warm_up(self) -> None:
+        """Let a restored guest do once what every container asks of it: emulated, what it runs is translated first. Then stop it."""
+        self.go_on()
+        self.control.call("hello", self.shape.config.hang_timeout_s, version=frames.VERSION)
+        self.control.call("warm", self.shape.config.hang_timeout_s)
+        self._stand_still()
+
+    def _stand_still(self) -> None:
+        self.control.close()
+        self.streams.close()
+        # The agent must have seen that we have gone: what it holds of us would be there for whoever comes next.
+        time.sleep(0.3)
+        self.qmp.command("stop")
+
     def let_go(self) -> None:
-        """Leave a restored VM to whoever adopts it."""
+        """Leave a VM that stands still to whoever adopts it."""
         self.qmp.close()
 
     def go_on(self) -> None:
@@ -382,7 +401,7 @@ class Qemu:
             status = (self.qmp.command("query-migrate") or {}).get("status")
             if status == "completed":
                 return
-            if status == "failed" or self._process is None or self._process.returncode is not None:
+            if status == "failed" or self.ended:
                 raise Unknown(f"QEMU could not move the guest's state: {self.said()}")
             if time.monotonic() > deadline:
                 raise DeadlineExceeded("the template was not restored in time")
@@ -390,11 +409,7 @@ class Qemu:
 
     def save(self, state: Path) -> None:
         """Write the state beside the memory, and end. Nobody may be connected to the agent."""
-        self.control.close()
-        self.streams.close()
-        # The agent must have seen that we have gone: what it holds of us would be in every clone.
-        time.sleep(0.3)
-        self.qmp.command("stop")
+        self._stand_still()
         self.qmp.command("migrate-set-capabilities", {"capabilities": [{"capability": "x-ignore-shared", "state": True}]})
         self.qmp.command("migrate", {"uri": f"exec:cat > {state}"})
         self._migrated()
@@ -593,10 +608,11 @@ def _probe(shape: Shape) -> None:
 
 
 def park(shape: Shape, name: str, shared: bool) -> Qemu:
-    """Return a VM that stands still at its template's state, connected to nobody. Raises what ``start`` does."""
+    """Return a VM that stands still a little after its template's state, connected to nobody. Raises what ``start`` does."""
     machine = Qemu(shape, new_folder(name))
     try:
         machine.restore(template(shape), shared)
+        machine.warm_up()
         machine.let_go()
     except BaseException:
         machine.cleanup()
