@@ -27,9 +27,10 @@ def why_not() -> str:
     """Return why no VM can run here, or ""."""
     if os.geteuid() != 0:
         return "needs root: mounts"
-    for program in (Config().hypervisor, Config().virtiofsd):
-        if shutil.which(program) is None:
-            return f"{program} is not installed: apt-get install -y qemu-system-x86"
+    if shutil.which(Config().hypervisor) is None:
+        return f"{Config().hypervisor} is not installed: apt-get install -y qemu-system-x86"
+    if not Config().file_server():
+        return "virtiofsd is not installed: apt-get install -y qemu-system-common, or virtiofsd"
     if shutil.which("apt-get") is None:
         return "the guest image is made of Debian packages, and there is no apt-get"
     return ""

@@ -340,10 +340,12 @@ def pod_network() -> Iterator[tuple[str, str]]:
             run(["ip", "netns", "add", name]).ok()
         pod, host = names
         run(["ip", "link", "add", "eth0", "netns", pod, "type", "veth", "peer", "name", "outer", "netns", host]).ok()
-        for name, link, address in ((pod, "eth0", "10.99.0.2/24"), (host, "outer", "10.99.0.1/24")):
-            run(["ip", "-n", name, "addr", "add", address, "dev", link]).ok()
+        for name, link, last in ((pod, "eth0", "2"), (host, "outer", "1")):
             run(["ip", "-n", name, "link", "set", link, "up"]).ok()
-        run(["ip", "-n", pod, "route", "add", "default", "via", "10.99.0.1"]).ok()
+            run(["ip", "-n", name, "addr", "add", f"10.99.0.{last}/24", "dev", link]).ok()
+            run(["ip", "-n", name, "addr", "add", f"fd00:99::{last}/64", "dev", link, "nodad"]).ok()
+        for gateway in ("10.99.0.1", "fd00:99::1"):
+            run(["ip", "-n", pod, "route", "add", "default", "via", gateway]).ok()
         yield pod, host
     finally:
         for name in names:
@@ -354,18 +356,23 @@ def test_a_pod_is_where_its_namespace_is(peer: Peer, pod_network: tuple[str, str
     pod, host = pod_network
     (tmp_path / "page").write_text("from outside\n")
     outside = subprocess.Popen(
-        ["ip", "netns", "exec", host, "python3", "-m", "http.server", "-b", "10.99.0.1", "8000"], cwd=tmp_path, stderr=subprocess.DEVNULL,
+        ["ip", "netns", "exec", host, "python3", "-m", "http.server", "-b", "::", "8000"], cwd=tmp_path, stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        script = "ip -4 addr show eth0; ip route; wget -qO- http://10.99.0.1:8000/page; echo inside >/tmp/page; httpd -f -p 80 -h /tmp"
+        six = "wget -qO- http://[fd00:99::1]:8000/page"
+        script = f"ip addr show eth0; ip route; ip -6 route; wget -qO- http://10.99.0.1:8000/page; {six}; echo inside >/tmp/page; httpd -f -p 80 -h /tmp"
         ns = ("--with-ns", f"network:/run/netns/{pod}")
         peer.ctr("run", "-d", *ns, *RUNTIME, "--log-uri", f"file://{tmp_path}/log", IMAGE, "net", "sh", "-c", script).ok()
         read = "import urllib.request as u; print(u.urlopen('http://10.99.0.2/page', timeout=2).read().decode(), end='')"
         fetch = ["ip", "netns", "exec", host, sys.executable, "-c", read]
-        eventually(lambda: run(fetch).out == "inside\n", within=15, what="the pod can't be reached")
+        try:
+            eventually(lambda: run(fetch).out == "inside\n", within=15)
+        except AssertionError:
+            raise AssertionError(f"the pod can't be reached; it says: {(tmp_path / 'log').read_text()}") from None
         log = (tmp_path / "log").read_text()
-        assert "inet 10.99.0.2/24" in log and "default via 10.99.0.1" in log and "from outside" in log, log
+        assert "inet 10.99.0.2/24" in log and "default via 10.99.0.1" in log, log
+        assert "inet6 fd00:99::2/64" in log and "default via fd00:99::1" in log and log.count("from outside") == 2, log
     finally:
         outside.kill()
         outside.wait()

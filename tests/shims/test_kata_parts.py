@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -16,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable, Unimplemented, Unknown
 from argosy.mounts import Mount
 from argosy_shim_kata_v2 import accel, blobs, cgroup, config, qemu
 from argosy_shim_kata_v2 import spec as specs
 from argosy_shim_kata_v2.channel import Control, Streams
 from argosy_shim_kata_v2.guest import frames
-from argosy_shim_kata_v2.image import binaries
+from argosy_shim_kata_v2.image import binaries, debs
 from argosy_shim_kata_v2.image.cpio import Cpio
 from argosy_shim_kata_v2.qmp import Qmp
 
@@ -82,6 +85,55 @@ def test_modules_come_after_what_they_need() -> None:
     assert binaries.module_order(["a"], modules, frozenset(["built_in"])) == ["e", "b", "c_d", "a"]
     with pytest.raises(NotFound, match="no module x, which the agent needs"):
         binaries.module_order(["x"], modules, frozenset())
+
+
+def test_what_a_release_compresses_is_unpacked() -> None:
+    elf = b"\x7fELF" + bytes(100)
+    head = bytearray(0x400)
+    head[0x202:0x206], head[0x1F1] = b"HdrS", 1
+    for packed in (lzma.compress(elf), zstandard.ZstdCompressor().compress(elf) + b"\x68\0\0\0"):
+        head[0x248:0x250] = struct.pack("<II", 0, len(packed))
+        assert binaries.vmlinux(bytes(head) + packed, ["no-such-lz4"]) == elf
+    assert debs.unpacked("a.ko", elf) == debs.unpacked("a.ko.xz", lzma.compress(elf)) == elf
+    assert debs.unpacked("a.ko.zst", zstandard.ZstdCompressor().compress(elf)) == elf
+    for name in ("a.ko.xz", "a.ko.zst"):
+        with pytest.raises(InvalidArgument, match=name):
+            debs.unpacked(name, b"neither")
+
+
+def test_packages_are_those_that_apt_would_install_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older version that was kept is no guest image any more: it may lack a fix."""
+    apt = tmp_path / "bin/apt-get"
+    apt.parent.mkdir()
+    apt.write_text(
+        '#!/bin/sh\necho "$@" >>$LOG\ncase "$*" in *--print-uris*)\n'
+        "for p in one two; do echo \"'http://example/$p' ${p}_2-1_amd64.deb 3 SHA256:0\"; done;;\n"
+        '*) for p in one two; do case " $* " in *" $p "*) echo $p >${p}_2-1_amd64.deb;; esac; done;;\nesac\n'
+    )
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{apt.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "one_1-1_amd64.deb").write_text("stale")
+    (cache / "two_2-1_amd64.deb").write_text("kept")
+    found = debs.download(["one", "two"], cache)
+    assert found == {"one": cache / "one_2-1_amd64.deb", "two": cache / "two_2-1_amd64.deb"}
+    assert sorted(p.name for p in cache.iterdir()) == ["one_2-1_amd64.deb", "two_2-1_amd64.deb"]
+    assert found["two"].read_text() == "kept" and (tmp_path / "log").read_text().count("download one\n") == 1
+    with pytest.raises(NotFound, match="apt-get knows no package three"):
+        debs.download(["one", "three"], cache)
+
+
+def test_a_file_server_is_found_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "virtiofsd"
+    program.write_text("")
+    program.chmod(0o755)
+    assert config.Config(virtiofsd=str(program)).file_server() == str(program)
+    missing = config.Config(virtiofsd="/nowhere/virtiofsd")
+    assert missing.file_server() == "" and not missing.shares()
+    with pytest.raises(NotFound, match='virtiofsd = "/nowhere/virtiofsd" is not installed; type: apt-get install'):
+        config.Config(virtiofsd="/nowhere/virtiofsd", rootfs="virtiofs").shares()
 
 
 def test_a_kernel_that_is_none_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -16,6 +17,8 @@ _ACCELERATORS: Final = ("auto", "kvm", "tcg")
 _ROOTFS: Final = ("auto", "virtiofs", "block")
 _NETWORKS: Final = ("auto", "tap", "user", "none")
 LARGEST_POOL: Final = 64
+# QEMU's own in C, up to its version 7, and the one in Rust that came after it: they take the same options.
+_FILE_SERVERS: Final = ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd", "virtiofsd")
 _SMALLEST_MB: Final = 128
 _SMALLEST_DISK_MB: Final = 64
 
@@ -45,7 +48,7 @@ class Config:
     """One VM's settings. Names are those of the TOML file."""
 
     hypervisor: str = "qemu-system-x86_64"
-    virtiofsd: str = "/usr/lib/qemu/virtiofsd"
+    virtiofsd: str = "auto"
     kernel: str = ""
     initrd: str = ""
     kernel_params: str = ""
@@ -63,12 +66,18 @@ class Config:
     hang_timeout_s: float = 30.0
     kvm_first_byte_s: float = 2.0
 
+    def file_server(self) -> str:
+        """Return the path of virtiofsd, "" where there is none."""
+        places = _FILE_SERVERS if self.virtiofsd == "auto" else (self.virtiofsd,)
+        return next((found for found in map(shutil.which, places) if found), "")
+
     def shares(self) -> bool:
         """Return whether the guest sees its containers' files through virtiofsd, and not as disks. Raises NotFound."""
-        there = os.access(self.virtiofsd, os.X_OK)
+        there = bool(self.file_server())
         if self.rootfs == "virtiofs" and not there:
             raise NotFound(
-                f'{self.virtiofsd} is not there; type: apt-get install -y qemu-system-common, or set rootfs = "block"'
+                f'virtiofsd = "{self.virtiofsd}" is not installed; type: apt-get install -y qemu-system-common (Debian 12) or '
+                'virtiofsd (later ones), or set rootfs = "block"'
             )
         return self.rootfs != "block" and there
 

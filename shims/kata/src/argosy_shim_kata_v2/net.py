@@ -78,7 +78,7 @@ def _routes(rows: Sequence[dict[str, Any]], name: str) -> tuple[tuple[str, ...],
     """Return an interface's routes; those to a gateway come after those that lead to it."""
     found: list[tuple[str, ...]] = []
     for row in rows:
-        if row.get("dev") != name or row.get("protocol") == "kernel":
+        if row.get("dev") != name or row.get("protocol") == "kernel" or row.get("type", "unicast") != "unicast":
             continue
         words = [str(row.get("dst", "default"))]
         if row.get("gateway"):
@@ -89,7 +89,7 @@ def _routes(rows: Sequence[dict[str, Any]], name: str) -> tuple[tuple[str, ...],
 
 def _look() -> list[Link]:
     addresses = json.loads(_run("ip", "-j", "addr") or "[]")
-    routes = json.loads(_run("ip", "-j", "route") or "[]")
+    routes = json.loads(_run("ip", "-j", "route") or "[]") + json.loads(_run("ip", "-j", "-6", "route") or "[]")
     found = []
     for row in addresses:
         if row.get("link_type") != "ether" or "UP" not in row.get("flags", []):

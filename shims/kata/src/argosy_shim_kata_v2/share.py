@@ -7,7 +7,6 @@ undone, and what is left are empty directories and files that were mount points.
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import threading
 import time
@@ -15,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from argosy.errors import NotFound, Unknown
+from argosy.errors import Unknown
 from argosy.kernel.mount import mount_all, unmount_tree
 from argosy.mounts import Mount
 
@@ -33,14 +32,12 @@ class Share:
     def __init__(
         self, config: Config, folder: Path, root: Path, on_process: Callable[[int], None], on_end: Callable[[], None]
     ) -> None:
-        """Start virtiofsd. on_process hears its pid; on_end is called from a thread when it has ended. Raises NotFound, Unknown."""
+        """Start virtiofsd. on_process hears its pid; on_end is called from a thread when it has ended. Raises Unknown."""
         self.root, self.socket = root, folder / "fs"
-        if not os.access(config.virtiofsd, os.X_OK):
-            raise NotFound(f"{config.virtiofsd} is not there; type: apt-get install -y qemu-system-common")
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = f"source={root},cache=auto,sandbox=chroot,xattr,announce_submounts,modcaps=+mknod"
         self._process: subprocess.Popen[bytes] = spawn(
-            [config.virtiofsd, f"--socket-path={self.socket}", "-o", options], folder, "virtiofsd"
+            [config.file_server(), f"--socket-path={self.socket}", "-o", options], folder, "virtiofsd"
         )
         on_process(self._process.pid)
         deadline = time.monotonic() + _SOCKET_WAIT_S

@@ -431,13 +431,19 @@ class Agent:
         words.append(["link", "set", name, "mtu", str(mtu)])
         words += [["addr", "add", a, "dev", name] for a in addresses]
         words.append(["link", "set", name, "up"])
-        words += [["route", "add", *r, "dev", name] for r in routes]
+        # A default route is of the family of its gateway.
+        words += [[*(["-6"] if ":" in "".join(r) else []), "route", "add", *r, "dev", name] for r in routes]
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         try:
             for line in words:
                 code = yield spawn(["/bin/busybox", "ip", *line], (null, null, null))
                 if code:
                     raise Failure("failed", "ip {} failed".format(" ".join(line)))
+                if line[:2] == ["link", "set"]:
+                    # The addresses are the pod's already: nobody has to look for a second whether they are somebody else's.
+                    dad = f"/proc/sys/net/ipv6/conf/{name}/accept_dad"
+                    if os.path.exists(dad):
+                        put(dad, "0")
         finally:
             os.close(null)
 

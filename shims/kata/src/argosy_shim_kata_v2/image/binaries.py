@@ -11,6 +11,8 @@ from typing import Final
 
 from argosy.errors import InvalidArgument, NotFound
 
+from argosy_shim_kata_v2.image.debs import unzstd
+
 _ELF: Final = b"\x7fELF"
 _LOAD, _DYNAMIC, _INTERP = 1, 2, 3
 _NEEDED, _STRTAB = 1, 5
@@ -95,6 +97,8 @@ def vmlinux(image: bytes, lz4: Sequence[str | Path]) -> bytes:
             raise InvalidArgument(f"the kernel's payload cannot be decompressed: {done.stderr.decode(errors='replace')}")
     elif payload[:6] == b"\xfd7zXZ\0":
         data = lzma.LZMADecompressor().decompress(payload)
+    elif payload[:4] == b"\x28\xb5\x2f\xfd":
+        data = unzstd("the kernel's payload", payload)
     else:
         raise InvalidArgument(f"the kernel is compressed in a way that is not known here: {payload[:6].hex()}")
     if data[:4] != _ELF:

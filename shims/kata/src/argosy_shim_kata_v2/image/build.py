@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,16 +20,14 @@ from argosy_shim_kata_v2.image import binaries, debs
 from argosy_shim_kata_v2.image.cpio import Cpio
 
 KERNEL_PACKAGE: Final = "linux-image-cloud-amd64"
-# The guest's files; lz4 only unpacks the kernel.
+# The guest's files, and lz4 to unpack the kernel; the interpreter and its release's name come with it.
 _PACKAGES: Final = (
-    "busybox-static crun libc6 libcap2 libexpat1 libffi8 libgcrypt20 libgpg-error0 liblz4-1 liblzma5 libpython3.11-minimal "
-    "libpython3.11-stdlib libseccomp2 libsystemd0 libyajl2 libzstd1 lz4 python3.11-minimal zlib1g"
+    "busybox-static crun libc6 libcap2 libexpat1 libffi8 libgcrypt20 libgpg-error0 liblz4-1 liblzma5 libseccomp2 libsystemd0 "
+    "libxxhash0 libyajl2 libzstd1 lz4 zlib1g"
 ).split()  # fmt: skip
 _MODULES: Final = "virtio_pci virtio_console virtio_blk virtio_net overlay erofs virtiofs ext4 pvpanic-pci af_packet".split()  # fmt: skip
 _APPLETS: Final = "sh mount umount cat echo sleep mkdir ip ls ps kill dmesg switch_root cp env".split()  # fmt: skip
 _LIBRARY_PLACES: Final = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64")
-_PYTHON: Final = "/usr/bin/python3.11"
-_STDLIB: Final = "/usr/lib/python3.11"
 _GUEST: Final = Path(__file__).parent.parent / "guest"
 _GZIP_LEVEL: Final = 6
 
@@ -37,16 +35,17 @@ _GZIP_LEVEL: Final = 6
 _COMPILE: Final = """
 import json, os, py_compile, sys
 root, out, agent = sys.argv[1:4]
-sys.path[:] = [agent, root + "/usr/lib/python3.11", root + "/usr/lib/python3.11/lib-dynload"]
+library = "/usr/lib/python%d.%d/" % sys.version_info[:2]
+sys.path[:] = [agent, root + library, root + library + "lib-dynload"]
 import argosy_shim_kata_v2.guest.agent, encodings.utf_8, encodings.ascii, encodings.latin_1
 found = {}
 for module in list(sys.modules.values()):
     path = getattr(module, "__file__", None) or ""
-    if path.startswith(root + "/usr/lib/python3.11/"):
+    if path.startswith(root + library):
         found[path[len(root):]] = path
 for name in ("os", "stat", "posixpath", "genericpath", "abc", "codecs", "io", "_collections_abc", "zipimport", "encodings/__init__",
              "encodings/aliases", "site", "_sitebuiltins", "importlib/__init__", "importlib/_abc", "importlib/util", "runpy"):
-    found["/usr/lib/python3.11/" + name + ".py"] = root + "/usr/lib/python3.11/" + name + ".py"
+    found[library + name + ".py"] = root + library + name + ".py"
 index = {}
 mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
 for number, (guest, path) in enumerate(sorted(found.items())):
@@ -122,11 +121,11 @@ def _run_in(tree: _Tree, root: Path) -> Callable[[str], list[str]]:
     return lambda program: [str(loader), "--library-path", paths, str(root / tree.resolve(program).lstrip("/"))]
 
 
-def _python(tree: _Tree, root: Path, scratch: Path) -> dict[str, bytes]:
+def _python(tree: _Tree, python: str, root: Path, scratch: Path) -> dict[str, bytes]:
     """Return the part of the standard library that the agent imports, compiled, by its path in the guest."""
     out = scratch / "pyc"
     out.mkdir()
-    command = _run_in(tree, root)(_PYTHON)
+    command = _run_in(tree, root)(f"/usr/bin/{python}")
     env = {"PYTHONHOME": str(root / "usr"), "PYTHONHASHSEED": "0", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         [*command, "-S", "-B", "-c", _COMPILE, str(root), str(out), str(_GUEST.parent.parent)],
@@ -140,7 +139,27 @@ def _python(tree: _Tree, root: Path, scratch: Path) -> dict[str, bytes]:
     return {guest: Path(path).read_bytes() for guest, path in index.items()}
 
 
-def _initrd(tree: _Tree, kernel: Mapping[str, debs.Entry], root: Path, scratch: Path) -> bytes:
+class _Modules(Mapping[str, bytes]):
+    """A kernel package's modules by name, of which some releases have them compressed: unpacked when they are asked for."""
+
+    def __init__(self, kernel: Mapping[str, debs.Entry]) -> None:
+        self._found: dict[str, tuple[str, bytes]] = {}
+        for path, entry in kernel.items():
+            name, dot, packing = Path(path).name.partition(".ko")
+            if dot and packing in ("", ".xz", ".zst"):
+                self._found[name.replace("-", "_")] = (path, entry.data)
+
+    def __getitem__(self, name: str) -> bytes:
+        return debs.unpacked(*self._found[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def _initrd(tree: _Tree, python: str, kernel: Mapping[str, debs.Entry], root: Path, scratch: Path) -> bytes:
     archive = Cpio()
     for path in ("proc", "sys", "dev", "run", "tmp", "root", "etc", "var", "mnt", "bin"):
         archive.directory(path)
@@ -150,13 +169,13 @@ def _initrd(tree: _Tree, kernel: Mapping[str, debs.Entry], root: Path, scratch: 
     for applet in _APPLETS:
         archive.link(f"bin/{applet}", "busybox")
     _add_binary(archive, tree, "/usr/bin/crun", "usr/bin/crun")
-    _add_binary(archive, tree, _PYTHON, "usr/bin/python3")
-    for guest, data in _python(tree, root, scratch).items():
+    _add_binary(archive, tree, f"/usr/bin/{python}", "usr/bin/python3")
+    for guest, data in _python(tree, python, root, scratch).items():
         if guest.endswith(".so"):
             _add_binary(archive, tree, guest, guest.lstrip("/"))
         else:
             archive.file(guest, data)
-    modules = {Path(p).name[:-3].replace("-", "_"): e.data for p, e in kernel.items() if p.endswith(".ko")}
+    modules = _Modules(kernel)
     builtin = next(e.data for p, e in kernel.items() if p.endswith("/modules.builtin")).decode().split()
     names = frozenset(Path(line).name.removesuffix(".ko").replace("-", "_") for line in builtin)
     order = binaries.module_order(_MODULES, modules, names)
@@ -175,8 +194,10 @@ def build(directory: Path, cache: Path, say: Callable[[str], None]) -> dict[str,
     Nothing of a half-made image is left in directory. Raises NotFound, Unavailable, InvalidArgument, Unknown.
     """
     kernel_package = debs.depended(KERNEL_PACKAGE, "linux-image-")
-    say(f"packages: {len(_PACKAGES)} and {kernel_package}")
-    files = debs.download([*_PACKAGES, kernel_package], cache)
+    python = debs.depended("python3-minimal", "python3.").removesuffix("-minimal")
+    packages = [*_PACKAGES, f"{python}-minimal", f"lib{python}-minimal", f"lib{python}-stdlib"]
+    say(f"packages: {len(packages)} and {kernel_package}")
+    files = debs.download([*packages, kernel_package], cache)
     kernel = debs.read(files.pop(kernel_package))
     tree = _Tree({name: debs.read(path) for name, path in files.items()})
     release = next(p for p in kernel if p.startswith("/boot/vmlinuz-")).removeprefix("/boot/vmlinuz-")
@@ -188,7 +209,7 @@ def build(directory: Path, cache: Path, say: Callable[[str], None]) -> dict[str,
         image = kernel[f"/boot/vmlinuz-{release}"].data
         vmlinux = binaries.vmlinux(image, _run_in(tree, root)("/usr/bin/lz4"))
         say("initrd")
-        initrd = _initrd(tree, kernel, root, scratch)
+        initrd = _initrd(tree, python, kernel, root, scratch)
     facts = {
         "version": 1,
         "kernel": release,

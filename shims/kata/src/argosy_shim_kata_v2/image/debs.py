@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import zstandard
 from argosy.errors import InvalidArgument, NotFound, Unavailable
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
+_DOWNLOAD = ("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download")
 
 
 class Entry(NamedTuple):
@@ -48,27 +50,60 @@ def depended(package: str, prefix: str) -> str:
     raise NotFound(f"package {package} depends on nothing that begins with {prefix}")
 
 
+def _candidates(packages: Sequence[str]) -> dict[str, str]:
+    """Return name -> file name of the version that apt would install now. Raises NotFound, Unavailable."""
+    found: dict[str, str] = {}
+    for line in _run([*_DOWNLOAD, "--print-uris", *packages]).splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[1].endswith(".deb"):
+            found[words[1].partition("_")[0]] = words[1]
+    for name in packages:
+        if name not in found:
+            raise NotFound(f"apt-get knows no package {name}")
+    return found
+
+
 def download(packages: Sequence[str], into: Path) -> dict[str, Path]:
-    """Fetch packages, those that into has not yet. Returns name -> file. Needs no root. Raises NotFound, Unavailable."""
+    """Fetch packages, those that into has not yet in this version; other versions of them go. Returns name -> file.
+
+    Needs no root. Raises NotFound, Unavailable.
+    """
     into.mkdir(parents=True, exist_ok=True)
-
-    def held() -> dict[str, Path]:
-        return {path.name.partition("_")[0]: path for path in sorted(into.glob("*.deb"))}
-
-    missing = [name for name in packages if name not in held()]
+    wanted = _candidates(packages)
+    missing = [name for name in packages if not (into / wanted[name]).exists()]
     if missing:
         scratch = into / "partial"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        _run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *missing], scratch)
+        _run([*_DOWNLOAD, *missing], scratch)
         for path in scratch.glob("*.deb"):
             path.rename(into / path.name)
         scratch.rmdir()
-    found = held()
     for name in packages:
-        if name not in found:
-            raise NotFound(f"apt-get download brought no {name}")
-    return {name: found[name] for name in packages}
+        if not (into / wanted[name]).exists():
+            raise NotFound(f"apt-get download brought no {wanted[name]}")
+        for other in into.glob(f"{name}_*.deb"):
+            if other.name != wanted[name]:
+                other.unlink()
+    return {name: into / wanted[name] for name in packages}
+
+
+def unpacked(name: str, data: bytes) -> bytes:
+    """Return a file's data without the compression that its name tells of. Raises InvalidArgument."""
+    if name.endswith(".xz"):
+        try:
+            return lzma.decompress(data)
+        except lzma.LZMAError as error:
+            raise InvalidArgument(f"{name}: {error}") from None
+    return unzstd(name, data) if name.endswith(".zst") else data
+
+
+def unzstd(name: str, data: bytes) -> bytes:
+    """Return what a zstd frame holds; what follows it does not count. Raises InvalidArgument."""
+    try:
+        return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj().decompress(data)
+    except zstandard.ZstdError as error:
+        raise InvalidArgument(f"{name}: {error}") from None
 
 
 def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -86,7 +121,7 @@ def read(path: Path) -> Mapping[str, Entry]:
     """Return a package's files by absolute path. Raises InvalidArgument."""
     try:
         return _read(path)
-    except (InvalidArgument, tarfile.TarError, lzma.LZMAError, EOFError, ValueError, subprocess.CalledProcessError) as error:
+    except (InvalidArgument, tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
         raise InvalidArgument(
             f"{path} can't be read as a Debian package ({error}); remove it, and it is fetched again"
         ) from None
@@ -97,7 +132,7 @@ def _read(path: Path) -> Mapping[str, Entry]:
         if not name.startswith("data.tar"):
             continue
         if name.endswith(".zst"):
-            data = subprocess.run(["zstd", "-dqc"], input=data, capture_output=True, check=True).stdout
+            data = unpacked(name, data)
         found: dict[str, Entry] = {}
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             hard: list[tuple[str, str]] = []
