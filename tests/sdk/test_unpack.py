@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from argosy.erofs.image import Node
+from argosy.erofs.layer import LayerIndex
 from argosy.errors import ArgosyError, InvalidArgument
 from argosy.kernel.descent import remove_tree
 from argosy.plugin.snapshots.tree import disk_usage
@@ -278,6 +280,19 @@ def test_a_tree_may_be_deeper_than_a_path_is_long(tmp_path: Path) -> None:
     os.symlink(tmp_path, root / "x/up")
     assert remove_tree(root) and not root.exists() and (tmp_path / "open").exists()
     assert remove_tree(root)
+
+
+def test_a_layer_that_is_missing_leaves_none_of_the_others_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    root = Node(stat.S_IFDIR | 0o755)
+    for make in (
+        lambda: TreeWriter(str(tmp_path), True, (str(tmp_path), str(tmp_path / "gone"))),
+        lambda: TreeWriter(str(tmp_path / "gone"), True, (str(tmp_path),)),
+        lambda: LayerIndex(root, (str(tmp_path), str(tmp_path / "gone")), True),
+    ):
+        with pytest.raises(FileNotFoundError):
+            make()
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_an_unknown_entry_type_is_an_error(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from argosy.erofs.data import Appender
 from argosy.erofs.image import BLOCK, DATA_START, Node, directory, encode_device, whiteout
 from argosy.errors import InvalidArgument, NotFound
+from argosy.kernel.files import open_directories
 from argosy.kernel.path import open_in_root
 from argosy.unpack import tar
 from argosy.unpack.tar import Entry, TarReader
@@ -54,7 +55,7 @@ class LayerIndex:
     def __init__(self, root: Node, lowers: Sequence[str], keep: bool, detached: bool = False) -> None:
         self._detached = detached
         self.root = root
-        self._lowers = [os.open(p, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for p in lowers]
+        self._lowers = open_directories(lowers)
         self._keep = keep
         self._written: set[tuple[bytes, ...]] = set()
         self._directories: dict[tuple[bytes, ...], Node] = {(): root}

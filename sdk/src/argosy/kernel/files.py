@@ -1,9 +1,10 @@
-"""What the standard library has no name for: two paths that change places, and what a file system is."""
+"""What the standard library has no name for: two paths that change places, what a file system is, all of several descriptors."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Sequence
 from typing import Final
 
 from argosy.kernel.libc import call, syscall
@@ -27,3 +28,16 @@ def on_tmpfs(path: str) -> bool:
     buffer = (ctypes.c_long * 32)()
     call("statfs", os.fsencode(path), buffer, path=path)
     return bool(buffer[0] == _TMPFS)
+
+
+def open_directories(paths: Sequence[str]) -> list[int]:
+    """Return a descriptor for each directory, good for paths below it and nothing else. Raises OSError; none is left open then."""
+    found: list[int] = []
+    try:
+        for path in paths:
+            found.append(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))  # noqa: PERF401 - what is open must be known
+    except OSError:
+        for fd in found:
+            os.close(fd)
+        raise
+    return found

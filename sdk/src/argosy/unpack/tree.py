@@ -20,6 +20,7 @@ from typing import Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 from argosy.kernel.descent import remove_tree
+from argosy.kernel.files import open_directories
 from argosy.kernel.path import open_in_root
 from argosy.unpack import tar
 from argosy.unpack.tar import Entry, TarReader
@@ -95,11 +96,16 @@ class TreeWriter:
         self, root: str, overlay: bool = False, parents: Sequence[str] = (), user_xattr: bool = False, detached: bool = False
     ) -> None:
         self._detached = detached
-        self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._parents = open_directories(parents)
+        try:
+            self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            for fd in self._parents:
+                os.close(fd)
+            raise
         self._fds: dict[tuple[bytes, ...], int] = {(): self._root}
         self._overlay = overlay
         self._opaque_xattr = "user.overlay.opaque" if user_xattr else "trusted.overlay.opaque"
-        self._parents = [os.open(p, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for p in parents]
         self._written: set[tuple[bytes, ...]] = set()
         self._times: dict[tuple[bytes, ...], tuple[int, int]] = {}
         self._is_root = os.geteuid() == 0

@@ -102,9 +102,16 @@ def ask(config: Config) -> Offer | None:
 
 
 def tend(config: Config) -> None:
-    """See to it that there is a keeper. Returns at once; one that can't start says why in ``pool-*.log``."""
-    shape, shared = qemu.shape_of(config), config.shares()
-    base = _base(shape, shared)
+    """See to it that there is a keeper. Returns at once; one that can't start says why, here or in ``pool-*.log``."""
+    try:
+        _tend(config)
+    except (ArgosyError, OSError) as error:
+        # Whoever asked has a VM, and the next one will be made when it is needed.
+        print(f"there is no pool: {error}", file=sys.stderr, flush=True)
+
+
+def _tend(config: Config) -> None:
+    base = _base(qemu.shape_of(config), config.shares())
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         with contextlib.suppress(OSError):
             probe.connect(str(run_directory() / f"pool-{base}.sock"))

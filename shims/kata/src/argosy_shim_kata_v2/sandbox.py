@@ -146,7 +146,12 @@ class Sandbox:
         self._why = ""
         self.config = config
         shares = config.shares()
-        machine = self._start(bundle, config, shares)
+        try:
+            machine = self._start(bundle, config, shares)
+        except BaseException:
+            if self._cgroup:
+                cgroup.leave(self._cgroup)
+            raise
         try:
             if shares:
                 self.share = Share(config, machine.folder, self._root, self._admit, lambda: self._share_lost(machine))
