@@ -132,6 +132,7 @@ class Container(tasks.Container[Process]):
         self.cgroup: Cgroup | None = None
         self.oom: OomWatch | None = None
         self.host_pid_namespace = False
+        self._start_hooks = False
 
     @property
     def log(self) -> str:
@@ -142,7 +143,10 @@ class Container(tasks.Container[Process]):
     def create(self) -> None:
         """Mount the root file system and have the runtime make the container. Everything is undone on failure."""
         with open(os.path.join(self.bundle, "config.json")) as file:
-            namespaces = json.load(file).get("linux", {}).get("namespaces") or []
+            spec = json.load(file)
+        namespaces = spec.get("linux", {}).get("namespaces") or []
+        # They are the runtime's to run, and when they are run has changed from one runc to another.
+        self._start_hooks = bool((spec.get("hooks") or {}).get("poststart"))
         self.host_pid_namespace = not any(n.get("type") == "pid" and not n.get("path") for n in namespaces)
         self._remember_options()
         # Never with its parents: a bundle that the daemon took away must not come back.
@@ -233,7 +237,7 @@ class Container(tasks.Container[Process]):
                     args += ["--work-path", self.options.criu_work_path]
                 self._run_create(args, self.init, "init.pid")
                 self._watch_cgroup()
-            else:
+            elif self._start_hooks or not self.runtime.release(self.id, self.init.pidfd):
                 self.runtime.run(["start", self.id], self.log)
         except Unknown as error:
             raise Unknown(f"OCI runtime start failed: {error.message}: unknown") from error

@@ -1,0 +1,85 @@
+"""A created container is let go without ``runc start``: every other runc must see the same as after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from argosy.testkit.image import busybox_layer
+from argosy_shim_runc_v2.runc import Runtime
+
+from tests.harness.mesh import eventually
+
+pytestmark = pytest.mark.root
+
+
+class Made:
+    """A container that the real runc has created, and its init."""
+
+    def __init__(self, place: Path) -> None:
+        self.root, self.bundle, self.id = place / "runc", place / "bundle", f"ay-{place.name}"
+        (self.bundle / "rootfs").mkdir(parents=True)
+        subprocess.run(["tar", "x", "-C", str(self.bundle / "rootfs")], input=busybox_layer(), check=True)
+        subprocess.run(["runc", "spec"], cwd=self.bundle, check=True)
+        spec = json.loads((self.bundle / "config.json").read_text())
+        spec["process"] |= {"terminal": False, "args": ["sh", "-c", "echo ran >/ran; sleep 1000"]}
+        spec["root"]["readonly"] = False
+        spec["linux"]["cgroupsPath"] = f"/default/{self.id}"
+        (self.bundle / "config.json").write_text(json.dumps(spec))
+        self.runc("create", "--bundle", str(self.bundle), "--pid-file", str(place / "pid"), self.id)
+        self.init = os.pidfd_open(int((place / "pid").read_text()))
+        self.ran = self.bundle / "rootfs/ran"
+
+    def runc(self, *words: str) -> str:
+        command = ["runc", "--root", str(self.root), *words]
+        # A container's init keeps what it was born with: no pipe of ours.
+        with open(self.bundle / "out", "w+") as out:
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, check=True)
+            out.seek(0)
+            return out.read()
+
+    def status(self) -> str:
+        return str(json.loads(self.runc("state", self.id))["status"])
+
+
+@pytest.fixture
+def made(short_path: Path) -> Iterator[Made]:
+    container = Made(short_path)
+    try:
+        yield container
+    finally:
+        subprocess.run(["runc", "--root", str(container.root), "delete", "--force", container.id], check=False)
+        os.close(container.init)
+
+
+def test_a_released_container_runs_and_is_running_for_runc(made: Made) -> None:
+    runtime = Runtime("runc", str(made.root))
+    assert made.status() == "created" and not made.ran.exists()
+    assert runtime.release(made.id, made.init)
+    eventually(made.ran.exists)
+    assert made.status() == "running" and not (made.root / made.id / "exec.fifo").exists()
+    # It waits no more, and there is nothing to let go of.
+    assert not runtime.release(made.id, made.init)
+    made.runc("kill", made.id, "KILL")
+    eventually(lambda: made.status() == "stopped")
+
+
+def test_what_has_ended_is_runcs_to_explain(made: Made) -> None:
+    signal.pidfd_send_signal(made.init, signal.SIGKILL)
+    eventually(lambda: made.status() == "stopped")
+    assert not Runtime("runc", str(made.root)).release(made.id, made.init)
+    assert not made.ran.exists()
+
+
+def test_another_runtime_starts_its_own(made: Made, tmp_path: Path) -> None:
+    wrapper = tmp_path / "my-runtime"
+    shutil.copy(shutil.which("true") or "", wrapper)
+    assert not Runtime(str(wrapper), str(made.root)).release(made.id, made.init)
+    assert not Runtime("runc", str(made.root)).release("no-such-container", made.init)
+    assert made.status() == "created"
