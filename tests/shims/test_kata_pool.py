@@ -55,12 +55,8 @@ def keepers(place: Path) -> list[int]:
 
 
 def waiting(place: Path) -> list[Path]:
-    """The directories of VMs that nobody has taken."""
-    return [
-        folder
-        for folder in (place / "r").glob("p-*")
-        if not folder.name.endswith(".shared") and not (folder / "taken").exists()
-    ]
+    """The directories of VMs that nobody has taken; what a VM shares and its memory have its name with an ending."""
+    return [folder for folder in (place / "r").glob("p-*") if "." not in folder.name and not (folder / "taken").exists()]
 
 
 def pid_in(place: Path, folder: Path) -> int:
@@ -118,7 +114,12 @@ def test_a_killed_keeper_takes_nobody_with_it(mesh: Mesh, place: Path, flags: tu
     eventually(lambda: keepers(place) == [])
     assert mesh.ctr("tasks", "exec", "--exec-id", "e", "stays", "echo", "alive").ok().out == "alive\n"
     # The next one finds no keeper: it ends what that one held, and starts another.
+    (shared,) = (place / "r").glob("p-*.shared/stays/rootfs")
+    before = sorted(os.listdir(shared / "bin"))
     assert mesh.ctr("run", "--rm", *flags, IMAGE, "other", "echo", "ok").ok().out == "ok\n"
+    # And nothing of those that live, though what they share is called almost like a VM that waits.
+    assert sorted(os.listdir(shared / "bin")) == before and "busybox" in before
+    assert mesh.ctr("tasks", "exec", "--exec-id", "f", "stays", "cat", "/etc/group").ok().out
     eventually(lambda: not orphan.exists() and kata.processes(orphan) == [])
     one_waits(place)
 

@@ -18,6 +18,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -35,6 +36,7 @@ from argosy_shim_kata_v2 import qemu
 from argosy_shim_kata_v2.config import LARGEST_POOL, Config, run_directory
 
 _TAKEN: Final = "taken"
+_NAME: Final = re.compile(r"p-([0-9a-f]{12}[sc])-[0-9a-f]{6}")
 _ASK_S: Final = 1.0
 _CLAIM_S: Final = 10.0
 _LINE_BYTES: Final = 64 << 10
@@ -125,9 +127,11 @@ def _tend(config: Config) -> None:
 def sweep() -> None:
     """End the waiting VMs whose keeper was killed."""
     for folder in run_directory().glob("p-*"):
-        if (folder / _TAKEN).exists():
+        # Beside a VM's directory there may be what it shares and its memory, whose names begin as its own does.
+        named = _NAME.fullmatch(folder.name)
+        if named is None or (folder / _TAKEN).exists():
             continue
-        base = folder.name.split("-")[1]
+        base = named[1]
         lock = _lock(base)
         if lock is None:
             continue  # its keeper lives

@@ -213,7 +213,16 @@ def discard(folder: Path) -> None:
     end_processes(folder)
     # A process that was being started when we looked finds no directory, and ends.
     memory_of(folder).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a VM's directory. All that is in it are files; what is below another directory is never ours to remove."""
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        folder.rmdir()
 
 
 def copy_sparse(source: Path, target: Path) -> None:
@@ -516,7 +525,7 @@ class Qemu:
             with contextlib.suppress(AttributeError):
                 getattr(self, name).close()
         memory_of(self.folder).unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
 
 
 # -- templates --
