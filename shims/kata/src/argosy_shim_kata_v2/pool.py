@@ -1,7 +1,7 @@
 """VMs that wait: a keeper holds clones of a template that stand still, and a shim takes one instead of making it.
 
 One keeper serves a template and a way of memory; the first shim that wants a pool starts it, and it ends when nobody has taken a
-VM for long enough. It is no parent that anybody depends on: whoever creates the file ``taken`` in a VM's directory owns the VM from then on,
+VM for long enough. It is no parent that anybody depends on: whoever makes the link ``taken`` in a VM's directory owns the VM from then on,
 be it a shim, the keeper that ends it, or the next keeper after one that was killed.
 
     shim                                   keeper
@@ -36,6 +36,7 @@ from argosy_shim_kata_v2 import qemu
 from argosy_shim_kata_v2.config import LARGEST_POOL, Config, run_directory
 
 _TAKEN: Final = "taken"
+_ENDED: Final = "ended"
 _NAME: Final = re.compile(r"p-([0-9a-f]{12}[sc])-[0-9a-f]{6}")
 _ASK_S: Final = 1.0
 _CLAIM_S: Final = 10.0
@@ -60,13 +61,30 @@ def _base(shape: qemu.Shape, shared: bool) -> str:
     return f"{shape.key()[:12]}{'s' if shared else 'c'}"
 
 
-def _claim(folder: Path) -> bool:
-    """Own a waiting VM from now on; false when somebody else does, or it is gone."""
+def _claim(folder: Path, owner: str) -> bool:
+    """Own a waiting VM from now on; false when somebody else does, or it is gone.
+
+    A symbolic link comes into being with what it says, so that nobody can die in between.
+    """
     try:
-        os.close(os.open(folder / _TAKEN, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.symlink(owner, folder / _TAKEN)
     except OSError:
         return False
     return True
+
+
+def _owner(folder: Path) -> str:
+    """Return who owns a VM; "" while it waits."""
+    try:
+        return os.readlink(folder / _TAKEN)
+    except OSError:
+        return ""
+
+
+def _end(folder: Path) -> None:
+    """End a VM that nobody has taken, or that somebody died over while ending it."""
+    if _claim(folder, _ENDED) or _owner(folder) == _ENDED:
+        qemu.discard(folder)
 
 
 # -- a shim's side --
@@ -81,7 +99,7 @@ class Offer:
 
     def claim(self) -> bool:
         """Take it; false when it is somebody else's or gone, and another must be made."""
-        return _claim(self.waiting.folder)
+        return _claim(self.waiting.folder, f"shim {os.getpid()}")
 
     def close(self) -> None:
         self._connection.close()
@@ -129,15 +147,14 @@ def sweep() -> None:
     for folder in run_directory().glob("p-*"):
         # Beside a VM's directory there may be what it shares and its memory, whose names begin as its own does.
         named = _NAME.fullmatch(folder.name)
-        if named is None or (folder / _TAKEN).exists():
+        if named is None or _owner(folder) not in ("", _ENDED):
             continue
         base = named[1]
         lock = _lock(base)
         if lock is None:
             continue  # its keeper lives
         try:
-            if _claim(folder):
-                qemu.discard(folder)
+            _end(folder)
         finally:
             _unlock(lock, base)
 
@@ -201,7 +218,7 @@ class Keeper:
         finally:
             path.unlink(missing_ok=True)
             for waiting, _ in self._waiting:
-                self._end(waiting)
+                _end(waiting.folder)
             (run_directory() / f"pool-{self._base}.log").unlink(missing_ok=True)
             _unlock(lock, self._base)
         return 0
@@ -237,7 +254,7 @@ class Keeper:
         """Make at most one more VM; false when there is nothing left to make it of."""
         self._waiting = [(waiting, machine) for waiting, machine in self._waiting if not self._died(waiting, machine)]
         while len(self._waiting) > self._size:
-            self._end(self._waiting.pop()[0])
+            _end(self._waiting.pop()[0].folder)
         try:
             # Another image or another QEMU is another pool's business.
             if self._shape.key() != qemu.shape_of(self._config).key():
@@ -254,7 +271,7 @@ class Keeper:
     def _died(self, waiting: Waiting, machine: qemu.Qemu) -> bool:
         ended = machine.ended
         if ended:
-            self._end(waiting)
+            _end(waiting.folder)
         return ended
 
     def _answer(self, connection: socket.socket) -> bool:
@@ -277,13 +294,8 @@ class Keeper:
         self._refill_at = time.monotonic() + _REFILL_AFTER_S
         if offered is not None:
             # Whoever did not say that it is theirs has gone, or takes too long.
-            self._end(offered)
+            _end(offered.folder)
         return True
-
-    @staticmethod
-    def _end(waiting: Waiting) -> None:
-        if _claim(waiting.folder):
-            qemu.discard(waiting.folder)
 
 
 def main() -> None:
