@@ -28,7 +28,11 @@ class Qmp:
         self._lost = False
         self._socket = connect(path, timeout)
         self._file = self._socket.makefile("rb")
-        self._file.readline(_LINE_BYTES)  # the greeting
+        try:
+            self._file.readline(_LINE_BYTES)  # the greeting
+        except OSError as error:
+            self._socket.close()
+            raise Unavailable(f"QEMU is gone: {error.strerror}") from None
         self._reader = threading.Thread(target=self._read, daemon=True, name="qmp")
         self._reader.start()
         self.command("qmp_capabilities")
