@@ -68,8 +68,14 @@ def pid_in(place: Path, folder: Path) -> int:
 
 def one_waits(place: Path) -> Path:
     """Wait for the one VM that a keeper of one has to give; its directory. Asked like a shim asks, the keeper would give it away."""
-    eventually(lambda: len(waiting(place)) == 1 and stands_still(waiting(place)), within=20, what="no VM waits")
-    return waiting(place)[0]
+    found: list[Path] = []
+
+    def one() -> bool:
+        found[:] = waiting(place)
+        return len(found) == 1 and stands_still(found)
+
+    eventually(one, within=20, what="no VM waits")
+    return found[0]
 
 
 def stands_still(folders: list[Path]) -> bool:
