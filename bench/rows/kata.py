@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from argosy.kernel.process import start_time
 from argosy_shim_kata_v2 import qemu
 from argosy_shim_kata_v2.config import Config
 
@@ -97,7 +98,7 @@ def _machines(bench: Bench, add: Callable[..., None]) -> None:
         """Seconds from a VM that waits to its agent's first answer."""
         waiting = qemu.park(qemu.shape_of(config), f"b{next(_NUMBERS)}", False)
         began = time.perf_counter()
-        process = qemu.Adopted(waiting.pid, qemu.start_time(waiting.pid))
+        process = qemu.Adopted(waiting.pid, start_time(waiting.pid))
         held.append(qemu.start(config, waiting.folder.name, False, lambda _: None, lambda _: None, parked=process))
         return time.perf_counter() - began
 

@@ -16,7 +16,7 @@ from argosy_protos.containerd.services.tasks.v1 import GetRequest, GetResponse
 from argosy_protos.containerd.v1.types import Status
 from argosy_shim_kata_v2.config import Config
 
-from tests.harness.mesh import BIN, Peer, eventually, run
+from tests.harness.mesh import BIN, Mesh, Peer, eventually, run
 
 RUNTIME = ("--runtime", "io.containerd.kata.v2")
 # Packages are fetched once; what is made of them is made for every session.
@@ -116,6 +116,20 @@ def tail(path: Path) -> str:
 
 def images(place: Path) -> Path:
     return place / "data/image"
+
+
+@contextlib.contextmanager
+def mesh_at(place: Path, image_archive: Path) -> Iterator[Mesh]:
+    """Yield a mesh that has the image; nothing but its VMs' own may be left of it at the end."""
+    daemon = Mesh(place / "m")
+    daemon.base.mkdir()
+    daemon.start()
+    try:
+        daemon.ctr("images", "import", str(image_archive)).ok()
+        yield daemon
+        assert daemon.leftovers() == []
+    finally:
+        daemon.destroy()
 
 
 @contextlib.contextmanager

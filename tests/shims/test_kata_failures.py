@@ -24,17 +24,10 @@ pytestmark = kata.MARKS
 
 @pytest.fixture(scope="module")
 def mesh(place: Path, image_archive: Path) -> Iterator[Mesh]:
-    daemon = Mesh(place / "m")
-    daemon.base.mkdir()
-    daemon.start()
-    try:
-        daemon.ctr("images", "import", str(image_archive)).ok()
+    with kata.mesh_at(place, image_archive) as daemon:
         # The template is made here, and not in the first test's time.
         daemon.ctr("run", "--rm", *RUNTIME, IMAGE, "first", "true").ok()
         yield daemon
-        assert daemon.leftovers() == []
-    finally:
-        daemon.destroy()
 
 
 @pytest.fixture(autouse=True)

@@ -535,7 +535,7 @@ def test_an_image_is_the_guests_only_where_its_kernel_reads_it(tmp_path: Path) -
         assert not blobs.readable(tmp_path / "broken", "6.12.0"), at
     (tmp_path / "short").write_bytes(bytes(100))
     assert not blobs.readable(tmp_path / "short", "6.12.0") and not blobs.readable(tmp_path / "none", "6.12.0")
-    assert blobs.image_of(str(tmp_path)) is None and blobs.images_of([], "6.12.0") == ()
+    assert blobs.image_of(str(tmp_path), {}) is None and blobs.images_of([], "6.12.0") == ()
 
 
 @pytest.mark.parametrize(

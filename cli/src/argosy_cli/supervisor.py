@@ -150,8 +150,10 @@ def has_tasks(state: Path, root: Path) -> bool:
 
 def join_cgroup(path: str) -> None:
     """Move this process, and so every service it forks, into a cgroup of each hierarchy. Raises FailedPrecondition."""
+    from argosy.kernel.mount import mount_points  # of use to few, and each start would pay for it
+
     relative = path.strip("/")
-    points = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup" in line]
+    points = [mount.point for mount in mount_points() if mount.type in ("cgroup", "cgroup2")]
     if not relative or ".." in relative.split("/"):
         raise InvalidArgument(f'cgroup "{path}" is no path below a hierarchy')
     for point in points:

@@ -98,7 +98,15 @@ def parse_options(options: Sequence[str]) -> ParsedOptions:
 
 
 def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
-    call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode() or None, path=target)
+    call(
+        "mount",
+        os.fsencode(source),
+        os.fsencode(target),
+        kind.encode(),
+        ctypes.c_ulong(flags),
+        os.fsencode(data) or None,
+        path=target,
+    )
 
 
 class Kernel:
@@ -127,7 +135,7 @@ class Kernel:
 
     def unmount(self, target: str, flags: int = 0) -> None:
         """Unmount the top mount on target; symlinks are not followed. Raises OSError (EINVAL: not a mount point)."""
-        call("umount2", target.encode(), ctypes.c_int(flags | UMOUNT_NOFOLLOW), path=target)
+        call("umount2", os.fsencode(target), ctypes.c_int(flags | UMOUNT_NOFOLLOW), path=target)
 
     def _bind(self, source: str, target: str, parsed: ParsedOptions) -> None:
         recursive = parsed.flags & MS_REC
@@ -183,14 +191,14 @@ class Kernel:
     @staticmethod
     def _configure(context: int, key: str, value: str) -> None:
         syscall(
-            _FSCONFIG, ctypes.c_int(context), ctypes.c_uint(_FSCONFIG_SET_STRING), key.encode(), value.encode(),
+            _FSCONFIG, ctypes.c_int(context), ctypes.c_uint(_FSCONFIG_SET_STRING), key.encode(), os.fsencode(value),
             ctypes.c_int(0), path=value,
         )  # fmt: skip
 
     @staticmethod
     def _attach(tree: int, target: str) -> None:
         syscall(
-            _MOVE_MOUNT, ctypes.c_int(tree), b"", ctypes.c_int(-100), target.encode(),
+            _MOVE_MOUNT, ctypes.c_int(tree), b"", ctypes.c_int(-100), os.fsencode(target),
             ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH), path=target,
         )  # fmt: skip
 
@@ -239,7 +247,7 @@ class Kernel:
     @staticmethod
     def _mapped_tree(source: str, userns: int, recursive: bool) -> int:
         flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | (_AT_RECURSIVE if recursive else 0)
-        tree = syscall(_OPEN_TREE, ctypes.c_int(-100), source.encode(), ctypes.c_uint(flags), path=source)
+        tree = syscall(_OPEN_TREE, ctypes.c_int(-100), os.fsencode(source), ctypes.c_uint(flags), path=source)
         attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_IDMAP, 0, 0, userns)
         try:
             how = _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
@@ -381,17 +389,22 @@ def unmount_all(target: str, kernel: Mounter = KERNEL, flags: int = 0) -> None:
 
 
 class Mounted(NamedTuple):
-    """A row of mountinfo(5): where, which part of the file system, its type and source, the mount's own options."""
+    """A row of mountinfo(5): where, which part of the file system, its type and source, options."""
 
     point: str
     root: str
     type: str
     source: str
     options: tuple[str, ...]
+    super_options: tuple[str, ...]
+    """Those of the file system; of a cgroup hierarchy, its controllers are among them."""
 
 
 def _unescaped(field: str) -> str:
-    return field.encode("latin1", "surrogateescape").decode("unicode_escape")
+    if "\\" not in field:
+        return field
+    first, *rest = os.fsencode(field).split(b"\\")
+    return os.fsdecode(first + b"".join(bytes((int(part[:3], 8),)) + part[3:] for part in rest))
 
 
 def mount_points() -> Iterator[Mounted]:
@@ -399,9 +412,14 @@ def mount_points() -> Iterator[Mounted]:
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
         for line in table:
             before, _, after = line.rstrip("\n").partition(" - ")
-            fields, (kind, source, *_) = before.split(" "), after.split(" ")
+            fields, (kind, source, options) = before.split(" "), after.split(" ", 2)
             yield Mounted(
-                _unescaped(fields[4]), _unescaped(fields[3]), kind, _unescaped(source), tuple(fields[5].split(","))
+                _unescaped(fields[4]),
+                _unescaped(fields[3]),
+                kind,
+                _unescaped(source),
+                tuple(fields[5].split(",")),
+                tuple(options.split(",")),
             )
 
 

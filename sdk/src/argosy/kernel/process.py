@@ -29,8 +29,7 @@ def set_name(name: str) -> None:
 
 def set_title(words: Sequence[str]) -> None:
     """Show words as our command line, as far as the room of the one we were started with goes."""
-    with open("/proc/self/stat", "rb") as stat:
-        fields = stat.read().rpartition(b")")[2].split()
+    fields = _stat("self")
     begin, end = int(fields[45]), int(fields[46])
     title = b"\0".join(os.fsencode(w) for w in words)[: end - begin - 1]
     ctypes.memmove(begin, title.ljust(end - begin, b"\0"), end - begin)
@@ -44,10 +43,20 @@ def die_with_parent(sig: int = signal.SIGKILL) -> None:
 def alive(pid: int) -> bool:
     """Return whether pid is a process that is not a zombie."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+        return _stat(pid)[0] not in (b"Z", b"X")
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def start_time(pid: int) -> int:
+    """Return when a process began, in ticks since boot: with its pid, that names it for good. Raises OSError."""
+    return int(_stat(pid)[19])
+
+
+def _stat(pid: int | str) -> list[bytes]:
+    """Return what proc(5) tells of a process behind its name, the state first."""
+    with open(f"/proc/{pid}/stat", "rb") as stat:
+        return stat.read().rpartition(b")")[2].split()
 
 
 def pidfd(pid: int) -> int:

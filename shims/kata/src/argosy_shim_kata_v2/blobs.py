@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from argosy.kernel.mount import mount_points
+from argosy.kernel.mount import Mounted, mount_points
 
 # A VM has sixteen places for devices, and a pod more containers than one.
 MOST: Final = 6
@@ -46,13 +46,9 @@ def readable(image: Path, kernel: str) -> bool:
     return bool(bits == _PAGE_BITS or (9 <= bits < _PAGE_BITS and release_of(kernel) >= _SMALL_BLOCKS))
 
 
-def image_of(directory: str) -> Path | None:
-    """Return the image that a directory is the mounted whole of; None where it is something else."""
-    where = os.path.realpath(directory)
-    found = None
-    for mount in mount_points():
-        if mount.point == where:
-            found = mount  # the last one is on top
+def image_of(directory: str, mounts: Mapping[str, Mounted]) -> Path | None:
+    """Return the image that a directory is the mounted whole of; None where it is something else. mounts has each point's topmost."""
+    found = mounts.get(os.path.realpath(directory))
     if found is None or found.type != "erofs" or found.root != "/" or "idmapped" in found.options:
         return None
     source = Path(found.source)
@@ -72,8 +68,9 @@ def images_of(lowers: Sequence[str], kernel: str) -> tuple[Path, ...]:
     if not 0 < len(lowers) <= MOST:
         return ()
     found = []
+    mounts = {mount.point: mount for mount in mount_points()}
     for lower in lowers:
-        image = image_of(lower)
+        image = image_of(lower, mounts)
         if image is None or not readable(image, kernel):
             return ()
         found.append(image)

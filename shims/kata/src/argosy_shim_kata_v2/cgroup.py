@@ -7,9 +7,9 @@ kubelet has set on a cgroup above.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -44,28 +44,21 @@ def roots() -> list[Path]:
     return [Path(m.point) for m in mount_points() if m.type in ("cgroup", "cgroup2")]
 
 
-def _above(root: Path, path: str) -> Iterator[Path]:
+def _make(root: Path, path: str) -> Path:
     place = root
     for part in path.strip("/").split("/"):
-        yield place
-        place = place / part
-
-
-def _make(root: Path, path: str) -> Path:
-    place = Path(f"{root}{path}")
-    for parent in _above(root, path):
+        parent, place = place, place / part
         # Where a controller can't be enabled the VM is only not limited by it.
         control = parent / "cgroup.subtree_control"
         if control.exists():
             for name in _WANTED:
                 with contextlib.suppress(OSError):
                     control.write_text(f"+{name}")
-        child = parent / place.relative_to(parent).parts[0]
-        child.mkdir(exist_ok=True)
+        place.mkdir(exist_ok=True)
         for name in _CPUSET:
             with contextlib.suppress(OSError):
-                if (child / name).exists() and not (child / name).read_text().strip():
-                    (child / name).write_text((parent / name).read_text())
+                if (place / name).exists() and not (place / name).read_text().strip():
+                    (place / name).write_text((parent / name).read_text())
     return place
 
 
@@ -81,10 +74,9 @@ def leave(path: str) -> None:
         for _ in range(_TRIES):
             try:
                 os.rmdir(f"{root}{path}")
-            except FileNotFoundError:
-                break
-            except OSError:
-                # Who has just ended may be counted for a moment more.
-                time.sleep(_PAUSE_S)
-                continue
+            except OSError as error:
+                if error.errno == errno.EBUSY:
+                    # Who has just ended may be counted for a moment more.
+                    time.sleep(_PAUSE_S)
+                    continue
             break

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Final
 
 from argosy.errors import ArgosyError
+from argosy.kernel.process import start_time
 
 from argosy_shim_kata_v2 import qemu
 from argosy_shim_kata_v2.config import LARGEST_POOL, Config, run_directory
@@ -194,9 +195,8 @@ class Keeper:
         self._shape, self._shared = qemu.shape_of(config), config.shares()
         self._base = _base(self._shape, self._shared)
         self._size = config.pool
-        self._waiting: list[tuple[Waiting, qemu.Qemu]] = []
+        self._waiting: list[qemu.Qemu] = []
         self._refill_at = 0.0
-        self._stop = threading.Event()
 
     def run(self) -> int:
         """Keep VMs until nobody wants them any more; return the exit code."""
@@ -217,8 +217,8 @@ class Keeper:
                 self._serve(listener, wake)
         finally:
             path.unlink(missing_ok=True)
-            for waiting, _ in self._waiting:
-                _end(waiting.folder)
+            for machine in self._waiting:
+                _end(machine.folder)
             (run_directory() / f"pool-{self._base}.log").unlink(missing_ok=True)
             _unlock(lock, self._base)
         return 0
@@ -252,41 +252,43 @@ class Keeper:
 
     def _refill(self) -> bool:
         """Make at most one more VM; false when there is nothing left to make it of."""
-        self._waiting = [(waiting, machine) for waiting, machine in self._waiting if not self._died(waiting, machine)]
+        self._waiting = [machine for machine in self._waiting if not self._died(machine)]
         while len(self._waiting) > self._size:
-            _end(self._waiting.pop()[0].folder)
+            _end(self._waiting.pop().folder)
         try:
             # Another image or another QEMU is another pool's business.
             if self._shape.key() != qemu.shape_of(self._config).key():
                 return False
             if len(self._waiting) < self._size:
                 name = f"p-{self._base}-{os.urandom(3).hex()}"
-                machine = qemu.park(self._shape, name, self._shared)
-                self._waiting.append((Waiting(machine.folder, machine.pid, qemu.start_time(machine.pid)), machine))
+                self._waiting.append(qemu.park(self._shape, name, self._shared))
         except (ArgosyError, OSError) as error:
             print(f"no VM for the pool: {error}", file=sys.stderr, flush=True)
             self._refill_at = time.monotonic() + _RETRY_S
         return True
 
-    def _died(self, waiting: Waiting, machine: qemu.Qemu) -> bool:
+    @staticmethod
+    def _died(machine: qemu.Qemu) -> bool:
         ended = machine.ended
         if ended:
-            _end(waiting.folder)
+            _end(machine.folder)
         return ended
 
     def _answer(self, connection: socket.socket) -> bool:
-        """Offer a VM to a shim; true when it was taken."""
+        """Offer a VM to a shim; true when one was asked for."""
         connection.settimeout(_CLAIM_S)
         try:
             wanted = json.loads(connection.makefile("rb").readline(_LINE_BYTES))
             self._size = max(0, min(int(wanted["size"]), LARGEST_POOL))
         except (OSError, ValueError, KeyError, TypeError):
             return False  # somebody who looked whether we are there
-        offered = None
+        offered: Waiting | None = None
         while self._waiting and offered is None:
-            waiting, machine = self._waiting.pop(0)
-            if not self._died(waiting, machine):
-                offered = waiting
+            machine = self._waiting.pop(0)
+            with contextlib.suppress(OSError):  # it ends at this moment: the next look finds it dead
+                offered = Waiting(machine.folder, machine.pid, start_time(machine.pid))
+            if self._died(machine):
+                offered = None
         told = {"folder": str(offered.folder), "pid": offered.pid, "started": offered.started} if offered else {}
         with contextlib.suppress(OSError):
             connection.sendall(json.dumps(told).encode() + b"\n")

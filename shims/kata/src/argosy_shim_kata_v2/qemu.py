@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol
 
 from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, NotFound, Unavailable, Unknown
 from argosy.kernel.files import on_tmpfs
+from argosy.kernel.process import pidfd, start_time
 
 from argosy_shim_kata_v2 import accel
 from argosy_shim_kata_v2.channel import Control, Streams, plain
@@ -120,12 +121,12 @@ class Adopted:
         """Hold the process that began at started. Raises Unavailable when it is gone."""
         self.pid = pid
         try:
-            self._fd = os.pidfd_open(pid)
+            self._fd = pidfd(pid)
         except OSError:
             raise Unavailable(f"process {pid} is gone") from None
         try:
             same = start_time(pid) == started
-        except (OSError, IndexError):
+        except OSError:
             same = False
         if not same:
             os.close(self._fd)
@@ -153,12 +154,6 @@ class Adopted:
             os.close(self._fd)
 
 
-def start_time(pid: int) -> int:
-    """Return when a process began, in ticks since boot: with its pid, that names it for good. Raises OSError."""
-    with open(f"/proc/{pid}/stat", "rb") as stat:
-        return int(stat.read().rpartition(b")")[2].split()[19])
-
-
 def spawn(command: list[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
     """Start one of a VM's processes. Its command line names folder, by which it can be found without us."""
     with open(folder / f"{name}.log", "ab") as log:
@@ -177,7 +172,7 @@ def end_processes(folder: Path) -> None:
         if not proc.isdigit() or int(proc) == os.getpid():
             continue
         try:
-            fd = os.pidfd_open(int(proc))
+            fd = pidfd(int(proc))
         except OSError:
             continue  # it has gone
         try:
@@ -212,12 +207,12 @@ def discard(folder: Path) -> None:
     """End a VM that nobody holds, and take away what it has left."""
     end_processes(folder)
     # A process that was being started when we looked finds no directory, and ends.
+    remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove an ended VM's memory and directory. All that is in it are files; what is below another directory is never ours to remove."""
     memory_of(folder).unlink(missing_ok=True)
-    remove_folder(folder)
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a VM's directory. All that is in it are files; what is below another directory is never ours to remove."""
     with contextlib.suppress(OSError):
         for path in list(folder.iterdir()):
             with contextlib.suppress(OSError):
@@ -243,7 +238,7 @@ def copy_sparse(source: Path, target: Path) -> None:
 
 
 class Qemu:
-    """A running QEMU with its agent connected. Make one with ``boot`` or ``clone``."""
+    """A running QEMU with its agent connected. Make one with ``boot``, ``restore`` or ``adopt``."""
 
     def __init__(
         self,
@@ -326,9 +321,8 @@ class Qemu:
         """Whether its process has gone; a VM that stands still is lost to its agent, and is there."""
         return self._process is None or self._process.returncode is not None
 
-    @property
     def was_killed(self) -> bool:
-        """Whether somebody, not we, ended it: of its template that says nothing."""
+        """Return whether somebody, not we, ended it, once it has: of its template that says nothing."""
         if self._process is None:
             return False
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -524,8 +518,7 @@ class Qemu:
         for name in ("control", "streams", "qmp"):
             with contextlib.suppress(AttributeError):
                 getattr(self, name).close()
-        memory_of(self.folder).unlink(missing_ok=True)
-        remove_folder(self.folder)
+        remove(self.folder)
 
 
 # -- templates --
@@ -658,7 +651,7 @@ def start(
             machine.boot(memory_of(folder), config.boot_timeout_s)
         machine.hello()
     except BaseException as error:
-        if source is not None and isinstance(error, ArgosyError) and not machine.was_killed:
+        if source is not None and isinstance(error, ArgosyError) and not machine.was_killed():
             # A template that restores to nothing is worse than none.
             shutil.rmtree(source, ignore_errors=True)
         machine.cleanup()

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
-from argosy.kernel.process import alive
+from argosy.kernel.process import alive, start_time
 
 from argosy_shim_kata_v2 import cgroup, net, pool, qemu
 from argosy_shim_kata_v2.block import carry_back_all
 from argosy_shim_kata_v2.config import Config, run_directory
 from argosy_shim_kata_v2.machine import Machine
-from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_folder, remove_root
+from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_container, remove_root
 
 NOTE: Final = "kata.json"
 _PING_S: Final = 10.0
@@ -87,13 +87,13 @@ class Sandbox:
             "network": self._namespace,
             "cgroup": self._cgroup,
             "shim": os.getpid(),
-            "started": qemu.start_time(os.getpid()),
+            "started": start_time(os.getpid()),
         }
         with open(scratch, "w") as file:
             json.dump(told, file)
         os.rename(scratch, os.path.join(bundle, NOTE))
 
-    def _is_at(self, bundle: str, name: str) -> None:
+    def _announce(self, bundle: str, name: str) -> None:
         """Name the VM that comes next. Before anything is there: a crash from here on leaves nothing that delete would not find."""
         self._name = name
         self._root = run_directory() / f"{name}.shared"
@@ -108,10 +108,11 @@ class Sandbox:
             print(f"process {pid} of the VM is not in the cgroup {self._cgroup}: {error}", file=sys.stderr, flush=True)
 
     def _start(self, bundle: str, config: Config, shares: bool) -> Machine:
+        pool.sweep()
         parked = self._take(bundle, config) if config.pool else None
         while True:
             if parked is None:
-                self._is_at(bundle, os.urandom(6).hex())
+                self._announce(bundle, os.urandom(6).hex())
             name = self._name
             try:
                 return qemu.start(config, name, shares, self._on_event, partial(self._lost, name), self._admit, parked)
@@ -123,13 +124,12 @@ class Sandbox:
 
     def _take(self, bundle: str, config: Config) -> qemu.Adopted | None:
         """Take a VM out of the pool, if it has one."""
-        pool.sweep()
         offer = pool.ask(config)
         if offer is None:
             return None
         waiting = offer.waiting
         try:
-            self._is_at(bundle, waiting.folder.name)
+            self._announce(bundle, waiting.folder.name)
             if not offer.claim():
                 return None
         finally:
@@ -273,11 +273,11 @@ def clean(bundle: str, id: str) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return  # it never came to a VM
     try:
-        living = alive(shim) and qemu.start_time(shim) == started
-    except (OSError, IndexError):
+        living = alive(shim) and start_time(shim) == started
+    except OSError:
         living = False
     if living:
-        remove_folder(root / id)
+        remove_container(root / id)
         return
     qemu.end_processes(folder)
     remove_root(root)
@@ -286,5 +286,5 @@ def clean(bundle: str, id: str) -> None:
     if group:
         cgroup.leave(group)
     _carry_back(folder)
-    qemu.discard(folder)
+    qemu.remove(folder)
     pool.sweep()

@@ -66,7 +66,7 @@ class Share:
 
     def remove(self, id: str) -> None:
         """Take a container's folder away."""
-        remove_folder(self.root / id)
+        remove_container(self.root / id)
 
     def close(self) -> None:
         """End virtiofsd and take everything away."""
@@ -75,7 +75,7 @@ class Share:
         remove_root(self.root)
 
 
-def remove_folder(folder: Path) -> None:
+def remove_container(folder: Path) -> None:
     """Unmount all that is in a container's folder, then remove the mount points and it."""
     unmount_tree(str(folder))
     with contextlib.suppress(FileNotFoundError):
@@ -92,6 +92,6 @@ def remove_root(root: Path) -> None:
     unmount_tree(str(root))
     with contextlib.suppress(FileNotFoundError):
         for folder in list(root.iterdir()):
-            remove_folder(folder)
+            remove_container(folder)
         with contextlib.suppress(OSError):
             root.rmdir()

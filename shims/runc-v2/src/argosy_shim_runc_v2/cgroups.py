@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from argosy.errors import NotFound
+from argosy.kernel.mount import mount_points
 from argosy.shim.metrics import NO_LIMIT, number, table, unified
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
 from argosy_protos.lean.io.containerd.cgroups import v1
@@ -39,16 +40,12 @@ def _table(path: Path) -> dict[str, int]:
 def hierarchies() -> dict[str, Path]:
     """Return controller -> mount point; "" is the unified hierarchy."""
     found: dict[str, Path] = {}
-    with open("/proc/self/mountinfo") as table:
-        for line in table:
-            left, _, right = line.partition(" - ")
-            kind, _, options = right.split(" ", 2)
-            point = Path(left.split(" ")[4])
-            if kind == "cgroup2":
-                found.setdefault("", point)
-            elif kind == "cgroup":
-                for option in options.strip().split(","):
-                    found.setdefault(option, point)
+    for mount in mount_points():
+        if mount.type == "cgroup2":
+            found.setdefault("", Path(mount.point))
+        elif mount.type == "cgroup":
+            for option in mount.super_options:
+                found.setdefault(option, Path(mount.point))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -78,10 +79,10 @@ class Runtime:
     def release(self, id: str, init: int) -> bool:
         """Let a created container's init go on, as ``runc start`` does; false where that verb has to do it.
 
-        init is its pidfd. A created init waits at a FIFO in its state directory: whoever reads from it starts it, and takes it away,
+        init is its pidfd, -1 for none. A created init waits at a FIFO in its state directory: whoever reads from it starts it, and takes it away,
         so that the state is "running" for every other runc. That is runc's and nobody else's way.
         """
-        if os.path.basename(os.path.realpath(self.binary)) != "runc":
+        if init < 0 or os.path.basename(os.path.realpath(self.binary)) != "runc":
             return False
         path = os.path.join(self.root, id, "exec.fifo")
         try:
@@ -96,11 +97,13 @@ class Runtime:
             poll.register(init, select.POLLIN)
             if not poll.poll(_RELEASE_MS) or not os.read(fd, 16):
                 return False  # it has ended, or stands still: runc says it in its own words
-            os.unlink(path)
         except BlockingIOError:
             return False
         finally:
             os.close(fd)
+        # It goes on whatever comes now: runc start would find nothing to start.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
         return True
 
     @staticmethod

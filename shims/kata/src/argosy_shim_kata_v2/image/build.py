@@ -144,13 +144,19 @@ class _Modules(Mapping[str, bytes]):
 
     def __init__(self, kernel: Mapping[str, debs.Entry]) -> None:
         self._found: dict[str, tuple[str, bytes]] = {}
+        self._unpacked: dict[str, bytes] = {}
         for path, entry in kernel.items():
             name, dot, packing = Path(path).name.partition(".ko")
             if dot and packing in ("", ".xz", ".zst"):
                 self._found[name.replace("-", "_")] = (path, entry.data)
 
     def __getitem__(self, name: str) -> bytes:
-        return debs.unpacked(*self._found[name])
+        if name not in self._unpacked:
+            self._unpacked[name] = debs.unpacked(*self._found[name])
+        return self._unpacked[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)

@@ -132,7 +132,7 @@ def _read(path: Path) -> Mapping[str, Entry]:
         if not name.startswith("data.tar"):
             continue
         if name.endswith(".zst"):
-            data = unpacked(name, data)
+            data = unzstd(name, data)
         found: dict[str, Entry] = {}
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             hard: list[tuple[str, str]] = []
