@@ -25,6 +25,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs root: mounts, cgroups, runc"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def command_templates() -> Iterator[None]:
+    """Commands of the tests have templates of their own, which end with their meshes."""
+    path = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARGOSY_CLI_DIR", str(path))
+        yield
+    shutil.rmtree(path, ignore_errors=True)
+
+
 @pytest.fixture
 def short_path() -> Iterator[Path]:
     """A directory whose path leaves room for socket names."""

@@ -13,7 +13,7 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +67,7 @@ def _raw_terminal(terminal: bool) -> Iterator[None]:
         return
     before = termios.tcgetattr(0)
     try:
-        tty.setraw(0)
+        tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is for the container
         yield
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
@@ -170,7 +170,9 @@ def run(
                 await asyncio.shield(_clean(container, task, stdio))
                 raise
             if remove:
-                await _clean(container, task, stdio)
+                with suppress(NotFound):
+                    await task.delete()
+                await _clean(container, None, stdio)
             else:
                 stdio.remove()
             return status

@@ -6,9 +6,9 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -49,6 +49,8 @@ def everything(
     Target.address, Target.namespace, Target.log_level = address, namespace, log_level
 
 
+_ready: Callable[..., object] | None = None
+
 # Which module has a command: a run loads only what it may need.
 COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "mesh": ("up", "status", "plugins", "version", "gc", "events", "namespaces", "publish", "config"),
@@ -75,23 +77,42 @@ def _reorder(argv: list[str]) -> list[str]:
     return argv
 
 
-def main() -> None:
-    sys.argv[1:] = _reorder(sys.argv[1:])
-    register(sys.argv[1:])
+def prepare() -> Any:
+    """Make all commands ready, for processes that are forked to run one of them; return their group."""
+    global _ready
+    register([])
+    _ready = typer.main.get_command(app)
+    return _ready
+
+
+def execute() -> int:
+    """Run the command that sys.argv names; return its exit code."""
     code: object = 0
     try:
-        app()
+        (_ready or app)(prog_name="argosy")
     except SystemExit as exit:
         code = exit.code
     if code is not None and not isinstance(code, int):
         print(code, file=sys.stderr)
         code = 1
-    # Taking the interpreter apart costs a tenth of a second, and nobody is left who needs that.
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     with contextlib.suppress(BrokenPipeError):
         sys.stderr.flush()
-    os._exit(code or 0)
+    return code or 0
+
+
+def main(template: str = "", key: str = "") -> None:
+    """Run a command in this process. A template of place key is left behind at the address template, if any."""
+    sys.argv[1:] = _reorder(sys.argv[1:])
+    register(sys.argv[1:])
+    code = execute()
+    if template and code == 0:
+        from argosy_cli.template import begin
+
+        begin(template, key, str(Target.socket()))
+    # Taking the interpreter apart costs a tenth of a second, and nobody is left who needs that.
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,8 @@ class Container:
 
     client: Client
     record: p.Container
+    prepared: Sequence[Any] = ()
+    """The mounts that its snapshot was prepared with, if that was just now."""
 
     @property
     def id(self) -> str:
@@ -68,14 +70,13 @@ class Container:
             found = (await services.images.get(GetImageRequest(name=image))).image
             resolved = await resolve(services, from_wire(found.target))
             parent = chain_ids(resolved.config.rootfs.diff_ids)[-1] if resolved.config.rootfs.diff_ids else ""
-            try:
-                await services.snapshots.stat(snapshots.StatSnapshotRequest(snapshotter=chosen, key=parent))
-            except NotFound:
-                parent = await unpack(services, from_wire(found.target), chosen)
             key = snapshot_key or id
-            prepared = await services.snapshots.prepare(
-                snapshots.PrepareSnapshotRequest(snapshotter=chosen, key=key, parent=parent)
-            )
+            request = snapshots.PrepareSnapshotRequest(snapshotter=chosen, key=key, parent=parent)
+            try:
+                prepared = await services.snapshots.prepare(request)
+            except NotFound:
+                request.parent = await unpack(services, from_wire(found.target), chosen)
+                prepared = await services.snapshots.prepare(request)
             try:
                 config = resolved.config.config
                 mounts = [Mount.from_wire(m) for m in prepared.mounts]
@@ -97,7 +98,7 @@ class Container:
             except BaseException:
                 await asyncio.shield(_forget(client, chosen, key))
                 raise
-        return cls(client, reply.container)
+        return cls(client, reply.container, prepared.mounts)
 
     async def mounts(self) -> list[Any]:
         """Return the mounts of its root file system; none when it has no snapshot."""
@@ -112,7 +113,7 @@ class Container:
         """Create its task. Raises AlreadyExists, and what the runtime says."""
         request = tasks.CreateTaskRequest(
             container_id=self.id,
-            rootfs=await self.mounts(),
+            rootfs=list(self.prepared) or await self.mounts(),
             stdin=stdio.stdin,
             stdout=stdio.stdout,
             stderr=stdio.stderr,
@@ -123,9 +124,14 @@ class Container:
 
     async def delete(self, snapshot: bool = True) -> None:
         """Delete the record, and its snapshot. Raises NotFound."""
+        forgotten = None
         if snapshot and self.record.snapshot_key:
-            await _forget(self.client, self.record.snapshotter, self.record.snapshot_key)
-        await self.client.services.containers.delete(p.DeleteContainerRequest(id=self.id))
+            forgotten = asyncio.create_task(_forget(self.client, self.record.snapshotter, self.record.snapshot_key))
+        try:
+            await self.client.services.containers.delete(p.DeleteContainerRequest(id=self.id))
+        finally:
+            if forgotten is not None:
+                await forgotten
 
 
 async def _forget(client: Client, snapshotter: str, key: str) -> None:

@@ -10,30 +10,13 @@ from __future__ import annotations
 import marshal
 import os
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-_NAMESPACES: Final = ("cgroup", "mnt", "pid", "net", "user", "ipc", "uts", "time")
-_STATUS: Final = ("Uid", "Gid", "Groups", "Cap", "NoNew", "Seccomp:", "Cpus_allowed:")
+from argosy.kernel.place import place
+
 _ANSWER_BYTES: Final = 65536
-
-
-def place(binary: Path) -> str:
-    """Return what a shim of binary takes over from us: the text that its ``start``, run by us, would come to.
-
-    Raises OSError where /proc is not as expected.
-    """
-    parts = [sys.version, str(binary.parent / "python3"), str(binary), str(os.stat("/")[1:3]), str(os.nice(0))]
-    parts += [os.readlink(f"/proc/self/ns/{name}") for name in _NAMESPACES]
-    for name in ("cgroup", "limits", "oom_score_adj", "status"):
-        with open(f"/proc/self/{name}", "rb") as file:
-            text = file.read(65536).decode("utf-8", "replace")
-        if name == "status":
-            text = "\n".join(line for line in text.split("\n") if line.startswith(_STATUS))
-        parts.append(text)
-    return "\n".join(parts)
 
 
 def address(directory: str, key: str) -> str:
@@ -53,7 +36,7 @@ def ask(
         return None
     descriptors: list[int] = []
     try:
-        key = place(binary)
+        key = place(os.getpid(), str(binary.parent / "python3"), str(binary))
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(address(directory, key))

@@ -15,7 +15,8 @@ import stat
 import sys
 from typing import Final
 
-from argosy.kernel.process import descriptor_of
+from argosy.kernel.place import place, read
+from argosy.kernel.process import descriptor_of, start_time
 
 RECORD: Final = 32
 _REPLY: Final = 3
@@ -25,37 +26,6 @@ _STREAMS: Final = (5, 6, 7)
 _OWN_WORDS: Final = 4
 # What it would go on with: interpreter, -I, -S, program, and then its arguments.
 _START_WORDS: Final = 4
-_NAMESPACES: Final = ("cgroup", "mnt", "pid", "net", "user", "ipc", "uts", "time")
-_STATUS: Final = ("Uid", "Gid", "Groups", "Cap", "NoNew", "Seccomp:", "Cpus_allowed:")
-_TEXT_BYTES: Final = 65536
-
-
-def place(pid: int, program: str) -> str:
-    """Return what a shim takes over from process pid, a start of program: the text that its ``place`` would come to.
-
-    Raises OSError.
-    """
-    root = os.stat(f"/proc/{pid}/root/")
-    nice = os.getpriority(os.PRIO_PROCESS, pid)
-    parts = [sys.version, sys.executable, program, str((root.st_ino, root.st_dev)), str(nice)]
-    parts += [os.readlink(f"/proc/{pid}/ns/{name}") for name in _NAMESPACES]
-    for name in ("cgroup", "limits", "oom_score_adj", "status"):
-        text = _read(f"/proc/{pid}/{name}").decode("utf-8", "replace")
-        if name == "status":
-            text = "\n".join(line for line in text.split("\n") if line.startswith(_STATUS))
-        parts.append(text)
-    return "\n".join(parts)
-
-
-def _read(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while part := os.read(fd, _TEXT_BYTES):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(fd)
 
 
 class Door:
@@ -116,7 +86,7 @@ class Knock:
         try:
             if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
                 raise ValueError(f"process {pid} is another user's")
-            if int(_read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[19]) != born:
+            if start_time(pid) != born:
                 raise ValueError(f"process {pid} is a later one")
             # A descriptor of our own for each: opening them by name would give files from their beginning.
             self.handed = [descriptor_of(process, fd) for fd in _STREAMS]
@@ -129,12 +99,12 @@ class Knock:
 
     def request(self) -> tuple[str, list[str], dict[bytes, bytes]]:
         """Return (place, arguments, environment) of the start; the place is empty for one that is not ours. Raises OSError."""
-        words = [os.fsdecode(word) for word in _read(f"/proc/{self._pid}/cmdline").split(b"\0")[_OWN_WORDS:-1]]
+        words = [os.fsdecode(word) for word in read(f"/proc/{self._pid}/cmdline").split(b"\0")[_OWN_WORDS:-1]]
         if words[:1] != [sys.executable] or len(words) < _START_WORDS:
             return "", [], {}
-        pairs = (entry.partition(b"=") for entry in _read(f"/proc/{self._pid}/environ").split(b"\0"))
+        pairs = (entry.partition(b"=") for entry in read(f"/proc/{self._pid}/environ").split(b"\0"))
         environ = {name: value for name, equals, value in pairs if equals}
-        return place(self._pid, words[3]), words[3:], environ
+        return place(self._pid, sys.executable, words[3]), words[3:], environ
 
     def sendall(self, code: bytes) -> None:
         """Give the shell its exit code, one byte as on a template's socket."""

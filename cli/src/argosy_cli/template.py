@@ -1,0 +1,130 @@
+"""The command's template: it runs commands for callers that only hand over what they were given.
+
+After the request a worker says who it is ("+" and its pid), and begins when the caller has answered: from then on the caller passes
+the signals on that it gets, and the worker ends when the caller does, as if it were the same process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import importlib
+import io
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any, Final
+
+import argosy
+from argosy import template
+from argosy.client import Client
+from argosy.errors import ArgosyError
+from argosy.kernel.peer import credentials
+from argosy.kernel.process import set_title
+from argosy.template import Asked
+from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
+
+from argosy_cli import main as command
+
+TAKEN: Final = b"+"
+# Besides the commands: what they import when they run.
+_LOADED: Final = (
+    "argosy.client.content",
+    "argosy.client.progress",
+    "argosy.kernel.mount",
+    "concurrent.futures.thread",
+    "importlib.metadata",
+    "rich.console",
+    "rich.table",
+)
+
+# A daemon that does not answer makes a spare wait this long, once.
+_WARM_S: Final = 0.5
+_FREQUENT: Final = {"run": ("image",), "exec": ("container", "command")}
+
+
+def begin(address: str, key: str, daemon: str) -> None:
+    """Leave a template behind that ends with the process that listens at the socket daemon, if there is one."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(daemon)
+        except OSError:
+            return
+        pid, _, _ = credentials(connection)
+    template.begin(__name__, address, key, daemon, watched=pid)
+
+
+class Template(template.Template):
+    """Its workers are commands."""
+
+    def __init__(self, address: str, key: str, daemon: str) -> None:
+        folders = {os.path.dirname(__file__)}
+        (home,) = argosy.__path__
+        folders.update(folder for folder, _, files in os.walk(home) if "__init__.py" in files)
+        super().__init__("argosy-template", address, key, sorted(folders))
+        self._daemon = daemon
+        self._group: Any = None
+
+    def load(self) -> None:
+        self._group = command.prepare()
+        for name in _LOADED:
+            importlib.import_module(name)
+        self.warm()
+
+    def warm(self) -> None:
+        for name, words in _FREQUENT.items():
+            self._group.commands[name].make_context(name, list(words))
+        with contextlib.suppress(ArgosyError, TimeoutError):
+            asyncio.run(self._call())
+
+    async def _call(self) -> None:
+        async with asyncio.timeout(_WARM_S), Client(self._daemon) as client:
+            await client.default_runtime()
+            await client.services.containers.list(ListContainersRequest(filters=["id==-"]))
+            await asyncio.to_thread(os.getpid)
+
+    def work(self, asked: Asked, argv: list[str]) -> None:
+        assert isinstance(asked, socket.socket)
+        asked.sendall(TAKEN + str(os.getpid()).encode())
+        if asked.recv(1) != TAKEN:
+            return
+        # The end of the caller is ours: SIGIO ends a process that does not expect it.
+        fcntl.fcntl(asked, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(asked, fcntl.F_SETFL, os.O_ASYNC | fcntl.fcntl(asked, fcntl.F_GETFL))
+        poll = select.poll()
+        poll.register(asked, select.POLLHUP)
+        if poll.poll(0):
+            return
+        set_title(argv)
+        sys.argv = argv
+        _reopen_streams()
+        code = command.execute()
+        asked.sendall(bytes((code & 0xFF,)))
+
+
+def _reopen_streams() -> None:
+    """Make sys.stdin, stdout and stderr anew: whether they are terminals was decided when the template began."""
+
+    def text(fd: int, before: Any, mode: str, lines: bool) -> io.TextIOWrapper:
+        raw = open(fd, mode, buffering=0, closefd=False)
+        buffered: Any = io.BufferedReader(raw) if mode == "rb" else io.BufferedWriter(raw)
+        return io.TextIOWrapper(buffered, before.encoding, before.errors, line_buffering=lines)
+
+    sys.stdin = sys.__stdin__ = text(0, sys.stdin, "rb", False)  # type: ignore[misc] # final by convention only
+    sys.stdout = sys.__stdout__ = text(1, sys.stdout, "wb", os.isatty(1))  # type: ignore[misc] # the same
+    sys.stderr = sys.__stderr__ = text(2, sys.stderr, "wb", True)  # type: ignore[misc] # the same
+
+
+def main() -> None:
+    key = template.begun()
+    # A caller that ignores it has another place.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    Template(sys.argv[1], key, sys.argv[2]).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""A template: a process that has imported everything, and forks a worker whenever a program asks for one.
+
+The first run of a program does its work itself and leaves a template behind for the next ones of its place. What a template
+forks is what the program would have become: same directory, environment and standard streams, and from then on the same code.
+
+A program connects, sends (place, arguments, environment) with its descriptors 0, 1, 2 and ".", and gets the worker's exit
+code as one byte. When the connection ends without one there is no template any more, or one of older code: the program then
+goes on by itself. Nothing depends on the template's life: workers are disowned from the moment they are one. It ends with the
+process that it was told to watch, or when nobody has asked for a while.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import marshal
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from argosy.kernel.peer import credentials
+from argosy.kernel.process import die_with_parent, set_name
+
+_IDLE_S: Final = 600
+# Forked in advance: a program takes one at once, and while it is busy the next is there.
+_SPARES: Final = 2
+_REQUEST_BYTES: Final = 4 << 20
+# Room in our command line for that of a worker.
+_TITLE_ROOM: Final = 1024
+_TAKEN: Final = 4
+_OUTDATED: Final = (0).to_bytes(_TAKEN, "little")
+_WATCHED: Final = 3
+_FIRST_UNUSED: Final = 4
+
+
+class Asked(Protocol):
+    """Whoever waits for a worker's exit code."""
+
+    def sendall(self, data: bytes, /) -> None: ...
+    def close(self) -> None: ...
+
+
+def begin(module: str, address: str, key: str, *args: str, watched: int) -> None:
+    """Leave a template of place key behind at the address, in a session of its own. It is module's ``main``.
+
+    watched is a process; the template ends with it. Where that has gone, or is in another PID namespace, there is none.
+    """
+    try:
+        held = os.pidfd_open(watched)
+    except OSError:
+        return
+    read, write = os.pipe()
+    try:
+        # A pipe takes what it is written only as long as it has room, and nobody reads this one before the template runs.
+        data = marshal.dumps(key)
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, max(65536, len(data)))
+        os.write(write, data)
+        # Above what is given out below, so that no dup2 closes what the next one needs.
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (read, held)]
+        try:
+            os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-I", "-m", module, address, *args, " " * _TITLE_ROOM],
+                os.environb,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, high[0], 0),
+                    (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_RDWR, 0),
+                    (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_RDWR, 0),
+                    (os.POSIX_SPAWN_DUP2, high[1], _WATCHED),
+                ],
+                setsid=True,
+            )
+        finally:
+            for fd in high:
+                os.close(fd)
+    finally:
+        for fd in (read, write, held):
+            os.close(fd)
+
+
+def begun() -> str:
+    """In the template: return the place that ``begin`` was told, and let go of all else that came with the start."""
+    # Of a shell's own descriptors somebody may be waiting for the end.
+    os.closerange(_FIRST_UNUSED, os.sysconf("SC_OPEN_MAX"))
+    os.chdir("/")
+    with os.fdopen(0, "rb", closefd=False) as stdin:
+        key = str(marshal.loads(stdin.read()))  # noqa: S302 # the program that made us wrote it
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.close(null)
+    return key
+
+
+class Template(ABC):
+    """Listens at address and keeps spares that answer there. Made after ``begun``."""
+
+    def __init__(self, name: str, address: str, key: str, folders: Sequence[str]) -> None:
+        """name is what ps shows; in folders are the files whose change ends the template: one of older code must not go on."""
+        self._name, self._address, self._key = name, address, key
+        self._files = [os.path.join(f, file) for f in folders for file in os.listdir(f) if file.endswith(".py")]
+        self._code = self._changed()
+        self._pid = os.getpid()
+        self._told_read, self._told_write = os.pipe()
+        self._spares: dict[int, int] = {}  # pid -> pidfd
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    # -- what a kind of template does in its own way --
+
+    @abstractmethod
+    def load(self) -> None:
+        """Import what a worker needs from its start to its end."""
+
+    @abstractmethod
+    def work(self, asked: Asked, argv: list[str]) -> None:
+        """In a worker that is where its program was: do what argv says, and tell asked the exit code, one byte."""
+
+    def warm(self) -> None:  # noqa: B027 # a hook: not every kind has something to do
+        """In a spare, before anybody waits for it: touch what ``work`` will. A page that is first written after a fork costs microseconds."""
+
+    def opened(self) -> None:  # noqa: B027 # the same
+        """Open other ways to ask, besides the address."""
+
+    def closed(self) -> None:  # noqa: B027 # the same
+        """Take those ways away."""
+
+    # -- the template --
+
+    def _changed(self) -> list[int]:
+        return [os.stat(path).st_mtime_ns for path in self._files]
+
+    def run(self) -> None:
+        """Serve until what is watched has gone, the code has changed, or nobody asks any more."""
+        lock = os.open(f"{self._address}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # another program was faster
+        if os.path.exists(self._address):
+            os.unlink(self._address)
+        self.load()
+        mask = os.umask(0o177)
+        self._listener.bind(self._address)
+        self._listener.listen(64)
+        self._listener.setblocking(False)
+        self.opened()
+        os.umask(mask)
+        set_name(self._name)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        try:
+            self._serve()
+        finally:
+            self.closed()
+            os.unlink(self._address)
+            os.unlink(f"{self._address}.lock")
+
+    def _serve(self) -> None:
+        poll = select.poll()
+        poll.register(self._told_read, select.POLLIN)
+        poll.register(_WATCHED, select.POLLIN)
+        while True:
+            while len(self._spares) < _SPARES:
+                pid = os.fork()
+                if pid == 0:
+                    self._be_spare()
+                fd = self._spares[pid] = os.pidfd_open(pid)
+                poll.register(fd, select.POLLIN)
+            ready = poll.poll(_IDLE_S * 1000)
+            if not ready:
+                return
+            for fd, _ in ready:
+                if fd == _WATCHED:
+                    return
+                gone = [pid for pid, held in self._spares.items() if held == fd]
+                if fd == self._told_read:
+                    told = os.read(fd, _TAKEN)
+                    if told == _OUTDATED:
+                        return
+                    gone = [int.from_bytes(told, "little")]
+                for pid in gone:
+                    held = self._spares.pop(pid, -1)
+                    if held >= 0:
+                        poll.unregister(held)
+                        os.close(held)
+
+    # -- a spare, and what becomes of it --
+
+    def _be_spare(self) -> None:
+        """In the child: wait for a program, then be its worker. Does not return."""
+        code = 1
+        try:
+            die_with_parent(signal.SIGKILL)
+            if os.getppid() != self._pid:
+                return  # it died before we could ask to die with it
+            self.warm()
+            asked = self.asked(self._listener)
+            if self._changed() != self._code:
+                os.write(self._told_write, _OUTDATED)
+                return
+            os.write(self._told_write, os.getpid().to_bytes(_TAKEN, "little"))
+            # From here on the template's end is not ours. Was it before? Then the program goes on by itself.
+            die_with_parent(0)
+            if os.getppid() == self._pid:
+                self.answer(asked)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def asked(self, listener: socket.socket) -> Any:
+        """Wait for a program. Another spare may be faster."""
+        poll = select.poll()
+        poll.register(listener, select.POLLIN)
+        while True:
+            poll.poll()
+            connection = accepted(listener)
+            if connection is not None:
+                return connection
+
+    def answer(self, asked: Any) -> None:
+        """Be the worker of whoever asked; return at once when that is none of ours."""
+        connection: socket.socket = asked
+        _, uid, _ = credentials(connection)
+        if uid != os.geteuid():
+            return
+        data, handed, _, _ = socket.recv_fds(connection, 65536, 4)
+        size = int.from_bytes(data[:4], "little")
+        if size > _REQUEST_BYTES:
+            return
+        parts = [data[4:]]
+        left = size - len(parts[0])
+        while left > 0:
+            parts.append(connection.recv(min(left, 1 << 20)))
+            if not parts[-1]:
+                return
+            left -= len(parts[-1])
+        request: Any = marshal.loads(b"".join(parts))  # noqa: S302 # our own user sent it
+        key, argv, environ = request
+        if len(handed) == 4:
+            self.become(connection, key, argv, environ, handed)
+
+    def become(self, asked: Asked, key: str, argv: list[str], environ: Mapping[bytes, bytes], handed: Sequence[int]) -> None:
+        """Take over a program's environment, directory and standard streams, and do its work. One of another place is let go."""
+        if key != self._key:
+            return
+        self._listener.close()
+        for target, fd in enumerate(handed[:3]):
+            os.dup2(fd, target)
+        os.fchdir(handed[3])
+        for fd in (*handed, self._told_read, self._told_write, _WATCHED, *self._spares.values()):
+            os.close(fd)
+        for name in os.environb.keys() - environ.keys():
+            del os.environb[name]
+        for name, value in environ.items():
+            # Most are what they were, and each change costs a system allocation.
+            if os.environb.get(name) != value:
+                os.environb[name] = value
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        gc.enable()
+        self.work(asked, argv)
+
+
+def accepted(listener: socket.socket) -> socket.socket | None:
+    """Return the next connection; None when another spare has it."""
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        return None
+    connection.setblocking(True)
+    return connection
