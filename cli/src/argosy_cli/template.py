@@ -25,7 +25,6 @@ from argosy.errors import ArgosyError
 from argosy.kernel.peer import credentials
 from argosy.kernel.process import set_title
 from argosy.template import Asked
-from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
 
 from argosy_cli import main as command
 
@@ -41,8 +40,6 @@ _LOADED: Final = (
     "rich.table",
 )
 
-# A daemon that does not answer makes a spare wait this long, once.
-_WARM_S: Final = 0.5
 _FREQUENT: Final = {"run": ("image",), "exec": ("container", "command")}
 
 
@@ -66,24 +63,21 @@ class Template(template.Template):
         folders.update(folder for folder, _, files in os.walk(home) if "__init__.py" in files)
         super().__init__("argosy-template", address, key, sorted(folders))
         self._daemon = daemon
-        self._group: Any = None
 
     def load(self) -> None:
-        self._group = command.prepare()
+        group = command.prepare()
         for name in _LOADED:
             importlib.import_module(name)
-        self.warm()
-
-    def warm(self) -> None:
+        # How a command's words become values is worked out when it is first asked for.
         for name, words in _FREQUENT.items():
-            self._group.commands[name].make_context(name, list(words))
-        with contextlib.suppress(ArgosyError, TimeoutError):
+            group.commands[name].make_context(name, list(words))
+        # What is loaded and set up with the first call of all.
+        with contextlib.suppress(ArgosyError):
             asyncio.run(self._call())
 
     async def _call(self) -> None:
-        async with asyncio.timeout(_WARM_S), Client(self._daemon) as client:
+        async with Client(self._daemon) as client:
             await client.default_runtime()
-            await client.services.containers.list(ListContainersRequest(filters=["id==-"]))
             await asyncio.to_thread(os.getpid)
 
     def work(self, asked: Asked, argv: list[str]) -> None:

@@ -11,6 +11,7 @@ process that it was told to watch, or when nobody has asked for a while.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gc
 import marshal
@@ -19,17 +20,24 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from argosy.kernel.pages import populate, ranges, written
 from argosy.kernel.peer import credentials
 from argosy.kernel.process import die_with_parent, set_name
 
 _IDLE_S: Final = 600
 # Forked in advance: a program takes one at once, and while it is busy the next is there.
 _SPARES: Final = 2
+# Whoever was just taken needs the processors more than the next one does.
+_REFILL_AFTER_S: Final = 0.15
+# So often, and at these times of workers' lives, a template looks which pages they write to.
+_LOOKS: Final = 12
+_LOOK_AFTER_S: Final = (0.015, 0.04, 0.08, 0.3)
 _REQUEST_BYTES: Final = 4 << 20
 # Room in our command line for that of a worker.
 _TITLE_ROOM: Final = 1024
@@ -109,6 +117,10 @@ class Template(ABC):
         self._told_read, self._told_write = os.pipe()
         self._spares: dict[int, int] = {}  # pid -> pidfd
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._looks = _LOOKS
+        self._to_look_at: list[tuple[float, int]] = []  # when to look at which worker
+        self._written: set[int] = set()
+        self._ranges: list[tuple[int, int]] = []
 
     # -- what a kind of template does in its own way --
 
@@ -120,10 +132,7 @@ class Template(ABC):
     def work(self, asked: Asked, argv: list[str]) -> None:
         """In a worker that is where its program was: do what argv says, and tell asked the exit code, one byte."""
 
-    def warm(self) -> None:  # noqa: B027 # a hook: not every kind has something to do
-        """In a spare, before anybody waits for it: touch what ``work`` will. A page that is first written after a fork costs microseconds."""
-
-    def opened(self) -> None:  # noqa: B027 # the same
+    def opened(self) -> None:  # noqa: B027 # a hook: not every kind has something to do
         """Open other ways to ask, besides the address."""
 
     def closed(self) -> None:  # noqa: B027 # the same
@@ -162,20 +171,46 @@ class Template(ABC):
             os.unlink(self._address)
             os.unlink(f"{self._address}.lock")
 
+    def _fork(self) -> int:
+        pid = os.fork()
+        if pid == 0:
+            self._be_spare()
+        return pid
+
+    def _learn(self) -> None:
+        """Look which pages workers have written to: spares have them before they are taken."""
+        due = [(at, pid) for at, pid in self._to_look_at if at <= time.monotonic()]
+        self._to_look_at = [one for one in self._to_look_at if one not in due]
+        for _, pid in due:
+            with contextlib.suppress(OSError):  # it has done its work, or nobody may look
+                self._written |= written(pid)
+                self._looks -= 1
+        if due:
+            self._ranges = ranges(self._written)
+
+    def _taken(self, pid: int) -> None:
+        if self._looks > 0:
+            self._to_look_at += [(time.monotonic() + after, pid) for after in _LOOK_AFTER_S]
+
     def _serve(self) -> None:
         poll = select.poll()
         poll.register(self._told_read, select.POLLIN)
         poll.register(_WATCHED, select.POLLIN)
+        refill_at = 0.0
         while True:
-            while len(self._spares) < _SPARES:
-                pid = os.fork()
-                if pid == 0:
-                    self._be_spare()
+            while len(self._spares) < _SPARES and (not self._spares or time.monotonic() >= refill_at):
+                pid = self._fork()
                 fd = self._spares[pid] = os.pidfd_open(pid)
                 poll.register(fd, select.POLLIN)
-            ready = poll.poll(_IDLE_S * 1000)
-            if not ready:
+            next_look = min((at for at, _ in self._to_look_at), default=time.monotonic() + _IDLE_S)
+            if len(self._spares) < _SPARES:
+                next_look = min(next_look, refill_at)
+            ready = poll.poll(max(0.0, next_look - time.monotonic()) * 1000 + 1)
+            if not ready and not self._to_look_at and len(self._spares) == _SPARES:
                 return
+            if ready:
+                refill_at = time.monotonic() + _REFILL_AFTER_S
+            self._learn()
             for fd, _ in ready:
                 if fd == _WATCHED:
                     return
@@ -185,6 +220,7 @@ class Template(ABC):
                     if told == _OUTDATED:
                         return
                     gone = [int.from_bytes(told, "little")]
+                    self._taken(gone[0])
                 for pid in gone:
                     held = self._spares.pop(pid, -1)
                     if held >= 0:
@@ -200,7 +236,8 @@ class Template(ABC):
             die_with_parent(signal.SIGKILL)
             if os.getppid() != self._pid:
                 return  # it died before we could ask to die with it
-            self.warm()
+            with contextlib.suppress(OSError):  # of a kernel that can't
+                populate(self._ranges)
             asked = self.asked(self._listener)
             if self._changed() != self._code:
                 os.write(self._told_write, _OUTDATED)

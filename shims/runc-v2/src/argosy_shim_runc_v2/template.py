@@ -13,6 +13,7 @@ import sys
 import traceback
 from typing import Any, Final
 
+import argosy.kernel
 import argosy.shim
 from argosy import template
 from argosy.kernel.process import set_title
@@ -37,7 +38,8 @@ class Template(template.Template):
     """Its workers are shims."""
 
     def __init__(self, address: str, key: str, daemon: int) -> None:
-        super().__init__("shim-template", address, key, [os.path.dirname(__file__), os.path.dirname(argosy.shim.__file__)])
+        code = (__file__, argosy.shim.__file__, template.__file__, argosy.kernel.__file__)
+        super().__init__("shim-template", address, key, [os.path.dirname(file) for file in code])
         self._door = Door(os.path.dirname(address), daemon)
 
     def load(self) -> None:
