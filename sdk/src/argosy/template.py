@@ -23,6 +23,7 @@ import sys
 import time
 import traceback
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -35,8 +36,8 @@ _IDLE_S: Final = 600
 _SPARES: Final = 2
 # Whoever was just taken needs the processors more than the next one does.
 _REFILL_AFTER_S: Final = 0.15
-# So often, and at these times of workers' lives, a template looks which pages they write to.
-_LOOKS: Final = 12
+# At so many workers, and at these times of their lives, a template looks which pages they write to.
+_LESSONS: Final = 3
 _LOOK_AFTER_S: Final = (0.015, 0.04, 0.08, 0.3)
 _REQUEST_BYTES: Final = 4 << 20
 # Room in our command line for that of a worker.
@@ -117,9 +118,8 @@ class Template(ABC):
         self._told_read, self._told_write = os.pipe()
         self._spares: dict[int, int] = {}  # pid -> pidfd
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._looks = _LOOKS
         self._to_look_at: list[tuple[float, int]] = []  # when to look at which worker
-        self._written: set[int] = set()
+        self._written: dict[int, set[int]] = {}
         self._ranges: list[tuple[int, int]] = []
 
     # -- what a kind of template does in its own way --
@@ -183,13 +183,14 @@ class Template(ABC):
         self._to_look_at = [one for one in self._to_look_at if one not in due]
         for _, pid in due:
             with contextlib.suppress(OSError):  # it has done its work, or nobody may look
-                self._written |= written(pid)
-                self._looks -= 1
+                self._written[pid] = written(pid)
         if due:
-            self._ranges = ranges(self._written)
+            # What only one of them needed would be memory for nothing.
+            found = Counter(page for pages in self._written.values() for page in pages)
+            self._ranges = ranges(page for page, times in found.items() if times > 1)
 
     def _taken(self, pid: int) -> None:
-        if self._looks > 0:
+        if len(self._written) < _LESSONS:
             self._to_look_at += [(time.monotonic() + after, pid) for after in _LOOK_AFTER_S]
 
     def _serve(self) -> None:
