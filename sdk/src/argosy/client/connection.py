@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
+from argosy_protos.argosy.content.v1 import IngestsStub
 from argosy_protos.containerd.services.containers.v1 import ContainersStub
 from argosy_protos.containerd.services.content.v1 import ContentStub
 from argosy_protos.containerd.services.diff.v1 import DiffStub
@@ -51,6 +52,8 @@ class Services:
     leases: Any
     introspection: Any
     version: Any
+    ingests: Any = None
+    """Where ingests of ``content`` can be written without it; None where that is not known."""
 
     @classmethod
     def on(cls, channel: Channel | BoundChannel) -> Self:
@@ -58,7 +61,7 @@ class Services:
         return cls(
             NamespacesStub(channel), ContainersStub(channel), ImagesStub(channel), ContentStub(channel), SnapshotsStub(channel),
             DiffStub(channel), TasksStub(channel), EventsStub(channel), LeasesStub(channel), IntrospectionStub(channel),
-            VersionStub(channel),
+            VersionStub(channel), IngestsStub(channel),
         )  # fmt: skip
 
 
@@ -90,6 +93,8 @@ class Client:
 
     def replace(self, **services: Any) -> None:
         """Put other implementations in the place of services, by their names."""
+        if "content" in services:
+            services = {"ingests": None, **services}
         self.services = replace(self.services, **services)
 
     async def default_snapshotter(self) -> str:

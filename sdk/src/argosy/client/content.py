@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
+from argosy_protos.argosy.content.v1 import PlaceRequest
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import FieldMask
 
 from argosy.digest import Digest
-from argosy.errors import AlreadyExists, DataLoss, Unavailable
+from argosy.errors import AlreadyExists, ArgosyError, DataLoss, ResourceExhausted, Unavailable
 
 CHUNK: Final = 1 << 20
 _LOCK_WAIT_S: Final = 2.0
+# How much of a file the store is told of at once.
+_TELL_BYTES: Final = 8 << 20
 
 
 async def read_blob(content: Any, digest: str, limit: int = 0) -> bytes:
@@ -79,6 +84,87 @@ class Ingest:
 
     def close(self) -> None:
         self._stream.cancel()
+
+
+class PlacedIngest:
+    """An open ingest whose file we write ourselves: its bytes pass no socket. Make it with ``place``.
+
+    The store hashes what is there while more comes.
+    """
+
+    def __init__(self, ingest: Ingest, fd: int) -> None:
+        self._ingest, self._fd = ingest, fd
+        self.offset = ingest.offset
+        self._told = self.offset
+        self._telling: asyncio.Task[None] | None = None
+
+    async def write(self, data: bytes | memoryview) -> None:
+        """Append. Raises ResourceExhausted when the disk is full, and what the store says of what was written before."""
+        view = memoryview(data)
+        try:
+            while view:
+                written = os.pwrite(self._fd, view, self.offset)
+                self.offset += written
+                view = view[written:]
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise ResourceExhausted(
+                    f'ingest "{self._ingest.ref}": the disk is full; free some space and pull again, what is there is kept'
+                ) from error
+            raise
+        if self.offset - self._told >= _TELL_BYTES and (self._telling is None or self._telling.done()):
+            await self._heard()
+            self._told = self.offset
+            self._telling = asyncio.ensure_future(self._ingest.stat(0, ""))
+
+    async def _heard(self) -> None:
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            await telling
+
+    async def finish(self) -> None:
+        """Let go of the file; then the ingest can be committed. Raises DataLoss when the store has seen other bytes."""
+        self._release()
+        await self._heard()
+        await self._ingest.stat(0, "")
+        if self._ingest.offset != self.offset:
+            raise DataLoss(
+                f'ingest "{self._ingest.ref}" has {self._ingest.offset} bytes, of {self.offset} that were written'
+            )
+
+    def _release(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def close(self) -> None:
+        """Let go of the file, whatever is under way."""
+        self._release()
+        if self._telling is not None:
+            self._telling.cancel()
+
+
+async def place(ingests: Any, ingest: Ingest) -> PlacedIngest | None:
+    """Return an open ingest as a file of ours; None where the store is elsewhere, has no such place, or lets nobody write there.
+
+    Cancelling leaves the ingest open.
+    """
+    try:
+        told = await ingests.place(PlaceRequest(ref=ingest.ref))
+        fd = os.open(told.path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (ArgosyError, OSError):
+        return None
+    try:
+        found = os.fstat(fd)
+        if (found.st_dev, found.st_ino, found.st_size) == (told.device, told.inode, ingest.offset):
+            # That our stream lives now, after we have the file, says that nobody can have taken the ingest over in between.
+            await ingest.stat(0, "")
+            return PlacedIngest(ingest, fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
+    return None
 
 
 async def open_ingest(content: Any, ref: str, total: int, expected: str) -> Ingest:

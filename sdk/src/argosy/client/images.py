@@ -23,7 +23,7 @@ from argosy_protos.containerd.types import Mount as WireMount
 from argosy_protos.google.protobuf import FieldMask
 
 from argosy.client.connection import Client, Services
-from argosy.client.content import CHUNK, open_ingest, read_blob, set_labels, write_blob
+from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels, write_blob
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.registry import Credentials, Registry
 from argosy.digest import Digest
@@ -50,6 +50,8 @@ from argosy.oci.reference import Reference
 
 PARALLEL_FETCHES: Final = 4
 _PREPARE_TRIES: Final = 3
+# Less than this is not worth asking where to put it.
+_PLACED_BYTES: Final = 1 << 20
 
 
 def to_wire(d: Descriptor) -> WireDescriptor:
@@ -141,9 +143,7 @@ class _Puller:
                 await set_labels(self._services.content, d.digest, self._source)
                 return
             try:
-                async for chunk in _large(self._registry.fetch(d, ingest.offset)):
-                    await ingest.write(chunk)
-                    self._watch(Progress(ref, "downloading", ingest.offset, d.size))
+                await self._fetch(d, ingest)
                 try:
                     await ingest.commit(d.size, d.digest, self._source)
                 except FailedPrecondition as error:
@@ -156,6 +156,23 @@ class _Puller:
             finally:
                 ingest.close()
         self._watch(Progress(ref, "done", d.size, d.size))
+
+    async def _fetch(self, d: Descriptor, ingest: Ingest) -> None:
+        """Bring the bytes that an ingest lacks: into its file where we can, else through the store's socket."""
+        file = None
+        if self._services.ingests is not None and d.size - ingest.offset >= _PLACED_BYTES:
+            file = await place(self._services.ingests, ingest)
+        target = file or ingest
+        pieces = self._registry.fetch(d, ingest.offset)
+        try:
+            async for piece in pieces if file is not None else _large(pieces):
+                await target.write(piece)
+                self._watch(Progress(ingest.ref, "downloading", target.offset, d.size))
+            if file is not None:
+                await file.finish()
+        finally:
+            if file is not None:
+                file.close()
 
     async def tree(self, d: Descriptor) -> None:
         """Fetch a descriptor and everything below it that the platform needs, then label it with its children."""

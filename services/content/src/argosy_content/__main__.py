@@ -9,6 +9,7 @@ from argosy.plugin.content import ContentServicer
 from argosy.service import Service, ServiceContext, run
 from argosy.settings import Settings
 from argosy_protos._service import ServiceBase
+from argosy_protos.argosy.content.v1 import IngestsBase, PlaceRequest, PlaceResponse
 
 from argosy_content.blobs import Blobs
 from argosy_content.store import LocalStore
@@ -16,6 +17,17 @@ from argosy_content.store import LocalStore
 
 class ContentSettings(Settings):
     """Nothing beyond what every process can be told."""
+
+
+class Ingests(IngestsBase):
+    """Where ingests are, for clients that write them themselves."""
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+
+    async def place(self, request: PlaceRequest) -> PlaceResponse:
+        path, device, inode = await self._store.place(request.ref)
+        return PlaceResponse(path=str(path), device=device, inode=inode)
 
 
 async def start(ctx: ServiceContext[ContentSettings]) -> Sequence[ServiceBase]:
@@ -26,7 +38,7 @@ async def start(ctx: ServiceContext[ContentSettings]) -> Sequence[ServiceBase]:
     store = LocalStore(blobs)
     ctx.gauges["open_refs"] = lambda: len(store.holds)
     ctx.gauges["oldest_hold_s"] = lambda: f"{store.holds.oldest_s():.3f}"
-    return [ContentServicer(store)]
+    return [ContentServicer(store), Ingests(store)]
 
 
 SERVICE = Service("content", ContentSettings, start)

@@ -15,6 +15,7 @@ blob and an ingest directory without ``data``, which the next start removes.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from argosy.digest import HEX_LENGTHS, Digest, Hasher, hasher
-from argosy.errors import AlreadyExists, NotFound, ResourceExhausted
+from argosy.errors import AlreadyExists, FailedPrecondition, Locked, NotFound, ResourceExhausted, Unimplemented
 from argosy.plugin.content.blobfile import blob_path, open_blob
 from argosy.timestamps import format_rfc3339, parse_rfc3339
 
@@ -76,14 +77,34 @@ def _write_file(path: Path, text: str) -> None:
     os.replace(scratch, path)
 
 
+def _held_by_a_writer(path: Path) -> bool:
+    """Return whether any process, this one too, has a file open for writing. Raises OSError where the file system can't tell (EINVAL)."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # The kernel gives a read lease only on a file that nobody can change.
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 class OpenIngest:
-    """An ingest that is being written: its file, its running hash."""
+    """An ingest that is being written: its file, its running hash.
+
+    A client that was told where the file is may write there too (``place``). Nobody else can have it then: an ingest whose last client has
+    not closed the file can't be opened, and what somebody could still change is not committed.
+    """
 
     def __init__(self, path: Path, status: IngestStatus, algorithm: str) -> None:
         self.path = path
         self.ref, self.total, self.started_ns = status.ref, status.total, status.started_ns
         self.updated_ns = status.updated_ns
         self.algorithm = algorithm
+        self.placed = False
+        self._check_alone()
         self.fd = os.open(path / "data", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.offset = 0
         self.hash: Hasher = hasher(algorithm)
@@ -93,14 +114,60 @@ class OpenIngest:
             os.close(self.fd)
             raise
 
+    def _check_alone(self) -> None:
+        try:
+            held = _held_by_a_writer(self.path / "data")
+        except OSError:
+            return  # there is none yet, or it is on a file system where no client is told of it
+        if held:
+            raise Locked(f'ingest "{self.ref}" is still open in a client that writes its file; end that client')
+
     def rehash(self, algorithm: str) -> None:
         """Hash what is on disk: after opening, and when another algorithm is asked for."""
         self.algorithm, self.hash = algorithm, hasher(algorithm)
-        position = 0
-        while chunk := os.pread(self.fd, _HASH_CHUNK, position):
+        self.offset = 0
+        self.look()
+
+    def look(self) -> None:
+        """Count and hash what was written behind the bytes that are known."""
+        self._seen_ns = os.fstat(self.fd).st_mtime_ns
+        while chunk := os.pread(self.fd, _HASH_CHUNK, self.offset):
             self.hash.update(chunk)
-            position += len(chunk)
-        self.offset = position
+            self.offset += len(chunk)
+
+    def place(self) -> tuple[Path, int, int]:
+        """Return where a client may write: (path, device, inode). Raises Unimplemented where its end could not be seen."""
+        path = self.path / "data"
+        try:
+            _held_by_a_writer(path)
+        except OSError as error:
+            raise Unimplemented(f"the content store's file system has no leases: {error.strerror}") from None
+        self.placed = True
+        found = os.fstat(self.fd)
+        return path, found.st_dev, found.st_ino
+
+    def seal(self) -> None:
+        """Make sure that nobody can change the bytes that were hashed. Raises FailedPrecondition; the ingest keeps its bytes."""
+        if not self.placed:
+            return
+        path = self.path / "data"
+        os.close(self.fd)
+        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        found = os.fstat(self.fd)
+        hashed = self.digest()
+        wrong = ""
+        if _held_by_a_writer(path):
+            wrong = "is still open in the client that writes its file; close it before the commit"
+        elif found.st_size != self.offset:
+            wrong = f"has {found.st_size} bytes, of which {self.offset} were announced by a STAT"
+        elif found.st_mtime_ns != self._seen_ns:
+            self.rehash(self.algorithm)
+            if self.digest() != hashed:
+                wrong = "was changed after it was hashed"
+        if wrong:
+            os.close(self.fd)
+            self.fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            raise FailedPrecondition(f'ingest "{self.ref}" {wrong}')
 
     def append(self, data: bytes) -> None:
         """Write at the end. Raises ResourceExhausted when the disk is full; the ingest then ends where it did before."""
@@ -268,7 +335,11 @@ class Blobs:
         shutil.rmtree(path, ignore_errors=True)
 
     def commit(self, ingest: OpenIngest) -> Digest:
-        """Turn an ingest into a blob, durably. Raises AlreadyExists when the blob is there; the ingest goes either way."""
+        """Turn an ingest into a blob, durably. Raises AlreadyExists when the blob is there; the ingest goes either way.
+
+        Raises FailedPrecondition when a client can still change the bytes; the ingest stays then.
+        """
+        ingest.seal()
         digest = Digest.parse(ingest.digest())
         target = self.path_of(digest)
         if target.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from argosy.digest import Digest
@@ -51,7 +52,14 @@ class LocalWriter(Writer):
     def digest(self) -> str:
         return self._ingest.digest()
 
+    async def place(self) -> tuple[Path, int, int]:
+        """Return where the client may write itself: (path, device, inode). Raises Unimplemented."""
+        return await _thread(self._ingest.place)
+
     async def stat(self, total: int, expected: str) -> None:
+        if self._ingest.placed:
+            await _thread(self._ingest.look)
+            self._state.offset = self._ingest.offset
         await self._perform(self._state.stat(total, expected))
 
     async def write(self, offset: int, data: bytes, total: int, expected: str) -> None:
@@ -98,7 +106,7 @@ class LocalWriter(Writer):
 
     def _finish(self) -> None:
         self._closed = True
-        self._store.holds.release(self._hold)
+        self._store.let_go(self._hold)
 
     async def close(self) -> None:
         if self._closed:
@@ -107,7 +115,7 @@ class LocalWriter(Writer):
         try:
             await asyncio.shield(_thread(self._ingest.close))
         finally:
-            self._store.holds.release(self._hold)
+            self._store.let_go(self._hold)
 
 
 class LocalStore(ContentStore):
@@ -116,6 +124,19 @@ class LocalStore(ContentStore):
     def __init__(self, blobs: Blobs) -> None:
         self.blobs = blobs
         self.holds = Holds()
+        self._writers: dict[str, LocalWriter] = {}
+
+    def let_go(self, hold: Hold) -> None:
+        """Forget a writer that has closed its ingest."""
+        self._writers.pop(hold.ref, None)
+        self.holds.release(hold)
+
+    async def place(self, ref: str) -> tuple[Path, int, int]:
+        """Return where the client that has ref open may write. Raises NotFound, Unimplemented."""
+        writer = self._writers.get(ref)
+        if writer is None:
+            raise NotFound(f'ingest "{ref}" is not open; open it with Content.Write first')
+        return await writer.place()
 
     async def info(self, digest: str) -> Info:
         return _info(self.blobs.info(Digest.parse(digest)))
@@ -161,7 +182,8 @@ class LocalStore(ContentStore):
         except BaseException:
             self.holds.release(hold)
             raise
-        return LocalWriter(self, hold, ingest, expected)
+        writer = self._writers[ref] = LocalWriter(self, hold, ingest, expected)
+        return writer
 
     def statistics(self) -> dict[str, Any]:
         """Return what is open right now."""

@@ -17,7 +17,7 @@ from argosy_protos.containerd.services.transfer.v1 import TransferBase
 
 from argosy_gateway.api import relays, sandboxes
 from argosy_gateway.api.containers import Containers
-from argosy_gateway.api.content import Content
+from argosy_gateway.api.content import Content, Ingests
 from argosy_gateway.api.events import Events, add_ttrpc
 from argosy_gateway.api.images import Images
 from argosy_gateway.api.introspection import Introspection, Version
@@ -57,7 +57,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
         MountsBase(), StreamingBase(), TransferBase(),
     ]  # fmt: skip
     if core.content is not None:
-        services.append(Content(core))
+        services += [Content(core), Ingests(core)]
     return services
 
 

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from argosy.plugin.content import ContentServicer
 from argosy.plugin.content.servicer import write_stream
+from argosy_protos.argosy.content.v1 import IngestsBase, PlaceRequest, PlaceResponse
 from argosy_protos.containerd.events import ContentCreate, ContentDelete
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import Empty
@@ -36,3 +37,13 @@ class Content(ContentServicer):
         event = ContentDelete(digest=request.digest)
         self._core.events.publish(namespace(), "/content/delete", "containerd.events.ContentDelete", event)
         return reply
+
+
+class Ingests(IngestsBase):
+    """Where the open ingests of the caller's namespace are, for clients that write them themselves."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def place(self, request: PlaceRequest) -> PlaceResponse:
+        return await self._core.blobs().place(namespace(), request.ref)

@@ -26,6 +26,7 @@ from argosy.rpc.channel import BoundChannel, Channel
 from argosy.rpc.context import current
 from argosy.store.database import Database
 from argosy.timestamps import from_wire
+from argosy_protos.argosy.content.v1 import IngestsStub, PlaceRequest, PlaceResponse
 from argosy_protos.containerd.services.content import v1 as p
 from grpclib.const import Cardinality
 
@@ -83,6 +84,7 @@ class NamespacedWriter(Writer):
         now = time.time_ns()
         self._started_ns = self._updated_ns = now
         self.virtual = False
+        self._placed = False
 
     def link_to(self, digest: str, size: int) -> None:
         """Be a virtual ingest: all bytes are in the store already."""
@@ -97,6 +99,13 @@ class NamespacedWriter(Writer):
             await self._backend.close()
             self._backend = None
             raise
+        self._store.open_writers[self._ns, self._ref] = self
+
+    async def place(self) -> PlaceResponse:
+        """Return where the client may write itself. Raises Unimplemented for a plugin that has no such place."""
+        reply: PlaceResponse = await IngestsStub(self._store.channel).place(PlaceRequest(ref=self._backend_ref))
+        self._placed = True
+        return reply
 
     async def _take(self, answer: Any) -> None:
         response: p.WriteContentResponse = await answer
@@ -126,6 +135,9 @@ class NamespacedWriter(Writer):
 
     async def stat(self, total: int, expected: str) -> None:
         await self._note(total, expected)
+        if self._placed and self._backend is not None:
+            # The file may have grown behind our back.
+            await self._take(self._backend.send(p.WriteAction.STAT))
 
     async def write(self, offset: int, data: bytes, total: int, expected: str) -> None:
         await self._note(total, expected)
@@ -196,6 +208,8 @@ class NamespacedWriter(Writer):
     async def close(self) -> None:
         backend, self._backend = self._backend, None
         if backend is not None:
+            if self._store.open_writers.get((self._ns, self._ref)) is self:
+                del self._store.open_writers[self._ns, self._ref]
             await asyncio.shield(backend.close())
 
 
@@ -221,6 +235,7 @@ class Content:
         self._mutated = mutated
         self._shared = shared
         self.root = root
+        self.open_writers: dict[tuple[str, str], NamespacedWriter] = {}
 
     # -- rows --
 
@@ -339,6 +354,13 @@ class Content:
         if row is None:
             raise NotFound(f"reference {ref}")
         await self.drop_ingest(ns, lease, ref, "")
+
+    async def place(self, ns: str, ref: str) -> PlaceResponse:
+        """Return where a client may write an ingest that it has open. Raises NotFound, Unimplemented."""
+        writer = self.open_writers.get((ns, ref))
+        if writer is None:
+            raise NotFound(f'ingest "{ref}" is not open in namespace "{ns}"; open it with Content.Write first')
+        return await writer.place()
 
     async def drop_ingest(self, ns: str, lease: str | None, ref: str, instead: str) -> None:
         """Forget an ingest; with instead, the blob it would have been is leased in its place."""
