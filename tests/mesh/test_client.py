@@ -13,19 +13,30 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from argosy.client import Client, Container, Progress, Stdio
 from argosy.client import images as api
-from argosy.client.content import open_ingest, read_blob
+from argosy.client.content import Ingest, PlacedIngest, open_ingest, place, read_blob
 from argosy.client.registry import Credentials, Registry, hosts_for
-from argosy.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, Unauthenticated, Unavailable
+from argosy.digest import Digest
+from argosy.errors import (
+    DataLoss,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
 from argosy.mounts import DETACHED
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
 from argosy.oci.spec import Options
 from argosy.testkit.image import oci_archive
+from argosy_protos.argosy.content.v1 import PlaceRequest, PlaceResponse
 from argosy_protos.containerd.services.content.v1 import ListStatusesRequest
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest
 from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest
@@ -33,7 +44,7 @@ from argosy_protos.containerd.services.leases.v1 import ListRequest
 from argosy_protos.containerd.services.snapshots.v1 import ListSnapshotsRequest
 
 from tests.harness.erofs import SNAPSHOTTERS
-from tests.harness.mesh import IMAGE, Mesh
+from tests.harness.mesh import IMAGE, Mesh, comm
 
 pytestmark = pytest.mark.root
 
@@ -135,6 +146,116 @@ def test_a_broken_download_goes_on_where_it_broke_and_a_wrong_blob_is_refused(me
                 assert left == []
 
     with_client(mesh, work, "broken")
+
+
+def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[PlacedIngest | None] = []
+
+    async def placed(ingests: Any, ingest: Ingest) -> PlacedIngest | None:
+        files.append(await place(ingests, ingest))
+        return files[-1]
+
+    monkeypatch.setattr(api, "place", placed)
+
+    async def fetched(client: Client, size: int) -> bool:
+        """Fetch a blob of that size; return whether it went straight into its file."""
+        data = os.urandom(size)
+        digest = str(Digest.of(data))
+
+        async def routes(request: web.Request) -> web.StreamResponse:
+            return web.Response(body=data)
+
+        files.clear()
+        async with fake_registry(routes) as host, client.lease() as services:
+            async with Registry(Reference.parse(f"{host}/x:1")) as registry:
+                puller = api._Puller(services, registry, None, lambda _: None)
+                await puller.blob(Descriptor(mediaType="application/x", digest=digest, size=size))
+            assert await read_blob(services.content, digest) == data
+        return files != [] and files[-1] is not None
+
+    async def work(client: Client) -> None:
+        assert await fetched(client, 20 << 20)
+        assert not await fetched(client, 1000)
+
+        class Nowhere:
+            async def place(self, request: PlaceRequest) -> PlaceResponse:
+                return PlaceResponse(path="/nowhere/data", device=1, inode=1)
+
+        class Elsewhere:
+            """A store on another machine, where there is a file of that name here."""
+
+            async def place(self, request: PlaceRequest) -> PlaceResponse:
+                return PlaceResponse(path=__file__, device=1, inode=1)
+
+        class Old:
+            async def place(self, request: PlaceRequest) -> PlaceResponse:
+                raise Unimplemented("unknown service argosy.content.v1.Ingests")
+
+        for ingests in (Nowhere(), Elsewhere(), Old(), None):
+            client.services = replace(client.services, ingests=ingests)
+            monkeypatch.setattr(client, "_replaced", True)
+            assert not await fetched(client, 2 << 20)
+
+    with_client(mesh, work)
+
+
+def test_an_ingest_of_another_namespace_or_of_nobody_has_no_place(mesh: Mesh) -> None:
+    async def work(client: Client) -> None:
+        ingest = await open_ingest(client.services.content, "mine", 5, "")
+        assert await client.services.ingests.place(PlaceRequest(ref="mine"))
+        async with Client(mesh.address, "stranger") as other:
+            with pytest.raises(NotFound, match='ingest "mine" is not open in namespace "stranger"'):
+                await other.services.ingests.place(PlaceRequest(ref="mine"))
+        ingest.close()
+
+        async def closed() -> bool:
+            try:
+                await client.services.ingests.place(PlaceRequest(ref="mine"))
+            except NotFound:
+                return True
+            return False
+
+        while not await closed():
+            await asyncio.sleep(0.02)
+
+    with_client(mesh, work)
+
+
+def test_a_gateway_that_dies_while_a_blob_is_written_leaves_what_was_there(mesh: Mesh) -> None:
+    data = os.urandom(24 << 20)
+    digest = str(Digest.of(data))
+    ranges: list[str] = []
+    killed = asyncio.Event()
+
+    async def routes(request: web.Request) -> web.StreamResponse:
+        ranges.append(request.headers.get("Range", ""))
+        start = int(ranges[-1].removeprefix("bytes=").rstrip("-") or 0)
+        response = web.StreamResponse(status=206 if start else 200, headers={"Content-Length": str(len(data) - start)})
+        await response.prepare(request)
+        half = max(start, len(data) // 2)
+        await response.write(data[start:half])
+        if not killed.is_set():
+            await asyncio.sleep(0.3)
+            os.kill(mesh.services()[comm("gateway")], signal.SIGKILL)
+            killed.set()
+        await response.write(data[half:])
+        return response
+
+    async def work(client: Client) -> None:
+        async with fake_registry(routes) as host:
+            layer = Descriptor(mediaType="application/x", digest=digest, size=len(data))
+            async with Registry(Reference.parse(f"{host}/x:1")) as registry:
+                with pytest.raises(Unavailable):
+                    await api._Puller(client.services, registry, None, lambda _: None).blob(layer)
+                async with Client(mesh.address, client.namespace) as again:
+                    await api._Puller(again.services, registry, None, lambda _: None).blob(layer)
+                    assert await read_blob(again.services.content, digest) == data
+        # What came in meanwhile went into the file, gateway or not.
+        assert all(int(r.removeprefix("bytes=").rstrip("-")) >= len(data) // 2 for r in ranges[1:]) and len(ranges) <= 2
+
+    with_client(mesh, work)
 
 
 def test_tokens_are_fetched_and_credentials_stay_with_their_host() -> None:
