@@ -109,6 +109,7 @@ class ContentServicer(p.ContentBase):
         await self.store.delete(request.digest)
         return Empty()
 
+    @inline
     async def read(self, request: p.ReadContentRequest) -> AsyncIterator[p.ReadContentResponse]:
         offset = 0
         async for data in self.store.read(request.digest, request.offset, request.size):

@@ -268,6 +268,10 @@ class Content:
         info = self.info(ns, digest)
         if offset > info.size:
             raise OutOfRange(f"read past object length {info.size} bytes")
+        if self.root is not None:
+            for frame in frames(open_blob(self.root, Digest.parse(digest)), offset, size):
+                yield frame
+            return
         async for frame in self.read_raw(digest, max(0, offset), size):
             yield frame
 
