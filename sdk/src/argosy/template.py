@@ -141,7 +141,11 @@ class Template(ABC):
     # -- the template --
 
     def _changed(self) -> list[int]:
-        return [os.stat(path).st_mtime_ns for path in self._files]
+        """Return when each file was changed; nothing once one of them is gone."""
+        try:
+            return [os.stat(path).st_mtime_ns for path in self._files]
+        except FileNotFoundError:
+            return []
 
     def run(self) -> None:
         """Serve until what is watched has gone, the code has changed, or nobody asks any more."""
