@@ -1,4 +1,4 @@
-"""A created container is let go without ``runc start``: every other runc must see the same as after it."""
+"""A container is let go without ``runc start`` and forgotten without ``runc delete``: every other runc must see the same as after them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argosy.testkit.image import busybox_layer
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.root
 class Made:
     """A container that the real runc has created, and its init."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, change: Callable[[Any], None] | None = None) -> None:
         self.root, self.bundle, self.id = place / "runc", place / "bundle", f"ay-{place.name}"
         (self.bundle / "rootfs").mkdir(parents=True)
         subprocess.run(["tar", "x", "-C", str(self.bundle / "rootfs")], input=busybox_layer(), check=True)
@@ -31,6 +32,8 @@ class Made:
         spec["process"] |= {"terminal": False, "args": ["sh", "-c", "echo ran >/ran; sleep 1000"]}
         spec["root"]["readonly"] = False
         spec["linux"]["cgroupsPath"] = f"/default/{self.id}"
+        if change is not None:
+            change(spec)
         (self.bundle / "config.json").write_text(json.dumps(spec))
         self.runc("create", "--bundle", str(self.bundle), "--pid-file", str(place / "pid"), self.id)
         self.init = os.pidfd_open(int((place / "pid").read_text()))
@@ -44,13 +47,22 @@ class Made:
             out.seek(0)
             return out.read()
 
+    def cgroups(self) -> list[Path]:
+        """The container's cgroups that are there."""
+        named: dict[str, str] = json.loads((self.root / self.id / "state.json").read_text())["cgroup_paths"]
+        return [Path(path) for path in named.values() if Path(path).exists()]
+
+    def end(self) -> None:
+        signal.pidfd_send_signal(self.init, signal.SIGKILL)
+        eventually(lambda: self.status() == "stopped")
+
     def status(self) -> str:
         return str(json.loads(self.runc("state", self.id))["status"])
 
 
 @pytest.fixture
-def made(short_path: Path) -> Iterator[Made]:
-    container = Made(short_path)
+def made(short_path: Path, request: pytest.FixtureRequest) -> Iterator[Made]:
+    container = Made(short_path, getattr(request, "param", None))
     try:
         yield container
     finally:
@@ -83,3 +95,57 @@ def test_another_runtime_starts_its_own(made: Made, tmp_path: Path) -> None:
     assert not Runtime(str(wrapper), str(made.root)).release(made.id, made.init)
     assert not Runtime("runc", str(made.root)).release("no-such-container", made.init)
     assert made.status() == "created"
+
+
+def test_an_ended_container_is_forgotten_as_runc_forgets_it(made: Made) -> None:
+    cgroups = made.cgroups()
+    assert cgroups != []
+    made.end()
+    assert Runtime("runc", str(made.root)).forget(made.id)
+    assert not any(path.exists() for path in cgroups)
+    assert list(made.root.iterdir()) == [] and json.loads(made.runc("list", "--format", "json") or "null") is None
+    assert not Runtime("runc", str(made.root)).forget(made.id)
+
+
+def test_a_container_that_runs_is_not_forgotten(made: Made) -> None:
+    runtime = Runtime("runc", str(made.root))
+    assert not runtime.forget(made.id) and made.status() == "created"
+    assert runtime.release(made.id, made.init)
+    eventually(made.ran.exists)
+    assert not runtime.forget(made.id) and made.status() == "running" and made.cgroups() != []
+
+
+def _with_a_hook(spec: Any) -> None:
+    spec["hooks"] = {"poststop": [{"path": "/bin/true"}]}
+
+
+def _in_our_pid_namespace(spec: Any) -> None:
+    spec["linux"]["namespaces"] = [n for n in spec["linux"]["namespaces"] if n["type"] != "pid"]
+
+
+@pytest.mark.parametrize("made", [_with_a_hook, _in_our_pid_namespace], indirect=True)
+def test_what_needs_more_than_that_is_runcs_to_forget(made: Made) -> None:
+    made.end()
+    assert not Runtime("runc", str(made.root)).forget(made.id)
+    made.runc("delete", made.id)
+    assert list(made.root.iterdir()) == []
+
+
+def test_a_cgroup_that_is_busy_is_runcs_to_remove(made: Made, tmp_path: Path) -> None:
+    made.end()
+    below = made.cgroups()[0] / "below"
+    below.mkdir()
+    runtime = Runtime("runc", str(made.root))
+    assert not runtime.forget(made.id) and (made.root / made.id / "state.json").exists()
+    # What was taken away by then is not missed.
+    runtime.run(["delete", made.id], str(tmp_path / "log"))
+    assert list(made.root.iterdir()) == [] and not below.exists()
+
+
+def test_another_runtime_and_systemds_cgroups_forget_their_own(made: Made, tmp_path: Path) -> None:
+    made.end()
+    wrapper = tmp_path / "my-runtime"
+    shutil.copy(shutil.which("true") or "", wrapper)
+    assert not Runtime(str(wrapper), str(made.root)).forget(made.id)
+    assert not Runtime("runc", str(made.root), systemd_cgroup=True).forget(made.id)
+    assert made.status() == "stopped"

@@ -271,11 +271,12 @@ class Container(tasks.Container[Process]):
         """Have the runtime forget a container whose init has ended or never started."""
         lifecycle.move(self.init.status, "delete")
         created = self.init.status == lifecycle.CREATED
-        try:
-            self.runtime.run(["delete", *(["--force"] if created else []), self.id], self.log)
-        except Unknown as error:
-            if "does not exist" not in error.message:
-                raise
+        if created or not self.runtime.forget(self.id):
+            try:
+                self.runtime.run(["delete", *(["--force"] if created else []), self.id], self.log)
+            except Unknown as error:
+                if "does not exist" not in error.message:
+                    raise
         self.init.drain_and_close()
         for process in self.execs.values():
             process.drain_and_close()

@@ -11,10 +11,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from argosy.errors import NotFound, Unknown
+from argosy.kernel.process import alive, start_time
 from argosy.shim.spawn import Stdio, on_path, spawn
 
 _RELEASE_MS: Final = 5000
 _STDERR_BYTES: Final = 16 << 10
+
+
+def _lives(pid: int, began: int) -> bool:
+    try:
+        return alive(pid) and start_time(pid) == began
+    except OSError:
+        return False
 
 
 class Runtime:
@@ -82,7 +90,7 @@ class Runtime:
         init is its pidfd, -1 for none. A created init waits at a FIFO in its state directory: whoever reads from it starts it, and takes it away,
         so that the state is "running" for every other runc. That is runc's and nobody else's way.
         """
-        if init < 0 or os.path.basename(os.path.realpath(self.binary)) != "runc":
+        if init < 0 or not self._is_runc():
             return False
         path = os.path.join(self.root, id, "exec.fifo")
         try:
@@ -105,6 +113,43 @@ class Runtime:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         return True
+
+    def forget(self, id: str) -> bool:
+        """Take away what is left of a container that has ended, as ``runc delete`` does; false where that verb has to do it.
+
+        That is its cgroups, and then its state directory. In every case that is not the plain one nothing is taken away, or some of
+        the cgroups, which the verb does not miss.
+        """
+        if self._systemd or not self._is_runc():
+            return False
+        home = os.path.join(self.root, id)
+        try:
+            with open(os.path.join(home, "state.json")) as file:
+                state = json.load(file)
+            config = state["config"]
+            # In a PID namespace of its own nobody has outlived init.
+            alone = any(n["type"] == "NEWPID" and not n["path"] for n in config["namespaces"])
+            hooks = (config.get("Hooks") or {}).get("poststop")
+            cgroups = [str(path) for path in state["cgroup_paths"].values()]
+            began = int(state["init_process_start"])
+            pid = int(state["init_process_pid"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return False
+        if not alone or hooks or state.get("intel_rdt_path") or config["cgroups"].get("Systemd") or _lives(pid, began):
+            return False
+        try:
+            for path in set(cgroups):
+                with contextlib.suppress(FileNotFoundError):
+                    os.rmdir(path)  # EBUSY: somebody is in it or below it
+            for name in os.listdir(home):
+                os.unlink(os.path.join(home, name))
+            os.rmdir(home)
+        except OSError:
+            return False
+        return True
+
+    def _is_runc(self) -> bool:
+        return os.path.basename(os.path.realpath(self.binary)) == "runc"
 
     @staticmethod
     def _reason(log: str, output: str) -> str:
