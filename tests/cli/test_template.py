@@ -202,6 +202,31 @@ def test_a_terminal_is_the_containers_and_its_size_follows(own_mesh: Mesh, home:
         os.close(terminal)
 
 
+def test_a_job_in_the_background_of_its_terminal_runs_by_itself(own_mesh: Mesh, home: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        # A shell with job control does the same for "argosy events &".
+        if os.fork() == 0:
+            os.setpgid(0, 0)
+            os.execve(ARGOSY, [str(ARGOSY), "--address", str(own_mesh.address), "events"], os.environ)
+        time.sleep(20)
+        os._exit(0)
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        eventually(lambda: children.read_text() != "")
+        job = int(children.read_text().split()[0])
+        eventually(lambda: os.fspath(ARGOSY) in Path(f"/proc/{job}/cmdline").read_text())
+        # It has its own sockets once it has begun.
+        eventually(lambda: any("socket:" in os.readlink(fd) for fd in Path(f"/proc/{job}/fd").iterdir()))
+        with pytest.raises(AssertionError, match="no worker runs events"):
+            worker_of(home, "events")
+        os.kill(job, signal.SIGKILL)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
 def test_without_a_template_or_with_one_of_older_code_commands_run_by_themselves(own_mesh: Mesh, home: Path) -> None:
     from argosy_cli import output
 

@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from typing import Any, Final
 
 import argosy
@@ -95,7 +96,11 @@ class Template(template.Template):
         set_title(argv)
         sys.argv = argv
         _reopen_streams()
-        code = command.execute()
+        try:
+            code = command.execute()
+        except BaseException:
+            traceback.print_exc()
+            code = 1
         asked.sendall(bytes((code & 0xFF,)))
 
 
