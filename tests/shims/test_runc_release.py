@@ -131,6 +131,16 @@ def test_what_needs_more_than_that_is_runcs_to_forget(made: Made) -> None:
     assert list(made.root.iterdir()) == []
 
 
+def test_what_a_shim_that_died_half_way_has_left_goes_with_runc_delete(made: Made) -> None:
+    made.end()
+    for path in set(made.cgroups()):
+        path.rmdir()
+    (made.root / made.id / "state.json").unlink()
+    assert not Runtime("runc", str(made.root)).forget(made.id)
+    made.runc("delete", "--force", made.id)  # what the binary's delete calls
+    assert list(made.root.iterdir()) == []
+
+
 def test_a_cgroup_that_is_busy_is_runcs_to_remove(made: Made, tmp_path: Path) -> None:
     made.end()
     below = made.cgroups()[0] / "below"

@@ -49,8 +49,6 @@ def everything(
     Target.address, Target.namespace, Target.log_level = address, namespace, log_level
 
 
-_ready: Callable[..., object] | None = None
-
 # Which module has a command: a run loads only what it may need.
 COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "mesh": ("up", "status", "plugins", "version", "gc", "events", "namespaces", "publish", "config"),
@@ -79,17 +77,15 @@ def _reorder(argv: list[str]) -> list[str]:
 
 def prepare() -> Any:
     """Make all commands ready, for processes that are forked to run one of them; return their group."""
-    global _ready
     register([])
-    _ready = typer.main.get_command(app)
-    return _ready
+    return typer.main.get_command(app)
 
 
-def execute() -> int:
-    """Run the command that sys.argv names; return its exit code."""
+def execute(commands: Callable[..., object] = app) -> int:
+    """Run the one of commands that sys.argv names; return its exit code."""
     code: object = 0
     try:
-        (_ready or app)(prog_name="argosy")
+        commands(prog_name="argosy")
     except SystemExit as exit:
         code = exit.code
     if code is not None and not isinstance(code, int):
@@ -102,15 +98,31 @@ def execute() -> int:
     return code or 0
 
 
+def _leave(address: str, key: str) -> None:
+    """Leave a template behind that ends with the process that listens at the target's socket, if there is one."""
+    import socket
+
+    daemon = str(Target.socket())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(daemon)
+        except OSError:
+            return
+        # Only now: most of it is for nothing where there is no daemon.
+        from argosy.kernel.peer import credentials
+        from argosy.template import begin
+
+        pid, _, _ = credentials(connection)
+    begin("argosy_cli.template", address, key, daemon, watched=pid)
+
+
 def main(template: str = "", key: str = "") -> None:
     """Run a command in this process. A template of place key is left behind at the address template, if any."""
     sys.argv[1:] = _reorder(sys.argv[1:])
     register(sys.argv[1:])
     code = execute()
     if template and code == 0:
-        from argosy_cli.template import begin
-
-        begin(template, key, str(Target.socket()))
+        _leave(template, key)
     # Taking the interpreter apart costs a tenth of a second, and nobody is left who needs that.
     os._exit(code)
 

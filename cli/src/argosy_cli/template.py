@@ -23,7 +23,6 @@ import argosy
 from argosy import template
 from argosy.client import Client
 from argosy.errors import ArgosyError
-from argosy.kernel.peer import credentials
 from argosy.kernel.process import set_title
 from argosy.template import Asked
 
@@ -40,19 +39,7 @@ _LOADED: Final = (
     "rich.console",
     "rich.table",
 )
-
 _FREQUENT: Final = {"run": ("image",), "exec": ("container", "command")}
-
-
-def begin(address: str, key: str, daemon: str) -> None:
-    """Leave a template behind that ends with the process that listens at the socket daemon, if there is one."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        try:
-            connection.connect(daemon)
-        except OSError:
-            return
-        pid, _, _ = credentials(connection)
-    template.begin(__name__, address, key, daemon, watched=pid)
 
 
 class Template(template.Template):
@@ -64,14 +51,15 @@ class Template(template.Template):
         folders.update(folder for folder, _, files in os.walk(home) if "__init__.py" in files)
         super().__init__("argosy-template", address, key, sorted(folders))
         self._daemon = daemon
+        self._commands: Any = None
 
     def load(self) -> None:
-        group = command.prepare()
+        self._commands = command.prepare()
         for name in _LOADED:
             importlib.import_module(name)
         # How a command's words become values is worked out when it is first asked for.
         for name, words in _FREQUENT.items():
-            group.commands[name].make_context(name, list(words))
+            self._commands.commands[name].make_context(name, list(words))
         # What is loaded and set up with the first call of all.
         with contextlib.suppress(ArgosyError):
             asyncio.run(self._call())
@@ -97,7 +85,7 @@ class Template(template.Template):
         sys.argv = argv
         _reopen_streams()
         try:
-            code = command.execute()
+            code = command.execute(self._commands)
         except BaseException:
             traceback.print_exc()
             code = 1

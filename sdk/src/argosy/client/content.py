@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import random
 from collections.abc import AsyncIterator, Mapping
@@ -14,7 +13,8 @@ from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import FieldMask
 
 from argosy.digest import Digest
-from argosy.errors import AlreadyExists, ArgosyError, DataLoss, ResourceExhausted, Unavailable
+from argosy.errors import AlreadyExists, ArgosyError, DataLoss, Unavailable
+from argosy.kernel.files import full_disk
 
 CHUNK: Final = 1 << 20
 _LOCK_WAIT_S: Final = 2.0
@@ -107,11 +107,7 @@ class PlacedIngest:
                 self.offset += written
                 view = view[written:]
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise ResourceExhausted(
-                    f'ingest "{self._ingest.ref}": the disk is full; free some space and pull again, what is there is kept'
-                ) from error
-            raise
+            raise full_disk(error, f'ingest "{self._ingest.ref}"') from error
         if self.offset - self._told >= _TELL_BYTES and (self._telling is None or self._telling.done()):
             await self._heard()
             self._told = self.offset

@@ -1,18 +1,27 @@
-"""What the standard library has no name for: two paths that change places, what a file system is, all of several descriptors."""
+"""What the standard library has no name for: a disk that is full, two paths that change places, what a file system is, all of several descriptors."""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Sequence
 from typing import Final
 
+from argosy.errors import ResourceExhausted
 from argosy.kernel.libc import call, syscall
 
 _RENAMEAT2: Final = 316
 _EXCHANGE: Final = 2
 _AT_FDCWD: Final = -100
 _TMPFS: Final = 0x01021994
+
+
+def full_disk(error: OSError, noun: str) -> OSError | ResourceExhausted:
+    """Return the error to raise for error: a full disk has its own class and remedy."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceExhausted(f"{noun}: the disk is full; free some space and try again, what is there is kept")
+    return error
 
 
 def exchange(one: str, other: str) -> None:

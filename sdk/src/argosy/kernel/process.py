@@ -48,6 +48,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+def lives(pid: int, started: int) -> bool:
+    """Return whether pid is still, and not a zombie, the process that began at started (``start_time``)."""
+    try:
+        return alive(pid) and start_time(pid) == started
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def start_time(pid: int) -> int:
     """Return when a process began, in ticks since boot: with its pid, that names it for good. Raises OSError."""
     return int(_stat(pid)[19])

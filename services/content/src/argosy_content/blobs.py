@@ -14,7 +14,6 @@ blob and an ingest directory without ``data``, which the next start removes.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -26,7 +25,8 @@ from pathlib import Path
 from typing import Final
 
 from argosy.digest import HEX_LENGTHS, Digest, Hasher, hasher
-from argosy.errors import AlreadyExists, FailedPrecondition, Locked, NotFound, ResourceExhausted, Unimplemented
+from argosy.errors import AlreadyExists, FailedPrecondition, Locked, NotFound, Unimplemented
+from argosy.kernel.files import full_disk
 from argosy.plugin.content.blobfile import blob_path, open_blob
 from argosy.timestamps import format_rfc3339, parse_rfc3339
 
@@ -52,13 +52,6 @@ class IngestStatus:
     total: int
     started_ns: int
     updated_ns: int
-
-
-def full_disk(error: OSError, noun: str) -> OSError | ResourceExhausted:
-    """Return the error to raise for error: a full disk has its own class and remedy."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceExhausted(f"{noun}: the disk is full; free some space and write again, what is there is kept")
-    return error
 
 
 def fsync_directory(path: Path) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Final, Protocol
 
 from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, NotFound, Unavailable, Unknown
 from argosy.kernel.files import on_tmpfs
-from argosy.kernel.process import pidfd, start_time
+from argosy.kernel.process import lives, pidfd
 
 from argosy_shim_kata_v2 import accel
 from argosy_shim_kata_v2.channel import Control, Streams, plain
@@ -124,11 +124,7 @@ class Adopted:
             self._fd = pidfd(pid)
         except OSError:
             raise Unavailable(f"process {pid} is gone") from None
-        try:
-            same = start_time(pid) == started
-        except OSError:
-            same = False
-        if not same:
+        if not lives(pid, started):
             os.close(self._fd)
             raise Unavailable(f"process {pid} is gone")
 

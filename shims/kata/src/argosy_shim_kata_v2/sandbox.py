@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
-from argosy.kernel.process import alive, start_time
+from argosy.kernel.process import lives, start_time
 
 from argosy_shim_kata_v2 import cgroup, net, pool, qemu
 from argosy_shim_kata_v2.block import carry_back_all
@@ -272,11 +272,7 @@ def clean(bundle: str, id: str) -> None:
         group = str(told.get("cgroup", ""))  # a shim of before did not say
     except (OSError, ValueError, KeyError, TypeError):
         return  # it never came to a VM
-    try:
-        living = alive(shim) and start_time(shim) == started
-    except OSError:
-        living = False
-    if living:
+    if lives(shim, started):
         remove_container(root / id)
         return
     qemu.end_processes(folder)

@@ -11,18 +11,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from argosy.errors import NotFound, Unknown
-from argosy.kernel.process import alive, start_time
+from argosy.kernel.process import lives
 from argosy.shim.spawn import Stdio, on_path, spawn
 
 _RELEASE_MS: Final = 5000
 _STDERR_BYTES: Final = 16 << 10
-
-
-def _lives(pid: int, began: int) -> bool:
-    try:
-        return alive(pid) and start_time(pid) == began
-    except OSError:
-        return False
 
 
 class Runtime:
@@ -129,13 +122,17 @@ class Runtime:
             config = state["config"]
             # In a PID namespace of its own nobody has outlived init.
             alone = any(n["type"] == "NEWPID" and not n["path"] for n in config["namespaces"])
-            hooks = (config.get("Hooks") or {}).get("poststop")
+            more = (
+                (config.get("Hooks") or {}).get("poststop")
+                or config["cgroups"].get("Systemd")
+                or state.get("intel_rdt_path")
+            )
             cgroups = [str(path) for path in state["cgroup_paths"].values()]
             began = int(state["init_process_start"])
             pid = int(state["init_process_pid"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
-        if not alone or hooks or state.get("intel_rdt_path") or config["cgroups"].get("Systemd") or _lives(pid, began):
+        if not alone or more or lives(pid, began):
             return False
         try:
             for path in set(cgroups):

@@ -263,17 +263,12 @@ class Content:
 
     # -- bytes --
 
-    async def read(self, ns: str, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
-        """Raises InvalidArgument, NotFound, OutOfRange."""
+    def read(self, ns: str, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
+        """Raises InvalidArgument, NotFound, OutOfRange at once, and what ``read_raw`` does."""
         info = self.info(ns, digest)
         if offset > info.size:
             raise OutOfRange(f"read past object length {info.size} bytes")
-        if self.root is not None:
-            for frame in frames(open_blob(self.root, Digest.parse(digest)), offset, size):
-                yield frame
-            return
-        async for frame in self.read_raw(digest, max(0, offset), size):
-            yield frame
+        return self.read_raw(digest, max(0, offset), size)
 
     async def read_raw(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
         """Yield bytes whoever asks: from the plugin's exported root where there is one, else over its socket."""
