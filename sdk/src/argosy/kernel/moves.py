@@ -89,7 +89,8 @@ class Moves:
             places = {}
         while self._wake.wait():
             self._wake.clear()
-            while time.monotonic() < self._until and _stay(places):
+            # Several at a time keep the processors busy while each of them waits; one more who takes the lock would hold them up.
+            while time.monotonic() < self._until and (self._expecting > 1 or _stay(places)):
                 time.sleep(_PAUSE_S)
 
 
