@@ -24,7 +24,7 @@ import time
 import traceback
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from argosy.kernel.pages import populate, ranges, written
@@ -42,7 +42,8 @@ _LOOK_AFTER_S: Final = (0.015, 0.04, 0.08, 0.3)
 _REQUEST_BYTES: Final = 4 << 20
 # Room in our command line for that of a worker.
 _TITLE_ROOM: Final = 1024
-_TAKEN: Final = 4
+# What a taken spare tells: its pid, and that of the process which does the work.
+_TAKEN: Final = 8
 _OUTDATED: Final = (0).to_bytes(_TAKEN, "little")
 _WATCHED: Final = 3
 _FIRST_UNUSED: Final = 4
@@ -181,6 +182,27 @@ class Template(ABC):
             self._be_spare()
         return pid
 
+    def _be_spare(self) -> None:
+        """In the child: wait for a program, then be its worker. Does not return."""
+        code = 1
+        try:
+            die_with_parent(signal.SIGKILL)
+            if os.getppid() == self._pid:  # it may have died before we could ask to die with it
+                self.spare()
+                code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def spare(self) -> None:
+        """Be a spare."""
+        self.wait_for_program(os.getpid(), self._disown)
+
+    def _disown(self) -> bool:
+        die_with_parent(0)
+        return os.getppid() == self._pid
+
     def _learn(self) -> None:
         """Look which pages workers have written to: spares have them before they are taken."""
         due = [(at, pid) for at, pid in self._to_look_at if at <= time.monotonic()]
@@ -224,8 +246,8 @@ class Template(ABC):
                     told = os.read(fd, _TAKEN)
                     if told == _OUTDATED:
                         return
-                    gone = [int.from_bytes(told, "little")]
-                    self._taken(gone[0])
+                    gone = [int.from_bytes(told[:4], "little")]
+                    self._taken(int.from_bytes(told[4:], "little"))
                 for pid in gone:
                     held = self._spares.pop(pid, -1)
                     if held >= 0:
@@ -234,29 +256,18 @@ class Template(ABC):
 
     # -- a spare, and what becomes of it --
 
-    def _be_spare(self) -> None:
-        """In the child: wait for a program, then be its worker. Does not return."""
-        code = 1
-        try:
-            die_with_parent(signal.SIGKILL)
-            if os.getppid() != self._pid:
-                return  # it died before we could ask to die with it
-            with contextlib.suppress(OSError):  # of a kernel that can't
-                populate(self._ranges)
-            asked = self.asked(self._listener)
-            if self._changed() != self._code:
-                os.write(self._told_write, _OUTDATED)
-                return
-            os.write(self._told_write, os.getpid().to_bytes(_TAKEN, "little"))
-            # From here on the template's end is not ours. Was it before? Then the program goes on by itself.
-            die_with_parent(0)
-            if os.getppid() == self._pid:
-                self.answer(asked)
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
+    def wait_for_program(self, spare: int, disown: Callable[[], bool]) -> None:
+        """Wait for a program, then be its worker. disown makes the template's end none of our business; False when it was faster."""
+        with contextlib.suppress(OSError):  # of a kernel that can't
+            populate(self._ranges)
+        asked = self.asked(self._listener)
+        if self._changed() != self._code:
+            os.write(self._told_write, _OUTDATED)
+            return
+        os.write(self._told_write, spare.to_bytes(4, "little") + os.getpid().to_bytes(4, "little"))
+        # Has it ended before? Then the program goes on by itself.
+        if disown():
+            self.answer(asked)
 
     def asked(self, listener: socket.socket) -> Any:
         """Wait for a program. Another spare may be faster."""

@@ -1,4 +1,7 @@
-"""The shim's process: one epoll loop for sockets and exits, a thread for every runtime verb."""
+"""The shim's process: one epoll loop for sockets and exits, a thread for every runtime verb.
+
+One that has a keeper leaves all to it when nobody has asked for a while.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from argosy_protos._wire import DecodeError
 from argosy_protos.lean.containerd.task import v2 as api
@@ -19,12 +23,41 @@ from argosy.errors import to_wire
 from argosy.kernel.peer import credentials
 from argosy.kernel.process import become_subreaper, set_name
 from argosy.shim.events import Publisher
+from argosy.shim.keeper import Asleep, Keeper
+from argosy.shim.start import shim_name
 from argosy.shim.tasks import TaskService, failure
 from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
 
 # Task v2 and v3 differ in nothing but the name.
 _SERVICES: Final = frozenset(("containerd.task.v2.Task", "containerd.task.v3.Task"))
 _EVENT_DRAIN_S: Final = 5.0
+# A shim that nobody has asked for so long goes to sleep. One that is woken early, or may not sleep, waits longer the next time.
+_PATIENCE_S: Final = 1.0
+_MOST_PATIENCE: Final = 64
+_GOOD_SLEEP_S: Final = 60.0
+
+
+def patience() -> float | None:
+    """Return the seconds after which a shim goes to sleep, None for one that never does: ARGOSY_SHIM_SLEEP, a number or ``off``."""
+    wish = os.environ.get("ARGOSY_SHIM_SLEEP", "")
+    if wish == "off":
+        return None
+    try:
+        return max(0.0, float(wish))
+    except ValueError:
+        return _PATIENCE_S
+
+
+class Identity(NamedTuple):
+    """Whose shim this is."""
+
+    path: str
+    """Its socket."""
+    id: str
+    namespace: str
+    address: str
+    """The daemon's socket, for its publish command."""
+    publish_binary: str
 
 
 def report(error: BaseException | None) -> None:
@@ -37,29 +70,44 @@ def report(error: BaseException | None) -> None:
 class _Connection:
     """One daemon's connection."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, last: int = 0) -> None:
         self.socket = sock
-        self.machine = ServerMachine()
+        self.machine = ServerMachine(last)
         self.pending = b""
+
+
+class _Waiting:
+    """A call that is answered when something happens."""
+
+    def __init__(self, daemon: Daemon, connection: _Connection, stream: int) -> None:
+        self._daemon, self.connection, self.stream = daemon, connection, stream
+
+    def __call__(self, response: Any) -> None:
+        self._daemon._post(lambda: self._daemon._answer(self.connection, self.stream, response, None))
 
 
 class Daemon:
     """Serves until Shutdown. make is the task service's class."""
 
     def __init__(
-        self, listener: socket.socket, path: str, namespace: str, publisher: Publisher, make: type[TaskService[Any]]
+        self, listener: socket.socket, identity: Identity, make: type[TaskService[Any]], keeper: Keeper | None
     ) -> None:
-        self._listener, self._path = listener, path
+        self._listener, self._identity, self._keeper = listener, identity, keeper
+        self._patience_s = patience() if keeper is not None else None
+        self._connections: dict[int, _Connection] = {}
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         self._posted: list[Callable[[], None]] = []
         self._posted_lock = threading.Lock()
-        self._publisher = publisher
+        self._publisher = Publisher(
+            identity.namespace, os.environ.get("TTRPC_ADDRESS", ""), identity.address, identity.publish_binary
+        )
         self._quitting = False
         self._working = 0  # calls in threads; they are answered even by a shim that leaves
-        self.service = make(namespace, publisher, self._watch, self._post, self._quit)
+        self.service = make(identity.namespace, self._publisher, self._watch, self._post, self._quit)
+        self.service.keeper = keeper
 
     # -- called from any thread --
 
@@ -97,9 +145,9 @@ class Daemon:
         def ready(_: int) -> None:
             call()
             try:
-                os.fstat(fd)
+                self._epoll.modify(fd, select.EPOLLIN)
             except OSError:
-                self._handlers.pop(fd, None)  # closed by the call; the kernel forgot it
+                self._handlers.pop(fd, None)  # closed by the call; the kernel forgot it, even if its number is another's by now
 
         self._handlers.pop(fd, None)
         try:
@@ -115,13 +163,16 @@ class Daemon:
         self._register(self._listener.fileno(), self._accept)
         self._register(self._wake_read, self._run_posted)
         while not self._quitting or self._working:
-            for fd, events in self._epoll.poll():
+            ready = self._epoll.poll(self._patience_s)
+            if not ready:
+                self._sleep()
+            for fd, events in ready:
                 handler = self._handlers.get(fd)
                 if handler is not None:
                     self._guarded(partial(handler, events))
         self._listener.close()
         try:
-            os.unlink(self._path)
+            os.unlink(self._identity.path)
         except FileNotFoundError:
             pass
         self.service.leave()
@@ -155,8 +206,12 @@ class Daemon:
             sock.close()
             return
         sock.setblocking(False)
-        connection = _Connection(sock)
-        self._register(sock.fileno(), lambda events: self._io(connection, events))
+        self._connected(_Connection(sock))
+
+    def _connected(self, connection: _Connection) -> None:
+        fd = connection.socket.fileno()
+        self._connections[fd] = connection
+        self._register(fd, lambda events: self._io(connection, events))
 
     def _io(self, connection: _Connection, events: int) -> None:
         if events & select.EPOLLOUT:
@@ -170,6 +225,7 @@ class Daemon:
         except OSError:
             data = b""
         if not data:
+            del self._connections[connection.socket.fileno()]
             self._unregister(connection.socket.fileno())
             connection.socket.close()
             return
@@ -219,11 +275,8 @@ class Daemon:
             self._answer(connection, request.stream, *self._call(name, message))
 
     def _wait(self, connection: _Connection, stream: int, name: str, message: Any) -> None:
-        def reply(response: Any) -> None:
-            self._post(lambda: self._answer(connection, stream, response, None))
-
         try:
-            getattr(self.service, name)(message, reply)
+            getattr(self.service, name)(message, _Waiting(self, connection, stream))
         except Exception as error:
             self._answer(connection, stream, None, error)
 
@@ -252,19 +305,98 @@ class Daemon:
             connection.machine.respond(stream, response.encode())
         self._flush(connection)
 
+    # -- sleep --
 
-def serve(
-    listener: socket.socket,
-    path: str,
-    namespace: str,
-    id: str,
-    publisher: Callable[[], Publisher],
-    make: type[TaskService[Any]],
-) -> None:
-    """Be the shim: adopt orphans, ignore what ends a session, serve, leave."""
-    set_name(f"shim:{id}"[:15])
-    become_subreaper()
+    def _sleep(self) -> None:
+        """Leave all to the keeper and end, unless something is under way."""
+        assert self._keeper is not None and self._patience_s is not None
+        asleep = self._asleep()
+        if asleep is not None:
+            self._keeper.sleep(asleep)
+        self._be_patient(self._patience_s * 2)
+
+    def _be_patient(self, seconds: float) -> None:
+        least_s = patience()
+        if least_s is not None:
+            self._patience_s = min(_MOST_PATIENCE * least_s, max(least_s, seconds))
+
+    def _asleep(self) -> Asleep | None:
+        with self._posted_lock:
+            busy = bool(self._posted)
+        if busy or self._working or self._quitting or not self._publisher.idle():
+            return None
+        descriptors: list[int] = []
+
+        def hand(fd: int) -> int:
+            if fd < 0:
+                return -1
+            descriptors.append(fd)
+            return len(descriptors) - 1
+
+        numbers = {fd: hand(fd) for fd in self._connections}
+        if any(c.pending or not c.machine.idle() for c in self._connections.values()):
+            return None
+
+        def call(reply: Callable[[Any], None]) -> tuple[int, int] | None:
+            assert isinstance(reply, _Waiting)
+            # Of a connection that has been closed nobody waits any more.
+            number = numbers.get(reply.connection.socket.fileno())
+            return None if number is None else (number, reply.stream)
+
+        tasks = self.service.asleep(hand, call)
+        if tasks is None:
+            return None
+        state = {
+            "identity": tuple(self._identity),
+            "listener": hand(self._listener.fileno()),
+            "connections": [(numbers[fd], c.machine.last) for fd, c in self._connections.items()],
+            "tasks": tasks,
+            "environ": dict(os.environb),
+            "patience_s": self._patience_s,
+            "since_s": time.monotonic(),
+        }
+        wake = [n for n, fd in enumerate(descriptors) if fd in self._handlers]
+        # All that is watched goes along, but for the pipe between our own threads.
+        return Asleep(state, descriptors, wake) if len(wake) == len(self._handlers) - 1 else None
+
+    def woken(self, asleep: Asleep) -> None:
+        """Be what another process was when it fell asleep. Before ``run``."""
+        state = asleep.state
+        short = time.monotonic() - state["since_s"] < _GOOD_SLEEP_S
+        self._be_patient(state["patience_s"] * (2.0 if short else 0.5))
+        connections: dict[int, _Connection] = {}
+        for number, last in state["connections"]:
+            connections[number] = _Connection(socket.socket(fileno=asleep.descriptors[number]), last)
+            self._connected(connections[number])
+
+        def descriptor(number: int) -> int:
+            return asleep.descriptors[number] if number >= 0 else -1
+
+        def reply(waiting: tuple[int, int]) -> _Waiting:
+            return _Waiting(self, connections[waiting[0]], waiting[1])
+
+        self.service.woken(state["tasks"], descriptor, reply)
+
+
+def resume(keeper: Keeper, asleep: Asleep, make: type[TaskService[Any]]) -> None:
+    """Be the shim again that another process was before it fell asleep; it was started as ``serve`` has it."""
+    environ = asleep.state["environ"]
+    for name in os.environb.keys() - environ.keys():
+        del os.environb[name]
+    os.environb.update(environ)
+    os.umask(0o022)
+    listener = socket.socket(fileno=asleep.descriptors[asleep.state["listener"]])
+    daemon = Daemon(listener, Identity(*asleep.state["identity"]), make, keeper)
+    daemon.woken(asleep)
+    daemon.run()
+
+
+def serve(listener: socket.socket, identity: Identity, make: type[TaskService[Any]], keeper: Keeper | None = None) -> None:
+    """Be the shim: adopt orphans (those of one with a keeper are the keeper's), ignore what ends a session, serve, leave."""
+    set_name(shim_name(identity.id))
+    if keeper is None:
+        become_subreaper()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o022)
-    Daemon(listener, path, namespace, publisher(), make).run()
+    Daemon(listener, identity, make, keeper).run()

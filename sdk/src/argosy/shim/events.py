@@ -49,6 +49,10 @@ class Publisher:
         except queue.Full:
             print(f"event {topic} dropped: {_QUEUE} are waiting", file=sys.stderr)
 
+    def idle(self) -> bool:
+        """Whether all that was queued is delivered, or given up."""
+        return not self._queue.unfinished_tasks
+
     def close(self, timeout: float) -> None:
         """Deliver what is queued, for at most timeout seconds."""
         try:
@@ -70,6 +74,7 @@ class Publisher:
                         print(f"event {topic} lost after {_RETRIES} retries: {error}", file=sys.stderr)
                     elif attempt:  # the first failure is a daemon that restarted: try again at once
                         time.sleep(attempt)
+            self._queue.task_done()
 
     def _send(self, topic: str, payload: bytes, envelope: Envelope) -> None:
         if self._address:

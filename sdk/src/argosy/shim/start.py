@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from argosy.shim.keeper import Keeper
     from argosy.shim.tasks import TaskService
 
 try:
@@ -66,6 +67,11 @@ def group_of(bundle: str, id: str) -> str:
         if annotations.get(key):
             return str(annotations[key])
     return id
+
+
+def shim_name(id: str) -> str:
+    """Return what ps and top call the shim of a container; the kernel keeps 15 bytes of it."""
+    return f"shim:{id}"[:15]
 
 
 def socket_path(directory: str, address: str, namespace: str, group: str) -> str:
@@ -127,15 +133,15 @@ def read_stdin() -> bytes:
 def start(
     flags: dict[str, str],
     service: Callable[[], type[TaskService[Any]]],
-    told: Callable[[int], None] | None = None,
+    forked: tuple[Keeper, Callable[[int], None]] | None = None,
     *,
     kind: str = "",
 ) -> int:
     """Make the shim, or find the one of this group; print its address.
 
     service is called in the shim and imports what it needs there; kind keeps shims of different names apart where one
-    group has both. The shim is a fork of this process. With told, which then hears the exit code of ``start``, this process becomes
-    the shim itself and does not return: a template has forked it for that.
+    group has both. The shim is a fork of this process. With forked, a keeper and who is to hear the exit code of ``start``, this process
+    becomes the shim itself and does not return: a template has forked it for that.
     """
     bundle, id, namespace = os.getcwd(), flags.get("id", ""), flags.get("namespace", "")
     if not id or not namespace:
@@ -162,16 +168,17 @@ def start(
     listener.bind(path)
     os.umask(before)
     listener.listen(128)
-    pid = os.getpid() if told is not None else os.fork()
+    pid = forked[0].pid if forked is not None else os.fork()
     if pid == 0:
-        _become_daemon(listener, path, flags, bundle, service)
+        _become_daemon(listener, path, flags, bundle, service, None)
     _write_address(bundle, address)
     with open(os.path.join(bundle, "shim.pid"), "w") as file:
         file.write(str(pid))
     os.write(1, answer)
-    if told is not None:
+    if forked is not None:
+        keeper, told = forked
         told(0)
-        _become_daemon(listener, path, flags, bundle, service)
+        _become_daemon(listener, path, flags, bundle, service, keeper)
     listener.close()
     return 0
 
@@ -185,7 +192,12 @@ def _write_address(bundle: str, address: str) -> None:
 
 
 def _become_daemon(
-    listener: socket.socket, path: str, flags: dict[str, str], bundle: str, service: Callable[[], type[TaskService[Any]]]
+    listener: socket.socket,
+    path: str,
+    flags: dict[str, str],
+    bundle: str,
+    service: Callable[[], type[TaskService[Any]]],
+    keeper: Keeper | None,
 ) -> None:
     """In the child: leave the daemon's session and pipes behind, then serve. Does not return."""
     code = 1
@@ -201,23 +213,19 @@ def _become_daemon(
         for target, source in ((0, null), (1, null), (2, errors)):
             os.dup2(source, target)
         # Whatever else we were born with is not ours to keep open, nor a container's to inherit.
-        for fd in {int(name) for name in os.listdir("/proc/self/fd")} - {0, 1, 2, listener.fileno()}:
+        kept = {0, 1, 2, listener.fileno(), keeper.fileno() if keeper is not None else -1}
+        for fd in {int(name) for name in os.listdir("/proc/self/fd")} - kept:
             try:
                 os.close(fd)
             except OSError:
                 continue  # the listing's own
-        from argosy.shim.daemon import serve
-        from argosy.shim.events import Publisher
+        from argosy.shim.daemon import Identity, serve
 
-        def publisher() -> Publisher:
-            return Publisher(
-                flags["namespace"],
-                os.environ.get("TTRPC_ADDRESS", ""),
-                flags.get("address", ""),
-                flags.get("publish-binary", ""),
-            )
-
-        serve(listener, path, flags["namespace"], flags["id"], publisher, service())
+        id, namespace, address = flags["id"], flags["namespace"], flags.get("address", "")
+        if keeper is not None:
+            shown = [sys.argv[0], "-namespace", namespace, "-id", id, "-address", address]
+            keeper.show(shim_name(id), shown, bundle)
+        serve(listener, Identity(path, id, namespace, address, flags.get("publish-binary", "")), service(), keeper)
         code = 0
     except BaseException:
         import traceback

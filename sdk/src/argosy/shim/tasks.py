@@ -12,7 +12,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from argosy_protos.lean.containerd import events as ev
 from argosy_protos.lean.containerd.runc.v1 import ProcessDetails
@@ -25,6 +25,9 @@ from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, Invali
 from argosy.shim import lifecycle
 from argosy.shim.events import Publisher, stamp
 
+if TYPE_CHECKING:
+    from argosy.shim.keeper import Keeper
+
 # Go's zero time on the wire: what Go clients read as "not yet".
 _NEVER: Final = Timestamp(seconds=-62135596800)
 
@@ -33,6 +36,10 @@ Reply = Callable[[Any], None]
 
 def _when(ns: int) -> Timestamp:
     return stamp(ns) if ns else _NEVER
+
+
+def _ended(process: Process) -> Any:
+    return api.WaitResponse(exit_status=process.exit_status, exited_at=_when(process.exited_ns))
 
 
 class Process(ABC):
@@ -50,7 +57,7 @@ class Process(ABC):
         self.exited_ns = 0
         self.starting = False
         self.pending_exit: tuple[int, int] | None = None
-        self.waiters: list[Callable[[], None]] = []
+        self.waiters: list[Reply] = []
 
     @abstractmethod
     def resize(self, width: int, height: int) -> None:
@@ -197,6 +204,7 @@ class TaskService(ABC, Generic[C]):
         self._lock = threading.RLock()
         self.containers: dict[str, C] = {}
         self._creating: set[str] = set()
+        self.keeper: Keeper | None = None
 
     def _container(self, id: str) -> C:
         with self._lock:
@@ -225,6 +233,17 @@ class TaskService(ABC, Generic[C]):
 
     def leave(self) -> None:
         """The last call before the process ends."""
+
+    def asleep(self, hand: Callable[[int], int], call: Callable[[Reply], Any]) -> Any:
+        """Return what ``woken`` in a later process needs, as marshal takes it; None of a shim that can't sleep, or not now.
+
+        No call is under way but those that wait. hand gives a number for a descriptor, call what stands for one of those.
+        """
+        return None
+
+    def woken(self, state: Any, descriptor: Callable[[int], int], reply: Callable[[Any], Reply]) -> None:
+        """Be what another process was when it fell asleep: the reverse of ``asleep``, at the beginning of the loop."""
+        raise NotImplementedError
 
     # -- exits --
 
@@ -266,8 +285,8 @@ class TaskService(ABC, Generic[C]):
             ),
         )
         waiters, process.waiters = process.waiters, []
-        for waiter in waiters:
-            waiter()
+        for reply in waiters:
+            reply(_ended(process))
 
     def _start_over(self, container: C, process: Any) -> None:
         """The start is done, one way or the other: deliver an exit that came meanwhile."""
@@ -467,15 +486,11 @@ class TaskService(ABC, Generic[C]):
     def wait(self, r: Any, reply: Reply) -> None:
         """Answer when the process has ended; the only call that may take for ever."""
         process = self._container(r.id).process(r.exec_id)
-
-        def answer() -> None:
-            reply(api.WaitResponse(exit_status=process.exit_status, exited_at=_when(process.exited_ns)))
-
         with self._lock:
             if process.status != lifecycle.STOPPED:
-                process.waiters.append(answer)
+                process.waiters.append(reply)
                 return
-        answer()
+        reply(_ended(process))
 
     def stats(self, r: Any) -> Any:
         return api.StatsResponse(stats=self._container(r.id).stats())
@@ -483,7 +498,8 @@ class TaskService(ABC, Generic[C]):
     def connect(self, r: Any) -> Any:
         with self._lock:
             container = self.containers.get(r.id)
-        return api.ConnectResponse(shim_pid=os.getpid(), task_pid=container.init.pid if container else 0)
+        shim = os.getpid() if self.keeper is None else self.keeper.pid
+        return api.ConnectResponse(shim_pid=shim, task_pid=container.init.pid if container else 0)
 
     def shutdown(self, r: Any) -> Any:
         with self._lock:

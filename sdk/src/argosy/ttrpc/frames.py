@@ -40,6 +40,10 @@ class Decoder:
         self._skip = 0
         self._skipped: tuple[int, int, int, int] | None = None
 
+    def idle(self) -> bool:
+        """Whether no frame has begun to arrive."""
+        return not self._buffer and self._skipped is None
+
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes; return the frames they complete. Memory stays below one frame plus data."""
         frames: list[Frame] = []

@@ -49,11 +49,21 @@ class Answer(NamedTuple):
 class ServerMachine:
     """The serving end. ``feed`` gives events; ``outgoing`` collects what it answers by itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, last: int = 0) -> None:
+        """last is the number of the last stream, where another machine of this connection has served before."""
         self.outgoing = bytearray()
         self._decoder = Decoder()
-        self._last = 0
+        self._last = last
         self._open: dict[int, bool] = {}  # streams the client may still send on
+
+    @property
+    def last(self) -> int:
+        """The number of the last stream."""
+        return self._last
+
+    def idle(self) -> bool:
+        """Whether nothing is on its way: another machine could go on."""
+        return not self.outgoing and not self._open and self._decoder.idle()
 
     def feed(self, data: bytes) -> list[Incoming | Data]:
         """Take bytes from the client. Protocol errors are answered on their stream, the connection lives on."""

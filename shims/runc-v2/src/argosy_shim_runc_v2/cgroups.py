@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,29 @@ class Cgroup:
 
     def __init__(self, pid: int) -> None:
         places = hierarchies()
-        self.paths: dict[str, Path] = {}
+        paths: dict[str, Path] = {}
         with open(f"/proc/{pid}/cgroup") as table:
             for line in table:
                 _, controllers, path = line.strip().split(":", 2)
                 for controller in controllers.split(","):
                     if controller in places:
-                        self.paths[controller] = places[controller] / path.lstrip("/")
-        self.unified = "memory" not in self.paths and "pids" not in self.paths
+                        paths[controller] = places[controller] / path.lstrip("/")
+        self._are(paths)
+
+    def asleep(self) -> dict[str, str]:
+        """Return what ``woken`` needs."""
+        return {controller: str(path) for controller, path in self.paths.items()}
+
+    @classmethod
+    def woken(cls, paths: dict[str, str]) -> Cgroup:
+        """Return the cgroups that were ``asleep``: those of then, wherever the process is now."""
+        cgroup = cls.__new__(cls)
+        cgroup._are({controller: Path(path) for controller, path in paths.items()})
+        return cgroup
+
+    def _are(self, paths: dict[str, Path]) -> None:
+        self.paths = paths
+        self.unified = "memory" not in paths and "pids" not in paths
 
     @property
     def main(self) -> Path:
@@ -169,6 +185,18 @@ class OomWatch:
             self._watch_v2()
         elif "memory" in cgroup.paths:
             self._watch_v1(cgroup.paths["memory"])
+
+    def asleep(self, hand: Callable[[int], int]) -> tuple[int, int, int]:
+        """Return what ``woken`` needs."""
+        return hand(self.fd), hand(self._control), self._seen
+
+    @classmethod
+    def woken(cls, cgroup: Cgroup, state: tuple[int, int, int], descriptor: Callable[[int], int]) -> OomWatch:
+        """Return the watch that was ``asleep``."""
+        watch = cls.__new__(cls)
+        watch._cgroup = cgroup
+        watch.fd, watch._control, watch._seen = descriptor(state[0]), descriptor(state[1]), state[2]
+        return watch
 
     def _watch_v1(self, memory: Path) -> None:
         with contextlib.suppress(OSError):

@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
 from argosy.kernel.mount import mount_all, unmount_all
@@ -16,15 +17,23 @@ from argosy.shim import lifecycle, tasks
 from argosy.shim.spawn import Stdio
 from argosy.shim.stdio import Endpoints, open_stdio
 from argosy_protos.lean.containerd.runc.v1 import CheckpointOptions, Options
+from argosy_protos.lean.containerd.task.v2 import CreateTaskRequest
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
 
 from argosy_shim_runc_v2.cgroups import Cgroup, OomWatch
 from argosy_shim_runc_v2.console import Console, ConsoleSocket
 from argosy_shim_runc_v2.runc import Runtime
 
+if TYPE_CHECKING:
+    from argosy.shim.keeper import Keeper
+
 OPTIONS_TYPE: Final = "containerd.runc.v1.Options"
 CHECKPOINT_TYPE: Final = "containerd.runc.v1.CheckpointOptions"
 _IO_DRAIN_S: Final = 10.0
+# What of a process is plain.
+_KEPT: Final = (
+    "exec_id", "stdin", "stdout", "stderr", "terminal", "spec", "status", "pid", "exit_status", "exited_ns",
+)  # fmt: skip
 _PID_WAIT_S: Final = 5.0
 
 
@@ -49,9 +58,11 @@ class Process(tasks.Process):
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
 
-    def reap(self) -> int:
-        """Return the exit status of a process that has ended; 255 when it was never our child."""
+    def reap(self, keeper: Keeper | None) -> int:
+        """Return the exit status of a process that has ended; 255 when it was never our child, or our keeper's."""
         try:
+            if keeper is not None:
+                return keeper.reap(self.pid)
             result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
         except ChildProcessError:
             return 255
@@ -61,6 +72,31 @@ class Process(tasks.Process):
         if result is None:
             return 255
         return result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
+
+    def asleep(self, hand: Callable[[int], int], call: Callable[[tasks.Reply], Any]) -> Any:
+        """Return what ``woken`` needs. None of one whose output somebody has to carry, or that is about to start or end."""
+        ends = self.ends
+        if self.console is not None or self.starting or self.pending_exit is not None:
+            return None
+        if ends is not None and (ends.logger is not None or max(ends.stdin, ends.stdout, ends.stderr) >= 0):
+            return None
+        waiting = [given for given in map(call, self.waiters) if given is not None]
+        fields = {name: getattr(self, name) for name in _KEPT}
+        handed = {"pidfd": hand(self.pidfd), "stdin_writer": hand(ends.stdin_writer if ends is not None else -1)}
+        return {**fields, **handed, "keep": [hand(fd) for fd in ends.keep] if ends is not None else [], "waiting": waiting}
+
+    @classmethod
+    def woken(cls, state: Any, descriptor: Callable[[int], int], reply: Callable[[Any], tasks.Reply]) -> Process:
+        """Return the process that was ``asleep``."""
+        process = cls(*(state[name] for name in ("exec_id", "stdin", "stdout", "stderr", "terminal", "spec")))
+        for name in _KEPT:
+            setattr(process, name, state[name])
+        process.pidfd = descriptor(state["pidfd"])
+        process.ends = Endpoints()
+        process.ends.keep = [descriptor(number) for number in state["keep"]]
+        process.ends.stdin_writer = descriptor(state["stdin_writer"])
+        process.waiters = [reply(given) for given in state["waiting"]]
+        return process
 
     def signal(self, number: int) -> None:
         """Raises NotFound when it has ended, FailedPrecondition when it was never started."""
@@ -124,6 +160,7 @@ class Container(tasks.Container[Process]):
         super().__init__(request.id, request.bundle, init)
         self.namespace = namespace
         self.checkpoint: str = request.checkpoint
+        self._given = request.options
         self.options = _options(request.options)
         root = os.path.join(self.options.root or default_runc_root(), namespace)
         self.runtime = Runtime(self.options.binary_name, root, self.options.systemd_cgroup)
@@ -133,6 +170,44 @@ class Container(tasks.Container[Process]):
         self.oom: OomWatch | None = None
         self.host_pid_namespace = False
         self._start_hooks = False
+
+    def asleep(self, hand: Callable[[int], int], call: Callable[[tasks.Reply], Any]) -> Any:
+        """Return what ``woken`` needs, or None when a process of it can't sleep, or its init's exit waits for others."""
+        processes = [process.asleep(hand, call) for process in (self.init, *self.execs.values())]
+        if None in processes or self.init_exit is not None:
+            return None
+        return {
+            "id": self.id,
+            "bundle": self.bundle,
+            "options": (self._given.type_url, bytes(self._given.value)) if self._given is not None else None,
+            "checkpoint": self.checkpoint,
+            "host_pid_namespace": self.host_pid_namespace,
+            "start_hooks": self._start_hooks,
+            "processes": processes,
+            "cgroup": self.cgroup.asleep() if self.cgroup is not None else None,
+            "oom": self.oom.asleep(hand) if self.oom is not None else None,
+        }
+
+    @classmethod
+    def woken(
+        cls, namespace: str, state: Any, descriptor: Callable[[int], int], reply: Callable[[Any], tasks.Reply]
+    ) -> Container:
+        """Return the container that was ``asleep``."""
+        init, *execs = (Process.woken(one, descriptor, reply) for one in state["processes"])
+        options = state["options"]
+        given = AnyMessage(type_url=options[0], value=options[1]) if options is not None else None
+        request = CreateTaskRequest(
+            id=state["id"], bundle=state["bundle"], options=given, checkpoint=state["checkpoint"],
+            stdin=init.stdin, stdout=init.stdout, stderr=init.stderr, terminal=init.terminal,
+        )  # fmt: skip
+        container = cls(namespace, request)
+        container.init, container.execs = init, {process.exec_id: process for process in execs}
+        container.host_pid_namespace, container._start_hooks = state["host_pid_namespace"], state["start_hooks"]
+        if state["cgroup"] is not None:
+            container.cgroup = Cgroup.woken(state["cgroup"])
+            if state["oom"] is not None:
+                container.oom = OomWatch.woken(container.cgroup, state["oom"], descriptor)
+        return container
 
     @property
     def log(self) -> str:

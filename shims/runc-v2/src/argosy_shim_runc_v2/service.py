@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
-from argosy.shim.tasks import TaskService
+from argosy.shim.tasks import Reply, TaskService
 from argosy_protos.lean.containerd import events as ev
 
 from argosy_shim_runc_v2.container import Container, Process
@@ -25,7 +26,7 @@ class RuncTasks(TaskService[Container]):
 
     def _on_exit(self, container: Container, process: Process) -> None:
         if process.pidfd >= 0:
-            self.exited(container, process, process.reap(), time.time_ns())
+            self.exited(container, process, process.reap(self.keeper), time.time_ns())
 
     def watch_oom(self, container: Container) -> None:
         oom = container.oom
@@ -42,6 +43,18 @@ class RuncTasks(TaskService[Container]):
         if container.oom is not None:
             # In the loop, which may be reading the descriptor right now.
             self._post(container.oom.close)
+
+    def asleep(self, hand: Callable[[int], int], call: Callable[[Reply], Any]) -> Any:
+        found = [container.asleep(hand, call) for container in self.containers.values()]
+        return found if found and None not in found else None
+
+    def woken(self, state: Any, descriptor: Callable[[int], int], reply: Callable[[Any], Reply]) -> None:
+        for one in state:
+            container = Container.woken(self._namespace, one, descriptor, reply)
+            self.containers[container.id] = container
+            for process in (container.init, *container.execs.values()):
+                self.watch(container, process)
+            self.watch_oom(container)
 
     def init_gone(self, container: Container) -> None:
         if not container.host_pid_namespace or container.cgroup is None:

@@ -11,20 +11,23 @@ import select
 import socket
 import sys
 import traceback
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import argosy.kernel
 import argosy.shim
 from argosy import template
-from argosy.kernel.process import set_title
 from argosy.template import Asked, accepted
 
 from argosy_shim_runc_v2.door import Door, Knock
+
+if TYPE_CHECKING:
+    from argosy.shim.keeper import Keeper
 
 _LOADED: Final = (
     "argosy_shim_runc_v2.start",
     "argosy_shim_runc_v2.service",
     "argosy.shim.daemon",
+    "argosy.shim.keeper",
     "argosy_protos.lean.containerd.runtime.bootstrap.v1",
 )
 
@@ -41,6 +44,7 @@ class Template(template.Template):
         code = (__file__, argosy.shim.__file__, template.__file__, argosy.kernel.__file__)
         super().__init__("shim-template", address, key, [os.path.dirname(file) for file in code])
         self._door = Door(os.path.dirname(address), daemon)
+        self._keeper: Keeper | None = None
 
     def load(self) -> None:
         for name in _LOADED:
@@ -51,6 +55,19 @@ class Template(template.Template):
 
     def closed(self) -> None:
         self._door.remove()
+
+    def spare(self) -> None:
+        from argosy.shim.daemon import resume
+        from argosy.shim.keeper import keep
+
+        from argosy_shim_runc_v2.start import service
+
+        def first(keeper: Keeper) -> None:
+            self._keeper = keeper
+            self.wait_for_program(keeper.pid, keeper.free)
+            os._exit(0)
+
+        keep(first, lambda keeper, asleep: resume(keeper, asleep, service()))
 
     def asked(self, listener: socket.socket) -> socket.socket | Knock:
         poll = select.poll()
@@ -80,16 +97,15 @@ class Template(template.Template):
             except OSError:
                 pass  # the start was killed; its daemon cleans up
             asked.close()
-            # Nobody waits for this.
-            shown = [argv[0], "-namespace", flags["namespace"], "-id", flags["id"], "-address", flags.get("address", "")]
-            set_title(shown)
 
+        keeper = self._keeper
+        assert keeper is not None
         if self._door.fd >= 0:
             os.close(self._door.fd)
         sys.argv = argv
         try:
             flags, _ = parse_flags(argv[1:])
-            code = start(flags, service, told)
+            code = start(flags, service, (keeper, told))
         except BaseException as error:
             print(error if isinstance(error, ValueError) else traceback.format_exc(), file=sys.stderr, flush=True)
             code = 1
