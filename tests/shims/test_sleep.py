@@ -94,7 +94,12 @@ def test_an_idle_shim_is_one_process_and_does_what_it_is_asked(mesh: Mesh) -> No
         ran = mesh.ctr("tasks", "exec", "--exec-id", f"e{n}", "idle", "sh", "-c", "echo out; echo err >&2; exit 7")
         assert (ran.code, ran.out, ran.err.splitlines()[0]) == (7, "out\n", "err")
     # What the shim holds for its later self is nobody else's.
-    assert mesh.ctr("tasks", "exec", "--exec-id", "fd", "idle", "ls", "/proc/self/fd").ok().out.split() == ["0", "1", "2", "3"]
+    assert mesh.ctr("tasks", "exec", "--exec-id", "fd", "idle", "ls", "/proc/self/fd").ok().out.split() == [
+        "0",
+        "1",
+        "2",
+        "3",
+    ]
     asleep(mesh, "idle")
     assert init in mesh.ctr("tasks", "ps", "idle").ok().out
     asleep(mesh, "idle")

@@ -66,7 +66,7 @@ class Template(template.Template):
 
     async def _call(self) -> None:
         async with Client(self._daemon) as client:
-            await client.default_runtime()
+            await client.defaults()
             await asyncio.to_thread(os.getpid)
 
     def work(self, asked: Asked, argv: list[str]) -> None:

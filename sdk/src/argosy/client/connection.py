@@ -6,13 +6,14 @@ put another implementation in the place of any of them.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from argosy_protos.argosy.content.v1 import IngestsStub
 from argosy_protos.containerd.services.containers.v1 import ContainersStub
@@ -71,6 +72,13 @@ def default_address() -> Path:
     return Path(wish) if wish else Path("/run/argosy/containerd.sock")
 
 
+class Defaults(NamedTuple):
+    """A namespace's choices, by their names."""
+
+    snapshotter: str
+    runtime: str
+
+
 class Client:
     """One namespace of one daemon. Use it as an async context manager."""
 
@@ -81,11 +89,14 @@ class Client:
         self._bound = self._channel.with_metadata({NAMESPACE_HEADER: self.namespace})
         self.services = services or Services.on(self._bound)
         self._replaced = services is not None
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._leaving:
+            await asyncio.wait(self._leaving)
         self.close()
 
     def close(self) -> None:
@@ -97,22 +108,25 @@ class Client:
             services = {"ingests": None, **services}
         self.services = replace(self.services, **services)
 
-    async def default_snapshotter(self) -> str:
-        """Return the namespace's default snapshotter."""
-        return await self._default("containerd.io/defaults/snapshotter", DEFAULT_SNAPSHOTTER)
-
-    async def default_runtime(self) -> str:
-        """Return the namespace's default runtime."""
-        return await self._default("containerd.io/defaults/runtime", DEFAULT_RUNTIME)
-
-    async def _default(self, label: str, otherwise: str) -> str:
+    async def defaults(self) -> Defaults:
+        """Return what the namespace's labels say, or else what is usual."""
         reply = await self.services.namespaces.get(GetNamespaceRequest(name=self.namespace))
         labels = reply.namespace.labels if reply.namespace else {}
-        return labels.get(label) or otherwise
+        return Defaults(
+            labels.get("containerd.io/defaults/snapshotter") or DEFAULT_SNAPSHOTTER,
+            labels.get("containerd.io/defaults/runtime") or DEFAULT_RUNTIME,
+        )
+
+    async def default_snapshotter(self) -> str:
+        """Return the namespace's default snapshotter."""
+        return (await self.defaults()).snapshotter
 
     @asynccontextmanager
-    async def lease(self) -> AsyncIterator[Services]:
-        """Yield services whose every call is made under a fresh lease, which goes with the block or after a day."""
+    async def lease(self, linger: bool = False) -> AsyncIterator[Services]:
+        """Yield services whose every call is made under a fresh lease, which goes with the block or after a day.
+
+        One that may linger is gone when the client is left; the block's end does not wait for it.
+        """
         expire = (datetime.now(UTC) + LEASE_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")
         reply = await self.services.leases.create(CreateRequest(labels={GC_EXPIRE: expire}))
         id = reply.lease.id
@@ -122,7 +136,14 @@ class Client:
         try:
             yield leased
         finally:
-            try:
-                await self.services.leases.delete(DeleteRequest(id=id))
-            except ArgosyError:
-                pass  # it expires by itself
+            leaving = asyncio.create_task(self._end_lease(id))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            if not linger:
+                await leaving
+
+    async def _end_lease(self, id: str) -> None:
+        try:
+            await self.services.leases.delete(DeleteRequest(id=id))
+        except ArgosyError:
+            pass  # it expires by itself

@@ -14,13 +14,13 @@ from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks import v1 as tasks
 from argosy_protos.google.protobuf import Any as AnyMessage
 
-from argosy.client.connection import Client
+from argosy.client.connection import Client, Services
 from argosy.client.images import from_wire, resolve, unpack
 from argosy.client.tasks import Stdio, Task
 from argosy.errors import ArgosyError, NotFound
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
-from argosy.oci.image import chain_ids
+from argosy.oci.image import Descriptor, Resolved, chain_ids
 from argosy.oci.spec import Options, build
 from argosy.oci.users import User
 from argosy.oci.users import resolve as resolve_user
@@ -30,6 +30,28 @@ from argosy.typeurl import SPEC, pack_json
 def _user_of(mounts: list[Mount], user: str) -> User:
     with temporary_mount(mounts, read_only=True) as root:
         return resolve_user(root, user)
+
+
+async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
+    """Return an image's target, and what it says. Raises NotFound."""
+    found = (await client.services.images.get(GetImageRequest(name=image))).image
+    target = from_wire(found.target)
+    return target, await resolve(client.services, target)
+
+
+async def _prepare(services: Services, target: Descriptor, resolved: Resolved, snapshotter: str, key: str) -> list[Any]:
+    """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists."""
+    diff_ids = resolved.config.rootfs.diff_ids
+    request = snapshots.PrepareSnapshotRequest(
+        snapshotter=snapshotter, key=key, parent=chain_ids(diff_ids)[-1] if diff_ids else ""
+    )
+    try:
+        prepared = await services.snapshots.prepare(request)
+    except NotFound:
+        request.parent = await unpack(services, target, snapshotter)
+        prepared = await services.snapshots.prepare(request)
+    mounts: list[Any] = prepared.mounts
+    return mounts
 
 
 @dataclass
@@ -65,40 +87,36 @@ class Container:
 
         The snapshot is removed again when the record can't be stored.
         """
-        chosen = snapshotter or await client.default_snapshotter()
-        async with client.lease() as services:
-            found = (await services.images.get(GetImageRequest(name=image))).image
-            resolved = await resolve(services, from_wire(found.target))
-            parent = chain_ids(resolved.config.rootfs.diff_ids)[-1] if resolved.config.rootfs.diff_ids else ""
-            key = snapshot_key or id
-            request = snapshots.PrepareSnapshotRequest(snapshotter=chosen, key=key, parent=parent)
-            try:
-                prepared = await services.snapshots.prepare(request)
-            except NotFound:
-                request.parent = await unpack(services, from_wire(found.target), chosen)
-                prepared = await services.snapshots.prepare(request)
-            try:
-                config = resolved.config.config
-                mounts = [Mount.from_wire(m) for m in prepared.mounts]
-                wanted = user or config.user
-                who = await asyncio.to_thread(_user_of, mounts, wanted)
-                spec = build(client.namespace, id, config, who, options)
-                # Labels of an image never enter the names that steer a daemon (CVE-2026-53488).
-                own = {k: v for k, v in (config.labels or {}).items() if not k.startswith(("containerd.io/", "argosy/"))}
-                record = p.Container(
-                    id=id,
-                    labels={**own, **(labels or {})},
-                    image=image,
-                    runtime=p.ContainerRuntime(name=runtime or await client.default_runtime(), options=runtime_options),
-                    spec=pack_json(SPEC, spec),
-                    snapshotter=chosen,
-                    snapshot_key=key,
-                )
-                reply = await services.containers.create(p.CreateContainerRequest(container=record))
-            except BaseException:
-                await asyncio.shield(_forget(client, chosen, key))
-                raise
-        return cls(client, reply.container, prepared.mounts)
+        # What is only read needs no lease, and does not wait for one.
+        looking = asyncio.gather(client.defaults(), _look_up(client, image))
+        try:
+            async with client.lease(linger=True) as services:
+                defaults, (target, resolved) = await looking
+                chosen = snapshotter or defaults.snapshotter
+                key = snapshot_key or id
+                prepared = await _prepare(services, target, resolved, chosen, key)
+                try:
+                    config = resolved.config.config
+                    who = await asyncio.to_thread(_user_of, [Mount.from_wire(m) for m in prepared], user or config.user)
+                    spec = build(client.namespace, id, config, who, options)
+                    # Labels of an image never enter the names that steer a daemon (CVE-2026-53488).
+                    own = {k: v for k, v in (config.labels or {}).items() if not k.startswith(("containerd.io/", "argosy/"))}
+                    record = p.Container(
+                        id=id,
+                        labels={**own, **(labels or {})},
+                        image=image,
+                        runtime=p.ContainerRuntime(name=runtime or defaults.runtime, options=runtime_options),
+                        spec=pack_json(SPEC, spec),
+                        snapshotter=chosen,
+                        snapshot_key=key,
+                    )
+                    reply = await services.containers.create(p.CreateContainerRequest(container=record))
+                except BaseException:
+                    await asyncio.shield(_forget(client, chosen, key))
+                    raise
+        finally:
+            looking.cancel()
+        return cls(client, reply.container, prepared)
 
     async def mounts(self) -> list[Any]:
         """Return the mounts of its root file system; none when it has no snapshot."""

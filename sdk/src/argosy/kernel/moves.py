@@ -9,6 +9,7 @@ waits (Linux, Documentation/admin-guide/cgroup-v2.rst).
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -103,9 +104,14 @@ def _stay(places: Mapping[str, str]) -> bool:
         return False
     for procs in own_procs(table, places):
         try:
-            with procs.open("wb", buffering=0) as file:
-                file.write(b"0")
+            fd = os.open(procs, os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            os.write(fd, b"0")
             return True
         except OSError:
             continue
+        finally:
+            os.close(fd)
     return False

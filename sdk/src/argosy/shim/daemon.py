@@ -147,7 +147,9 @@ class Daemon:
             try:
                 self._epoll.modify(fd, select.EPOLLIN)
             except OSError:
-                self._handlers.pop(fd, None)  # closed by the call; the kernel forgot it, even if its number is another's by now
+                self._handlers.pop(
+                    fd, None
+                )  # closed by the call; the kernel forgot it, even if its number is another's by now
 
         self._handlers.pop(fd, None)
         try:

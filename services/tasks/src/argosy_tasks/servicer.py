@@ -76,7 +76,7 @@ class Tasks(p.TasksBase):
 
     async def _started(self, shim: Shim, exec_id: str) -> None:
         """Raise NotFound unless the exec is known."""
-        if exec_id:
+        if exec_id and exec_id not in shim.execs:
             try:
                 await shim.call("State", api.StateRequest(id=shim.bundle.id, exec_id=exec_id), self._state_s)
             except NotFound:
@@ -147,6 +147,7 @@ class Tasks(p.TasksBase):
         shim = self._shim(request.container_id)
         await self._started(shim, request.exec_id)
         r = await shim.call("Delete", api.DeleteRequest(id=request.container_id, exec_id=request.exec_id))
+        shim.execs.discard(request.exec_id)
         return p.DeleteResponse(id=request.exec_id, pid=r.pid, exit_status=r.exit_status, exited_at=r.exited_at)
 
     async def _state(self, shim: Shim, exec_id: str = "") -> Process:
@@ -202,6 +203,7 @@ class Tasks(p.TasksBase):
             spec=request.spec,
         )
         await shim.call("Exec", call)
+        shim.execs.add(request.exec_id)
         return Empty()
 
     async def resize_pty(self, request: p.ResizePtyRequest) -> Empty:

@@ -58,6 +58,8 @@ class Shim:
     def __init__(self, bundle: Bundle, client: TtrpcClient, bootstrap: Bootstrap, shim_log: ShimLog) -> None:
         self.bundle = bundle
         self.pid = 0
+        self.execs: set[str] = set()
+        """Those that were added and not deleted by us: it knows them. Others may be there from before our own start."""
         self._client = client
         self._service = f"containerd.task.v{max(2, bootstrap.version)}.Task"
         self._log = shim_log
