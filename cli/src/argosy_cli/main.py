@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from argosy.kernel.heap import keep_freed
 
 from argosy_cli.output import Shown
 from argosy_cli.target import Target
@@ -84,6 +85,7 @@ def prepare() -> Any:
 def execute(commands: Callable[..., object] = app) -> int:
     """Run the one of commands that sys.argv names; return its exit code."""
     code: object = 0
+    keep_freed()
     try:
         commands(prog_name="argosy")
     except SystemExit as exit:

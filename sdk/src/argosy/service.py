@@ -41,6 +41,7 @@ from argosy_protos.argosy.service.v1 import ServiceBase as StatisticsBase
 
 from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable
+from argosy.kernel.heap import keep_freed
 from argosy.kernel.process import set_name
 from argosy.rpc.context import Peer
 from argosy.rpc.health import Health
@@ -241,6 +242,7 @@ def run(
             raise InvalidArgument(f'log level "{settings.log_level}" is not one of {", ".join(log.LEVELS)}')
         log.configure(settings.log_level, settings.log_json, service.name)
         os.umask(0o077)
+        keep_freed()
         # A call lets go of the interpreter several times; a thread that computes (a collection, a tar) may keep it each time.
         sys.setswitchinterval(_SWITCH_S)
         anyio.run(serve, service, settings, listener, backend="asyncio", backend_options={"use_uvloop": True})
