@@ -21,7 +21,7 @@ from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, Invali
 from argosy.filters import EVERYTHING, Filter
 from argosy.labels import SHAREABLE, check_labels, masked, stored
 from argosy.plugin.content import ContentStore, Info, Status, Writer
-from argosy.plugin.content.blobfile import frames, open_blob
+from argosy.plugin.content.blobfile import OpenBlobs
 from argosy.rpc.channel import BoundChannel, Channel
 from argosy.rpc.context import current
 from argosy.store.database import Database
@@ -234,7 +234,7 @@ class Content:
         self.dirty = False
         self._mutated = mutated
         self._shared = shared
-        self.root = root
+        self._blobs = OpenBlobs(root) if root is not None else None
         self.open_writers: dict[tuple[str, str], NamespacedWriter] = {}
 
     # -- rows --
@@ -265,15 +265,16 @@ class Content:
 
     def read(self, ns: str, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
         """Raises InvalidArgument, NotFound, OutOfRange at once, and what ``read_raw`` does."""
-        info = self.info(ns, digest)
-        if offset > info.size:
-            raise OutOfRange(f"read past object length {info.size} bytes")
+        row = self._db.reader.execute("SELECT size FROM content WHERE ns = ? AND digest = ?", (ns, digest)).fetchone()
+        total: int = row[0] if row is not None else self.info(ns, digest).size
+        if offset > total:
+            raise OutOfRange(f"read past object length {total} bytes")
         return self.read_raw(digest, max(0, offset), size)
 
     async def read_raw(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
         """Yield bytes whoever asks: from the plugin's exported root where there is one, else over its socket."""
-        if self.root is not None:
-            for frame in frames(open_blob(self.root, Digest.parse(digest)), offset, size):
+        if self._blobs is not None:
+            for frame in self._blobs.read(digest, offset, size):
                 yield frame
             return
         async for response in self._stub.read(p.ReadContentRequest(digest=digest, offset=offset, size=size)):
@@ -467,6 +468,8 @@ class Content:
 
     async def _delete_backend(self, digest: str) -> bool:
         """Delete a blob of the plugin's; False when it was gone."""
+        if self._blobs is not None:
+            self._blobs.forget(digest)
         try:
             await self._stub.delete(p.DeleteContentRequest(digest=digest))
         except NotFound:
