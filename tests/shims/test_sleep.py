@@ -250,7 +250,7 @@ def test_a_shim_may_be_told_never_to_sleep(image_archive: Path, monkeypatch: pyt
         shutil.rmtree(own.base, ignore_errors=True)
 
 
-@pytest.mark.parametrize(("wish", "seconds"), [("", 1.0), ("off", None), ("0.25", 0.25), ("-1", 0.0), ("soon", 1.0)])
+@pytest.mark.parametrize(("wish", "seconds"), [("", 0.5), ("off", None), ("0.25", 0.25), ("-1", 0.0), ("soon", 0.5)])
 def test_the_wish_for_sleep(wish: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARGOSY_SHIM_SLEEP", wish)
     assert patience() == seconds

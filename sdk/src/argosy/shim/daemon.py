@@ -32,7 +32,7 @@ from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, Serv
 _SERVICES: Final = frozenset(("containerd.task.v2.Task", "containerd.task.v3.Task"))
 _EVENT_DRAIN_S: Final = 5.0
 # A shim that nobody has asked for so long goes to sleep. One that is woken early, or may not sleep, waits longer the next time.
-_PATIENCE_S: Final = 1.0
+_PATIENCE_S: Final = 0.5
 _MOST_PATIENCE: Final = 64
 _GOOD_SLEEP_S: Final = 60.0
 
