@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -13,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argosy.kernel.process import die_with_parent
 from argosy.shim.daemon import patience
-from argosy.shim.keeper import Asleep, Keeper
+from argosy.shim.keeper import Asleep, Keeper, keep
 from argosy.ttrpc.frames import REQUEST, encode
 from argosy.ttrpc.machine import ServerMachine
 
@@ -277,3 +279,36 @@ def test_what_is_too_much_for_one_message_keeps_a_shim_awake() -> None:
         ours.setblocking(False)
         with pytest.raises(BlockingIOError):
             ours.recv(1)
+
+
+def test_a_worker_whose_descriptors_do_not_all_arrive_stays_awake() -> None:
+    told, tell = os.pipe()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def work(keeper: Keeper) -> None:
+        # It is the keeper that lacks room.
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        keeper.sleep(Asleep({}, [os.dup(2) for _ in range(20)], []))
+        os.write(tell, b"stayed")
+        # The keeper has let go of those that did arrive, and takes what fits.
+        wake, waker = os.pipe()
+        os.write(waker, b"x")
+        keeper.sleep(Asleep({"number": 7}, [wake, waker], [0]))
+        os.write(tell, b", lost")
+
+    def go_on(_: Keeper, asleep: Asleep) -> None:
+        os.write(tell, b", woke as %d" % asleep.state["number"])
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            die_with_parent(signal.SIGKILL)
+            free = os.dup(2)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free + 10, limits[1]))
+            keep(work, go_on)
+        finally:
+            os._exit(1)
+    os.close(tell)
+    os.waitpid(pid, 0)
+    with os.fdopen(told, "rb") as file:
+        assert file.read() == b"stayed, woke as 7"

@@ -28,6 +28,7 @@ _FREE: Final = b"F"
 _SHOW: Final = b"N"
 _REAP: Final = b"R"
 _SLEEP: Final = b"S"
+_STAY: Final = b"A"
 # What one message may hold; the kernel hands over at most 253 descriptors at a time.
 _MESSAGE_BYTES: Final = 64 << 10
 _DESCRIPTORS: Final = 250
@@ -77,15 +78,17 @@ class Keeper:
         return int.from_bytes(self._control.recv(4), "little")
 
     def sleep(self, asleep: Asleep) -> None:
-        """Leave all to the keeper, and end. Returns when it is too much to be handed over."""
-        data = _SLEEP + marshal.dumps((asleep.state, list(asleep.wake)))
+        """Leave all to the keeper, and end. Returns when it is too much to be handed over, or has not arrived whole."""
+        data = _SLEEP + marshal.dumps((asleep.state, list(asleep.wake), len(asleep.descriptors)))
         if len(data) > _MESSAGE_BYTES or len(asleep.descriptors) > _DESCRIPTORS:
             return
         try:
             socket.send_fds(self._control, [data], list(asleep.descriptors))
         except OSError:
             return  # more descriptors on their way than the kernel allows a user
-        os._exit(0)
+        # Until the keeper says that it has all, all would be lost with this process.
+        if self._control.recv(1) == _SLEEP:
+            os._exit(0)
 
 
 def keep(work: Callable[[Keeper], None], go_on: Callable[[Keeper, Asleep], None]) -> NoReturn:
@@ -99,10 +102,14 @@ def keep(work: Callable[[Keeper], None], go_on: Callable[[Keeper, Asleep], None]
         message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
         kind = message[:1]
         if kind == _SLEEP:
+            asleep = _whole(message, descriptors)
+            if asleep is None:
+                control.send(_STAY)
+                continue
+            control.send(_SLEEP)
             os.waitpid(worker, 0)  # it ends at once; until it has, its descriptors are open twice
-            state, wake = marshal.loads(message[1:])  # noqa: S302 # our own worker sent it
             control.close()
-            worker, control = _sleep(Asleep(state, descriptors, wake), go_on)
+            worker, control = _sleep(asleep, go_on)
         elif kind == _REAP:
             control.send(_reap(int.from_bytes(message[1:5], "little")).to_bytes(4, "little"))
         elif kind == _SHOW:
@@ -141,6 +148,16 @@ def _fork(work: Callable[[Keeper], None]) -> tuple[int, socket.socket]:
         traceback.print_exc()
     finally:
         os._exit(1)
+
+
+def _whole(message: bytes, descriptors: list[int]) -> Asleep | None:
+    """Return what a worker has sent; None when some of its descriptors did not fit into this process."""
+    state, wake, count = marshal.loads(message[1:])  # noqa: S302 # our own worker sent it
+    if len(descriptors) == count:
+        return Asleep(state, descriptors, wake)
+    for fd in descriptors:
+        os.close(fd)
+    return None
 
 
 def _be_free(control: int) -> None:
