@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import time
 from pathlib import Path
 
 import pytest
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, FailedPrecondition, Locked, NotFound, OutOfRange
 from argosy.filters import EVERYTHING
+from argosy.kernel.files import begin_writeback, on_tmpfs
+from argosy_content import blobs
 from argosy_content.blobs import Blobs
 from argosy_content.holds import Holds
 from argosy_content.ingest import Ingest, Kind
@@ -95,6 +99,68 @@ def test_failed_commits_keep_the_bytes_and_a_later_one_succeeds(tmp_path: Path) 
         assert await store.statuses(EVERYTHING) == []
 
     asyncio.run(main())
+
+
+def test_big_messages_are_hashed_beside_the_write_and_begin_their_way_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    def begin(fd: int, offset: int, length: int) -> None:
+        # It is asked for bytes that are there, in a file that is open.
+        assert os.fstat(fd).st_size >= offset + length
+        told.append((offset, length))
+
+    monkeypatch.setattr(blobs, "begin_writeback", begin)
+
+    async def main() -> None:
+        store = store_in(tmp_path)
+        writer = await store.writer("r", 0, "", "test")
+        whole = b""
+        for n in range(20):
+            data = bytes([n]) * ((1 << 20) + n)
+            await writer.write(len(whole), data, 0, "")
+            whole += data
+            # The running digest is that of what is there, after each message.
+            assert writer.digest() == str(Digest.of(whole)) and writer.status().offset == len(whole)
+        await writer.close()
+        assert len(told) == 2 and told[0][0] == 0 and told[1][0] == told[0][1] >= 8 << 20
+        writer = await store.writer("r", 0, "", "test")
+        assert writer.digest() == str(Digest.of(whole))
+        # From the start again: so does the writing.
+        await writer.write(0, whole[: 9 << 20], 0, "")
+        digest = await writer.commit(9 << 20, b"", 0, "", None)
+        assert digest == str(Digest.of(whole[: 9 << 20])) and told[2:] == [(0, 9 << 20)]
+        await writer.close()
+
+    asyncio.run(main())
+
+
+def dirty(fd: int, size: int) -> int:
+    """How many pages of a file the kernel has not begun to write (cachestat(2), Linux 6.5)."""
+    span, counts = (ctypes.c_uint64 * 2)(0, size), (ctypes.c_uint64 * 5)()
+    if ctypes.CDLL(None, use_errno=True).syscall(451, fd, span, counts, 0):
+        pytest.skip(f"no cachestat: {os.strerror(ctypes.get_errno())}")
+    return counts[1]
+
+
+def test_the_kernel_takes_the_hint(tmp_path: Path) -> None:
+    if on_tmpfs(str(tmp_path)):
+        pytest.skip("temporary files are in memory")
+    with (tmp_path / "file").open("wb") as file:
+        file.write(b"x" * (4 << 20))
+        file.flush()
+        assert dirty(file.fileno(), 4 << 20)
+        begin_writeback(file.fileno(), 0, 4 << 20)
+        began = time.monotonic()
+        while dirty(file.fileno(), 4 << 20):
+            assert time.monotonic() - began < 10
+            time.sleep(0.01)
+    # Where there is no disk behind a descriptor it is no error.
+    read, write = os.pipe()
+    begin_writeback(write, 0, 4096)
+    os.close(read)
+    os.close(write)
 
 
 def test_the_empty_blob(tmp_path: Path) -> None:

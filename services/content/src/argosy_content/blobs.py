@@ -26,7 +26,7 @@ from typing import Final
 
 from argosy.digest import HEX_LENGTHS, Digest, Hasher, hasher
 from argosy.errors import AlreadyExists, FailedPrecondition, Locked, NotFound, Unimplemented
-from argosy.kernel.files import full_disk
+from argosy.kernel.files import begin_writeback, full_disk
 from argosy.plugin.content.blobfile import blob_path, open_blob
 from argosy.timestamps import format_rfc3339, parse_rfc3339
 
@@ -100,6 +100,7 @@ class OpenIngest:
         self._check_alone()
         self.fd = os.open(path / "data", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.offset = 0
+        self._begun = 0
         self.hash: Hasher = hasher(algorithm)
         try:
             self.rehash(algorithm)
@@ -164,6 +165,12 @@ class OpenIngest:
 
     def append(self, data: bytes) -> None:
         """Write at the end. Raises ResourceExhausted when the disk is full; the ingest then ends where it did before."""
+        self.put(data)
+        self.hash.update(data)
+        self.grown(len(data), self.hash)
+
+    def put(self, data: bytes) -> None:
+        """Write behind the end, without making it part of the ingest. Raises as ``append``."""
         view = memoryview(data)
         position = self.offset
         try:
@@ -174,13 +181,27 @@ class OpenIngest:
         except OSError as error:
             os.ftruncate(self.fd, self.offset)
             raise full_disk(error, f'ingest "{self.ref}"') from error
-        self.hash.update(data)
-        self.offset = position
+
+    def grown(self, size: int, hash: Hasher) -> None:
+        """Take what was put as part of the ingest, whose running hash is now hash."""
+        self.hash = hash
+        self.offset += size
         self.updated_ns = time.time_ns()
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes the kernel has not been told to write yet."""
+        return self.offset - self._begun
+
+    def write_back(self) -> None:
+        """Have what is there on its way to the disk, so that a commit does not begin to write when all has come."""
+        begun, self._begun = self._begun, self.offset
+        begin_writeback(self.fd, begun, self._begun - begun)
 
     def truncate(self) -> None:
         """Forget all bytes."""
         os.ftruncate(self.fd, 0)
+        self._begun = 0
         self.hash = hasher(self.algorithm)
         self.offset = 0
         self.updated_ns = time.time_ns()

@@ -23,6 +23,8 @@ T = TypeVar("T")
 # Matches the 1 MiB read buffer of containerd's content server.
 # Below this, hashing and writing in the loop's thread costs less than the hop to another.
 _INLINE_BYTES: Final = 64 << 10
+# The disk works while the bytes come in; an fsync of all of them at the end would take as long again.
+_WRITE_BACK_BYTES: Final = 8 << 20
 
 
 async def _thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -44,6 +46,7 @@ class LocalWriter(Writer):
         self._store, self._hold, self._ingest = store, hold, ingest
         self._state = Ingest(ingest.ref, ingest.offset, ingest.total, expected)
         self._closed = False
+        self._write_back: asyncio.Future[None] | None = None
 
     def status(self) -> Status:
         i = self._ingest
@@ -60,6 +63,7 @@ class LocalWriter(Writer):
         if self._ingest.placed:
             await _thread(self._ingest.look)
             self._state.offset = self._ingest.offset
+            self._begin_write_back()
         await self._perform(self._state.stat(total, expected))
 
     async def write(self, offset: int, data: bytes, total: int, expected: str) -> None:
@@ -76,20 +80,42 @@ class LocalWriter(Writer):
             self._ingest.set_total(self._state.total)
         for action in actions:
             if action.kind is Kind.TRUNCATE:
+                await self._end_write_back()
                 await _thread(self._ingest.truncate)
             elif action.kind is Kind.APPEND:
                 try:
                     if len(action.data) <= _INLINE_BYTES:
                         self._ingest.append(action.data)
                     else:
-                        await _thread(self._ingest.append, action.data)
+                        await self._append(action.data)
                 except BaseException:
                     self._state.offset = self._ingest.offset
                     raise
+                self._begin_write_back()
             elif action.kind is Kind.COMMIT:
                 await self._commit()
 
+    async def _append(self, data: bytes) -> None:
+        """Write and hash at the same time. A client waits for each of its messages to be answered."""
+        hash = self._ingest.hash.copy()
+        put = asyncio.ensure_future(_thread(self._ingest.put, data))
+        try:
+            await _thread(hash.update, data)
+        finally:
+            await asyncio.shield(put)
+        self._ingest.grown(len(data), hash)
+
+    def _begin_write_back(self) -> None:
+        if self._ingest.waiting >= _WRITE_BACK_BYTES and (self._write_back is None or self._write_back.done()):
+            self._write_back = asyncio.get_running_loop().run_in_executor(None, self._ingest.write_back)
+
+    async def _end_write_back(self) -> None:
+        """Wait until no thread uses the ingest's descriptor; whoever closes it does so afterwards."""
+        if self._write_back is not None:
+            await asyncio.shield(self._write_back)
+
     async def _commit(self) -> None:
+        await self._end_write_back()
         algorithm = self._state.expected.partition(":")[0]
         if algorithm and algorithm != self._ingest.algorithm:
             await _thread(self._ingest.rehash, algorithm)
@@ -108,12 +134,16 @@ class LocalWriter(Writer):
         self._closed = True
         self._store.let_go(self._hold)
 
+    async def _keep(self) -> None:
+        await self._end_write_back()
+        await _thread(self._ingest.close)
+
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         try:
-            await asyncio.shield(_thread(self._ingest.close))
+            await asyncio.shield(self._keep())
         finally:
             self._store.let_go(self._hold)
 
