@@ -91,8 +91,8 @@ class Module:
             out += [f"class {name}(Message):", f"    __slots__ = ({slots})", f"    __fields__ = ({slots})"]
             out += [f"    {f.name}: {f.hint}" for f in fields]
         else:
-            out += ["@dataclass(init=False, eq=False, repr=False)", f"class {name}(Message):"]
-            out += [f"    {f.name}: {f.hint} = {f.betterproto()}" for f in fields]
+            out += [f"class {name}(Message):"]
+            out += [f"    {f.name}: {f.hint}" for f in fields]
         known = ", ".join(str(f.number) for f in fields)
         out += ["", "    def __init__(", "        self,"]
         if fields:
@@ -112,6 +112,8 @@ class Module:
                 "        }",
                 "        return m",
             ]
+            out += ["", "    @staticmethod", "    def _fields() -> dict[str, Any]:", "        return {"]
+            out += [f'            "{f.name}": {f.betterproto()},' for f in fields] + ["        }"]
         out += ["", "    def encode(self) -> bytes:", "        o = []", "        a = o.append"]
         for f in sorted(fields, key=lambda f: f.number):
             out += ["        " + line for line in f.encode()]
@@ -205,9 +207,7 @@ class Module:
         has_services = "(_ServiceBase)" in body
         if has_services:
             out += ["from collections.abc import AsyncIterator"]
-        if has_messages and not self.lean:
-            out += ["from dataclasses import dataclass"]
-        if has_services:
+        if has_services or (has_messages and not self.lean):
             out += ["from typing import Any"]
         out += [""]
         if not self.lean and (has_messages or "betterproto2." in body):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from argosy.errors import ArgosyError, InvalidArgument
+from argosy.errors import ArgosyError
 
 from argosy_cli.output import Shown, err, fail, out, run_async, show, show_one
 from argosy_cli.target import Target
@@ -25,23 +25,10 @@ def up(
     """Start the mesh in the foreground. Containers run on when it stops."""
     from argosy import log
 
-    from argosy_cli.config import load
-    from argosy_cli.supervisor import Supervisor
+    from argosy_cli.up import start
 
     try:
-        loaded = load(config)
-        given = {"root": root, "state": state, "address": address or Target.address, "log_level": log_level}
-        chosen = loaded.mesh.model_copy(update={k: v for k, v in given.items() if v is not None})
-        if chosen.log_level not in log.LEVELS:
-            raise InvalidArgument(f'log level "{chosen.log_level}" is not one of {", ".join(log.LEVELS)}')
-        absolute = {
-            k: getattr(chosen, k).absolute() for k in ("root", "state", "address", "ttrpc_address") if getattr(chosen, k)
-        }
-        chosen = chosen.model_copy(update=absolute)
-        log.configure(chosen.log_level, service="argosy")
-        if loaded.ignored:
-            log.get("config").warning("config.ignored", file=str(config), keys=loaded.ignored)
-        code = Supervisor(chosen, lambda line: print(line, flush=True)).run()
+        code = start(config, root, state, address or Target.address, log_level)
     except (ArgosyError, OSError) as error:
         log.get("argosy").debug("up.failed", exc_info=error)
         raise typer.Exit(fail(error)) from None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import os
-import tomllib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -31,6 +28,8 @@ class Settings(BaseModel):
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return a TOML file's table. Raises NotFound, InvalidArgument with line and column."""
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -43,6 +42,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def nearest(key: str, known: Sequence[str]) -> str:
     """Return ``; did you mean "x"?`` for the known key most like key, or the list of known keys."""
+    import difflib  # for those who mistype
+
     close = difflib.get_close_matches(key, known, 1)
     return f'; did you mean "{close[0]}"?' if close else f"; known keys: {', '.join(sorted(known))}"
 
@@ -79,6 +80,8 @@ def load(cls: type[S], service: str, argv: Sequence[str] | None = None) -> S:
 
     Raises InvalidArgument for unknown keys and wrong values; exits for ``--help``.
     """
+    import argparse
+
     parser = argparse.ArgumentParser(prog=f"argosy-{service}", allow_abbrev=False)
     parser.add_argument("--config", "-c", type=Path, help="TOML file with these settings")
     for name, field in cls.model_fields.items():

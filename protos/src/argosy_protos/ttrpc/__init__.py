@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -21,13 +21,12 @@ __all__ = (
     "Response",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Request(Message):
-    service: "str" = betterproto2.field(1, "string")
-    method: "str" = betterproto2.field(2, "string")
-    payload: "bytes" = betterproto2.field(3, "bytes")
-    timeout_nano: "int" = betterproto2.field(4, "int64")
-    metadata: "list[KeyValue]" = betterproto2.field(5, "message", repeated=True)
+    service: "str"
+    method: "str"
+    payload: "bytes"
+    timeout_nano: "int"
+    metadata: "list[KeyValue]"
 
     def __init__(
         self,
@@ -59,6 +58,16 @@ class Request(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "service": betterproto2.field(1, "string"),
+            "method": betterproto2.field(2, "string"),
+            "payload": betterproto2.field(3, "bytes"),
+            "timeout_nano": betterproto2.field(4, "int64"),
+            "metadata": betterproto2.field(5, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -154,10 +163,9 @@ class Request(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Response(Message):
-    status: "google__rpc.Status | None" = betterproto2.field(1, "message")
-    payload: "bytes" = betterproto2.field(2, "bytes")
+    status: "google__rpc.Status | None"
+    payload: "bytes"
 
     def __init__(
         self,
@@ -180,6 +188,13 @@ class Response(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "status": betterproto2.field(1, "message"),
+            "payload": betterproto2.field(2, "bytes"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -235,10 +250,9 @@ class Response(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class KeyValue(Message):
-    key: "str" = betterproto2.field(1, "string")
-    value: "str" = betterproto2.field(2, "string")
+    key: "str"
+    value: "str"
 
     def __init__(
         self,
@@ -261,6 +275,13 @@ class KeyValue(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "key": betterproto2.field(1, "string"),
+            "value": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from functools import cache
-from importlib.resources import files
 from types import ModuleType
 from typing import Any
 
@@ -36,6 +35,8 @@ def _fields(data: bytes) -> list[tuple[int, bytes]]:
 @cache
 def _index() -> tuple[dict[str, bytes], dict[str, str], dict[str, list[str]]]:
     """Return (file -> descriptor bytes, symbol -> file, file -> its imports)."""
+    from importlib.resources import files  # most processes are never asked, and it costs each start 4 ms
+
     by_file: dict[str, bytes] = {}
     by_symbol: dict[str, str] = {}
     imports: dict[str, list[str]] = {}

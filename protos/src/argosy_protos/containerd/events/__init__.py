@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -45,10 +45,9 @@ __all__ = (
     "TaskStart",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class ContainerCreateRuntime(Message):
-    name: "str" = betterproto2.field(1, "string")
-    options: "google__protobuf.Any | None" = betterproto2.field(2, "message")
+    name: "str"
+    options: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -71,6 +70,13 @@ class ContainerCreateRuntime(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "options": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -126,11 +132,10 @@ class ContainerCreateRuntime(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ContainerCreate(Message):
-    id: "str" = betterproto2.field(1, "string")
-    image: "str" = betterproto2.field(2, "string")
-    runtime: "ContainerCreateRuntime | None" = betterproto2.field(3, "message")
+    id: "str"
+    image: "str"
+    runtime: "ContainerCreateRuntime | None"
 
     def __init__(
         self,
@@ -156,6 +161,14 @@ class ContainerCreate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "image": betterproto2.field(2, "string"),
+            "runtime": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -227,12 +240,11 @@ class ContainerCreate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ContainerUpdate(Message):
-    id: "str" = betterproto2.field(1, "string")
-    image: "str" = betterproto2.field(2, "string")
-    labels: "dict[str, str]" = betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string"))
-    snapshot_key: "str" = betterproto2.field(4, "string")
+    id: "str"
+    image: "str"
+    labels: "dict[str, str]"
+    snapshot_key: "str"
 
     def __init__(
         self,
@@ -261,6 +273,15 @@ class ContainerUpdate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "image": betterproto2.field(2, "string"),
+            "labels": betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "snapshot_key": betterproto2.field(4, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -350,9 +371,8 @@ class ContainerUpdate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ContainerDelete(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -372,6 +392,12 @@ class ContainerDelete(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -408,10 +434,9 @@ class ContainerDelete(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ContentCreate(Message):
-    digest: "str" = betterproto2.field(1, "string")
-    size: "int" = betterproto2.field(2, "int64")
+    digest: "str"
+    size: "int"
 
     def __init__(
         self,
@@ -434,6 +459,13 @@ class ContentCreate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "digest": betterproto2.field(1, "string"),
+            "size": betterproto2.field(2, "int64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -479,9 +511,8 @@ class ContentCreate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ContentDelete(Message):
-    digest: "str" = betterproto2.field(1, "string")
+    digest: "str"
 
     def __init__(
         self,
@@ -501,6 +532,12 @@ class ContentDelete(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "digest": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -537,10 +574,9 @@ class ContentDelete(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class NamespaceCreate(Message):
-    name: "str" = betterproto2.field(1, "string")
-    labels: "dict[str, str]" = betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string"))
+    name: "str"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -563,6 +599,13 @@ class NamespaceCreate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -620,10 +663,9 @@ class NamespaceCreate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class NamespaceUpdate(Message):
-    name: "str" = betterproto2.field(1, "string")
-    labels: "dict[str, str]" = betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string"))
+    name: "str"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -646,6 +688,13 @@ class NamespaceUpdate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -703,9 +752,8 @@ class NamespaceUpdate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class NamespaceDelete(Message):
-    name: "str" = betterproto2.field(1, "string")
+    name: "str"
 
     def __init__(
         self,
@@ -725,6 +773,12 @@ class NamespaceDelete(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -761,9 +815,8 @@ class NamespaceDelete(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SandboxCreate(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -783,6 +836,12 @@ class SandboxCreate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -819,9 +878,8 @@ class SandboxCreate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SandboxStart(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -841,6 +899,12 @@ class SandboxStart(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -877,11 +941,10 @@ class SandboxStart(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SandboxExit(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    exit_status: "int" = betterproto2.field(2, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(3, "message")
+    sandbox_id: "str"
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -907,6 +970,14 @@ class SandboxExit(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "exit_status": betterproto2.field(2, "uint32"),
+            "exited_at": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -971,11 +1042,10 @@ class SandboxExit(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SnapshotPrepare(Message):
-    key: "str" = betterproto2.field(1, "string")
-    parent: "str" = betterproto2.field(2, "string")
-    snapshotter: "str" = betterproto2.field(5, "string")
+    key: "str"
+    parent: "str"
+    snapshotter: "str"
 
     def __init__(
         self,
@@ -1001,6 +1071,14 @@ class SnapshotPrepare(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "key": betterproto2.field(1, "string"),
+            "parent": betterproto2.field(2, "string"),
+            "snapshotter": betterproto2.field(5, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1069,11 +1147,10 @@ class SnapshotPrepare(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SnapshotCommit(Message):
-    key: "str" = betterproto2.field(1, "string")
-    name: "str" = betterproto2.field(2, "string")
-    snapshotter: "str" = betterproto2.field(5, "string")
+    key: "str"
+    name: "str"
+    snapshotter: "str"
 
     def __init__(
         self,
@@ -1099,6 +1176,14 @@ class SnapshotCommit(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "key": betterproto2.field(1, "string"),
+            "name": betterproto2.field(2, "string"),
+            "snapshotter": betterproto2.field(5, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1167,10 +1252,9 @@ class SnapshotCommit(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SnapshotRemove(Message):
-    key: "str" = betterproto2.field(1, "string")
-    snapshotter: "str" = betterproto2.field(5, "string")
+    key: "str"
+    snapshotter: "str"
 
     def __init__(
         self,
@@ -1193,6 +1277,13 @@ class SnapshotRemove(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "key": betterproto2.field(1, "string"),
+            "snapshotter": betterproto2.field(5, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1245,14 +1336,13 @@ class SnapshotRemove(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskCreate(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    bundle: "str" = betterproto2.field(2, "string")
-    rootfs: "list[containerd__types.Mount]" = betterproto2.field(3, "message", repeated=True)
-    io: "TaskIO | None" = betterproto2.field(4, "message")
-    checkpoint: "str" = betterproto2.field(5, "string")
-    pid: "int" = betterproto2.field(6, "uint32")
+    container_id: "str"
+    bundle: "str"
+    rootfs: "list[containerd__types.Mount]"
+    io: "TaskIO | None"
+    checkpoint: "str"
+    pid: "int"
 
     def __init__(
         self,
@@ -1287,6 +1377,17 @@ class TaskCreate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "bundle": betterproto2.field(2, "string"),
+            "rootfs": betterproto2.field(3, "message", repeated=True),
+            "io": betterproto2.field(4, "message"),
+            "checkpoint": betterproto2.field(5, "string"),
+            "pid": betterproto2.field(6, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1401,10 +1502,9 @@ class TaskCreate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskStart(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    pid: "int" = betterproto2.field(2, "uint32")
+    container_id: "str"
+    pid: "int"
 
     def __init__(
         self,
@@ -1427,6 +1527,13 @@ class TaskStart(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "pid": betterproto2.field(2, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1472,13 +1579,12 @@ class TaskStart(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskDelete(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    pid: "int" = betterproto2.field(2, "uint32")
-    exit_status: "int" = betterproto2.field(3, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(4, "message")
-    id: "str" = betterproto2.field(5, "string")
+    container_id: "str"
+    pid: "int"
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
+    id: "str"
 
     def __init__(
         self,
@@ -1510,6 +1616,16 @@ class TaskDelete(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "pid": betterproto2.field(2, "uint32"),
+            "exit_status": betterproto2.field(3, "uint32"),
+            "exited_at": betterproto2.field(4, "message"),
+            "id": betterproto2.field(5, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1599,12 +1715,11 @@ class TaskDelete(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskIO(Message):
-    stdin: "str" = betterproto2.field(1, "string")
-    stdout: "str" = betterproto2.field(2, "string")
-    stderr: "str" = betterproto2.field(3, "string")
-    terminal: "bool" = betterproto2.field(4, "bool")
+    stdin: "str"
+    stdout: "str"
+    stderr: "str"
+    terminal: "bool"
 
     def __init__(
         self,
@@ -1633,6 +1748,15 @@ class TaskIO(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "stdin": betterproto2.field(1, "string"),
+            "stdout": betterproto2.field(2, "string"),
+            "stderr": betterproto2.field(3, "string"),
+            "terminal": betterproto2.field(4, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1710,13 +1834,12 @@ class TaskIO(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskExit(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    id: "str" = betterproto2.field(2, "string")
-    pid: "int" = betterproto2.field(3, "uint32")
-    exit_status: "int" = betterproto2.field(4, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(5, "message")
+    container_id: "str"
+    id: "str"
+    pid: "int"
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -1748,6 +1871,16 @@ class TaskExit(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "id": betterproto2.field(2, "string"),
+            "pid": betterproto2.field(3, "uint32"),
+            "exit_status": betterproto2.field(4, "uint32"),
+            "exited_at": betterproto2.field(5, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1837,9 +1970,8 @@ class TaskExit(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskOOM(Message):
-    container_id: "str" = betterproto2.field(1, "string")
+    container_id: "str"
 
     def __init__(
         self,
@@ -1859,6 +1991,12 @@ class TaskOOM(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1895,10 +2033,9 @@ class TaskOOM(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskExecAdded(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
+    container_id: "str"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -1921,6 +2058,13 @@ class TaskExecAdded(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1973,11 +2117,10 @@ class TaskExecAdded(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskExecStarted(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
-    pid: "int" = betterproto2.field(3, "uint32")
+    container_id: "str"
+    exec_id: "str"
+    pid: "int"
 
     def __init__(
         self,
@@ -2003,6 +2146,14 @@ class TaskExecStarted(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+            "pid": betterproto2.field(3, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2064,9 +2215,8 @@ class TaskExecStarted(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskPaused(Message):
-    container_id: "str" = betterproto2.field(1, "string")
+    container_id: "str"
 
     def __init__(
         self,
@@ -2086,6 +2236,12 @@ class TaskPaused(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2122,9 +2278,8 @@ class TaskPaused(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskResumed(Message):
-    container_id: "str" = betterproto2.field(1, "string")
+    container_id: "str"
 
     def __init__(
         self,
@@ -2144,6 +2299,12 @@ class TaskResumed(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2180,10 +2341,9 @@ class TaskResumed(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TaskCheckpointed(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    checkpoint: "str" = betterproto2.field(2, "string")
+    container_id: "str"
+    checkpoint: "str"
 
     def __init__(
         self,
@@ -2206,6 +2366,13 @@ class TaskCheckpointed(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "checkpoint": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

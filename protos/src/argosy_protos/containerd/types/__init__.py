@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -30,12 +30,11 @@ __all__ = (
     "SandboxRuntime",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Descriptor(Message):
-    media_type: "str" = betterproto2.field(1, "string")
-    digest: "str" = betterproto2.field(2, "string")
-    size: "int" = betterproto2.field(3, "int64")
-    annotations: "dict[str, str]" = betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string"))
+    media_type: "str"
+    digest: "str"
+    size: "int"
+    annotations: "dict[str, str]"
 
     def __init__(
         self,
@@ -64,6 +63,15 @@ class Descriptor(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "media_type": betterproto2.field(1, "string"),
+            "digest": betterproto2.field(2, "string"),
+            "size": betterproto2.field(3, "int64"),
+            "annotations": betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -146,12 +154,11 @@ class Descriptor(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Envelope(Message):
-    timestamp: "google__protobuf.Timestamp | None" = betterproto2.field(1, "message")
-    namespace: "str" = betterproto2.field(2, "string")
-    topic: "str" = betterproto2.field(3, "string")
-    event: "google__protobuf.Any | None" = betterproto2.field(4, "message")
+    timestamp: "google__protobuf.Timestamp | None"
+    namespace: "str"
+    topic: "str"
+    event: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -180,6 +187,15 @@ class Envelope(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "timestamp": betterproto2.field(1, "message"),
+            "namespace": betterproto2.field(2, "string"),
+            "topic": betterproto2.field(3, "string"),
+            "event": betterproto2.field(4, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -270,10 +286,9 @@ class Envelope(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class RuntimeRequest(Message):
-    runtime_path: "str" = betterproto2.field(1, "string")
-    options: "google__protobuf.Any | None" = betterproto2.field(2, "message")
+    runtime_path: "str"
+    options: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -296,6 +311,13 @@ class RuntimeRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "runtime_path": betterproto2.field(1, "string"),
+            "options": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -351,10 +373,9 @@ class RuntimeRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class RuntimeVersion(Message):
-    version: "str" = betterproto2.field(1, "string")
-    revision: "str" = betterproto2.field(2, "string")
+    version: "str"
+    revision: "str"
 
     def __init__(
         self,
@@ -377,6 +398,13 @@ class RuntimeVersion(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "version": betterproto2.field(1, "string"),
+            "revision": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -429,13 +457,12 @@ class RuntimeVersion(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class RuntimeInfo(Message):
-    name: "str" = betterproto2.field(1, "string")
-    version: "RuntimeVersion | None" = betterproto2.field(2, "message")
-    options: "google__protobuf.Any | None" = betterproto2.field(3, "message")
-    features: "google__protobuf.Any | None" = betterproto2.field(4, "message")
-    annotations: "dict[str, str]" = betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string"))
+    name: "str"
+    version: "RuntimeVersion | None"
+    options: "google__protobuf.Any | None"
+    features: "google__protobuf.Any | None"
+    annotations: "dict[str, str]"
 
     def __init__(
         self,
@@ -467,6 +494,16 @@ class RuntimeInfo(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "version": betterproto2.field(2, "message"),
+            "options": betterproto2.field(3, "message"),
+            "features": betterproto2.field(4, "message"),
+            "annotations": betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -581,11 +618,10 @@ class RuntimeInfo(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Metric(Message):
-    timestamp: "google__protobuf.Timestamp | None" = betterproto2.field(1, "message")
-    id: "str" = betterproto2.field(2, "string")
-    data: "google__protobuf.Any | None" = betterproto2.field(3, "message")
+    timestamp: "google__protobuf.Timestamp | None"
+    id: "str"
+    data: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -611,6 +647,14 @@ class Metric(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "timestamp": betterproto2.field(1, "message"),
+            "id": betterproto2.field(2, "string"),
+            "data": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -685,12 +729,11 @@ class Metric(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Mount(Message):
-    type: "str" = betterproto2.field(1, "string")
-    source: "str" = betterproto2.field(2, "string")
-    target: "str" = betterproto2.field(3, "string")
-    options: "list[str]" = betterproto2.field(4, "string", repeated=True)
+    type: "str"
+    source: "str"
+    target: "str"
+    options: "list[str]"
 
     def __init__(
         self,
@@ -719,6 +762,15 @@ class Mount(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "type": betterproto2.field(1, "string"),
+            "source": betterproto2.field(2, "string"),
+            "target": betterproto2.field(3, "string"),
+            "options": betterproto2.field(4, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -803,12 +855,11 @@ class Mount(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ActiveMount(Message):
-    mount: "Mount | None" = betterproto2.field(1, "message")
-    mounted_at: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
-    mount_point: "str" = betterproto2.field(3, "string")
-    data: "dict[str, str]" = betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string"))
+    mount: "Mount | None"
+    mounted_at: "google__protobuf.Timestamp | None"
+    mount_point: "str"
+    data: "dict[str, str]"
 
     def __init__(
         self,
@@ -837,6 +888,15 @@ class ActiveMount(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "mount": betterproto2.field(1, "message"),
+            "mounted_at": betterproto2.field(2, "message"),
+            "mount_point": betterproto2.field(3, "string"),
+            "data": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -932,12 +992,11 @@ class ActiveMount(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ActivationInfo(Message):
-    name: "str" = betterproto2.field(1, "string")
-    active: "list[ActiveMount]" = betterproto2.field(2, "message", repeated=True)
-    system: "list[Mount]" = betterproto2.field(3, "message", repeated=True)
-    labels: "dict[str, str]" = betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string"))
+    name: "str"
+    active: "list[ActiveMount]"
+    system: "list[Mount]"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -966,6 +1025,15 @@ class ActivationInfo(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "active": betterproto2.field(2, "message", repeated=True),
+            "system": betterproto2.field(3, "message", repeated=True),
+            "labels": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1059,13 +1127,12 @@ class ActivationInfo(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Platform(Message):
-    os: "str" = betterproto2.field(1, "string")
-    architecture: "str" = betterproto2.field(2, "string")
-    variant: "str" = betterproto2.field(3, "string")
-    os_version: "str" = betterproto2.field(4, "string")
-    os_features: "list[str]" = betterproto2.field(5, "string", repeated=True)
+    os: "str"
+    architecture: "str"
+    variant: "str"
+    os_version: "str"
+    os_features: "list[str]"
 
     def __init__(
         self,
@@ -1097,6 +1164,16 @@ class Platform(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "os": betterproto2.field(1, "string"),
+            "architecture": betterproto2.field(2, "string"),
+            "variant": betterproto2.field(3, "string"),
+            "os_version": betterproto2.field(4, "string"),
+            "os_features": betterproto2.field(5, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1197,10 +1274,9 @@ class Platform(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SandboxRuntime(Message):
-    name: "str" = betterproto2.field(1, "string")
-    options: "google__protobuf.Any | None" = betterproto2.field(2, "message")
+    name: "str"
+    options: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -1223,6 +1299,13 @@ class SandboxRuntime(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "options": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1278,16 +1361,15 @@ class SandboxRuntime(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Sandbox(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    runtime: "SandboxRuntime | None" = betterproto2.field(2, "message")
-    spec: "google__protobuf.Any | None" = betterproto2.field(3, "message")
-    labels: "dict[str, str]" = betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string"))
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(5, "message")
-    updated_at: "google__protobuf.Timestamp | None" = betterproto2.field(6, "message")
-    extensions: "dict[str, google__protobuf.Any]" = betterproto2.field(7, "map", map_meta=betterproto2.map_meta("string", "message"))
-    sandboxer: "str" = betterproto2.field(10, "string")
+    sandbox_id: "str"
+    runtime: "SandboxRuntime | None"
+    spec: "google__protobuf.Any | None"
+    labels: "dict[str, str]"
+    created_at: "google__protobuf.Timestamp | None"
+    updated_at: "google__protobuf.Timestamp | None"
+    extensions: "dict[str, google__protobuf.Any]"
+    sandboxer: "str"
 
     def __init__(
         self,
@@ -1328,6 +1410,19 @@ class Sandbox(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "runtime": betterproto2.field(2, "message"),
+            "spec": betterproto2.field(3, "message"),
+            "labels": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "created_at": betterproto2.field(5, "message"),
+            "updated_at": betterproto2.field(6, "message"),
+            "extensions": betterproto2.field(7, "map", map_meta=betterproto2.map_meta("string", "message")),
+            "sandboxer": betterproto2.field(10, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -22,10 +22,9 @@ __all__ = (
     "Timestamp",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Any(Message):
-    type_url: "str" = betterproto2.field(1, "string")
-    value: "bytes" = betterproto2.field(2, "bytes")
+    type_url: "str"
+    value: "bytes"
 
     def __init__(
         self,
@@ -48,6 +47,13 @@ class Any(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "type_url": betterproto2.field(1, "string"),
+            "value": betterproto2.field(2, "bytes"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -100,10 +106,9 @@ class Any(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Duration(Message):
-    seconds: "int" = betterproto2.field(1, "int64")
-    nanos: "int" = betterproto2.field(2, "int32")
+    seconds: "int"
+    nanos: "int"
 
     def __init__(
         self,
@@ -126,6 +131,13 @@ class Duration(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "seconds": betterproto2.field(1, "int64"),
+            "nanos": betterproto2.field(2, "int32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -164,7 +176,6 @@ class Duration(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Empty(Message):
 
     def __init__(
@@ -181,6 +192,11 @@ class Empty(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -200,9 +216,8 @@ class Empty(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class FieldMask(Message):
-    paths: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    paths: "list[str]"
 
     def __init__(
         self,
@@ -222,6 +237,12 @@ class FieldMask(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "paths": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -258,10 +279,9 @@ class FieldMask(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Timestamp(Message):
-    seconds: "int" = betterproto2.field(1, "int64")
-    nanos: "int" = betterproto2.field(2, "int32")
+    seconds: "int"
+    nanos: "int"
 
     def __init__(
         self,
@@ -284,6 +304,13 @@ class Timestamp(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "seconds": betterproto2.field(1, "int64"),
+            "nanos": betterproto2.field(2, "int32"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -19,11 +19,10 @@ __all__ = (
     "Status",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Status(Message):
-    code: "int" = betterproto2.field(1, "int32")
-    message: "str" = betterproto2.field(2, "string")
-    details: "list[google__protobuf.Any]" = betterproto2.field(3, "message", repeated=True)
+    code: "int"
+    message: "str"
+    details: "list[google__protobuf.Any]"
 
     def __init__(
         self,
@@ -49,6 +48,14 @@ class Status(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "code": betterproto2.field(1, "int32"),
+            "message": betterproto2.field(2, "string"),
+            "details": betterproto2.field(3, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []

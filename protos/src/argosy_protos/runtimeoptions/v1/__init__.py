@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -18,11 +18,10 @@ __all__ = (
     "Options",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Options(Message):
-    type_url: "str" = betterproto2.field(1, "string")
-    config_path: "str" = betterproto2.field(2, "string")
-    config_body: "bytes" = betterproto2.field(3, "bytes")
+    type_url: "str"
+    config_path: "str"
+    config_body: "bytes"
 
     def __init__(
         self,
@@ -48,6 +47,14 @@ class Options(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "type_url": betterproto2.field(1, "string"),
+            "config_path": betterproto2.field(2, "string"),
+            "config_body": betterproto2.field(3, "bytes"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -27,9 +26,8 @@ __all__ = (
     "PlaceResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class PlaceRequest(Message):
-    ref: "str" = betterproto2.field(1, "string")
+    ref: "str"
 
     def __init__(
         self,
@@ -49,6 +47,12 @@ class PlaceRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "ref": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -85,11 +89,10 @@ class PlaceRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PlaceResponse(Message):
-    path: "str" = betterproto2.field(1, "string")
-    device: "int" = betterproto2.field(2, "uint64")
-    inode: "int" = betterproto2.field(3, "uint64")
+    path: "str"
+    device: "int"
+    inode: "int"
 
     def __init__(
         self,
@@ -115,6 +118,14 @@ class PlaceResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "path": betterproto2.field(1, "string"),
+            "device": betterproto2.field(2, "uint64"),
+            "inode": betterproto2.field(3, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []

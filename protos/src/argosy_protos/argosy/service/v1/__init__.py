@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -34,7 +33,6 @@ __all__ = (
     "StatisticsResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class StatisticsRequest(Message):
 
     def __init__(
@@ -51,6 +49,11 @@ class StatisticsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -70,16 +73,15 @@ class StatisticsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StatisticsResponse(Message):
-    name: "str" = betterproto2.field(1, "string")
-    pid: "int" = betterproto2.field(2, "uint64")
-    started_at: "google__protobuf.Timestamp | None" = betterproto2.field(3, "message")
-    calls_in_flight: "int" = betterproto2.field(4, "uint64")
-    calls_total: "int" = betterproto2.field(5, "uint64")
-    calls_failed: "int" = betterproto2.field(6, "uint64")
-    state: "str" = betterproto2.field(7, "string")
-    gauges: "dict[str, str]" = betterproto2.field(8, "map", map_meta=betterproto2.map_meta("string", "string"))
+    name: "str"
+    pid: "int"
+    started_at: "google__protobuf.Timestamp | None"
+    calls_in_flight: "int"
+    calls_total: "int"
+    calls_failed: "int"
+    state: "str"
+    gauges: "dict[str, str]"
 
     def __init__(
         self,
@@ -120,6 +122,19 @@ class StatisticsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "pid": betterproto2.field(2, "uint64"),
+            "started_at": betterproto2.field(3, "message"),
+            "calls_in_flight": betterproto2.field(4, "uint64"),
+            "calls_total": betterproto2.field(5, "uint64"),
+            "calls_failed": betterproto2.field(6, "uint64"),
+            "state": betterproto2.field(7, "string"),
+            "gauges": betterproto2.field(8, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -248,7 +263,6 @@ class StatisticsResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DrainRequest(Message):
 
     def __init__(
@@ -265,6 +279,11 @@ class DrainRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -284,9 +303,8 @@ class DrainRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DrainResponse(Message):
-    calls_in_flight: "int" = betterproto2.field(1, "uint64")
+    calls_in_flight: "int"
 
     def __init__(
         self,
@@ -306,6 +324,12 @@ class DrainResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "calls_in_flight": betterproto2.field(1, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -335,9 +359,8 @@ class DrainResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SetLogLevelRequest(Message):
-    level: "str" = betterproto2.field(1, "string")
+    level: "str"
 
     def __init__(
         self,
@@ -357,6 +380,12 @@ class SetLogLevelRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "level": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -393,9 +422,8 @@ class SetLogLevelRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SetLogLevelResponse(Message):
-    previous: "str" = betterproto2.field(1, "string")
+    previous: "str"
 
     def __init__(
         self,
@@ -415,6 +443,12 @@ class SetLogLevelResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "previous": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -451,10 +485,9 @@ class SetLogLevelResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ClaimRequest(Message):
-    owner: "str" = betterproto2.field(1, "string")
-    address: "str" = betterproto2.field(2, "string")
+    owner: "str"
+    address: "str"
 
     def __init__(
         self,
@@ -477,6 +510,13 @@ class ClaimRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "owner": betterproto2.field(1, "string"),
+            "address": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -529,7 +569,6 @@ class ClaimRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ClaimResponse(Message):
 
     def __init__(
@@ -546,6 +585,11 @@ class ClaimResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []

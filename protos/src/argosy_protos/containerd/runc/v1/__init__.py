@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -20,21 +20,20 @@ __all__ = (
     "ProcessDetails",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Options(Message):
-    no_pivot_root: "bool" = betterproto2.field(1, "bool")
-    no_new_keyring: "bool" = betterproto2.field(2, "bool")
-    shim_cgroup: "str" = betterproto2.field(3, "string")
-    io_uid: "int" = betterproto2.field(4, "uint32")
-    io_gid: "int" = betterproto2.field(5, "uint32")
-    binary_name: "str" = betterproto2.field(6, "string")
-    root: "str" = betterproto2.field(7, "string")
-    criu_path: "str" = betterproto2.field(8, "string")
-    systemd_cgroup: "bool" = betterproto2.field(9, "bool")
-    criu_image_path: "str" = betterproto2.field(10, "string")
-    criu_work_path: "str" = betterproto2.field(11, "string")
-    task_api_address: "str" = betterproto2.field(12, "string")
-    task_api_version: "int" = betterproto2.field(13, "uint32")
+    no_pivot_root: "bool"
+    no_new_keyring: "bool"
+    shim_cgroup: "str"
+    io_uid: "int"
+    io_gid: "int"
+    binary_name: "str"
+    root: "str"
+    criu_path: "str"
+    systemd_cgroup: "bool"
+    criu_image_path: "str"
+    criu_work_path: "str"
+    task_api_address: "str"
+    task_api_version: "int"
 
     def __init__(
         self,
@@ -90,6 +89,24 @@ class Options(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "no_pivot_root": betterproto2.field(1, "bool"),
+            "no_new_keyring": betterproto2.field(2, "bool"),
+            "shim_cgroup": betterproto2.field(3, "string"),
+            "io_uid": betterproto2.field(4, "uint32"),
+            "io_gid": betterproto2.field(5, "uint32"),
+            "binary_name": betterproto2.field(6, "string"),
+            "root": betterproto2.field(7, "string"),
+            "criu_path": betterproto2.field(8, "string"),
+            "systemd_cgroup": betterproto2.field(9, "bool"),
+            "criu_image_path": betterproto2.field(10, "string"),
+            "criu_work_path": betterproto2.field(11, "string"),
+            "task_api_address": betterproto2.field(12, "string"),
+            "task_api_version": betterproto2.field(13, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -276,17 +293,16 @@ class Options(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CheckpointOptions(Message):
-    exit: "bool" = betterproto2.field(1, "bool")
-    open_tcp: "bool" = betterproto2.field(2, "bool")
-    external_unix_sockets: "bool" = betterproto2.field(3, "bool")
-    terminal: "bool" = betterproto2.field(4, "bool")
-    file_locks: "bool" = betterproto2.field(5, "bool")
-    empty_namespaces: "list[str]" = betterproto2.field(6, "string", repeated=True)
-    cgroups_mode: "str" = betterproto2.field(7, "string")
-    image_path: "str" = betterproto2.field(8, "string")
-    work_path: "str" = betterproto2.field(9, "string")
+    exit: "bool"
+    open_tcp: "bool"
+    external_unix_sockets: "bool"
+    terminal: "bool"
+    file_locks: "bool"
+    empty_namespaces: "list[str]"
+    cgroups_mode: "str"
+    image_path: "str"
+    work_path: "str"
 
     def __init__(
         self,
@@ -330,6 +346,20 @@ class CheckpointOptions(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "exit": betterproto2.field(1, "bool"),
+            "open_tcp": betterproto2.field(2, "bool"),
+            "external_unix_sockets": betterproto2.field(3, "bool"),
+            "terminal": betterproto2.field(4, "bool"),
+            "file_locks": betterproto2.field(5, "bool"),
+            "empty_namespaces": betterproto2.field(6, "string", repeated=True),
+            "cgroups_mode": betterproto2.field(7, "string"),
+            "image_path": betterproto2.field(8, "string"),
+            "work_path": betterproto2.field(9, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -459,9 +489,8 @@ class CheckpointOptions(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ProcessDetails(Message):
-    exec_id: "str" = betterproto2.field(1, "string")
+    exec_id: "str"
 
     def __init__(
         self,
@@ -481,6 +510,12 @@ class ProcessDetails(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "exec_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -54,18 +53,17 @@ __all__ = (
     "WaitResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateTaskRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    bundle: "str" = betterproto2.field(2, "string")
-    rootfs: "list[containerd__types.Mount]" = betterproto2.field(3, "message", repeated=True)
-    terminal: "bool" = betterproto2.field(4, "bool")
-    stdin: "str" = betterproto2.field(5, "string")
-    stdout: "str" = betterproto2.field(6, "string")
-    stderr: "str" = betterproto2.field(7, "string")
-    checkpoint: "str" = betterproto2.field(8, "string")
-    parent_checkpoint: "str" = betterproto2.field(9, "string")
-    options: "google__protobuf.Any | None" = betterproto2.field(10, "message")
+    id: "str"
+    bundle: "str"
+    rootfs: "list[containerd__types.Mount]"
+    terminal: "bool"
+    stdin: "str"
+    stdout: "str"
+    stderr: "str"
+    checkpoint: "str"
+    parent_checkpoint: "str"
+    options: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -112,6 +110,21 @@ class CreateTaskRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "bundle": betterproto2.field(2, "string"),
+            "rootfs": betterproto2.field(3, "message", repeated=True),
+            "terminal": betterproto2.field(4, "bool"),
+            "stdin": betterproto2.field(5, "string"),
+            "stdout": betterproto2.field(6, "string"),
+            "stderr": betterproto2.field(7, "string"),
+            "checkpoint": betterproto2.field(8, "string"),
+            "parent_checkpoint": betterproto2.field(9, "string"),
+            "options": betterproto2.field(10, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -290,9 +303,8 @@ class CreateTaskRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateTaskResponse(Message):
-    pid: "int" = betterproto2.field(1, "uint32")
+    pid: "int"
 
     def __init__(
         self,
@@ -312,6 +324,12 @@ class CreateTaskResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "pid": betterproto2.field(1, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -341,10 +359,9 @@ class CreateTaskResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
+    id: "str"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -367,6 +384,13 @@ class DeleteRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -419,11 +443,10 @@ class DeleteRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteResponse(Message):
-    pid: "int" = betterproto2.field(1, "uint32")
-    exit_status: "int" = betterproto2.field(2, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(3, "message")
+    pid: "int"
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -449,6 +472,14 @@ class DeleteResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "pid": betterproto2.field(1, "uint32"),
+            "exit_status": betterproto2.field(2, "uint32"),
+            "exited_at": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -506,15 +537,14 @@ class DeleteResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ExecProcessRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
-    terminal: "bool" = betterproto2.field(3, "bool")
-    stdin: "str" = betterproto2.field(4, "string")
-    stdout: "str" = betterproto2.field(5, "string")
-    stderr: "str" = betterproto2.field(6, "string")
-    spec: "google__protobuf.Any | None" = betterproto2.field(7, "message")
+    id: "str"
+    exec_id: "str"
+    terminal: "bool"
+    stdin: "str"
+    stdout: "str"
+    stderr: "str"
+    spec: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -552,6 +582,18 @@ class ExecProcessRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+            "terminal": betterproto2.field(3, "bool"),
+            "stdin": betterproto2.field(4, "string"),
+            "stdout": betterproto2.field(5, "string"),
+            "stderr": betterproto2.field(6, "string"),
+            "spec": betterproto2.field(7, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -680,7 +722,6 @@ class ExecProcessRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ExecProcessResponse(Message):
 
     def __init__(
@@ -697,6 +738,11 @@ class ExecProcessResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -716,12 +762,11 @@ class ExecProcessResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ResizePtyRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
-    width: "int" = betterproto2.field(3, "uint32")
-    height: "int" = betterproto2.field(4, "uint32")
+    id: "str"
+    exec_id: "str"
+    width: "int"
+    height: "int"
 
     def __init__(
         self,
@@ -750,6 +795,15 @@ class ResizePtyRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+            "width": betterproto2.field(3, "uint32"),
+            "height": betterproto2.field(4, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -820,10 +874,9 @@ class ResizePtyRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StateRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
+    id: "str"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -846,6 +899,13 @@ class StateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -898,19 +958,18 @@ class StateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StateResponse(Message):
-    id: "str" = betterproto2.field(1, "string")
-    bundle: "str" = betterproto2.field(2, "string")
-    pid: "int" = betterproto2.field(3, "uint32")
-    status: "containerd__v1__types.Status" = betterproto2.field(4, "enum", default_factory=lambda: containerd__v1__types.Status(0))
-    stdin: "str" = betterproto2.field(5, "string")
-    stdout: "str" = betterproto2.field(6, "string")
-    stderr: "str" = betterproto2.field(7, "string")
-    terminal: "bool" = betterproto2.field(8, "bool")
-    exit_status: "int" = betterproto2.field(9, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(10, "message")
-    exec_id: "str" = betterproto2.field(11, "string")
+    id: "str"
+    bundle: "str"
+    pid: "int"
+    status: "containerd__v1__types.Status"
+    stdin: "str"
+    stdout: "str"
+    stderr: "str"
+    terminal: "bool"
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -960,6 +1019,22 @@ class StateResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "bundle": betterproto2.field(2, "string"),
+            "pid": betterproto2.field(3, "uint32"),
+            "status": betterproto2.field(4, "enum", default_factory=lambda: containerd__v1__types.Status(0)),
+            "stdin": betterproto2.field(5, "string"),
+            "stdout": betterproto2.field(6, "string"),
+            "stderr": betterproto2.field(7, "string"),
+            "terminal": betterproto2.field(8, "bool"),
+            "exit_status": betterproto2.field(9, "uint32"),
+            "exited_at": betterproto2.field(10, "message"),
+            "exec_id": betterproto2.field(11, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1131,12 +1206,11 @@ class StateResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class KillRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
-    signal: "int" = betterproto2.field(3, "uint32")
-    all: "bool" = betterproto2.field(4, "bool")
+    id: "str"
+    exec_id: "str"
+    signal: "int"
+    all: "bool"
 
     def __init__(
         self,
@@ -1165,6 +1239,15 @@ class KillRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+            "signal": betterproto2.field(3, "uint32"),
+            "all": betterproto2.field(4, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1235,11 +1318,10 @@ class KillRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CloseIORequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
-    stdin: "bool" = betterproto2.field(3, "bool")
+    id: "str"
+    exec_id: "str"
+    stdin: "bool"
 
     def __init__(
         self,
@@ -1265,6 +1347,14 @@ class CloseIORequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+            "stdin": betterproto2.field(3, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1326,9 +1416,8 @@ class CloseIORequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PidsRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -1348,6 +1437,12 @@ class PidsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1384,9 +1479,8 @@ class PidsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PidsResponse(Message):
-    processes: "list[containerd__v1__types.ProcessInfo]" = betterproto2.field(1, "message", repeated=True)
+    processes: "list[containerd__v1__types.ProcessInfo]"
 
     def __init__(
         self,
@@ -1406,6 +1500,12 @@ class PidsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "processes": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1444,11 +1544,10 @@ class PidsResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CheckpointTaskRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    path: "str" = betterproto2.field(2, "string")
-    options: "google__protobuf.Any | None" = betterproto2.field(3, "message")
+    id: "str"
+    path: "str"
+    options: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -1474,6 +1573,14 @@ class CheckpointTaskRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "path": betterproto2.field(2, "string"),
+            "options": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1545,11 +1652,10 @@ class CheckpointTaskRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateTaskRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    resources: "google__protobuf.Any | None" = betterproto2.field(2, "message")
-    annotations: "dict[str, str]" = betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string"))
+    id: "str"
+    resources: "google__protobuf.Any | None"
+    annotations: "dict[str, str]"
 
     def __init__(
         self,
@@ -1575,6 +1681,14 @@ class UpdateTaskRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "resources": betterproto2.field(2, "message"),
+            "annotations": betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1651,10 +1765,9 @@ class UpdateTaskRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StartRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
+    id: "str"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -1677,6 +1790,13 @@ class StartRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1729,9 +1849,8 @@ class StartRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StartResponse(Message):
-    pid: "int" = betterproto2.field(1, "uint32")
+    pid: "int"
 
     def __init__(
         self,
@@ -1751,6 +1870,12 @@ class StartResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "pid": betterproto2.field(1, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1780,10 +1905,9 @@ class StartResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WaitRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
+    id: "str"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -1806,6 +1930,13 @@ class WaitRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1858,10 +1989,9 @@ class WaitRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WaitResponse(Message):
-    exit_status: "int" = betterproto2.field(1, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -1884,6 +2014,13 @@ class WaitResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "exit_status": betterproto2.field(1, "uint32"),
+            "exited_at": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1932,9 +2069,8 @@ class WaitResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StatsRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -1954,6 +2090,12 @@ class StatsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1990,9 +2132,8 @@ class StatsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StatsResponse(Message):
-    stats: "google__protobuf.Any | None" = betterproto2.field(1, "message")
+    stats: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -2012,6 +2153,12 @@ class StatsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "stats": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2051,9 +2198,8 @@ class StatsResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ConnectRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -2073,6 +2219,12 @@ class ConnectRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2109,11 +2261,10 @@ class ConnectRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ConnectResponse(Message):
-    shim_pid: "int" = betterproto2.field(1, "uint32")
-    task_pid: "int" = betterproto2.field(2, "uint32")
-    version: "str" = betterproto2.field(3, "string")
+    shim_pid: "int"
+    task_pid: "int"
+    version: "str"
 
     def __init__(
         self,
@@ -2139,6 +2290,14 @@ class ConnectResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "shim_pid": betterproto2.field(1, "uint32"),
+            "task_pid": betterproto2.field(2, "uint32"),
+            "version": betterproto2.field(3, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2193,10 +2352,9 @@ class ConnectResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ShutdownRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    now: "bool" = betterproto2.field(2, "bool")
+    id: "str"
+    now: "bool"
 
     def __init__(
         self,
@@ -2219,6 +2377,13 @@ class ShutdownRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "now": betterproto2.field(2, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2264,9 +2429,8 @@ class ShutdownRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PauseRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -2286,6 +2450,12 @@ class PauseRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2322,9 +2492,8 @@ class PauseRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ResumeRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -2344,6 +2513,12 @@ class ResumeRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

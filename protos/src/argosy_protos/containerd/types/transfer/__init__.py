@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -50,12 +50,11 @@ class AuthType(betterproto2.Enum):
     HEADER = 3
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ContainerPath(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    path: "str" = betterproto2.field(2, "string")
-    no_walk: "bool" = betterproto2.field(3, "bool")
-    preserve_ownership: "bool" = betterproto2.field(4, "bool")
+    container_id: "str"
+    path: "str"
+    no_walk: "bool"
+    preserve_ownership: "bool"
 
     def __init__(
         self,
@@ -84,6 +83,15 @@ class ContainerPath(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "path": betterproto2.field(2, "string"),
+            "no_walk": betterproto2.field(3, "bool"),
+            "preserve_ownership": betterproto2.field(4, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -154,15 +162,14 @@ class ContainerPath(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ImageStore(Message):
-    name: "str" = betterproto2.field(1, "string")
-    labels: "dict[str, str]" = betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string"))
-    platforms: "list[containerd__types.Platform]" = betterproto2.field(3, "message", repeated=True)
-    all_metadata: "bool" = betterproto2.field(4, "bool")
-    manifest_limit: "int" = betterproto2.field(5, "uint32")
-    extra_references: "list[ImageReference]" = betterproto2.field(6, "message", repeated=True)
-    unpacks: "list[UnpackConfiguration]" = betterproto2.field(10, "message", repeated=True)
+    name: "str"
+    labels: "dict[str, str]"
+    platforms: "list[containerd__types.Platform]"
+    all_metadata: "bool"
+    manifest_limit: "int"
+    extra_references: "list[ImageReference]"
+    unpacks: "list[UnpackConfiguration]"
 
     def __init__(
         self,
@@ -200,6 +207,18 @@ class ImageStore(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "platforms": betterproto2.field(3, "message", repeated=True),
+            "all_metadata": betterproto2.field(4, "bool"),
+            "manifest_limit": betterproto2.field(5, "uint32"),
+            "extra_references": betterproto2.field(6, "message", repeated=True),
+            "unpacks": betterproto2.field(10, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -329,10 +348,9 @@ class ImageStore(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UnpackConfiguration(Message):
-    platform: "containerd__types.Platform | None" = betterproto2.field(1, "message")
-    snapshotter: "str" = betterproto2.field(2, "string")
+    platform: "containerd__types.Platform | None"
+    snapshotter: "str"
 
     def __init__(
         self,
@@ -355,6 +373,13 @@ class UnpackConfiguration(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "platform": betterproto2.field(1, "message"),
+            "snapshotter": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -410,13 +435,12 @@ class UnpackConfiguration(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ImageReference(Message):
-    name: "str" = betterproto2.field(1, "string")
-    is_prefix: "bool" = betterproto2.field(2, "bool")
-    allow_overwrite: "bool" = betterproto2.field(3, "bool")
-    add_digest: "bool" = betterproto2.field(4, "bool")
-    skip_named_digest: "bool" = betterproto2.field(5, "bool")
+    name: "str"
+    is_prefix: "bool"
+    allow_overwrite: "bool"
+    add_digest: "bool"
+    skip_named_digest: "bool"
 
     def __init__(
         self,
@@ -448,6 +472,16 @@ class ImageReference(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "is_prefix": betterproto2.field(2, "bool"),
+            "allow_overwrite": betterproto2.field(3, "bool"),
+            "add_digest": betterproto2.field(4, "bool"),
+            "skip_named_digest": betterproto2.field(5, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -520,11 +554,10 @@ class ImageReference(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ImageImportStream(Message):
-    stream: "str" = betterproto2.field(1, "string")
-    media_type: "str" = betterproto2.field(2, "string")
-    force_compress: "bool" = betterproto2.field(3, "bool")
+    stream: "str"
+    media_type: "str"
+    force_compress: "bool"
 
     def __init__(
         self,
@@ -550,6 +583,14 @@ class ImageImportStream(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "stream": betterproto2.field(1, "string"),
+            "media_type": betterproto2.field(2, "string"),
+            "force_compress": betterproto2.field(3, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -611,14 +652,13 @@ class ImageImportStream(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ImageExportStream(Message):
-    stream: "str" = betterproto2.field(1, "string")
-    media_type: "str" = betterproto2.field(2, "string")
-    platforms: "list[containerd__types.Platform]" = betterproto2.field(3, "message", repeated=True)
-    all_platforms: "bool" = betterproto2.field(4, "bool")
-    skip_compatibility_manifest: "bool" = betterproto2.field(5, "bool")
-    skip_non_distributable: "bool" = betterproto2.field(6, "bool")
+    stream: "str"
+    media_type: "str"
+    platforms: "list[containerd__types.Platform]"
+    all_platforms: "bool"
+    skip_compatibility_manifest: "bool"
+    skip_non_distributable: "bool"
 
     def __init__(
         self,
@@ -653,6 +693,17 @@ class ImageExportStream(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "stream": betterproto2.field(1, "string"),
+            "media_type": betterproto2.field(2, "string"),
+            "platforms": betterproto2.field(3, "message", repeated=True),
+            "all_platforms": betterproto2.field(4, "bool"),
+            "skip_compatibility_manifest": betterproto2.field(5, "bool"),
+            "skip_non_distributable": betterproto2.field(6, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -750,14 +801,13 @@ class ImageExportStream(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Progress(Message):
-    event: "str" = betterproto2.field(1, "string")
-    name: "str" = betterproto2.field(2, "string")
-    parents: "list[str]" = betterproto2.field(3, "string", repeated=True)
-    progress: "int" = betterproto2.field(4, "int64")
-    total: "int" = betterproto2.field(5, "int64")
-    desc: "containerd__types.Descriptor | None" = betterproto2.field(6, "message")
+    event: "str"
+    name: "str"
+    parents: "list[str]"
+    progress: "int"
+    total: "int"
+    desc: "containerd__types.Descriptor | None"
 
     def __init__(
         self,
@@ -792,6 +842,17 @@ class Progress(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "event": betterproto2.field(1, "string"),
+            "name": betterproto2.field(2, "string"),
+            "parents": betterproto2.field(3, "string", repeated=True),
+            "progress": betterproto2.field(4, "int64"),
+            "total": betterproto2.field(5, "int64"),
+            "desc": betterproto2.field(6, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -897,10 +958,9 @@ class Progress(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class OCIRegistry(Message):
-    reference: "str" = betterproto2.field(1, "string")
-    resolver: "RegistryResolver | None" = betterproto2.field(2, "message")
+    reference: "str"
+    resolver: "RegistryResolver | None"
 
     def __init__(
         self,
@@ -923,6 +983,13 @@ class OCIRegistry(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "reference": betterproto2.field(1, "string"),
+            "resolver": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -978,14 +1045,13 @@ class OCIRegistry(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class RegistryResolver(Message):
-    auth_stream: "str" = betterproto2.field(1, "string")
-    headers: "dict[str, str]" = betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string"))
-    host_dir: "str" = betterproto2.field(3, "string")
-    default_scheme: "str" = betterproto2.field(4, "string")
-    http_debug: "HTTPDebug" = betterproto2.field(5, "enum", default_factory=lambda: HTTPDebug(0))
-    logs_stream: "str" = betterproto2.field(6, "string")
+    auth_stream: "str"
+    headers: "dict[str, str]"
+    host_dir: "str"
+    default_scheme: "str"
+    http_debug: "HTTPDebug"
+    logs_stream: "str"
 
     def __init__(
         self,
@@ -1020,6 +1086,17 @@ class RegistryResolver(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "auth_stream": betterproto2.field(1, "string"),
+            "headers": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "host_dir": betterproto2.field(3, "string"),
+            "default_scheme": betterproto2.field(4, "string"),
+            "http_debug": betterproto2.field(5, "enum", default_factory=lambda: HTTPDebug(0)),
+            "logs_stream": betterproto2.field(6, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1134,11 +1211,10 @@ class RegistryResolver(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class AuthRequest(Message):
-    host: "str" = betterproto2.field(1, "string")
-    reference: "str" = betterproto2.field(2, "string")
-    wwwauthenticate: "list[str]" = betterproto2.field(3, "string", repeated=True)
+    host: "str"
+    reference: "str"
+    wwwauthenticate: "list[str]"
 
     def __init__(
         self,
@@ -1164,6 +1240,14 @@ class AuthRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "host": betterproto2.field(1, "string"),
+            "reference": betterproto2.field(2, "string"),
+            "wwwauthenticate": betterproto2.field(3, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1232,12 +1316,11 @@ class AuthRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class AuthResponse(Message):
-    authType: "AuthType" = betterproto2.field(1, "enum", default_factory=lambda: AuthType(0))
-    secret: "str" = betterproto2.field(2, "string")
-    username: "str" = betterproto2.field(3, "string")
-    expire_at: "google__protobuf.Timestamp | None" = betterproto2.field(4, "message")
+    authType: "AuthType"
+    secret: "str"
+    username: "str"
+    expire_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -1266,6 +1349,15 @@ class AuthResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "authType": betterproto2.field(1, "enum", default_factory=lambda: AuthType(0)),
+            "secret": betterproto2.field(2, "string"),
+            "username": betterproto2.field(3, "string"),
+            "expire_at": betterproto2.field(4, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1346,9 +1438,8 @@ class AuthResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Data(Message):
-    data: "bytes" = betterproto2.field(1, "bytes")
+    data: "bytes"
 
     def __init__(
         self,
@@ -1368,6 +1459,12 @@ class Data(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "data": betterproto2.field(1, "bytes"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1404,9 +1501,8 @@ class Data(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WindowUpdate(Message):
-    update: "int" = betterproto2.field(1, "int32")
+    update: "int"
 
     def __init__(
         self,
@@ -1426,6 +1522,12 @@ class WindowUpdate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "update": betterproto2.field(1, "int32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1455,10 +1557,9 @@ class WindowUpdate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ReadStream(Message):
-    stream: "str" = betterproto2.field(1, "string")
-    media_type: "str" = betterproto2.field(2, "string")
+    stream: "str"
+    media_type: "str"
 
     def __init__(
         self,
@@ -1481,6 +1582,13 @@ class ReadStream(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "stream": betterproto2.field(1, "string"),
+            "media_type": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1533,10 +1641,9 @@ class ReadStream(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WriteStream(Message):
-    stream: "str" = betterproto2.field(1, "string")
-    media_type: "str" = betterproto2.field(2, "string")
+    stream: "str"
+    media_type: "str"
 
     def __init__(
         self,
@@ -1559,6 +1666,13 @@ class WriteStream(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "stream": betterproto2.field(1, "string"),
+            "media_type": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

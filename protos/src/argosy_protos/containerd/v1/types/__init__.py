@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -30,18 +30,17 @@ class Status(betterproto2.Enum):
     PAUSING = 5
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Process(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    id: "str" = betterproto2.field(2, "string")
-    pid: "int" = betterproto2.field(3, "uint32")
-    status: "Status" = betterproto2.field(4, "enum", default_factory=lambda: Status(0))
-    stdin: "str" = betterproto2.field(5, "string")
-    stdout: "str" = betterproto2.field(6, "string")
-    stderr: "str" = betterproto2.field(7, "string")
-    terminal: "bool" = betterproto2.field(8, "bool")
-    exit_status: "int" = betterproto2.field(9, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(10, "message")
+    container_id: "str"
+    id: "str"
+    pid: "int"
+    status: "Status"
+    stdin: "str"
+    stdout: "str"
+    stderr: "str"
+    terminal: "bool"
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -88,6 +87,21 @@ class Process(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "id": betterproto2.field(2, "string"),
+            "pid": betterproto2.field(3, "uint32"),
+            "status": betterproto2.field(4, "enum", default_factory=lambda: Status(0)),
+            "stdin": betterproto2.field(5, "string"),
+            "stdout": betterproto2.field(6, "string"),
+            "stderr": betterproto2.field(7, "string"),
+            "terminal": betterproto2.field(8, "bool"),
+            "exit_status": betterproto2.field(9, "uint32"),
+            "exited_at": betterproto2.field(10, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -243,10 +257,9 @@ class Process(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ProcessInfo(Message):
-    pid: "int" = betterproto2.field(1, "uint32")
-    info: "google__protobuf.Any | None" = betterproto2.field(2, "message")
+    pid: "int"
+    info: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -269,6 +282,13 @@ class ProcessInfo(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "pid": betterproto2.field(1, "uint32"),
+            "info": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []

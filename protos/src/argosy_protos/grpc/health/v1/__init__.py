@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -28,9 +27,8 @@ __all__ = (
     "HealthStub",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class HealthCheckRequest(Message):
-    service: "str" = betterproto2.field(1, "string")
+    service: "str"
 
     def __init__(
         self,
@@ -50,6 +48,12 @@ class HealthCheckRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "service": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -93,9 +97,8 @@ class HealthCheckResponseServingStatus(betterproto2.Enum):
     SERVICE_UNKNOWN = 3
 
 
-@dataclass(init=False, eq=False, repr=False)
 class HealthCheckResponse(Message):
-    status: "HealthCheckResponseServingStatus" = betterproto2.field(1, "enum", default_factory=lambda: HealthCheckResponseServingStatus(0))
+    status: "HealthCheckResponseServingStatus"
 
     def __init__(
         self,
@@ -115,6 +118,12 @@ class HealthCheckResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "status": betterproto2.field(1, "enum", default_factory=lambda: HealthCheckResponseServingStatus(0)),
+        }
 
     def encode(self) -> bytes:
         o = []

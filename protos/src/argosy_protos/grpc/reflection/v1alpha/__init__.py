@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -33,14 +32,13 @@ __all__ = (
     "ServiceResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class ServerReflectionRequest(Message):
-    host: "str" = betterproto2.field(1, "string")
-    file_by_filename: "str | None" = betterproto2.field(3, "string", group="message_request")
-    file_containing_symbol: "str | None" = betterproto2.field(4, "string", group="message_request")
-    file_containing_extension: "ExtensionRequest | None" = betterproto2.field(5, "message", group="message_request")
-    all_extension_numbers_of_type: "str | None" = betterproto2.field(6, "string", group="message_request")
-    list_services: "str | None" = betterproto2.field(7, "string", group="message_request")
+    host: "str"
+    file_by_filename: "str | None"
+    file_containing_symbol: "str | None"
+    file_containing_extension: "ExtensionRequest | None"
+    all_extension_numbers_of_type: "str | None"
+    list_services: "str | None"
 
     def __init__(
         self,
@@ -75,6 +73,17 @@ class ServerReflectionRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "host": betterproto2.field(1, "string"),
+            "file_by_filename": betterproto2.field(3, "string", group="message_request"),
+            "file_containing_symbol": betterproto2.field(4, "string", group="message_request"),
+            "file_containing_extension": betterproto2.field(5, "message", group="message_request"),
+            "all_extension_numbers_of_type": betterproto2.field(6, "string", group="message_request"),
+            "list_services": betterproto2.field(7, "string", group="message_request"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -214,10 +223,9 @@ class ServerReflectionRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ExtensionRequest(Message):
-    containing_type: "str" = betterproto2.field(1, "string")
-    extension_number: "int" = betterproto2.field(2, "int32")
+    containing_type: "str"
+    extension_number: "int"
 
     def __init__(
         self,
@@ -240,6 +248,13 @@ class ExtensionRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "containing_type": betterproto2.field(1, "string"),
+            "extension_number": betterproto2.field(2, "int32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -285,14 +300,13 @@ class ExtensionRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ServerReflectionResponse(Message):
-    valid_host: "str" = betterproto2.field(1, "string")
-    original_request: "ServerReflectionRequest | None" = betterproto2.field(2, "message")
-    file_descriptor_response: "FileDescriptorResponse | None" = betterproto2.field(4, "message", group="message_response")
-    all_extension_numbers_response: "ExtensionNumberResponse | None" = betterproto2.field(5, "message", group="message_response")
-    list_services_response: "ListServiceResponse | None" = betterproto2.field(6, "message", group="message_response")
-    error_response: "ErrorResponse | None" = betterproto2.field(7, "message", group="message_response")
+    valid_host: "str"
+    original_request: "ServerReflectionRequest | None"
+    file_descriptor_response: "FileDescriptorResponse | None"
+    all_extension_numbers_response: "ExtensionNumberResponse | None"
+    list_services_response: "ListServiceResponse | None"
+    error_response: "ErrorResponse | None"
 
     def __init__(
         self,
@@ -327,6 +341,17 @@ class ServerReflectionResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "valid_host": betterproto2.field(1, "string"),
+            "original_request": betterproto2.field(2, "message"),
+            "file_descriptor_response": betterproto2.field(4, "message", group="message_response"),
+            "all_extension_numbers_response": betterproto2.field(5, "message", group="message_response"),
+            "list_services_response": betterproto2.field(6, "message", group="message_response"),
+            "error_response": betterproto2.field(7, "message", group="message_response"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -470,9 +495,8 @@ class ServerReflectionResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class FileDescriptorResponse(Message):
-    file_descriptor_proto: "list[bytes]" = betterproto2.field(1, "bytes", repeated=True)
+    file_descriptor_proto: "list[bytes]"
 
     def __init__(
         self,
@@ -492,6 +516,12 @@ class FileDescriptorResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "file_descriptor_proto": betterproto2.field(1, "bytes", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -528,10 +558,9 @@ class FileDescriptorResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ExtensionNumberResponse(Message):
-    base_type_name: "str" = betterproto2.field(1, "string")
-    extension_number: "list[int]" = betterproto2.field(2, "int32", repeated=True)
+    base_type_name: "str"
+    extension_number: "list[int]"
 
     def __init__(
         self,
@@ -554,6 +583,13 @@ class ExtensionNumberResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "base_type_name": betterproto2.field(1, "string"),
+            "extension_number": betterproto2.field(2, "int32", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -615,9 +651,8 @@ class ExtensionNumberResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListServiceResponse(Message):
-    service: "list[ServiceResponse]" = betterproto2.field(1, "message", repeated=True)
+    service: "list[ServiceResponse]"
 
     def __init__(
         self,
@@ -637,6 +672,12 @@ class ListServiceResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "service": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -675,9 +716,8 @@ class ListServiceResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ServiceResponse(Message):
-    name: "str" = betterproto2.field(1, "string")
+    name: "str"
 
     def __init__(
         self,
@@ -697,6 +737,12 @@ class ServiceResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -733,10 +779,9 @@ class ServiceResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ErrorResponse(Message):
-    error_code: "int" = betterproto2.field(1, "int32")
-    error_message: "str" = betterproto2.field(2, "string")
+    error_code: "int"
+    error_message: "str"
 
     def __init__(
         self,
@@ -759,6 +804,13 @@ class ErrorResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "error_code": betterproto2.field(1, "int32"),
+            "error_message": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -37,17 +37,16 @@ class Capability(betterproto2.Enum):
     CAPABILITY_UNSPECIFIED = 0
 
 
-@dataclass(init=False, eq=False, repr=False)
 class BootstrapParams(Message):
-    instance_id: "str" = betterproto2.field(1, "string")
-    namespace: "str" = betterproto2.field(2, "string")
-    log_level: "LogLevel" = betterproto2.field(3, "enum", default_factory=lambda: LogLevel(0))
-    containerd_version: "str" = betterproto2.field(4, "string")
-    containerd_ttrpc_address: "str" = betterproto2.field(5, "string")
-    containerd_grpc_address: "str" = betterproto2.field(6, "string")
-    containerd_binary: "str" = betterproto2.field(7, "string")
-    extensions: "list[Extension]" = betterproto2.field(8, "message", repeated=True)
-    socket_dir: "str | None" = betterproto2.field(9, "string", optional=True)
+    instance_id: "str"
+    namespace: "str"
+    log_level: "LogLevel"
+    containerd_version: "str"
+    containerd_ttrpc_address: "str"
+    containerd_grpc_address: "str"
+    containerd_binary: "str"
+    extensions: "list[Extension]"
+    socket_dir: "str | None"
 
     def __init__(
         self,
@@ -91,6 +90,20 @@ class BootstrapParams(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "instance_id": betterproto2.field(1, "string"),
+            "namespace": betterproto2.field(2, "string"),
+            "log_level": betterproto2.field(3, "enum", default_factory=lambda: LogLevel(0)),
+            "containerd_version": betterproto2.field(4, "string"),
+            "containerd_ttrpc_address": betterproto2.field(5, "string"),
+            "containerd_grpc_address": betterproto2.field(6, "string"),
+            "containerd_binary": betterproto2.field(7, "string"),
+            "extensions": betterproto2.field(8, "message", repeated=True),
+            "socket_dir": betterproto2.field(9, "string", optional=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -250,9 +263,8 @@ class BootstrapParams(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Extension(Message):
-    value: "google__protobuf.Any | None" = betterproto2.field(1, "message")
+    value: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -272,6 +284,12 @@ class Extension(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "value": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -311,13 +329,12 @@ class Extension(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class BootstrapResult(Message):
-    version: "int" = betterproto2.field(1, "int32")
-    address: "str" = betterproto2.field(2, "string")
-    protocol: "str" = betterproto2.field(3, "string")
-    capabilities: "list[Capability]" = betterproto2.field(4, "enum", repeated=True)
-    metadata: "dict[str, str]" = betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string"))
+    version: "int"
+    address: "str"
+    protocol: "str"
+    capabilities: "list[Capability]"
+    metadata: "dict[str, str]"
 
     def __init__(
         self,
@@ -349,6 +366,16 @@ class BootstrapResult(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "version": betterproto2.field(1, "int32"),
+            "address": betterproto2.field(2, "string"),
+            "protocol": betterproto2.field(3, "string"),
+            "capabilities": betterproto2.field(4, "enum", repeated=True),
+            "metadata": betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -47,14 +46,13 @@ __all__ = (
     "WaitSandboxResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateSandboxRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    bundle_path: "str" = betterproto2.field(2, "string")
-    rootfs: "list[containerd__types.Mount]" = betterproto2.field(3, "message", repeated=True)
-    options: "google__protobuf.Any | None" = betterproto2.field(4, "message")
-    netns_path: "str" = betterproto2.field(5, "string")
-    annotations: "dict[str, str]" = betterproto2.field(6, "map", map_meta=betterproto2.map_meta("string", "string"))
+    sandbox_id: "str"
+    bundle_path: "str"
+    rootfs: "list[containerd__types.Mount]"
+    options: "google__protobuf.Any | None"
+    netns_path: "str"
+    annotations: "dict[str, str]"
 
     def __init__(
         self,
@@ -89,6 +87,17 @@ class CreateSandboxRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "bundle_path": betterproto2.field(2, "string"),
+            "rootfs": betterproto2.field(3, "message", repeated=True),
+            "options": betterproto2.field(4, "message"),
+            "netns_path": betterproto2.field(5, "string"),
+            "annotations": betterproto2.field(6, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -215,7 +224,6 @@ class CreateSandboxRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateSandboxResponse(Message):
 
     def __init__(
@@ -232,6 +240,11 @@ class CreateSandboxResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -251,9 +264,8 @@ class CreateSandboxResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StartSandboxRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -273,6 +285,12 @@ class StartSandboxRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -309,11 +327,10 @@ class StartSandboxRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StartSandboxResponse(Message):
-    pid: "int" = betterproto2.field(1, "uint32")
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
-    spec: "google__protobuf.Any | None" = betterproto2.field(3, "message")
+    pid: "int"
+    created_at: "google__protobuf.Timestamp | None"
+    spec: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -339,6 +356,14 @@ class StartSandboxResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "pid": betterproto2.field(1, "uint32"),
+            "created_at": betterproto2.field(2, "message"),
+            "spec": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -406,9 +431,8 @@ class StartSandboxResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PlatformRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -428,6 +452,12 @@ class PlatformRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -464,9 +494,8 @@ class PlatformRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PlatformResponse(Message):
-    platform: "containerd__types.Platform | None" = betterproto2.field(1, "message")
+    platform: "containerd__types.Platform | None"
 
     def __init__(
         self,
@@ -486,6 +515,12 @@ class PlatformResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "platform": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -525,10 +560,9 @@ class PlatformResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StopSandboxRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    timeout_secs: "int" = betterproto2.field(2, "uint32")
+    sandbox_id: "str"
+    timeout_secs: "int"
 
     def __init__(
         self,
@@ -551,6 +585,13 @@ class StopSandboxRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "timeout_secs": betterproto2.field(2, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -596,7 +637,6 @@ class StopSandboxRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StopSandboxResponse(Message):
 
     def __init__(
@@ -613,6 +653,11 @@ class StopSandboxResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -632,11 +677,10 @@ class StopSandboxResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateSandboxRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    resources: "google__protobuf.Any | None" = betterproto2.field(2, "message")
-    annotations: "dict[str, str]" = betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string"))
+    sandbox_id: "str"
+    resources: "google__protobuf.Any | None"
+    annotations: "dict[str, str]"
 
     def __init__(
         self,
@@ -662,6 +706,14 @@ class UpdateSandboxRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "resources": betterproto2.field(2, "message"),
+            "annotations": betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -738,9 +790,8 @@ class UpdateSandboxRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WaitSandboxRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -760,6 +811,12 @@ class WaitSandboxRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -796,10 +853,9 @@ class WaitSandboxRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WaitSandboxResponse(Message):
-    exit_status: "int" = betterproto2.field(1, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -822,6 +878,13 @@ class WaitSandboxResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "exit_status": betterproto2.field(1, "uint32"),
+            "exited_at": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -870,7 +933,6 @@ class WaitSandboxResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateSandboxResponse(Message):
 
     def __init__(
@@ -887,6 +949,11 @@ class UpdateSandboxResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -906,10 +973,9 @@ class UpdateSandboxResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SandboxStatusRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    verbose: "bool" = betterproto2.field(2, "bool")
+    sandbox_id: "str"
+    verbose: "bool"
 
     def __init__(
         self,
@@ -932,6 +998,13 @@ class SandboxStatusRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "verbose": betterproto2.field(2, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -977,15 +1050,14 @@ class SandboxStatusRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SandboxStatusResponse(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    pid: "int" = betterproto2.field(2, "uint32")
-    state: "str" = betterproto2.field(3, "string")
-    info: "dict[str, str]" = betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string"))
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(5, "message")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(6, "message")
-    extra: "google__protobuf.Any | None" = betterproto2.field(7, "message")
+    sandbox_id: "str"
+    pid: "int"
+    state: "str"
+    info: "dict[str, str]"
+    created_at: "google__protobuf.Timestamp | None"
+    exited_at: "google__protobuf.Timestamp | None"
+    extra: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -1023,6 +1095,18 @@ class SandboxStatusResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "pid": betterproto2.field(2, "uint32"),
+            "state": betterproto2.field(3, "string"),
+            "info": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "created_at": betterproto2.field(5, "message"),
+            "exited_at": betterproto2.field(6, "message"),
+            "extra": betterproto2.field(7, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1162,9 +1246,8 @@ class SandboxStatusResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PingRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -1184,6 +1267,12 @@ class PingRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1220,7 +1309,6 @@ class PingRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PingResponse(Message):
 
     def __init__(
@@ -1238,6 +1326,11 @@ class PingResponse(Message):
         }
         return m
 
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
+
     def encode(self) -> bytes:
         o = []
         a = o.append
@@ -1256,9 +1349,8 @@ class PingResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ShutdownSandboxRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -1278,6 +1370,12 @@ class ShutdownSandboxRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1314,7 +1412,6 @@ class ShutdownSandboxRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ShutdownSandboxResponse(Message):
 
     def __init__(
@@ -1332,6 +1429,11 @@ class ShutdownSandboxResponse(Message):
         }
         return m
 
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
+
     def encode(self) -> bytes:
         o = []
         a = o.append
@@ -1350,9 +1452,8 @@ class ShutdownSandboxResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SandboxMetricsRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -1372,6 +1473,12 @@ class SandboxMetricsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1408,9 +1515,8 @@ class SandboxMetricsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SandboxMetricsResponse(Message):
-    metrics: "containerd__types.Metric | None" = betterproto2.field(1, "message")
+    metrics: "containerd__types.Metric | None"
 
     def __init__(
         self,
@@ -1430,6 +1536,12 @@ class SandboxMetricsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "metrics": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -38,10 +37,9 @@ __all__ = (
     "UpdateContainerResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class ContainerRuntime(Message):
-    name: "str" = betterproto2.field(1, "string")
-    options: "google__protobuf.Any | None" = betterproto2.field(2, "message")
+    name: "str"
+    options: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -64,6 +62,13 @@ class ContainerRuntime(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "options": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -119,19 +124,18 @@ class ContainerRuntime(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Container(Message):
-    id: "str" = betterproto2.field(1, "string")
-    labels: "dict[str, str]" = betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string"))
-    image: "str" = betterproto2.field(3, "string")
-    runtime: "ContainerRuntime | None" = betterproto2.field(4, "message")
-    spec: "google__protobuf.Any | None" = betterproto2.field(5, "message")
-    snapshotter: "str" = betterproto2.field(6, "string")
-    snapshot_key: "str" = betterproto2.field(7, "string")
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(8, "message")
-    updated_at: "google__protobuf.Timestamp | None" = betterproto2.field(9, "message")
-    extensions: "dict[str, google__protobuf.Any]" = betterproto2.field(10, "map", map_meta=betterproto2.map_meta("string", "message"))
-    sandbox: "str" = betterproto2.field(11, "string")
+    id: "str"
+    labels: "dict[str, str]"
+    image: "str"
+    runtime: "ContainerRuntime | None"
+    spec: "google__protobuf.Any | None"
+    snapshotter: "str"
+    snapshot_key: "str"
+    created_at: "google__protobuf.Timestamp | None"
+    updated_at: "google__protobuf.Timestamp | None"
+    extensions: "dict[str, google__protobuf.Any]"
+    sandbox: "str"
 
     def __init__(
         self,
@@ -181,6 +185,22 @@ class Container(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "image": betterproto2.field(3, "string"),
+            "runtime": betterproto2.field(4, "message"),
+            "spec": betterproto2.field(5, "message"),
+            "snapshotter": betterproto2.field(6, "string"),
+            "snapshot_key": betterproto2.field(7, "string"),
+            "created_at": betterproto2.field(8, "message"),
+            "updated_at": betterproto2.field(9, "message"),
+            "extensions": betterproto2.field(10, "map", map_meta=betterproto2.map_meta("string", "message")),
+            "sandbox": betterproto2.field(11, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -401,9 +421,8 @@ class Container(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class GetContainerRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -423,6 +442,12 @@ class GetContainerRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -459,9 +484,8 @@ class GetContainerRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class GetContainerResponse(Message):
-    container: "Container | None" = betterproto2.field(1, "message")
+    container: "Container | None"
 
     def __init__(
         self,
@@ -481,6 +505,12 @@ class GetContainerResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -520,9 +550,8 @@ class GetContainerResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListContainersRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -542,6 +571,12 @@ class ListContainersRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -578,9 +613,8 @@ class ListContainersRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListContainersResponse(Message):
-    containers: "list[Container]" = betterproto2.field(1, "message", repeated=True)
+    containers: "list[Container]"
 
     def __init__(
         self,
@@ -600,6 +634,12 @@ class ListContainersResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "containers": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -638,9 +678,8 @@ class ListContainersResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateContainerRequest(Message):
-    container: "Container | None" = betterproto2.field(1, "message")
+    container: "Container | None"
 
     def __init__(
         self,
@@ -660,6 +699,12 @@ class CreateContainerRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -699,9 +744,8 @@ class CreateContainerRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateContainerResponse(Message):
-    container: "Container | None" = betterproto2.field(1, "message")
+    container: "Container | None"
 
     def __init__(
         self,
@@ -721,6 +765,12 @@ class CreateContainerResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -760,10 +810,9 @@ class CreateContainerResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateContainerRequest(Message):
-    container: "Container | None" = betterproto2.field(1, "message")
-    update_mask: "google__protobuf.FieldMask | None" = betterproto2.field(2, "message")
+    container: "Container | None"
+    update_mask: "google__protobuf.FieldMask | None"
 
     def __init__(
         self,
@@ -786,6 +835,13 @@ class UpdateContainerRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container": betterproto2.field(1, "message"),
+            "update_mask": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -844,9 +900,8 @@ class UpdateContainerRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateContainerResponse(Message):
-    container: "Container | None" = betterproto2.field(1, "message")
+    container: "Container | None"
 
     def __init__(
         self,
@@ -866,6 +921,12 @@ class UpdateContainerResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -905,9 +966,8 @@ class UpdateContainerResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteContainerRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -927,6 +987,12 @@ class DeleteContainerRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -963,9 +1029,8 @@ class DeleteContainerRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListContainerMessage(Message):
-    container: "Container | None" = betterproto2.field(1, "message")
+    container: "Container | None"
 
     def __init__(
         self,
@@ -985,6 +1050,12 @@ class ListContainerMessage(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -51,13 +50,12 @@ class WriteAction(betterproto2.Enum):
     COMMIT = 2
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Info(Message):
-    digest: "str" = betterproto2.field(1, "string")
-    size: "int" = betterproto2.field(2, "int64")
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(3, "message")
-    updated_at: "google__protobuf.Timestamp | None" = betterproto2.field(4, "message")
-    labels: "dict[str, str]" = betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string"))
+    digest: "str"
+    size: "int"
+    created_at: "google__protobuf.Timestamp | None"
+    updated_at: "google__protobuf.Timestamp | None"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -89,6 +87,16 @@ class Info(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "digest": betterproto2.field(1, "string"),
+            "size": betterproto2.field(2, "int64"),
+            "created_at": betterproto2.field(3, "message"),
+            "updated_at": betterproto2.field(4, "message"),
+            "labels": betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -193,9 +201,8 @@ class Info(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class InfoRequest(Message):
-    digest: "str" = betterproto2.field(1, "string")
+    digest: "str"
 
     def __init__(
         self,
@@ -215,6 +222,12 @@ class InfoRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "digest": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -251,9 +264,8 @@ class InfoRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class InfoResponse(Message):
-    info: "Info | None" = betterproto2.field(1, "message")
+    info: "Info | None"
 
     def __init__(
         self,
@@ -273,6 +285,12 @@ class InfoResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -312,10 +330,9 @@ class InfoResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateRequest(Message):
-    info: "Info | None" = betterproto2.field(1, "message")
-    update_mask: "google__protobuf.FieldMask | None" = betterproto2.field(2, "message")
+    info: "Info | None"
+    update_mask: "google__protobuf.FieldMask | None"
 
     def __init__(
         self,
@@ -338,6 +355,13 @@ class UpdateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+            "update_mask": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -396,9 +420,8 @@ class UpdateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateResponse(Message):
-    info: "Info | None" = betterproto2.field(1, "message")
+    info: "Info | None"
 
     def __init__(
         self,
@@ -418,6 +441,12 @@ class UpdateResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -457,9 +486,8 @@ class UpdateResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListContentRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -479,6 +507,12 @@ class ListContentRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -515,9 +549,8 @@ class ListContentRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListContentResponse(Message):
-    info: "list[Info]" = betterproto2.field(1, "message", repeated=True)
+    info: "list[Info]"
 
     def __init__(
         self,
@@ -537,6 +570,12 @@ class ListContentResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -575,9 +614,8 @@ class ListContentResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteContentRequest(Message):
-    digest: "str" = betterproto2.field(1, "string")
+    digest: "str"
 
     def __init__(
         self,
@@ -597,6 +635,12 @@ class DeleteContentRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "digest": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -633,11 +677,10 @@ class DeleteContentRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ReadContentRequest(Message):
-    digest: "str" = betterproto2.field(1, "string")
-    offset: "int" = betterproto2.field(2, "int64")
-    size: "int" = betterproto2.field(3, "int64")
+    digest: "str"
+    offset: "int"
+    size: "int"
 
     def __init__(
         self,
@@ -663,6 +706,14 @@ class ReadContentRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "digest": betterproto2.field(1, "string"),
+            "offset": betterproto2.field(2, "int64"),
+            "size": betterproto2.field(3, "int64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -717,10 +768,9 @@ class ReadContentRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ReadContentResponse(Message):
-    offset: "int" = betterproto2.field(1, "int64")
-    data: "bytes" = betterproto2.field(2, "bytes")
+    offset: "int"
+    data: "bytes"
 
     def __init__(
         self,
@@ -743,6 +793,13 @@ class ReadContentResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "offset": betterproto2.field(1, "int64"),
+            "data": betterproto2.field(2, "bytes"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -788,14 +845,13 @@ class ReadContentResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Status(Message):
-    started_at: "google__protobuf.Timestamp | None" = betterproto2.field(1, "message")
-    updated_at: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
-    ref: "str" = betterproto2.field(3, "string")
-    offset: "int" = betterproto2.field(4, "int64")
-    total: "int" = betterproto2.field(5, "int64")
-    expected: "str" = betterproto2.field(6, "string")
+    started_at: "google__protobuf.Timestamp | None"
+    updated_at: "google__protobuf.Timestamp | None"
+    ref: "str"
+    offset: "int"
+    total: "int"
+    expected: "str"
 
     def __init__(
         self,
@@ -830,6 +886,17 @@ class Status(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "started_at": betterproto2.field(1, "message"),
+            "updated_at": betterproto2.field(2, "message"),
+            "ref": betterproto2.field(3, "string"),
+            "offset": betterproto2.field(4, "int64"),
+            "total": betterproto2.field(5, "int64"),
+            "expected": betterproto2.field(6, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -938,9 +1005,8 @@ class Status(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StatusRequest(Message):
-    ref: "str" = betterproto2.field(1, "string")
+    ref: "str"
 
     def __init__(
         self,
@@ -960,6 +1026,12 @@ class StatusRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "ref": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -996,9 +1068,8 @@ class StatusRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StatusResponse(Message):
-    status: "Status | None" = betterproto2.field(1, "message")
+    status: "Status | None"
 
     def __init__(
         self,
@@ -1018,6 +1089,12 @@ class StatusResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "status": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1057,9 +1134,8 @@ class StatusResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListStatusesRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -1079,6 +1155,12 @@ class ListStatusesRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1115,9 +1197,8 @@ class ListStatusesRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListStatusesResponse(Message):
-    statuses: "list[Status]" = betterproto2.field(1, "message", repeated=True)
+    statuses: "list[Status]"
 
     def __init__(
         self,
@@ -1137,6 +1218,12 @@ class ListStatusesResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "statuses": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1175,15 +1262,14 @@ class ListStatusesResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WriteContentRequest(Message):
-    action: "WriteAction" = betterproto2.field(1, "enum", default_factory=lambda: WriteAction(0))
-    ref: "str" = betterproto2.field(2, "string")
-    total: "int" = betterproto2.field(3, "int64")
-    expected: "str" = betterproto2.field(4, "string")
-    offset: "int" = betterproto2.field(5, "int64")
-    data: "bytes" = betterproto2.field(6, "bytes")
-    labels: "dict[str, str]" = betterproto2.field(7, "map", map_meta=betterproto2.map_meta("string", "string"))
+    action: "WriteAction"
+    ref: "str"
+    total: "int"
+    expected: "str"
+    offset: "int"
+    data: "bytes"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -1221,6 +1307,18 @@ class WriteContentRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "action": betterproto2.field(1, "enum", default_factory=lambda: WriteAction(0)),
+            "ref": betterproto2.field(2, "string"),
+            "total": betterproto2.field(3, "int64"),
+            "expected": betterproto2.field(4, "string"),
+            "offset": betterproto2.field(5, "int64"),
+            "data": betterproto2.field(6, "bytes"),
+            "labels": betterproto2.field(7, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1337,14 +1435,13 @@ class WriteContentRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WriteContentResponse(Message):
-    action: "WriteAction" = betterproto2.field(1, "enum", default_factory=lambda: WriteAction(0))
-    started_at: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
-    updated_at: "google__protobuf.Timestamp | None" = betterproto2.field(3, "message")
-    offset: "int" = betterproto2.field(4, "int64")
-    total: "int" = betterproto2.field(5, "int64")
-    digest: "str" = betterproto2.field(6, "string")
+    action: "WriteAction"
+    started_at: "google__protobuf.Timestamp | None"
+    updated_at: "google__protobuf.Timestamp | None"
+    offset: "int"
+    total: "int"
+    digest: "str"
 
     def __init__(
         self,
@@ -1379,6 +1476,17 @@ class WriteContentResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "action": betterproto2.field(1, "enum", default_factory=lambda: WriteAction(0)),
+            "started_at": betterproto2.field(2, "message"),
+            "updated_at": betterproto2.field(3, "message"),
+            "offset": betterproto2.field(4, "int64"),
+            "total": betterproto2.field(5, "int64"),
+            "digest": betterproto2.field(6, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1480,9 +1588,8 @@ class WriteContentResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class AbortRequest(Message):
-    ref: "str" = betterproto2.field(1, "string")
+    ref: "str"
 
     def __init__(
         self,
@@ -1502,6 +1609,12 @@ class AbortRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "ref": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

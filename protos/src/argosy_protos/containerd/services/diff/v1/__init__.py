@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -31,12 +30,11 @@ __all__ = (
     "DiffStub",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class ApplyRequest(Message):
-    diff: "containerd__types.Descriptor | None" = betterproto2.field(1, "message")
-    mounts: "list[containerd__types.Mount]" = betterproto2.field(2, "message", repeated=True)
-    payloads: "dict[str, google__protobuf.Any]" = betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "message"))
-    sync_fs: "bool" = betterproto2.field(4, "bool")
+    diff: "containerd__types.Descriptor | None"
+    mounts: "list[containerd__types.Mount]"
+    payloads: "dict[str, google__protobuf.Any]"
+    sync_fs: "bool"
 
     def __init__(
         self,
@@ -65,6 +63,15 @@ class ApplyRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "diff": betterproto2.field(1, "message"),
+            "mounts": betterproto2.field(2, "message", repeated=True),
+            "payloads": betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "message")),
+            "sync_fs": betterproto2.field(4, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -154,9 +161,8 @@ class ApplyRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ApplyResponse(Message):
-    applied: "containerd__types.Descriptor | None" = betterproto2.field(1, "message")
+    applied: "containerd__types.Descriptor | None"
 
     def __init__(
         self,
@@ -176,6 +182,12 @@ class ApplyResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "applied": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -215,14 +227,13 @@ class ApplyResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DiffRequest(Message):
-    left: "list[containerd__types.Mount]" = betterproto2.field(1, "message", repeated=True)
-    right: "list[containerd__types.Mount]" = betterproto2.field(2, "message", repeated=True)
-    media_type: "str" = betterproto2.field(3, "string")
-    ref: "str" = betterproto2.field(4, "string")
-    labels: "dict[str, str]" = betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string"))
-    source_date_epoch: "google__protobuf.Timestamp | None" = betterproto2.field(6, "message")
+    left: "list[containerd__types.Mount]"
+    right: "list[containerd__types.Mount]"
+    media_type: "str"
+    ref: "str"
+    labels: "dict[str, str]"
+    source_date_epoch: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -257,6 +268,17 @@ class DiffRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "left": betterproto2.field(1, "message", repeated=True),
+            "right": betterproto2.field(2, "message", repeated=True),
+            "media_type": betterproto2.field(3, "string"),
+            "ref": betterproto2.field(4, "string"),
+            "labels": betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "source_date_epoch": betterproto2.field(6, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -385,9 +407,8 @@ class DiffRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DiffResponse(Message):
-    diff: "containerd__types.Descriptor | None" = betterproto2.field(3, "message")
+    diff: "containerd__types.Descriptor | None"
 
     def __init__(
         self,
@@ -407,6 +428,12 @@ class DiffResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "diff": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []

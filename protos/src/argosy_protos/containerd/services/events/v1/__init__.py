@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -30,10 +29,9 @@ __all__ = (
     "SubscribeRequest",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class PublishRequest(Message):
-    topic: "str" = betterproto2.field(1, "string")
-    event: "google__protobuf.Any | None" = betterproto2.field(2, "message")
+    topic: "str"
+    event: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -56,6 +54,13 @@ class PublishRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "topic": betterproto2.field(1, "string"),
+            "event": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -111,9 +116,8 @@ class PublishRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ForwardRequest(Message):
-    envelope: "containerd__types.Envelope | None" = betterproto2.field(1, "message")
+    envelope: "containerd__types.Envelope | None"
 
     def __init__(
         self,
@@ -133,6 +137,12 @@ class ForwardRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "envelope": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -172,9 +182,8 @@ class ForwardRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class SubscribeRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -194,6 +203,12 @@ class SubscribeRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []

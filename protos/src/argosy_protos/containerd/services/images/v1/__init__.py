@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -40,10 +39,9 @@ __all__ = (
     "UpdateImageResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class ImageCreate(Message):
-    name: "str" = betterproto2.field(1, "string")
-    labels: "dict[str, str]" = betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string"))
+    name: "str"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -66,6 +64,13 @@ class ImageCreate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -123,10 +128,9 @@ class ImageCreate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ImageUpdate(Message):
-    name: "str" = betterproto2.field(1, "string")
-    labels: "dict[str, str]" = betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string"))
+    name: "str"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -149,6 +153,13 @@ class ImageUpdate(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -206,9 +217,8 @@ class ImageUpdate(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ImageDelete(Message):
-    name: "str" = betterproto2.field(1, "string")
+    name: "str"
 
     def __init__(
         self,
@@ -228,6 +238,12 @@ class ImageDelete(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -264,13 +280,12 @@ class ImageDelete(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Image(Message):
-    name: "str" = betterproto2.field(1, "string")
-    labels: "dict[str, str]" = betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string"))
-    target: "containerd__types.Descriptor | None" = betterproto2.field(3, "message")
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(7, "message")
-    updated_at: "google__protobuf.Timestamp | None" = betterproto2.field(8, "message")
+    name: "str"
+    labels: "dict[str, str]"
+    target: "containerd__types.Descriptor | None"
+    created_at: "google__protobuf.Timestamp | None"
+    updated_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -302,6 +317,16 @@ class Image(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "target": betterproto2.field(3, "message"),
+            "created_at": betterproto2.field(7, "message"),
+            "updated_at": betterproto2.field(8, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -416,9 +441,8 @@ class Image(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class GetImageRequest(Message):
-    name: "str" = betterproto2.field(1, "string")
+    name: "str"
 
     def __init__(
         self,
@@ -438,6 +462,12 @@ class GetImageRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -474,9 +504,8 @@ class GetImageRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class GetImageResponse(Message):
-    image: "Image | None" = betterproto2.field(1, "message")
+    image: "Image | None"
 
     def __init__(
         self,
@@ -496,6 +525,12 @@ class GetImageResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "image": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -535,10 +570,9 @@ class GetImageResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateImageRequest(Message):
-    image: "Image | None" = betterproto2.field(1, "message")
-    source_date_epoch: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
+    image: "Image | None"
+    source_date_epoch: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -561,6 +595,13 @@ class CreateImageRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "image": betterproto2.field(1, "message"),
+            "source_date_epoch": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -619,9 +660,8 @@ class CreateImageRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateImageResponse(Message):
-    image: "Image | None" = betterproto2.field(1, "message")
+    image: "Image | None"
 
     def __init__(
         self,
@@ -641,6 +681,12 @@ class CreateImageResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "image": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -680,11 +726,10 @@ class CreateImageResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateImageRequest(Message):
-    image: "Image | None" = betterproto2.field(1, "message")
-    update_mask: "google__protobuf.FieldMask | None" = betterproto2.field(2, "message")
-    source_date_epoch: "google__protobuf.Timestamp | None" = betterproto2.field(3, "message")
+    image: "Image | None"
+    update_mask: "google__protobuf.FieldMask | None"
+    source_date_epoch: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -710,6 +755,14 @@ class UpdateImageRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "image": betterproto2.field(1, "message"),
+            "update_mask": betterproto2.field(2, "message"),
+            "source_date_epoch": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -787,9 +840,8 @@ class UpdateImageRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateImageResponse(Message):
-    image: "Image | None" = betterproto2.field(1, "message")
+    image: "Image | None"
 
     def __init__(
         self,
@@ -809,6 +861,12 @@ class UpdateImageResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "image": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -848,9 +906,8 @@ class UpdateImageResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListImagesRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -870,6 +927,12 @@ class ListImagesRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -906,9 +969,8 @@ class ListImagesRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListImagesResponse(Message):
-    images: "list[Image]" = betterproto2.field(1, "message", repeated=True)
+    images: "list[Image]"
 
     def __init__(
         self,
@@ -928,6 +990,12 @@ class ListImagesResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "images": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -966,11 +1034,10 @@ class ListImagesResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteImageRequest(Message):
-    name: "str" = betterproto2.field(1, "string")
-    sync: "bool" = betterproto2.field(2, "bool")
-    target: "containerd__types.Descriptor | None" = betterproto2.field(3, "message", optional=True)
+    name: "str"
+    sync: "bool"
+    target: "containerd__types.Descriptor | None"
 
     def __init__(
         self,
@@ -996,6 +1063,14 @@ class DeleteImageRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "sync": betterproto2.field(2, "bool"),
+            "target": betterproto2.field(3, "message", optional=True),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -35,15 +34,14 @@ __all__ = (
     "ServerResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Plugin(Message):
-    type: "str" = betterproto2.field(1, "string")
-    id: "str" = betterproto2.field(2, "string")
-    requires: "list[str]" = betterproto2.field(3, "string", repeated=True)
-    platforms: "list[containerd__types.Platform]" = betterproto2.field(4, "message", repeated=True)
-    exports: "dict[str, str]" = betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string"))
-    capabilities: "list[str]" = betterproto2.field(6, "string", repeated=True)
-    init_err: "google__rpc.Status | None" = betterproto2.field(7, "message")
+    type: "str"
+    id: "str"
+    requires: "list[str]"
+    platforms: "list[containerd__types.Platform]"
+    exports: "dict[str, str]"
+    capabilities: "list[str]"
+    init_err: "google__rpc.Status | None"
 
     def __init__(
         self,
@@ -81,6 +79,18 @@ class Plugin(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "type": betterproto2.field(1, "string"),
+            "id": betterproto2.field(2, "string"),
+            "requires": betterproto2.field(3, "string", repeated=True),
+            "platforms": betterproto2.field(4, "message", repeated=True),
+            "exports": betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "capabilities": betterproto2.field(6, "string", repeated=True),
+            "init_err": betterproto2.field(7, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -223,9 +233,8 @@ class Plugin(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PluginsRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -245,6 +254,12 @@ class PluginsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -281,9 +296,8 @@ class PluginsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PluginsResponse(Message):
-    plugins: "list[Plugin]" = betterproto2.field(1, "message", repeated=True)
+    plugins: "list[Plugin]"
 
     def __init__(
         self,
@@ -303,6 +317,12 @@ class PluginsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "plugins": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -341,12 +361,11 @@ class PluginsResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ServerResponse(Message):
-    uuid: "str" = betterproto2.field(1, "string")
-    pid: "int" = betterproto2.field(2, "uint64")
-    pidns: "int" = betterproto2.field(3, "uint64")
-    deprecations: "list[DeprecationWarning]" = betterproto2.field(4, "message", repeated=True)
+    uuid: "str"
+    pid: "int"
+    pidns: "int"
+    deprecations: "list[DeprecationWarning]"
 
     def __init__(
         self,
@@ -375,6 +394,15 @@ class ServerResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "uuid": betterproto2.field(1, "string"),
+            "pid": betterproto2.field(2, "uint64"),
+            "pidns": betterproto2.field(3, "uint64"),
+            "deprecations": betterproto2.field(4, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -447,11 +475,10 @@ class ServerResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeprecationWarning(Message):
-    id: "str" = betterproto2.field(1, "string")
-    message: "str" = betterproto2.field(2, "string")
-    last_occurrence: "google__protobuf.Timestamp | None" = betterproto2.field(3, "message")
+    id: "str"
+    message: "str"
+    last_occurrence: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -477,6 +504,14 @@ class DeprecationWarning(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "message": betterproto2.field(2, "string"),
+            "last_occurrence": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -548,11 +583,10 @@ class DeprecationWarning(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PluginInfoRequest(Message):
-    type: "str" = betterproto2.field(1, "string")
-    id: "str" = betterproto2.field(2, "string")
-    options: "google__protobuf.Any | None" = betterproto2.field(3, "message")
+    type: "str"
+    id: "str"
+    options: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -578,6 +612,14 @@ class PluginInfoRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "type": betterproto2.field(1, "string"),
+            "id": betterproto2.field(2, "string"),
+            "options": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -649,10 +691,9 @@ class PluginInfoRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PluginInfoResponse(Message):
-    plugin: "Plugin | None" = betterproto2.field(1, "message")
-    extra: "google__protobuf.Any | None" = betterproto2.field(2, "message")
+    plugin: "Plugin | None"
+    extra: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -675,6 +716,13 @@ class PluginInfoResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "plugin": betterproto2.field(1, "message"),
+            "extra": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -37,11 +36,10 @@ __all__ = (
     "Resource",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Lease(Message):
-    id: "str" = betterproto2.field(1, "string")
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
-    labels: "dict[str, str]" = betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string"))
+    id: "str"
+    created_at: "google__protobuf.Timestamp | None"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -67,6 +65,14 @@ class Lease(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "created_at": betterproto2.field(2, "message"),
+            "labels": betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -143,10 +149,9 @@ class Lease(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    labels: "dict[str, str]" = betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string"))
+    id: "str"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -169,6 +174,13 @@ class CreateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "labels": betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -226,9 +238,8 @@ class CreateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateResponse(Message):
-    lease: "Lease | None" = betterproto2.field(1, "message")
+    lease: "Lease | None"
 
     def __init__(
         self,
@@ -248,6 +259,12 @@ class CreateResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "lease": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -287,10 +304,9 @@ class CreateResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    sync: "bool" = betterproto2.field(2, "bool")
+    id: "str"
+    sync: "bool"
 
     def __init__(
         self,
@@ -313,6 +329,13 @@ class DeleteRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "sync": betterproto2.field(2, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -358,9 +381,8 @@ class DeleteRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -380,6 +402,12 @@ class ListRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -416,9 +444,8 @@ class ListRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListResponse(Message):
-    leases: "list[Lease]" = betterproto2.field(1, "message", repeated=True)
+    leases: "list[Lease]"
 
     def __init__(
         self,
@@ -438,6 +465,12 @@ class ListResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "leases": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -476,10 +509,9 @@ class ListResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Resource(Message):
-    id: "str" = betterproto2.field(1, "string")
-    type: "str" = betterproto2.field(2, "string")
+    id: "str"
+    type: "str"
 
     def __init__(
         self,
@@ -502,6 +534,13 @@ class Resource(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "type": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -554,10 +593,9 @@ class Resource(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class AddResourceRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    resource: "Resource | None" = betterproto2.field(2, "message")
+    id: "str"
+    resource: "Resource | None"
 
     def __init__(
         self,
@@ -580,6 +618,13 @@ class AddResourceRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "resource": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -635,10 +680,9 @@ class AddResourceRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteResourceRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
-    resource: "Resource | None" = betterproto2.field(2, "message")
+    id: "str"
+    resource: "Resource | None"
 
     def __init__(
         self,
@@ -661,6 +705,13 @@ class DeleteResourceRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "resource": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -716,9 +767,8 @@ class DeleteResourceRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListResourcesRequest(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -738,6 +788,12 @@ class ListResourcesRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -774,9 +830,8 @@ class ListResourcesRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListResourcesResponse(Message):
-    resources: "list[Resource]" = betterproto2.field(1, "message", repeated=True)
+    resources: "list[Resource]"
 
     def __init__(
         self,
@@ -796,6 +851,12 @@ class ListResourcesResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "resources": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []

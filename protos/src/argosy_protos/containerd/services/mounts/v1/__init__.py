@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -36,12 +35,11 @@ __all__ = (
     "UpdateResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class ActivateRequest(Message):
-    name: "str" = betterproto2.field(1, "string")
-    mounts: "list[containerd__types.Mount]" = betterproto2.field(2, "message", repeated=True)
-    labels: "dict[str, str]" = betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string"))
-    temporary: "bool" = betterproto2.field(4, "bool")
+    name: "str"
+    mounts: "list[containerd__types.Mount]"
+    labels: "dict[str, str]"
+    temporary: "bool"
 
     def __init__(
         self,
@@ -70,6 +68,15 @@ class ActivateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "mounts": betterproto2.field(2, "message", repeated=True),
+            "labels": betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "temporary": betterproto2.field(4, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -154,9 +161,8 @@ class ActivateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ActivateResponse(Message):
-    info: "containerd__types.ActivationInfo | None" = betterproto2.field(1, "message")
+    info: "containerd__types.ActivationInfo | None"
 
     def __init__(
         self,
@@ -176,6 +182,12 @@ class ActivateResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -215,9 +227,8 @@ class ActivateResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeactivateRequest(Message):
-    name: "str" = betterproto2.field(1, "string")
+    name: "str"
 
     def __init__(
         self,
@@ -237,6 +248,12 @@ class DeactivateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -273,9 +290,8 @@ class DeactivateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class InfoRequest(Message):
-    name: "str" = betterproto2.field(1, "string")
+    name: "str"
 
     def __init__(
         self,
@@ -295,6 +311,12 @@ class InfoRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -331,9 +353,8 @@ class InfoRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class InfoResponse(Message):
-    info: "containerd__types.ActivationInfo | None" = betterproto2.field(1, "message")
+    info: "containerd__types.ActivationInfo | None"
 
     def __init__(
         self,
@@ -353,6 +374,12 @@ class InfoResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -392,10 +419,9 @@ class InfoResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateRequest(Message):
-    info: "containerd__types.ActivationInfo | None" = betterproto2.field(1, "message")
-    update_mask: "google__protobuf.FieldMask | None" = betterproto2.field(2, "message")
+    info: "containerd__types.ActivationInfo | None"
+    update_mask: "google__protobuf.FieldMask | None"
 
     def __init__(
         self,
@@ -418,6 +444,13 @@ class UpdateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+            "update_mask": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -476,9 +509,8 @@ class UpdateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateResponse(Message):
-    info: "containerd__types.ActivationInfo | None" = betterproto2.field(1, "message")
+    info: "containerd__types.ActivationInfo | None"
 
     def __init__(
         self,
@@ -498,6 +530,12 @@ class UpdateResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -537,9 +575,8 @@ class UpdateResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -559,6 +596,12 @@ class ListRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -595,9 +638,8 @@ class ListRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListMessage(Message):
-    info: "containerd__types.ActivationInfo | None" = betterproto2.field(1, "message")
+    info: "containerd__types.ActivationInfo | None"
 
     def __init__(
         self,
@@ -617,6 +659,12 @@ class ListMessage(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -36,10 +35,9 @@ __all__ = (
     "UpdateNamespaceResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Namespace(Message):
-    name: "str" = betterproto2.field(1, "string")
-    labels: "dict[str, str]" = betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string"))
+    name: "str"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -62,6 +60,13 @@ class Namespace(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -119,9 +124,8 @@ class Namespace(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class GetNamespaceRequest(Message):
-    name: "str" = betterproto2.field(1, "string")
+    name: "str"
 
     def __init__(
         self,
@@ -141,6 +145,12 @@ class GetNamespaceRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -177,9 +187,8 @@ class GetNamespaceRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class GetNamespaceResponse(Message):
-    namespace: "Namespace | None" = betterproto2.field(1, "message")
+    namespace: "Namespace | None"
 
     def __init__(
         self,
@@ -199,6 +208,12 @@ class GetNamespaceResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "namespace": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -238,9 +253,8 @@ class GetNamespaceResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListNamespacesRequest(Message):
-    filter: "str" = betterproto2.field(1, "string")
+    filter: "str"
 
     def __init__(
         self,
@@ -260,6 +274,12 @@ class ListNamespacesRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filter": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -296,9 +316,8 @@ class ListNamespacesRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListNamespacesResponse(Message):
-    namespaces: "list[Namespace]" = betterproto2.field(1, "message", repeated=True)
+    namespaces: "list[Namespace]"
 
     def __init__(
         self,
@@ -318,6 +337,12 @@ class ListNamespacesResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "namespaces": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -356,9 +381,8 @@ class ListNamespacesResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateNamespaceRequest(Message):
-    namespace: "Namespace | None" = betterproto2.field(1, "message")
+    namespace: "Namespace | None"
 
     def __init__(
         self,
@@ -378,6 +402,12 @@ class CreateNamespaceRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "namespace": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -417,9 +447,8 @@ class CreateNamespaceRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateNamespaceResponse(Message):
-    namespace: "Namespace | None" = betterproto2.field(1, "message")
+    namespace: "Namespace | None"
 
     def __init__(
         self,
@@ -439,6 +468,12 @@ class CreateNamespaceResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "namespace": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -478,10 +513,9 @@ class CreateNamespaceResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateNamespaceRequest(Message):
-    namespace: "Namespace | None" = betterproto2.field(1, "message")
-    update_mask: "google__protobuf.FieldMask | None" = betterproto2.field(2, "message")
+    namespace: "Namespace | None"
+    update_mask: "google__protobuf.FieldMask | None"
 
     def __init__(
         self,
@@ -504,6 +538,13 @@ class UpdateNamespaceRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "namespace": betterproto2.field(1, "message"),
+            "update_mask": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -562,9 +603,8 @@ class UpdateNamespaceRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateNamespaceResponse(Message):
-    namespace: "Namespace | None" = betterproto2.field(1, "message")
+    namespace: "Namespace | None"
 
     def __init__(
         self,
@@ -584,6 +624,12 @@ class UpdateNamespaceResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "namespace": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -623,9 +669,8 @@ class UpdateNamespaceResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteNamespaceRequest(Message):
-    name: "str" = betterproto2.field(1, "string")
+    name: "str"
 
     def __init__(
         self,
@@ -645,6 +690,12 @@ class DeleteNamespaceRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -57,9 +56,8 @@ __all__ = (
     "StoreUpdateResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreCreateRequest(Message):
-    sandbox: "containerd__types.Sandbox | None" = betterproto2.field(1, "message")
+    sandbox: "containerd__types.Sandbox | None"
 
     def __init__(
         self,
@@ -79,6 +77,12 @@ class StoreCreateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -118,9 +122,8 @@ class StoreCreateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreCreateResponse(Message):
-    sandbox: "containerd__types.Sandbox | None" = betterproto2.field(1, "message")
+    sandbox: "containerd__types.Sandbox | None"
 
     def __init__(
         self,
@@ -140,6 +143,12 @@ class StoreCreateResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -179,10 +188,9 @@ class StoreCreateResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreUpdateRequest(Message):
-    sandbox: "containerd__types.Sandbox | None" = betterproto2.field(1, "message")
-    fields: "list[str]" = betterproto2.field(2, "string", repeated=True)
+    sandbox: "containerd__types.Sandbox | None"
+    fields: "list[str]"
 
     def __init__(
         self,
@@ -205,6 +213,13 @@ class StoreUpdateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox": betterproto2.field(1, "message"),
+            "fields": betterproto2.field(2, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -260,9 +275,8 @@ class StoreUpdateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreUpdateResponse(Message):
-    sandbox: "containerd__types.Sandbox | None" = betterproto2.field(1, "message")
+    sandbox: "containerd__types.Sandbox | None"
 
     def __init__(
         self,
@@ -282,6 +296,12 @@ class StoreUpdateResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -321,9 +341,8 @@ class StoreUpdateResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreDeleteRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -343,6 +362,12 @@ class StoreDeleteRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -379,7 +404,6 @@ class StoreDeleteRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreDeleteResponse(Message):
 
     def __init__(
@@ -396,6 +420,11 @@ class StoreDeleteResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -415,9 +444,8 @@ class StoreDeleteResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreListRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -437,6 +465,12 @@ class StoreListRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -473,9 +507,8 @@ class StoreListRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreListResponse(Message):
-    list: "list[containerd__types.Sandbox]" = betterproto2.field(1, "message", repeated=True)
+    list: "list[containerd__types.Sandbox]"
 
     def __init__(
         self,
@@ -495,6 +528,12 @@ class StoreListResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "list": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -533,9 +572,8 @@ class StoreListResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreGetRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -555,6 +593,12 @@ class StoreGetRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -591,9 +635,8 @@ class StoreGetRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StoreGetResponse(Message):
-    sandbox: "containerd__types.Sandbox | None" = betterproto2.field(1, "message")
+    sandbox: "containerd__types.Sandbox | None"
 
     def __init__(
         self,
@@ -613,6 +656,12 @@ class StoreGetResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -652,15 +701,14 @@ class StoreGetResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerCreateRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    rootfs: "list[containerd__types.Mount]" = betterproto2.field(2, "message", repeated=True)
-    options: "google__protobuf.Any | None" = betterproto2.field(3, "message")
-    netns_path: "str" = betterproto2.field(4, "string")
-    annotations: "dict[str, str]" = betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string"))
-    sandbox: "containerd__types.Sandbox | None" = betterproto2.field(6, "message")
-    sandboxer: "str" = betterproto2.field(10, "string")
+    sandbox_id: "str"
+    rootfs: "list[containerd__types.Mount]"
+    options: "google__protobuf.Any | None"
+    netns_path: "str"
+    annotations: "dict[str, str]"
+    sandbox: "containerd__types.Sandbox | None"
+    sandboxer: "str"
 
     def __init__(
         self,
@@ -698,6 +746,18 @@ class ControllerCreateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "rootfs": betterproto2.field(2, "message", repeated=True),
+            "options": betterproto2.field(3, "message"),
+            "netns_path": betterproto2.field(4, "string"),
+            "annotations": betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "sandbox": betterproto2.field(6, "message"),
+            "sandboxer": betterproto2.field(10, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -843,9 +903,8 @@ class ControllerCreateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerCreateResponse(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
+    sandbox_id: "str"
 
     def __init__(
         self,
@@ -865,6 +924,12 @@ class ControllerCreateResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -901,10 +966,9 @@ class ControllerCreateResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerStartRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    sandboxer: "str" = betterproto2.field(10, "string")
+    sandbox_id: "str"
+    sandboxer: "str"
 
     def __init__(
         self,
@@ -927,6 +991,13 @@ class ControllerStartRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "sandboxer": betterproto2.field(10, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -979,15 +1050,14 @@ class ControllerStartRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerStartResponse(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    pid: "int" = betterproto2.field(2, "uint32")
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(3, "message")
-    labels: "dict[str, str]" = betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string"))
-    address: "str" = betterproto2.field(5, "string")
-    version: "int" = betterproto2.field(6, "uint32")
-    spec: "google__protobuf.Any | None" = betterproto2.field(7, "message")
+    sandbox_id: "str"
+    pid: "int"
+    created_at: "google__protobuf.Timestamp | None"
+    labels: "dict[str, str]"
+    address: "str"
+    version: "int"
+    spec: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -1025,6 +1095,18 @@ class ControllerStartResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "pid": betterproto2.field(2, "uint32"),
+            "created_at": betterproto2.field(3, "message"),
+            "labels": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "address": betterproto2.field(5, "string"),
+            "version": betterproto2.field(6, "uint32"),
+            "spec": betterproto2.field(7, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1154,10 +1236,9 @@ class ControllerStartResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerPlatformRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    sandboxer: "str" = betterproto2.field(10, "string")
+    sandbox_id: "str"
+    sandboxer: "str"
 
     def __init__(
         self,
@@ -1180,6 +1261,13 @@ class ControllerPlatformRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "sandboxer": betterproto2.field(10, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1232,9 +1320,8 @@ class ControllerPlatformRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerPlatformResponse(Message):
-    platform: "containerd__types.Platform | None" = betterproto2.field(1, "message")
+    platform: "containerd__types.Platform | None"
 
     def __init__(
         self,
@@ -1254,6 +1341,12 @@ class ControllerPlatformResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "platform": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1293,11 +1386,10 @@ class ControllerPlatformResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerStopRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    timeout_secs: "int" = betterproto2.field(2, "uint32")
-    sandboxer: "str" = betterproto2.field(10, "string")
+    sandbox_id: "str"
+    timeout_secs: "int"
+    sandboxer: "str"
 
     def __init__(
         self,
@@ -1323,6 +1415,14 @@ class ControllerStopRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "timeout_secs": betterproto2.field(2, "uint32"),
+            "sandboxer": betterproto2.field(10, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1384,7 +1484,6 @@ class ControllerStopRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerStopResponse(Message):
 
     def __init__(
@@ -1401,6 +1500,11 @@ class ControllerStopResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1420,10 +1524,9 @@ class ControllerStopResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerWaitRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    sandboxer: "str" = betterproto2.field(10, "string")
+    sandbox_id: "str"
+    sandboxer: "str"
 
     def __init__(
         self,
@@ -1446,6 +1549,13 @@ class ControllerWaitRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "sandboxer": betterproto2.field(10, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1498,10 +1608,9 @@ class ControllerWaitRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerWaitResponse(Message):
-    exit_status: "int" = betterproto2.field(1, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -1524,6 +1633,13 @@ class ControllerWaitResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "exit_status": betterproto2.field(1, "uint32"),
+            "exited_at": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1572,11 +1688,10 @@ class ControllerWaitResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerStatusRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    verbose: "bool" = betterproto2.field(2, "bool")
-    sandboxer: "str" = betterproto2.field(10, "string")
+    sandbox_id: "str"
+    verbose: "bool"
+    sandboxer: "str"
 
     def __init__(
         self,
@@ -1602,6 +1717,14 @@ class ControllerStatusRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "verbose": betterproto2.field(2, "bool"),
+            "sandboxer": betterproto2.field(10, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1663,17 +1786,16 @@ class ControllerStatusRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerStatusResponse(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    pid: "int" = betterproto2.field(2, "uint32")
-    state: "str" = betterproto2.field(3, "string")
-    info: "dict[str, str]" = betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string"))
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(5, "message")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(6, "message")
-    extra: "google__protobuf.Any | None" = betterproto2.field(7, "message")
-    address: "str" = betterproto2.field(8, "string")
-    version: "int" = betterproto2.field(9, "uint32")
+    sandbox_id: "str"
+    pid: "int"
+    state: "str"
+    info: "dict[str, str]"
+    created_at: "google__protobuf.Timestamp | None"
+    exited_at: "google__protobuf.Timestamp | None"
+    extra: "google__protobuf.Any | None"
+    address: "str"
+    version: "int"
 
     def __init__(
         self,
@@ -1717,6 +1839,20 @@ class ControllerStatusResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "pid": betterproto2.field(2, "uint32"),
+            "state": betterproto2.field(3, "string"),
+            "info": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "created_at": betterproto2.field(5, "message"),
+            "exited_at": betterproto2.field(6, "message"),
+            "extra": betterproto2.field(7, "message"),
+            "address": betterproto2.field(8, "string"),
+            "version": betterproto2.field(9, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1881,10 +2017,9 @@ class ControllerStatusResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerShutdownRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    sandboxer: "str" = betterproto2.field(10, "string")
+    sandbox_id: "str"
+    sandboxer: "str"
 
     def __init__(
         self,
@@ -1907,6 +2042,13 @@ class ControllerShutdownRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "sandboxer": betterproto2.field(10, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1959,7 +2101,6 @@ class ControllerShutdownRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerShutdownResponse(Message):
 
     def __init__(
@@ -1976,6 +2117,11 @@ class ControllerShutdownResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1995,10 +2141,9 @@ class ControllerShutdownResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerMetricsRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    sandboxer: "str" = betterproto2.field(10, "string")
+    sandbox_id: "str"
+    sandboxer: "str"
 
     def __init__(
         self,
@@ -2021,6 +2166,13 @@ class ControllerMetricsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "sandboxer": betterproto2.field(10, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2073,9 +2225,8 @@ class ControllerMetricsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerMetricsResponse(Message):
-    metrics: "containerd__types.Metric | None" = betterproto2.field(1, "message")
+    metrics: "containerd__types.Metric | None"
 
     def __init__(
         self,
@@ -2095,6 +2246,12 @@ class ControllerMetricsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "metrics": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2134,12 +2291,11 @@ class ControllerMetricsResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerUpdateRequest(Message):
-    sandbox_id: "str" = betterproto2.field(1, "string")
-    sandboxer: "str" = betterproto2.field(2, "string")
-    sandbox: "containerd__types.Sandbox | None" = betterproto2.field(3, "message")
-    fields: "list[str]" = betterproto2.field(4, "string", repeated=True)
+    sandbox_id: "str"
+    sandboxer: "str"
+    sandbox: "containerd__types.Sandbox | None"
+    fields: "list[str]"
 
     def __init__(
         self,
@@ -2168,6 +2324,15 @@ class ControllerUpdateRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "sandbox_id": betterproto2.field(1, "string"),
+            "sandboxer": betterproto2.field(2, "string"),
+            "sandbox": betterproto2.field(3, "message"),
+            "fields": betterproto2.field(4, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2255,7 +2420,6 @@ class ControllerUpdateRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ControllerUpdateResponse(Message):
 
     def __init__(
@@ -2272,6 +2436,11 @@ class ControllerUpdateResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -53,12 +52,11 @@ class Kind(betterproto2.Enum):
     COMMITTED = 3
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PrepareSnapshotRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
-    key: "str" = betterproto2.field(2, "string")
-    parent: "str" = betterproto2.field(3, "string")
-    labels: "dict[str, str]" = betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string"))
+    snapshotter: "str"
+    key: "str"
+    parent: "str"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -87,6 +85,15 @@ class PrepareSnapshotRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+            "key": betterproto2.field(2, "string"),
+            "parent": betterproto2.field(3, "string"),
+            "labels": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -176,9 +183,8 @@ class PrepareSnapshotRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PrepareSnapshotResponse(Message):
-    mounts: "list[containerd__types.Mount]" = betterproto2.field(1, "message", repeated=True)
+    mounts: "list[containerd__types.Mount]"
 
     def __init__(
         self,
@@ -198,6 +204,12 @@ class PrepareSnapshotResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "mounts": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -236,12 +248,11 @@ class PrepareSnapshotResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ViewSnapshotRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
-    key: "str" = betterproto2.field(2, "string")
-    parent: "str" = betterproto2.field(3, "string")
-    labels: "dict[str, str]" = betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string"))
+    snapshotter: "str"
+    key: "str"
+    parent: "str"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -270,6 +281,15 @@ class ViewSnapshotRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+            "key": betterproto2.field(2, "string"),
+            "parent": betterproto2.field(3, "string"),
+            "labels": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -359,9 +379,8 @@ class ViewSnapshotRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ViewSnapshotResponse(Message):
-    mounts: "list[containerd__types.Mount]" = betterproto2.field(1, "message", repeated=True)
+    mounts: "list[containerd__types.Mount]"
 
     def __init__(
         self,
@@ -381,6 +400,12 @@ class ViewSnapshotResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "mounts": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -419,10 +444,9 @@ class ViewSnapshotResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class MountsRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
-    key: "str" = betterproto2.field(2, "string")
+    snapshotter: "str"
+    key: "str"
 
     def __init__(
         self,
@@ -445,6 +469,13 @@ class MountsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+            "key": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -497,9 +528,8 @@ class MountsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class MountsResponse(Message):
-    mounts: "list[containerd__types.Mount]" = betterproto2.field(1, "message", repeated=True)
+    mounts: "list[containerd__types.Mount]"
 
     def __init__(
         self,
@@ -519,6 +549,12 @@ class MountsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "mounts": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -557,10 +593,9 @@ class MountsResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class RemoveSnapshotRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
-    key: "str" = betterproto2.field(2, "string")
+    snapshotter: "str"
+    key: "str"
 
     def __init__(
         self,
@@ -583,6 +618,13 @@ class RemoveSnapshotRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+            "key": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -635,13 +677,12 @@ class RemoveSnapshotRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CommitSnapshotRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
-    name: "str" = betterproto2.field(2, "string")
-    key: "str" = betterproto2.field(3, "string")
-    labels: "dict[str, str]" = betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string"))
-    parent: "str" = betterproto2.field(5, "string")
+    snapshotter: "str"
+    name: "str"
+    key: "str"
+    labels: "dict[str, str]"
+    parent: "str"
 
     def __init__(
         self,
@@ -673,6 +714,16 @@ class CommitSnapshotRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+            "name": betterproto2.field(2, "string"),
+            "key": betterproto2.field(3, "string"),
+            "labels": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
+            "parent": betterproto2.field(5, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -778,10 +829,9 @@ class CommitSnapshotRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StatSnapshotRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
-    key: "str" = betterproto2.field(2, "string")
+    snapshotter: "str"
+    key: "str"
 
     def __init__(
         self,
@@ -804,6 +854,13 @@ class StatSnapshotRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+            "key": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -856,14 +913,13 @@ class StatSnapshotRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Info(Message):
-    name: "str" = betterproto2.field(1, "string")
-    parent: "str" = betterproto2.field(2, "string")
-    kind: "Kind" = betterproto2.field(3, "enum", default_factory=lambda: Kind(0))
-    created_at: "google__protobuf.Timestamp | None" = betterproto2.field(4, "message")
-    updated_at: "google__protobuf.Timestamp | None" = betterproto2.field(5, "message")
-    labels: "dict[str, str]" = betterproto2.field(6, "map", map_meta=betterproto2.map_meta("string", "string"))
+    name: "str"
+    parent: "str"
+    kind: "Kind"
+    created_at: "google__protobuf.Timestamp | None"
+    updated_at: "google__protobuf.Timestamp | None"
+    labels: "dict[str, str]"
 
     def __init__(
         self,
@@ -898,6 +954,17 @@ class Info(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "parent": betterproto2.field(2, "string"),
+            "kind": betterproto2.field(3, "enum", default_factory=lambda: Kind(0)),
+            "created_at": betterproto2.field(4, "message"),
+            "updated_at": betterproto2.field(5, "message"),
+            "labels": betterproto2.field(6, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1018,9 +1085,8 @@ class Info(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StatSnapshotResponse(Message):
-    info: "Info | None" = betterproto2.field(1, "message")
+    info: "Info | None"
 
     def __init__(
         self,
@@ -1040,6 +1106,12 @@ class StatSnapshotResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1079,11 +1151,10 @@ class StatSnapshotResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateSnapshotRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
-    info: "Info | None" = betterproto2.field(2, "message")
-    update_mask: "google__protobuf.FieldMask | None" = betterproto2.field(3, "message")
+    snapshotter: "str"
+    info: "Info | None"
+    update_mask: "google__protobuf.FieldMask | None"
 
     def __init__(
         self,
@@ -1109,6 +1180,14 @@ class UpdateSnapshotRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+            "info": betterproto2.field(2, "message"),
+            "update_mask": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1183,9 +1262,8 @@ class UpdateSnapshotRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateSnapshotResponse(Message):
-    info: "Info | None" = betterproto2.field(1, "message")
+    info: "Info | None"
 
     def __init__(
         self,
@@ -1205,6 +1283,12 @@ class UpdateSnapshotResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1244,10 +1328,9 @@ class UpdateSnapshotResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListSnapshotsRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
-    filters: "list[str]" = betterproto2.field(2, "string", repeated=True)
+    snapshotter: "str"
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -1270,6 +1353,13 @@ class ListSnapshotsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+            "filters": betterproto2.field(2, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1322,9 +1412,8 @@ class ListSnapshotsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListSnapshotsResponse(Message):
-    info: "list[Info]" = betterproto2.field(1, "message", repeated=True)
+    info: "list[Info]"
 
     def __init__(
         self,
@@ -1344,6 +1433,12 @@ class ListSnapshotsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "info": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1382,10 +1477,9 @@ class ListSnapshotsResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UsageRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
-    key: "str" = betterproto2.field(2, "string")
+    snapshotter: "str"
+    key: "str"
 
     def __init__(
         self,
@@ -1408,6 +1502,13 @@ class UsageRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+            "key": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1460,10 +1561,9 @@ class UsageRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UsageResponse(Message):
-    size: "int" = betterproto2.field(1, "int64")
-    inodes: "int" = betterproto2.field(2, "int64")
+    size: "int"
+    inodes: "int"
 
     def __init__(
         self,
@@ -1486,6 +1586,13 @@ class UsageResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "size": betterproto2.field(1, "int64"),
+            "inodes": betterproto2.field(2, "int64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1524,9 +1631,8 @@ class UsageResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CleanupRequest(Message):
-    snapshotter: "str" = betterproto2.field(1, "string")
+    snapshotter: "str"
 
     def __init__(
         self,
@@ -1546,6 +1652,12 @@ class CleanupRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "snapshotter": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

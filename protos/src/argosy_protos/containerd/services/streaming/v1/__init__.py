@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -27,9 +26,8 @@ __all__ = (
     "StreamingStub",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class StreamInit(Message):
-    id: "str" = betterproto2.field(1, "string")
+    id: "str"
 
     def __init__(
         self,
@@ -49,6 +47,12 @@ class StreamInit(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -55,19 +54,18 @@ __all__ = (
     "WaitResponse",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateTaskRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    rootfs: "list[containerd__types.Mount]" = betterproto2.field(3, "message", repeated=True)
-    stdin: "str" = betterproto2.field(4, "string")
-    stdout: "str" = betterproto2.field(5, "string")
-    stderr: "str" = betterproto2.field(6, "string")
-    terminal: "bool" = betterproto2.field(7, "bool")
-    checkpoint: "containerd__types.Descriptor | None" = betterproto2.field(8, "message")
-    options: "google__protobuf.Any | None" = betterproto2.field(9, "message")
-    runtime_path: "str" = betterproto2.field(10, "string")
-    task_api_address: "str" = betterproto2.field(11, "string")
-    task_api_version: "int" = betterproto2.field(12, "uint32")
+    container_id: "str"
+    rootfs: "list[containerd__types.Mount]"
+    stdin: "str"
+    stdout: "str"
+    stderr: "str"
+    terminal: "bool"
+    checkpoint: "containerd__types.Descriptor | None"
+    options: "google__protobuf.Any | None"
+    runtime_path: "str"
+    task_api_address: "str"
+    task_api_version: "int"
 
     def __init__(
         self,
@@ -117,6 +115,22 @@ class CreateTaskRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "rootfs": betterproto2.field(3, "message", repeated=True),
+            "stdin": betterproto2.field(4, "string"),
+            "stdout": betterproto2.field(5, "string"),
+            "stderr": betterproto2.field(6, "string"),
+            "terminal": betterproto2.field(7, "bool"),
+            "checkpoint": betterproto2.field(8, "message"),
+            "options": betterproto2.field(9, "message"),
+            "runtime_path": betterproto2.field(10, "string"),
+            "task_api_address": betterproto2.field(11, "string"),
+            "task_api_version": betterproto2.field(12, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -307,10 +321,9 @@ class CreateTaskRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CreateTaskResponse(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    pid: "int" = betterproto2.field(2, "uint32")
+    container_id: "str"
+    pid: "int"
 
     def __init__(
         self,
@@ -333,6 +346,13 @@ class CreateTaskResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "pid": betterproto2.field(2, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -378,10 +398,9 @@ class CreateTaskResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StartRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
+    container_id: "str"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -404,6 +423,13 @@ class StartRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -456,9 +482,8 @@ class StartRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class StartResponse(Message):
-    pid: "int" = betterproto2.field(1, "uint32")
+    pid: "int"
 
     def __init__(
         self,
@@ -478,6 +503,12 @@ class StartResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "pid": betterproto2.field(1, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -507,9 +538,8 @@ class StartResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteTaskRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
+    container_id: "str"
 
     def __init__(
         self,
@@ -529,6 +559,12 @@ class DeleteTaskRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -565,12 +601,11 @@ class DeleteTaskRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteResponse(Message):
-    id: "str" = betterproto2.field(1, "string")
-    pid: "int" = betterproto2.field(2, "uint32")
-    exit_status: "int" = betterproto2.field(3, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(4, "message")
+    id: "str"
+    pid: "int"
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -599,6 +634,15 @@ class DeleteResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "id": betterproto2.field(1, "string"),
+            "pid": betterproto2.field(2, "uint32"),
+            "exit_status": betterproto2.field(3, "uint32"),
+            "exited_at": betterproto2.field(4, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -672,10 +716,9 @@ class DeleteResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class DeleteProcessRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
+    container_id: "str"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -698,6 +741,13 @@ class DeleteProcessRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -750,10 +800,9 @@ class DeleteProcessRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class GetRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
+    container_id: "str"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -776,6 +825,13 @@ class GetRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -828,9 +884,8 @@ class GetRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class GetResponse(Message):
-    process: "containerd__v1__types.Process | None" = betterproto2.field(1, "message")
+    process: "containerd__v1__types.Process | None"
 
     def __init__(
         self,
@@ -850,6 +905,12 @@ class GetResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "process": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -889,9 +950,8 @@ class GetResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListTasksRequest(Message):
-    filter: "str" = betterproto2.field(1, "string")
+    filter: "str"
 
     def __init__(
         self,
@@ -911,6 +971,12 @@ class ListTasksRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filter": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -947,9 +1013,8 @@ class ListTasksRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListTasksResponse(Message):
-    tasks: "list[containerd__v1__types.Process]" = betterproto2.field(1, "message", repeated=True)
+    tasks: "list[containerd__v1__types.Process]"
 
     def __init__(
         self,
@@ -969,6 +1034,12 @@ class ListTasksResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "tasks": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1007,12 +1078,11 @@ class ListTasksResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class KillRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
-    signal: "int" = betterproto2.field(3, "uint32")
-    all: "bool" = betterproto2.field(4, "bool")
+    container_id: "str"
+    exec_id: "str"
+    signal: "int"
+    all: "bool"
 
     def __init__(
         self,
@@ -1041,6 +1111,15 @@ class KillRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+            "signal": betterproto2.field(3, "uint32"),
+            "all": betterproto2.field(4, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1111,15 +1190,14 @@ class KillRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ExecProcessRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    stdin: "str" = betterproto2.field(2, "string")
-    stdout: "str" = betterproto2.field(3, "string")
-    stderr: "str" = betterproto2.field(4, "string")
-    terminal: "bool" = betterproto2.field(5, "bool")
-    spec: "google__protobuf.Any | None" = betterproto2.field(6, "message")
-    exec_id: "str" = betterproto2.field(7, "string")
+    container_id: "str"
+    stdin: "str"
+    stdout: "str"
+    stderr: "str"
+    terminal: "bool"
+    spec: "google__protobuf.Any | None"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -1157,6 +1235,18 @@ class ExecProcessRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "stdin": betterproto2.field(2, "string"),
+            "stdout": betterproto2.field(3, "string"),
+            "stderr": betterproto2.field(4, "string"),
+            "terminal": betterproto2.field(5, "bool"),
+            "spec": betterproto2.field(6, "message"),
+            "exec_id": betterproto2.field(7, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1285,7 +1375,6 @@ class ExecProcessRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ExecProcessResponse(Message):
 
     def __init__(
@@ -1302,6 +1391,11 @@ class ExecProcessResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1321,12 +1415,11 @@ class ExecProcessResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ResizePtyRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
-    width: "int" = betterproto2.field(3, "uint32")
-    height: "int" = betterproto2.field(4, "uint32")
+    container_id: "str"
+    exec_id: "str"
+    width: "int"
+    height: "int"
 
     def __init__(
         self,
@@ -1355,6 +1448,15 @@ class ResizePtyRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+            "width": betterproto2.field(3, "uint32"),
+            "height": betterproto2.field(4, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1425,11 +1527,10 @@ class ResizePtyRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CloseIORequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
-    stdin: "bool" = betterproto2.field(3, "bool")
+    container_id: "str"
+    exec_id: "str"
+    stdin: "bool"
 
     def __init__(
         self,
@@ -1455,6 +1556,14 @@ class CloseIORequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+            "stdin": betterproto2.field(3, "bool"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1516,9 +1625,8 @@ class CloseIORequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PauseTaskRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
+    container_id: "str"
 
     def __init__(
         self,
@@ -1538,6 +1646,12 @@ class PauseTaskRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1574,9 +1688,8 @@ class PauseTaskRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ResumeTaskRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
+    container_id: "str"
 
     def __init__(
         self,
@@ -1596,6 +1709,12 @@ class ResumeTaskRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1632,9 +1751,8 @@ class ResumeTaskRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListPidsRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
+    container_id: "str"
 
     def __init__(
         self,
@@ -1654,6 +1772,12 @@ class ListPidsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1690,9 +1814,8 @@ class ListPidsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class ListPidsResponse(Message):
-    processes: "list[containerd__v1__types.ProcessInfo]" = betterproto2.field(1, "message", repeated=True)
+    processes: "list[containerd__v1__types.ProcessInfo]"
 
     def __init__(
         self,
@@ -1712,6 +1835,12 @@ class ListPidsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "processes": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1750,11 +1879,10 @@ class ListPidsResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CheckpointTaskRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    parent_checkpoint: "str" = betterproto2.field(2, "string")
-    options: "google__protobuf.Any | None" = betterproto2.field(3, "message")
+    container_id: "str"
+    parent_checkpoint: "str"
+    options: "google__protobuf.Any | None"
 
     def __init__(
         self,
@@ -1780,6 +1908,14 @@ class CheckpointTaskRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "parent_checkpoint": betterproto2.field(2, "string"),
+            "options": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1851,9 +1987,8 @@ class CheckpointTaskRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CheckpointTaskResponse(Message):
-    descriptors: "list[containerd__types.Descriptor]" = betterproto2.field(1, "message", repeated=True)
+    descriptors: "list[containerd__types.Descriptor]"
 
     def __init__(
         self,
@@ -1873,6 +2008,12 @@ class CheckpointTaskResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "descriptors": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1911,11 +2052,10 @@ class CheckpointTaskResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class UpdateTaskRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    resources: "google__protobuf.Any | None" = betterproto2.field(2, "message")
-    annotations: "dict[str, str]" = betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string"))
+    container_id: "str"
+    resources: "google__protobuf.Any | None"
+    annotations: "dict[str, str]"
 
     def __init__(
         self,
@@ -1941,6 +2081,14 @@ class UpdateTaskRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "resources": betterproto2.field(2, "message"),
+            "annotations": betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string")),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2017,9 +2165,8 @@ class UpdateTaskRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class MetricsRequest(Message):
-    filters: "list[str]" = betterproto2.field(1, "string", repeated=True)
+    filters: "list[str]"
 
     def __init__(
         self,
@@ -2039,6 +2186,12 @@ class MetricsRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "filters": betterproto2.field(1, "string", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2075,9 +2228,8 @@ class MetricsRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class MetricsResponse(Message):
-    metrics: "list[containerd__types.Metric]" = betterproto2.field(1, "message", repeated=True)
+    metrics: "list[containerd__types.Metric]"
 
     def __init__(
         self,
@@ -2097,6 +2249,12 @@ class MetricsResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "metrics": betterproto2.field(1, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2135,10 +2293,9 @@ class MetricsResponse(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WaitRequest(Message):
-    container_id: "str" = betterproto2.field(1, "string")
-    exec_id: "str" = betterproto2.field(2, "string")
+    container_id: "str"
+    exec_id: "str"
 
     def __init__(
         self,
@@ -2161,6 +2318,13 @@ class WaitRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "container_id": betterproto2.field(1, "string"),
+            "exec_id": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2213,10 +2377,9 @@ class WaitRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class WaitResponse(Message):
-    exit_status: "int" = betterproto2.field(1, "uint32")
-    exited_at: "google__protobuf.Timestamp | None" = betterproto2.field(2, "message")
+    exit_status: "int"
+    exited_at: "google__protobuf.Timestamp | None"
 
     def __init__(
         self,
@@ -2239,6 +2402,13 @@ class WaitResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "exit_status": betterproto2.field(1, "uint32"),
+            "exited_at": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -28,11 +27,10 @@ __all__ = (
     "TransferStub",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class TransferRequest(Message):
-    source: "google__protobuf.Any | None" = betterproto2.field(1, "message")
-    destination: "google__protobuf.Any | None" = betterproto2.field(2, "message")
-    options: "TransferOptions | None" = betterproto2.field(3, "message")
+    source: "google__protobuf.Any | None"
+    destination: "google__protobuf.Any | None"
+    options: "TransferOptions | None"
 
     def __init__(
         self,
@@ -58,6 +56,14 @@ class TransferRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "source": betterproto2.field(1, "message"),
+            "destination": betterproto2.field(2, "message"),
+            "options": betterproto2.field(3, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -135,9 +141,8 @@ class TransferRequest(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class TransferOptions(Message):
-    progress_stream: "str" = betterproto2.field(1, "string")
+    progress_stream: "str"
 
     def __init__(
         self,
@@ -157,6 +162,12 @@ class TransferOptions(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "progress_stream": betterproto2.field(1, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -27,10 +26,9 @@ __all__ = (
     "VersionStub",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class VersionResponse(Message):
-    version: "str" = betterproto2.field(1, "string")
-    revision: "str" = betterproto2.field(2, "string")
+    version: "str"
+    revision: "str"
 
     def __init__(
         self,
@@ -53,6 +51,13 @@ class VersionResponse(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "version": betterproto2.field(1, "string"),
+            "revision": betterproto2.field(2, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []

@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -32,17 +32,16 @@ __all__ = (
     "Throttle",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Metrics(Message):
-    hugetlb: "list[HugetlbStat]" = betterproto2.field(1, "message", repeated=True)
-    pids: "PidsStat | None" = betterproto2.field(2, "message")
-    cpu: "CPUStat | None" = betterproto2.field(3, "message")
-    memory: "MemoryStat | None" = betterproto2.field(4, "message")
-    blkio: "BlkIOStat | None" = betterproto2.field(5, "message")
-    rdma: "RdmaStat | None" = betterproto2.field(6, "message")
-    network: "list[NetworkStat]" = betterproto2.field(7, "message", repeated=True)
-    cgroup_stats: "CgroupStats | None" = betterproto2.field(8, "message")
-    memory_oom_control: "MemoryOomControl | None" = betterproto2.field(9, "message")
+    hugetlb: "list[HugetlbStat]"
+    pids: "PidsStat | None"
+    cpu: "CPUStat | None"
+    memory: "MemoryStat | None"
+    blkio: "BlkIOStat | None"
+    rdma: "RdmaStat | None"
+    network: "list[NetworkStat]"
+    cgroup_stats: "CgroupStats | None"
+    memory_oom_control: "MemoryOomControl | None"
 
     def __init__(
         self,
@@ -86,6 +85,20 @@ class Metrics(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "hugetlb": betterproto2.field(1, "message", repeated=True),
+            "pids": betterproto2.field(2, "message"),
+            "cpu": betterproto2.field(3, "message"),
+            "memory": betterproto2.field(4, "message"),
+            "blkio": betterproto2.field(5, "message"),
+            "rdma": betterproto2.field(6, "message"),
+            "network": betterproto2.field(7, "message", repeated=True),
+            "cgroup_stats": betterproto2.field(8, "message"),
+            "memory_oom_control": betterproto2.field(9, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -275,12 +288,11 @@ class Metrics(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class HugetlbStat(Message):
-    usage: "int" = betterproto2.field(1, "uint64")
-    max: "int" = betterproto2.field(2, "uint64")
-    failcnt: "int" = betterproto2.field(3, "uint64")
-    pagesize: "str" = betterproto2.field(4, "string")
+    usage: "int"
+    max: "int"
+    failcnt: "int"
+    pagesize: "str"
 
     def __init__(
         self,
@@ -309,6 +321,15 @@ class HugetlbStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "usage": betterproto2.field(1, "uint64"),
+            "max": betterproto2.field(2, "uint64"),
+            "failcnt": betterproto2.field(3, "uint64"),
+            "pagesize": betterproto2.field(4, "string"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -372,10 +393,9 @@ class HugetlbStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PidsStat(Message):
-    current: "int" = betterproto2.field(1, "uint64")
-    limit: "int" = betterproto2.field(2, "uint64")
+    current: "int"
+    limit: "int"
 
     def __init__(
         self,
@@ -398,6 +418,13 @@ class PidsStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "current": betterproto2.field(1, "uint64"),
+            "limit": betterproto2.field(2, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -436,10 +463,9 @@ class PidsStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CPUStat(Message):
-    usage: "CPUUsage | None" = betterproto2.field(1, "message")
-    throttling: "Throttle | None" = betterproto2.field(2, "message")
+    usage: "CPUUsage | None"
+    throttling: "Throttle | None"
 
     def __init__(
         self,
@@ -462,6 +488,13 @@ class CPUStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "usage": betterproto2.field(1, "message"),
+            "throttling": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -520,12 +553,11 @@ class CPUStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CPUUsage(Message):
-    total: "int" = betterproto2.field(1, "uint64")
-    kernel: "int" = betterproto2.field(2, "uint64")
-    user: "int" = betterproto2.field(3, "uint64")
-    per_cpu: "list[int]" = betterproto2.field(4, "uint64", repeated=True)
+    total: "int"
+    kernel: "int"
+    user: "int"
+    per_cpu: "list[int]"
 
     def __init__(
         self,
@@ -554,6 +586,15 @@ class CPUUsage(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "total": betterproto2.field(1, "uint64"),
+            "kernel": betterproto2.field(2, "uint64"),
+            "user": betterproto2.field(3, "uint64"),
+            "per_cpu": betterproto2.field(4, "uint64", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -626,11 +667,10 @@ class CPUUsage(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class Throttle(Message):
-    periods: "int" = betterproto2.field(1, "uint64")
-    throttled_periods: "int" = betterproto2.field(2, "uint64")
-    throttled_time: "int" = betterproto2.field(3, "uint64")
+    periods: "int"
+    throttled_periods: "int"
+    throttled_time: "int"
 
     def __init__(
         self,
@@ -656,6 +696,14 @@ class Throttle(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "periods": betterproto2.field(1, "uint64"),
+            "throttled_periods": betterproto2.field(2, "uint64"),
+            "throttled_time": betterproto2.field(3, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -703,44 +751,43 @@ class Throttle(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class MemoryStat(Message):
-    cache: "int" = betterproto2.field(1, "uint64")
-    rss: "int" = betterproto2.field(2, "uint64")
-    rss_huge: "int" = betterproto2.field(3, "uint64")
-    mapped_file: "int" = betterproto2.field(4, "uint64")
-    dirty: "int" = betterproto2.field(5, "uint64")
-    writeback: "int" = betterproto2.field(6, "uint64")
-    pg_pg_in: "int" = betterproto2.field(7, "uint64")
-    pg_pg_out: "int" = betterproto2.field(8, "uint64")
-    pg_fault: "int" = betterproto2.field(9, "uint64")
-    pg_maj_fault: "int" = betterproto2.field(10, "uint64")
-    inactive_anon: "int" = betterproto2.field(11, "uint64")
-    active_anon: "int" = betterproto2.field(12, "uint64")
-    inactive_file: "int" = betterproto2.field(13, "uint64")
-    active_file: "int" = betterproto2.field(14, "uint64")
-    unevictable: "int" = betterproto2.field(15, "uint64")
-    hierarchical_memory_limit: "int" = betterproto2.field(16, "uint64")
-    hierarchical_swap_limit: "int" = betterproto2.field(17, "uint64")
-    total_cache: "int" = betterproto2.field(18, "uint64")
-    total_rss: "int" = betterproto2.field(19, "uint64")
-    total_rss_huge: "int" = betterproto2.field(20, "uint64")
-    total_mapped_file: "int" = betterproto2.field(21, "uint64")
-    total_dirty: "int" = betterproto2.field(22, "uint64")
-    total_writeback: "int" = betterproto2.field(23, "uint64")
-    total_pg_pg_in: "int" = betterproto2.field(24, "uint64")
-    total_pg_pg_out: "int" = betterproto2.field(25, "uint64")
-    total_pg_fault: "int" = betterproto2.field(26, "uint64")
-    total_pg_maj_fault: "int" = betterproto2.field(27, "uint64")
-    total_inactive_anon: "int" = betterproto2.field(28, "uint64")
-    total_active_anon: "int" = betterproto2.field(29, "uint64")
-    total_inactive_file: "int" = betterproto2.field(30, "uint64")
-    total_active_file: "int" = betterproto2.field(31, "uint64")
-    total_unevictable: "int" = betterproto2.field(32, "uint64")
-    usage: "MemoryEntry | None" = betterproto2.field(33, "message")
-    swap: "MemoryEntry | None" = betterproto2.field(34, "message")
-    kernel: "MemoryEntry | None" = betterproto2.field(35, "message")
-    kernel_tcp: "MemoryEntry | None" = betterproto2.field(36, "message")
+    cache: "int"
+    rss: "int"
+    rss_huge: "int"
+    mapped_file: "int"
+    dirty: "int"
+    writeback: "int"
+    pg_pg_in: "int"
+    pg_pg_out: "int"
+    pg_fault: "int"
+    pg_maj_fault: "int"
+    inactive_anon: "int"
+    active_anon: "int"
+    inactive_file: "int"
+    active_file: "int"
+    unevictable: "int"
+    hierarchical_memory_limit: "int"
+    hierarchical_swap_limit: "int"
+    total_cache: "int"
+    total_rss: "int"
+    total_rss_huge: "int"
+    total_mapped_file: "int"
+    total_dirty: "int"
+    total_writeback: "int"
+    total_pg_pg_in: "int"
+    total_pg_pg_out: "int"
+    total_pg_fault: "int"
+    total_pg_maj_fault: "int"
+    total_inactive_anon: "int"
+    total_active_anon: "int"
+    total_inactive_file: "int"
+    total_active_file: "int"
+    total_unevictable: "int"
+    usage: "MemoryEntry | None"
+    swap: "MemoryEntry | None"
+    kernel: "MemoryEntry | None"
+    kernel_tcp: "MemoryEntry | None"
 
     def __init__(
         self,
@@ -865,6 +912,47 @@ class MemoryStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "cache": betterproto2.field(1, "uint64"),
+            "rss": betterproto2.field(2, "uint64"),
+            "rss_huge": betterproto2.field(3, "uint64"),
+            "mapped_file": betterproto2.field(4, "uint64"),
+            "dirty": betterproto2.field(5, "uint64"),
+            "writeback": betterproto2.field(6, "uint64"),
+            "pg_pg_in": betterproto2.field(7, "uint64"),
+            "pg_pg_out": betterproto2.field(8, "uint64"),
+            "pg_fault": betterproto2.field(9, "uint64"),
+            "pg_maj_fault": betterproto2.field(10, "uint64"),
+            "inactive_anon": betterproto2.field(11, "uint64"),
+            "active_anon": betterproto2.field(12, "uint64"),
+            "inactive_file": betterproto2.field(13, "uint64"),
+            "active_file": betterproto2.field(14, "uint64"),
+            "unevictable": betterproto2.field(15, "uint64"),
+            "hierarchical_memory_limit": betterproto2.field(16, "uint64"),
+            "hierarchical_swap_limit": betterproto2.field(17, "uint64"),
+            "total_cache": betterproto2.field(18, "uint64"),
+            "total_rss": betterproto2.field(19, "uint64"),
+            "total_rss_huge": betterproto2.field(20, "uint64"),
+            "total_mapped_file": betterproto2.field(21, "uint64"),
+            "total_dirty": betterproto2.field(22, "uint64"),
+            "total_writeback": betterproto2.field(23, "uint64"),
+            "total_pg_pg_in": betterproto2.field(24, "uint64"),
+            "total_pg_pg_out": betterproto2.field(25, "uint64"),
+            "total_pg_fault": betterproto2.field(26, "uint64"),
+            "total_pg_maj_fault": betterproto2.field(27, "uint64"),
+            "total_inactive_anon": betterproto2.field(28, "uint64"),
+            "total_active_anon": betterproto2.field(29, "uint64"),
+            "total_inactive_file": betterproto2.field(30, "uint64"),
+            "total_active_file": betterproto2.field(31, "uint64"),
+            "total_unevictable": betterproto2.field(32, "uint64"),
+            "usage": betterproto2.field(33, "message"),
+            "swap": betterproto2.field(34, "message"),
+            "kernel": betterproto2.field(35, "message"),
+            "kernel_tcp": betterproto2.field(36, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1249,12 +1337,11 @@ class MemoryStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class MemoryEntry(Message):
-    limit: "int" = betterproto2.field(1, "uint64")
-    usage: "int" = betterproto2.field(2, "uint64")
-    max: "int" = betterproto2.field(3, "uint64")
-    failcnt: "int" = betterproto2.field(4, "uint64")
+    limit: "int"
+    usage: "int"
+    max: "int"
+    failcnt: "int"
 
     def __init__(
         self,
@@ -1283,6 +1370,15 @@ class MemoryEntry(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "limit": betterproto2.field(1, "uint64"),
+            "usage": betterproto2.field(2, "uint64"),
+            "max": betterproto2.field(3, "uint64"),
+            "failcnt": betterproto2.field(4, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1339,11 +1435,10 @@ class MemoryEntry(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class MemoryOomControl(Message):
-    oom_kill_disable: "int" = betterproto2.field(1, "uint64")
-    under_oom: "int" = betterproto2.field(2, "uint64")
-    oom_kill: "int" = betterproto2.field(3, "uint64")
+    oom_kill_disable: "int"
+    under_oom: "int"
+    oom_kill: "int"
 
     def __init__(
         self,
@@ -1369,6 +1464,14 @@ class MemoryOomControl(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "oom_kill_disable": betterproto2.field(1, "uint64"),
+            "under_oom": betterproto2.field(2, "uint64"),
+            "oom_kill": betterproto2.field(3, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1416,16 +1519,15 @@ class MemoryOomControl(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class BlkIOStat(Message):
-    io_service_bytes_recursive: "list[BlkIOEntry]" = betterproto2.field(1, "message", repeated=True)
-    io_serviced_recursive: "list[BlkIOEntry]" = betterproto2.field(2, "message", repeated=True)
-    io_queued_recursive: "list[BlkIOEntry]" = betterproto2.field(3, "message", repeated=True)
-    io_service_time_recursive: "list[BlkIOEntry]" = betterproto2.field(4, "message", repeated=True)
-    io_wait_time_recursive: "list[BlkIOEntry]" = betterproto2.field(5, "message", repeated=True)
-    io_merged_recursive: "list[BlkIOEntry]" = betterproto2.field(6, "message", repeated=True)
-    io_time_recursive: "list[BlkIOEntry]" = betterproto2.field(7, "message", repeated=True)
-    sectors_recursive: "list[BlkIOEntry]" = betterproto2.field(8, "message", repeated=True)
+    io_service_bytes_recursive: "list[BlkIOEntry]"
+    io_serviced_recursive: "list[BlkIOEntry]"
+    io_queued_recursive: "list[BlkIOEntry]"
+    io_service_time_recursive: "list[BlkIOEntry]"
+    io_wait_time_recursive: "list[BlkIOEntry]"
+    io_merged_recursive: "list[BlkIOEntry]"
+    io_time_recursive: "list[BlkIOEntry]"
+    sectors_recursive: "list[BlkIOEntry]"
 
     def __init__(
         self,
@@ -1466,6 +1568,19 @@ class BlkIOStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "io_service_bytes_recursive": betterproto2.field(1, "message", repeated=True),
+            "io_serviced_recursive": betterproto2.field(2, "message", repeated=True),
+            "io_queued_recursive": betterproto2.field(3, "message", repeated=True),
+            "io_service_time_recursive": betterproto2.field(4, "message", repeated=True),
+            "io_wait_time_recursive": betterproto2.field(5, "message", repeated=True),
+            "io_merged_recursive": betterproto2.field(6, "message", repeated=True),
+            "io_time_recursive": betterproto2.field(7, "message", repeated=True),
+            "sectors_recursive": betterproto2.field(8, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1630,13 +1745,12 @@ class BlkIOStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class BlkIOEntry(Message):
-    op: "str" = betterproto2.field(1, "string")
-    device: "str" = betterproto2.field(2, "string")
-    major: "int" = betterproto2.field(3, "uint64")
-    minor: "int" = betterproto2.field(4, "uint64")
-    value: "int" = betterproto2.field(5, "uint64")
+    op: "str"
+    device: "str"
+    major: "int"
+    minor: "int"
+    value: "int"
 
     def __init__(
         self,
@@ -1668,6 +1782,16 @@ class BlkIOEntry(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "op": betterproto2.field(1, "string"),
+            "device": betterproto2.field(2, "string"),
+            "major": betterproto2.field(3, "uint64"),
+            "minor": betterproto2.field(4, "uint64"),
+            "value": betterproto2.field(5, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1747,10 +1871,9 @@ class BlkIOEntry(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class RdmaStat(Message):
-    current: "list[RdmaEntry]" = betterproto2.field(1, "message", repeated=True)
-    limit: "list[RdmaEntry]" = betterproto2.field(2, "message", repeated=True)
+    current: "list[RdmaEntry]"
+    limit: "list[RdmaEntry]"
 
     def __init__(
         self,
@@ -1773,6 +1896,13 @@ class RdmaStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "current": betterproto2.field(1, "message", repeated=True),
+            "limit": betterproto2.field(2, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1829,11 +1959,10 @@ class RdmaStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class RdmaEntry(Message):
-    device: "str" = betterproto2.field(1, "string")
-    hca_handles: "int" = betterproto2.field(2, "uint32")
-    hca_objects: "int" = betterproto2.field(3, "uint32")
+    device: "str"
+    hca_handles: "int"
+    hca_objects: "int"
 
     def __init__(
         self,
@@ -1859,6 +1988,14 @@ class RdmaEntry(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "device": betterproto2.field(1, "string"),
+            "hca_handles": betterproto2.field(2, "uint32"),
+            "hca_objects": betterproto2.field(3, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1913,17 +2050,16 @@ class RdmaEntry(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class NetworkStat(Message):
-    name: "str" = betterproto2.field(1, "string")
-    rx_bytes: "int" = betterproto2.field(2, "uint64")
-    rx_packets: "int" = betterproto2.field(3, "uint64")
-    rx_errors: "int" = betterproto2.field(4, "uint64")
-    rx_dropped: "int" = betterproto2.field(5, "uint64")
-    tx_bytes: "int" = betterproto2.field(6, "uint64")
-    tx_packets: "int" = betterproto2.field(7, "uint64")
-    tx_errors: "int" = betterproto2.field(8, "uint64")
-    tx_dropped: "int" = betterproto2.field(9, "uint64")
+    name: "str"
+    rx_bytes: "int"
+    rx_packets: "int"
+    rx_errors: "int"
+    rx_dropped: "int"
+    tx_bytes: "int"
+    tx_packets: "int"
+    tx_errors: "int"
+    tx_dropped: "int"
 
     def __init__(
         self,
@@ -1967,6 +2103,20 @@ class NetworkStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "rx_bytes": betterproto2.field(2, "uint64"),
+            "rx_packets": betterproto2.field(3, "uint64"),
+            "rx_errors": betterproto2.field(4, "uint64"),
+            "rx_dropped": betterproto2.field(5, "uint64"),
+            "tx_bytes": betterproto2.field(6, "uint64"),
+            "tx_packets": betterproto2.field(7, "uint64"),
+            "tx_errors": betterproto2.field(8, "uint64"),
+            "tx_dropped": betterproto2.field(9, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -2075,13 +2225,12 @@ class NetworkStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CgroupStats(Message):
-    nr_sleeping: "int" = betterproto2.field(1, "uint64")
-    nr_running: "int" = betterproto2.field(2, "uint64")
-    nr_stopped: "int" = betterproto2.field(3, "uint64")
-    nr_uninterruptible: "int" = betterproto2.field(4, "uint64")
-    nr_io_wait: "int" = betterproto2.field(5, "uint64")
+    nr_sleeping: "int"
+    nr_running: "int"
+    nr_stopped: "int"
+    nr_uninterruptible: "int"
+    nr_io_wait: "int"
 
     def __init__(
         self,
@@ -2113,6 +2262,16 @@ class CgroupStats(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "nr_sleeping": betterproto2.field(1, "uint64"),
+            "nr_running": betterproto2.field(2, "uint64"),
+            "nr_stopped": betterproto2.field(3, "uint64"),
+            "nr_uninterruptible": betterproto2.field(4, "uint64"),
+            "nr_io_wait": betterproto2.field(5, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []

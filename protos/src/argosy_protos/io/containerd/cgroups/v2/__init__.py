@@ -5,7 +5,7 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -30,16 +30,15 @@ __all__ = (
     "RdmaStat",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class Metrics(Message):
-    pids: "PidsStat | None" = betterproto2.field(1, "message")
-    cpu: "CPUStat | None" = betterproto2.field(2, "message")
-    memory: "MemoryStat | None" = betterproto2.field(4, "message")
-    rdma: "RdmaStat | None" = betterproto2.field(5, "message")
-    io: "IOStat | None" = betterproto2.field(6, "message")
-    hugetlb: "list[HugeTlbStat]" = betterproto2.field(7, "message", repeated=True)
-    memory_events: "MemoryEvents | None" = betterproto2.field(8, "message")
-    network: "list[NetworkStat]" = betterproto2.field(9, "message", repeated=True)
+    pids: "PidsStat | None"
+    cpu: "CPUStat | None"
+    memory: "MemoryStat | None"
+    rdma: "RdmaStat | None"
+    io: "IOStat | None"
+    hugetlb: "list[HugeTlbStat]"
+    memory_events: "MemoryEvents | None"
+    network: "list[NetworkStat]"
 
     def __init__(
         self,
@@ -80,6 +79,19 @@ class Metrics(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "pids": betterproto2.field(1, "message"),
+            "cpu": betterproto2.field(2, "message"),
+            "memory": betterproto2.field(4, "message"),
+            "rdma": betterproto2.field(5, "message"),
+            "io": betterproto2.field(6, "message"),
+            "hugetlb": betterproto2.field(7, "message", repeated=True),
+            "memory_events": betterproto2.field(8, "message"),
+            "network": betterproto2.field(9, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -250,10 +262,9 @@ class Metrics(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PidsStat(Message):
-    current: "int" = betterproto2.field(1, "uint64")
-    limit: "int" = betterproto2.field(2, "uint64")
+    current: "int"
+    limit: "int"
 
     def __init__(
         self,
@@ -276,6 +287,13 @@ class PidsStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "current": betterproto2.field(1, "uint64"),
+            "limit": betterproto2.field(2, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -314,17 +332,16 @@ class PidsStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class CPUStat(Message):
-    usage_usec: "int" = betterproto2.field(1, "uint64")
-    user_usec: "int" = betterproto2.field(2, "uint64")
-    system_usec: "int" = betterproto2.field(3, "uint64")
-    nr_periods: "int" = betterproto2.field(4, "uint64")
-    nr_throttled: "int" = betterproto2.field(5, "uint64")
-    throttled_usec: "int" = betterproto2.field(6, "uint64")
-    psi: "PSIStats | None" = betterproto2.field(7, "message")
-    nr_bursts: "int" = betterproto2.field(8, "uint64")
-    burst_usec: "int" = betterproto2.field(9, "uint64")
+    usage_usec: "int"
+    user_usec: "int"
+    system_usec: "int"
+    nr_periods: "int"
+    nr_throttled: "int"
+    throttled_usec: "int"
+    psi: "PSIStats | None"
+    nr_bursts: "int"
+    burst_usec: "int"
 
     def __init__(
         self,
@@ -368,6 +385,20 @@ class CPUStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "usage_usec": betterproto2.field(1, "uint64"),
+            "user_usec": betterproto2.field(2, "uint64"),
+            "system_usec": betterproto2.field(3, "uint64"),
+            "nr_periods": betterproto2.field(4, "uint64"),
+            "nr_throttled": betterproto2.field(5, "uint64"),
+            "throttled_usec": betterproto2.field(6, "uint64"),
+            "psi": betterproto2.field(7, "message"),
+            "nr_bursts": betterproto2.field(8, "uint64"),
+            "burst_usec": betterproto2.field(9, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -479,46 +510,45 @@ class CPUStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class MemoryStat(Message):
-    anon: "int" = betterproto2.field(1, "uint64")
-    file: "int" = betterproto2.field(2, "uint64")
-    kernel_stack: "int" = betterproto2.field(3, "uint64")
-    slab: "int" = betterproto2.field(4, "uint64")
-    sock: "int" = betterproto2.field(5, "uint64")
-    shmem: "int" = betterproto2.field(6, "uint64")
-    file_mapped: "int" = betterproto2.field(7, "uint64")
-    file_dirty: "int" = betterproto2.field(8, "uint64")
-    file_writeback: "int" = betterproto2.field(9, "uint64")
-    anon_thp: "int" = betterproto2.field(10, "uint64")
-    inactive_anon: "int" = betterproto2.field(11, "uint64")
-    active_anon: "int" = betterproto2.field(12, "uint64")
-    inactive_file: "int" = betterproto2.field(13, "uint64")
-    active_file: "int" = betterproto2.field(14, "uint64")
-    unevictable: "int" = betterproto2.field(15, "uint64")
-    slab_reclaimable: "int" = betterproto2.field(16, "uint64")
-    slab_unreclaimable: "int" = betterproto2.field(17, "uint64")
-    pgfault: "int" = betterproto2.field(18, "uint64")
-    pgmajfault: "int" = betterproto2.field(19, "uint64")
-    workingset_refault: "int" = betterproto2.field(20, "uint64")
-    workingset_activate: "int" = betterproto2.field(21, "uint64")
-    workingset_nodereclaim: "int" = betterproto2.field(22, "uint64")
-    pgrefill: "int" = betterproto2.field(23, "uint64")
-    pgscan: "int" = betterproto2.field(24, "uint64")
-    pgsteal: "int" = betterproto2.field(25, "uint64")
-    pgactivate: "int" = betterproto2.field(26, "uint64")
-    pgdeactivate: "int" = betterproto2.field(27, "uint64")
-    pglazyfree: "int" = betterproto2.field(28, "uint64")
-    pglazyfreed: "int" = betterproto2.field(29, "uint64")
-    thp_fault_alloc: "int" = betterproto2.field(30, "uint64")
-    thp_collapse_alloc: "int" = betterproto2.field(31, "uint64")
-    usage: "int" = betterproto2.field(32, "uint64")
-    usage_limit: "int" = betterproto2.field(33, "uint64")
-    swap_usage: "int" = betterproto2.field(34, "uint64")
-    swap_limit: "int" = betterproto2.field(35, "uint64")
-    max_usage: "int" = betterproto2.field(36, "uint64")
-    swap_max_usage: "int" = betterproto2.field(37, "uint64")
-    psi: "PSIStats | None" = betterproto2.field(38, "message")
+    anon: "int"
+    file: "int"
+    kernel_stack: "int"
+    slab: "int"
+    sock: "int"
+    shmem: "int"
+    file_mapped: "int"
+    file_dirty: "int"
+    file_writeback: "int"
+    anon_thp: "int"
+    inactive_anon: "int"
+    active_anon: "int"
+    inactive_file: "int"
+    active_file: "int"
+    unevictable: "int"
+    slab_reclaimable: "int"
+    slab_unreclaimable: "int"
+    pgfault: "int"
+    pgmajfault: "int"
+    workingset_refault: "int"
+    workingset_activate: "int"
+    workingset_nodereclaim: "int"
+    pgrefill: "int"
+    pgscan: "int"
+    pgsteal: "int"
+    pgactivate: "int"
+    pgdeactivate: "int"
+    pglazyfree: "int"
+    pglazyfreed: "int"
+    thp_fault_alloc: "int"
+    thp_collapse_alloc: "int"
+    usage: "int"
+    usage_limit: "int"
+    swap_usage: "int"
+    swap_limit: "int"
+    max_usage: "int"
+    swap_max_usage: "int"
+    psi: "PSIStats | None"
 
     def __init__(
         self,
@@ -649,6 +679,49 @@ class MemoryStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "anon": betterproto2.field(1, "uint64"),
+            "file": betterproto2.field(2, "uint64"),
+            "kernel_stack": betterproto2.field(3, "uint64"),
+            "slab": betterproto2.field(4, "uint64"),
+            "sock": betterproto2.field(5, "uint64"),
+            "shmem": betterproto2.field(6, "uint64"),
+            "file_mapped": betterproto2.field(7, "uint64"),
+            "file_dirty": betterproto2.field(8, "uint64"),
+            "file_writeback": betterproto2.field(9, "uint64"),
+            "anon_thp": betterproto2.field(10, "uint64"),
+            "inactive_anon": betterproto2.field(11, "uint64"),
+            "active_anon": betterproto2.field(12, "uint64"),
+            "inactive_file": betterproto2.field(13, "uint64"),
+            "active_file": betterproto2.field(14, "uint64"),
+            "unevictable": betterproto2.field(15, "uint64"),
+            "slab_reclaimable": betterproto2.field(16, "uint64"),
+            "slab_unreclaimable": betterproto2.field(17, "uint64"),
+            "pgfault": betterproto2.field(18, "uint64"),
+            "pgmajfault": betterproto2.field(19, "uint64"),
+            "workingset_refault": betterproto2.field(20, "uint64"),
+            "workingset_activate": betterproto2.field(21, "uint64"),
+            "workingset_nodereclaim": betterproto2.field(22, "uint64"),
+            "pgrefill": betterproto2.field(23, "uint64"),
+            "pgscan": betterproto2.field(24, "uint64"),
+            "pgsteal": betterproto2.field(25, "uint64"),
+            "pgactivate": betterproto2.field(26, "uint64"),
+            "pgdeactivate": betterproto2.field(27, "uint64"),
+            "pglazyfree": betterproto2.field(28, "uint64"),
+            "pglazyfreed": betterproto2.field(29, "uint64"),
+            "thp_fault_alloc": betterproto2.field(30, "uint64"),
+            "thp_collapse_alloc": betterproto2.field(31, "uint64"),
+            "usage": betterproto2.field(32, "uint64"),
+            "usage_limit": betterproto2.field(33, "uint64"),
+            "swap_usage": betterproto2.field(34, "uint64"),
+            "swap_limit": betterproto2.field(35, "uint64"),
+            "max_usage": betterproto2.field(36, "uint64"),
+            "swap_max_usage": betterproto2.field(37, "uint64"),
+            "psi": betterproto2.field(38, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1021,14 +1094,13 @@ class MemoryStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class MemoryEvents(Message):
-    low: "int" = betterproto2.field(1, "uint64")
-    high: "int" = betterproto2.field(2, "uint64")
-    max: "int" = betterproto2.field(3, "uint64")
-    oom: "int" = betterproto2.field(4, "uint64")
-    oom_kill: "int" = betterproto2.field(5, "uint64")
-    oom_group_kill: "int" = betterproto2.field(6, "uint64")
+    low: "int"
+    high: "int"
+    max: "int"
+    oom: "int"
+    oom_kill: "int"
+    oom_group_kill: "int"
 
     def __init__(
         self,
@@ -1063,6 +1135,17 @@ class MemoryEvents(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "low": betterproto2.field(1, "uint64"),
+            "high": betterproto2.field(2, "uint64"),
+            "max": betterproto2.field(3, "uint64"),
+            "oom": betterproto2.field(4, "uint64"),
+            "oom_kill": betterproto2.field(5, "uint64"),
+            "oom_group_kill": betterproto2.field(6, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1137,10 +1220,9 @@ class MemoryEvents(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class RdmaStat(Message):
-    current: "list[RdmaEntry]" = betterproto2.field(1, "message", repeated=True)
-    limit: "list[RdmaEntry]" = betterproto2.field(2, "message", repeated=True)
+    current: "list[RdmaEntry]"
+    limit: "list[RdmaEntry]"
 
     def __init__(
         self,
@@ -1163,6 +1245,13 @@ class RdmaStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "current": betterproto2.field(1, "message", repeated=True),
+            "limit": betterproto2.field(2, "message", repeated=True),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1219,11 +1308,10 @@ class RdmaStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class RdmaEntry(Message):
-    device: "str" = betterproto2.field(1, "string")
-    hca_handles: "int" = betterproto2.field(2, "uint32")
-    hca_objects: "int" = betterproto2.field(3, "uint32")
+    device: "str"
+    hca_handles: "int"
+    hca_objects: "int"
 
     def __init__(
         self,
@@ -1249,6 +1337,14 @@ class RdmaEntry(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "device": betterproto2.field(1, "string"),
+            "hca_handles": betterproto2.field(2, "uint32"),
+            "hca_objects": betterproto2.field(3, "uint32"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1303,10 +1399,9 @@ class RdmaEntry(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class IOStat(Message):
-    usage: "list[IOEntry]" = betterproto2.field(1, "message", repeated=True)
-    psi: "PSIStats | None" = betterproto2.field(2, "message")
+    usage: "list[IOEntry]"
+    psi: "PSIStats | None"
 
     def __init__(
         self,
@@ -1329,6 +1424,13 @@ class IOStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "usage": betterproto2.field(1, "message", repeated=True),
+            "psi": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1386,14 +1488,13 @@ class IOStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class IOEntry(Message):
-    major: "int" = betterproto2.field(1, "uint64")
-    minor: "int" = betterproto2.field(2, "uint64")
-    rbytes: "int" = betterproto2.field(3, "uint64")
-    wbytes: "int" = betterproto2.field(4, "uint64")
-    rios: "int" = betterproto2.field(5, "uint64")
-    wios: "int" = betterproto2.field(6, "uint64")
+    major: "int"
+    minor: "int"
+    rbytes: "int"
+    wbytes: "int"
+    rios: "int"
+    wios: "int"
 
     def __init__(
         self,
@@ -1428,6 +1529,17 @@ class IOEntry(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "major": betterproto2.field(1, "uint64"),
+            "minor": betterproto2.field(2, "uint64"),
+            "rbytes": betterproto2.field(3, "uint64"),
+            "wbytes": betterproto2.field(4, "uint64"),
+            "rios": betterproto2.field(5, "uint64"),
+            "wios": betterproto2.field(6, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1502,12 +1614,11 @@ class IOEntry(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class HugeTlbStat(Message):
-    current: "int" = betterproto2.field(1, "uint64")
-    max: "int" = betterproto2.field(2, "uint64")
-    pagesize: "str" = betterproto2.field(3, "string")
-    failcnt: "int" = betterproto2.field(4, "uint64")
+    current: "int"
+    max: "int"
+    pagesize: "str"
+    failcnt: "int"
 
     def __init__(
         self,
@@ -1536,6 +1647,15 @@ class HugeTlbStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "current": betterproto2.field(1, "uint64"),
+            "max": betterproto2.field(2, "uint64"),
+            "pagesize": betterproto2.field(3, "string"),
+            "failcnt": betterproto2.field(4, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1599,10 +1719,9 @@ class HugeTlbStat(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PSIStats(Message):
-    some: "PSIData | None" = betterproto2.field(1, "message")
-    full: "PSIData | None" = betterproto2.field(2, "message")
+    some: "PSIData | None"
+    full: "PSIData | None"
 
     def __init__(
         self,
@@ -1625,6 +1744,13 @@ class PSIStats(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "some": betterproto2.field(1, "message"),
+            "full": betterproto2.field(2, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1683,12 +1809,11 @@ class PSIStats(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class PSIData(Message):
-    avg10: "float" = betterproto2.field(1, "double")
-    avg60: "float" = betterproto2.field(2, "double")
-    avg300: "float" = betterproto2.field(3, "double")
-    total: "int" = betterproto2.field(4, "uint64")
+    avg10: "float"
+    avg60: "float"
+    avg300: "float"
+    total: "int"
 
     def __init__(
         self,
@@ -1717,6 +1842,15 @@ class PSIData(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "avg10": betterproto2.field(1, "double"),
+            "avg60": betterproto2.field(2, "double"),
+            "avg300": betterproto2.field(3, "double"),
+            "total": betterproto2.field(4, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []
@@ -1764,17 +1898,16 @@ class PSIData(Message):
             raise past_end(self, "its last field")
 
 
-@dataclass(init=False, eq=False, repr=False)
 class NetworkStat(Message):
-    name: "str" = betterproto2.field(1, "string")
-    rx_bytes: "int" = betterproto2.field(2, "uint64")
-    rx_packets: "int" = betterproto2.field(3, "uint64")
-    rx_errors: "int" = betterproto2.field(4, "uint64")
-    rx_dropped: "int" = betterproto2.field(5, "uint64")
-    tx_bytes: "int" = betterproto2.field(6, "uint64")
-    tx_packets: "int" = betterproto2.field(7, "uint64")
-    tx_errors: "int" = betterproto2.field(8, "uint64")
-    tx_dropped: "int" = betterproto2.field(9, "uint64")
+    name: "str"
+    rx_bytes: "int"
+    rx_packets: "int"
+    rx_errors: "int"
+    rx_dropped: "int"
+    tx_bytes: "int"
+    tx_packets: "int"
+    tx_errors: "int"
+    tx_dropped: "int"
 
     def __init__(
         self,
@@ -1818,6 +1951,20 @@ class NetworkStat(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "rx_bytes": betterproto2.field(2, "uint64"),
+            "rx_packets": betterproto2.field(3, "uint64"),
+            "rx_errors": betterproto2.field(4, "uint64"),
+            "rx_dropped": betterproto2.field(5, "uint64"),
+            "tx_bytes": betterproto2.field(6, "uint64"),
+            "tx_packets": betterproto2.field(7, "uint64"),
+            "tx_errors": betterproto2.field(8, "uint64"),
+            "tx_dropped": betterproto2.field(9, "uint64"),
+        }
 
     def encode(self) -> bytes:
         o = []

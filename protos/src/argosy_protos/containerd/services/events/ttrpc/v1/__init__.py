@@ -6,7 +6,6 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from argosy_protos._betterproto import betterproto2
@@ -28,9 +27,8 @@ __all__ = (
     "ForwardRequest",
 )
 
-@dataclass(init=False, eq=False, repr=False)
 class ForwardRequest(Message):
-    envelope: "containerd__types.Envelope | None" = betterproto2.field(1, "message")
+    envelope: "containerd__types.Envelope | None"
 
     def __init__(
         self,
@@ -50,6 +48,12 @@ class ForwardRequest(Message):
             "_unknown_fields": b"",
         }
         return m
+
+    @staticmethod
+    def _fields() -> dict[str, Any]:
+        return {
+            "envelope": betterproto2.field(1, "message"),
+        }
 
     def encode(self) -> bytes:
         o = []

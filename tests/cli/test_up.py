@@ -1,0 +1,94 @@
+"""``argosy up`` reads a plain start's words itself: as the framework would, and leaves all others to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import typer
+from argosy_cli.main import app, register
+from argosy_cli.up import plain
+
+from tests.harness.mesh import ARGOSY, eventually
+
+pytestmark = pytest.mark.root
+
+
+def framework() -> typer.core.TyperGroup:
+    register(["up"])
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    return group
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--root", "/r"],
+        ["--root=/r", "--state", "/s", "-a", "a.sock", "-l", "debug"],
+        ["-c", "x.toml", "--address=/a=b", "--log-level", "info"],
+        ["--root", "/r", "--root", "/later"],
+        ["--root="],
+    ],
+)
+def test_plain_words_mean_what_they_mean_to_the_framework(words: Sequence[str]) -> None:
+    up = framework().commands["up"]
+    parsed = up.make_context("up", list(words)).params
+    found = plain(words)
+    assert found is not None
+    paths = {name: Path(value) if name != "log_level" else value for name, value in found.items()}
+    assert {name: value for name, value in parsed.items() if value is not None} == paths
+
+
+def test_every_option_is_known_here() -> None:
+    options = [option for option in framework().commands["up"].params if option.name != "help"]
+    assert len(options) == 5
+    for option in options:
+        for word in option.opts:
+            assert plain([word, "x"]) == {option.name: "x"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["x"], ["--rooot", "/r"], ["--root"], ["--root", "--state", "/s"], ["-a=x"], ["--", "x"]])
+def test_other_words_are_the_frameworks(words: Sequence[str]) -> None:
+    assert plain(words) is None
+
+
+def test_help_and_mistakes_are_told_as_ever() -> None:
+    told = subprocess.run([str(ARGOSY), "up", "--help"], capture_output=True, text=True, timeout=60, check=True)
+    assert "Start the mesh in the foreground" in told.stdout
+    wrong = subprocess.run([str(ARGOSY), "up", "--rooot", "/r"], capture_output=True, text=True, timeout=60)
+    assert wrong.returncode == 2 and "No such option: --rooot" in wrong.stderr.replace("'", "")
+    level = subprocess.run([str(ARGOSY), "up", "--log-level", "loud"], capture_output=True, text=True, timeout=60)
+    assert level.returncode == 2 and 'log level "loud" is not one of trace' in level.stderr
+
+
+def test_a_start_takes_its_address_from_the_environment() -> None:
+    base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
+    try:
+        address = base / "c.sock"
+        mesh = subprocess.Popen(
+            [str(ARGOSY), "up", "--root", str(base / "r"), f"--state={base / 's'}"],
+            env={**os.environ, "ARGOSY_ADDRESS": str(address)}, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert mesh.stdout is not None
+            assert mesh.stdout.readline() == f"argosy: ready address={address}\n"
+            eventually(address.is_socket)
+        finally:
+            mesh.send_signal(signal.SIGTERM)
+            assert mesh.wait(30) == 0
+    finally:
+        shutil.rmtree(base)
+
+
+def test_a_start_loads_no_framework() -> None:
+    asked = "import sys, argosy_cli.up, argosy_cli.supervisor, argosy_gateway.__main__; print({'typer', 'click', 'rich'} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-I", "-c", asked], capture_output=True, text=True, check=True).stdout == "set()\n"
