@@ -112,7 +112,7 @@ class Module:
                 "        }",
                 "        return m",
             ]
-            out += ["", "    @staticmethod", "    def _fields() -> dict[str, Any]:", "        return {"]
+            out += ["", "    @staticmethod", "    def _fields() -> dict[str, object]:", "        return {"]
             out += [f'            "{f.name}": {f.betterproto()},' for f in fields] + ["        }"]
         out += ["", "    def encode(self) -> bytes:", "        o = []", "        a = o.append"]
         for f in sorted(fields, key=lambda f: f.number):
@@ -207,7 +207,7 @@ class Module:
         has_services = "(_ServiceBase)" in body
         if has_services:
             out += ["from collections.abc import AsyncIterator"]
-        if has_services or (has_messages and not self.lean):
+        if has_services:
             out += ["from typing import Any"]
         out += [""]
         if not self.lean and (has_messages or "betterproto2." in body):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import fields
 from pathlib import Path
 
 import yaml
@@ -22,7 +23,7 @@ def check_commands(name: str, command: list[str]) -> None:
     """A command line names one of our services and only flags it has."""
     service = service_of(command[0].removeprefix("argosy-"))
     flags = {a[2:].replace("-", "_") for a in command[1:] if a.startswith("--")}
-    unknown = flags - set(service.settings.model_fields) - {"config"}
+    unknown = flags - {one.name for one in fields(service.settings)} - {"config"}
     if unknown:
         raise SystemExit(f"{name}: {command[0]} has no {', '.join(sorted(unknown))}")
 

@@ -56,7 +56,9 @@ def test_every_option_is_known_here() -> None:
             assert plain([word, "x"]) == {option.name: "x"}
 
 
-@pytest.mark.parametrize("words", [["--help"], ["-h"], ["x"], ["--rooot", "/r"], ["--root"], ["--root", "--state", "/s"], ["-a=x"], ["--", "x"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["-h"], ["x"], ["--rooot", "/r"], ["--root"], ["--root", "--state", "/s"], ["-a=x"], ["--", "x"]]
+)
 def test_other_words_are_the_frameworks(words: Sequence[str]) -> None:
     assert plain(words) is None
 
@@ -89,6 +91,26 @@ def test_a_start_takes_its_address_from_the_environment() -> None:
         shutil.rmtree(base)
 
 
-def test_a_start_loads_no_framework() -> None:
-    asked = "import sys, argosy_cli.up, argosy_cli.supervisor, argosy_gateway.__main__; print({'typer', 'click', 'rich'} & sys.modules.keys())"
-    assert subprocess.run([sys.executable, "-I", "-c", asked], capture_output=True, text=True, check=True).stdout == "set()\n"
+_PLANS = """
+import sys
+from argosy_cli import up
+from argosy_cli.config import load
+from argosy_cli.supervisor import plan, service_of
+for child in plan(load(None).mesh):
+    # What is not checked is right: each setting has the type that checking would give it.
+    settings = service_of(child.kind).settings(**child.values)
+    if sys.argv[1:]:
+        from argosy.settings import validate
+        assert validate(type(settings), vars(settings), "again") == settings
+print({"typer", "click", "rich", "pydantic", "tomllib"} & sys.modules.keys())
+"""
+
+
+def test_a_start_that_nobody_configured_loads_nothing_to_check_it_with() -> None:
+    def run(*words: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-I", "-c", _PLANS, *words], capture_output=True, text=True, check=True
+        ).stdout
+
+    assert run() == "set()\n"
+    assert run("check") == "{'pydantic'}\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from argosy.errors import InvalidArgument
-from argosy.models import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from argosy.settings import nearest, read_toml
+from argosy.settings import Strict, nearest, read_toml, validate
+from argosy.tables import Gc, ProxyPlugin, StreamProcessor
 
 # containerd's timeout -> the task manager's setting.
 TIMEOUTS: Final = {
@@ -29,22 +29,7 @@ _STOCK_PLUGINS: Final = {
 }
 
 
-class Strict(BaseModel):
-    """No key passes unread."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Gc(Strict):
-    """``[gc]``: thresholds of the collector; delays are seconds."""
-
-    pause_threshold: float = 0.02
-    deletion_threshold: int = 0
-    mutation_threshold: int = 100
-    schedule_delay_s: float = 0.0
-    startup_delay_s: float = 0.1
-
-
+@dataclass(kw_only=True)
 class ServiceConfig(Strict):
     """``[services.NAME]``: one process of the mesh."""
 
@@ -53,7 +38,7 @@ class ServiceConfig(Strict):
     """What clients call it: a snapshotter's name."""
     start: Literal["on-demand", "at-once"] = "on-demand"
     """When it starts: with the first call, or with the mesh."""
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     """The service's own settings, as ``argosy-<kind> --help`` lists them."""
 
 
@@ -68,6 +53,7 @@ def _default_services() -> dict[str, ServiceConfig]:
     }
 
 
+@dataclass(kw_only=True)
 class MeshConfig(Strict):
     """mesh.toml."""
 
@@ -80,22 +66,19 @@ class MeshConfig(Strict):
     log_level: str = "info"
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
     restart_interval_s: float = 10.0
-    gc: Gc = Field(default_factory=Gc)
-    services: dict[str, ServiceConfig] = Field(default_factory=_default_services)
-    proxy_plugins: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    stream_processors: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    timeouts: dict[str, str] = Field(default_factory=dict)
+    gc: Gc = field(default_factory=Gc)
+    services: dict[str, ServiceConfig] = field(default_factory=_default_services)
+    proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
+    stream_processors: dict[str, StreamProcessor] = field(default_factory=dict)
+    timeouts: dict[str, str] = field(default_factory=dict)
     """By containerd's names and durations, such as ``"io.containerd.timeout.shim.load" = "5s"``."""
     cgroup: str = ""
     """A cgroup for the mesh's own processes, as a path below each hierarchy; containers have their own."""
 
-    @field_validator("timeouts")
-    @classmethod
-    def _known_timeouts(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
+    def __post_init__(self) -> None:
+        for name in self.timeouts:
             if name not in TIMEOUTS:
                 raise ValueError(f'unknown timeout "{name}"{nearest(name, list(TIMEOUTS))}')
-        return value
 
 
 @dataclass
@@ -115,28 +98,10 @@ def defaults() -> MeshConfig:
     return MeshConfig(root=Path(data, "argosy"), state=Path(runtime, "argosy"))
 
 
-def _locate(error: ValidationError, known: Any) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(p) for p in first["loc"])
-    if first["type"] == "extra_forbidden":
-        table = known
-        for part in first["loc"][:-1]:
-            fields = getattr(table, "model_fields", {})
-            if part in fields:
-                annotation = fields[part].annotation
-                table = annotation if hasattr(annotation, "model_fields") else ServiceConfig
-        return f'unknown key "{where}"{nearest(str(first["loc"][-1]), list(table.model_fields))}'
-    return f'"{where}": {first["msg"]} (got {first["input"]!r})'
-
-
 def parse_mesh(table: Mapping[str, Any], source: str) -> MeshConfig:
     """Return our own configuration. Raises InvalidArgument that names the key and the nearest known one."""
     base = defaults()
-    merged = {"root": base.root, "state": base.state, **table}
-    try:
-        return MeshConfig.model_validate(merged)
-    except ValidationError as error:
-        raise InvalidArgument(f"{source}: {_locate(error, MeshConfig)}") from None
+    return validate(MeshConfig, {"root": base.root, "state": base.state, **table}, source)
 
 
 def seconds(text: Any, source: str) -> float:
@@ -233,11 +198,15 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
         values["cgroup"] = cgroup
     found = {name: reader.take("timeouts", name) for name in TIMEOUTS}
     values["timeouts"] = {k: v for k, v in found.items() if v is not None}
-    try:
-        mesh = MeshConfig.model_validate(values)
-    except ValidationError as error:
-        raise InvalidArgument(f"{source}: {_locate(error, MeshConfig)}") from None
-    return Loaded(mesh, reader.ignored())
+    return Loaded(validate(MeshConfig, values, source), reader.ignored())
+
+
+def as_table(mesh: MeshConfig) -> dict[str, Any]:
+    """Return a configuration as the table that it could be read from."""
+    from argosy.models import TypeAdapter
+
+    table: dict[str, Any] = TypeAdapter(MeshConfig).dump_python(mesh, mode="json")
+    return table
 
 
 def load(path: Path | None) -> Loaded:

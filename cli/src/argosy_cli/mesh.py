@@ -206,9 +206,9 @@ def _toml(value: Any) -> str:
 @config_app.command("default")
 def config_default() -> None:
     """Print the default mesh.toml."""
-    from argosy_cli.config import defaults
+    from argosy_cli.config import as_table, defaults
 
-    print(_toml(defaults().model_dump(mode="json")))
+    print(_toml(as_table(defaults())))
 
 
 @config_app.command("check")
@@ -230,13 +230,13 @@ def config_check(file: Annotated[Path, typer.Argument(help="mesh.toml or a conta
 @config_app.command("dump")
 def config_dump(file: Annotated[Path, typer.Argument(help="mesh.toml or a containerd config.toml")]) -> None:
     """Print what a configuration means, as a complete mesh.toml."""
-    from argosy_cli.config import load
+    from argosy_cli.config import as_table, load
 
     try:
         loaded = load(file)
     except (ArgosyError, OSError) as error:
         raise typer.Exit(fail(error)) from None
-    print(_toml(loaded.mesh.model_dump(mode="json")))
+    print(_toml(as_table(loaded.mesh)))
 
 
 def namespaces() -> None:

@@ -27,6 +27,7 @@ from argosy.kernel.process import set_name
 from argosy.rpc.sockets import answers, bind_unix
 from argosy.service import Service, lock_root, notify_systemd, run
 from argosy.settings import validate
+from argosy.tables import ProxyPlugin
 
 from argosy_cli.config import TIMEOUTS, MeshConfig, seconds
 
@@ -71,6 +72,7 @@ class Child:
     name: str
     kind: str
     values: dict[str, Any]
+    """Its settings, each of the type that it has there."""
     at_once: bool = False
     listener: socket.socket | None = None
     pid: int = 0
@@ -92,7 +94,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
     """Return the processes of a mesh with their settings; the gateway is last. Raises InvalidArgument."""
     address = mesh.address or mesh.state / "containerd.sock"
     ttrpc = mesh.ttrpc_address or Path(f"{address}.ttrpc")
-    plugins: dict[str, dict[str, Any]] = {}
+    plugins: dict[str, ProxyPlugin] = {}
     children: list[Child] = []
     common = {"log_level": mesh.log_level}
     for name, service in mesh.services.items():
@@ -109,19 +111,19 @@ def plan(mesh: MeshConfig) -> list[Child]:
             values |= {"state": mesh.state, "gateway": address, "ttrpc": ttrpc, "root": root}
             values |= {TIMEOUTS[k]: seconds(v, f"timeouts.{k}") for k, v in mesh.timeouts.items()}
         if service.settings:
-            validate(service_of(service.kind).settings, values, f"[services.{name}.settings]")
+            values = vars(validate(service_of(service.kind).settings, values, f"[services.{name}.settings]"))
         at_once = service.start == "at-once" or (service.kind == "tasks" and has_tasks(mesh.state, root))
         children.append(Child(name, service.kind, values, at_once, sockets=[address_of]))
         kind = _PLUGIN_TYPES[service.kind]
         if shown in plugins:
             raise InvalidArgument(f'two services are called "{shown}"; name one of them differently')
-        plugins[shown] = {
-            "type": kind,
-            "address": str(address_of),
-            "exports": {"root": str(root)} if kind in ("snapshot", "content") else {},
-            "capabilities": _CAPABILITIES.get(service.kind, []),
-            "on_demand": not at_once,
-        }
+        plugins[shown] = ProxyPlugin(
+            type=kind,
+            address=str(address_of),
+            exports={"root": str(root)} if kind in ("snapshot", "content") else {},
+            capabilities=_CAPABILITIES.get(service.kind, []),
+            on_demand=not at_once,
+        )
     for name, table in mesh.proxy_plugins.items():
         if name in plugins:
             raise InvalidArgument(f"[proxy_plugins.{name}] has the name of one of the mesh's own services; use another")
@@ -137,7 +139,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "content_sharing_policy": mesh.content_sharing_policy,
         "restart_interval_s": mesh.restart_interval_s,
         "proxy_plugins": plugins,
-        "gc": mesh.gc.model_dump(),
+        "gc": mesh.gc,
     }
     children.append(Child("gateway", "gateway", values, True, sockets=[address, ttrpc]))
     return children
@@ -274,7 +276,7 @@ class Supervisor:
             for other in self._children:
                 if other.listener is not None and other is not child:
                     other.listener.close()
-            run(service, values=child.values, listener=child.listener)
+            run(service, settings=service.settings(**child.values), listener=child.listener)
             code = 0
         except SystemExit as exit:
             code = exit.code if isinstance(exit.code, int) else 1

@@ -10,8 +10,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 # As in argosy_cli.mesh, where they are described.
 _OPTIONS: Final = {
@@ -46,12 +47,12 @@ def start(config: Path | None, root: Path | None, state: Path | None, address: P
     from argosy_cli.supervisor import Supervisor
 
     loaded = load(config)
-    given = {"root": root, "state": state, "address": address, "log_level": log_level}
-    chosen = loaded.mesh.model_copy(update={k: v for k, v in given.items() if v is not None})
+    given: dict[str, Any] = {"root": root, "state": state, "address": address, "log_level": log_level}
+    chosen = replace(loaded.mesh, **{k: v for k, v in given.items() if v is not None})
     if chosen.log_level not in log.LEVELS:
         raise InvalidArgument(f'log level "{chosen.log_level}" is not one of {", ".join(log.LEVELS)}')
-    absolute = {k: getattr(chosen, k).absolute() for k in ("root", "state", "address", "ttrpc_address") if getattr(chosen, k)}
-    chosen = chosen.model_copy(update=absolute)
+    paths: dict[str, Any] = {k: getattr(chosen, k) for k in ("root", "state", "address", "ttrpc_address")}
+    chosen = replace(chosen, **{k: path.absolute() for k, path in paths.items() if path})
     log.configure(chosen.log_level, service="argosy")
     if loaded.ignored:
         log.get("config").warning("config.ignored", file=str(config), keys=loaded.ignored)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ._betterproto import betterproto2
 from ._wire import DecodeError
@@ -28,7 +28,7 @@ class _Fields:
         with _MAKING:
             made: dict[str, Any] | None = owner.__dict__.get("__dataclass_fields__")
             if made is self:
-                return {}  # the base's own
+                raise AttributeError("the base of all messages is no dataclass")
             if made is None:
                 for name, field in owner._fields().items():
                     setattr(owner, name, field)
@@ -45,10 +45,10 @@ class Message(betterproto2.Message):
     """
 
     _unknown_fields: bytes
-    __dataclass_fields__: ClassVar[Any] = _Fields()
+    __dataclass_fields__ = _Fields()
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         """Return betterproto2's field for each name."""
         return {}
 

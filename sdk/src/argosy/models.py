@@ -9,6 +9,6 @@ _plugins = types.ModuleType("pydantic.plugin._loader")
 _plugins.__dict__["get_plugins"] = tuple  # no plugin is what we use
 sys.modules.setdefault(_plugins.__name__, _plugins)
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator  # noqa: E402 # after the lines above
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError  # noqa: E402 # after the lines above
 
-__all__ = ("BaseModel", "ConfigDict", "Field", "ValidationError", "field_validator")
+__all__ = ("BaseModel", "ConfigDict", "Field", "TypeAdapter", "ValidationError")

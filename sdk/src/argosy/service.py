@@ -18,7 +18,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +47,7 @@ from argosy.rpc.context import Peer
 from argosy.rpc.health import Health
 from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
 from argosy.rpc.server import Server, inline
-from argosy.settings import Settings, load, validate
+from argosy.settings import Settings, load
 from argosy.timestamps import to_wire
 
 S = TypeVar("S", bound=Settings)
@@ -221,10 +221,9 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def run(
-    service: Service[S], argv: Sequence[str] | None = None, values: Mapping[str, Any] | None = None,
-    listener: socket.socket | None = None,
-) -> None:  # fmt: skip
-    """Run a service as this process, with settings from a command line or given as values.
+    service: Service[S], argv: Sequence[str] | None = None, settings: S | None = None, listener: socket.socket | None = None
+) -> None:
+    """Run a service as this process, with settings from a command line, or as given.
 
     listener is a socket that is bound to the address already and stays with whoever gave it.
 
@@ -234,10 +233,8 @@ def run(
     set_name(f"argosy-{service.name.replace('snapshotter', 'snap')}")
     log.configure("info", service=service.name)  # until the settings say otherwise
     try:
-        if values is None:
+        if settings is None:
             settings = load(service.settings, service.name, argv)
-        else:
-            settings = validate(service.settings, values, f"argosy-{service.name}")
         if settings.log_level not in log.LEVELS:
             raise InvalidArgument(f'log level "{settings.log_level}" is not one of {", ".join(log.LEVELS)}')
         log.configure(settings.log_level, settings.log_json, service.name)

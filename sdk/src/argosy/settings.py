@@ -1,29 +1,46 @@
-"""Settings: a pydantic model, filled from a TOML file, the environment and flags, in that order. Unknown keys are errors."""
+"""Settings: a dataclass, filled from a TOML file, the environment and flags, in that order. Unknown keys are errors.
+
+pydantic checks what comes from outside, and is loaded when something does: a mesh that nobody has configured starts without it.
+"""
 
 from __future__ import annotations
 
 import os
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from argosy.errors import InvalidArgument, NotFound
-from argosy.models import BaseModel, ConfigDict, Field, ValidationError
 
+if TYPE_CHECKING:
+    from argosy.models import ValidationError
+
+T = TypeVar("T", bound="Strict")
 S = TypeVar("S", bound="Settings")
 
 
-class Settings(BaseModel):
+class Strict:
+    """The base of dataclasses whose tables hold nothing but their fields."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+def option(description: str, default: Any = MISSING, default_factory: Callable[[], Any] | Any = MISSING) -> Any:
+    """Return a field of settings; it must be given where it has no default."""
+    return field(default=default, default_factory=default_factory, metadata={"description": description})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Strict):
     """What every process can be told. Subclasses add their own fields; each becomes a flag and a variable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    root: Path = Field(description="directory for data that outlives a reboot")
-    address: Path = Field(description="unix socket to serve on")
-    log_level: str = Field(default="info", description="trace, debug, info, warn or error")
-    log_json: bool | None = Field(default=None, description="log JSON lines; by default when standard error is no terminal")
+    root: Path = option("directory for data that outlives a reboot")
+    address: Path = option("unix socket to serve on")
+    log_level: str = option("trace, debug, info, warn or error", "info")
+    log_json: bool | None = option("log JSON lines; by default when standard error is no terminal", None)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -48,19 +65,38 @@ def nearest(key: str, known: Sequence[str]) -> str:
     return f'; did you mean "{close[0]}"?' if close else f"; known keys: {', '.join(sorted(known))}"
 
 
-def validate(cls: type[S], values: Mapping[str, Any], source: str) -> S:
+def validate(cls: type[T], values: Mapping[str, Any], source: str) -> T:
     """Return cls from values. Raises InvalidArgument that names source, the key, and the nearest known one."""
+    from argosy.models import TypeAdapter, ValidationError
+
     try:
-        return cls.model_validate(values)
+        return TypeAdapter(cls).validate_python(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(p) for p in first["loc"])
-        if first["type"] == "extra_forbidden":
-            hint = nearest(str(first["loc"][-1]), list(cls.model_fields))
-            raise InvalidArgument(f'{source}: unknown key "{key}"{hint}') from None
-        if first["type"] == "missing":
-            raise InvalidArgument(f'{source}: "{key}" must be given (--{key.replace("_", "-")})') from None
-        raise InvalidArgument(f'{source}: "{key}": {first["msg"]} (got {first["input"]!r})') from None
+        raise InvalidArgument(f"{source}: {_what(error, cls)}") from None
+
+
+def _what(error: ValidationError, cls: type[Any]) -> str:
+    """Say in one sentence what is wrong first."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "unexpected_keyword_argument":
+        return f'unknown key "{key}"{nearest(str(first["loc"][-1]), _known(cls, first["loc"]))}'
+    if first["type"] == "missing":
+        flag = f" (--{key.replace('_', '-')})" if issubclass(cls, Settings) and len(first["loc"]) == 1 else ""
+        return f'"{key}" must be given{flag}'
+    if first["type"] == "value_error":  # raised by a dataclass, which says what it got
+        return f"{key}: {first['ctx']['error']}" if key else str(first["ctx"]["error"])
+    return f'"{key}": {first["msg"]} (got {first["input"]!r})'
+
+
+def _known(cls: Any, place: Sequence[str | int]) -> list[str]:
+    """Return the fields of the table in which the last part of place stands."""
+    for part in place[:-1]:
+        if hasattr(cls, "__dataclass_fields__"):
+            cls = typing.get_type_hints(cls).get(str(part))
+        else:
+            cls = (typing.get_args(cls) or (None,))[-1]  # of a dict of tables the tables
+    return [one.name for one in fields(cls)] if hasattr(cls, "__dataclass_fields__") else []
 
 
 def _is_bool(annotation: Any) -> bool:
@@ -84,21 +120,23 @@ def load(cls: type[S], service: str, argv: Sequence[str] | None = None) -> S:
 
     parser = argparse.ArgumentParser(prog=f"argosy-{service}", allow_abbrev=False)
     parser.add_argument("--config", "-c", type=Path, help="TOML file with these settings")
-    for name, field in cls.model_fields.items():
-        if not _simple(field.annotation):
+    types_of = typing.get_type_hints(cls)
+    for one in fields(cls):
+        annotation, told = types_of[one.name], one.metadata.get("description")
+        if not _simple(annotation):
             continue
-        flag = f"--{name.replace('_', '-')}"
-        if _is_bool(field.annotation):
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=field.description)
-        elif field.annotation == list[str]:
-            parser.add_argument(flag, action="append", default=None, help=field.description)
+        flag = f"--{one.name.replace('_', '-')}"
+        if _is_bool(annotation):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=told)
+        elif annotation == list[str]:
+            parser.add_argument(flag, action="append", default=None, help=told)
         else:
-            parser.add_argument(flag, default=None, help=field.description)
+            parser.add_argument(flag, default=None, help=told)
     parsed = vars(parser.parse_args(argv))
     config: Path | None = parsed.pop("config")
     values: dict[str, Any] = read_toml(config) if config else {}
     prefix = f"ARGOSY_{service.upper().replace('-', '_')}_"
-    for name in cls.model_fields:
+    for name in (one.name for one in fields(cls)):
         if prefix + name.upper() in os.environ:
             values[name] = os.environ[prefix + name.upper()]
     values.update({k: v for k, v in parsed.items() if v is not None})

@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -60,7 +59,7 @@ class Request(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "service": betterproto2.field(1, "string"),
             "method": betterproto2.field(2, "string"),
@@ -190,7 +189,7 @@ class Response(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "status": betterproto2.field(1, "message"),
             "payload": betterproto2.field(2, "bytes"),
@@ -277,7 +276,7 @@ class KeyValue(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "key": betterproto2.field(1, "string"),
             "value": betterproto2.field(2, "string"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from argosy import log
 from argosy.plugin.content import ContentServicer
@@ -15,6 +16,7 @@ from argosy_content.blobs import Blobs
 from argosy_content.store import LocalStore
 
 
+@dataclass(frozen=True, kw_only=True)
 class ContentSettings(Settings):
     """Nothing beyond what every process can be told."""
 

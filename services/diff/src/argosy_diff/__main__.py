@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from argosy.models import Field
 from argosy.plugin.diff import DiffServicer
 from argosy.rpc.channel import Channel
 from argosy.service import Service, ServiceContext, run
-from argosy.settings import Settings
+from argosy.settings import Settings, option
+from argosy.tables import StreamProcessor
 from argosy_protos._service import ServiceBase
 
 from argosy_diff.contents import Contents
 from argosy_diff.differ import WalkingDiffer
-from argosy_diff.processors import StreamProcessor
 from argosy_diff.workers import Workers
 
 
+@dataclass(frozen=True, kw_only=True)
 class DiffSettings(Settings):
     """Whose layers these are, and what may decode them."""
 
-    content: Path = Field(description="socket that serves the content of the layers; usually the gateway's")
-    stream_processors: dict[str, StreamProcessor] = Field(default_factory=dict)
-    workers: int = Field(default=0, description="how many layers to apply at a time; default: one a core", ge=0)
+    content: Path = option("socket that serves the content of the layers; usually the gateway's")
+    stream_processors: dict[str, StreamProcessor] = field(default_factory=dict)
+    workers: int = option("how many layers to apply at a time; default: one a core", 0)
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ValueError(f"workers must be 0 or more, not {self.workers}")
 
 
 async def start(ctx: ServiceContext[DiffSettings]) -> Sequence[ServiceBase]:

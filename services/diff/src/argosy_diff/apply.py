@@ -16,12 +16,13 @@ from argosy.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from argosy.kernel.libc import syscall
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import DETACHED, Mount
+from argosy.tables import StreamProcessor
 from argosy.unpack.ahead import ahead
 from argosy.unpack.inflate import inflate
 from argosy.unpack.tar import TarReader
 from argosy.unpack.tree import TreeWriter, _in_user_namespace
 
-from argosy_diff.processors import Chain, StreamProcessor, resolve
+from argosy_diff.processors import Chain, resolve
 
 _SYNCFS = 306
 

@@ -15,11 +15,11 @@ from argosy.kernel.mount import temporary_mount
 from argosy.labels import UNCOMPRESSED
 from argosy.mounts import Mount
 from argosy.plugin.diff import Descriptor, Differ
+from argosy.tables import StreamProcessor
 
 from argosy_diff.apply import Applied, apply_layer
 from argosy_diff.compare import DEFAULT, TAR, LayerWriter, compressor, write_layer
 from argosy_diff.contents import Contents, scratch_file
-from argosy_diff.processors import StreamProcessor
 from argosy_diff.workers import SMALL_BYTES, Workers
 
 

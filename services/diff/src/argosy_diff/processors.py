@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Final
 
 from argosy.errors import Unknown
-from argosy.models import BaseModel, ConfigDict, Field
+from argosy.tables import StreamProcessor
 
 TAR: Final = "application/vnd.oci.image.layer.v1.tar"
 _BUILT_IN: Final = frozenset(
@@ -32,18 +32,6 @@ _BUILT_IN: Final = frozenset(
 )  # fmt: skip
 _MAX_CHAIN: Final = 16
 _STDERR_BYTES: Final = 4096
-
-
-class StreamProcessor(BaseModel):
-    """One ``[stream_processors.ID]`` table."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    accepts: list[str]
-    returns: str
-    path: str
-    args: list[str] = Field(default_factory=list)
-    env: list[str] = Field(default_factory=list)
 
 
 class _Running:

@@ -20,9 +20,9 @@ from typing import IO, Any, Final
 from argosy.errors import Unavailable, from_wire, to_wire
 from argosy.kernel.process import die_with_parent, set_name
 from argosy.mounts import Mount
+from argosy.tables import StreamProcessor
 
 from argosy_diff.apply import Applied, apply_layer
-from argosy_diff.processors import StreamProcessor
 
 # A smaller layer is unpacked sooner than it is handed over.
 SMALL_BYTES: Final = 1 << 20

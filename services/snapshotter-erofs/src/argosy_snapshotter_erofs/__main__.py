@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from argosy.models import Field
 from argosy.plugin.snapshots import SnapshotsServicer, TreeSnapshotter
 from argosy.service import Service, ServiceContext, run
-from argosy.settings import Settings
+from argosy.settings import Settings, option
 from argosy_protos._service import ServiceBase
 
 from argosy_snapshotter_erofs.layout import ask
 from argosy_snapshotter_erofs.snapshotter import ErofsBackend
 
 
+@dataclass(frozen=True, kw_only=True)
 class ErofsSettings(Settings):
     """How images are stacked here."""
 
-    mount_options: list[str] = Field(default_factory=list, description='more overlay options, such as "volatile"')
-    sync_remove: bool = Field(default=True, description="delete images at Remove instead of at Cleanup")
+    mount_options: list[str] = option('more overlay options, such as "volatile"', default_factory=list)
+    sync_remove: bool = option("delete images at Remove instead of at Cleanup", True)
 
 
 async def start(ctx: ServiceContext[ErofsSettings]) -> Sequence[ServiceBase]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from argosy.models import Field
 from argosy.plugin.snapshots import SnapshotsServicer, TreeSnapshotter
 from argosy.service import Service, ServiceContext, run
-from argosy.settings import Settings
+from argosy.settings import Settings, option
 from argosy_protos._service import ServiceBase
 
 from argosy_snapshotter_native.snapshotter import NativeBackend
 
 
+@dataclass(frozen=True, kw_only=True)
 class NativeSettings(Settings):
     """How copies are removed here."""
 
-    sync_remove: bool = Field(default=True, description="delete directories at Remove instead of at Cleanup")
+    sync_remove: bool = option("delete directories at Remove instead of at Cleanup", True)
 
 
 async def start(ctx: ServiceContext[NativeSettings]) -> Sequence[ServiceBase]:

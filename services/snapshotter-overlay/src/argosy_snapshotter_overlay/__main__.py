@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from argosy.models import Field
 from argosy.plugin.snapshots import SnapshotsServicer, TreeSnapshotter
 from argosy.service import Service, ServiceContext, run
-from argosy.settings import Settings
+from argosy.settings import Settings, option
 from argosy_protos._service import ServiceBase
 
 from argosy_snapshotter_overlay.layout import ask
 from argosy_snapshotter_overlay.snapshotter import OverlayBackend
 
 
+@dataclass(frozen=True, kw_only=True)
 class OverlaySettings(Settings):
     """How overlays are made here."""
 
-    mount_options: list[str] = Field(default_factory=list, description='more overlay options, such as "volatile"')
-    upperdir_label: bool = Field(default=False, description="label each snapshot with the path of its upper directory")
-    sync_remove: bool = Field(default=False, description="delete directories at Remove instead of at Cleanup")
+    mount_options: list[str] = option('more overlay options, such as "volatile"', default_factory=list)
+    upperdir_label: bool = option("label each snapshot with the path of its upper directory", False)
+    sync_remove: bool = option("delete directories at Remove instead of at Cleanup", False)
 
 
 async def start(ctx: ServiceContext[OverlaySettings]) -> Sequence[ServiceBase]:

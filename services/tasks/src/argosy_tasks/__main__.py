@@ -6,16 +6,16 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from argosy import log
 from argosy.errors import ArgosyError, NotFound
-from argosy.models import Field
 from argosy.names import NAMESPACE_HEADER
 from argosy.rpc.channel import Channel
 from argosy.service import Service, ServiceContext, run
-from argosy.settings import Settings
+from argosy.settings import Settings, option
 from argosy.timestamps import now_ns, to_wire
 from argosy_protos._message import Message
 from argosy_protos._service import ServiceBase
@@ -33,19 +33,20 @@ from argosy_tasks.servicer import Tasks
 GATEWAY_WAIT_S: Final = 5.0
 
 
+@dataclass(frozen=True, kw_only=True)
 class TasksSettings(Settings):
     """Where tasks live and whom they belong to."""
 
-    state: Path = Field(description="directory for bundles; does not outlive a reboot")
-    gateway: Path = Field(description="socket of the daemon that knows the containers and takes events")
-    ttrpc: Path | None = Field(default=None, description="socket that shims publish events to; default <gateway>.ttrpc")
-    publish_binary: str = Field(default="", description="program that shims without ttrpc publish events with")
-    state_timeout_s: float = Field(default=2.0, description="how long a shim may take to say its state")
-    stats_timeout_s: float = Field(default=2.0, description="how long a shim may take to measure")
-    load_timeout_s: float = Field(default=5.0, description="how long an adopted shim may take to answer")
-    cleanup_timeout_s: float = Field(default=5.0, description="how long cleaning up after a dead shim may take")
-    shutdown_timeout_s: float = Field(default=3.0, description="how long a shim may take to leave")
-    bundles: str = Field(default="io.containerd.runtime.v2.task", description="directory name below state and root")
+    state: Path = option("directory for bundles; does not outlive a reboot")
+    gateway: Path = option("socket of the daemon that knows the containers and takes events")
+    ttrpc: Path | None = option("socket that shims publish events to; default <gateway>.ttrpc", None)
+    publish_binary: str = option("program that shims without ttrpc publish events with", "")
+    state_timeout_s: float = option("how long a shim may take to say its state", 2.0)
+    stats_timeout_s: float = option("how long a shim may take to measure", 2.0)
+    load_timeout_s: float = option("how long an adopted shim may take to answer", 5.0)
+    cleanup_timeout_s: float = option("how long cleaning up after a dead shim may take", 5.0)
+    shutdown_timeout_s: float = option("how long a shim may take to leave", 3.0)
+    bundles: str = option("directory name below state and root", "io.containerd.runtime.v2.task")
 
 
 async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:

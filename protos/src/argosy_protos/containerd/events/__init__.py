@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -72,7 +71,7 @@ class ContainerCreateRuntime(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "options": betterproto2.field(2, "message"),
@@ -163,7 +162,7 @@ class ContainerCreate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "image": betterproto2.field(2, "string"),
@@ -275,7 +274,7 @@ class ContainerUpdate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "image": betterproto2.field(2, "string"),
@@ -394,7 +393,7 @@ class ContainerDelete(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }
@@ -461,7 +460,7 @@ class ContentCreate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "digest": betterproto2.field(1, "string"),
             "size": betterproto2.field(2, "int64"),
@@ -534,7 +533,7 @@ class ContentDelete(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "digest": betterproto2.field(1, "string"),
         }
@@ -601,7 +600,7 @@ class NamespaceCreate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -690,7 +689,7 @@ class NamespaceUpdate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -775,7 +774,7 @@ class NamespaceDelete(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
         }
@@ -838,7 +837,7 @@ class SandboxCreate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -901,7 +900,7 @@ class SandboxStart(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -972,7 +971,7 @@ class SandboxExit(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "exit_status": betterproto2.field(2, "uint32"),
@@ -1073,7 +1072,7 @@ class SnapshotPrepare(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "key": betterproto2.field(1, "string"),
             "parent": betterproto2.field(2, "string"),
@@ -1178,7 +1177,7 @@ class SnapshotCommit(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "key": betterproto2.field(1, "string"),
             "name": betterproto2.field(2, "string"),
@@ -1279,7 +1278,7 @@ class SnapshotRemove(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "key": betterproto2.field(1, "string"),
             "snapshotter": betterproto2.field(5, "string"),
@@ -1379,7 +1378,7 @@ class TaskCreate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "bundle": betterproto2.field(2, "string"),
@@ -1529,7 +1528,7 @@ class TaskStart(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "pid": betterproto2.field(2, "uint32"),
@@ -1618,7 +1617,7 @@ class TaskDelete(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "pid": betterproto2.field(2, "uint32"),
@@ -1750,7 +1749,7 @@ class TaskIO(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "stdin": betterproto2.field(1, "string"),
             "stdout": betterproto2.field(2, "string"),
@@ -1873,7 +1872,7 @@ class TaskExit(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "id": betterproto2.field(2, "string"),
@@ -1993,7 +1992,7 @@ class TaskOOM(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
         }
@@ -2060,7 +2059,7 @@ class TaskExecAdded(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -2148,7 +2147,7 @@ class TaskExecStarted(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -2238,7 +2237,7 @@ class TaskPaused(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
         }
@@ -2301,7 +2300,7 @@ class TaskResumed(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
         }
@@ -2368,7 +2367,7 @@ class TaskCheckpointed(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "checkpoint": betterproto2.field(2, "string"),

@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -65,7 +64,7 @@ class Descriptor(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "media_type": betterproto2.field(1, "string"),
             "digest": betterproto2.field(2, "string"),
@@ -189,7 +188,7 @@ class Envelope(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "timestamp": betterproto2.field(1, "message"),
             "namespace": betterproto2.field(2, "string"),
@@ -313,7 +312,7 @@ class RuntimeRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "runtime_path": betterproto2.field(1, "string"),
             "options": betterproto2.field(2, "message"),
@@ -400,7 +399,7 @@ class RuntimeVersion(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "version": betterproto2.field(1, "string"),
             "revision": betterproto2.field(2, "string"),
@@ -496,7 +495,7 @@ class RuntimeInfo(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "version": betterproto2.field(2, "message"),
@@ -649,7 +648,7 @@ class Metric(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "timestamp": betterproto2.field(1, "message"),
             "id": betterproto2.field(2, "string"),
@@ -764,7 +763,7 @@ class Mount(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "type": betterproto2.field(1, "string"),
             "source": betterproto2.field(2, "string"),
@@ -890,7 +889,7 @@ class ActiveMount(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "mount": betterproto2.field(1, "message"),
             "mounted_at": betterproto2.field(2, "message"),
@@ -1027,7 +1026,7 @@ class ActivationInfo(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "active": betterproto2.field(2, "message", repeated=True),
@@ -1166,7 +1165,7 @@ class Platform(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "os": betterproto2.field(1, "string"),
             "architecture": betterproto2.field(2, "string"),
@@ -1301,7 +1300,7 @@ class SandboxRuntime(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "options": betterproto2.field(2, "message"),
@@ -1412,7 +1411,7 @@ class Sandbox(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "runtime": betterproto2.field(2, "message"),

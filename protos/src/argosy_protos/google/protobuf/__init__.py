@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -49,7 +48,7 @@ class Any(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "type_url": betterproto2.field(1, "string"),
             "value": betterproto2.field(2, "bytes"),
@@ -133,7 +132,7 @@ class Duration(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "seconds": betterproto2.field(1, "int64"),
             "nanos": betterproto2.field(2, "int32"),
@@ -194,7 +193,7 @@ class Empty(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -239,7 +238,7 @@ class FieldMask(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "paths": betterproto2.field(1, "string", repeated=True),
         }
@@ -306,7 +305,7 @@ class Timestamp(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "seconds": betterproto2.field(1, "int64"),
             "nanos": betterproto2.field(2, "int32"),

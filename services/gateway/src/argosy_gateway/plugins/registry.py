@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from argosy.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from argosy.rpc.channel import Channel
+from argosy.tables import SHORT_TYPES, ProxyPlugin
 from argosy_protos.containerd.services.introspection.v1 import Plugin
 from argosy_protos.containerd.types import Platform
-
-from argosy_gateway.plugins.config import SHORT_TYPES, ProxyPlugin
 
 _ARCHITECTURES = {
     "x86_64": "amd64",

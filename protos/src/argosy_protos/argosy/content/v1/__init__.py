@@ -49,7 +49,7 @@ class PlaceRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "ref": betterproto2.field(1, "string"),
         }
@@ -120,7 +120,7 @@ class PlaceResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "path": betterproto2.field(1, "string"),
             "device": betterproto2.field(2, "uint64"),

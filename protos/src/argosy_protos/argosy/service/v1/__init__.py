@@ -51,7 +51,7 @@ class StatisticsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -124,7 +124,7 @@ class StatisticsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "pid": betterproto2.field(2, "uint64"),
@@ -281,7 +281,7 @@ class DrainRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -326,7 +326,7 @@ class DrainResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "calls_in_flight": betterproto2.field(1, "uint64"),
         }
@@ -382,7 +382,7 @@ class SetLogLevelRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "level": betterproto2.field(1, "string"),
         }
@@ -445,7 +445,7 @@ class SetLogLevelResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "previous": betterproto2.field(1, "string"),
         }
@@ -512,7 +512,7 @@ class ClaimRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "owner": betterproto2.field(1, "string"),
             "address": betterproto2.field(2, "string"),
@@ -587,7 +587,7 @@ class ClaimResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 

@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -91,7 +90,7 @@ class Options(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "no_pivot_root": betterproto2.field(1, "bool"),
             "no_new_keyring": betterproto2.field(2, "bool"),
@@ -348,7 +347,7 @@ class CheckpointOptions(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "exit": betterproto2.field(1, "bool"),
             "open_tcp": betterproto2.field(2, "bool"),
@@ -512,7 +511,7 @@ class ProcessDetails(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "exec_id": betterproto2.field(1, "string"),
         }

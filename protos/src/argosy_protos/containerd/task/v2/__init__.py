@@ -112,7 +112,7 @@ class CreateTaskRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "bundle": betterproto2.field(2, "string"),
@@ -326,7 +326,7 @@ class CreateTaskResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "pid": betterproto2.field(1, "uint32"),
         }
@@ -386,7 +386,7 @@ class DeleteRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -474,7 +474,7 @@ class DeleteResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "pid": betterproto2.field(1, "uint32"),
             "exit_status": betterproto2.field(2, "uint32"),
@@ -584,7 +584,7 @@ class ExecProcessRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -740,7 +740,7 @@ class ExecProcessResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -797,7 +797,7 @@ class ResizePtyRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -901,7 +901,7 @@ class StateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -1021,7 +1021,7 @@ class StateResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "bundle": betterproto2.field(2, "string"),
@@ -1241,7 +1241,7 @@ class KillRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -1349,7 +1349,7 @@ class CloseIORequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -1439,7 +1439,7 @@ class PidsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }
@@ -1502,7 +1502,7 @@ class PidsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "processes": betterproto2.field(1, "message", repeated=True),
         }
@@ -1575,7 +1575,7 @@ class CheckpointTaskRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "path": betterproto2.field(2, "string"),
@@ -1683,7 +1683,7 @@ class UpdateTaskRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "resources": betterproto2.field(2, "message"),
@@ -1792,7 +1792,7 @@ class StartRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -1872,7 +1872,7 @@ class StartResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "pid": betterproto2.field(1, "uint32"),
         }
@@ -1932,7 +1932,7 @@ class WaitRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -2016,7 +2016,7 @@ class WaitResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "exit_status": betterproto2.field(1, "uint32"),
             "exited_at": betterproto2.field(2, "message"),
@@ -2092,7 +2092,7 @@ class StatsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }
@@ -2155,7 +2155,7 @@ class StatsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "stats": betterproto2.field(1, "message"),
         }
@@ -2221,7 +2221,7 @@ class ConnectRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }
@@ -2292,7 +2292,7 @@ class ConnectResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "shim_pid": betterproto2.field(1, "uint32"),
             "task_pid": betterproto2.field(2, "uint32"),
@@ -2379,7 +2379,7 @@ class ShutdownRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "now": betterproto2.field(2, "bool"),
@@ -2452,7 +2452,7 @@ class PauseRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }
@@ -2515,7 +2515,7 @@ class ResumeRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }

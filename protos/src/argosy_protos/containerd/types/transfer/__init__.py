@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -85,7 +84,7 @@ class ContainerPath(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "path": betterproto2.field(2, "string"),
@@ -209,7 +208,7 @@ class ImageStore(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -375,7 +374,7 @@ class UnpackConfiguration(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "platform": betterproto2.field(1, "message"),
             "snapshotter": betterproto2.field(2, "string"),
@@ -474,7 +473,7 @@ class ImageReference(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "is_prefix": betterproto2.field(2, "bool"),
@@ -585,7 +584,7 @@ class ImageImportStream(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "stream": betterproto2.field(1, "string"),
             "media_type": betterproto2.field(2, "string"),
@@ -695,7 +694,7 @@ class ImageExportStream(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "stream": betterproto2.field(1, "string"),
             "media_type": betterproto2.field(2, "string"),
@@ -844,7 +843,7 @@ class Progress(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "event": betterproto2.field(1, "string"),
             "name": betterproto2.field(2, "string"),
@@ -985,7 +984,7 @@ class OCIRegistry(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "reference": betterproto2.field(1, "string"),
             "resolver": betterproto2.field(2, "message"),
@@ -1088,7 +1087,7 @@ class RegistryResolver(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "auth_stream": betterproto2.field(1, "string"),
             "headers": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -1242,7 +1241,7 @@ class AuthRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "host": betterproto2.field(1, "string"),
             "reference": betterproto2.field(2, "string"),
@@ -1351,7 +1350,7 @@ class AuthResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "authType": betterproto2.field(1, "enum", default_factory=lambda: AuthType(0)),
             "secret": betterproto2.field(2, "string"),
@@ -1461,7 +1460,7 @@ class Data(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "data": betterproto2.field(1, "bytes"),
         }
@@ -1524,7 +1523,7 @@ class WindowUpdate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "update": betterproto2.field(1, "int32"),
         }
@@ -1584,7 +1583,7 @@ class ReadStream(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "stream": betterproto2.field(1, "string"),
             "media_type": betterproto2.field(2, "string"),
@@ -1668,7 +1667,7 @@ class WriteStream(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "stream": betterproto2.field(1, "string"),
             "media_type": betterproto2.field(2, "string"),

@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -89,7 +88,7 @@ class Process(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "id": betterproto2.field(2, "string"),
@@ -284,7 +283,7 @@ class ProcessInfo(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "pid": betterproto2.field(1, "uint32"),
             "info": betterproto2.field(2, "message"),

@@ -50,7 +50,7 @@ class HealthCheckRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "service": betterproto2.field(1, "string"),
         }
@@ -120,7 +120,7 @@ class HealthCheckResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "status": betterproto2.field(1, "enum", default_factory=lambda: HealthCheckResponseServingStatus(0)),
         }

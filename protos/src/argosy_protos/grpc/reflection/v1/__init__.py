@@ -75,7 +75,7 @@ class ServerReflectionRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "host": betterproto2.field(1, "string"),
             "file_by_filename": betterproto2.field(3, "string", group="message_request"),
@@ -250,7 +250,7 @@ class ExtensionRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "containing_type": betterproto2.field(1, "string"),
             "extension_number": betterproto2.field(2, "int32"),
@@ -343,7 +343,7 @@ class ServerReflectionResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "valid_host": betterproto2.field(1, "string"),
             "original_request": betterproto2.field(2, "message"),
@@ -518,7 +518,7 @@ class FileDescriptorResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "file_descriptor_proto": betterproto2.field(1, "bytes", repeated=True),
         }
@@ -585,7 +585,7 @@ class ExtensionNumberResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "base_type_name": betterproto2.field(1, "string"),
             "extension_number": betterproto2.field(2, "int32", repeated=True),
@@ -674,7 +674,7 @@ class ListServiceResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "service": betterproto2.field(1, "message", repeated=True),
         }
@@ -739,7 +739,7 @@ class ServiceResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
         }
@@ -806,7 +806,7 @@ class ErrorResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "error_code": betterproto2.field(1, "int32"),
             "error_message": betterproto2.field(2, "string"),

@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -92,7 +91,7 @@ class BootstrapParams(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "instance_id": betterproto2.field(1, "string"),
             "namespace": betterproto2.field(2, "string"),
@@ -286,7 +285,7 @@ class Extension(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "value": betterproto2.field(1, "message"),
         }
@@ -368,7 +367,7 @@ class BootstrapResult(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "version": betterproto2.field(1, "int32"),
             "address": betterproto2.field(2, "string"),

@@ -89,7 +89,7 @@ class CreateSandboxRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "bundle_path": betterproto2.field(2, "string"),
@@ -242,7 +242,7 @@ class CreateSandboxResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -287,7 +287,7 @@ class StartSandboxRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -358,7 +358,7 @@ class StartSandboxResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "pid": betterproto2.field(1, "uint32"),
             "created_at": betterproto2.field(2, "message"),
@@ -454,7 +454,7 @@ class PlatformRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -517,7 +517,7 @@ class PlatformResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "platform": betterproto2.field(1, "message"),
         }
@@ -587,7 +587,7 @@ class StopSandboxRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "timeout_secs": betterproto2.field(2, "uint32"),
@@ -655,7 +655,7 @@ class StopSandboxResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -708,7 +708,7 @@ class UpdateSandboxRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "resources": betterproto2.field(2, "message"),
@@ -813,7 +813,7 @@ class WaitSandboxRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -880,7 +880,7 @@ class WaitSandboxResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "exit_status": betterproto2.field(1, "uint32"),
             "exited_at": betterproto2.field(2, "message"),
@@ -951,7 +951,7 @@ class UpdateSandboxResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -1000,7 +1000,7 @@ class SandboxStatusRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "verbose": betterproto2.field(2, "bool"),
@@ -1097,7 +1097,7 @@ class SandboxStatusResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "pid": betterproto2.field(2, "uint32"),
@@ -1269,7 +1269,7 @@ class PingRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -1327,7 +1327,7 @@ class PingResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -1372,7 +1372,7 @@ class ShutdownSandboxRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -1430,7 +1430,7 @@ class ShutdownSandboxResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -1475,7 +1475,7 @@ class SandboxMetricsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -1538,7 +1538,7 @@ class SandboxMetricsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "metrics": betterproto2.field(1, "message"),
         }

@@ -64,7 +64,7 @@ class ContainerRuntime(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "options": betterproto2.field(2, "message"),
@@ -187,7 +187,7 @@ class Container(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -444,7 +444,7 @@ class GetContainerRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }
@@ -507,7 +507,7 @@ class GetContainerResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container": betterproto2.field(1, "message"),
         }
@@ -573,7 +573,7 @@ class ListContainersRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }
@@ -636,7 +636,7 @@ class ListContainersResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "containers": betterproto2.field(1, "message", repeated=True),
         }
@@ -701,7 +701,7 @@ class CreateContainerRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container": betterproto2.field(1, "message"),
         }
@@ -767,7 +767,7 @@ class CreateContainerResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container": betterproto2.field(1, "message"),
         }
@@ -837,7 +837,7 @@ class UpdateContainerRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container": betterproto2.field(1, "message"),
             "update_mask": betterproto2.field(2, "message"),
@@ -923,7 +923,7 @@ class UpdateContainerResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container": betterproto2.field(1, "message"),
         }
@@ -989,7 +989,7 @@ class DeleteContainerRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }
@@ -1052,7 +1052,7 @@ class ListContainerMessage(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container": betterproto2.field(1, "message"),
         }

@@ -89,7 +89,7 @@ class Info(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "digest": betterproto2.field(1, "string"),
             "size": betterproto2.field(2, "int64"),
@@ -224,7 +224,7 @@ class InfoRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "digest": betterproto2.field(1, "string"),
         }
@@ -287,7 +287,7 @@ class InfoResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
         }
@@ -357,7 +357,7 @@ class UpdateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
             "update_mask": betterproto2.field(2, "message"),
@@ -443,7 +443,7 @@ class UpdateResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
         }
@@ -509,7 +509,7 @@ class ListContentRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }
@@ -572,7 +572,7 @@ class ListContentResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message", repeated=True),
         }
@@ -637,7 +637,7 @@ class DeleteContentRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "digest": betterproto2.field(1, "string"),
         }
@@ -708,7 +708,7 @@ class ReadContentRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "digest": betterproto2.field(1, "string"),
             "offset": betterproto2.field(2, "int64"),
@@ -795,7 +795,7 @@ class ReadContentResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "offset": betterproto2.field(1, "int64"),
             "data": betterproto2.field(2, "bytes"),
@@ -888,7 +888,7 @@ class Status(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "started_at": betterproto2.field(1, "message"),
             "updated_at": betterproto2.field(2, "message"),
@@ -1028,7 +1028,7 @@ class StatusRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "ref": betterproto2.field(1, "string"),
         }
@@ -1091,7 +1091,7 @@ class StatusResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "status": betterproto2.field(1, "message"),
         }
@@ -1157,7 +1157,7 @@ class ListStatusesRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }
@@ -1220,7 +1220,7 @@ class ListStatusesResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "statuses": betterproto2.field(1, "message", repeated=True),
         }
@@ -1309,7 +1309,7 @@ class WriteContentRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "action": betterproto2.field(1, "enum", default_factory=lambda: WriteAction(0)),
             "ref": betterproto2.field(2, "string"),
@@ -1478,7 +1478,7 @@ class WriteContentResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "action": betterproto2.field(1, "enum", default_factory=lambda: WriteAction(0)),
             "started_at": betterproto2.field(2, "message"),
@@ -1611,7 +1611,7 @@ class AbortRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "ref": betterproto2.field(1, "string"),
         }

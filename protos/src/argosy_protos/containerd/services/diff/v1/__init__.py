@@ -65,7 +65,7 @@ class ApplyRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "diff": betterproto2.field(1, "message"),
             "mounts": betterproto2.field(2, "message", repeated=True),
@@ -184,7 +184,7 @@ class ApplyResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "applied": betterproto2.field(1, "message"),
         }
@@ -270,7 +270,7 @@ class DiffRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "left": betterproto2.field(1, "message", repeated=True),
             "right": betterproto2.field(2, "message", repeated=True),
@@ -430,7 +430,7 @@ class DiffResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "diff": betterproto2.field(3, "message"),
         }

@@ -56,7 +56,7 @@ class PublishRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "topic": betterproto2.field(1, "string"),
             "event": betterproto2.field(2, "message"),
@@ -139,7 +139,7 @@ class ForwardRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "envelope": betterproto2.field(1, "message"),
         }
@@ -205,7 +205,7 @@ class SubscribeRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }

@@ -66,7 +66,7 @@ class ImageCreate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -155,7 +155,7 @@ class ImageUpdate(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -240,7 +240,7 @@ class ImageDelete(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
         }
@@ -319,7 +319,7 @@ class Image(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -464,7 +464,7 @@ class GetImageRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
         }
@@ -527,7 +527,7 @@ class GetImageResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "image": betterproto2.field(1, "message"),
         }
@@ -597,7 +597,7 @@ class CreateImageRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "image": betterproto2.field(1, "message"),
             "source_date_epoch": betterproto2.field(2, "message"),
@@ -683,7 +683,7 @@ class CreateImageResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "image": betterproto2.field(1, "message"),
         }
@@ -757,7 +757,7 @@ class UpdateImageRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "image": betterproto2.field(1, "message"),
             "update_mask": betterproto2.field(2, "message"),
@@ -863,7 +863,7 @@ class UpdateImageResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "image": betterproto2.field(1, "message"),
         }
@@ -929,7 +929,7 @@ class ListImagesRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }
@@ -992,7 +992,7 @@ class ListImagesResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "images": betterproto2.field(1, "message", repeated=True),
         }
@@ -1065,7 +1065,7 @@ class DeleteImageRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "sync": betterproto2.field(2, "bool"),

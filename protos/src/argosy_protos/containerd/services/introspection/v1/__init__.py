@@ -81,7 +81,7 @@ class Plugin(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "type": betterproto2.field(1, "string"),
             "id": betterproto2.field(2, "string"),
@@ -256,7 +256,7 @@ class PluginsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }
@@ -319,7 +319,7 @@ class PluginsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "plugins": betterproto2.field(1, "message", repeated=True),
         }
@@ -396,7 +396,7 @@ class ServerResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "uuid": betterproto2.field(1, "string"),
             "pid": betterproto2.field(2, "uint64"),
@@ -506,7 +506,7 @@ class DeprecationWarning(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "message": betterproto2.field(2, "string"),
@@ -614,7 +614,7 @@ class PluginInfoRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "type": betterproto2.field(1, "string"),
             "id": betterproto2.field(2, "string"),
@@ -718,7 +718,7 @@ class PluginInfoResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "plugin": betterproto2.field(1, "message"),
             "extra": betterproto2.field(2, "message"),

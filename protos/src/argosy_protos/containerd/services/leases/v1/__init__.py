@@ -67,7 +67,7 @@ class Lease(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "created_at": betterproto2.field(2, "message"),
@@ -176,7 +176,7 @@ class CreateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "labels": betterproto2.field(3, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -261,7 +261,7 @@ class CreateResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "lease": betterproto2.field(1, "message"),
         }
@@ -331,7 +331,7 @@ class DeleteRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "sync": betterproto2.field(2, "bool"),
@@ -404,7 +404,7 @@ class ListRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }
@@ -467,7 +467,7 @@ class ListResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "leases": betterproto2.field(1, "message", repeated=True),
         }
@@ -536,7 +536,7 @@ class Resource(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "type": betterproto2.field(2, "string"),
@@ -620,7 +620,7 @@ class AddResourceRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "resource": betterproto2.field(2, "message"),
@@ -707,7 +707,7 @@ class DeleteResourceRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "resource": betterproto2.field(2, "message"),
@@ -790,7 +790,7 @@ class ListResourcesRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }
@@ -853,7 +853,7 @@ class ListResourcesResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "resources": betterproto2.field(1, "message", repeated=True),
         }

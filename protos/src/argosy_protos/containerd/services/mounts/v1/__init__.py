@@ -70,7 +70,7 @@ class ActivateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "mounts": betterproto2.field(2, "message", repeated=True),
@@ -184,7 +184,7 @@ class ActivateResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
         }
@@ -250,7 +250,7 @@ class DeactivateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
         }
@@ -313,7 +313,7 @@ class InfoRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
         }
@@ -376,7 +376,7 @@ class InfoResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
         }
@@ -446,7 +446,7 @@ class UpdateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
             "update_mask": betterproto2.field(2, "message"),
@@ -532,7 +532,7 @@ class UpdateResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
         }
@@ -598,7 +598,7 @@ class ListRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }
@@ -661,7 +661,7 @@ class ListMessage(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
         }

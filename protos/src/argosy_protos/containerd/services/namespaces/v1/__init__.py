@@ -62,7 +62,7 @@ class Namespace(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "labels": betterproto2.field(2, "map", map_meta=betterproto2.map_meta("string", "string")),
@@ -147,7 +147,7 @@ class GetNamespaceRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
         }
@@ -210,7 +210,7 @@ class GetNamespaceResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "namespace": betterproto2.field(1, "message"),
         }
@@ -276,7 +276,7 @@ class ListNamespacesRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filter": betterproto2.field(1, "string"),
         }
@@ -339,7 +339,7 @@ class ListNamespacesResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "namespaces": betterproto2.field(1, "message", repeated=True),
         }
@@ -404,7 +404,7 @@ class CreateNamespaceRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "namespace": betterproto2.field(1, "message"),
         }
@@ -470,7 +470,7 @@ class CreateNamespaceResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "namespace": betterproto2.field(1, "message"),
         }
@@ -540,7 +540,7 @@ class UpdateNamespaceRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "namespace": betterproto2.field(1, "message"),
             "update_mask": betterproto2.field(2, "message"),
@@ -626,7 +626,7 @@ class UpdateNamespaceResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "namespace": betterproto2.field(1, "message"),
         }
@@ -692,7 +692,7 @@ class DeleteNamespaceRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
         }

@@ -79,7 +79,7 @@ class StoreCreateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox": betterproto2.field(1, "message"),
         }
@@ -145,7 +145,7 @@ class StoreCreateResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox": betterproto2.field(1, "message"),
         }
@@ -215,7 +215,7 @@ class StoreUpdateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox": betterproto2.field(1, "message"),
             "fields": betterproto2.field(2, "string", repeated=True),
@@ -298,7 +298,7 @@ class StoreUpdateResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox": betterproto2.field(1, "message"),
         }
@@ -364,7 +364,7 @@ class StoreDeleteRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -422,7 +422,7 @@ class StoreDeleteResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -467,7 +467,7 @@ class StoreListRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }
@@ -530,7 +530,7 @@ class StoreListResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "list": betterproto2.field(1, "message", repeated=True),
         }
@@ -595,7 +595,7 @@ class StoreGetRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -658,7 +658,7 @@ class StoreGetResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox": betterproto2.field(1, "message"),
         }
@@ -748,7 +748,7 @@ class ControllerCreateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "rootfs": betterproto2.field(2, "message", repeated=True),
@@ -926,7 +926,7 @@ class ControllerCreateResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
         }
@@ -993,7 +993,7 @@ class ControllerStartRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "sandboxer": betterproto2.field(10, "string"),
@@ -1097,7 +1097,7 @@ class ControllerStartResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "pid": betterproto2.field(2, "uint32"),
@@ -1263,7 +1263,7 @@ class ControllerPlatformRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "sandboxer": betterproto2.field(10, "string"),
@@ -1343,7 +1343,7 @@ class ControllerPlatformResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "platform": betterproto2.field(1, "message"),
         }
@@ -1417,7 +1417,7 @@ class ControllerStopRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "timeout_secs": betterproto2.field(2, "uint32"),
@@ -1502,7 +1502,7 @@ class ControllerStopResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -1551,7 +1551,7 @@ class ControllerWaitRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "sandboxer": betterproto2.field(10, "string"),
@@ -1635,7 +1635,7 @@ class ControllerWaitResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "exit_status": betterproto2.field(1, "uint32"),
             "exited_at": betterproto2.field(2, "message"),
@@ -1719,7 +1719,7 @@ class ControllerStatusRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "verbose": betterproto2.field(2, "bool"),
@@ -1841,7 +1841,7 @@ class ControllerStatusResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "pid": betterproto2.field(2, "uint32"),
@@ -2044,7 +2044,7 @@ class ControllerShutdownRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "sandboxer": betterproto2.field(10, "string"),
@@ -2119,7 +2119,7 @@ class ControllerShutdownResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -2168,7 +2168,7 @@ class ControllerMetricsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "sandboxer": betterproto2.field(10, "string"),
@@ -2248,7 +2248,7 @@ class ControllerMetricsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "metrics": betterproto2.field(1, "message"),
         }
@@ -2326,7 +2326,7 @@ class ControllerUpdateRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "sandbox_id": betterproto2.field(1, "string"),
             "sandboxer": betterproto2.field(2, "string"),
@@ -2438,7 +2438,7 @@ class ControllerUpdateResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 

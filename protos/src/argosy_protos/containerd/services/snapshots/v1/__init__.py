@@ -87,7 +87,7 @@ class PrepareSnapshotRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
             "key": betterproto2.field(2, "string"),
@@ -206,7 +206,7 @@ class PrepareSnapshotResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "mounts": betterproto2.field(1, "message", repeated=True),
         }
@@ -283,7 +283,7 @@ class ViewSnapshotRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
             "key": betterproto2.field(2, "string"),
@@ -402,7 +402,7 @@ class ViewSnapshotResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "mounts": betterproto2.field(1, "message", repeated=True),
         }
@@ -471,7 +471,7 @@ class MountsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
             "key": betterproto2.field(2, "string"),
@@ -551,7 +551,7 @@ class MountsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "mounts": betterproto2.field(1, "message", repeated=True),
         }
@@ -620,7 +620,7 @@ class RemoveSnapshotRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
             "key": betterproto2.field(2, "string"),
@@ -716,7 +716,7 @@ class CommitSnapshotRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
             "name": betterproto2.field(2, "string"),
@@ -856,7 +856,7 @@ class StatSnapshotRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
             "key": betterproto2.field(2, "string"),
@@ -956,7 +956,7 @@ class Info(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "parent": betterproto2.field(2, "string"),
@@ -1108,7 +1108,7 @@ class StatSnapshotResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
         }
@@ -1182,7 +1182,7 @@ class UpdateSnapshotRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
             "info": betterproto2.field(2, "message"),
@@ -1285,7 +1285,7 @@ class UpdateSnapshotResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message"),
         }
@@ -1355,7 +1355,7 @@ class ListSnapshotsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
             "filters": betterproto2.field(2, "string", repeated=True),
@@ -1435,7 +1435,7 @@ class ListSnapshotsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "info": betterproto2.field(1, "message", repeated=True),
         }
@@ -1504,7 +1504,7 @@ class UsageRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
             "key": betterproto2.field(2, "string"),
@@ -1588,7 +1588,7 @@ class UsageResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "size": betterproto2.field(1, "int64"),
             "inodes": betterproto2.field(2, "int64"),
@@ -1654,7 +1654,7 @@ class CleanupRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "snapshotter": betterproto2.field(1, "string"),
         }

@@ -49,7 +49,7 @@ class StreamInit(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
         }

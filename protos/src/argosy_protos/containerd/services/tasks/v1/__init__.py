@@ -117,7 +117,7 @@ class CreateTaskRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "rootfs": betterproto2.field(3, "message", repeated=True),
@@ -348,7 +348,7 @@ class CreateTaskResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "pid": betterproto2.field(2, "uint32"),
@@ -425,7 +425,7 @@ class StartRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -505,7 +505,7 @@ class StartResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "pid": betterproto2.field(1, "uint32"),
         }
@@ -561,7 +561,7 @@ class DeleteTaskRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
         }
@@ -636,7 +636,7 @@ class DeleteResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "id": betterproto2.field(1, "string"),
             "pid": betterproto2.field(2, "uint32"),
@@ -743,7 +743,7 @@ class DeleteProcessRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -827,7 +827,7 @@ class GetRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -907,7 +907,7 @@ class GetResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "process": betterproto2.field(1, "message"),
         }
@@ -973,7 +973,7 @@ class ListTasksRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filter": betterproto2.field(1, "string"),
         }
@@ -1036,7 +1036,7 @@ class ListTasksResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "tasks": betterproto2.field(1, "message", repeated=True),
         }
@@ -1113,7 +1113,7 @@ class KillRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -1237,7 +1237,7 @@ class ExecProcessRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "stdin": betterproto2.field(2, "string"),
@@ -1393,7 +1393,7 @@ class ExecProcessResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
         }
 
@@ -1450,7 +1450,7 @@ class ResizePtyRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -1558,7 +1558,7 @@ class CloseIORequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -1648,7 +1648,7 @@ class PauseTaskRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
         }
@@ -1711,7 +1711,7 @@ class ResumeTaskRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
         }
@@ -1774,7 +1774,7 @@ class ListPidsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
         }
@@ -1837,7 +1837,7 @@ class ListPidsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "processes": betterproto2.field(1, "message", repeated=True),
         }
@@ -1910,7 +1910,7 @@ class CheckpointTaskRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "parent_checkpoint": betterproto2.field(2, "string"),
@@ -2010,7 +2010,7 @@ class CheckpointTaskResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "descriptors": betterproto2.field(1, "message", repeated=True),
         }
@@ -2083,7 +2083,7 @@ class UpdateTaskRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "resources": betterproto2.field(2, "message"),
@@ -2188,7 +2188,7 @@ class MetricsRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "filters": betterproto2.field(1, "string", repeated=True),
         }
@@ -2251,7 +2251,7 @@ class MetricsResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "metrics": betterproto2.field(1, "message", repeated=True),
         }
@@ -2320,7 +2320,7 @@ class WaitRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "container_id": betterproto2.field(1, "string"),
             "exec_id": betterproto2.field(2, "string"),
@@ -2404,7 +2404,7 @@ class WaitResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "exit_status": betterproto2.field(1, "uint32"),
             "exited_at": betterproto2.field(2, "message"),

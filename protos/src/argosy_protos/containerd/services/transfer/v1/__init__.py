@@ -58,7 +58,7 @@ class TransferRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "source": betterproto2.field(1, "message"),
             "destination": betterproto2.field(2, "message"),
@@ -164,7 +164,7 @@ class TransferOptions(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "progress_stream": betterproto2.field(1, "string"),
         }

@@ -53,7 +53,7 @@ class VersionResponse(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "version": betterproto2.field(1, "string"),
             "revision": betterproto2.field(2, "string"),

@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -87,7 +86,7 @@ class Metrics(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "hugetlb": betterproto2.field(1, "message", repeated=True),
             "pids": betterproto2.field(2, "message"),
@@ -323,7 +322,7 @@ class HugetlbStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "usage": betterproto2.field(1, "uint64"),
             "max": betterproto2.field(2, "uint64"),
@@ -420,7 +419,7 @@ class PidsStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "current": betterproto2.field(1, "uint64"),
             "limit": betterproto2.field(2, "uint64"),
@@ -490,7 +489,7 @@ class CPUStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "usage": betterproto2.field(1, "message"),
             "throttling": betterproto2.field(2, "message"),
@@ -588,7 +587,7 @@ class CPUUsage(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "total": betterproto2.field(1, "uint64"),
             "kernel": betterproto2.field(2, "uint64"),
@@ -698,7 +697,7 @@ class Throttle(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "periods": betterproto2.field(1, "uint64"),
             "throttled_periods": betterproto2.field(2, "uint64"),
@@ -914,7 +913,7 @@ class MemoryStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "cache": betterproto2.field(1, "uint64"),
             "rss": betterproto2.field(2, "uint64"),
@@ -1372,7 +1371,7 @@ class MemoryEntry(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "limit": betterproto2.field(1, "uint64"),
             "usage": betterproto2.field(2, "uint64"),
@@ -1466,7 +1465,7 @@ class MemoryOomControl(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "oom_kill_disable": betterproto2.field(1, "uint64"),
             "under_oom": betterproto2.field(2, "uint64"),
@@ -1570,7 +1569,7 @@ class BlkIOStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "io_service_bytes_recursive": betterproto2.field(1, "message", repeated=True),
             "io_serviced_recursive": betterproto2.field(2, "message", repeated=True),
@@ -1784,7 +1783,7 @@ class BlkIOEntry(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "op": betterproto2.field(1, "string"),
             "device": betterproto2.field(2, "string"),
@@ -1898,7 +1897,7 @@ class RdmaStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "current": betterproto2.field(1, "message", repeated=True),
             "limit": betterproto2.field(2, "message", repeated=True),
@@ -1990,7 +1989,7 @@ class RdmaEntry(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "device": betterproto2.field(1, "string"),
             "hca_handles": betterproto2.field(2, "uint32"),
@@ -2105,7 +2104,7 @@ class NetworkStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "rx_bytes": betterproto2.field(2, "uint64"),
@@ -2264,7 +2263,7 @@ class CgroupStats(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "nr_sleeping": betterproto2.field(1, "uint64"),
             "nr_running": betterproto2.field(2, "uint64"),

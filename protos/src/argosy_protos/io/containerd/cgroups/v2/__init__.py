@@ -5,7 +5,6 @@ Written by protos/generate.py; change the .proto, not this.
 
 from __future__ import annotations
 
-from typing import Any
 
 from argosy_protos._betterproto import betterproto2
 
@@ -81,7 +80,7 @@ class Metrics(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "pids": betterproto2.field(1, "message"),
             "cpu": betterproto2.field(2, "message"),
@@ -289,7 +288,7 @@ class PidsStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "current": betterproto2.field(1, "uint64"),
             "limit": betterproto2.field(2, "uint64"),
@@ -387,7 +386,7 @@ class CPUStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "usage_usec": betterproto2.field(1, "uint64"),
             "user_usec": betterproto2.field(2, "uint64"),
@@ -681,7 +680,7 @@ class MemoryStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "anon": betterproto2.field(1, "uint64"),
             "file": betterproto2.field(2, "uint64"),
@@ -1137,7 +1136,7 @@ class MemoryEvents(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "low": betterproto2.field(1, "uint64"),
             "high": betterproto2.field(2, "uint64"),
@@ -1247,7 +1246,7 @@ class RdmaStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "current": betterproto2.field(1, "message", repeated=True),
             "limit": betterproto2.field(2, "message", repeated=True),
@@ -1339,7 +1338,7 @@ class RdmaEntry(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "device": betterproto2.field(1, "string"),
             "hca_handles": betterproto2.field(2, "uint32"),
@@ -1426,7 +1425,7 @@ class IOStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "usage": betterproto2.field(1, "message", repeated=True),
             "psi": betterproto2.field(2, "message"),
@@ -1531,7 +1530,7 @@ class IOEntry(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "major": betterproto2.field(1, "uint64"),
             "minor": betterproto2.field(2, "uint64"),
@@ -1649,7 +1648,7 @@ class HugeTlbStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "current": betterproto2.field(1, "uint64"),
             "max": betterproto2.field(2, "uint64"),
@@ -1746,7 +1745,7 @@ class PSIStats(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "some": betterproto2.field(1, "message"),
             "full": betterproto2.field(2, "message"),
@@ -1844,7 +1843,7 @@ class PSIData(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "avg10": betterproto2.field(1, "double"),
             "avg60": betterproto2.field(2, "double"),
@@ -1953,7 +1952,7 @@ class NetworkStat(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "name": betterproto2.field(1, "string"),
             "rx_bytes": betterproto2.field(2, "uint64"),

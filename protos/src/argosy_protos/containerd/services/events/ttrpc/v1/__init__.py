@@ -50,7 +50,7 @@ class ForwardRequest(Message):
         return m
 
     @staticmethod
-    def _fields() -> dict[str, Any]:
+    def _fields() -> dict[str, object]:
         return {
             "envelope": betterproto2.field(1, "message"),
         }

@@ -1,0 +1,59 @@
+"""Tables of a configuration that the mesh and its services share: ``[proxy_plugins.NAME]``, ``[gc]``, ``[stream_processors.ID]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from argosy.settings import Strict
+
+SHORT_TYPES: Final = {
+    "snapshot": "io.containerd.snapshotter.v1",
+    "content": "io.containerd.content.v1",
+    "diff": "io.containerd.differ.v1",
+    "sandbox": "io.containerd.sandbox.controller.v1",
+    "tasks": "io.containerd.runtime.v2",
+}
+_LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyPlugin(Strict):
+    """One ``[proxy_plugins.NAME]`` table."""
+
+    type: str
+    """The short form, a key of SHORT_TYPES; the long one is understood, too."""
+    address: str
+    platform: str = ""
+    exports: dict[str, str] = field(default_factory=dict)
+    capabilities: list[str] = field(default_factory=list)
+    on_demand: bool = False
+    """Whether the first call starts it: it is not called without need."""
+
+    def __post_init__(self) -> None:
+        short = _LONG.get(self.type, self.type)
+        if short not in SHORT_TYPES:
+            raise ValueError(f'unknown plugin type "{self.type}"; use one of {", ".join(SHORT_TYPES)}')
+        object.__setattr__(self, "type", short)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gc(Strict):
+    """``[gc]``: thresholds of the collector; delays are seconds."""
+
+    pause_threshold: float = 0.02
+    deletion_threshold: int = 0
+    mutation_threshold: int = 100
+    schedule_delay_s: float = 0.0
+    startup_delay_s: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamProcessor(Strict):
+    """One ``[stream_processors.ID]`` table."""
+
+    accepts: list[str]
+    returns: str
+    path: str
+    args: list[str] = field(default_factory=list)
+    env: list[str] = field(default_factory=list)
