@@ -154,6 +154,11 @@ class Ours(Side):
         return [*up, "--address", str(self.address), *self._flags]
 
 
+def _stock_path() -> str:
+    """PATH without the places of any Argosy: where its commands are its shims are, under the names of the stock ones."""
+    return os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if p and not Path(p, "argosy").exists())
+
+
 class Theirs(Side):
     """A stock containerd. CRI is off, as we have none: it would only cost it memory."""
 
@@ -168,17 +173,14 @@ class Theirs(Side):
     def _tool(self, name: str) -> Path:
         if self._peer is not None and (self._peer / name).exists():
             return self._peer / name
-        # Our own shims stand on the PATH of this environment.
-        path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != _BIN)
-        found = shutil.which(name, path=path)
+        found = shutil.which(name, path=_stock_path())
         if found is None:
             raise Failed(f"{name} is not installed; type: sudo apt-get install -y containerd")
         return Path(found)
 
     def environment(self) -> Mapping[str, str]:
-        path = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != _BIN)
         places = [str(place) for place in (self._peer, self._shims) if place is not None]
-        return {**super().environment(), "PATH": os.pathsep.join([*places, path])}
+        return {**super().environment(), "PATH": os.pathsep.join([*places, _stock_path()])}
 
     def command(self) -> list[str]:
         config = self.base / "config.toml"
