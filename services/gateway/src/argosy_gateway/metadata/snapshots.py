@@ -1,18 +1,20 @@
 """Snapshots: the owner's keys in front of a snapshotter's, one flat name space per (namespace, snapshotter).
 
 A backend sees ``<namespace>/<sequence>/<key>``; the sequence is never given out twice. The order of each change is:
-check and number (one transaction), backend, record (one transaction). A crash in between leaves a backend
-snapshot that no row names, which the collector's cleanup removes.
+check and number, backend, record (one transaction). A crash in between leaves a backend snapshot that no row
+names, which the collector's cleanup removes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from argosy import log
 from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unimplemented, Unknown
@@ -31,6 +33,7 @@ from argosy_gateway.metadata import leases, namespaces
 from argosy_gateway.metadata.locks import SharedLock
 
 T = TypeVar("T")
+_BLOCK: Final = 32
 logger = log.get("gateway.snapshots")
 
 
@@ -54,6 +57,46 @@ def next_number(db: sqlite3.Connection, ns: str, what: str) -> int:
     return number
 
 
+class Numbers:
+    """Numbers for backend keys, reserved in blocks: a transaction for each would be a sync of the disk for each.
+
+    A number is never given out twice. Those that are reserved when the process ends are burnt.
+    """
+
+    def __init__(self, db: Database, what: str) -> None:
+        self._db, self._what = db, what
+        self._left: dict[str, deque[int]] = {}
+        self._highest: dict[str, int] = {}
+        self._filling: dict[str, asyncio.Task[None]] = {}
+
+    async def next(self, ns: str) -> int:
+        """Return the next number in a namespace. Raises what a transaction raises."""
+        left = self._left.setdefault(ns, deque())
+        while not left:
+            filling = self._filling.get(ns)
+            if filling is None:
+                filling = self._filling[ns] = asyncio.create_task(self._fill(ns, left))
+            await asyncio.shield(filling)  # others wait for it, too
+        return left.popleft()
+
+    async def _fill(self, ns: str, left: deque[int]) -> None:
+        try:
+            left.extend(await self._db.write(lambda db: self._reserve(db, ns)))
+        finally:
+            del self._filling[ns]
+
+    def _reserve(self, db: sqlite3.Connection, ns: str) -> range:
+        # A namespace that is deleted takes its sequences along; what this process has given out it knows.
+        highest = self._highest.get(ns, 0)
+        db.execute("INSERT OR IGNORE INTO sequences VALUES (?, ?, 0)", (ns, self._what))
+        db.execute(
+            "UPDATE sequences SET last = MAX(last, ?) + ? WHERE ns = ? AND what = ?", (highest, _BLOCK, ns, self._what)
+        )
+        last: int = db.execute("SELECT last FROM sequences WHERE ns = ? AND what = ?", (ns, self._what)).fetchone()[0]
+        self._highest[ns] = last
+        return range(last - _BLOCK + 1, last + 1)
+
+
 class Snapshots:
     """One snapshotter, as its namespaces see it. Calls carry the namespace and the lease they act for."""
 
@@ -65,6 +108,7 @@ class Snapshots:
         self._stub = stub
         self._world = world
         self._mutated = mutated
+        self._numbers = Numbers(db, f"snapshots/{name}")
         self.lock = SharedLock()
         self.dirty = False
 
@@ -161,29 +205,34 @@ class Snapshots:
             raise InvalidArgument("snapshot key must not be empty")
         target = labels.get(SNAPSHOT_REF, "") if kind is Kind.ACTIVE else ""
 
-        def number(db: sqlite3.Connection) -> tuple[str, str] | AlreadyExists:
+        def look(db: sqlite3.Connection) -> str | None:
+            """Return the parent's backend key, None when there is something by the new one's name."""
             leases.check_header(db, ns, lease)
-            if target and self._find(db, ns, target):
-                # The caller goes on to use the target: it must live as long as the lease says.
-                leases.join(db, ns, lease, self._resource, target)
-                return AlreadyExists(f'target snapshot "{target}"')
-            if self._find(db, ns, key):
-                leases.join(db, ns, lease, self._resource, key)
-                return rules.taken(key)
-            backend_parent = ""
-            if parent:
-                row = self._find(db, ns, parent)
-                if row is None:
-                    raise rules.missing_parent(parent)
-                backend_parent = row.backend
-            namespaces.touch(db, ns)
-            return f"{ns}/{next_number(db, ns, 'snapshots/' + self.name)}/{key}", backend_parent
+            if (target and self._find(db, ns, target)) or self._find(db, ns, key):
+                return None
+            if not parent:
+                return ""
+            row = self._find(db, ns, parent)
+            if row is None:
+                raise rules.missing_parent(parent)
+            return row.backend
+
+        def join(db: sqlite3.Connection) -> AlreadyExists | None:
+            """Let the lease have what is there: the caller goes on to use it."""
+            for found, error in ((target, AlreadyExists(f'target snapshot "{target}"')), (key, rules.taken(key))):
+                if found and self._find(db, ns, found):
+                    leases.join(db, ns, lease, self._resource, found)
+                    return error
+            return None
 
         async with self._world.shared(), self.lock.shared():
-            numbered = await self._db.write(number)
-            if isinstance(numbered, AlreadyExists):
-                raise numbered
-            backend, backend_parent = numbered
+            # What others change meanwhile is found by record, at the latest.
+            backend_parent = look(self._db.reader)
+            while backend_parent is None:
+                if (taken := await self._db.write(join)) is not None:
+                    raise taken
+                backend_parent = look(self._db.reader)
+            backend = f"{ns}/{await self._numbers.next(ns)}/{key}"
             down = inherited(labels)
             try:
                 if kind is Kind.ACTIVE:
@@ -258,25 +307,25 @@ class Snapshots:
         if not name:
             raise InvalidArgument("committed snapshot name must not be empty")
 
-        def number(db: sqlite3.Connection) -> tuple[str, Row, str]:
+        def look(db: sqlite3.Connection) -> tuple[Row, str]:
             leases.check_header(db, ns, lease)
             if self._find(db, ns, name):
                 raise rules.taken(name)
             row = self._find(db, ns, key)
             if row is None:
                 raise rules.missing(key)
-            backend_parent = ""
-            if parent and parent != row.parent:
-                if row.parent:
-                    raise InvalidArgument(f'snapshot "{key}" has parent "{row.parent}" and cannot be rebased on "{parent}"')
-                found = self._find(db, ns, parent)
-                if found is None:
-                    raise rules.missing_parent(parent)
-                backend_parent = found.backend
-            return f"{ns}/{next_number(db, ns, 'snapshots/' + self.name)}/{name}", row, backend_parent
+            if not parent or parent == row.parent:
+                return row, ""
+            if row.parent:
+                raise InvalidArgument(f'snapshot "{key}" has parent "{row.parent}" and cannot be rebased on "{parent}"')
+            found = self._find(db, ns, parent)
+            if found is None:
+                raise rules.missing_parent(parent)
+            return row, found.backend
 
         async with self._world.shared(), self.lock.shared():
-            backend, row, backend_parent = await self._db.write(number)
+            row, backend_parent = look(self._db.reader)
+            backend = f"{ns}/{await self._numbers.next(ns)}/{name}"
             await self._stub.commit(
                 p.CommitSnapshotRequest(
                     snapshotter=self.name, name=backend, key=row.backend, labels=inherited(labels), parent=backend_parent
