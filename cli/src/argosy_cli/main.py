@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from argosy.kernel.heap import keep_freed
@@ -118,7 +118,7 @@ def _leave(address: str, key: str) -> None:
     begin("argosy_cli.template", address, key, daemon, watched=pid)
 
 
-def main(template: str = "", key: str = "") -> None:
+def main(template: str = "", key: str = "") -> NoReturn:
     """Run a command in this process. A template of place key is left behind at the address template, if any."""
     sys.argv[1:] = _reorder(sys.argv[1:])
     register(sys.argv[1:])

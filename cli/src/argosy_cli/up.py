@@ -66,7 +66,6 @@ def main() -> NoReturn:
         from argosy_cli.main import main as framework
 
         framework()
-        raise AssertionError("it leaves by itself")
     paths = {name: Path(options[name]) if name in options else None for name in ("config", "root", "state", "address")}
     if paths["address"] is None and (usual := os.environ.get("ARGOSY_ADDRESS")):
         paths["address"] = Path(usual)

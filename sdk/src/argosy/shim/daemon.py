@@ -147,9 +147,8 @@ class Daemon:
             try:
                 self._epoll.modify(fd, select.EPOLLIN)
             except OSError:
-                self._handlers.pop(
-                    fd, None
-                )  # closed by the call; the kernel forgot it, even if its number is another's by now
+                # Closed by the call: the kernel forgot it, even if its number is another's by now.
+                self._handlers.pop(fd, None)
 
         self._handlers.pop(fd, None)
         try:

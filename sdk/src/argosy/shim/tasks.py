@@ -243,7 +243,7 @@ class TaskService(ABC, Generic[C]):
 
     def woken(self, state: Any, descriptor: Callable[[int], int], reply: Callable[[Any], Reply]) -> None:
         """Be what another process was when it fell asleep: the reverse of ``asleep``, at the beginning of the loop."""
-        raise NotImplementedError
+        raise NotImplementedError  # whoever says something in asleep understands it here
 
     # -- exits --
 

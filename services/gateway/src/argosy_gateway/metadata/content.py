@@ -33,7 +33,7 @@ from grpclib.const import Cardinality
 from argosy_gateway.gc.removal import remove_all
 from argosy_gateway.metadata import leases, namespaces
 from argosy_gateway.metadata.locks import SharedLock
-from argosy_gateway.metadata.snapshots import next_number
+from argosy_gateway.metadata.snapshots import reserve
 
 logger = log.get("gateway.content")
 
@@ -396,7 +396,7 @@ class Content:
             row = db.execute("SELECT backend, expected FROM ingests WHERE ns = ? AND ref = ?", (ns, ref)).fetchone()
             namespaces.touch(db, ns)
             if row is None:
-                backend = f"{ns}/{next_number(db, ns, 'ingests')}/{ref}"
+                backend = f"{ns}/{reserve(db, ns, 'ingests')[0]}/{ref}"
                 expire = 0 if lease else time.time_ns() + INGEST_EXPIRY_NS
                 db.execute("INSERT INTO ingests VALUES (?, ?, ?, '', ?)", (ns, ref, backend, expire))
                 row = (backend, "")

@@ -49,12 +49,12 @@ class Row:
     updated_ns: int
 
 
-def next_number(db: sqlite3.Connection, ns: str, what: str) -> int:
-    """Return the next number of a sequence; a failed use burns it."""
+def reserve(db: sqlite3.Connection, ns: str, what: str, count: int = 1, above: int = 0) -> range:
+    """Return the next numbers of a sequence, all of them greater than above; a failed use burns them."""
     db.execute("INSERT OR IGNORE INTO sequences VALUES (?, ?, 0)", (ns, what))
-    db.execute("UPDATE sequences SET last = last + 1 WHERE ns = ? AND what = ?", (ns, what))
-    number: int = db.execute("SELECT last FROM sequences WHERE ns = ? AND what = ?", (ns, what)).fetchone()[0]
-    return number
+    db.execute("UPDATE sequences SET last = MAX(last, ?) + ? WHERE ns = ? AND what = ?", (above, count, ns, what))
+    last: int = db.execute("SELECT last FROM sequences WHERE ns = ? AND what = ?", (ns, what)).fetchone()[0]
+    return range(last - count + 1, last + 1)
 
 
 class Numbers:
@@ -80,21 +80,13 @@ class Numbers:
         return left.popleft()
 
     async def _fill(self, ns: str, left: deque[int]) -> None:
+        # A namespace that is deleted takes its sequences along; what this process has given out it knows.
+        above = self._highest.get(ns, 0)
         try:
-            left.extend(await self._db.write(lambda db: self._reserve(db, ns)))
+            left.extend(await self._db.write(lambda db: reserve(db, ns, self._what, _BLOCK, above)))
+            self._highest[ns] = left[-1]
         finally:
             del self._filling[ns]
-
-    def _reserve(self, db: sqlite3.Connection, ns: str) -> range:
-        # A namespace that is deleted takes its sequences along; what this process has given out it knows.
-        highest = self._highest.get(ns, 0)
-        db.execute("INSERT OR IGNORE INTO sequences VALUES (?, ?, 0)", (ns, self._what))
-        db.execute(
-            "UPDATE sequences SET last = MAX(last, ?) + ? WHERE ns = ? AND what = ?", (highest, _BLOCK, ns, self._what)
-        )
-        last: int = db.execute("SELECT last FROM sequences WHERE ns = ? AND what = ?", (ns, self._what)).fetchone()[0]
-        self._highest[ns] = last
-        return range(last - _BLOCK + 1, last + 1)
 
 
 class Snapshots:
