@@ -202,6 +202,16 @@ def test_a_terminal_is_the_containers_and_its_size_follows(own_mesh: Mesh, home:
         os.close(terminal)
 
 
+def has_socket(pid: int) -> bool:
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            if "socket:" in os.readlink(f"/proc/{pid}/fd/{fd}"):
+                return True
+        except FileNotFoundError:
+            continue  # closed between the two looks
+    return False
+
+
 def test_a_job_in_the_background_of_its_terminal_runs_by_itself(own_mesh: Mesh, home: Path) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
@@ -217,7 +227,7 @@ def test_a_job_in_the_background_of_its_terminal_runs_by_itself(own_mesh: Mesh, 
         job = int(children.read_text().split()[0])
         eventually(lambda: os.fspath(ARGOSY) in Path(f"/proc/{job}/cmdline").read_text())
         # It has its own sockets once it has begun.
-        eventually(lambda: any("socket:" in os.readlink(fd) for fd in Path(f"/proc/{job}/fd").iterdir()))
+        eventually(lambda: has_socket(job))
         with pytest.raises(AssertionError, match="no worker runs events"):
             worker_of(home, "events")
         os.kill(job, signal.SIGKILL)
