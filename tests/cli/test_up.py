@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import grpc
 import pytest
 import typer
 from argosy_cli.main import app, register
@@ -114,3 +116,86 @@ def test_a_start_that_nobody_configured_loads_nothing_to_check_it_with() -> None
 
     assert run() == "set()\n"
     assert run("check") == "{'pydantic'}\n"
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+def up(base: Path, *words: str) -> subprocess.Popen[str]:
+    command = [str(ARGOSY), "up", "--root", f"{base}/r", "--state", f"{base}/s", "--address", f"{base}/c.sock", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def calls(channel: grpc.Channel, method: str) -> bytes:
+    return bytes(channel.unary_unary(method)(b"", timeout=20))
+
+
+VERSION = "/containerd.services.version.v1.Version/Version"
+
+
+def test_a_mesh_says_who_it_is_before_it_is_ready(base: Path) -> None:
+    """On the same connection everything else is answered once somebody can."""
+    early = 0
+    for _ in range(5):
+        mesh = up(base)
+        assert mesh.stdout is not None
+        try:
+            eventually((base / "c.sock").is_socket)
+            with grpc.insecure_channel(f"unix:{base}/c.sock") as channel:
+                assert b"argosy" in calls(channel, VERSION)
+                ready, _, _ = select.select([mesh.stdout], [], [], 0)
+                early += not ready
+                calls(channel, "/containerd.services.namespaces.v1.Namespaces/List")
+                assert mesh.stdout.readline() == f"argosy: ready address={base}/c.sock\n"
+                assert b"argosy" in calls(channel, VERSION)
+        finally:
+            mesh.send_signal(signal.SIGTERM)
+            assert mesh.wait(30) == 0
+        assert not (base / "c.sock").exists()
+    # One of five, should this machine have stood still four times.
+    assert early
+
+
+def test_a_mesh_that_cannot_start_says_why_and_leaves_no_socket(base: Path) -> None:
+    database = base / "r" / "io.containerd.metadata.v1.argosy" / "metadata.db"
+    database.parent.mkdir(parents=True)
+    database.write_bytes(b"no database" * 1000)
+    mesh = up(base)
+    _, told = mesh.communicate(timeout=30)
+    assert mesh.returncode == 6 and f"database {database} is damaged" in told
+    assert not (base / "c.sock").exists()
+
+
+def test_a_call_waits_for_a_gateway_that_is_started_again(base: Path) -> None:
+    """The supervisor holds the socket: nobody is refused while there is no gateway."""
+    mesh = up(base)
+    assert mesh.stdout is not None
+    try:
+        assert mesh.stdout.readline()
+        children = Path(f"/proc/{mesh.pid}/task/{mesh.pid}/children").read_text().split()
+        gateway = next(pid for pid in children if Path(f"/proc/{pid}/comm").read_text() == "argosy-gateway\n")
+        os.kill(int(gateway), signal.SIGKILL)
+        with grpc.insecure_channel(f"unix:{base}/c.sock") as channel:
+            assert b"argosy" in calls(channel, VERSION)
+            calls(channel, "/containerd.services.namespaces.v1.Namespaces/List")
+    finally:
+        mesh.send_signal(signal.SIGTERM)
+        assert mesh.wait(30) == 0
+
+
+def test_a_socket_belongs_to_whom_it_is_given(base: Path) -> None:
+    config = base / "mesh.toml"
+    config.write_text("uid = 4711\ngid = 4712\n")
+    mesh = up(base, "--config", str(config))
+    assert mesh.stdout is not None
+    try:
+        assert mesh.stdout.readline()
+        found = (base / "c.sock").stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (4711, 4712, 0o660)
+    finally:
+        mesh.send_signal(signal.SIGTERM)
+        assert mesh.wait(30) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, Final, Literal
 from argosy.errors import InvalidArgument
 from argosy.settings import Strict, nearest, read_toml, validate
 from argosy.tables import Gc, ProxyPlugin, StreamProcessor
+
+from argosy_cli.places import usual
 
 # containerd's timeout -> the task manager's setting.
 TIMEOUTS: Final = {
@@ -91,11 +92,8 @@ class Loaded:
 
 def defaults() -> MeshConfig:
     """Return the defaults for this user: the system's places for root, XDG's for others."""
-    if os.geteuid() == 0:
-        return MeshConfig()
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/argosy-{os.geteuid()}"
-    return MeshConfig(root=Path(data, "argosy"), state=Path(runtime, "argosy"))
+    root, state = usual()
+    return MeshConfig(root=Path(root), state=Path(state))
 
 
 def parse_mesh(table: Mapping[str, Any], source: str) -> MeshConfig:

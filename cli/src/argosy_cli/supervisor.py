@@ -8,6 +8,7 @@ containers running: shims are in sessions of their own.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -24,12 +25,15 @@ from typing import Any, Final
 from argosy import log
 from argosy.errors import FailedPrecondition, InvalidArgument
 from argosy.kernel.process import set_name
+from argosy.rpc.early import Early
 from argosy.rpc.sockets import answers, bind_unix
-from argosy.service import Service, lock_root, notify_systemd, run
+from argosy.service import Handed, Service, notify_systemd, run
 from argosy.settings import validate
 from argosy.tables import ProxyPlugin
 
 from argosy_cli.config import TIMEOUTS, MeshConfig, seconds
+from argosy_cli.door import Door
+from argosy_cli.places import socket_in
 
 logger = log.get("supervisor")
 
@@ -92,7 +96,7 @@ class Child:
 
 def plan(mesh: MeshConfig) -> list[Child]:
     """Return the processes of a mesh with their settings; the gateway is last. Raises InvalidArgument."""
-    address = mesh.address or mesh.state / "containerd.sock"
+    address = mesh.address or Path(socket_in(mesh.state))
     ttrpc = mesh.ttrpc_address or Path(f"{address}.ttrpc")
     plugins: dict[str, ProxyPlugin] = {}
     children: list[Child] = []
@@ -174,8 +178,11 @@ def join_cgroup(path: str) -> None:
 class Supervisor:
     """Runs a plan until a signal."""
 
-    def __init__(self, mesh: MeshConfig, out: Callable[[str], None]) -> None:
+    def __init__(self, mesh: MeshConfig, out: Callable[[str], None], door: Door) -> None:
+        """door is open at the gateway's address; who opened it closes it."""
         self._mesh = mesh
+        self._door = door
+        self._ready = -1
         self._children = plan(mesh)
         self._out = out
         self._poll = select.poll()
@@ -187,14 +194,11 @@ class Supervisor:
         """Start everything, say so, keep it running; return the exit code."""
         mesh = self._mesh
         set_name("argosy")
-        for path in (mesh.root, mesh.state):
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.chmod(path, 0o700)
-        for child in self._children:
-            for path in child.sockets:
-                if answers(path):
-                    raise FailedPrecondition(f"socket {path} is in use by a running process; stop it or use another address")
-        lock = lock_root(mesh.root, "argosy up")
+        gateway = self._children[-1]
+        for path in (path for child in self._children for path in child.sockets if path != gateway.sockets[0]):
+            if answers(path):
+                raise FailedPrecondition(f"socket {path} is in use by a running process; stop it or use another address")
+        gateway.listener = self._door.listener
         if mesh.cgroup:
             join_cgroup(mesh.cgroup)
         read, write = os.pipe()
@@ -203,7 +207,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         self._poll.register(read, select.POLLIN)
-        gc.collect()
+        gc.enable()
         try:
             for child in self._children[:-1]:
                 child.listener = bind_unix(child.sockets[0])
@@ -216,19 +220,17 @@ class Supervisor:
                     self._listen(child)
             code = self._wait_ready()
             if code is None:
-                address = self._children[-1].sockets[0]
-                self._out(f"argosy: ready address={address}")
+                self._out(f"argosy: ready address={gateway.sockets[0]}")
                 notify_systemd("READY=1")
                 code = self._watch(read)
             notify_systemd("STOPPING=1")
             self._stop()
             return code
         finally:
-            for child in self._children:
+            for child in self._children[:-1]:
                 if child.listener is not None:
                     child.sockets[0].unlink(missing_ok=True)
                     child.idle_mark.unlink(missing_ok=True)
-            os.close(lock)
 
     def _listen(self, child: Child) -> None:
         """Wait for somebody to call a service that does not run."""
@@ -248,19 +250,29 @@ class Supervisor:
             self._poll.unregister(child.listener)
         child.idle_mark.unlink(missing_ok=True)
         service = service_of(child.kind)
+        ready = -1
+        early = None
+        if child is self._children[-1] and not child.restarts:
+            self._ready, ready = os.pipe()
+            early = self._door.stop()
         # Pages that the collector never touches stay shared with the children.
         gc.freeze()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._become(child, service)
+            # What cannot start the first time is the end of the start; later on its callers are told.
+            self._become(child, service, early, ready)
+        if early is not None:
+            early.close()
+        if ready >= 0:
+            os.close(ready)
         child.pid, child.started = pid, time.monotonic()
         child.pidfd = os.pidfd_open(pid)
         self._by_fd[child.pidfd] = child
         self._poll.register(child.pidfd, select.POLLIN)
 
-    def _become(self, child: Child, service: Service[Any]) -> None:
+    def _become(self, child: Child, service: Service[Any], early: Early | None, ready: int) -> None:
         """In the child: be the service. Does not return."""
         code = 1
         try:
@@ -276,7 +288,9 @@ class Supervisor:
             for other in self._children:
                 if other.listener is not None and other is not child:
                     other.listener.close()
-            run(service, settings=service.settings(**child.values), listener=child.listener)
+            assert child.listener is not None
+            handed = Handed(child.listener, early, refuses=ready < 0, ready=ready)
+            run(service, settings=service.settings(**child.values), handed=handed)
             code = 0
         except SystemExit as exit:
             code = exit.code if isinstance(exit.code, int) else 1
@@ -290,22 +304,31 @@ class Supervisor:
     def _wait_ready(self) -> int | None:
         """Return None when the gateway answers, else the code of the first service that ended."""
         deadline = time.monotonic() + READY_TIMEOUT_S
-        waiting = self._children[-1:]
-        while waiting and not self._stopping:
-            for fd, _ in self._poll.poll(3):
-                dead = self._by_fd.get(fd)
-                if fd in self._callers:
-                    self._fork(self._callers[fd])
-                elif dead is not None:
-                    code = self._reap(dead)
-                    print(f"argosy: {dead.name} could not start (exit code {code}); see its message above", file=sys.stderr)
-                    return code or 1
-            waiting = [c for c in waiting if not all(answers(s) for s in c.sockets)]
-            if time.monotonic() > deadline:
-                names = ", ".join(c.name for c in waiting)
-                print(f"argosy: {names} not ready after {READY_TIMEOUT_S:g} s", file=sys.stderr)
-                return 1
-        return 0 if self._stopping else None
+        self._poll.register(self._ready, select.POLLIN)
+        try:
+            while not self._stopping:
+                for fd, events in self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                    dead = self._by_fd.get(fd)
+                    if fd in self._callers:
+                        self._fork(self._callers[fd])
+                    elif dead is not None:
+                        code = self._reap(dead)
+                        print(
+                            f"argosy: {dead.name} could not start (exit code {code}); see its message above", file=sys.stderr
+                        )
+                        return code or 1
+                    elif fd == self._ready and events & select.POLLIN:
+                        return None
+                    elif fd == self._ready:
+                        self._poll.unregister(fd)  # it has ended, of which we hear in a moment
+                if time.monotonic() > deadline:
+                    print(f"argosy: gateway not ready after {READY_TIMEOUT_S:g} s", file=sys.stderr)
+                    return 1
+            return 0
+        finally:
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(self._ready)
+            os.close(self._ready)
 
     def _reap(self, child: Child) -> int:
         self._poll.unregister(child.pidfd)
@@ -348,7 +371,7 @@ class Supervisor:
             for child in self._children:
                 if child.again_at and child.again_at <= now and not self._told_to_stop():
                     child.again_at = 0.0
-                    if child.failed and child.listener is not None:
+                    if child.failed and child.kind != "gateway":
                         self._listen(child)  # it could not start, and told its callers why; the next one may have more luck
                     else:
                         child.restarts += 1

@@ -1,4 +1,4 @@
-"""``argosy up``: starts the mesh, without the commands' framework where the command line is plain.
+"""``argosy up``: opens the gateway's door, then loads and starts the mesh, without the commands' framework where it can.
 
 What reads the other commands' options takes as long to load as the gateway, and would be in the memory of each service for ever.
 So the words of a usual start are read here; what is not as plain, a wrong word too, goes to the framework, which says what is wrong.
@@ -7,12 +7,17 @@ So the words of a usual start are read here; what is not as plain, a wrong word 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from argosy_cli.places import socket_in, usual
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    _Place = str | os.PathLike[str]
 
 # As in argosy_cli.mesh, where they are described.
 _OPTIONS: Final = {
@@ -38,46 +43,87 @@ def plain(words: Sequence[str]) -> dict[str, str] | None:
     return found
 
 
-def start(config: Path | None, root: Path | None, state: Path | None, address: Path | None, log_level: str | None) -> int:
-    """Run a mesh until a signal ends it; return the exit code. Raises ArgosyError, OSError when it cannot start."""
-    from argosy import log
+def _absolute(path: _Place) -> str:
+    return os.path.join(os.getcwd(), path)
+
+
+def _known(level: str) -> None:
     from argosy.errors import InvalidArgument
+    from argosy.log import LEVELS
 
-    from argosy_cli.config import load
-    from argosy_cli.supervisor import Supervisor
+    if level not in LEVELS:
+        raise InvalidArgument(f'log level "{level}" is not one of {", ".join(LEVELS)}')
 
-    loaded = load(config)
-    given: dict[str, Any] = {"root": root, "state": state, "address": address, "log_level": log_level}
-    chosen = replace(loaded.mesh, **{k: v for k, v in given.items() if v is not None})
-    if chosen.log_level not in log.LEVELS:
-        raise InvalidArgument(f'log level "{chosen.log_level}" is not one of {", ".join(log.LEVELS)}')
-    paths: dict[str, Any] = {k: getattr(chosen, k) for k in ("root", "state", "address", "ttrpc_address")}
-    chosen = replace(chosen, **{k: path.absolute() for k, path in paths.items() if path})
-    log.configure(chosen.log_level, service="argosy")
-    if loaded.ignored:
-        log.get("config").warning("config.ignored", file=str(config), keys=loaded.ignored)
-    return Supervisor(chosen, lambda line: print(line, flush=True)).run()
+
+def start(
+    config: _Place | None, root: _Place | None, state: _Place | None, address: _Place | None, log_level: str | None
+) -> int:
+    """Run a mesh until a signal ends it; return the exit code. Raises ArgosyError, OSError when it cannot start."""
+    from argosy_cli.door import Door
+
+    if log_level is not None:
+        _known(log_level)
+    door = None
+    if config is None:
+        # Everything that says where the socket is has been said: callers need not wait for the rest of us.
+        usual_root, usual_state = usual()
+        root = _absolute(usual_root if root is None else root)
+        state = _absolute(usual_state if state is None else state)
+        address = _absolute(socket_in(state) if address is None else address)
+        door = Door(root, state, address)
+    try:
+        from dataclasses import replace
+        from pathlib import Path
+
+        from argosy import log
+        from argosy.kernel.heap import keep_freed
+
+        from argosy_cli.config import load
+        from argosy_cli.supervisor import Supervisor
+
+        keep_freed()
+        loaded = load(None if config is None else Path(config))
+        given: dict[str, Any] = {
+            k: Path(v) for k, v in (("root", root), ("state", state), ("address", address)) if v is not None
+        }
+        if log_level is not None:
+            given["log_level"] = log_level
+        chosen = replace(loaded.mesh, **given)
+        _known(chosen.log_level)
+        if chosen.address is None:
+            chosen = replace(chosen, address=Path(socket_in(chosen.state)))
+        paths: dict[str, Any] = {k: getattr(chosen, k) for k in ("root", "state", "address", "ttrpc_address")}
+        chosen = replace(chosen, **{k: path.absolute() for k, path in paths.items() if path})
+        log.configure(chosen.log_level, service="argosy")
+        if loaded.ignored:
+            log.get("config").warning("config.ignored", file=str(config), keys=loaded.ignored)
+        if door is None:
+            door = Door(str(chosen.root), str(chosen.state), str(chosen.address), chosen.uid, chosen.gid)
+        return Supervisor(chosen, lambda line: print(line, flush=True), door).run()
+    finally:
+        if door is not None:
+            door.close()
 
 
 def main() -> NoReturn:
     """Be the command, whose words are sys.argv's."""
-    options = plain(sys.argv[2:])
+    # Nothing that a start makes is garbage before it is over.
+    gc.disable()
+    options: dict[str, Any] | None = plain(sys.argv[2:])
     if options is None:
+        gc.enable()
         from argosy_cli.main import main as framework
 
         framework()
-    paths = {name: Path(options[name]) if name in options else None for name in ("config", "root", "state", "address")}
-    if paths["address"] is None and (usual := os.environ.get("ARGOSY_ADDRESS")):
-        paths["address"] = Path(usual)
+    if "address" not in options and (usual_address := os.environ.get("ARGOSY_ADDRESS")):
+        options["address"] = usual_address
 
     from argosy import log
     from argosy.errors import ArgosyError
-    from argosy.kernel.heap import keep_freed
 
-    keep_freed()
     log.configure("warn", service="argosy")
     try:
-        code = start(**paths, log_level=options.get("log_level"))
+        code = start(**{name: options.get(name) for name in ("config", "root", "state", "address", "log_level")})
     except (ArgosyError, OSError) as error:
         from argosy_cli.output import fail
 

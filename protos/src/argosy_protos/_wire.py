@@ -5,16 +5,15 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
+from ._error import DecodeError as DecodeError
+
+_BYTES: Final = [bytes((i,)) for i in range(256)]
 # Every varint below 2**14 as bytes: tags, lengths and most numbers are table look-ups.
-VI: Final[list[bytes]] = [bytes((i,)) if i < 128 else bytes((i & 127 | 128, i >> 7)) for i in range(16384)]
+VI: Final[list[bytes]] = _BYTES[:128] + [low + high for high in _BYTES[1:128] for low in _BYTES[128:]]
 _U64: Final = (1 << 64) - 1
 # Google's parsers stop at 100 nested groups; so do we, before Python's own stack does.
 _MAX_GROUP_DEPTH: Final = 100
 _DOUBLE: Final = struct.Struct("<d")
-
-
-class DecodeError(ValueError):
-    """Raised when bytes are not a message: truncated, mistyped, over-long, or not UTF-8."""
 
 
 def vi(n: int) -> bytes:

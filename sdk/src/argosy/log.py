@@ -1,18 +1,25 @@
-"""Logs are events with keys: structlog, to a console or as JSON lines, always on standard error."""
+"""Logs are events with keys: structlog, to a console or as JSON lines, always on standard error.
+
+structlog is loaded by the first event that is said: a process that has nothing to tell starts without it.
+"""
 
 from __future__ import annotations
 
-import logging
 import sys
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from argosy_protos._quick import without
 
-# For tracebacks that we do not draw; rich alone is 95 ms and 6 MiB.
-with without("rich", "better_exceptions", "colorama"):
-    import structlog
-
 LEVELS: Final = {"trace": 5, "debug": 10, "info": 20, "warn": 30, "warning": 30, "error": 40, "fatal": 50, "panic": 50}
+
+
+class _Chosen:
+    """What configure was told."""
+
+    level: ClassVar[int] = LEVELS["info"]
+    json: ClassVar[bool | None] = None
+    service: ClassVar[str] = ""
+    applied: ClassVar[bool] = False
 
 
 def configure(level: str = "info", json: bool | None = None, service: str = "") -> None:
@@ -20,26 +27,48 @@ def configure(level: str = "info", json: bool | None = None, service: str = "") 
 
     Tracebacks appear at debug level only. Raises KeyError for an unknown level.
     """
-    number = LEVELS[level]
-    as_json = not sys.stderr.isatty() if json is None else json
+    _Chosen.level = LEVELS[level]
+    _Chosen.json = json
+    _Chosen.service = service or _Chosen.service
+    _Chosen.applied = False
+
+
+def load() -> Any:
+    """Return structlog, set up as configure was told."""
+    # For tracebacks that we do not draw; rich alone is 95 ms and 6 MiB.
+    with without("rich", "better_exceptions", "colorama"):
+        import structlog
+    if not _Chosen.applied:
+        _apply(structlog)
+        _Chosen.applied = True
+    return structlog
+
+
+def _apply(structlog: Any) -> None:
     processors: list[Any] = [
+        _with_service,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if number > logging.DEBUG:
+    if LEVELS["debug"] < _Chosen.level:
         processors.append(_without_traceback)
     else:
         processors.append(structlog.processors.format_exc_info)
-    if service:
-        structlog.contextvars.bind_contextvars(service=service)
+    as_json = not sys.stderr.isatty() if _Chosen.json is None else _Chosen.json
     processors.append(structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(pad_event_to=28))
     structlog.configure(
         processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=structlog.make_filtering_bound_logger(_Chosen.level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _with_service(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    if _Chosen.service:
+        event.setdefault("service", _Chosen.service)
+    return event
 
 
 def _without_traceback(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +76,31 @@ def _without_traceback(logger: Any, method: str, event: dict[str, Any]) -> dict[
     return event
 
 
-def get(name: str) -> Any:
+class Logger:
+    """Says events; each carries the name of the room that it was said in."""
+
+    __slots__ = ("_room",)
+
+    def __init__(self, room: str) -> None:
+        self._room = room
+
+    def debug(self, event: str, **keys: Any) -> None:
+        if LEVELS["debug"] >= _Chosen.level:
+            load().get_logger(room=self._room).debug(event, **keys)
+
+    def info(self, event: str, **keys: Any) -> None:
+        if LEVELS["info"] >= _Chosen.level:
+            load().get_logger(room=self._room).info(event, **keys)
+
+    def warning(self, event: str, **keys: Any) -> None:
+        if LEVELS["warning"] >= _Chosen.level:
+            load().get_logger(room=self._room).warning(event, **keys)
+
+    def error(self, event: str, **keys: Any) -> None:
+        if LEVELS["error"] >= _Chosen.level:
+            load().get_logger(room=self._room).error(event, **keys)
+
+
+def get(name: str) -> Logger:
     """Return a logger whose events carry name as ``room``."""
-    return structlog.get_logger(room=name)
+    return Logger(name)

@@ -12,7 +12,6 @@ everything that ``enter`` opened is closed in reverse order.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -43,10 +42,12 @@ from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable
 from argosy.kernel.heap import keep_freed
 from argosy.kernel.process import set_name
-from argosy.rpc.context import Peer
+from argosy.roots import lock_root
+from argosy.rpc.early import Early
 from argosy.rpc.health import Health
 from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
 from argosy.rpc.server import Server, inline
+from argosy.rpc.sockets import same_user
 from argosy.settings import Settings, load
 from argosy.timestamps import to_wire
 
@@ -67,6 +68,8 @@ class ServiceContext(Generic[S]):
     server: Server
     tasks: anyio.abc.TaskGroup
     gauges: dict[str, Callable[[], object]] = field(default_factory=dict)
+    owner: tuple[int, int] = (-1, -1)
+    """User and group that the socket is given to; -1 keeps what it has."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def enter(self, resource: AbstractAsyncContextManager[R]) -> R:
@@ -149,34 +152,25 @@ def notify_systemd(message: str) -> None:
         sock.sendto(message.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
-def lock_root(root: Path, name: str) -> int:
-    """Make root private and ours; return the descriptor that holds the lock. Raises FailedPrecondition when taken."""
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.chmod(root, 0o700)
-    fd = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(fd, 64, 0).decode(errors="replace").strip() or "another process"
-        os.close(fd)
-        raise FailedPrecondition(f"{name} root {root} is in use by {holder}; stop it or use another root") from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{name} pid {os.getpid()}".encode(), 0)
-    return fd
+@dataclass
+class Handed:
+    """What a service is given by a process that holds its socket for it."""
+
+    listener: socket.socket
+    """Bound to the service's address; it stays with whoever gave it."""
+    early: Early | None = None
+    """What answers on it already, stopped by now."""
+    refuses: bool = True
+    """A service that cannot start says why to whoever calls it, for ``REFUSING_S`` seconds: callers wait on that
+    socket already, and would wait for ever."""
+    ready: int = -1
+    """A descriptor that is written to, and closed, when the service has started."""
 
 
-def same_user(peer: Peer) -> bool:
-    """Return whether a peer may speak to a plugin: root, or the user we run as."""
-    return peer.uid in (0, os.geteuid())
-
-
-async def serve(service: Service[S], settings: S, listener: socket.socket | None = None) -> None:
-    """Run a service until SIGTERM or SIGINT. Raises what start raises.
-
-    With a listener that somebody else holds open, a service that cannot start says why to whoever calls it, for
-    ``REFUSING_S`` seconds: callers wait on that socket already, and would wait for ever.
-    """
-    server = Server(allow=same_user)
+async def serve(service: Service[S], settings: S, handed: Handed | None = None) -> None:
+    """Run a service until SIGTERM or SIGINT. Raises what start raises."""
+    early = None if handed is None else handed.early
+    server = Server(allow=same_user) if early is None else early.server
     with ExitStack() as held:
         # Resources outlive the tasks that use them: the group ends first, then the stack closes what was opened.
         async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
@@ -188,7 +182,7 @@ async def serve(service: Service[S], settings: S, listener: socket.socket | None
                     for one in await service.start(ctx):
                         server.add(one)
                 except (ArgosyError, OSError) as error:
-                    if listener is None:
+                    if handed is None or not handed.refuses:
                         raise
                     failure = error
                     server.draining = error if isinstance(error, ArgosyError) else Unavailable(f"{service.name}: {error}")
@@ -196,10 +190,17 @@ async def serve(service: Service[S], settings: S, listener: socket.socket | None
                 for shared in (Health(server), ReflectionV1(server), ReflectionV1Alpha(server)):
                     server.add(shared)
                 server.add(_Statistics(service.name, ctx))
-                if listener is None:
-                    await server.listen_unix(settings.address)
+                if handed is None:
+                    uid, gid = ctx.owner
+                    await server.listen_unix(settings.address, uid=uid, gid=gid)
                 else:
-                    await server.listen(listener)
+                    if early is not None:
+                        await early.hand_over()
+                    server.open()
+                    await server.listen(handed.listener)
+                    if handed.ready >= 0:
+                        os.write(handed.ready, b"+")
+                        os.close(handed.ready)
                 notify_systemd("READY=1")
                 if failure is None:
                     log.get(service.name).info("service.ready", address=str(settings.address), pid=os.getpid())
@@ -221,11 +222,9 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def run(
-    service: Service[S], argv: Sequence[str] | None = None, settings: S | None = None, listener: socket.socket | None = None
+    service: Service[S], argv: Sequence[str] | None = None, settings: S | None = None, handed: Handed | None = None
 ) -> None:
     """Run a service as this process, with settings from a command line, or as given.
-
-    listener is a socket that is bound to the address already and stays with whoever gave it.
 
     Exits 0 after a signal, with a code by error class when it cannot start.
     """
@@ -242,7 +241,7 @@ def run(
         keep_freed()
         # A call lets go of the interpreter several times; a thread that computes (a collection, a tar) may keep it each time.
         sys.setswitchinterval(_SWITCH_S)
-        anyio.run(serve, service, settings, listener, backend="asyncio", backend_options={"use_uvloop": True})
+        anyio.run(serve, service, settings, handed, backend="asyncio", backend_options={"use_uvloop": True})
     except BaseException as raised:
         error = _innermost(raised)
         if isinstance(error, (SystemExit, KeyboardInterrupt)):

@@ -12,7 +12,7 @@ from argosy.plugin.snapshots import SnapshotsServicer, Snapshotter
 from argosy.rpc.health import Health
 from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
 from argosy.rpc.server import Server
-from argosy.service import same_user
+from argosy.rpc.sockets import same_user
 
 
 def servicer(plugin: Snapshotter | ContentStore | Differ) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
-from argosy_protos._wire import DecodeError
+from argosy_protos._error import DecodeError
 from grpclib.const import Cardinality
 
 from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, Internal, Unavailable
@@ -221,7 +221,7 @@ class ClientConnection(Connection):
     """One connection to a peer."""
 
     def __init__(self, channel: Channel) -> None:
-        super().__init__()
+        super().__init__(asyncio.get_running_loop())
         self._channel = channel
         self.streams: dict[int, ClientStream] = {}
         self.leaving = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ class Call:
     path: str = ""
     metadata: tuple[tuple[str, str], ...] = ()
     deadline: float | None = None
-    """Loop time at which the caller stops waiting, or None."""
+    """Monotonic time, which is the loop's, at which the caller stops waiting, or None."""
     peer: Peer = field(default_factory=Peer)
 
     def get(self, key: str) -> str | None:
@@ -49,7 +49,7 @@ class Call:
         """Return the seconds left, never negative, or None when the caller waits for ever."""
         if self.deadline is None:
             return None
-        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+        return max(0.0, self.deadline - time.monotonic())
 
     def forwarded(self) -> tuple[tuple[str, str], ...]:
         """Return the metadata a relay passes on: everything the caller said for itself."""

@@ -366,6 +366,16 @@ class H2Engine:
             pass  # already closing
 
 
+def preload() -> None:
+    """Load what the first engine will need."""
+
+    class Nobody:
+        def __getattr__(self, name: str) -> Any:
+            return lambda *args: None
+
+    make_engine(True, Nobody())
+
+
 def make_engine(server: bool, sink: Sink) -> Engine:
     """Return the engine that ``ARGOSY_H2`` names: ``ngh2`` (default) or ``h2``."""
     name = os.environ.get("ARGOSY_H2", "ngh2")

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from argosy.rpc.engine import ConnectionFault, Engine, make_engine
 
 # A sender pauses when this much of its own data waits for the peer's credit.
 HIGH_WATER_BYTES: Final = 1 << 20
 
+if TYPE_CHECKING:
+    import asyncio
 
-class Connection(asyncio.Protocol):
+    _Protocol = asyncio.Protocol
+else:
+    # Its shape is all that a loop looks at. A server answers its first calls before asyncio is there (argosy.rpc.early).
+    _Protocol = object
+
+
+class Connection(_Protocol):
     """The asyncio side of one connection; subclasses are the sinks of its engine."""
 
     server = False
 
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
+    def __init__(self, loop: Any) -> None:
+        self.loop: asyncio.AbstractEventLoop = loop
         self.engine: Engine
+        self._begun = False
         self.transport: asyncio.Transport
         self._scheduled = False
         self._receiving = False
@@ -28,9 +36,10 @@ class Connection(asyncio.Protocol):
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self.transport = transport  # type: ignore[assignment] # uvloop's transports are not asyncio subclasses
-        self.engine = make_engine(self.server, self)  # type: ignore[arg-type] # subclasses are sinks
+        if not self._begun:
+            self._begun = True
+            self.engine = make_engine(self.server, self)  # type: ignore[arg-type] # subclasses are sinks
         self.flush()
 
     def data_received(self, data: bytes) -> None:
@@ -85,6 +94,9 @@ class Connection(asyncio.Protocol):
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def eof_received(self) -> None:
+        """A peer that writes no more reads no more either: the transport is closed."""
 
     def pause_writing(self) -> None:
         self._paused = True

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
+import stat
 from typing import Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument
+from argosy.rpc.context import Peer
 
 # sun_path is 108 bytes with its NUL; containerd stops at 104 for portability, and peers may append to it.
 MAX_PATH_BYTES: Final = 106
 
 
-def answers(path: Path) -> bool:
+def same_user(peer: Peer) -> bool:
+    """Return whether a peer may speak to a plugin: root, or the user we run as."""
+    return peer.uid in (0, os.geteuid())
+
+
+def answers(path: str | os.PathLike[str]) -> bool:
     """Return whether some process accepts connections at path."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1)
         try:
-            probe.connect(str(path))
+            probe.connect(os.fspath(path))
         except OSError:
             return False
         return True
 
 
-def bind_unix(path: Path, mode: int = 0o660, uid: int = -1, gid: int = -1) -> socket.socket:
+def bind_unix(path: str | os.PathLike[str], mode: int = 0o660, uid: int = -1, gid: int = -1) -> socket.socket:
     """Return a bound, listening socket at path.
 
     A missing directory is made 0700. A socket nobody answers on is replaced. Raises FailedPrecondition when
@@ -32,17 +38,17 @@ def bind_unix(path: Path, mode: int = 0o660, uid: int = -1, gid: int = -1) -> so
     """
     if len(os.fsencode(path)) > MAX_PATH_BYTES:
         raise InvalidArgument(f"socket path {path} is longer than {MAX_PATH_BYTES} bytes; use a shorter one")
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if path.exists() or path.is_symlink():
-        if not path.is_socket():
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True, mode=0o700)
+    if os.path.lexists(path):
+        if not _is_socket(path):
             raise FailedPrecondition(f"{path} exists and is not a socket; remove it or use another address")
         if answers(path):
             raise FailedPrecondition(f"socket {path} is in use by a running process; stop it or use another address")
-        path.unlink()
+        os.unlink(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     before = os.umask(0o077)
     try:
-        sock.bind(str(path))
+        sock.bind(os.fspath(path))
     except OSError as error:
         sock.close()
         raise FailedPrecondition(f"cannot bind socket {path}: {error.strerror}") from error
@@ -53,3 +59,10 @@ def bind_unix(path: Path, mode: int = 0o660, uid: int = -1, gid: int = -1) -> so
     os.chmod(path, mode)
     sock.listen(1024)
     return sock
+
+
+def _is_socket(path: str | os.PathLike[str]) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False  # a link to nothing

@@ -33,6 +33,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     settings = ctx.settings
     core = await Core.open(settings)
     ctx.on_close(core.close)
+    ctx.owner = settings.uid, settings.gid
     if settings.gid >= 0:
         # Who may use the socket is decided by its group then, as containerd does it.
         ctx.server._allow = _anyone

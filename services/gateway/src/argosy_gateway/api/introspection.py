@@ -13,11 +13,8 @@ from argosy_protos.containerd.services.version.v1 import VersionBase, VersionRes
 from argosy_protos.google.protobuf import Empty
 
 from argosy_gateway.core import Core
+from argosy_gateway.early import REVISION, VERSION
 from argosy_gateway.plugins.registry import listing
-
-# Clients parse the version; the contract served is that of containerd 1.7's API plus what is listed in the docs.
-VERSION = "1.7.0+argosy.0.1.0"
-REVISION = "argosy-0.1.0"
 
 
 class Version(VersionBase):

@@ -1,0 +1,52 @@
+"""The gateway's socket while a mesh starts: ours from the first moment, and answered before anything else is loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from importlib import import_module
+
+from argosy.errors import FailedPrecondition
+from argosy.roots import lock_root, private
+from argosy.rpc.early import Early
+from argosy.rpc.server import Server
+from argosy.rpc.sockets import answers, bind_unix, same_user
+
+
+class Door:
+    """A mesh's root and state, locked, and its socket, bound and answered. End it with ``close``."""
+
+    def __init__(self, root: str, state: str, address: str, uid: int = -1, gid: int = -1) -> None:
+        """Raises FailedPrecondition when another process has the socket or the root, InvalidArgument, OSError."""
+        if answers(address):
+            raise FailedPrecondition(f"socket {address} is in use by a running process; stop it or use another address")
+        self.address = address
+        self._lock = lock_root(root, "argosy up")
+        try:
+            private(state)
+            self.listener = bind_unix(address, uid=uid, gid=gid)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        # Who may use the socket is decided by its group, if it was given one.
+        allowed = same_user if gid < 0 else None
+        version = import_module("argosy_gateway.early").Version()
+        self.early: Early | None = Early(Server([version], allow=allowed), self.listener)
+        self.early.start()
+
+    def stop(self) -> Early | None:
+        """Stop answering, for good; callers wait from now on. Returns what goes on elsewhere, the first time only."""
+        early, self.early = self.early, None
+        if early is not None:
+            early.stop()
+        return early
+
+    def close(self) -> None:
+        """Remove the socket and give the root up."""
+        early = self.stop()
+        if early is not None:
+            early.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.address)
+        self.listener.close()
+        os.close(self._lock)
