@@ -18,6 +18,7 @@ from bench.accounts import Cgroup, pss_bytes
 _BIN = Path(sys.executable).parent
 _READY_S = 60.0
 _COMMAND_S = 900.0
+_VERSION = "/containerd.services.version.v1.Version/Version"
 
 
 class Failed(Exception):
@@ -45,14 +46,14 @@ class Side(abc.ABC):
         # A daemon as its packager installs it: compiled modules are kept.
         return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
-    def start(self) -> float:
-        """Start the daemon; return the seconds until it answered its first call."""
+    def start(self, call: str = _VERSION) -> float:
+        """Start the daemon; return the seconds until it answered its first call, to a method that needs no request."""
         began = time.perf_counter()
         with (self.base / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 self.cgroup.command(self.command()), stdout=log, stderr=log, env=self.environment(), start_new_session=True
             )
-        while not self.answers():
+        while not self.answers(call):
             if self.process.poll() is not None or time.perf_counter() - began > _READY_S:
                 raise Failed(f"{self.label} did not start; see {self.base}/log:\n{self.tail()}")
             time.sleep(0.002)
@@ -61,16 +62,16 @@ class Side(abc.ABC):
     def tail(self) -> str:
         return (self.base / "log").read_text(errors="replace")[-2000:]
 
-    def answers(self) -> bool:
-        """Whether the daemon answers Version: a whole call, not only a socket that takes connections."""
+    def answers(self, call: str) -> bool:
+        """Whether the daemon answers: a whole call, not only a socket that takes connections."""
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(self.address)):
                 return False
         import grpc
 
-        with grpc.insecure_channel(f"unix:{self.address}") as channel:
+        with grpc.insecure_channel(f"unix:{self.address}", options=[("grpc.max_receive_message_length", -1)]) as channel:
             try:
-                channel.unary_unary("/containerd.services.version.v1.Version/Version")(b"", timeout=5)
+                channel.unary_unary(call)(b"", timeout=5, metadata=(("containerd-namespace", "bench"),))
             except grpc.RpcError:
                 return False
         return True

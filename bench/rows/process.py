@@ -6,32 +6,36 @@ import time
 
 from bench.load import Generator
 from bench.measure import Bench, Result, Series
-from bench.rows.rpc import CREATE_IMAGE, image, prepare
+from bench.rows.rpc import CREATE_IMAGE, LIST_CONTAINERS, VERSION, image, prepare
 from bench.setup import Setup
 from bench.sides import Side
 
 _MANY = 1000
+# What is asked first: who answers, and what is in the database.
+_ASKED = {"answer": VERSION, "list": LIST_CONTAINERS}
 
 
 def process(bench: Bench, setup: Setup) -> None:
     """Rows idle and start, on sides of their own, which have not worked yet."""
     memory: tuple[Series, Series] = (Series(), Series())
-    starts: dict[int, tuple[Series, Series]] = {0: (Series(), Series()), _MANY: (Series(), Series())}
+    starts: dict[tuple[int, str], tuple[Series, Series]] = {
+        (count, asked): (Series(), Series()) for count in (0, _MANY) for asked in _ASKED
+    }
     for index, one in enumerate(bench.sides):
         with setup.side(index, one.base.parent / "fresh") as side:
             time.sleep(2)
             memory[index].values.append(side.pss_bytes(bench.sides) / 2**20)
-            for count, series in starts.items():
-                if count:
+            for (count, asked), series in starts.items():
+                if count and asked == "answer":
                     _fill(side, count)
                 for n in range(bench.rounds(5) + 1):
                     side.stop()
-                    spent = side.start()
+                    spent = side.start(_ASKED[asked])
                     if n:
                         series[index].values.append(spent * 1e3)
     bench.add(Result("idle", "PSS of the daemon, idle", "MiB", *memory, required=2.0, aim=1.0))
-    for count, series in starts.items():
-        bench.add(Result("start", f"to first answer, {count} records", "ms", *series, required=2.0, aim=1.0))
+    for (count, asked), series in starts.items():
+        bench.add(Result("start", f"to first {asked}, {count} records", "ms", *series, required=2.0, aim=1.0))
 
 
 def _fill(side: Side, count: int) -> None:

@@ -57,6 +57,8 @@ def prepare(load: Generator, namespace: str = "bench", images: int = 100, contai
     load(made, 1, at_once=32, namespace=namespace)
 
 
+LIST_CONTAINERS = f"{S}.containers.v1.Containers/List"
+
 READS: dict[str, tuple[str, bytes]] = {
     "Version": (VERSION, b""),
     "Namespaces.List": (f"{S}.namespaces.v1.Namespaces/List", ListNamespacesRequest().encode()),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 from importlib import import_module
+from typing import Any
 
 from argosy.errors import FailedPrecondition
 from argosy.roots import lock_root, private
 from argosy.rpc.early import Early
 from argosy.rpc.server import Server
 from argosy.rpc.sockets import answers, bind_unix, same_user
+
+from argosy_cli.places import GATEWAY_ROOT
 
 
 class Door:
@@ -33,12 +36,25 @@ class Door:
         version = import_module("argosy_gateway.early").Version()
         self.early: Early | None = Early(Server([version], allow=allowed), self.listener)
         self.early.start()
+        self._root = root
+        self._records: Any = None
+
+    def open_records(self) -> None:
+        """Check the gateway's database, and answer what asks for the records in it. Raises FailedPrecondition, OSError."""
+        assert self.early is not None
+        records = import_module("argosy_gateway.records").Records(os.path.join(self._root, GATEWAY_ROOT))
+        self._records = records
+        for service in records.services():
+            self.early.add(service)
 
     def stop(self) -> Early | None:
         """Stop answering, for good; callers wait from now on. Returns what goes on elsewhere, the first time only."""
         early, self.early = self.early, None
         if early is not None:
             early.stop()
+        records, self._records = self._records, None
+        if records is not None:
+            records.close()
         return early
 
     def close(self) -> None:

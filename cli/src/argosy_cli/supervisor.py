@@ -33,7 +33,7 @@ from argosy.tables import ProxyPlugin
 
 from argosy_cli.config import TIMEOUTS, MeshConfig, seconds
 from argosy_cli.door import Door
-from argosy_cli.places import socket_in
+from argosy_cli.places import GATEWAY_ROOT, socket_in
 
 logger = log.get("supervisor")
 
@@ -55,7 +55,7 @@ _ROOTS: Final = {
     "content": "io.containerd.content.v1.content",
     "diff": "io.containerd.differ.v1.walking",
     "tasks": "",
-    "gateway": "io.containerd.metadata.v1.argosy",
+    "gateway": GATEWAY_ROOT,
 }
 _CAPABILITIES: Final = {"snapshotter-overlay": ["remap-ids", "rebase"], "snapshotter-erofs": ["rebase"]}
 READY_TIMEOUT_S: Final = 30.0
@@ -289,7 +289,7 @@ class Supervisor:
                 if other.listener is not None and other is not child:
                     other.listener.close()
             assert child.listener is not None
-            handed = Handed(child.listener, early, refuses=ready < 0, ready=ready)
+            handed = Handed(child.listener, early, refuses=ready < 0, ready=ready, prepared=early is not None)
             run(service, settings=service.settings(**child.values), handed=handed)
             code = 0
         except SystemExit as exit:

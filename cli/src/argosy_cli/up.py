@@ -12,6 +12,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from argosy_protos._quick import deferred
+
 from argosy_cli.places import socket_in, usual
 
 if TYPE_CHECKING:
@@ -59,6 +61,9 @@ def start(
     config: _Place | None, root: _Place | None, state: _Place | None, address: _Place | None, log_level: str | None
 ) -> int:
     """Run a mesh until a signal ends it; return the exit code. Raises ArgosyError, OSError when it cannot start."""
+    # dataclasses wants it for classes without a docstring: a fifth of the time until the first answer, for nothing.
+    with deferred("inspect"):
+        import dataclasses
     from argosy_cli.door import Door
 
     if log_level is not None:
@@ -72,7 +77,8 @@ def start(
         address = _absolute(socket_in(state) if address is None else address)
         door = Door(root, state, address)
     try:
-        from dataclasses import replace
+        if door is not None:
+            door.open_records()
         from pathlib import Path
 
         from argosy import log
@@ -88,17 +94,18 @@ def start(
         }
         if log_level is not None:
             given["log_level"] = log_level
-        chosen = replace(loaded.mesh, **given)
+        chosen = dataclasses.replace(loaded.mesh, **given)
         _known(chosen.log_level)
         if chosen.address is None:
-            chosen = replace(chosen, address=Path(socket_in(chosen.state)))
+            chosen = dataclasses.replace(chosen, address=Path(socket_in(chosen.state)))
         paths: dict[str, Any] = {k: getattr(chosen, k) for k in ("root", "state", "address", "ttrpc_address")}
-        chosen = replace(chosen, **{k: path.absolute() for k, path in paths.items() if path})
+        chosen = dataclasses.replace(chosen, **{k: path.absolute() for k, path in paths.items() if path})
         log.configure(chosen.log_level, service="argosy")
         if loaded.ignored:
             log.get("config").warning("config.ignored", file=str(config), keys=loaded.ignored)
         if door is None:
             door = Door(str(chosen.root), str(chosen.state), str(chosen.address), chosen.uid, chosen.gid)
+            door.open_records()
         return Supervisor(chosen, lambda line: print(line, flush=True), door).run()
     finally:
         if door is not None:

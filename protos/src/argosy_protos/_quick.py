@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 
 @contextmanager
@@ -19,3 +20,23 @@ def without(*names: str) -> Iterator[None]:
         for name in hidden:
             if sys.modules.get(name, True) is None:
                 del sys.modules[name]
+
+
+@contextmanager
+def deferred(name: str) -> Iterator[None]:
+    """Imports in this block that bind this module get a stand-in, which loads it when something of it is used."""
+    if name in sys.modules:
+        yield
+        return
+
+    def real(attribute: str) -> object:
+        __import__(name)
+        return getattr(sys.modules[name], attribute)
+
+    stand_in = sys.modules[name] = ModuleType(name)
+    vars(stand_in)["__getattr__"] = real
+    try:
+        yield
+    finally:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]

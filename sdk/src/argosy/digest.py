@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
@@ -38,6 +37,8 @@ class Digest:
     @classmethod
     def of(cls, data: bytes | bytearray | memoryview) -> Self:
         """Return the sha256 digest of data."""
+        import hashlib  # OpenSSL, which those who only name content have no use for
+
         return cls("sha256", hashlib.sha256(data).hexdigest())
 
     def __str__(self) -> str:
@@ -48,4 +49,6 @@ def hasher(algorithm: str = "sha256") -> Hasher:
     """Return a new running hash. Raises InvalidArgument for an algorithm we don't serve."""
     if algorithm not in HEX_LENGTHS:
         raise InvalidArgument(f'digest algorithm "{algorithm}" is not supported; use sha256, sha384 or sha512')
+    import hashlib
+
     return hashlib.new(algorithm, usedforsecurity=False)

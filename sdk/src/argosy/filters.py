@@ -37,6 +37,8 @@ class _BadFilterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    """A word of the grammar, and where it stands."""
+
     kind: str  # "end", "quoted", "value", "field", "separator", "operator"
     text: str
     position: int

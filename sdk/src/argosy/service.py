@@ -68,6 +68,8 @@ class ServiceContext(Generic[S]):
     server: Server
     tasks: anyio.abc.TaskGroup
     gauges: dict[str, Callable[[], object]] = field(default_factory=dict)
+    prepared: bool = False
+    """Whether the database was checked already, by whoever started the service."""
     owner: tuple[int, int] = (-1, -1)
     """User and group that the socket is given to; -1 keeps what it has."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -163,6 +165,8 @@ class Handed:
     refuses: bool = True
     """A service that cannot start says why to whoever calls it, for ``REFUSING_S`` seconds: callers wait on that
     socket already, and would wait for ever."""
+    prepared: bool = False
+    """Whether its database was checked already."""
     ready: int = -1
     """A descriptor that is written to, and closed, when the service has started."""
 
@@ -174,7 +178,7 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
     with ExitStack() as held:
         # Resources outlive the tasks that use them: the group ends first, then the stack closes what was opened.
         async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
-            ctx = ServiceContext(settings, server, tasks, _stack=stack)
+            ctx = ServiceContext(settings, server, tasks, prepared=handed is not None and handed.prepared, _stack=stack)
             with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                 failure: ArgosyError | OSError | None = None
                 try:

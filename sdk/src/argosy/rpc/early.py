@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 logger = log.get("argosy.rpc")
 
 _RECEIVE_BYTES: Final = 64 << 10
+# What the thread is told.
+_MORE: Final = b"+"
+_STOP: Final = b"."
 _CLOSED: Final = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
@@ -140,10 +143,15 @@ class Early:
         self._ended.acquire()
         start_new_thread(self._run, ())
 
+    def add(self, service: Any) -> None:
+        """Serve one more service, from another thread. Calls of it that were held are answered now."""
+        self.server.add(service)
+        os.write(self._wake[1], _MORE)
+
     def stop(self) -> None:
         """End the thread; connections stay as they are. A second time does nothing."""
         if self._wake[1] >= 0:
-            os.write(self._wake[1], b".")
+            os.write(self._wake[1], _STOP)
             with self._ended:
                 pass
             for fd in self._wake:
@@ -155,8 +163,10 @@ class Early:
             while True:
                 for fd, events in self._poll.poll():
                     if fd == self._wake[0]:
-                        return
-                    if fd == self.listener.fileno():
+                        if os.read(fd, 1) == _STOP:
+                            return
+                        self.server.replay()
+                    elif fd == self.listener.fileno():
                         self._accept()
                     elif fd in self._transports:
                         self._transports[fd].ready(events)

@@ -365,7 +365,7 @@ class ServerConnection(Connection):
         self.on_data(sid, b"", True)
 
     def replay(self) -> None:
-        """Serve the calls that were held: whoever serves them is there."""
+        """Serve what was held; what still nobody serves is held again."""
         held, self._held = self._held, {}
         for sid, call in held.items():
             self._take(sid, call.head, call.deadline, call.end)
@@ -504,6 +504,10 @@ class Server:
     def open(self) -> None:
         """Say that all services are there; calls that waited for theirs are served now."""
         self.opening = False
+        self.replay()
+
+    def replay(self) -> None:
+        """Serve the held calls that somebody serves by now."""
         for connection in list(self.connections):
             connection.replay()
 

@@ -10,7 +10,6 @@ Point reads run in the calling thread on a read-only WAL connection (about 5 us;
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,23 +18,14 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
-from argosy.errors import FailedPrecondition, ResourceExhausted, Unavailable
+from argosy.errors import ResourceExhausted, Unavailable
+from argosy.store.schema import FULL, Migration, prepare, read_only
 
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 
 # More closures than this in one transaction would make the first of them wait noticeably.
 _BATCH: Final = 256
-_FULL: Final = frozenset((sqlite3.SQLITE_FULL,))
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step of a schema: its number, what it is for, and its statements."""
-
-    number: int
-    purpose: str
-    statements: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +34,6 @@ class DatabaseStatistics:
 
     transactions: int
     writes: int
-
-
-def _damage(path: Path, error: Exception) -> FailedPrecondition:
-    return FailedPrecondition(
-        f"database {path} is damaged ({error}); nothing was changed: restore it from a copy, or move it away to start anew"
-    )
-
-
-def _prepare(path: Path, migrations: Sequence[Migration]) -> None:
-    """Check and migrate the file, each step in one transaction. Raises FailedPrecondition for a damaged or newer one."""
-    try:
-        with sqlite3.connect(path, isolation_level=None) as db:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            rows = db.execute("PRAGMA quick_check(1)").fetchone()
-            if rows[0] != "ok":
-                raise _damage(path, ValueError(rows[0]))
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > migrations[-1].number:
-                raise FailedPrecondition(
-                    f"database {path} has schema {version}, newer than {migrations[-1].number} known here; use the newer Argosy"
-                )
-            for step in migrations:
-                if step.number > version:
-                    db.execute("BEGIN IMMEDIATE")
-                    for statement in step.statements:
-                        db.execute(statement)
-                    db.execute(f"PRAGMA user_version={step.number}")
-                    db.execute("COMMIT")
-        db.close()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in _FULL:
-            raise ResourceExhausted(f"database {path}: the disk is full; free some space and start again") from error
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise Unavailable(f"database {path} is locked by another process; stop it first") from error
-        raise _damage(path, error) from error
-    except sqlite3.DatabaseError as error:
-        raise _damage(path, error) from error
 
 
 class Database:
@@ -97,21 +49,18 @@ class Database:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, migrations: Sequence[Migration]) -> Database:
-        """Open or make the file at path. Raises FailedPrecondition when it is damaged, newer, or not a database."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        before = os.umask(0o077)
-        try:
-            _prepare(path, migrations)
-        finally:
-            os.umask(before)
+    async def open(cls, path: Path, migrations: Sequence[Migration], prepared: bool = False) -> Database:
+        """Open or make the file at path. prepared says that ``prepare`` was called since its root was locked.
+
+        Raises FailedPrecondition when it is damaged, newer, or not a database.
+        """
+        if not prepared:
+            prepare(path, migrations)
         writer = await aiosqlite.connect(path, isolation_level=None)
         await writer.execute("PRAGMA synchronous=FULL")
         await writer.execute("PRAGMA foreign_keys=ON")
         await writer.execute("PRAGMA wal_autocheckpoint=1000")
-        reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
-        reader.execute("PRAGMA query_only=ON")
-        return cls(path, writer, reader)
+        return cls(path, writer, read_only(path))
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Return the rows of a small query, in the calling thread. Never hold a cursor across an await."""
@@ -177,7 +126,7 @@ class Database:
         return outcomes
 
     def _translated(self, error: BaseException) -> BaseException:
-        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _FULL:
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in FULL:
             return ResourceExhausted(f"database {self.path}: the disk is full; nothing was written")
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
             return Unavailable(f"database {self.path}: {error}")

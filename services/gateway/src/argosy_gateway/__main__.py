@@ -31,7 +31,7 @@ from argosy_gateway.restart import RestartMonitor
 
 async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     settings = ctx.settings
-    core = await Core.open(settings)
+    core = await Core.open(settings, ctx.prepared)
     ctx.on_close(core.close)
     ctx.owner = settings.uid, settings.gid
     if settings.gid >= 0:

@@ -11,7 +11,6 @@ from typing import TypeVar
 from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, Unimplemented
 from argosy.rpc.channel import Channel
-from argosy.rpc.context import current
 from argosy.store.database import Database, Write
 from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
 from argosy_protos.containerd.events import SnapshotRemove
@@ -23,7 +22,7 @@ from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
 from argosy_gateway.metadata.content import Content
 from argosy_gateway.metadata.locks import SharedLock
-from argosy_gateway.metadata.schema import MIGRATIONS
+from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
 from argosy_gateway.metadata.snapshots import Snapshots
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.plugins.registry import Registered, Registry
@@ -54,9 +53,12 @@ class Core:
         self._claimed: set[Channel] = set()
 
     @classmethod
-    async def open(cls, settings: GatewaySettings) -> Core:
-        """Open the database and connect the plugins (lazily). Raises FailedPrecondition for a damaged database."""
-        db = await Database.open(settings.root / "metadata.db", MIGRATIONS)
+    async def open(cls, settings: GatewaySettings, prepared: bool = False) -> Core:
+        """Open the database, unless that was ``prepared`` just now after a check, and connect the plugins (lazily).
+
+        Raises FailedPrecondition for a damaged database.
+        """
+        db = await Database.open(settings.root / DATABASE, MIGRATIONS, prepared)
         core = cls(settings, db)
         try:
             core.uuid = await db.write(_server_uuid)
@@ -175,13 +177,3 @@ def _server_uuid(db):  # type: ignore[no-untyped-def] # a write closure
     fresh = str(uuid.uuid4())
     db.execute("INSERT INTO meta VALUES ('uuid', ?)", (fresh,))
     return fresh
-
-
-def namespace() -> str:
-    """Return the namespace of the call being served. Raises FailedPrecondition, InvalidArgument."""
-    return current().namespace
-
-
-def lease() -> str | None:
-    """Return the lease of the call being served."""
-    return current().lease

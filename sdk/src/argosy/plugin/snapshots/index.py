@@ -24,7 +24,8 @@ from argosy.errors import FailedPrecondition, InvalidArgument
 from argosy.labels import check_labels, masked, stored
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
-from argosy.store.database import Database, Migration
+from argosy.store.database import Database
+from argosy.store.schema import Migration
 
 T = TypeVar("T")
 

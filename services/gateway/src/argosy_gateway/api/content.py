@@ -12,7 +12,8 @@ from argosy_protos.containerd.events import ContentCreate, ContentDelete
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import Empty
 
-from argosy_gateway.core import Core, namespace
+from argosy_gateway.calls import namespace
+from argosy_gateway.core import Core
 from argosy_gateway.metadata.content import NamespacedContent
 
 

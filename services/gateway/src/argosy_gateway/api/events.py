@@ -15,7 +15,8 @@ from argosy_protos.containerd.services.events.ttrpc.v1 import ForwardRequest
 from argosy_protos.containerd.types import Envelope
 from argosy_protos.google.protobuf import Empty
 
-from argosy_gateway.core import Core, namespace
+from argosy_gateway.calls import namespace
+from argosy_gateway.core import Core
 
 
 class Events(p.EventsBase):

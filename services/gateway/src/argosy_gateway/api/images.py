@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argosy import filters
 from argosy.errors import InvalidArgument
@@ -13,8 +13,11 @@ from argosy_protos.containerd.services.images import v1 as p
 from argosy_protos.containerd.types import Descriptor
 from argosy_protos.google.protobuf import Empty
 
-from argosy_gateway.core import Core, lease, namespace
+from argosy_gateway.calls import lease, namespace
 from argosy_gateway.metadata import images as store
+
+if TYPE_CHECKING:
+    from argosy_gateway.core import Core
 
 
 def _to_wire(image: store.Image) -> p.Image:

@@ -9,7 +9,8 @@ from argosy.timestamps import to_wire
 from argosy_protos.containerd.services.leases import v1 as p
 from argosy_protos.google.protobuf import Empty
 
-from argosy_gateway.core import Core, namespace
+from argosy_gateway.calls import namespace
+from argosy_gateway.core import Core
 from argosy_gateway.metadata import leases as store
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
@@ -12,8 +12,10 @@ from argosy_protos.containerd.events import NamespaceCreate, NamespaceDelete, Na
 from argosy_protos.containerd.services.namespaces import v1 as p
 from argosy_protos.google.protobuf import Empty
 
-from argosy_gateway.core import Core
 from argosy_gateway.metadata import namespaces as store
+
+if TYPE_CHECKING:
+    from argosy_gateway.core import Core
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,8 @@ from argosy_protos.containerd.services.sandbox import v1 as p
 from grpclib.const import Handler
 
 from argosy_gateway.api.relays import _Peeked
-from argosy_gateway.core import Core, namespace
+from argosy_gateway.calls import namespace
+from argosy_gateway.core import Core
 from argosy_gateway.metadata import sandboxes as store
 
 

@@ -12,7 +12,8 @@ from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, Sna
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.google.protobuf import Empty
 
-from argosy_gateway.core import Core, lease, namespace
+from argosy_gateway.calls import lease, namespace
+from argosy_gateway.core import Core
 
 
 class Snapshots(p.SnapshotsBase):

@@ -73,9 +73,13 @@ def exists(db: sqlite3.Connection, ns: str, id: str) -> bool:
     return db.execute("SELECT 1 FROM containers WHERE ns = ? AND id = ?", (ns, id)).fetchone() is not None
 
 
+def rows(db: sqlite3.Connection, ns: str) -> list[bytes]:
+    """Return the messages of the containers of ns as they are stored, by id."""
+    return [message for (message,) in db.execute("SELECT message FROM containers WHERE ns = ? ORDER BY id", (ns,))]
+
+
 def listed(db: sqlite3.Connection, ns: str, filter: Filter) -> list[Container]:
-    rows = db.execute("SELECT message FROM containers WHERE ns = ? ORDER BY id", (ns,))
-    found = [Container.decode(m) for (m,) in rows]
+    found = [Container.decode(message) for message in rows(db, ns)]
     return [c for c in found if filter.matches(lookup(c))]
 
 

@@ -20,7 +20,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from argosy.store.database import Migration
+from argosy.store.schema import Migration
+
+# The file's name, in the gateway's root.
+DATABASE: Final = "metadata.db"
 
 MIGRATIONS: Final = (
     Migration(
