@@ -24,6 +24,7 @@ from argosy import template
 from argosy.client import Client
 from argosy.errors import ArgosyError
 from argosy.kernel.process import set_title
+from argosy.oci.seccomp import architectures
 from argosy.template import Asked
 
 from argosy_cli import main as command
@@ -39,7 +40,7 @@ _LOADED: Final = (
     "rich.console",
     "rich.table",
 )
-_FREQUENT: Final = {"run": ("image",), "exec": ("container", "command")}
+_FREQUENT: Final = (("run", "image"), ("exec", "container", "command"))
 
 
 class Template(template.Template):
@@ -58,8 +59,10 @@ class Template(template.Template):
         for name in _LOADED:
             importlib.import_module(name)
         # How a command's words become values is worked out when it is first asked for.
-        for name, words in _FREQUENT.items():
+        for name, *words in _FREQUENT:
+            self._commands.make_context("argosy", ["--address", self._daemon, name, *words])
             self._commands.commands[name].make_context(name, list(words))
+        architectures()
         # What is loaded and set up with the first call of all.
         with contextlib.suppress(ArgosyError):
             asyncio.run(self._call())

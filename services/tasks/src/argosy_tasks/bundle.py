@@ -8,10 +8,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,16 +96,25 @@ class Bundle:
 
     def delete(self) -> None:
         """Unmount what is below and remove both directories. Safe to call twice."""
+        remove(self.hide())
+
+    def hide(self) -> list[Path]:
+        """Unmount what is below and give the name up; return what is left to ``remove``. Safe to call twice."""
         unmount_tree(str(self.path / "rootfs"))
+        hidden = []
         for path in (self.path, self.work):
-            hidden = path.with_name(f".{path.name}")
-            shutil.rmtree(hidden, ignore_errors=True)
-            try:
-                # A name with a dot is nobody's bundle, whatever happens while it is being removed.
-                path.rename(hidden)
-            except FileNotFoundError:
-                continue
-            shutil.rmtree(hidden, ignore_errors=True)
+            # A name with a dot is nobody's bundle, whatever happens before it is removed; ids have none in front.
+            place = path.with_name(f".{path.name}.{time.time_ns()}")
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(place)
+                hidden.append(place)
+        return hidden
+
+
+def remove(hidden: Iterable[Path]) -> None:
+    """Remove what ``Bundle.hide`` returned."""
+    for path in hidden:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def bundles(state: Path, root: Path) -> Iterator[Bundle]:

@@ -21,7 +21,7 @@ from argosy_protos.containerd.task import v2 as api
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy_tasks.bootstrap import Starter
-from argosy_tasks.bundle import Bootstrap, Bundle, bundles
+from argosy_tasks.bundle import Bootstrap, Bundle, bundles, remove
 from argosy_tasks.runtimes import Runtimes
 from argosy_tasks.shim import Shim, ShimLog
 
@@ -204,7 +204,8 @@ class Roster:
         self._shims.pop((shim.bundle.namespace, shim.bundle.id), None)
         await shim.shutdown(self._timeouts.shutdown_s)
         shim.close()
-        await asyncio.to_thread(shim.bundle.delete)
+        # The name is free then, and nobody waits for a dozen files to be unlinked.
+        self._later(asyncio.to_thread(remove, await asyncio.to_thread(shim.bundle.hide)))
 
     # -- shims that die --
 
