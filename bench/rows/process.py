@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from bench.load import Generator
 from bench.measure import Bench, Result, Series
@@ -21,21 +22,25 @@ def process(bench: Bench, setup: Setup) -> None:
     starts: dict[tuple[int, str], tuple[Series, Series]] = {
         (count, asked): (Series(), Series()) for count in (0, _MANY) for asked in _ASKED
     }
-    for index, one in enumerate(bench.sides):
-        with setup.side(index, one.base.parent / "fresh") as side:
-            time.sleep(2)
-            memory[index].values.append(side.pss_bytes(bench.sides) / 2**20)
-            for (count, asked), series in starts.items():
-                if count and asked == "answer":
+    with ExitStack() as stack:
+        sides = [stack.enter_context(setup.side(index, one.base.parent / "fresh")) for index, one in enumerate(bench.sides)]
+        time.sleep(2)
+        for side, other, kept in zip(sides, reversed(sides), memory, strict=True):
+            kept.values.append(side.pss_bytes([*bench.sides, other]) / 2**20)
+        for (count, asked), series in starts.items():
+            if count and asked == "answer":
+                for side in sides:
                     _fill(side, count)
-                for n in range(bench.rounds(5) + 1):
+            for n in range(bench.rounds(5) + 1):
+                for side, kept in zip(sides, series, strict=True):
                     side.stop()
                     spent = side.start(_ASKED[asked])
                     if n:
-                        series[index].values.append(spent * 1e3)
+                        kept.values.append(spent * 1e3)
     bench.add(Result("idle", "PSS of the daemon, idle", "MiB", *memory, required=2.0, aim=1.0))
     for (count, asked), series in starts.items():
-        bench.add(Result("start", f"to first {asked}, {count} records", "ms", *series, required=2.0, aim=1.0))
+        judged = {"required": 2.0, "aim": 1.0} if asked == "answer" else {"note": "(needs the database, not judged)"}
+        bench.add(Result("start", f"to first {asked}, {count} records", "ms", *series, **judged))
 
 
 def _fill(side: Side, count: int) -> None:

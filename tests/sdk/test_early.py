@@ -157,6 +157,68 @@ def test_a_service_that_comes_early_answers_what_was_held(early: Early, channel:
     wait(lambda: held(early, 0))
 
 
+class Large(p.ContentBase):
+    """An answer that no socket takes at once."""
+
+    @inline
+    async def info(self, request: p.InfoRequest) -> p.InfoResponse:
+        return p.InfoResponse(info=p.Info(digest=LARGE))
+
+
+LARGE = "".join(f"{n:08x}" for n in range(1 << 19))
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_an_answer_that_is_half_sent_is_sent_to_its_end(early: Early, short_path: Path, loop: str) -> None:
+    import h2.config
+    import h2.connection
+    import h2.events
+    import h2.settings
+
+    early.add(Large())
+    client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding=None))
+    client.local_settings = h2.settings.Settings(
+        client=True, initial_values={h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 24}
+    )
+    client.initiate_connection()
+    client.increment_flow_control_window(1 << 20)
+    headers = [(":method", "POST"), (":scheme", "http"), (":path", f"{CONTENT}/Info"), (":authority", "localhost")]
+    client.send_headers(1, [*headers, ("content-type", "application/grpc"), ("te", "trailers")])
+    client.send_data(1, b"\0\0\0\0\0", end_stream=True)
+    until = threading.Event()
+    got = bytearray()
+
+    def read(peer: socket.socket) -> None:
+        try:
+            # Whoever takes over finds most of the answer unsent, and more of it in its engine.
+            wait(lambda: not early._transports)
+            peer.settimeout(10)
+            while True:
+                for event in client.receive_data(peer.recv(1 << 16)):
+                    if isinstance(event, h2.events.DataReceived):
+                        got.extend(event.data)
+                        client.acknowledge_received_data(event.flow_controlled_length or 0, 1)
+                    if isinstance(event, h2.events.StreamEnded):
+                        return
+                peer.sendall(client.data_to_send())
+        finally:
+            until.set()
+
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(short_path / "s"))
+        peer.sendall(client.data_to_send())
+        wait(lambda: any(transport.unsent for transport in early._transports.values()))
+        # The first thing that the new loop reads makes the engine give more.
+        client.increment_flow_control_window(1 << 24)
+        peer.sendall(client.data_to_send())
+        thread = threading.Thread(target=read, args=(peer,))
+        thread.start()
+        goes_on(early, until, loop)
+        thread.join()
+    answer = p.InfoResponse.decode(bytes(got[5:]))
+    assert answer.info is not None and answer.info.digest == LARGE
+
+
 def test_who_gave_up_meanwhile_is_not_served(early: Early, channel: grpc.Channel) -> None:
     given_up = channel.unary_unary(f"{CONTENT}/Info").future(p.InfoRequest(digest="a").encode(), timeout=20)
     late = channel.unary_unary(f"{CONTENT}/Info").future(p.InfoRequest(digest="b").encode(), timeout=0.2)

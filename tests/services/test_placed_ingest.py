@@ -90,7 +90,7 @@ def test_bytes_that_were_changed_after_they_were_hashed_are_not_committed(tmp_pa
         await writer.stat(0, "")
         await asyncio.sleep(0.02)  # kernels before 6.13 stamp files every few milliseconds
         with path.open("r+b") as file:
-            file.write(b"!")
+            file.write(bytes((DATA[0] ^ 1,)))
         with pytest.raises(FailedPrecondition, match="was changed after it was hashed"):
             await commit(writer)
         assert not (tmp_path / "blobs/sha256" / DIGEST.partition(":")[2]).exists()

@@ -46,6 +46,7 @@ class Door:
         self._records = records
         for service in records.services():
             self.early.add(service)
+        self.early.settle()
 
     def stop(self) -> Early | None:
         """Stop answering, for good; callers wait from now on. Returns what goes on elsewhere, the first time only."""

@@ -23,6 +23,41 @@ def without(*names: str) -> Iterator[None]:
 
 
 @contextmanager
+def instead(name: str, module: ModuleType) -> Iterator[None]:
+    """Imports in this block find module under this name, unless its own is loaded already."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        if sys.modules.get(name) is module:
+            del sys.modules[name]
+
+
+@contextmanager
+def unsigned() -> Iterator[None]:
+    """Dataclasses that are made in this block without a docstring get their name for one, without their signature.
+
+    What finds signatures out (``inspect``) takes as long to load as a dozen of our modules, and nobody reads them.
+    """
+    import dataclasses
+
+    usual = getattr(dataclasses, "inspect", None)
+    if usual is None or "inspect" in sys.modules:
+        yield
+        return
+    plain = ModuleType("inspect")
+    vars(plain)["signature"] = lambda cls: "()"
+    vars(dataclasses)["inspect"] = plain
+    try:
+        yield
+    finally:
+        vars(dataclasses)["inspect"] = usual
+
+
+@contextmanager
 def deferred(name: str) -> Iterator[None]:
     """Imports in this block that bind this module get a stand-in, which loads it when something of it is used."""
     if name in sys.modules:
@@ -33,10 +68,7 @@ def deferred(name: str) -> Iterator[None]:
         __import__(name)
         return getattr(sys.modules[name], attribute)
 
-    stand_in = sys.modules[name] = ModuleType(name)
+    stand_in = ModuleType(name)
     vars(stand_in)["__getattr__"] = real
-    try:
+    with instead(name, stand_in):
         yield
-    finally:
-        if sys.modules.get(name) is stand_in:
-            del sys.modules[name]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import sys
 import time
 from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 logger = log.get("argosy.rpc")
 
 _RECEIVE_BYTES: Final = 64 << 10
+# Who imports lets go of the interpreter after so long; 5 ms is Python's own.
+_SWITCH_S: Final = 0.0005
+# A caller that does not read holds nobody up for longer.
+_SETTLE_S: Final = 0.05
+_LOOK_S: Final = 0.0005
 # What the thread is told.
 _MORE: Final = b"+"
 _STOP: Final = b"."
@@ -119,6 +125,8 @@ class Early:
         self._poll = select.poll()
         self._wake: tuple[int, int] = (-1, -1)
         self._ended = allocate_lock()
+        self._before_s = 0.0
+        self._told = self._heard = 0
 
     # -- as a loop --
 
@@ -141,19 +149,36 @@ class Early:
         self._poll.register(self._wake[0], select.POLLIN)
         self._poll.register(self.listener, select.POLLIN)
         self._ended.acquire()
+        self._before_s = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_S)
         start_new_thread(self._run, ())
 
     def add(self, service: Any) -> None:
         """Serve one more service, from another thread. Calls of it that were held are answered now."""
         self.server.add(service)
+        self._told += 1
         os.write(self._wake[1], _MORE)
+
+    def settle(self) -> None:
+        """Leave the interpreter to the thread until it has answered what it can, ``_SETTLE_S`` at most.
+
+        A large answer takes the interpreter dozens of times; from somebody who imports it would get it back late each time.
+        """
+        deadline = time.monotonic() + _SETTLE_S
+        while (self._heard < self._told or self._answering()) and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+
+    def _answering(self) -> bool:
+        return any(one.unsent or one.connection.streams for one in list(self._transports.values()))
 
     def stop(self) -> None:
         """End the thread; connections stay as they are. A second time does nothing."""
         if self._wake[1] >= 0:
+            self.settle()
             os.write(self._wake[1], _STOP)
             with self._ended:
                 pass
+            sys.setswitchinterval(self._before_s)
             for fd in self._wake:
                 os.close(fd)
             self._wake = (-1, -1)
@@ -166,6 +191,7 @@ class Early:
                         if os.read(fd, 1) == _STOP:
                             return
                         self.server.replay()
+                        self._heard += 1
                     elif fd == self.listener.fileno():
                         self._accept()
                     elif fd in self._transports:
@@ -216,10 +242,8 @@ class Early:
         transports, self._transports = list(self._transports.values()), {}
         for transport in transports:
             connection = transport.connection
-            connection.loop = loop
-            made, _ = await loop.connect_accepted_socket(lambda c=connection: c, transport.sock)  # type: ignore[misc] # mypy can't infer a lambda with a default
-            if transport.unsent:
-                made.write(transport.unsent)
+            connection.move(loop, transport.unsent)
+            await loop.connect_accepted_socket(lambda c=connection: c, transport.sock)  # type: ignore[misc] # mypy can't infer a lambda with a default
 
     def close(self) -> None:
         """Close this process's descriptors of the connections, without a word to the peers: another process goes on with them."""

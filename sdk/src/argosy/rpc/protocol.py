@@ -28,6 +28,7 @@ class Connection(_Protocol):
         self.loop: asyncio.AbstractEventLoop = loop
         self.engine: Engine
         self._begun = False
+        self._unsent = b""
         self.transport: asyncio.Transport
         self._scheduled = False
         self._receiving = False
@@ -40,7 +41,14 @@ class Connection(_Protocol):
         if not self._begun:
             self._begun = True
             self.engine = make_engine(self.server, self)  # type: ignore[arg-type] # subclasses are sinks
+        if self._unsent:
+            self.transport.write(self._unsent)
+            self._unsent = b""
         self.flush()
+
+    def move(self, loop: asyncio.AbstractEventLoop, unsent: bytes) -> None:
+        """Go on in loop, whose transport is made next; unsent is what the engine gave and the old one has not written."""
+        self.loop, self._unsent = loop, unsent
 
     def data_received(self, data: bytes) -> None:
         self._receiving = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections import deque
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -66,16 +67,28 @@ def status_trailers(error: BaseException) -> list[tuple[bytes, bytes]]:
     return trailers
 
 
+def _head(number: int, size: int) -> bytes:
+    """Return the tag and the length of a length-delimited field; number is below 16."""
+    head = bytearray((number << 3 | 2,))
+    while size > 0x7F:
+        head.append(size & 0x7F | 0x80)
+        size >>= 7
+    head.append(size)
+    return bytes(head)
+
+
 def field(number: int, data: bytes) -> bytes:
     """Return a length-delimited field: a message that is encoded already, as part of another."""
-    out = bytearray((number << 3 | 2,))
-    size = len(data)
-    while size > 0x7F:
-        out.append(size & 0x7F | 0x80)
-        size >>= 7
-    out.append(size)
-    out += data
-    return bytes(out)
+    return _head(number, len(data)) + data
+
+
+def repeated(number: int, messages: Iterable[bytes]) -> bytes:
+    """Return a field once for each message."""
+    parts: list[bytes] = []
+    for data in messages:
+        parts.append(_head(number, len(data)))
+        parts.append(data)
+    return b"".join(parts)
 
 
 def error_of(headers: Any) -> ArgosyError | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
-from argosy.rpc.wire import field
+from argosy.rpc.wire import field, repeated
 from argosy_protos.containerd.events import ContainerCreate, ContainerCreateRuntime, ContainerDelete, ContainerUpdate
 from argosy_protos.containerd.services.containers import v1 as p
 from argosy_protos.google.protobuf import Empty
@@ -36,7 +36,7 @@ class Containers(p.ContainersBase):
     async def list(self, request: p.ListContainersRequest) -> p.ListContainersResponse:
         if not request.filters:
             # As in Get; messages of one kind in a row are one message that has all they have.
-            encoded: Any = b"".join([field(1, message) for message in store.rows(self._core.db.reader, namespace())])
+            encoded: Any = repeated(1, store.rows(self._core.db.reader, namespace()))
             return encoded  # type: ignore[no-any-return] # a handler may answer with bytes
         found = store.listed(self._core.db.reader, namespace(), filters.parse(request.filters))
         return p.ListContainersResponse(containers=found)
