@@ -28,6 +28,7 @@ from argosy_shim_kata_v2.guest import frames
 from argosy_shim_kata_v2.image import binaries, debs
 from argosy_shim_kata_v2.image.cpio import Cpio
 from argosy_shim_kata_v2.qmp import Qmp
+from argosy_shim_kata_v2.share import listens
 
 from tests.harness import kata
 from tests.harness.mesh import BIN, eventually, run
@@ -556,3 +557,17 @@ def test_a_cgroup_is_where_a_runtime_would_put_it(named: str, path: str) -> None
 def test_a_cgroup_stays_in_its_hierarchy() -> None:
     with pytest.raises(InvalidArgument, match="leads out of its hierarchy"):
         cgroup.path_of("/default/../../etc")
+
+
+def test_a_socket_that_is_only_bound_is_not_listened_at(short_path: Path) -> None:
+    """QEMU would be refused there, and asking by a connection would take the one that a file server accepts."""
+    path = short_path / "a socket"
+    assert not listens(path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        assert path.exists() and not listens(path)
+        with socket.socket(socket.AF_UNIX) as peer, pytest.raises(ConnectionRefusedError):
+            peer.connect(str(path))
+        server.listen(1)
+        assert listens(path)
+    assert not listens(path)

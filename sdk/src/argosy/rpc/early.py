@@ -243,7 +243,11 @@ class Early:
         for transport in transports:
             connection = transport.connection
             connection.move(loop, transport.unsent)
-            await loop.connect_accepted_socket(lambda c=connection: c, transport.sock)  # type: ignore[misc] # mypy can't infer a lambda with a default
+            try:
+                await loop.connect_accepted_socket(lambda c=connection: c, transport.sock)  # type: ignore[misc] # mypy can't infer a lambda with a default
+            except OSError as error:  # the peer's end of it is not the end of the others
+                transport.sock.close()
+                connection.connection_lost(error)
 
     def close(self) -> None:
         """Close this process's descriptors of the connections, without a word to the peers: another process goes on with them."""

@@ -24,6 +24,8 @@ from argosy_shim_kata_v2.qemu import spawn
 TAG: Final = "shared"
 GUEST: Final = "/run/argosy/shared"
 _SOCKET_WAIT_S: Final = 10.0
+# __SO_ACCEPTCON, in proc(5)'s table of unix sockets.
+_ACCEPTS: Final = 0x10000
 
 
 class Share:
@@ -41,7 +43,7 @@ class Share:
         )
         on_process(self._process.pid)
         deadline = time.monotonic() + _SOCKET_WAIT_S
-        while not self.socket.exists():
+        while not listens(self.socket):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 said = " ".join((folder / "virtiofsd.log").read_text(errors="replace").split())
                 raise Unknown(f"virtiofsd did not start: {said[-500:]}")
@@ -73,6 +75,19 @@ class Share:
         self._process.kill()
         self._process.wait(10)
         remove_root(self.root)
+
+
+def listens(socket: Path) -> bool:
+    """Return whether somebody listens at socket, without a connection: a file server takes only one.
+
+    A socket that is bound and not listened at yet is there, and refuses.
+    """
+    with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
+        for line in table:
+            fields = line.rstrip("\n").split(maxsplit=7)
+            if fields[7:] == [str(socket)] and int(fields[3], 16) & _ACCEPTS:
+                return True
+    return False
 
 
 def remove_container(folder: Path) -> None:
