@@ -229,12 +229,47 @@ def test_a_call_waits_for_a_gateway_that_is_started_again(base: Path) -> None:
     assert mesh.stdout is not None
     try:
         assert mesh.stdout.readline()
-        children = Path(f"/proc/{mesh.pid}/task/{mesh.pid}/children").read_text().split()
-        gateway = next(pid for pid in children if Path(f"/proc/{pid}/comm").read_text() == "argosy-gateway\n")
-        os.kill(int(gateway), signal.SIGKILL)
+        os.kill(gateway_of(mesh), signal.SIGKILL)
         with grpc.insecure_channel(f"unix:{base}/c.sock") as channel:
             assert b"argosy" in calls(channel, VERSION)
             calls(channel, "/containerd.services.namespaces.v1.Namespaces/List")
+    finally:
+        mesh.send_signal(signal.SIGTERM)
+        assert mesh.wait(30) == 0
+
+
+def gateway_of(mesh: subprocess.Popen[str]) -> int:
+    children = Path(f"/proc/{mesh.pid}/task/{mesh.pid}/children").read_text().split()
+    return next(int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text() == "argosy-gateway\n")
+
+
+def test_a_gateway_that_cannot_start_again_tells_its_callers_until_it_can(base: Path) -> None:
+    mesh = up(base)
+    assert mesh.stdout is not None
+    try:
+        assert mesh.stdout.readline()
+        database = base / "r" / "io.containerd.metadata.v1.argosy" / "metadata.db"
+        whole = database.read_bytes()
+        damaged = b"no database" * 1000
+        database.write_bytes(damaged)
+        for other in database.parent.glob("metadata.db-*"):
+            other.unlink()
+        os.kill(gateway_of(mesh), signal.SIGKILL)
+        with grpc.insecure_channel(f"unix:{base}/c.sock") as channel:
+            with pytest.raises(grpc.RpcError) as caught:
+                calls(channel, VERSION)
+            assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+            assert f"database {database} is damaged" in caught.value.details()
+            assert database.read_bytes() == damaged
+            database.write_bytes(whole)
+
+            def answered() -> bool:
+                try:
+                    return b"argosy" in calls(channel, VERSION)
+                except grpc.RpcError:
+                    return False
+
+            eventually(answered, within=30)
     finally:
         mesh.send_signal(signal.SIGTERM)
         assert mesh.wait(30) == 0

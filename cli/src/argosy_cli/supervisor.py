@@ -1,9 +1,9 @@
 """``argosy up``: one parent holds the services' sockets, forks each service when it is first called, and restarts it.
 
-The parent runs no event loop and no thread, so that forking is safe; what the services share in memory is loaded
-once. They remain separate processes on separate sockets. A connection made while a service is not there waits for
-it. The gateway starts at once, and so does the task manager where there are tasks to look after. Stopping leaves
-containers running: shims are in sessions of their own.
+The parent runs no event loop, and no thread once the gateway's door (``argosy_cli.door``) has been handed on, so that
+forking is safe; what the services share in memory is loaded once. They remain separate processes on separate sockets. A
+connection made while a service is not there waits for it. The gateway starts at once, and so does the task manager where
+there are tasks to look after. Stopping leaves containers running: shims are in sessions of their own.
 """
 
 from __future__ import annotations
