@@ -18,7 +18,7 @@ from bench.accounts import Cgroup, pss_bytes
 _BIN = Path(sys.executable).parent
 _READY_S = 60.0
 _COMMAND_S = 900.0
-_VERSION = "/containerd.services.version.v1.Version/Version"
+VERSION = "/containerd.services.version.v1.Version/Version"
 
 
 class Failed(Exception):
@@ -46,7 +46,7 @@ class Side(abc.ABC):
         # A daemon as its packager installs it: compiled modules are kept.
         return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
-    def start(self, call: str = _VERSION) -> float:
+    def start(self, call: str = VERSION) -> float:
         """Start the daemon; return the seconds until it answered its first call, to a method that needs no request."""
         began = time.perf_counter()
         with (self.base / "log").open("ab") as log:

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 from bench.load import Generator
 from bench.measure import Bench, Result, Series
-from bench.rows.rpc import CREATE_IMAGE, LIST_CONTAINERS, VERSION, image, prepare
+from bench.rows.rpc import CREATE_IMAGE, LIST_CONTAINERS, image, prepare
 from bench.setup import Setup
-from bench.sides import Side
+from bench.sides import VERSION, Side
 
 _MANY = 1000
 # What is asked first: who answers, and what is in the database.

@@ -18,7 +18,7 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 
 from bench.load import Generator
 from bench.measure import Bench, Result, Series
-from bench.sides import Side
+from bench.sides import VERSION, Side
 
 S = "/containerd.services"
 CREATE_LEASE = f"{S}.leases.v1.Leases/Create"
@@ -26,7 +26,6 @@ CREATE_CONTAINER = f"{S}.containers.v1.Containers/Create"
 CREATE_IMAGE = f"{S}.images.v1.Images/Create"
 CREATE_NAMESPACE = f"{S}.namespaces.v1.Namespaces/Create"
 GET_CONTAINER = f"{S}.containers.v1.Containers/Get"
-VERSION = f"{S}.version.v1.Version/Version"
 _SPEC_BYTES = 3000
 _NUMBERS = itertools.count()
 

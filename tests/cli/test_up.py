@@ -223,6 +223,15 @@ def test_a_mesh_that_cannot_start_says_why_and_leaves_no_socket(base: Path) -> N
     assert not (base / "c.sock").exists()
 
 
+def test_an_engine_that_is_none_is_told_and_leaves_no_socket(base: Path) -> None:
+    told = subprocess.run(
+        [str(ARGOSY), "up", "--root", f"{base}/r", "--state", f"{base}/s", "--address", f"{base}/c.sock"],
+        env={**os.environ, "ARGOSY_H2": "h3"}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert told.returncode == 2 and 'ARGOSY_H2="h3" names no HTTP/2 engine; use ngh2 or h2' in told.stderr
+    assert "Traceback" not in told.stderr and not (base / "c.sock").exists()
+
+
 def test_a_call_waits_for_a_gateway_that_is_started_again(base: Path) -> None:
     """The supervisor holds the socket: nobody is refused while there is no gateway."""
     mesh = up(base)

@@ -7,11 +7,11 @@ import os
 from importlib import import_module
 from typing import Any
 
-from argosy.errors import FailedPrecondition
 from argosy.roots import lock_root, private
 from argosy.rpc.early import Early
+from argosy.rpc.engine import preload
 from argosy.rpc.server import Server
-from argosy.rpc.sockets import answers, bind_unix, same_user
+from argosy.rpc.sockets import bind_unix, check_free, same_user
 
 from argosy_cli.places import GATEWAY_ROOT
 
@@ -21,23 +21,24 @@ class Door:
 
     def __init__(self, root: str, state: str, address: str, uid: int = -1, gid: int = -1) -> None:
         """Raises FailedPrecondition when another process has the socket or the root, InvalidArgument, OSError."""
-        if answers(address):
-            raise FailedPrecondition(f"socket {address} is in use by a running process; stop it or use another address")
+        check_free(address)
         self.address = address
         self._lock = lock_root(root, "argosy up")
+        self._root = root
+        self._records: Any = None
+        self.early: Early | None = None
+        # Who may use the socket is decided by its group, if it was given one.
+        allowed = same_user if gid < 0 else None
         try:
+            preload()  # before there is a socket: an engine that is none is a mistake of the start's
             private(state)
             self.listener = bind_unix(address, uid=uid, gid=gid)
         except BaseException:
             os.close(self._lock)
             raise
-        # Who may use the socket is decided by its group, if it was given one.
-        allowed = same_user if gid < 0 else None
         version = import_module("argosy_gateway.early").Version()
-        self.early: Early | None = Early(Server([version], allow=allowed), self.listener)
+        self.early = Early(Server([version], allow=allowed), self.listener)
         self.early.start()
-        self._root = root
-        self._records: Any = None
 
     def open_records(self) -> None:
         """Check the gateway's database, and answer what asks for the records in it. Raises FailedPrecondition, OSError."""

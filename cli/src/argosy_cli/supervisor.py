@@ -26,7 +26,7 @@ from argosy import log
 from argosy.errors import FailedPrecondition, InvalidArgument
 from argosy.kernel.process import set_name
 from argosy.rpc.early import Early
-from argosy.rpc.sockets import answers, bind_unix
+from argosy.rpc.sockets import bind_unix, check_free
 from argosy.service import Handed, Service, notify_systemd, run
 from argosy.settings import validate
 from argosy.tables import ProxyPlugin
@@ -196,8 +196,7 @@ class Supervisor:
         set_name("argosy")
         gateway = self._children[-1]
         for path in (path for child in self._children for path in child.sockets if path != gateway.sockets[0]):
-            if answers(path):
-                raise FailedPrecondition(f"socket {path} is in use by a running process; stop it or use another address")
+            check_free(path)
         gateway.listener = self._door.listener
         if mesh.cgroup:
             join_cgroup(mesh.cgroup)

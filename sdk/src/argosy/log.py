@@ -35,9 +35,12 @@ def configure(level: str = "info", json: bool | None = None, service: str = "") 
 
 def load() -> Any:
     """Return structlog, set up as configure was told."""
-    # For tracebacks that we do not draw; rich alone is 95 ms and 6 MiB.
-    with without("rich", "better_exceptions", "colorama"):
-        import structlog
+    if "structlog" not in sys.modules:
+        # For tracebacks that we do not draw; rich alone is 95 ms and 6 MiB.
+        with without("rich", "better_exceptions", "colorama"):
+            import structlog
+    import structlog
+
     if not _Chosen.applied:
         _apply(structlog)
         _Chosen.applied = True

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from argosy.errors import InvalidArgument
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 # One stream may run this far ahead of its reader: half of the largest message, so that a reader never waits for credit.
@@ -367,7 +369,7 @@ class H2Engine:
 
 
 def preload() -> None:
-    """Load what the first engine will need."""
+    """Load what the first engine will need, once. Raises InvalidArgument."""
 
     class Nobody:
         def __getattr__(self, name: str) -> Any:
@@ -377,10 +379,10 @@ def preload() -> None:
 
 
 def make_engine(server: bool, sink: Sink) -> Engine:
-    """Return the engine that ``ARGOSY_H2`` names: ``ngh2`` (default) or ``h2``."""
+    """Return the engine that ``ARGOSY_H2`` names: ``ngh2`` (default) or ``h2``. Raises InvalidArgument for another."""
     name = os.environ.get("ARGOSY_H2", "ngh2")
     if name == "ngh2":
         return NgEngine(server, sink)
     if name == "h2":
         return H2Engine(server, sink)
-    raise ValueError(f'ARGOSY_H2="{name}" names no HTTP/2 engine; use ngh2 or h2')
+    raise InvalidArgument(f'ARGOSY_H2="{name}" names no HTTP/2 engine; use ngh2 or h2')

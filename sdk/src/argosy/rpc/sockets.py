@@ -30,6 +30,12 @@ def answers(path: str | os.PathLike[str]) -> bool:
         return True
 
 
+def check_free(path: str | os.PathLike[str]) -> None:
+    """Raises FailedPrecondition when some process accepts connections at path."""
+    if answers(path):
+        raise FailedPrecondition(f"socket {path} is in use by a running process; stop it or use another address")
+
+
 def bind_unix(path: str | os.PathLike[str], mode: int = 0o660, uid: int = -1, gid: int = -1) -> socket.socket:
     """Return a bound, listening socket at path.
 
@@ -42,8 +48,7 @@ def bind_unix(path: str | os.PathLike[str], mode: int = 0o660, uid: int = -1, gi
     if os.path.lexists(path):
         if not _is_socket(path):
             raise FailedPrecondition(f"{path} exists and is not a socket; remove it or use another address")
-        if answers(path):
-            raise FailedPrecondition(f"socket {path} is in use by a running process; stop it or use another address")
+        check_free(path)
         os.unlink(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     before = os.umask(0o077)
