@@ -13,6 +13,7 @@ SHORT_TYPES: Final = {
     "diff": "io.containerd.differ.v1",
     "sandbox": "io.containerd.sandbox.controller.v1",
     "tasks": "io.containerd.runtime.v2",
+    "service": "io.containerd.service.v1",
 }
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
 
@@ -29,12 +30,22 @@ class ProxyPlugin(Strict):
     capabilities: list[str] = field(default_factory=list)
     on_demand: bool = False
     """Whether the first call starts it: it is not called without need."""
+    uids: list[int] = field(default_factory=list)
+    """Users that may serve the socket, beside root and whoever runs the gateway."""
+    roots: list[str] = field(default_factory=list)
+    """Directories below which the sources of its mounts must lie; by default its exported root, where there is one."""
+    cleanup: str = "own"
+    """What collection may remove from a plugin that can't be claimed: ``own``, what this gateway made, or ``all``."""
+    services: list[str] = field(default_factory=list)
+    """For the type ``service``: the gRPC services to relay; by default those that the plugin's reflection lists."""
 
     def __post_init__(self) -> None:
         short = _LONG.get(self.type, self.type)
         if short not in SHORT_TYPES:
             raise ValueError(f'unknown plugin type "{self.type}"; use one of {", ".join(SHORT_TYPES)}')
         object.__setattr__(self, "type", short)
+        if self.cleanup not in ("own", "all"):
+            raise ValueError(f'cleanup "{self.cleanup}" is neither "own" nor "all"')
 
 
 @dataclass(frozen=True, kw_only=True)

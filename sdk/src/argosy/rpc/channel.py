@@ -7,15 +7,17 @@ on it with UNAVAILABLE, naming the peer, the socket and the reason; the next cal
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
 from argosy_protos._error import DecodeError
 from grpclib.const import Cardinality
 
-from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, Internal, Unavailable
+from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, Internal, PermissionDenied, Unavailable
+from argosy.kernel.peer import credentials
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.protocol import Connection
@@ -269,6 +271,7 @@ class Channel:
     """A client of one socket. Connects when first used and again when the peer comes back.
 
     name says whom we talk to, for errors; metadata goes with every call; default_timeout_s bounds unary calls.
+    serves says which users may serve there: by their ids, as of the socket's inode and of the process that listens.
     """
 
     def __init__(
@@ -278,7 +281,9 @@ class Channel:
         name: str = "",
         metadata: Mapping[str, str] | None = None,
         default_timeout_s: float | None = None,
+        serves: Collection[int] | None = None,
     ) -> None:
+        self._serves = serves
         self.path = str(path).removeprefix("unix://")
         self.name = name or self.path
         self._own = tuple((metadata or {}).items())
@@ -308,8 +313,17 @@ class Channel:
         """Return a view of this channel that adds metadata to every call."""
         return BoundChannel(self, tuple(metadata.items()))
 
+    def with_deadline(self, timeout_s: float | None) -> BoundChannel:
+        """Return a view of this channel whose calls take at most timeout_s seconds each, unless they say otherwise."""
+        return BoundChannel(self, (), timeout_s)
+
     def unavailable(self, reason: str) -> Unavailable:
         return Unavailable(f"{self.name} at {self.path}: {reason}")
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._connection is not None and not self._connection.closed
 
     def forget(self, connection: ClientConnection) -> None:
         if self._connection is connection:
@@ -340,9 +354,25 @@ class Channel:
                 self._not_before = time.monotonic() + self._backoff
                 reason = getattr(error, "strerror", None) or str(error) or "timed out"
                 raise self.unavailable(f"cannot connect: {reason}") from error
+            self._check_server(made)
             self._backoff = self._not_before = 0.0
             self._connection = made
             return made
+
+    def _check_server(self, made: ClientConnection) -> None:
+        """Raise PermissionDenied, and hang up, when somebody serves here who may not."""
+        if self._serves is None:
+            return
+        _, uid, _ = credentials(made.transport.get_extra_info("socket"))
+        try:
+            owner = os.stat(self.path).st_uid
+        except OSError:
+            owner = uid  # it was replaced this moment; who answers was looked at
+        for found, what in ((uid, "is served by user"), (owner, "belongs to user")):
+            if found not in self._serves:
+                made.transport.abort()
+                allowed = ", ".join(map(str, sorted(self._serves)))
+                raise PermissionDenied(f"{self.name}: socket {self.path} {what} {found}, which may not: only {allowed} may")
 
     def headers(self, path: str, metadata: tuple[tuple[str, str], ...], timeout: float | None) -> Any:
         key = (path, metadata)
@@ -400,10 +430,10 @@ class Channel:
 
 
 class BoundChannel:
-    """A channel with metadata of its own: a namespace, a lease."""
+    """A channel with metadata of its own, a namespace or a lease, and with a deadline of its own for each call."""
 
-    def __init__(self, channel: Channel, metadata: tuple[tuple[str, str], ...]) -> None:
-        self._channel, self._metadata = channel, metadata
+    def __init__(self, channel: Channel, metadata: tuple[tuple[str, str], ...], timeout_s: float | None = None) -> None:
+        self._channel, self._metadata, self._timeout_s = channel, metadata, timeout_s
 
     def _merged(self, metadata: Metadata) -> tuple[tuple[str, str], ...]:
         more = tuple(metadata.items()) if isinstance(metadata, Mapping) else tuple(metadata or ())
@@ -411,13 +441,16 @@ class BoundChannel:
 
     def with_metadata(self, metadata: Mapping[str, str]) -> BoundChannel:
         """Return a view that adds more metadata; it wins over what is there, since the first value does."""
-        return BoundChannel(self._channel, (*metadata.items(), *self._metadata))
+        return BoundChannel(self._channel, (*metadata.items(), *self._metadata), self._timeout_s)
 
-    def request(self, *args: Any, metadata: Metadata = None, **options: Any) -> ClientStream:
-        return self._channel.request(*args, metadata=self._merged(metadata), **options)
+    def request(self, *args: Any, timeout: float | None = None, metadata: Metadata = None) -> ClientStream:
+        timeout = self._timeout_s if timeout is None else timeout
+        return self._channel.request(*args, timeout=timeout, metadata=self._merged(metadata))
 
-    async def unary(self, *args: Any, metadata: Metadata = None, **options: Any) -> Any:
-        return await self._channel.unary(*args, metadata=self._merged(metadata), **options)
+    async def unary(self, *args: Any, timeout: float | None = None, metadata: Metadata = None) -> Any:
+        timeout = self._timeout_s if timeout is None else timeout
+        return await self._channel.unary(*args, timeout=timeout, metadata=self._merged(metadata))
 
-    def server_stream(self, *args: Any, metadata: Metadata = None, **options: Any) -> AsyncIterator[Any]:
-        return self._channel.server_stream(*args, metadata=self._merged(metadata), **options)
+    def server_stream(self, *args: Any, timeout: float | None = None, metadata: Metadata = None) -> AsyncIterator[Any]:
+        timeout = self._timeout_s if timeout is None else timeout
+        return self._channel.server_stream(*args, timeout=timeout, metadata=self._merged(metadata))

@@ -27,6 +27,8 @@ class Call:
     deadline: float | None = None
     """Monotonic time, which is the loop's, at which the caller stops waiting, or None."""
     peer: Peer = field(default_factory=Peer)
+    waiting_for: str = ""
+    """Whose answer the call waits for, for the sentence that ends it when its deadline passes."""
 
     def get(self, key: str) -> str | None:
         """Return the first value of a metadata key: the newest one, since Go clients prepend."""

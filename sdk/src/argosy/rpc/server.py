@@ -237,7 +237,8 @@ class ServerStream:
             self.task.cancel()
 
     def expire(self) -> None:
-        self.fail_now(DeadlineExceeded(f"{self.call.path}: the caller's deadline has passed"))
+        waiting = f" while it waited for {self.call.waiting_for}" if self.call.waiting_for else ""
+        self.fail_now(DeadlineExceeded(f"{self.call.path}: the caller's deadline has passed{waiting}"))
 
 
 class _Held:

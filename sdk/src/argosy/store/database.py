@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
-from argosy.errors import ResourceExhausted, Unavailable
+from argosy.errors import Aborted, ResourceExhausted, Unavailable
 from argosy.store.schema import FULL, Migration, prepare, read_only
 
 T = TypeVar("T")
@@ -26,6 +26,8 @@ Write = Callable[[sqlite3.Connection], T]
 
 # More closures than this in one transaction would make the first of them wait noticeably.
 _BATCH: Final = 256
+# How long a change that nobody waits for may wait for another to share its commit with, in seconds.
+_LATER_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Database:
         self._writer = writer
         self._queue: list[tuple[Write[Any], asyncio.Future[Any]]] = []
         self._running: asyncio.Task[None] | None = None
+        self._later: list[Write[Any]] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._transactions = self._writes = 0
         self._closed = False
 
@@ -81,10 +85,36 @@ class Database:
         if self._closed:
             future.set_exception(Unavailable(f"database {self.path} is closed"))
             return future
+        self._take_later()
         self._queue.append((change, future))
         if self._running is None:
             self._running = loop.create_task(self._drain())
         return future
+
+    def later(self, change: Write[Any]) -> None:
+        """Run change with the next transaction, or by itself a moment later; nobody hears of its outcome.
+
+        It runs before everything that is written from now on. For what a restart would find out by itself.
+        """
+        if self._closed:
+            return
+        self._later.append(change)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LATER_S, self._flush)
+
+    def _flush(self) -> None:
+        self._timer = None
+        if self._later and not self._closed:
+            self.write(lambda db: None).add_done_callback(_forget)
+
+    def _take_later(self) -> None:
+        """Put what waits for company before what is written now."""
+        later, self._later = self._later, []
+        loop = asyncio.get_running_loop()
+        for change in reversed(later):
+            future: asyncio.Future[Any] = loop.create_future()
+            future.add_done_callback(_forget)
+            self._queue.insert(0, (change, future))
 
     async def _drain(self) -> None:
         try:
@@ -128,7 +158,9 @@ class Database:
     def _translated(self, error: BaseException) -> BaseException:
         if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in FULL:
             return ResourceExhausted(f"database {self.path}: the disk is full; nothing was written")
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+        if isinstance(error, sqlite3.IntegrityError):
+            return Aborted(f"database {self.path}: another change won ({error}); nothing was written: try again")
+        if isinstance(error, sqlite3.DatabaseError):
             return Unavailable(f"database {self.path}: {error}")
         return error
 
@@ -139,8 +171,17 @@ class Database:
         """Finish what is queued, then close. Safe to call twice."""
         if self._closed:
             return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._flush()
         self._closed = True
         while self._running is not None:
             await asyncio.shield(self._running)
         self.reader.close()
         await self._writer.close()
+
+
+def _forget(future: asyncio.Future[Any]) -> None:
+    """Take the outcome of a change that nobody waits for."""
+    if not future.cancelled():
+        future.exception()

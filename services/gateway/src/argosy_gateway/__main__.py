@@ -31,7 +31,7 @@ from argosy_gateway.restart import RestartMonitor
 
 async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     settings = ctx.settings
-    core = await Core.open(settings, ctx.prepared)
+    core = await Core.open(settings, ctx.tasks)
     ctx.on_close(core.close)
     ctx.owner = settings.uid, settings.gid
     if settings.gid >= 0:
@@ -50,6 +50,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     ctx.gauges["gc_last_s"] = lambda: f"{core.scheduler.last_s:.3f}"
     ctx.gauges["events"] = lambda: core.events.sequence
     ctx.gauges["db_transactions"] = lambda: core.db.statistics().transactions
+    ctx.gauges["gc_left_out"] = core.left_dirty
     log.get("gateway").debug("gateway.plugins", plugins=sorted(f"{t}/{n}" for t, n in core.registry.plugins))
     services: list[Any] = [
         Version(), Introspection(core), Namespaces(core), Containers(core), Images(core), Leases(core), Snapshots(core),

@@ -1,43 +1,56 @@
-"""What the API translators share: stores, plugins, events and the collector, put together once."""
+"""What the API translators share: rows, plugins, events and the collector, put together once."""
 
 from __future__ import annotations
 
-import asyncio
+import json
+import sqlite3
 import uuid
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TypeVar
+from typing import Final, Protocol, TypeVar
 
+import anyio
+import anyio.abc
 from argosy import log
-from argosy.errors import ArgosyError, FailedPrecondition, Unimplemented
-from argosy.rpc.channel import Channel
+from argosy.errors import ArgosyError, FailedPrecondition
 from argosy.store.database import Database, Write
-from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
 from argosy_protos.containerd.events import SnapshotRemove
 from argosy_protos.containerd.services.images.v1 import ImageDelete
-from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
 
+from argosy_gateway.backends.content import Content
+from argosy_gateway.backends.snapshots import Snapshotter
 from argosy_gateway.events import Exchange
 from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
-from argosy_gateway.metadata.content import Content
-from argosy_gateway.metadata.locks import SharedLock
+from argosy_gateway.metadata import intents
 from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
-from argosy_gateway.metadata.snapshots import Snapshots
 from argosy_gateway.plugins.config import GatewaySettings
-from argosy_gateway.plugins.registry import Registered, Registry
+from argosy_gateway.plugins.plugin import Plugin
+from argosy_gateway.plugins.registry import Registry
+from argosy_gateway.work import Work
 
 T = TypeVar("T")
 logger = log.get("gateway")
+
+# Which plugins had something to drop when the gateway ended in order; not there when it was killed.
+_DIRTY: Final = "dirty"
+# A plugin that is to be cleaned has to say within this many seconds that it is there.
+_THERE_S: Final = 2.0
+
+
+class _Store(Protocol):
+    """What collection asks of a plugin's rooms."""
+
+    plugin: Plugin
+
+    async def cleanup(self) -> int: ...
 
 
 class Core:
     """The gateway without its wire."""
 
-    def __init__(self, settings: GatewaySettings, db: Database) -> None:
+    def __init__(self, settings: GatewaySettings, db: Database, group: anyio.abc.TaskGroup) -> None:
         self.settings = settings
         self.db = db
-        self.world = SharedLock()
+        self.work = Work(group)
         self.events = Exchange()
         self.registry = Registry()
         gc = settings.gc
@@ -47,42 +60,54 @@ class Core:
                 gc.pause_threshold, gc.deletion_threshold, gc.mutation_threshold, gc.schedule_delay_s, gc.startup_delay_s
             ),
         )
-        self.snapshotters: dict[str, Snapshots] = {}
+        self.snapshotters: dict[str, Snapshotter] = {}
         self.content: Content | None = None
         self.uuid = ""
-        self._claimed: set[Channel] = set()
 
     @classmethod
-    async def open(cls, settings: GatewaySettings, prepared: bool = False) -> Core:
-        """Open the database, unless that was ``prepared`` just now after a check, and connect the plugins (lazily).
+    async def open(cls, settings: GatewaySettings, group: anyio.abc.TaskGroup) -> Core:
+        """Open the database, check and migrate it, connect the plugins (lazily), and take up what was under way.
 
-        Raises FailedPrecondition for a damaged database.
+        group is where work goes on that no caller may cut. Raises FailedPrecondition for a damaged database or two plugins
+        where one can serve.
         """
-        db = await Database.open(settings.root / DATABASE, MIGRATIONS, prepared)
-        core = cls(settings, db)
+        db = await Database.open(settings.root / DATABASE, MIGRATIONS)
+        core = cls(settings, db, group)
         try:
-            core.uuid = await db.write(_server_uuid)
-            for name, plugin in settings.proxy_plugins.items():
-                core.registry.add(name, plugin)
-            for plugin_ in core.registry.of_type("snapshot"):
-                stub = SnapshotsStub(plugin_.channel)
-                core.snapshotters[plugin_.name] = Snapshots(plugin_.name, db, stub, core.world, core.scheduler.mutated)
-            for plugin_ in core.registry.of_type("content"):
-                root = plugin_.config.exports.get("root")
-                core.content = Content(
-                    db,
-                    plugin_.channel,
-                    core.world,
-                    core.scheduler.mutated,
-                    shared=settings.content_sharing_policy == "shared",
-                    root=Path(root) if root else None,
-                )
+            core.uuid, dirty = await db.write(_begin)
+            for name, config in settings.proxy_plugins.items():
+                core._add(core.registry.add(name, config), dirty)
+            core.registry.check()
         except BaseException:
+            core.registry.close()
             await db.close()
             raise
         return core
 
+    def _add(self, plugin: Plugin, dirty: set[str] | None) -> None:
+        plugin.run_in(self.work.group)
+        plugin.dirty = dirty is None or f"{plugin.type}/{plugin.name}" in dirty
+        us = (self.uuid, self.settings.address)
+        if plugin.type == "snapshot":
+            store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us)
+            self.snapshotters[plugin.name] = store
+            store.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
+        elif plugin.type == "content" and self.content is None:
+            self.content = Content(
+                plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us,
+                shared=self.settings.content_sharing_policy == "shared",
+            )  # fmt: skip
+            self.content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
+
     async def close(self) -> None:
+        """Note what is left to clean, and close."""
+        dirty = json.dumps([f"{p.type}/{p.name}" for p in self.registry if p.dirty])
+
+        def note(db: sqlite3.Connection) -> None:
+            if not db.execute("SELECT 1 FROM intents LIMIT 1").fetchone():
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_DIRTY, dirty))
+
+        self.db.later(note)
         self.registry.close()
         await self.db.close()
 
@@ -92,10 +117,9 @@ class Core:
         self.scheduler.mutated(dirty)
         return result
 
-    def snapshots(self, name: str) -> Snapshots:
+    def snapshots(self, name: str) -> Snapshotter:
         """Return a snapshotter by the name a client gave. Raises InvalidArgument."""
-        self.registry.snapshotter(name)
-        return self.snapshotters[name]
+        return self.snapshotters[self.registry.snapshotter(name).name]
 
     def blobs(self) -> Content:
         """Return the content store. Raises Unimplemented."""
@@ -106,74 +130,78 @@ class Core:
 
     # -- ownership --
 
-    async def claim(self, plugin: Registered) -> None:
-        """Make sure that a plugin's bytes are ours before anything of it is removed. A plugin of another make can't
-        be asked. Raises FailedPrecondition with its owner's name, Unavailable."""
-        if plugin.channel in self._claimed:
-            return
-        try:
-            request = ClaimRequest(owner=self.uuid, address=str(self.settings.address))
-            await ServiceStub(plugin.channel).claim(request, timeout=10.0)
-        except Unimplemented:
-            logger.debug("plugin.foreign", plugin=plugin.name)
-        self._claimed.add(plugin.channel)
+    def _stores(self) -> list[_Store]:
+        stores: list[_Store] = [*self.snapshotters.values()]
+        return [self.content, *stores] if self.content is not None else stores
 
     async def claim_all(self) -> None:
         """Claim what answers now; the rest is claimed before its first clean-up. Says who the owner is when it is another."""
-        for plugin in self._owned():
-            if plugin.config.on_demand:
+        for store in self._stores():
+            if store.plugin.config.on_demand:
                 continue
             try:
-                await self.claim(plugin)
+                await store.plugin.claim(self.uuid, self.settings.address)
             except FailedPrecondition as error:
-                logger.error("plugin.owned_by_another", plugin=plugin.name, error=error.message)
+                logger.error("plugin.owned_by_another", plugin=store.plugin.name, error=error.message)
             except ArgosyError:
                 continue  # not there yet
-
-    def _owned(self) -> list[Registered]:
-        return [*self.registry.of_type("content"), *self.registry.of_type("snapshot")]
-
-    async def _clean(self, kind: str, name: str, cleanup: Callable[[], Awaitable[int]]) -> int:
-        await self.claim(self.registry.plugins[kind, name])
-        return await cleanup()
 
     # -- collection --
 
     async def collect(self) -> Swept:
-        """Collect once: mark and sweep the metadata, then let every plugin that has something to drop drop it."""
-        async with self.world.alone():
-            gone = await self.db.write(sweep)
-            if gone.content or gone.ingests:
-                if self.content is not None:
-                    self.content.dirty = True
-            for _, name, _ in gone.snapshots:
-                if name in self.snapshotters:
-                    self.snapshotters[name].dirty = True
+        """Collect once: mark and sweep the metadata, then have every plugin that may hold more than that drop it.
+
+        A plugin that does not answer is left out; it stays dirty and is tried again. That is no failure of the collection:
+        what was to go is gone from the metadata.
+        """
+        gone = await self.db.write(sweep)
+        if (gone.content or gone.ingests) and self.content is not None:
+            self.content.plugin.dirty = True
+        for _, name, _ in gone.snapshots:
+            if name in self.snapshotters:
+                self.snapshotters[name].plugin.dirty = True
         for ns, snapshotter, key in gone.snapshots:
             event = SnapshotRemove(key=key, snapshotter=snapshotter)
             self.events.publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
         for ns, image in gone.images:
             self.events.publish(ns, "/images/delete", "containerd.services.images.v1.ImageDelete", ImageDelete(name=image))
-        jobs: list[tuple[str, str, Callable[[], Awaitable[int]]]] = []
-        if self.content is not None and self.content.dirty:
-            jobs += [("content", p.name, self.content.cleanup) for p in self.registry.of_type("content")]
-        jobs += [("snapshot", n, s.cleanup) for n, s in self.snapshotters.items() if s.dirty]
-        results = await asyncio.gather(*(self._clean(*job) for job in jobs), return_exceptions=True)
-        failure: BaseException | None = None
-        for (_, what, _), result in zip(jobs, results, strict=True):
-            if isinstance(result, BaseException):
-                # One plugin that fails never stops the rest; it stays dirty and is tried again.
-                logger.warning("gc.plugin_failed", plugin=what, error=str(result))
-                failure = result
-        if failure is not None:
-            raise failure
+        async with anyio.create_task_group() as group:
+            for store in self._stores():
+                if store.plugin.dirty:
+                    group.start_soon(self._clean, store)
+        if any(store.plugin.dirty for store in self._stores()):
+            self.scheduler.again()
         return gone
 
+    async def _clean(self, store: _Store) -> None:
+        plugin = store.plugin
+        try:
+            if plugin.channel.is_connected and await plugin.suspect(_THERE_S):
+                raise plugin.unavailable()
+            await store.cleanup()
+        except Exception as error:
+            # One plugin that fails never stops the rest.
+            plugin.dirty = True
+            if isinstance(error, ArgosyError):
+                plugin.failed(error)
+                logger.warning("gc.plugin_left_out", plugin=plugin.name, type=plugin.type, error=error.message)
+            else:
+                logger.error("gc.plugin_failed", plugin=plugin.name, type=plugin.type, error=repr(error), exc_info=error)
 
-def _server_uuid(db):  # type: ignore[no-untyped-def] # a write closure
-    row = db.execute("SELECT value FROM meta WHERE key = 'uuid'").fetchone()
-    if row:
-        return row[0]
-    fresh = str(uuid.uuid4())
-    db.execute("INSERT INTO meta VALUES ('uuid', ?)", (fresh,))
-    return fresh
+    def left_dirty(self) -> str:
+        """Return what collection has left out, and why: one line a plugin."""
+        return "\n".join(
+            f"{s.plugin}: {s.plugin.last_error}" for s in self._stores() if s.plugin.dirty and s.plugin.last_error
+        )
+
+
+def _begin(db: sqlite3.Connection) -> tuple[str, set[str] | None]:
+    """Return the server's uuid and the dirty plugins, None when nobody knows: the last life ended without an order."""
+    rows = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('uuid', ?)", (_DIRTY,)).fetchall())
+    known = rows.get("uuid")
+    if known is None:
+        known = str(uuid.uuid4())
+        db.execute("INSERT INTO meta VALUES ('uuid', ?)", (known,))
+        return known, set()
+    db.execute("DELETE FROM meta WHERE key = ?", (_DIRTY,))
+    return known, set(json.loads(rows[_DIRTY])) if _DIRTY in rows else None

@@ -1,20 +1,13 @@
-"""containerd.services.content.v1.Content: the plugin's servicer on the namespaced store, with events."""
+"""containerd.services.content.v1.Content: the plugin's servicer on the namespaced store."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-
 from argosy.plugin.content import ContentServicer
-from argosy.plugin.content.servicer import write_stream
 from argosy_protos.argosy.content.v1 import IngestsBase, PlaceRequest, PlaceResponse
-from argosy_protos.containerd.events import ContentCreate, ContentDelete
-from argosy_protos.containerd.services.content import v1 as p
-from argosy_protos.google.protobuf import Empty
 
+from argosy_gateway.backends.content import NamespacedContent
 from argosy_gateway.calls import namespace
 from argosy_gateway.core import Core
-from argosy_gateway.metadata.content import NamespacedContent
 
 
 class Content(ContentServicer):
@@ -22,22 +15,6 @@ class Content(ContentServicer):
 
     def __init__(self, core: Core) -> None:
         super().__init__(NamespacedContent(core.blobs()))
-        self._core = core
-
-    async def write(self, requests: AsyncIterator[p.WriteContentRequest]) -> AsyncIterator[p.WriteContentResponse]:
-        ns = namespace()
-        async with aclosing(write_stream(self.store, requests)) as responses:
-            async for response in responses:
-                if response.action == p.WriteAction.COMMIT:
-                    event = ContentCreate(digest=response.digest, size=response.offset)
-                    self._core.events.publish(ns, "/content/create", "containerd.events.ContentCreate", event)
-                yield response
-
-    async def delete(self, request: p.DeleteContentRequest) -> Empty:
-        reply = await super().delete(request)
-        event = ContentDelete(digest=request.digest)
-        self._core.events.publish(namespace(), "/content/delete", "containerd.events.ContentDelete", event)
-        return reply
 
 
 class Ingests(IngestsBase):

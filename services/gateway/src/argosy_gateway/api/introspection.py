@@ -14,7 +14,7 @@ from argosy_protos.google.protobuf import Empty
 
 from argosy_gateway.core import Core
 from argosy_gateway.early import REVISION, VERSION
-from argosy_gateway.plugins.registry import listing
+from argosy_gateway.plugins.listing import listing
 
 
 class Version(VersionBase):

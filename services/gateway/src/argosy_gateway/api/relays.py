@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from argosy.errors import InvalidArgument, NotFound
-from argosy.rpc.channel import Channel
-from argosy.rpc.relay import forward
 from argosy.rpc.server import ServerStream
 from argosy_protos._service import ServiceBase
 from argosy_protos._wire import DecodeError, rv, skip, text
@@ -36,7 +36,7 @@ def _first_string(data: bytes) -> str:
     return found
 
 
-class _Peeked:
+class Peeked:
     """A stream whose first message was read already."""
 
     def __init__(self, stream: ServerStream, first: bytes) -> None:
@@ -54,13 +54,13 @@ class _Peeked:
 
 
 class Relay:
-    """All methods of one service, forwarded."""
+    """All methods of one service, forwarded to the one plugin of a type."""
+
+    waits: frozenset[str] = frozenset()
+    """Methods that wait for what may never happen: they have no deadline of ours."""
 
     def __init__(self, core: Core, service: type[ServiceBase], kind: str) -> None:
         self._core, self._service, self._kind = core, service, kind
-
-    def channel(self) -> Channel:
-        return self._core.registry.only(self._kind).channel
 
     async def admit(self, method: str, stream: ServerStream, message: bytes) -> None:
         """Refuse a call before it is forwarded."""
@@ -71,9 +71,11 @@ class Relay:
         for method in self._service.__methods__:
 
             async def handle(stream: ServerStream, method=method) -> None:  # type: ignore[no-untyped-def] # bound early
+                plugin = self._core.registry.only(self._kind)
                 message = await stream.recv_message()
                 await self.admit(method.name, stream, message)
-                await forward(_Peeked(stream, message), self.channel(), method.cardinality)  # type: ignore[arg-type] # same shape
+                peeked: Any = Peeked(stream, message)
+                await plugin.relay(peeked, method.cardinality, waits=method.name in self.waits)
 
             table[f"/{self._service.__service__}/{method.name}"] = Handler(handle, method.cardinality, bytes, bytes)
         return table
@@ -88,6 +90,8 @@ class Diff(Relay):
 
 class Tasks(Relay):
     """containerd.services.tasks.v1.Tasks."""
+
+    waits = frozenset(("Wait",))
 
     def __init__(self, core: Core) -> None:
         super().__init__(core, TasksBase, "tasks")

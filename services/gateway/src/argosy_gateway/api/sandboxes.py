@@ -6,12 +6,11 @@ from typing import Any
 
 from argosy import filters
 from argosy.errors import InvalidArgument, NotFound
-from argosy.rpc.relay import forward
 from argosy.rpc.server import ServerStream, inline
 from argosy_protos.containerd.services.sandbox import v1 as p
 from grpclib.const import Handler
 
-from argosy_gateway.api.relays import _Peeked
+from argosy_gateway.api.relays import Peeked
 from argosy_gateway.calls import namespace
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import sandboxes as store
@@ -62,13 +61,15 @@ class Controller:
 
             async def handle(stream: ServerStream, method: Any = method) -> None:
                 message = await stream.recv_message()
+                _ = stream.call.namespace
                 name = method.request.decode(message).sandboxer
                 if not name:
                     raise InvalidArgument("sandbox controller name can not be empty")
                 plugin = self._core.registry.plugins.get(("sandbox", name))
                 if plugin is None:
                     raise NotFound(f'sandbox controller "{name}"')
-                await forward(_Peeked(stream, message), plugin.channel, method.cardinality)  # type: ignore[arg-type] # same shape
+                peeked: Any = Peeked(stream, message)
+                await plugin.relay(peeked, method.cardinality, waits=method.name == "Wait")
 
             table[f"/{p.ControllerBase.__service__}/{method.name}"] = Handler(handle, method.cardinality, bytes, bytes)
         return table

@@ -1,4 +1,4 @@
-"""containerd.services.snapshots.v1.Snapshots: the plugin's servicer, one snapshotter a call, with events."""
+"""containerd.services.snapshots.v1.Snapshots: one snapshotter a call."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.plugin.batches import batches
+from argosy.plugin.snapshots.rules import Kind
 from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire, mounts_to_wire
-from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, SnapshotRemove
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.google.protobuf import Empty
 
@@ -23,16 +23,13 @@ class Snapshots(p.SnapshotsBase):
         self._core = core
 
     async def prepare(self, request: p.PrepareSnapshotRequest) -> p.PrepareSnapshotResponse:
-        ns = namespace()
         store = self._core.snapshots(request.snapshotter)
-        mounts = await store.prepare(ns, lease(), request.key, request.parent, request.labels)
-        event = SnapshotPrepare(key=request.key, parent=request.parent, snapshotter=request.snapshotter)
-        self._core.events.publish(ns, "/snapshot/prepare", "containerd.events.SnapshotPrepare", event)
+        mounts = await store.create(namespace(), lease(), Kind.ACTIVE, request.key, request.parent, request.labels)
         return p.PrepareSnapshotResponse(mounts=mounts_to_wire(mounts))
 
     async def view(self, request: p.ViewSnapshotRequest) -> p.ViewSnapshotResponse:
         store = self._core.snapshots(request.snapshotter)
-        mounts = await store.view(namespace(), lease(), request.key, request.parent, request.labels)
+        mounts = await store.create(namespace(), lease(), Kind.VIEW, request.key, request.parent, request.labels)
         return p.ViewSnapshotResponse(mounts=mounts_to_wire(mounts))
 
     async def mounts(self, request: p.MountsRequest) -> p.MountsResponse:
@@ -40,18 +37,12 @@ class Snapshots(p.SnapshotsBase):
         return p.MountsResponse(mounts=mounts_to_wire(mounts))
 
     async def commit(self, request: p.CommitSnapshotRequest) -> Empty:
-        ns = namespace()
         store = self._core.snapshots(request.snapshotter)
-        await store.commit(ns, lease(), request.name, request.key, request.labels, request.parent)
-        event = SnapshotCommit(key=request.key, name=request.name, snapshotter=request.snapshotter)
-        self._core.events.publish(ns, "/snapshot/commit", "containerd.events.SnapshotCommit", event)
+        await store.commit(namespace(), lease(), request.name, request.key, request.labels, request.parent)
         return Empty()
 
     async def remove(self, request: p.RemoveSnapshotRequest) -> Empty:
-        ns = namespace()
-        await self._core.snapshots(request.snapshotter).remove(ns, lease(), request.key)
-        event = SnapshotRemove(key=request.key, snapshotter=request.snapshotter)
-        self._core.events.publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
+        await self._core.snapshots(request.snapshotter).remove(namespace(), lease(), request.key)
         return Empty()
 
     async def stat(self, request: p.StatSnapshotRequest) -> p.StatSnapshotResponse:

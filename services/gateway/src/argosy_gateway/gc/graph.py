@@ -52,6 +52,7 @@ class World:
         default_factory=dict
     )  # (ns, sn/key) -> parent, labels
     sandboxes: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    pins: list[tuple[str, str, str]] = field(default_factory=list)  # type, ns, key of what is being made
 
 
 class Facts(NamedTuple):
@@ -136,6 +137,8 @@ def _roots(world: World, now_ns: int, parse: Callable[[str], int], facts: _Reade
             key = _resource_key(ns, kind, resource, flat)
             if key is not None:
                 yield key, f'lease "{id}"'
+    for type, ns, name in world.pins:
+        yield (type, ns, name, False), "it is being made"
     for ns, id in world.containers:
         yield (CONTAINER, ns, id, False), "a container"
     for (ns, ref), (_, expire) in world.ingests.items():

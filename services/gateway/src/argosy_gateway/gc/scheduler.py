@@ -19,6 +19,8 @@ from argosy.errors import ArgosyError, Unknown
 logger = log.get("gateway.gc")
 
 _FIRST_INTERVAL_S: Final = 1.0
+# What was left out is tried again after this long, and after twice that each time.
+_RETRY_FIRST_S, _RETRY_MOST_S = 1.0, 60.0
 # A collection counts as at least this long, so that an empty store is not collected without end.
 _LEAST_AVERAGE_S: Final = 0.005
 
@@ -43,6 +45,9 @@ class Scheduler:
         self._wake = asyncio.Event()
         self._triggered = False
         self._deletions = self._mutations = 0
+        self._left = False
+        self._retry_at = 0.0
+        self._retry_s = _RETRY_FIRST_S
         self._waiters: list[asyncio.Future[None]] = []
         self._total_s = 0.0
         self.runs = 0
@@ -54,6 +59,10 @@ class Scheduler:
         if dirty:
             self._deletions += 1
             self._wake.set()
+
+    def again(self) -> None:
+        """Collect once more when it is due: something was left out."""
+        self._left = True
 
     async def collect_now(self) -> None:
         """Wait for a collection that starts after this call. Raises Unknown when it failed."""
@@ -70,10 +79,16 @@ class Scheduler:
         share = min(max(self._t.pause_threshold, 0.0), 0.5)
         return average / share - average if share > 0 else 0.0
 
+    def _nap(self) -> float:
+        nap = max(self._interval(), 0.05)
+        return min(nap, max(self._retry_at - time.monotonic(), 0.05)) if self._left else nap
+
     def _due(self) -> bool:
         if self._triggered or not self.runs:
             return True
         if self._deletions > max(0, self._t.deletion_threshold - 1):
+            return True
+        if self._left and time.monotonic() >= self._retry_at:
             return True
         return self._mutations >= self._t.mutation_threshold > 0
 
@@ -85,7 +100,7 @@ class Scheduler:
             if not self._due():
                 self._wake.clear()
                 try:
-                    await asyncio.wait_for(self._wake.wait(), max(self._interval(), 0.05))
+                    await asyncio.wait_for(self._wake.wait(), self._nap())
                 except TimeoutError:
                     pass
                 continue
@@ -111,6 +126,7 @@ class Scheduler:
         waiters, self._waiters = self._waiters, []
         self._triggered = False
         self._deletions = self._mutations = 0
+        self._left = False
         began = time.monotonic()
         try:
             await self._collect()
@@ -125,6 +141,8 @@ class Scheduler:
         self.last_s = time.monotonic() - began
         self._total_s += self.last_s
         self.runs += 1
+        self._retry_s = min(self._retry_s * 2, _RETRY_MOST_S) if self._left else _RETRY_FIRST_S
+        self._retry_at = time.monotonic() + self._retry_s
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)

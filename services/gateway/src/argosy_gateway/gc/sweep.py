@@ -18,6 +18,7 @@ from argosy_protos.containerd.types import Descriptor
 
 from argosy_gateway.gc import graph
 from argosy_gateway.gc.graph import World
+from argosy_gateway.metadata import intents
 
 _PREFIX: Final = "containerd.io/gc."
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -75,6 +76,12 @@ def read_world(db: sqlite3.Connection) -> World:
         from argosy_protos.containerd.types import Sandbox
 
         world.sandboxes[ns, id] = Sandbox.decode(message).labels
+    for type, plugin, ns, body in intents.bodies(db):
+        # What is being made is kept, whoever names it or not; what it was made of with it.
+        if type == graph.SNAPSHOT:
+            world.pins.append((graph.SNAPSHOT, ns, f"{plugin}/{body.get('name') or body['key']}"))
+        else:
+            world.pins.append((graph.CONTENT, ns, body["digest"]))
     return world
 
 

@@ -46,7 +46,7 @@ def fresh_id() -> str:
 def create(db: sqlite3.Connection, ns: str, id: str, labels: Mapping[str, str]) -> Lease:
     """Raises AlreadyExists."""
     id = id or fresh_id()
-    if _exists(db, ns, id):
+    if exists(db, ns, id):
         raise AlreadyExists(f'lease "{id}"')
     namespaces.touch(db, ns)
     lease = Lease(id, time.time_ns(), stored(labels))
@@ -83,7 +83,7 @@ def check_resource(kind: str, id: str) -> None:
 def add_resource(db: sqlite3.Connection, ns: str, lease: str, kind: str, id: str) -> None:
     """Raises NotFound for the lease; what is leased need not exist."""
     check_resource(kind, id)
-    if not _exists(db, ns, lease):
+    if not exists(db, ns, lease):
         raise NotFound(f'lease "{lease}"')
     join(db, ns, lease, kind, id)
 
@@ -91,14 +91,14 @@ def add_resource(db: sqlite3.Connection, ns: str, lease: str, kind: str, id: str
 def delete_resource(db: sqlite3.Connection, ns: str, lease: str, kind: str, id: str) -> None:
     """Raises NotFound for the lease; what is not leased may be deleted all the same."""
     check_resource(kind, id)
-    if not _exists(db, ns, lease):
+    if not exists(db, ns, lease):
         raise NotFound(f'lease "{lease}"')
     part(db, ns, lease, kind, id)
 
 
 def resources(db: sqlite3.Connection, ns: str, lease: str) -> list[tuple[str, str]]:
     """Return (type, id) pairs: content, images, ingests, snapshots, each sorted. Raises NotFound."""
-    if not _exists(db, ns, lease):
+    if not exists(db, ns, lease):
         raise NotFound(f'lease "{lease}"')
     rows = db.execute("SELECT type, id FROM lease_resources WHERE ns = ? AND lease = ? ORDER BY type, id", (ns, lease))
     return list(rows)
@@ -106,7 +106,7 @@ def resources(db: sqlite3.Connection, ns: str, lease: str) -> list[tuple[str, st
 
 def check_header(db: sqlite3.Connection, ns: str, lease: str | None) -> None:
     """Raise NotFound when a call names a lease that is not there."""
-    if lease and not _exists(db, ns, lease):
+    if lease and not exists(db, ns, lease):
         raise NotFound("lease does not exist")
 
 
@@ -124,5 +124,13 @@ def part(db: sqlite3.Connection, ns: str, lease: str | None, kind: str, id: str)
         db.execute("DELETE FROM lease_resources WHERE ns = ? AND lease = ? AND type = ? AND id = ?", (ns, lease, kind, id))
 
 
-def _exists(db: sqlite3.Connection, ns: str, lease: str) -> bool:
+def holds(db: sqlite3.Connection, ns: str, lease: str | None, kind: str, id: str) -> bool:
+    """Return whether a lease holds a resource."""
+    row = db.execute(
+        "SELECT 1 FROM lease_resources WHERE ns = ? AND lease = ? AND type = ? AND id = ?", (ns, lease, kind, id)
+    ).fetchone()
+    return row is not None
+
+
+def exists(db: sqlite3.Connection, ns: str, lease: str) -> bool:
     return db.execute("SELECT 1 FROM leases WHERE ns = ? AND id = ?", (ns, lease)).fetchone() is not None

@@ -68,6 +68,7 @@ def delete(db: sqlite3.Connection, ns: str) -> None:
     left += [f'snapshots on "{s}" snapshotter' for (s,) in rows]
     if left:
         raise FailedPrecondition(f'namespace "{ns}" must be empty, but it still has {", ".join(left)}')
-    for table in ("leases", "lease_resources", "ingests", "sequences", "sandboxes"):
+    # Sequences stay: a number is never given out twice, and a plugin may still hold what had one.
+    for table in ("leases", "lease_resources", "ingests", "sandboxes"):
         db.execute(f"DELETE FROM {table} WHERE ns = ?", (ns,))
     db.execute("DELETE FROM namespaces WHERE name = ?", (ns,))

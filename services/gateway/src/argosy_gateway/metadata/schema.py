@@ -11,6 +11,7 @@
     snapshots       (ns, snapshotter, key) -> backend key, parent key, labels, created, updated
     sequences       (ns, what) -> the last number given out for backend keys
     sandboxes       (ns, id) -> the Sandbox message
+    intents         id -> type and name of a plugin, operation, ns, body: what it is asked for, and how to undo the rows
 
 Labels are JSON objects, times nanoseconds since the epoch, messages protobuf bytes. Text keys sort bytewise, which is
 the order clients see.
@@ -53,6 +54,14 @@ MIGRATIONS: Final = (
                 PRIMARY KEY (ns, what)) WITHOUT ROWID""",
             """CREATE TABLE sandboxes (ns TEXT NOT NULL, id TEXT NOT NULL, message BLOB NOT NULL,
                 PRIMARY KEY (ns, id)) WITHOUT ROWID""",
+        ),
+    ),
+    Migration(
+        2,
+        "what is being done to plugins, until its outcome is known",
+        (
+            """CREATE TABLE intents (id INTEGER PRIMARY KEY, type TEXT NOT NULL, plugin TEXT NOT NULL, operation TEXT NOT NULL,
+                ns TEXT NOT NULL, body TEXT NOT NULL)""",
         ),
     ),
 )

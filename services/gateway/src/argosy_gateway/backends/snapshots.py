@@ -1,0 +1,432 @@
+"""One snapshotter plugin, as its namespaces see it: keys are theirs, bytes are the plugin's.
+
+What changes the plugin is a ``Change``: rows first, then the plugin, and a way back. Calls carry the namespace and the lease
+that they act for. A cancelled caller cuts nothing in two.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from argosy import log
+from argosy.errors import (
+    AlreadyExists,
+    ArgosyError,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unimplemented,
+    Unknown,
+)
+from argosy.filters import Filter
+from argosy.labels import SNAPSHOT_PREFIX, SNAPSHOT_REF, check_labels, inherited
+from argosy.mounts import Mount
+from argosy.plugin.snapshots import rules
+from argosy.plugin.snapshots.rules import Info, Kind, Usage
+from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire
+from argosy.store.database import Database
+from argosy_protos._message import Message
+from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, SnapshotRemove
+from argosy_protos.containerd.services.snapshots import v1 as p
+from argosy_protos.google.protobuf import FieldMask
+
+from argosy_gateway.backends.changes import Change, Changes
+from argosy_gateway.backends.listing import bounded, leaves_first, wrong
+from argosy_gateway.backends.protocol import Event, Operation
+from argosy_gateway.gc.removal import remove_all
+from argosy_gateway.metadata import snapshots as rows
+from argosy_gateway.metadata.intents import Intent
+from argosy_gateway.metadata.snapshots import Commit, Row, Wanted
+from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin
+from argosy_gateway.work import Work
+
+logger = log.get("gateway.snapshots")
+
+OWNER_LABEL: Final = SNAPSHOT_PREFIX + "argosy.owner"
+"""On what is made in a plugin that can't be claimed: whose it is."""
+Publish = Callable[[str, str, str, Message], None]
+
+
+class _Creation(Change):
+    """A snapshot that is prepared or viewed."""
+
+    operation = Operation.CREATE
+
+    def __init__(self, store: Snapshotter, ns: str, wanted: Wanted) -> None:
+        super().__init__(ns, [wanted.key])
+        self._store, self._wanted = store, wanted
+        self.mounts: Sequence[Mount] = ()
+
+    async def ask(self) -> None:
+        assert self.intent is not None
+        body, wanted = self.intent.body, self._wanted
+        self.mounts = await self._store.make(Kind(wanted.kind), body["backend"], body["parent"], wanted.labels)
+
+    async def look(self) -> Event:
+        assert self.intent is not None
+        return Event.NEW if await self._store.holds(self.intent.body["backend"]) else Event.OLD
+
+    def undo(self, db: sqlite3.Connection) -> None:
+        assert self.intent is not None
+        rows.undo_create(db, self._store.name, self.intent)
+
+    def settled(self) -> None:
+        wanted = self._wanted
+        if wanted.kind == Kind.ACTIVE:
+            event = SnapshotPrepare(key=wanted.key, parent=wanted.parent, snapshotter=self._store.name)
+            self._store.publish(self.ns, "/snapshot/prepare", "containerd.events.SnapshotPrepare", event)
+
+
+class _Commit(Change):
+    """An active snapshot that becomes a committed one."""
+
+    operation = Operation.COMMIT
+
+    def __init__(self, store: Snapshotter, ns: str, wanted: Commit) -> None:
+        super().__init__(ns, [wanted.key, wanted.name])
+        self._store, self._wanted = store, wanted
+
+    async def ask(self) -> None:
+        assert self.intent is not None
+        body = self.intent.body
+        await self._store.seal(body["new"], body["backend"], self._wanted.labels, body["parent"])
+
+    async def look(self) -> Event:
+        assert self.intent is not None
+        if await self._store.holds(self.intent.body["new"]):
+            return Event.NEW
+        return Event.OLD if await self._store.holds(self.intent.body["backend"]) else Event.NEITHER
+
+    def undo(self, db: sqlite3.Connection) -> None:
+        assert self.intent is not None
+        rows.undo_commit(db, self._store.name, self.intent)
+
+    def settled(self) -> None:
+        event = SnapshotCommit(key=self._wanted.key, name=self._wanted.name, snapshotter=self._store.name)
+        self._store.publish(self.ns, "/snapshot/commit", "containerd.events.SnapshotCommit", event)
+
+
+class Snapshotter:
+    """One snapshotter plugin and its rows."""
+
+    def __init__(
+        self, plugin: Plugin, db: Database, work: Work, mutated: Callable[[bool], None], publish: Publish,
+        us: tuple[str, Path],
+    ) -> None:  # fmt: skip
+        """us is who claims the plugin: the gateway's uuid and its socket."""
+        self.plugin, self.name = plugin, plugin.name
+        self.publish = publish
+        self._db, self._work, self._mutated = db, work, mutated
+        self._us, self._owner = us, us[0]
+        self._changes = Changes(plugin, db, work)
+        self._kept: dict[str, int] = {}
+        """Names of the plugin's that are about to be written into rows."""
+
+    def restore(self, intents: Sequence[Intent]) -> None:
+        """Take up what was under way when the gateway ended."""
+        for intent in intents:
+            body = intent.body
+            change: Change
+            if intent.operation == Operation.CREATE.value:
+                change = _Creation(self, intent.ns, Wanted(body["key"], "", {}, "", Kind.VIEW))
+            else:
+                change = _Commit(self, intent.ns, Commit(body["key"], body["name"], body["labels"], ""))
+            self._changes.restore(change, intent)
+
+    # -- the plugin's side --
+
+    async def _down(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Return the labels that the plugin gets to see."""
+        down = inherited(labels)
+        down.pop(OWNER_LABEL, None)
+        if await self.plugin.whose(*self._us) is Claim.FOREIGN:
+            down[OWNER_LABEL] = self._owner
+        return down
+
+    async def make(self, kind: Kind, backend: str, parent: str, labels: Mapping[str, str]) -> Sequence[Mount]:
+        """Have the plugin make a snapshot; returns its mounts. Raises the plugin's error."""
+        down = await self._down(labels)
+        async with self.plugin.call(WORK_S) as channel:
+            stub = p.SnapshotsStub(channel)
+            if kind is Kind.ACTIVE:
+                request: Any = p.PrepareSnapshotRequest(snapshotter=self.name, key=backend, parent=parent, labels=down)
+                reply: Any = await stub.prepare(request)
+            else:
+                request = p.ViewSnapshotRequest(snapshotter=self.name, key=backend, parent=parent, labels=down)
+                reply = await stub.view(request)
+        return self._checked(reply.mounts)
+
+    async def seal(self, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
+        """Have the plugin commit key to name. Raises the plugin's error."""
+        down = await self._down(labels)
+        async with self.plugin.call(WORK_S) as channel:
+            await p.SnapshotsStub(channel).commit(
+                p.CommitSnapshotRequest(snapshotter=self.name, name=name, key=key, labels=down, parent=parent)
+            )
+
+    async def holds(self, name: str) -> bool:
+        """Return whether the plugin has a snapshot. Raises the plugin's error when it does not say."""
+        try:
+            await self._stat(name)
+        except NotFound:
+            return False
+        return True
+
+    async def _stat(self, name: str) -> Info:
+        async with self.plugin.call() as channel:
+            reply = await p.SnapshotsStub(channel).stat(p.StatSnapshotRequest(snapshotter=self.name, key=name))
+        if reply.info is None:
+            raise wrong(self.plugin, f'answered without an info for "{name}"')
+        return info_from_wire(reply.info)
+
+    def _checked(self, mounts: Sequence[Any]) -> Sequence[Mount]:
+        """Return mounts that may be handed on. Raises FailedPrecondition for others."""
+        return [Mount.from_wire(m) for m in mounts]
+
+    def _roots(self) -> list[Path]:
+        config = self.plugin.config
+        return [Path(root) for root in config.roots or [r for r in (config.exports.get("root"),) if r]]
+
+    # -- reads --
+
+    async def _row(self, ns: str, key: str) -> Row:
+        """Return a row that the plugin has by now. Raises NotFound, Unavailable."""
+        if self._changes.under_way(ns, key):
+            await self._changes.free(ns, key)
+        row = rows.find(self._db.reader, ns, self.name, key)
+        if row is None:
+            raise rules.missing(key)
+        return row
+
+    def _merged(self, row: Row, backend: Info) -> Info:
+        labels = {**backend.labels, **row.labels}
+        labels.pop(OWNER_LABEL, None)
+        return Info(row.key, row.parent, backend.kind, row.created_ns, row.updated_ns, labels)
+
+    async def stat(self, ns: str, key: str) -> Info:
+        """Raises NotFound."""
+        row = await self._row(ns, key)
+        return self._merged(row, await self._stat(row.backend))
+
+    async def mounts(self, ns: str, key: str) -> Sequence[Mount]:
+        """Raises NotFound, FailedPrecondition."""
+        row = await self._row(ns, key)
+        async with self.plugin.call() as channel:
+            reply = await p.SnapshotsStub(channel).mounts(p.MountsRequest(snapshotter=self.name, key=row.backend))
+        return self._checked(reply.mounts)
+
+    async def usage(self, ns: str, key: str) -> Usage:
+        """Raises NotFound."""
+        row = await self._row(ns, key)
+        async with self.plugin.call(WORK_S) as channel:
+            reply = await p.SnapshotsStub(channel).usage(p.UsageRequest(snapshotter=self.name, key=row.backend))
+        return Usage(reply.size, reply.inodes)
+
+    async def _held(self, filters: Sequence[str] = ()) -> dict[str, Info]:
+        """Return what the plugin lists, by name. Raises DataLoss for a list that can't be."""
+        held: dict[str, Info] = {}
+        async with self.plugin.call(WORK_S) as channel:
+            replies = p.SnapshotsStub(channel).list(p.ListSnapshotsRequest(snapshotter=self.name, filters=list(filters)))
+            async for wire in bounded(self.plugin, replies):
+                if wire.name in held:
+                    raise wrong(self.plugin, f'listed "{wire.name}" twice')
+                try:
+                    held[wire.name] = info_from_wire(wire)
+                except InvalidArgument as error:
+                    raise wrong(self.plugin, f"listed what can't be: {error.message}") from error
+        return held
+
+    async def walk(self, ns: str, filter: Filter) -> AsyncIterator[Info]:
+        """Yield every snapshot of ns in the order of its key; rows that the plugin has nothing for are skipped."""
+        if not rows.listed(self._db.reader, ns, self.name):
+            return
+        held = await self._held()
+        found = {row.key: row for row in rows.listed(self._db.reader, ns, self.name)}
+        for (space, _), change in self._changes.open.items():
+            # A commit under way is listed as what the plugin has of it: the name, or still the key.
+            if space == ns and isinstance(change, _Commit) and change.intent is not None:
+                body = change.intent.body
+                if body["new"] not in held:
+                    found.pop(body["name"], None)
+                    was = body["was"]
+                    found[body["key"]] = Row(
+                        body["key"], body["backend"], was["parent"], was["labels"], was["created"], was["updated"]
+                    )
+        for key in sorted(found):
+            row = found[key]
+            if row.backend in held:
+                info = self._merged(row, held[row.backend])
+                if filter.matches(info.lookup):
+                    yield info
+
+    # -- changes --
+
+    async def create(
+        self, ns: str, lease: str | None, kind: Kind, key: str, parent: str, labels: Mapping[str, str]
+    ) -> Sequence[Mount]:
+        """Make an active snapshot or a view and return its mounts.
+
+        Raises AlreadyExists for the key or the target that the labels name, NotFound for the parent or the lease,
+        InvalidArgument, Unavailable.
+        """
+        check_labels(labels)
+        if not key:
+            raise InvalidArgument("snapshot key must not be empty")
+        wanted = Wanted(key, parent, labels, labels.get(SNAPSHOT_REF, "") if kind is Kind.ACTIVE else "", kind)
+        await self._changes.free(ns, *(name for name in (key, parent, wanted.target) if name))
+        change = _Creation(self, ns, wanted)
+        self._changes.enter(change)
+        return await self._work.finish(self._create, ns, lease, wanted, change)
+
+    async def _create(self, ns: str, lease: str | None, wanted: Wanted, change: _Creation) -> Sequence[Mount]:
+        def busy(key: str) -> bool:
+            return self._changes.under_way(ns, key)
+
+        try:
+            await self._changes.carry_out(change, lambda db: rows.begin_create(db, ns, self.name, lease, wanted, busy))
+        except AlreadyExists:
+            if change.intent is None:
+                raise  # by a row of ours
+            if not wanted.target:
+                raise Unknown(
+                    f'unexpected error from snapshotter "{self.name}": snapshot "{change.intent.body["backend"]}" already exists'
+                ) from None
+            await self._adopt(ns, lease, wanted, change.intent.body["parent"])
+            raise AlreadyExists(f'target snapshot "{wanted.target}" from snapshotter') from None
+        self._mutated(False)
+        if not change.mounts:
+            # It was there after all when the plugin was asked again.
+            return await self.mounts(ns, wanted.key)
+        return change.mounts
+
+    async def _adopt(self, ns: str, lease: str | None, wanted: Wanted, backend_parent: str) -> None:
+        """Register a committed snapshot that the snapshotter already had under its own name. Raises NotFound."""
+        quoted = json.dumps(wanted.target, ensure_ascii=False)
+        held = await self._held(
+            [f'labels."{SNAPSHOT_REF}"=={quoted},parent=={json.dumps(backend_parent, ensure_ascii=False)}']
+        )
+        found = next((info for info in held.values() if info.kind is Kind.COMMITTED), None)
+        if found is None:
+            raise NotFound(f'target snapshot "{wanted.target}" in backend')
+        self._kept[found.name] = self._kept.get(found.name, 0) + 1
+        try:
+            await self._db.write(lambda db: rows.adopt(db, ns, self.name, lease, wanted.target, wanted.parent, found))
+        finally:
+            self._kept[found.name] -= 1
+            if not self._kept[found.name]:
+                del self._kept[found.name]
+        self._mutated(False)
+
+    async def commit(self, ns: str, lease: str | None, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
+        """Raises AlreadyExists, NotFound, FailedPrecondition, InvalidArgument, Unavailable."""
+        check_labels(labels)
+        if not name:
+            raise InvalidArgument("committed snapshot name must not be empty")
+        if name == key:
+            raise AlreadyExists(f'snapshot "{name}"')
+        await self._changes.free(ns, *(one for one in (key, name, parent) if one))
+        wanted = Commit(key, name, labels, parent)
+        change = _Commit(self, ns, wanted)
+        self._changes.enter(change)
+        await self._work.finish(self._commit, ns, lease, wanted, change)
+
+    async def _commit(self, ns: str, lease: str | None, wanted: Commit, change: _Commit) -> None:
+        def busy(key: str) -> bool:
+            return self._changes.under_way(ns, key)
+
+        await self._changes.carry_out(change, lambda db: rows.begin_commit(db, ns, self.name, lease, wanted, busy))
+        self._mutated(False)
+
+    async def remove(self, ns: str, lease: str | None, key: str) -> None:
+        """Remove the row now; the plugin's bytes go with the next collection. Raises NotFound, FailedPrecondition."""
+        await self._changes.free(ns, key)
+        await self._work.finish(self._remove, ns, lease, key)
+
+    async def _remove(self, ns: str, lease: str | None, key: str) -> None:
+        await self._db.write(lambda db: rows.remove(db, ns, self.name, lease, key))
+        self.plugin.dirty = True
+        self._mutated(True)
+        event = SnapshotRemove(key=key, snapshotter=self.name)
+        self.publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
+
+    async def update(self, ns: str, info: Info, paths: Sequence[str]) -> Info:
+        """Change labels. Raises NotFound, InvalidArgument."""
+        check_labels(info.labels)
+        if not info.name:
+            raise InvalidArgument("snapshot name must not be empty")
+        await self._changes.free(ns, info.name)
+        return await self._work.finish(self._update, ns, info, paths)
+
+    async def _update(self, ns: str, info: Info, paths: Sequence[str]) -> Info:
+        row = await self._db.write(lambda db: rows.update(db, ns, self.name, info, paths))
+        self._mutated(False)
+        backend = await self._stat(row.backend)
+        down = await self._down(row.labels)
+        if down != {**inherited(backend.labels)}:
+            changed = Info(row.backend, backend.parent, backend.kind, backend.created_ns, backend.updated_ns, down)
+            request = p.UpdateSnapshotRequest(
+                snapshotter=self.name, info=info_to_wire(changed), update_mask=FieldMask(paths=["labels"])
+            )
+            async with self.plugin.call() as channel:
+                reply = await p.SnapshotsStub(channel).update(request)
+            if reply.info is not None:
+                backend = info_from_wire(reply.info)
+        return self._merged(row, backend)
+
+    # -- the collector's side --
+
+    async def _drop(self, name: str) -> bool:
+        """Remove a snapshot of the plugin's; False when it was gone, or stays."""
+        if name in self._kept:
+            return False
+        try:
+            async with self.plugin.call(WORK_S) as channel:
+                await p.SnapshotsStub(channel).remove(p.RemoveSnapshotRequest(snapshotter=self.name, key=name))
+        except NotFound:
+            return False
+        except FailedPrecondition as error:
+            logger.warning("gc.snapshot_stays", snapshotter=self.name, key=name, error=error.message)
+            return False
+        return True
+
+    async def cleanup(self) -> int:
+        """Remove what the plugin holds and no row names, leaves first; of a plugin that can't be claimed only what we made.
+
+        Returns how many snapshots went. Raises the plugin's error; it stays dirty then.
+        """
+        plugin = self.plugin
+        claim = await self.plugin.claim(*self._us)
+        plugin.dirty = False
+        removed = strangers = 0
+        try:
+            held = await self._held()
+            # A name is written into a row before the plugin hears of it, and never used again.
+            named = rows.backends(self._db.reader, self.name)
+            for level in leaves_first(plugin, {name: info.parent for name, info in held.items()}):
+                doomed = [name for name in level if name not in named]
+                if claim is Claim.FOREIGN and plugin.config.cleanup == "own":
+                    ours = [name for name in doomed if held[name].labels.get(OWNER_LABEL) == self._owner]
+                    strangers += len(doomed) - len(ours)
+                    doomed = ours
+                # Those of one level have nothing to do with each other.
+                removed += await remove_all(doomed, self._drop)
+            try:
+                async with plugin.call(WORK_S) as channel:
+                    await p.SnapshotsStub(channel).cleanup(p.CleanupRequest(snapshotter=self.name))
+            except Unimplemented:
+                pass  # this snapshotter has nothing to clean
+        except ArgosyError:
+            plugin.dirty = True
+            raise
+        if strangers:
+            plugin.failed(
+                FailedPrecondition(
+                    f"{plugin} holds {strangers} snapshots that this gateway did not make; they stay: if nobody else "
+                    f'uses it, say cleanup = "all" in [proxy_plugins.{self.name}]'
+                )
+            )
+        return removed

@@ -1,0 +1,15 @@
+"""Numbers for the names that plugins see: one sequence a namespace and kind, and no number twice."""
+
+from __future__ import annotations
+
+import sqlite3
+
+
+def following(db: sqlite3.Connection, ns: str, what: str) -> int:
+    """Return the next number, in the transaction that uses it."""
+    row = db.execute(
+        "INSERT INTO sequences VALUES (?, ?, 1) ON CONFLICT (ns, what) DO UPDATE SET last = last + 1 RETURNING last",
+        (ns, what),
+    ).fetchone()
+    number: int = row[0]
+    return number

@@ -1,0 +1,89 @@
+"""The plugins as Introspection shows them, in containerd's terms."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+from argosy.errors import Unavailable
+from argosy.tables import SHORT_TYPES
+from argosy_protos.containerd.services.introspection import v1 as p
+from argosy_protos.containerd.types import Platform
+from argosy_protos.google.rpc import Status
+
+from argosy_gateway.plugins.plugin import Plugin, State
+from argosy_gateway.plugins.registry import Registry
+
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+}
+
+
+def host_platform() -> Platform:
+    """Return this machine's platform in OCI's words."""
+    machine = platform.machine()
+    return Platform(os="linux", architecture=_ARCHITECTURES.get(machine, machine))
+
+
+# What this server serves by itself, in containerd's order and with containerd's ids: clients look some of them up.
+_OWN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("io.containerd.metadata.v1", "bolt", ("io.containerd.content.v1", "io.containerd.snapshotter.v1")),
+    ("io.containerd.event.v1", "exchange", ()),
+    ("io.containerd.gc.v1", "scheduler", ("io.containerd.metadata.v1",)),
+    ("io.containerd.lease.v1", "manager", ("io.containerd.metadata.v1",)),
+    *(
+        ("io.containerd.service.v1", f"{s}-service", ("io.containerd.metadata.v1",))
+        for s in ("introspection", "containers", "content", "diff", "images", "leases", "namespaces", "snapshots", "tasks")
+    ),
+    ("io.containerd.internal.v1", "restart", ("io.containerd.event.v1", "io.containerd.service.v1")),
+    *(
+        ("io.containerd.grpc.v1", s, ("io.containerd.service.v1",))
+        for s in (
+            "introspection", "containers", "content", "diff", "events", "healthcheck", "images", "leases", "namespaces",
+            "sandboxes", "snapshots", "tasks", "version",
+        )
+    ),
+)  # fmt: skip
+_IDS = {"content": "content", "diff": "walking", "tasks": "task"}
+
+
+def listing(registry: Registry, own_exports: Mapping[tuple[str, str], Mapping[str, str]]) -> list[p.Plugin]:
+    """Return the plugins as Introspection lists them: processes first, then what the gateway does itself."""
+    here = host_platform()
+    out: list[p.Plugin] = []
+    for plugin in registry:
+        kind, name, config = plugin.type, plugin.name, plugin.config
+        id = _IDS.get(kind, name)
+        if kind == "diff" and name != "diff":
+            id = name
+        wanted = here
+        if config.platform:
+            parts = config.platform.split("/")
+            wanted = Platform(
+                os=parts[0], architecture=parts[1] if len(parts) > 1 else "", variant=parts[2] if len(parts) > 2 else ""
+            )
+        out.append(
+            p.Plugin(
+                type=SHORT_TYPES[kind],
+                id=id,
+                platforms=[wanted] if kind in ("snapshot", "diff", "tasks") else [],
+                exports={**config.exports, "address": config.address},
+                capabilities=list(config.capabilities),
+                init_err=_failure(plugin),
+            )
+        )
+    for type_, id, requires in _OWN:
+        out.append(p.Plugin(type=type_, id=id, requires=list(requires), exports=dict(own_exports.get((type_, id), {}))))
+    return out
+
+
+def _failure(plugin: Plugin) -> Status | None:
+    """Return why a plugin does not serve now, where containerd says why one did not start."""
+    if plugin.state in (State.DEGRADED, State.DRAINING, State.DOWN):
+        return Status(code=Unavailable.code, message=plugin.why())
+    return None

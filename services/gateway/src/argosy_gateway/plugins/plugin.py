@@ -1,0 +1,330 @@
+"""A plugin: one object with a state, a channel, what is in flight on it and what it is known to hold.
+
+Every call to a plugin goes through ``call``: it has a deadline, it is counted and timed, and it ends when the plugin is
+found not to answer. Whether it answers is asked beside a call that takes long, by a health check: any answer will do, also
+that there is no such service. While a plugin does not answer, new calls fail at once and say so; it is asked again and again,
+and is ready as soon as it answers.
+
+    starting --answers--> ready --does not answer, lies--> degraded --answers--> ready
+                            \\--drain--> draining --undrain--> ready            any --close--> down
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Collection
+from enum import Enum
+from typing import Any, Final
+
+import anyio
+import anyio.abc
+from argosy import log
+from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, Unavailable, Unimplemented
+from argosy.rpc.channel import BoundChannel, Channel
+from argosy.rpc.context import current
+from argosy.rpc.relay import forward
+from argosy.rpc.server import ServerStream
+from argosy.tables import ProxyPlugin
+from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
+from grpclib.const import Cardinality
+
+logger = log.get("gateway.plugins")
+
+# For an answer that needs no work: a stat, a list of mounts.
+ANSWER_S: Final = 30.0
+# For work that grows with what it is done to: a copy, a commit, an unpack.
+WORK_S: Final = 1800.0
+# A call that takes longer than this has the plugin asked whether it is there.
+QUIET_S: Final = 3.0
+# How long it may take to say so.
+PROBE_S: Final = 5.0
+_AGAIN_S: Final = 0.5
+_HEALTH: Final = "/grpc.health.v1.Health/Check"
+_LATENCIES: Final = 1024
+
+
+class State(Enum):
+    """What can be said of a plugin."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+    DRAINING = "draining"
+    DOWN = "down"
+
+
+class Claim(Enum):
+    """Whose bytes a plugin holds."""
+
+    UNKNOWN = "unknown"
+    OURS = "ours"
+    FOREIGN = "foreign"
+    """It is of another make and can't be asked."""
+    OTHERS = "others"
+    """It said that it belongs to somebody else: nothing of it is removed."""
+
+
+class Call:
+    """One call to a plugin, from its admission to its end. Entering it gives the channel to call on.
+
+    Raises Unavailable, on entering when the plugin is known not to answer, later on when it is found not to.
+    """
+
+    __slots__ = ("_began", "_deadline_s", "_plugin", "_scope", "_whole", "reason", "started", "watched")
+
+    def __init__(self, plugin: Plugin, deadline_s: float | None, watched: bool, whole: bool) -> None:
+        self._plugin, self._deadline_s, self.watched, self._whole = plugin, deadline_s, watched, whole
+        self._scope = anyio.CancelScope()
+        self.reason: Unavailable | None = None
+        self.started = 0.0
+
+    async def __aenter__(self) -> BoundChannel:
+        plugin = self._plugin
+        plugin.check()
+        self.started = time.monotonic()
+        plugin.calls.add(self)
+        if self.watched:
+            plugin.watch()
+        if self._whole and self._deadline_s is not None:
+            self._scope.deadline = anyio.current_time() + self._deadline_s
+        self._scope.__enter__()
+        current().waiting_for = plugin.channel.name
+        return plugin.channel.with_deadline(self._deadline_s)
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        plugin = self._plugin
+        plugin.calls.discard(self)
+        current().waiting_for = ""
+        swallowed = self._scope.__exit__(kind, error, trace)
+        if swallowed:
+            raise self.reason or DeadlineExceeded(
+                f"{plugin} at {plugin.channel.path} took longer than {self._deadline_s:g} s"
+            )
+        if error is None or (isinstance(error, ArgosyError) and not isinstance(error, (Unavailable, DeadlineExceeded))):
+            plugin.answered(time.monotonic() - self.started)
+        elif isinstance(error, ArgosyError):
+            plugin.failed(error)
+        return False
+
+    def end(self, reason: Unavailable) -> None:
+        """End the call from outside."""
+        self.reason = reason
+        self._scope.cancel()
+
+
+class Plugin:
+    """One plugin process, whatever it serves."""
+
+    def __init__(self, name: str, config: ProxyPlugin, channel: Channel, generation: int = 1) -> None:
+        self.type, self.name, self.config = config.type, name, config
+        self.channel = channel
+        self.generation = generation
+        self.state = State.STARTING
+        self.calls: set[Call] = set()
+        self.dirty = False
+        """Whether it may hold what nothing names any more."""
+        self.claimed = Claim.UNKNOWN
+        self.last_error: str = ""
+        self.last_error_at = 0.0
+        self.last_ok = 0.0
+        self.latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._since = time.time()
+        self._group: anyio.abc.TaskGroup | None = None
+        self._watching = False
+        self._claiming = anyio.Lock()
+
+    # -- what it is --
+
+    @property
+    def exports(self) -> dict[str, str]:
+        return self.config.exports
+
+    @property
+    def capabilities(self) -> list[str]:
+        return self.config.capabilities
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.calls)
+
+    def __str__(self) -> str:
+        return self.channel.name
+
+    # -- calling it --
+
+    def run_in(self, group: anyio.abc.TaskGroup) -> None:
+        """Say where the plugin's own tasks run."""
+        self._group = group
+
+    def call(self, deadline_s: float | None = ANSWER_S, *, watched: bool = True, whole: bool = False) -> Call:
+        """Return a call to enter; deadline_s bounds each request made on it, in seconds, or ``whole`` all that is done
+        while it is entered. A call that waits for what may never happen is not watched."""
+        return Call(self, deadline_s, watched, whole)
+
+    async def relay(self, stream: ServerStream, cardinality: Cardinality, *, waits: bool = False) -> None:
+        """Forward a client's call as it is. waits: it is long by nature. Raises the plugin's error, Unavailable."""
+        deadline = stream.call.timeout()
+        if deadline is None and not waits:
+            deadline = WORK_S
+        async with self.call(deadline, watched=not waits) as channel:
+            await forward(stream, channel, cardinality)
+
+    def check(self) -> None:
+        """Raises Unavailable when the plugin is known not to answer, or takes no new calls."""
+        if self.state in (State.DEGRADED, State.DRAINING, State.DOWN):
+            raise self.unavailable()
+
+    def unavailable(self) -> Unavailable:
+        return Unavailable(self.why())
+
+    def why(self) -> str:
+        """Return a sentence that says why the plugin takes no calls: its name, its socket, since when, what helps."""
+        at = f"{self} at {self.channel.path}"
+        since = time.time() - self._since
+        if self.state is State.DRAINING:
+            return f"{at} is draining for {since:.1f} s; undrain it, or register another in its place"
+        if self.state is State.DOWN:
+            return f"{at} was taken out of service"
+        return f"{at}: {self.last_error or 'it does not answer'} (for {since:.1f} s; it is asked until it answers)"
+
+    # -- what was seen of it --
+
+    def answered(self, took_s: float) -> None:
+        self.last_ok = time.time()
+        self.latencies.append(took_s)
+        if self.state in (State.STARTING, State.DEGRADED):
+            self._become(State.READY)
+
+    def failed(self, error: ArgosyError) -> None:
+        self.last_error, self.last_error_at = error.message, time.time()
+
+    def distrust(self, error: ArgosyError) -> None:
+        """Note an answer that breaks the contract. Calls go on: the next answer may be right."""
+        self.failed(error)
+        logger.error("plugin.broke_the_contract", plugin=self.name, type=self.type, error=error.message)
+
+    def _become(self, state: State) -> None:
+        self.state, self._since = state, time.time()
+
+    def drain(self) -> None:
+        """Take no new calls; those in flight go on."""
+        self._become(State.DRAINING)
+
+    def undrain(self) -> None:
+        if self.state is State.DRAINING:
+            self._become(State.READY)
+
+    def close(self) -> None:
+        self._become(State.DOWN)
+
+    # -- whether it answers --
+
+    def watch(self) -> None:
+        """Have an eye on the calls in flight."""
+        if not self._watching and self._group is not None:
+            self._watching = True
+            self._group.start_soon(self._watch)
+
+    async def _watch(self) -> None:
+        """Ask the plugin whether it is there while a call takes long; ends when none is left."""
+        try:
+            while True:
+                oldest = min((call.started for call in self.calls if call.watched), default=None)
+                if oldest is None:
+                    return
+                wait = oldest + QUIET_S - time.monotonic()
+                if wait > 0:
+                    await anyio.sleep(wait)
+                    continue
+                if await self.answers():
+                    await anyio.sleep(QUIET_S)
+                elif self.state in (State.STARTING, State.READY):
+                    await self._until_it_answers()
+        finally:
+            self._watching = False
+            if any(call.watched for call in self.calls) and self.state is not State.DOWN:
+                self.watch()
+
+    async def _until_it_answers(self) -> None:
+        """End every watched call, refuse new ones, and ask until there is an answer."""
+        self.last_error, self.last_error_at = "it does not answer", time.time()
+        self._become(State.DEGRADED)
+        logger.warning("plugin.does_not_answer", plugin=self.name, type=self.type, calls=len(self.calls))
+        for call in [call for call in self.calls if call.watched]:
+            call.end(self.unavailable())
+        while self.state is State.DEGRADED:
+            await anyio.sleep(_AGAIN_S)
+            if await self.answers():
+                if self.state is State.DEGRADED:
+                    self._become(State.READY)
+                logger.info("plugin.answers_again", plugin=self.name, type=self.type)
+
+    async def suspect(self, within_s: float) -> bool:
+        """Return whether the plugin does not answer now; it is degraded then, and its calls end."""
+        if self.state is State.DEGRADED:
+            return True
+        if self.state is State.DOWN or await self.answers(within_s):
+            return False
+        if not self._watching and self._group is not None:
+            self._watching = True
+            self._group.start_soon(self._until_it_answers_alone)
+        return True
+
+    async def _until_it_answers_alone(self) -> None:
+        try:
+            await self._until_it_answers()
+        finally:
+            self._watching = False
+
+    async def answers(self, within_s: float = PROBE_S) -> bool:
+        """Return whether the plugin answers a health check in time, be it with a refusal. False when nothing is there."""
+        try:
+            await self.channel.unary(_HEALTH, b"", bytes, timeout=within_s)
+        except (Unavailable, DeadlineExceeded) as error:
+            # A plugin that drains, or can't start, says UNAVAILABLE: it is there, and calls hear it from itself.
+            return isinstance(error, Unavailable) and self.channel.is_connected
+        except ArgosyError:
+            pass
+        return True
+
+    # -- whose it is --
+
+    async def claim(self, owner: str, address: os.PathLike[str]) -> Claim:
+        """Make sure that what the plugin holds is ours before anything of it is removed; asked once a generation.
+
+        Raises FailedPrecondition with the owner's name when it is somebody else's, Unavailable.
+        """
+        async with self._claiming:
+            if self.claimed in (Claim.UNKNOWN, Claim.OTHERS):
+                try:
+                    async with self.call(ANSWER_S) as channel:
+                        await ServiceStub(channel).claim(ClaimRequest(owner=owner, address=os.fspath(address)))
+                except Unimplemented:
+                    self.claimed = Claim.FOREIGN
+                except FailedPrecondition as error:
+                    self.claimed = Claim.OTHERS
+                    self.failed(error)
+                    raise
+                else:
+                    self.claimed = Claim.OURS
+            return self.claimed
+
+    async def whose(self, owner: str, address: os.PathLike[str]) -> Claim:
+        """Return whose bytes the plugin holds, be it somebody else's. Raises Unavailable."""
+        if self.claimed is Claim.UNKNOWN:
+            with contextlib.suppress(FailedPrecondition):
+                await self.claim(owner, address)
+        return self.claimed
+
+
+def allowed_users(config: ProxyPlugin) -> Collection[int]:
+    """Return who may serve a plugin's socket: root, the user we run as, and those that its table names."""
+    return {0, os.geteuid(), *config.uids}
+
+
+def connect(name: str, config: ProxyPlugin) -> Channel:
+    """Return a channel to a plugin's socket."""
+    return Channel(config.address, name=f'{config.type} plugin "{name}"', serves=allowed_users(config))
