@@ -42,7 +42,7 @@ fmt:
 
 lint:
     @{{ python }} -m ruff check --quiet .
-    @.venv/bin/lint-imports --config pyproject.toml > /tmp/argosy-lint-imports.log || { cat /tmp/argosy-lint-imports.log; exit 1; }
+    @{{ python }} scripts/imports.py > /tmp/argosy-lint-imports.log || { cat /tmp/argosy-lint-imports.log; exit 1; }
 
 types:
     @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src tests scripts bench
@@ -54,9 +54,13 @@ protos:
 protos-check:
     @{{ python }} protos/generate.py --check
 
-# parse compose/ and verify the systemd units
+# write compose/ from the topology and from what the services say of themselves
+compose:
+    @{{ python }} scripts/compose.py
+
+# compose/ is fresh, and systemd understands its units
 compose-check:
-    @{{ python }} scripts/compose_check.py
+    @{{ python }} scripts/compose.py --check
 
 # put the fragments of changes/ into CHANGELOG.md
 changelog version:

@@ -33,7 +33,7 @@ def refused(ran: Ran, *words: str, code: int | None = None) -> None:
     [
         ("adress = '/x'", ('unknown key "adress"', 'did you mean "address"?')),
         ("[gc]\npause_treshold = 1", ('unknown key "gc.pause_treshold"', 'did you mean "pause_threshold"?')),
-        ("[services.x]\nkind = 'contnt'", ('"services.x.kind"',)),
+        ("[services.x]\nkind = 'contnt'", ('[services.x] no service of kind "contnt"', 'did you mean "content"?')),
         ('[services.content]\nkind = "content"\nsettings = { romo = 1 }', ("[services.content.settings]", "romo")),
         ("root = ", ("is not TOML", "Invalid value")),
         ("log_level = 'loud'", ('log level "loud"',)),

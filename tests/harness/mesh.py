@@ -85,6 +85,7 @@ class Mesh(Peer):
     path_first: Path | None = None
     extra: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] = (str(ARGOSY),)
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -111,7 +112,7 @@ class Mesh(Peer):
         began = time.monotonic()
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [str(ARGOSY), "up", "--root", str(self.root), "--state", str(self.state), "--address", str(self.address), *self.extra],
+                [*self.command, "up", "--root", str(self.root), "--state", str(self.state), "--address", str(self.address), *self.extra],
                 stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **self.env, "PATH": path},
             )  # fmt: skip
         assert self.process.stdout is not None

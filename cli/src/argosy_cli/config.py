@@ -1,57 +1,58 @@
-"""A mesh's configuration: our own mesh.toml, strict; or a stock containerd config.toml, of which the known keys count."""
+"""A mesh's configuration: our own mesh.toml, strict; or a stock containerd config.toml, of which the known keys count.
+
+What a mesh runs unless it is told is in the ``mesh.toml`` beside this file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from argosy.errors import InvalidArgument
-from argosy.settings import Strict, nearest, read_toml, validate
-from argosy.tables import Gc, ProxyPlugin, StreamProcessor
+from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, validate
+from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, StreamProcessor
 
 from argosy_cli.places import usual
+from argosy_cli.services import plugin_of
 
-# containerd's timeout -> the task manager's setting.
-TIMEOUTS: Final = {
-    "io.containerd.timeout.task.state": "state_timeout_s",
-    "io.containerd.timeout.metrics.shimstats": "stats_timeout_s",
-    "io.containerd.timeout.shim.load": "load_timeout_s",
-    "io.containerd.timeout.shim.cleanup": "cleanup_timeout_s",
-    "io.containerd.timeout.shim.shutdown": "shutdown_timeout_s",
-}
+TOPOLOGY: Final = Path(__file__).with_name("mesh.toml")
+_TIMEOUT: Final = "io.containerd.timeout."
 _STOCK_PLUGINS: Final = {
     "gc": "io.containerd.gc.v1.scheduler",
     "bolt": "io.containerd.metadata.v1.bolt",
     "restart": "io.containerd.internal.v1.restart",
     "monitor": "io.containerd.monitor.container.v1.restart",
-    "overlay": "io.containerd.snapshotter.v1.overlayfs",
 }
+_OURS: Final = frozenset(one.name for one in fields(Settings))
 
 
 @dataclass(kw_only=True)
 class ServiceConfig(Strict):
     """``[services.NAME]``: one process of the mesh."""
 
-    kind: Literal["content", "snapshotter-overlay", "snapshotter-native", "snapshotter-erofs", "diff", "tasks"]
+    kind: str
+    """Which of the installed services it is."""
     name: str = ""
-    """What clients call it: a snapshotter's name."""
+    """What clients call it: a snapshotter's name. By default its own, or this table's where that is not its kind."""
     start: Literal["on-demand", "at-once"] = "on-demand"
     """When it starts: with the first call, or with the mesh."""
     settings: dict[str, Any] = field(default_factory=dict)
     """The service's own settings, as ``argosy-<kind> --help`` lists them."""
 
+    def shown(self, table: str) -> str:
+        """Return what clients call it. table is the name of its own table."""
+        return self.name or (plugin_of(self.kind).public_name if table == self.kind else table)
+
 
 def _default_services() -> dict[str, ServiceConfig]:
-    return {
-        "content": ServiceConfig(kind="content"),
-        "snapshotter-overlay": ServiceConfig(kind="snapshotter-overlay", name="overlayfs"),
-        "snapshotter-native": ServiceConfig(kind="snapshotter-native", name="native"),
-        "snapshotter-erofs": ServiceConfig(kind="snapshotter-erofs", name="erofs"),
-        "diff": ServiceConfig(kind="diff"),
-        "tasks": ServiceConfig(kind="tasks"),
-    }
+    return {name: ServiceConfig(**table) for name, table in read_toml(TOPOLOGY)["services"].items()}
+
+
+def timeouts(services: Mapping[str, ServiceConfig]) -> list[str]:
+    """Return the timeouts that some service of a mesh can be told, by containerd's names."""
+    return [key for one in services.values() for key in from_mesh(plugin_of(one.kind).settings) if key.startswith(_TIMEOUT)]
 
 
 @dataclass(kw_only=True)
@@ -77,9 +78,10 @@ class MeshConfig(Strict):
     """A cgroup for the mesh's own processes, as a path below each hierarchy; containers have their own."""
 
     def __post_init__(self) -> None:
+        known = timeouts(self.services) if self.timeouts else []
         for name in self.timeouts:
-            if name not in TIMEOUTS:
-                raise ValueError(f'unknown timeout "{name}"{nearest(name, list(TIMEOUTS))}')
+            if name not in known:
+                raise ValueError(f'unknown timeout "{name}"{nearest(name, known)}')
 
 
 @dataclass
@@ -93,7 +95,9 @@ class Loaded:
 def defaults() -> MeshConfig:
     """Return the defaults for this user: the system's places for root, XDG's for others."""
     root, state = usual()
-    return MeshConfig(root=Path(root), state=Path(state))
+    table = {k: v for k, v in read_toml(TOPOLOGY).items() if k != "services"}
+    # What is installed with us needs no check at every start: a test has it checked.
+    return MeshConfig(**{**table, "gc": Gc(**table["gc"]), "root": Path(root), "state": Path(state)})
 
 
 def parse_mesh(table: Mapping[str, Any], source: str) -> MeshConfig:
@@ -184,17 +188,20 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
         if (value := reader.take("plugins", plugin, "interval")) is not None:
             values["restart_interval_s"] = seconds(value, f"{source}: interval")
     services = _default_services()
-    overlay = services["snapshotter-overlay"].settings
-    for key in ("mount_options", "upperdir_label", "sync_remove"):
-        if (value := reader.take("plugins", _STOCK_PLUGINS["overlay"], key)) is not None:
-            overlay[key] = value
+    for name, one in services.items():
+        # What a plugin of containerd's is told, ours of that type and name is told, too, as far as it knows the words.
+        service = plugin_of(one.kind)
+        stock = f"{SHORT_TYPES[service.plugin]}.{one.shown(name)}"
+        for key in (x.name for x in fields(service.settings) if x.name not in _OURS):
+            if (value := reader.take("plugins", stock, key)) is not None:
+                one.settings[key] = value
     values["services"] = services
     for key in ("proxy_plugins", "stream_processors"):
         if (value := reader.take(key)) is not None:
             values[key] = value
     if (cgroup := reader.take("cgroup", "path")) is not None:
         values["cgroup"] = cgroup
-    found = {name: reader.take("timeouts", name) for name in TIMEOUTS}
+    found = {name: reader.take("timeouts", name) for name in timeouts(services)}
     values["timeouts"] = {k: v for k, v in found.items() if v is not None}
     return Loaded(validate(MeshConfig, values, source), reader.ignored())
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Final
-
-# The gateway's root, in the mesh's.
-GATEWAY_ROOT: Final = "io.containerd.metadata.v1.argosy"
 
 
 def usual() -> tuple[str, str]:

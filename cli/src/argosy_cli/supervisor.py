@@ -1,7 +1,7 @@
 """``argosy up``: one parent holds the services' sockets, forks each service when it is first called, and restarts it.
 
-The parent runs no event loop, and no thread once the gateway's door (``argosy_cli.door``) has been handed on, so that
-forking is safe; what the services share in memory is loaded once. They remain separate processes on separate sockets. A
+The parent runs no event loop and no thread, so that forking is safe; what the services share in memory is loaded once. It
+knows a service by its ``SERVICE`` alone (``argosy_cli.services``), and opens nothing that is a service's. They remain separate processes on separate sockets. A
 connection made while a service is not there waits for it. The gateway starts at once, and so does the task manager where
 there are tasks to look after. Stopping leaves containers running: shims are in sessions of their own.
 """
@@ -10,63 +10,36 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import os
 import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from argosy import log
-from argosy.errors import FailedPrecondition, InvalidArgument
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument
 from argosy.kernel.process import set_name
-from argosy.rpc.early import Early
+from argosy.roots import lock_root, private
+from argosy.rpc.engine import preload
 from argosy.rpc.sockets import bind_unix, check_free
 from argosy.service import Handed, Service, notify_systemd, run
-from argosy.settings import validate
+from argosy.settings import from_mesh, validate
 from argosy.tables import ProxyPlugin
 
-from argosy_cli.config import TIMEOUTS, MeshConfig, seconds
-from argosy_cli.door import Door
-from argosy_cli.places import GATEWAY_ROOT, socket_in
+from argosy_cli.config import MeshConfig, ServiceConfig, seconds
+from argosy_cli.places import socket_in
+from argosy_cli.services import GATEWAY, plugin_of, service_of
 
 logger = log.get("supervisor")
 
-# Imported when first needed, or when there is nothing else to do: the first answer waits for the gateway's only.
-KINDS: Final[Mapping[str, str]] = {
-    "content": "argosy_content",
-    "snapshotter-overlay": "argosy_snapshotter_overlay",
-    "snapshotter-native": "argosy_snapshotter_native",
-    "snapshotter-erofs": "argosy_snapshotter_erofs",
-    "diff": "argosy_diff",
-    "tasks": "argosy_tasks",
-    "gateway": "argosy_gateway",
-}
-_PLUGIN_TYPES: Final = {
-    "content": "content", "snapshotter-overlay": "snapshot", "snapshotter-native": "snapshot",
-    "snapshotter-erofs": "snapshot", "diff": "diff", "tasks": "tasks",
-}  # fmt: skip
-_ROOTS: Final = {
-    "content": "io.containerd.content.v1.content",
-    "diff": "io.containerd.differ.v1.walking",
-    "tasks": "",
-    "gateway": GATEWAY_ROOT,
-}
-_CAPABILITIES: Final = {"snapshotter-overlay": ["remap-ids", "rebase"], "snapshotter-erofs": ["rebase"]}
 READY_TIMEOUT_S: Final = 30.0
 STOP_GRACE_S: Final = 15.0
 BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_AFTER_S = 0.1, 5.0, 10.0
-
-
-def service_of(kind: str) -> Service[Any]:
-    """Return the service of a kind."""
-    service: Service[Any] = importlib.import_module(f"{KINDS[kind]}.__main__").SERVICE
-    return service
 
 
 @dataclass
@@ -98,34 +71,33 @@ def plan(mesh: MeshConfig) -> list[Child]:
     """Return the processes of a mesh with their settings; the gateway is last. Raises InvalidArgument."""
     address = mesh.address or Path(socket_in(mesh.state))
     ttrpc = mesh.ttrpc_address or Path(f"{address}.ttrpc")
+    common = {"log_level": mesh.log_level}
+    # What a service can ask for by ``option(mesh=...)``.
+    known: dict[str, Any] = {"state": mesh.state, "address": address, "ttrpc_address": ttrpc}
+    known["stream_processors"] = mesh.stream_processors
+    known |= {name: seconds(text, f"timeouts.{name}") for name, text in mesh.timeouts.items()}
     plugins: dict[str, ProxyPlugin] = {}
     children: list[Child] = []
-    common = {"log_level": mesh.log_level}
-    for name, service in mesh.services.items():
-        address_of = mesh.state / f"{name}.sock"
-        shown = service.name or name
-        folder = _ROOTS.get(service.kind)
-        root = mesh.root / (folder if folder is not None else f"io.containerd.snapshotter.v1.{shown}")
-        if service.kind == "tasks":
-            root = mesh.root / "tasks"
-        values: dict[str, Any] = {**common, **service.settings, "root": root, "address": address_of}
-        if service.kind == "diff":
-            values |= {"content": address, "stream_processors": mesh.stream_processors}
-        if service.kind == "tasks":
-            values |= {"state": mesh.state, "gateway": address, "ttrpc": ttrpc, "root": root}
-            values |= {TIMEOUTS[k]: seconds(v, f"timeouts.{k}") for k, v in mesh.timeouts.items()}
-        if service.settings:
-            values = vars(validate(service_of(service.kind).settings, values, f"[services.{name}.settings]"))
-        at_once = service.start == "at-once" or (service.kind == "tasks" and has_tasks(mesh.state, root))
-        children.append(Child(name, service.kind, values, at_once, sockets=[address_of]))
-        kind = _PLUGIN_TYPES[service.kind]
+    for name, config in mesh.services.items():
+        try:
+            service = plugin_of(config.kind)
+        except ArgosyError as error:
+            raise type(error)(f"[services.{name}] {error.message}") from error
+        shown = config.shown(name)
+        root, address_of = mesh.root / service.root(shown), mesh.state / f"{name}.sock"
+        told = {field: known[key] for key, field in from_mesh(service.settings).items() if key in known}
+        values = _settings(name, service, config, {**common, **told, **config.settings, "root": root, "address": address_of})
+        at_once = config.start == "at-once"
+        if service.wanted is not None:
+            at_once = at_once or service.wanted(service.settings(**values))
+        children.append(Child(name, config.kind, values, at_once, sockets=[address_of]))
         if shown in plugins:
             raise InvalidArgument(f'two services are called "{shown}"; name one of them differently')
         plugins[shown] = ProxyPlugin(
-            type=kind,
+            type=service.plugin,
             address=str(address_of),
-            exports={"root": str(root)} if kind in ("snapshot", "content") else {},
-            capabilities=_CAPABILITIES.get(service.kind, []),
+            exports={"root": str(root)} if service.plugin in ("snapshot", "content") else {},
+            capabilities=list(service.capabilities),
             on_demand=not at_once,
         )
     for name, table in mesh.proxy_plugins.items():
@@ -134,7 +106,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         plugins[name] = table
     values = {
         **common,
-        "root": mesh.root / _ROOTS["gateway"],
+        "root": mesh.root / service_of(GATEWAY).root(),
         "state": mesh.state,
         "address": address,
         "ttrpc_address": ttrpc,
@@ -145,13 +117,16 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "proxy_plugins": plugins,
         "gc": mesh.gc,
     }
-    children.append(Child("gateway", "gateway", values, True, sockets=[address, ttrpc]))
+    children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children
 
 
-def has_tasks(state: Path, root: Path) -> bool:
-    """Return whether an earlier run left bundles: their shims wait to be adopted, or to be cleaned up after."""
-    return any(next(base.glob("*/*/*"), None) is not None for base in (state, root))
+def _settings(name: str, service: Service[Any], config: ServiceConfig, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a service's settings, checked where somebody else than us says them. Raises InvalidArgument."""
+    needed = {one.name for one in fields(service.settings) if one.default is MISSING and one.default_factory is MISSING}
+    if config.settings or not needed <= values.keys():
+        return dict(vars(validate(service.settings, values, f"[services.{name}.settings]")))
+    return values
 
 
 def join_cgroup(path: str) -> None:
@@ -175,13 +150,19 @@ def join_cgroup(path: str) -> None:
                 ) from error
 
 
+def _load(service: Service[Any]) -> None:
+    """Import what a service runs on, so that its processes share it. One that is broken says so in a process of its own."""
+    try:
+        service.load()
+    except Exception as error:  # it is anybody's code, and not the end of the others
+        logger.warning("service.not_loaded", service_name=service.name, error=repr(error))
+
+
 class Supervisor:
     """Runs a plan until a signal."""
 
-    def __init__(self, mesh: MeshConfig, out: Callable[[str], None], door: Door) -> None:
-        """door is open at the gateway's address; who opened it closes it."""
+    def __init__(self, mesh: MeshConfig, out: Callable[[str], None]) -> None:
         self._mesh = mesh
-        self._door = door
         self._ready = -1
         self._children = plan(mesh)
         self._out = out
@@ -191,13 +172,18 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        """Start everything, say so, keep it running; return the exit code."""
+        """Start everything, say so, keep it running; return the exit code.
+
+        Raises FailedPrecondition when another process has the root or a socket, InvalidArgument, OSError.
+        """
         mesh = self._mesh
         set_name("argosy")
+        preload()  # before there is a socket: an engine that is none is a mistake of the start's
         gateway = self._children[-1]
-        for path in (path for child in self._children for path in child.sockets if path != gateway.sockets[0]):
+        for path in (path for child in self._children for path in child.sockets):
             check_free(path)
-        gateway.listener = self._door.listener
+        lock = lock_root(mesh.root, "argosy up")
+        private(mesh.state)
         if mesh.cgroup:
             join_cgroup(mesh.cgroup)
         read, write = os.pipe()
@@ -208,6 +194,8 @@ class Supervisor:
         self._poll.register(read, select.POLLIN)
         gc.enable()
         try:
+            # From now on nobody is refused: who calls the gateway waits for it, as who calls any other service does.
+            gateway.listener = bind_unix(gateway.sockets[0], uid=mesh.uid, gid=mesh.gid)
             for child in self._children[:-1]:
                 child.listener = bind_unix(child.sockets[0])
                 child.idle_mark.touch()
@@ -226,10 +214,11 @@ class Supervisor:
             self._stop()
             return code
         finally:
-            for child in self._children[:-1]:
+            for child in self._children:
                 if child.listener is not None:
                     child.sockets[0].unlink(missing_ok=True)
                     child.idle_mark.unlink(missing_ok=True)
+            os.close(lock)
 
     def _listen(self, child: Child) -> None:
         """Wait for somebody to call a service that does not run."""
@@ -249,11 +238,10 @@ class Supervisor:
             self._poll.unregister(child.listener)
         child.idle_mark.unlink(missing_ok=True)
         service = service_of(child.kind)
+        _load(service)
         ready = -1
-        early = None
         if child is self._children[-1] and not child.restarts:
             self._ready, ready = os.pipe()
-            early = self._door.stop()
         # Pages that the collector never touches stay shared with the children.
         gc.freeze()
         sys.stdout.flush()
@@ -261,9 +249,7 @@ class Supervisor:
         pid = os.fork()
         if pid == 0:
             # What cannot start the first time is the end of the start; later on its callers are told.
-            self._become(child, service, early, ready)
-        if early is not None:
-            early.close()
+            self._become(child, service, ready)
         if ready >= 0:
             os.close(ready)
         child.pid, child.started = pid, time.monotonic()
@@ -271,7 +257,7 @@ class Supervisor:
         self._by_fd[child.pidfd] = child
         self._poll.register(child.pidfd, select.POLLIN)
 
-    def _become(self, child: Child, service: Service[Any], early: Early | None, ready: int) -> None:
+    def _become(self, child: Child, service: Service[Any], ready: int) -> None:
         """In the child: be the service. Does not return."""
         code = 1
         try:
@@ -288,7 +274,7 @@ class Supervisor:
                 if other.listener is not None and other is not child:
                     other.listener.close()
             assert child.listener is not None
-            handed = Handed(child.listener, early, refuses=ready < 0, ready=ready, prepared=early is not None)
+            handed = Handed(child.listener, refuses=ready < 0, ready=ready)
             run(service, settings=service.settings(**child.values), handed=handed)
             code = 0
         except SystemExit as exit:
@@ -345,7 +331,7 @@ class Supervisor:
             timeout = max(0.0, min(due) - time.monotonic()) * 1000 if due else None
             events = self._poll.poll(0 if ahead else timeout)
             if ahead and not events:
-                service_of(ahead.pop(0))
+                _load(service_of(ahead.pop(0)))
             for fd, _ in events:
                 if fd == wake:
                     os.read(wake, 512)
@@ -370,7 +356,7 @@ class Supervisor:
             for child in self._children:
                 if child.again_at and child.again_at <= now and not self._told_to_stop():
                     child.again_at = 0.0
-                    if child.failed and child.kind != "gateway":
+                    if child.failed and child.kind != GATEWAY:
                         self._listen(child)  # it could not start, and told its callers why; the next one may have more luck
                     else:
                         child.restarts += 1

@@ -55,20 +55,3 @@ def unsigned() -> Iterator[None]:
         yield
     finally:
         vars(dataclasses)["inspect"] = usual
-
-
-@contextmanager
-def deferred(name: str) -> Iterator[None]:
-    """Imports in this block that bind this module get a stand-in, which loads it when something of it is used."""
-    if name in sys.modules:
-        yield
-        return
-
-    def real(attribute: str) -> object:
-        __import__(name)
-        return getattr(sys.modules[name], attribute)
-
-    stand_in = ModuleType(name)
-    vars(stand_in)["__getattr__"] = real
-    with instead(name, stand_in):
-        yield

@@ -1,9 +1,14 @@
-"""One process shape for all of them: settings, logs, health, statistics, drain, signals, readiness.
+"""One process shape for all of them: what a service says of itself, settings, logs, health, statistics, drain, signals.
 
-    def main() -> None:
-        run(Service("content", ContentSettings, start))
+    def load() -> Start[ContentSettings]:
+        from argosy_content.__main__ import start
 
-    async def start(ctx: ServiceContext[ContentSettings]) -> Sequence[ServiceBase]: ...
+        return start
+
+    SERVICE = Service("content", ContentSettings, load, plugin="content", public_name="content")
+
+Its distribution names ``SERVICE`` in an entry point of the group ``argosy.services``: that is how ``argosy up`` finds it, and all
+that anybody else needs to know of it. The module of ``SERVICE`` imports little, since every mesh that starts loads it.
 
 SIGTERM drains: new calls are refused as UNAVAILABLE, calls in flight get ``DRAIN_GRACE_S`` to end, then
 everything that ``enter`` opened is closed in reverse order.
@@ -43,12 +48,12 @@ from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unav
 from argosy.kernel.heap import keep_freed
 from argosy.kernel.process import set_name
 from argosy.roots import lock_root
-from argosy.rpc.early import Early
 from argosy.rpc.health import Health
 from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
 from argosy.rpc.server import Server, inline
 from argosy.rpc.sockets import same_user
 from argosy.settings import Settings, load
+from argosy.tables import SHORT_TYPES
 from argosy.timestamps import to_wire
 
 S = TypeVar("S", bound=Settings)
@@ -68,8 +73,6 @@ class ServiceContext(Generic[S]):
     server: Server
     tasks: anyio.abc.TaskGroup
     gauges: dict[str, Callable[[], object]] = field(default_factory=dict)
-    prepared: bool = False
-    """Whether the database was checked already, by whoever started the service."""
     owner: tuple[int, int] = (-1, -1)
     """User and group that the socket is given to; -1 keeps what it has."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -83,13 +86,35 @@ class ServiceContext(Generic[S]):
         self._stack.push_async_callback(callback)
 
 
+Start = Callable[[ServiceContext[S]], Awaitable[Sequence[ServiceBase]]]
+"""Opens what a service needs and returns what it serves."""
+
+
 @dataclass(frozen=True)
 class Service(Generic[S]):
-    """A service: its name, its settings and how it starts."""
+    """A service: what it is called, what it is to a mesh, what it can be told, and how it starts."""
 
     name: str
+    """What its process is called, and its entry point: ``argosy-<name>`` runs it alone."""
     settings: type[S]
-    start: Callable[[ServiceContext[S]], Awaitable[Sequence[ServiceBase]]]
+    """Fields with ``option(mesh=KEY)`` are filled by ``argosy up`` with what it knows under that key."""
+    load: Callable[[], Start[S]]
+    """Import what it needs to run, and return its start function. Called in its own process, or ahead of a fork."""
+    about: str = ""
+    """What it is, in a few words that follow "Argosy"."""
+    plugin: str = ""
+    """Its plugin type, a key of ``argosy.tables.SHORT_TYPES``; empty for what is no plugin."""
+    public_name: str = ""
+    """The plugin's name among those of its type, as clients see it, unless the topology says otherwise."""
+    folder: str = ""
+    """Its root below the mesh's; by default ``<containerd's name of the type>.<public name>``."""
+    capabilities: tuple[str, ...] = ()
+    wanted: Callable[[S], bool] | None = None
+    """Whether it has to run before anybody calls it, for what an earlier run left behind."""
+
+    def root(self, public_name: str = "") -> str:
+        """Return its root directory's name below the mesh's."""
+        return self.folder or f"{SHORT_TYPES[self.plugin]}.{public_name or self.public_name}"
 
 
 class _Statistics(StatisticsBase):
@@ -160,30 +185,25 @@ class Handed:
 
     listener: socket.socket
     """Bound to the service's address; it stays with whoever gave it."""
-    early: Early | None = None
-    """What answers on it already, stopped by now."""
     refuses: bool = True
     """A service that cannot start says why to whoever calls it, for ``REFUSING_S`` seconds: callers wait on that
     socket already, and would wait for ever."""
-    prepared: bool = False
-    """Whether its database was checked already."""
     ready: int = -1
     """A descriptor that is written to, and closed, when the service has started."""
 
 
 async def serve(service: Service[S], settings: S, handed: Handed | None = None) -> None:
     """Run a service until SIGTERM or SIGINT. Raises what start raises."""
-    early = None if handed is None else handed.early
-    server = Server(allow=same_user) if early is None else early.server
+    server = Server(allow=same_user)
     with ExitStack() as held:
         # Resources outlive the tasks that use them: the group ends first, then the stack closes what was opened.
         async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
-            ctx = ServiceContext(settings, server, tasks, prepared=handed is not None and handed.prepared, _stack=stack)
+            ctx = ServiceContext(settings, server, tasks, _stack=stack)
             with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                 failure: ArgosyError | OSError | None = None
                 try:
                     held.callback(os.close, lock_root(settings.root, service.name))
-                    for one in await service.start(ctx):
+                    for one in await service.load()(ctx):
                         server.add(one)
                 except (ArgosyError, OSError) as error:
                     if handed is None or not handed.refuses:
@@ -198,9 +218,6 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     uid, gid = ctx.owner
                     await server.listen_unix(settings.address, uid=uid, gid=gid)
                 else:
-                    if early is not None:
-                        await early.hand_over()
-                    server.open()
                     await server.listen(handed.listener)
                     if handed.ready >= 0:
                         os.write(handed.ready, b"+")

@@ -28,9 +28,21 @@ class Strict:
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
 
-def option(description: str, default: Any = MISSING, default_factory: Callable[[], Any] | Any = MISSING) -> Any:
-    """Return a field of settings; it must be given where it has no default."""
-    return field(default=default, default_factory=default_factory, metadata={"description": description})
+def option(
+    description: str, default: Any = MISSING, default_factory: Callable[[], Any] | Any = MISSING, mesh: str = ""
+) -> Any:
+    """Return a field of settings; it must be given where it has no default.
+
+    A mesh fills a field that names a key with what it knows: ``state`` (its directory for what does not outlive a reboot),
+    ``address`` and ``ttrpc_address`` (the gateway's sockets), ``stream_processors`` (the table of that name), or one of
+    containerd's timeouts in seconds, by its name (``io.containerd.timeout.*``). What the topology says of the service wins.
+    """
+    return field(default=default, default_factory=default_factory, metadata={"description": description, "mesh": mesh})
+
+
+def from_mesh(cls: type[Settings]) -> dict[str, str]:
+    """Return the fields that a mesh fills: mesh's key -> field."""
+    return {key: one.name for one in fields(cls) if (key := one.metadata.get("mesh"))}
 
 
 @dataclass(frozen=True, kw_only=True)

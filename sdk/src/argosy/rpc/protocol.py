@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from argosy.rpc.engine import ConnectionFault, Engine, make_engine
 
 # A sender pauses when this much of its own data waits for the peer's credit.
 HIGH_WATER_BYTES: Final = 1 << 20
 
-if TYPE_CHECKING:
-    import asyncio
 
-    _Protocol = asyncio.Protocol
-else:
-    # Its shape is all that a loop looks at. A server answers its first calls before asyncio is there (argosy.rpc.early).
-    _Protocol = object
-
-
-class Connection(_Protocol):
+class Connection(asyncio.Protocol):
     """The asyncio side of one connection; subclasses are the sinks of its engine."""
 
     server = False
@@ -27,8 +20,6 @@ class Connection(_Protocol):
     def __init__(self, loop: Any) -> None:
         self.loop: asyncio.AbstractEventLoop = loop
         self.engine: Engine
-        self._begun = False
-        self._unsent = b""
         self.transport: asyncio.Transport
         self._scheduled = False
         self._receiving = False
@@ -38,17 +29,8 @@ class Connection(_Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment] # uvloop's transports are not asyncio subclasses
-        if not self._begun:
-            self._begun = True
-            self.engine = make_engine(self.server, self)  # type: ignore[arg-type] # subclasses are sinks
-        if self._unsent:
-            self.transport.write(self._unsent)
-            self._unsent = b""
+        self.engine = make_engine(self.server, self)  # type: ignore[arg-type] # subclasses are sinks
         self.flush()
-
-    def move(self, loop: asyncio.AbstractEventLoop, unsent: bytes) -> None:
-        """Go on in loop, whose transport is made next; unsent is what the engine gave and the old one has not written."""
-        self.loop, self._unsent = loop, unsent
 
     def data_received(self, data: bytes) -> None:
         self._receiving = True

@@ -4,16 +4,16 @@ Resource handling: sockets are bound in a 0700 directory under umask 077 and set
 checked at accept. A stream's receive credit goes back when its message is consumed, and also when its handler
 never starts or ends early. Error handling: a handler's exception becomes a status (``argosy.errors``); a
 cancelled call cancels its handler; a deadline ends it with DEADLINE_EXCEEDED.
-
-asyncio is loaded by what needs a loop: a server may answer its first calls without one (``argosy.rpc.early``).
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import types
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from argosy_protos._error import DecodeError
 from grpclib.const import Cardinality, Handler
@@ -27,10 +27,6 @@ from argosy.rpc import wire
 from argosy.rpc.context import CALL, Call, Peer
 from argosy.rpc.protocol import Connection
 from argosy.rpc.sockets import bind_unix
-
-if TYPE_CHECKING:
-    import asyncio
-    from pathlib import Path
 
 logger = log.get("argosy.rpc")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -241,16 +237,6 @@ class ServerStream:
         self.fail_now(DeadlineExceeded(f"{self.call.path}: the caller's deadline has passed{waiting}"))
 
 
-class _Held:
-    """A call that came before whoever serves it: what was said so far."""
-
-    __slots__ = ("deadline", "end", "head", "parts")
-
-    def __init__(self, head: RequestHead, deadline: float | None, end: bool) -> None:
-        self.head, self.deadline, self.end = head, deadline, end
-        self.parts: list[tuple[bytes, bool]] = []
-
-
 class ServerConnection(Connection):
     """One accepted connection."""
 
@@ -260,13 +246,9 @@ class ServerConnection(Connection):
         super().__init__(loop)
         self._server = server
         self.streams: dict[int, ServerStream] = {}
-        self._held: dict[int, _Held] = {}
         self.peer = Peer()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._begun:
-            super().connection_made(transport)
-            return
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family == socket.AF_UNIX:
             self.peer = Peer(*credentials(sock))
@@ -308,15 +290,8 @@ class ServerConnection(Connection):
             head = RequestHead(headers)
             if len(server.heads) < _HEADER_CACHE_ENTRIES:
                 server.heads[headers] = head
-        self._take(sid, head, None if timeout is None else self.loop.time() + timeout, end)
-
-    def _take(self, sid: int, head: RequestHead, deadline: float | None, end: bool) -> None:
-        server = self._server
         handler = server.mapping.get(head.path) or server.fallback(head.path)
-        call = Call(head.path, head.metadata, deadline, self.peer)
-        if server.opening and not (handler is not None and getattr(handler.func, "__inline__", False)):
-            self._held[sid] = _Held(head, deadline, end)
-            return
+        call = Call(head.path, head.metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
         if server.draining:
             self._refuse(sid, server.draining, end)
             return
@@ -348,10 +323,7 @@ class ServerConnection(Connection):
     def on_data(self, sid: int, data: bytes, end: bool) -> None:
         stream = self.streams.get(sid)
         if stream is None:
-            if sid in self._held:
-                self._held[sid].parts.append((data, end))
-            else:
-                self.acknowledge(sid, len(data))
+            self.acknowledge(sid, len(data))
             return
         if data:
             stream.feed(data)
@@ -365,17 +337,7 @@ class ServerConnection(Connection):
     def on_trailers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         self.on_data(sid, b"", True)
 
-    def replay(self) -> None:
-        """Serve what was held; what still nobody serves is held again."""
-        held, self._held = self._held, {}
-        for sid, call in held.items():
-            self._take(sid, call.head, call.deadline, call.end)
-            for data, end in call.parts:
-                self.on_data(sid, data, end)
-        self.flush()
-
     def on_closed(self, sid: int, code: int) -> None:
-        self._held.pop(sid, None)
         stream = self.streams.pop(sid, None)
         if stream is None or stream.done:
             return
@@ -423,11 +385,9 @@ class ServerConnection(Connection):
             stream.finish(Cancelled("the call was cancelled"))
 
     async def _run(self, stream: ServerStream, coroutine: Any) -> None:
-        from asyncio import CancelledError
-
         try:
             await coroutine
-        except CancelledError:
+        except asyncio.CancelledError:
             stream.finish(Cancelled("the call was cancelled"))
             raise
         except BaseException as error:
@@ -485,8 +445,6 @@ class Server:
         self.connections: set[ServerConnection] = set()
         self.statistics = Statistics()
         self.draining: ArgosyError | None = None
-        self.opening = False
-        """Whether more services come: calls that no inline handler answers wait for ``open``."""
         self.services: list[str] = []
         self._allow = allow
         self._listeners: list[tuple[asyncio.AbstractServer, Path | None]] = []
@@ -501,16 +459,6 @@ class Server:
             name = path.split("/")[1]
             if name not in self.services:
                 self.services.append(name)
-
-    def open(self) -> None:
-        """Say that all services are there; calls that waited for theirs are served now."""
-        self.opening = False
-        self.replay()
-
-    def replay(self) -> None:
-        """Serve the held calls that somebody serves by now."""
-        for connection in list(self.connections):
-            connection.replay()
 
     def fallback(self, path: str) -> Handler | None:
         """Return a handler for a path no service claims; a gateway overrides this to relay."""
@@ -530,9 +478,7 @@ class Server:
 
     async def listen(self, sock: socket.socket, path: Path | None = None) -> None:
         """Serve on a socket that is bound already."""
-        from asyncio import get_running_loop
-
-        loop = get_running_loop()
+        loop = asyncio.get_running_loop()
         make = lambda: ServerConnection(self, loop)  # noqa: E731 - a protocol factory
         if sock.family == socket.AF_UNIX:
             listener = await loop.create_unix_server(make, sock=sock)
@@ -542,8 +488,6 @@ class Server:
 
     async def close(self, grace_s: float = 5.0) -> None:
         """Stop accepting, let calls end for grace_s seconds, then cancel them and remove the sockets."""
-        import asyncio
-
         for listener, path in self._listeners:
             listener.close()
             if path is not None:

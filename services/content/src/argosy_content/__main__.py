@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from argosy import log
 from argosy.plugin.content import ContentServicer
-from argosy.service import Service, ServiceContext, run
-from argosy.settings import Settings
+from argosy.service import ServiceContext, run
 from argosy_protos._service import ServiceBase
 from argosy_protos.argosy.content.v1 import IngestsBase, PlaceRequest, PlaceResponse
 
 from argosy_content.blobs import Blobs
+from argosy_content.service import SERVICE, ContentSettings
 from argosy_content.store import LocalStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContentSettings(Settings):
-    """Nothing beyond what every process can be told."""
 
 
 class Ingests(IngestsBase):
@@ -41,9 +35,6 @@ async def start(ctx: ServiceContext[ContentSettings]) -> Sequence[ServiceBase]:
     ctx.gauges["open_refs"] = lambda: len(store.holds)
     ctx.gauges["oldest_hold_s"] = lambda: f"{store.holds.oldest_s():.3f}"
     return [ContentServicer(store), Ingests(store)]
-
-
-SERVICE = Service("content", ContentSettings, start)
 
 
 def main() -> None:

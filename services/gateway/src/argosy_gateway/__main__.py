@@ -9,7 +9,7 @@ from typing import Any
 
 from argosy import log
 from argosy.rpc.context import Peer
-from argosy.service import Service, ServiceContext, run
+from argosy.service import ServiceContext, run
 from argosy.ttrpc.server import TtrpcServer
 from argosy_protos.containerd.services.mounts.v1 import MountsBase
 from argosy_protos.containerd.services.streaming.v1 import StreamingBase
@@ -27,6 +27,7 @@ from argosy_gateway.api.snapshots import Snapshots
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.restart import RestartMonitor
+from argosy_gateway.service import SERVICE
 
 
 async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
@@ -65,9 +66,6 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
 
 def _anyone(peer: Peer) -> bool:
     return True
-
-
-SERVICE = Service("gateway", GatewaySettings, start)
 
 
 def main() -> None:

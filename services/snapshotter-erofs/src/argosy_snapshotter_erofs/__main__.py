@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from argosy.plugin.snapshots import SnapshotsServicer, TreeSnapshotter
-from argosy.service import Service, ServiceContext, run
-from argosy.settings import Settings, option
+from argosy.service import ServiceContext, run
 from argosy_protos._service import ServiceBase
 
 from argosy_snapshotter_erofs.layout import ask
+from argosy_snapshotter_erofs.service import SERVICE, ErofsSettings
 from argosy_snapshotter_erofs.snapshotter import ErofsBackend
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErofsSettings(Settings):
-    """How images are stacked here."""
-
-    mount_options: list[str] = option('more overlay options, such as "volatile"', default_factory=list)
-    sync_remove: bool = option("delete images at Remove instead of at Cleanup", True)
 
 
 async def start(ctx: ServiceContext[ErofsSettings]) -> Sequence[ServiceBase]:
@@ -36,9 +27,6 @@ async def start(ctx: ServiceContext[ErofsSettings]) -> Sequence[ServiceBase]:
 
     ctx.on_close(release)
     return [SnapshotsServicer(tree)]
-
-
-SERVICE = Service("snapshotter-erofs", ErofsSettings, start)
 
 
 def main() -> None:

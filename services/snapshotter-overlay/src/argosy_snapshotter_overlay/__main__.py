@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from argosy.plugin.snapshots import SnapshotsServicer, TreeSnapshotter
-from argosy.service import Service, ServiceContext, run
-from argosy.settings import Settings, option
+from argosy.service import ServiceContext, run
 from argosy_protos._service import ServiceBase
 
 from argosy_snapshotter_overlay.layout import ask
+from argosy_snapshotter_overlay.service import SERVICE, OverlaySettings
 from argosy_snapshotter_overlay.snapshotter import OverlayBackend
-
-
-@dataclass(frozen=True, kw_only=True)
-class OverlaySettings(Settings):
-    """How overlays are made here."""
-
-    mount_options: list[str] = option('more overlay options, such as "volatile"', default_factory=list)
-    upperdir_label: bool = option("label each snapshot with the path of its upper directory", False)
-    sync_remove: bool = option("delete directories at Remove instead of at Cleanup", False)
 
 
 async def start(ctx: ServiceContext[OverlaySettings]) -> Sequence[ServiceBase]:
@@ -29,9 +19,6 @@ async def start(ctx: ServiceContext[OverlaySettings]) -> Sequence[ServiceBase]:
     tree = await TreeSnapshotter.open(s.root, backend, s.sync_remove)
     ctx.on_close(tree.close)
     return [SnapshotsServicer(tree)]
-
-
-SERVICE = Service("snapshotter-overlay", OverlaySettings, start)
 
 
 def main() -> None:

@@ -6,16 +6,13 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from argosy import log
 from argosy.errors import ArgosyError, NotFound
 from argosy.names import NAMESPACE_HEADER
 from argosy.rpc.channel import Channel
-from argosy.service import Service, ServiceContext, run
-from argosy.settings import Settings, option
+from argosy.service import ServiceContext, run
 from argosy.timestamps import now_ns, to_wire
 from argosy_protos._message import Message
 from argosy_protos._service import ServiceBase
@@ -27,26 +24,11 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_tasks.bootstrap import Starter
 from argosy_tasks.roster import Roster, Timeouts
 from argosy_tasks.runtimes import Runtimes, own_directory
+from argosy_tasks.service import SERVICE, TasksSettings
 from argosy_tasks.servicer import Tasks
 
 # A gateway that starts together with us answers within this; one that does not is not waited for.
 GATEWAY_WAIT_S: Final = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class TasksSettings(Settings):
-    """Where tasks live and whom they belong to."""
-
-    state: Path = option("directory for bundles; does not outlive a reboot")
-    gateway: Path = option("socket of the daemon that knows the containers and takes events")
-    ttrpc: Path | None = option("socket that shims publish events to; default <gateway>.ttrpc", None)
-    publish_binary: str = option("program that shims without ttrpc publish events with", "")
-    state_timeout_s: float = option("how long a shim may take to say its state", 2.0)
-    stats_timeout_s: float = option("how long a shim may take to measure", 2.0)
-    load_timeout_s: float = option("how long an adopted shim may take to answer", 5.0)
-    cleanup_timeout_s: float = option("how long cleaning up after a dead shim may take", 5.0)
-    shutdown_timeout_s: float = option("how long a shim may take to leave", 3.0)
-    bundles: str = option("directory name below state and root", "io.containerd.runtime.v2.task")
 
 
 async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
@@ -101,9 +83,6 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
         log.get("tasks").info("tasks.adopted", tasks=adopted)
     ctx.gauges["tasks"] = lambda: len(roster)
     return [Tasks(roster, gateway, s.state_timeout_s, s.stats_timeout_s)]
-
-
-SERVICE = Service("tasks", TasksSettings, start)
 
 
 def main() -> None:

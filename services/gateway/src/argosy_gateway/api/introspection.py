@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Final
 
 from argosy import filters
 from argosy.errors import NotFound
@@ -13,8 +14,11 @@ from argosy_protos.containerd.services.version.v1 import VersionBase, VersionRes
 from argosy_protos.google.protobuf import Empty
 
 from argosy_gateway.core import Core
-from argosy_gateway.early import REVISION, VERSION
 from argosy_gateway.plugins.listing import listing
+
+# Clients parse the version; the contract served is that of containerd 1.7's API plus what is listed in the docs.
+VERSION: Final = "1.7.0+argosy.0.1.0"
+REVISION: Final = "argosy-0.1.0"
 
 
 class Version(VersionBase):

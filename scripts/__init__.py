@@ -1,0 +1,1 @@
+"""What `just` calls: demo, packages, checks."""

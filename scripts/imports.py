@@ -1,0 +1,57 @@
+"""Check with import-linter who imports whom: the contracts are stated here, whom they bind is read from the folders."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent.parent
+SHIMS_MAY_NOT = ("argosy.rpc", "argosy.client", "argosy.service", "argosy.settings", "argosy.log", "argosy.store")
+
+
+def packages(where: Path, floor: str) -> list[str]:
+    """Return the packages of a floor: ``services``, ``shims``, ``cli``."""
+    pattern = f"{floor}/src/*/__init__.py" if floor == "cli" else f"{floor}/*/src/*/__init__.py"
+    return sorted(path.parent.name for path in where.glob(pattern))
+
+
+def contracts(where: Path) -> str:
+    """Return import-linter's configuration for a checkout."""
+    shims = packages(where, "shims")
+    processes = sorted(packages(where, "services") + shims)
+    cli = packages(where, "cli")
+    lines = ["[importlinter]", "root_packages =", *_rows(["argosy", "argosy_protos", *processes, *cli])]
+    lines += [
+        "[importlinter:contract:wire]",
+        "name = The wire is the only interface between processes",
+        "type = independence",
+    ]
+    lines += ["modules =", *_rows(processes)]
+    lines += ["[importlinter:contract:floors]", "name = Three floors: protos, sdk, processes", "type = layers", "layers ="]
+    lines += _rows([" | ".join(processes + cli), "argosy", "argosy_protos"])
+    lines += [
+        "[importlinter:contract:lean]",
+        "name = A shim imports neither betterproto, grpclib nor asyncio",
+        "type = forbidden",
+    ]
+    lines += ["source_modules =", *_rows(["argosy.shim", *shims]), "forbidden_modules =", *_rows(list(SHIMS_MAY_NOT))]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(names: list[str]) -> list[str]:
+    return [f"    {name}" for name in names]
+
+
+def main() -> int:
+    """Return 0 when every contract is kept; says what is not."""
+    from importlinter.cli import lint_imports  # it takes a while, and a test wants the names only
+
+    with tempfile.NamedTemporaryFile("w", suffix=".ini") as config:
+        config.write(contracts(HERE))
+        config.flush()
+        return int(lint_imports(config_filename=config.name, no_cache=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""What the differ says of itself, and what it can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from argosy.service import Service, Start
+from argosy.settings import Settings, option
+from argosy.tables import StreamProcessor
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffSettings(Settings):
+    """Whose layers these are, and what may decode them."""
+
+    content: Path = option("socket that serves the content of the layers; usually the gateway's", mesh="address")
+    stream_processors: dict[str, StreamProcessor] = option(
+        "external decoders, by their ids", default_factory=dict, mesh="stream_processors"
+    )
+    workers: int = option("how many layers to apply at a time; default: one a core", 0)
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ValueError(f"workers must be 0 or more, not {self.workers}")
+
+
+def load() -> Start[DiffSettings]:
+    from argosy_diff.__main__ import start
+
+    return start
+
+
+SERVICE = Service("diff", DiffSettings, load, about="differ", plugin="diff", public_name="walking")

@@ -1,0 +1,28 @@
+"""What the EROFS snapshotter says of itself, and what it can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from argosy.service import Service, Start
+from argosy.settings import Settings, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErofsSettings(Settings):
+    """How images are stacked here."""
+
+    mount_options: list[str] = option('more overlay options, such as "volatile"', default_factory=list)
+    sync_remove: bool = option("delete images at Remove instead of at Cleanup", True)
+
+
+def load() -> Start[ErofsSettings]:
+    from argosy_snapshotter_erofs.__main__ import start
+
+    return start
+
+
+SERVICE = Service(
+    "snapshotter-erofs", ErofsSettings, load, about="EROFS snapshotter",
+    plugin="snapshot", public_name="erofs", capabilities=("rebase",),
+)  # fmt: skip

@@ -1,0 +1,27 @@
+"""What the native snapshotter says of itself, and what it can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from argosy.service import Service, Start
+from argosy.settings import Settings, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativeSettings(Settings):
+    """How copies are removed here."""
+
+    sync_remove: bool = option("delete directories at Remove instead of at Cleanup", True)
+
+
+def load() -> Start[NativeSettings]:
+    from argosy_snapshotter_native.__main__ import start
+
+    return start
+
+
+SERVICE = Service(
+    "snapshotter-native", NativeSettings, load, about="native snapshotter",
+    plugin="snapshot", public_name="native",
+)  # fmt: skip

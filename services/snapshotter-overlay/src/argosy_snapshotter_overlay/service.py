@@ -1,0 +1,29 @@
+"""What the overlayfs snapshotter says of itself, and what it can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from argosy.service import Service, Start
+from argosy.settings import Settings, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlaySettings(Settings):
+    """How overlays are made here."""
+
+    mount_options: list[str] = option('more overlay options, such as "volatile"', default_factory=list)
+    upperdir_label: bool = option("label each snapshot with the path of its upper directory", False)
+    sync_remove: bool = option("delete directories at Remove instead of at Cleanup", False)
+
+
+def load() -> Start[OverlaySettings]:
+    from argosy_snapshotter_overlay.__main__ import start
+
+    return start
+
+
+SERVICE = Service(
+    "snapshotter-overlay", OverlaySettings, load, about="overlayfs snapshotter",
+    plugin="snapshot", public_name="overlayfs", capabilities=("remap-ids", "rebase"),
+)  # fmt: skip
