@@ -5,6 +5,9 @@ Options are those of mount(8). Besides flags and file system data these have a m
 * ``loop``: the source is a file; a loop device is made for it, which goes with the mount
 * ``uidmap=c:h:n`` / ``gidmap=c:h:n``: the source (or an overlay's lower layers) is mounted id-mapped
 * an overlay whose options are longer than a page is mounted through the new mount API
+
+A mount's own target is a name in a tree that somebody else has written: it is looked up inside of that tree (openat2), and what
+was found is mounted on by its descriptor. ``mount_all`` refuses what ``mounts.check`` does.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ from typing import Final, NamedTuple, Protocol
 
 from argosy.errors import FailedPrecondition, InvalidArgument
 from argosy.kernel.libc import call, syscall
-from argosy.mounts import Mount
+from argosy.kernel.path import open_in_root
+from argosy.mounts import Mount, check
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_SYNCHRONOUS, MS_REMOUNT = 1, 2, 4, 8, 16, 32
 MS_MANDLOCK, MS_DIRSYNC, MS_NOATIME, MS_NODIRATIME, MS_BIND = 64, 128, 1024, 2048, 4096
@@ -109,47 +113,87 @@ def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
     )
 
 
+class _Place:
+    """Where a mount goes: a path that is ours, and a name below it that is not."""
+
+    def __init__(self, path: str, below: str) -> None:
+        self.path, self._below = path, below.strip("/")
+
+    @contextmanager
+    def found(self) -> Iterator[str]:
+        """Yield the place as a path for one system call, with what has been mounted on it. Raises OSError, InvalidArgument."""
+        if not self._below:
+            yield self.path
+            return
+        if ".." in self._below.split("/"):
+            raise InvalidArgument(f'the mount target "{self._below}" leads out of {self.path}')
+        root = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fd = open_in_root(root, self._below, os.O_PATH)
+        finally:
+            os.close(root)
+        try:
+            yield f"/proc/self/fd/{fd}"
+        finally:
+            os.close(fd)
+
+    def do(self, source: str, kind: str, flags: int, data: str) -> None:
+        """Call mount(2)."""
+        with self.found() as target:
+            _mount(source, target, kind, flags, data)
+
+    def undo(self) -> None:
+        """Take the top mount away again. Raises OSError."""
+        with self.found() as target:
+            call("umount2", os.fsencode(target), ctypes.c_int(MNT_DETACH), path=self.path)
+
+
 class Kernel:
     """The real thing."""
 
     def mount(self, spec: Mount, target: str) -> None:
-        """Mount spec on target (a directory, or a file for a bind of a file). Raises OSError, InvalidArgument."""
-        if spec.target:
-            target = os.path.join(target, spec.target.lstrip("/"))
+        """Mount spec on target (a directory, or a file for a bind of a file), which is followed if it is a symlink.
+
+        The target of spec is a name below it, and never anywhere else. Raises OSError, InvalidArgument, FailedPrecondition.
+        """
+        if "/" in spec.type:
+            raise FailedPrecondition(f'a mount of type "{spec.type}" has to be prepared by a mount manager first')
+        place = _Place(target, spec.target)
         parsed = parse_options(spec.options)
         kind = spec.type.removeprefix("fuse3.") if spec.type.startswith("fuse3.") else spec.type
+        bind = kind in ("bind", "rbind") or bool(parsed.flags & MS_BIND)
         if parsed.uidmap or parsed.gidmap:
-            self._mount_idmapped(spec, parsed, target)
-        elif kind in ("bind", "rbind") or parsed.flags & MS_BIND:
-            self._bind(spec.source, target, parsed)
+            self._mount_idmapped(spec, parsed, place)
+        elif bind:
+            place.do(spec.source, "bind", MS_BIND | parsed.flags & MS_REC, "")
         elif parsed.loop:
-            self._mount_loop(spec, parsed, target)
+            self._mount_loop(spec, parsed, place)
         else:
             data = ",".join(parsed.data)
             if kind == "overlay" and len(data) >= _PAGE - 1:
-                self._mount_overlay_by_parts(parsed, target)
+                self._mount_overlay_by_parts(parsed, place)
             else:
-                _mount(spec.source, target, kind, parsed.flags, data)
-        for change in parsed.propagation:
-            _mount("", target, "", change, "")
+                place.do(spec.source, kind, parsed.flags, data)
+        try:
+            # A bind ignores every other flag the first time.
+            rest = parsed.flags & ~(MS_BIND | MS_REC)
+            if bind and rest:
+                place.do("", "", MS_BIND | MS_REMOUNT | rest, "")
+            for change in parsed.propagation:
+                place.do("", "", change, "")
+        except BaseException:
+            place.undo()
+            raise
 
     def unmount(self, target: str, flags: int = 0) -> None:
         """Unmount the top mount on target; symlinks are not followed. Raises OSError (EINVAL: not a mount point)."""
         call("umount2", os.fsencode(target), ctypes.c_int(flags | UMOUNT_NOFOLLOW), path=target)
 
-    def _bind(self, source: str, target: str, parsed: ParsedOptions) -> None:
-        recursive = parsed.flags & MS_REC
-        _mount(source, target, "bind", MS_BIND | recursive, "")
-        rest = parsed.flags & ~(MS_BIND | MS_REC)
-        if rest:
-            # A bind ignores every other flag the first time.
-            _mount("", target, "", MS_BIND | MS_REMOUNT | rest, "")
-
-    def _mount_loop(self, spec: Mount, parsed: ParsedOptions, target: str) -> None:
+    def _mount_loop(self, spec: Mount, parsed: ParsedOptions, place: _Place) -> None:
         with loop_device(spec.source, bool(parsed.flags & MS_RDONLY)) as device:
-            _mount(device, target, spec.type, parsed.flags, ",".join(parsed.data))
+            place.do(device, spec.type, parsed.flags, ",".join(parsed.data))
 
-    def _mount_overlay_by_parts(self, parsed: ParsedOptions, target: str) -> None:
+    def _mount_overlay_by_parts(self, parsed: ParsedOptions, place: _Place) -> None:
         """Mount an overlay layer by layer: its options as one string would not fit a page."""
         context = syscall(_FSOPEN, b"overlay", ctypes.c_uint(1))
         try:
@@ -177,14 +221,15 @@ class Kernel:
                 None,
                 None,
                 ctypes.c_int(0),
-                path=target,
+                path=place.path,
             )
             attributes = sum(bit for flag, bit in _MOUNT_ATTR.items() if parsed.flags & flag)
-            tree = syscall(_FSMOUNT, ctypes.c_int(context), ctypes.c_uint(1), ctypes.c_uint(attributes), path=target)
+            tree = syscall(_FSMOUNT, ctypes.c_int(context), ctypes.c_uint(1), ctypes.c_uint(attributes), path=place.path)
         finally:
             os.close(context)
         try:
-            self._attach(tree, target)
+            with place.found() as target:
+                self._attach(tree, target)
         finally:
             os.close(tree)
 
@@ -202,24 +247,22 @@ class Kernel:
             ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH), path=target,
         )  # fmt: skip
 
-    def _mount_idmapped(self, spec: Mount, parsed: ParsedOptions, target: str) -> None:
+    def _mount_idmapped(self, spec: Mount, parsed: ParsedOptions, place: _Place) -> None:
         import tempfile  # slow to import, and shims seldom need it
 
         with user_namespace(parsed.uidmap, parsed.gidmap) as userns:
             if spec.type == "overlay":
                 with tempfile.TemporaryDirectory(prefix="argosy-idmap-") as scratch:
-                    self._overlay_on_mapped(parsed, target, scratch, userns)
+                    self._overlay_on_mapped(parsed, place, scratch, userns)
                 return
             tree = self._mapped_tree(spec.source, userns, bool(parsed.flags & MS_REC))
         try:
-            self._attach(tree, target)
+            with place.found() as target:
+                self._attach(tree, target)
         finally:
             os.close(tree)
-        rest = parsed.flags & ~(MS_BIND | MS_REC)
-        if rest:
-            _mount("", target, "", MS_BIND | MS_REMOUNT | rest, "")
 
-    def _overlay_on_mapped(self, parsed: ParsedOptions, target: str, scratch: str, userns: int) -> None:
+    def _overlay_on_mapped(self, parsed: ParsedOptions, place: _Place, scratch: str, userns: int) -> None:
         """Lower layers are mounted id-mapped beside the target for as long as mount(2) looks at them."""
         made: list[str] = []
         data: list[str] = []
@@ -230,19 +273,19 @@ class Kernel:
                     data.append(option)
                     continue
                 for n, layer in enumerate(value.split(":")):
-                    place = os.path.join(scratch, str(n))
-                    os.mkdir(place)
+                    layered = os.path.join(scratch, str(n))
+                    os.mkdir(layered)
                     tree = self._mapped_tree(layer, userns, False)
                     try:
-                        self._attach(tree, place)
+                        self._attach(tree, layered)
                     finally:
                         os.close(tree)
-                    made.append(place)
+                    made.append(layered)
                 data.append("lowerdir=" + ":".join(made))
-            _mount("overlay", target, "overlay", parsed.flags, ",".join(data))
+            place.do("overlay", "overlay", parsed.flags, ",".join(data))
         finally:
-            for place in made:
-                self.unmount(place, MNT_DETACH)
+            for layered in made:
+                self.unmount(layered, MNT_DETACH)
 
     @staticmethod
     def _mapped_tree(source: str, userns: int, recursive: bool) -> int:
@@ -360,16 +403,31 @@ KERNEL: Final = Kernel()
 
 
 def mount_all(mounts: Sequence[Mount], target: str, kernel: Mounter = KERNEL) -> None:
-    """Perform mounts in order on target; those already made are undone when one fails."""
-    done = 0
+    """Perform mounts in order on target; those already made are undone when one fails.
+
+    Raises FailedPrecondition for a list that ``mounts.check`` refuses, before anything is mounted.
+    """
+    check(mounts)
+    done: list[Mount] = []
     try:
         for spec in mounts:
             kernel.mount(spec, target)
-            done += 1
+            done.append(spec)
     except BaseException:
-        for _ in range(done):
-            kernel.unmount(target, MNT_DETACH)
+        if any(spec.target for spec in done):
+            unmount_list(done, target, kernel)
+        else:
+            for _ in done:
+                kernel.unmount(target, MNT_DETACH)
         raise
+
+
+def unmount_list(mounts: Sequence[Mount], target: str, kernel: Mounter = KERNEL, flags: int = 0) -> None:
+    """Undo ``mount_all``, and what else came to be mounted on target. Raises OSError."""
+    if any(spec.target for spec in mounts):
+        unmount_tree(os.path.realpath(target), kernel)
+    else:
+        unmount_all(target, kernel, flags)
 
 
 def unmount_all(target: str, kernel: Mounter = KERNEL, flags: int = 0) -> None:
@@ -450,7 +508,7 @@ def temporary_mount(mounts: Sequence[Mount], read_only: bool = False, kernel: Mo
         try:
             yield place
         finally:
-            unmount_all(place, kernel)
+            unmount_list(cleaned, place, kernel)
     finally:
         os.rmdir(place)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unimplemented, Unknown
-from argosy.mounts import Mount
+from argosy.mounts import Mount, check
 from argosy.shim import lifecycle, metrics, tasks
 from argosy.shim.stdio import Endpoints, fifo_path, open_input, open_outputs, open_stdio
 from argosy_protos.lean.containerd.runc.v1 import Options as RuncOptions
@@ -160,6 +160,7 @@ class Container(tasks.Container[Process]):
         self.namespace = namespace
         self.config = configured(request.options)
         self._rootfs = [Mount.from_wire(m) for m in request.rootfs]
+        check(self._rootfs)
         self._sandbox = sandbox
         self._machine: Machine | None = None
         self._disks: Disks | None = None
@@ -185,7 +186,7 @@ class Container(tasks.Container[Process]):
                 raise InvalidArgument(
                     f"container {self.id} has no root file system: neither mounts nor a directory at root.path"
                 )
-            self._rootfs = [Mount("bind", os.path.join(self.bundle, root), ("rbind",))]
+            self._rootfs = [Mount("bind", os.path.realpath(os.path.join(self.bundle, root)), ("rbind",))]
         if _empty(self._rootfs):
             # A VM that is given somebody's directory in the place of layers that are missing has been a hole elsewhere.
             raise InvalidArgument(

@@ -24,7 +24,7 @@ def service() -> Any:
 def delete(flags: dict[str, str]) -> int:
     """Clean up after a shim that died: end the container, unmount, say how it ended."""
     from argosy.errors import ArgosyError
-    from argosy.kernel.mount import unmount_all
+    from argosy.kernel.mount import unmount_tree
     from argosy.shim.events import stamp
     from argosy_protos.lean.containerd.task.v2 import DeleteResponse
 
@@ -57,7 +57,7 @@ def delete(flags: dict[str, str]) -> int:
     except (OSError, ValueError):
         pass  # there never was an init
     try:
-        unmount_all(os.path.join(bundle, "rootfs"))
+        unmount_tree(os.path.realpath(os.path.join(bundle, "rootfs")))
     except OSError as error:
         print(f"unmount {bundle}/rootfs: {error}", file=sys.stderr)
     os.write(1, DeleteResponse(pid=pid, exit_status=128 + signal.SIGKILL, exited_at=stamp(time.time_ns())).encode())

@@ -10,7 +10,7 @@ from argosy_protos.containerd.services.diff import v1 as p
 from argosy_protos.containerd.types import Descriptor as WireDescriptor
 
 from argosy.errors import InvalidArgument
-from argosy.mounts import Mount
+from argosy.mounts import Mount, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,14 @@ class DiffServicer(p.DiffBase):
             raise InvalidArgument("an apply needs a descriptor")
         layer = Descriptor(request.diff.media_type, request.diff.digest, request.diff.size)
         mounts = [Mount.from_wire(m) for m in request.mounts]
+        check(mounts)
         payloads = {k: v.encode() for k, v in request.payloads.items()}
         return p.ApplyResponse(applied=_to_wire(await self.differ.apply(layer, mounts, payloads, request.sync_fs)))
 
     async def diff(self, request: p.DiffRequest) -> p.DiffResponse:
         left, right = [Mount.from_wire(m) for m in request.left], [Mount.from_wire(m) for m in request.right]
+        check(left)
+        check(right)
         epoch = request.source_date_epoch.seconds if request.source_date_epoch is not None else None
         made = await self.differ.compare(left, right, request.media_type, request.ref, dict(request.labels), epoch)
         return p.DiffResponse(diff=_to_wire(made))
