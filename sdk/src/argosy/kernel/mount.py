@@ -425,7 +425,7 @@ def mount_all(mounts: Sequence[Mount], target: str, kernel: Mounter = KERNEL) ->
 def unmount_list(mounts: Sequence[Mount], target: str, kernel: Mounter = KERNEL, flags: int = 0) -> None:
     """Undo ``mount_all``, and what else came to be mounted on target. Raises OSError."""
     if any(spec.target for spec in mounts):
-        unmount_tree(os.path.realpath(target), kernel)
+        unmount_tree(target, kernel)
     else:
         unmount_all(target, kernel, flags)
 
@@ -488,7 +488,12 @@ def mounts_below(prefix: str) -> list[str]:
 
 
 def unmount_tree(prefix: str, kernel: Mounter = KERNEL) -> None:
-    """Unmount everything at or below prefix, deepest first, lazily where it is busy."""
+    """Unmount everything at or below prefix, deepest first, lazily where it is busy.
+
+    The kernel's table has a place's own name: symlinks on the way to prefix are followed, prefix itself is not.
+    """
+    folder, name = os.path.split(prefix.rstrip("/"))
+    prefix = os.path.join(os.path.realpath(folder), name)
     for point in sorted(set(mounts_below(prefix)), key=len, reverse=True):
         unmount_all(point, kernel)
 

@@ -57,7 +57,7 @@ def delete(flags: dict[str, str]) -> int:
     except (OSError, ValueError):
         pass  # there never was an init
     try:
-        unmount_tree(os.path.realpath(os.path.join(bundle, "rootfs")))
+        unmount_tree(os.path.join(bundle, "rootfs"))
     except OSError as error:
         print(f"unmount {bundle}/rootfs: {error}", file=sys.stderr)
     os.write(1, DeleteResponse(pid=pid, exit_status=128 + signal.SIGKILL, exited_at=stamp(time.time_ns())).encode())
