@@ -5,6 +5,7 @@ One that has a keeper leaves all to it when nobody has asked for a while.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -24,6 +25,7 @@ from argosy.kernel.peer import credentials
 from argosy.kernel.process import become_subreaper, set_name
 from argosy.shim.events import Publisher
 from argosy.shim.keeper import Asleep, Keeper
+from argosy.shim.spawn import known, reap_orphans
 from argosy.shim.start import shim_name
 from argosy.shim.tasks import TaskService, failure
 from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
@@ -31,6 +33,7 @@ from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, Serv
 # Task v2 and v3 differ in nothing but the name.
 _SERVICES: Final = frozenset(("containerd.task.v2.Task", "containerd.task.v3.Task"))
 _EVENT_DRAIN_S: Final = 5.0
+_AGAIN_S: Final = 0.05
 # A shim that nobody has asked for so long goes to sleep. One that is woken early, or may not sleep, waits longer the next time.
 _PATIENCE_S: Final = 0.5
 _MOST_PATIENCE: Final = 64
@@ -99,11 +102,15 @@ class Daemon:
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._orphans = False  # there may be some
         self._posted: list[Callable[[], None]] = []
         self._posted_lock = threading.Lock()
         self._publisher = Publisher(
             identity.namespace, os.environ.get("TTRPC_ADDRESS", ""), identity.address, identity.publish_binary
         )
+        # Those of one with a keeper are the keeper's.
+        self._adopts = keeper is None and make.ADOPTS
         self._quitting = False
         self._working = 0  # calls in threads; they are answered even by a shim that leaves
         self.service = make(identity.namespace, self._publisher, self._watch, self._post, self._quit)
@@ -114,7 +121,8 @@ class Daemon:
     def _post(self, call: Callable[[], None]) -> None:
         with self._posted_lock:
             self._posted.append(call)
-        os.write(self._wake_write, b"x")
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_write, b"x")  # a pipe that is full wakes as well
 
     def _watch(self, fd: int, call: Callable[[], None]) -> None:
         self._post(lambda: self._add_watch(fd, call))
@@ -163,14 +171,22 @@ class Daemon:
         self._listener.setblocking(False)
         self._register(self._listener.fileno(), self._accept)
         self._register(self._wake_read, self._run_posted)
+        if self._adopts:
+            # The signal's handler has nothing to do but to be there: what wakes us is that it is written to the pipe.
+            signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+            signal.signal(signal.SIGCHLD, lambda *_: None)
         while not self._quitting or self._working:
-            ready = self._epoll.poll(self._patience_s)
-            if not ready:
+            ready = self._epoll.poll(_AGAIN_S if self._orphans and not self._working else self._patience_s)
+            if not ready and self._patience_s is not None:
                 self._sleep()
             for fd, events in ready:
                 handler = self._handlers.get(fd)
                 if handler is not None:
                     self._guarded(partial(handler, events))
+            if self._adopts and not self._working:
+                # While a verb is at work, a process that nobody knows may be what it makes.
+                self._orphans = not reap_orphans()
+        signal.set_wakeup_fd(-1)
         self._listener.close()
         try:
             os.unlink(self._identity.path)
@@ -271,6 +287,8 @@ class Daemon:
             self._wait(connection, request.stream, name, message)
         elif name in self.service.BLOCKING:
             self._working += 1
+            if self._keeper is not None:
+                self._keeper.hold()
             threading.Thread(target=self._work, args=(connection, request.stream, name, message), daemon=True).start()
         else:
             self._answer(connection, request.stream, *self._call(name, message))
@@ -292,6 +310,8 @@ class Daemon:
 
         def done() -> None:
             self._working -= 1
+            if self._keeper is not None:
+                self._keeper.release(known())
             self._answer(connection, stream, response, error)
 
         self._post(done)

@@ -114,7 +114,7 @@ class Publisher:
                     return
 
     def _run_binary(self, topic: str, payload: bytes) -> None:
-        from argosy.shim.spawn import Stdio, spawn
+        from argosy.shim.spawn import Stdio, spawn, wait
 
         read, write = os.pipe()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
@@ -139,6 +139,6 @@ class Publisher:
             for fd in (read, write, null):
                 if fd >= 0:
                     os.close(fd)
-        _, status = os.waitpid(pid, 0)
+        status = wait(pid)
         if status:
             raise OSError(f"{self._binary} publish exited {os.waitstatus_to_exitcode(status)}")

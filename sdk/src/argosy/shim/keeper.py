@@ -11,6 +11,7 @@ Neither outlives the other, but for a worker that sleeps: a shim of which one pr
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import marshal
 import os
@@ -23,17 +24,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
 from argosy.kernel.process import become_subreaper, die_with_parent, set_name, set_title
+from argosy.shim.spawn import reap_orphans
 
 _FREE: Final = b"F"
 _SHOW: Final = b"N"
 _REAP: Final = b"R"
 _SLEEP: Final = b"S"
 _STAY: Final = b"A"
+_HOLD: Final = b"H"
+_RELEASE: Final = b"L"
 # What one message may hold; the kernel hands over at most 253 descriptors at a time.
 _MESSAGE_BYTES: Final = 64 << 10
 _DESCRIPTORS: Final = 250
 _AGAIN_S: Final = 0.1
 _FREE_S: Final = 2.0
+_ORPHANS_AGAIN_MS: Final = 50
 
 
 class Asleep(NamedTuple):
@@ -72,6 +77,14 @@ class Keeper:
         set_title(title)
         socket.send_fds(self._control, [_SHOW + marshal.dumps((name, list(title), directory))], [2])
 
+    def hold(self) -> None:
+        """A process is about to be made that the keeper will be left and does not know: it reaps none of those now."""
+        self._control.send(_HOLD)
+
+    def release(self, known: Sequence[int]) -> None:
+        """The reverse of ``hold``: the ends of these processes are asked for with ``reap``, and nobody else's are."""
+        self._control.send(_RELEASE + marshal.dumps(list(known)))
+
     def reap(self, pid: int) -> int:
         """Return the exit status of a process of the container that has ended, 255 when it is nobody's child here."""
         self._control.send(_REAP + pid.to_bytes(4, "little"))
@@ -98,8 +111,9 @@ def keep(work: Callable[[Keeper], None], go_on: Callable[[Keeper, Asleep], None]
     """
     template = os.getppid()
     worker, control = _fork(work)
+    children = _Children()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+        message, descriptors = children.next_message(control, worker)
         kind = message[:1]
         if kind == _SLEEP:
             asleep = _whole(message, descriptors)
@@ -109,20 +123,95 @@ def keep(work: Callable[[Keeper], None], go_on: Callable[[Keeper, Asleep], None]
             control.send(_SLEEP)
             os.waitpid(worker, 0)  # it ends at once; until it has, its descriptors are open twice
             control.close()
-            worker, control = _sleep(asleep, go_on)
+            worker, control = _sleep(asleep, go_on, children)
+        elif kind == _HOLD:
+            children.held += 1
+        elif kind == _RELEASE:
+            children.held -= 1
+            children.known.update(marshal.loads(message[1:]))  # noqa: S302 # our own worker sent it
+            children.changed = True
         elif kind == _REAP:
-            control.send(_reap(int.from_bytes(message[1:5], "little")).to_bytes(4, "little"))
+            pid = int.from_bytes(message[1:5], "little")
+            children.known.discard(pid)
+            control.send(_reap(pid).to_bytes(4, "little"))
+            children.changed = True
         elif kind == _SHOW:
             _show(message, descriptors[0])
         elif kind == _FREE:
             if os.getppid() != template:
                 os._exit(1)
             _be_free(control.fileno())
+            children.begin()
             control.send(_FREE)
         else:
             # The worker has ended, and with it the shim. Init may take its time with a zombie; we are here.
             os.waitpid(worker, 0)
             os._exit(0)
+
+
+class _Children:
+    """What the keeper was left by its worker's helpers, and by a container's processes that ended before their children."""
+
+    def __init__(self) -> None:
+        self.known: set[int] = set()
+        self.held = 0
+        self.changed = False  # somebody may have ended since the last look
+        self._wake = self._written = -1
+
+    def begin(self) -> None:
+        """Hear of the ends of children."""
+        self._wake, self._written = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._written, warn_on_full_buffer=False)
+
+    def end(self) -> None:
+        """In a worker: its children are its own."""
+        if self._wake < 0:
+            return
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(self._wake)
+        os.close(self._written)
+
+    def register(self, poll: select.poll) -> None:
+        if self._wake >= 0:
+            poll.register(self._wake, select.POLLIN)
+
+    def woken(self, fd: int) -> bool:
+        """Return whether a readable descriptor is ours, and says that somebody has ended."""
+        if fd != self._wake:
+            return False
+        with contextlib.suppress(BlockingIOError):
+            os.read(fd, 4096)
+        self.changed = True
+        return True
+
+    @property
+    def wait_ms(self) -> int | None:
+        """How long to wait for anything else before the next look."""
+        return _ORPHANS_AGAIN_MS if self.changed and not self.held else None
+
+    def look(self, worker: int, stop: Callable[[], bool] = lambda: False) -> None:
+        """Reap whom nobody knows. Not while a worker makes a process."""
+        if self.changed and not self.held:
+            self.changed = not reap_orphans({*self.known, worker}, stop)
+
+    def next_message(self, control: socket.socket, worker: int) -> tuple[bytes, list[int]]:
+        """Return the worker's next message and its descriptors; meanwhile reap whom nobody knows."""
+        poll = select.poll()
+        poll.register(control, select.POLLIN)
+        said = select.poll()
+        said.register(control, select.POLLIN)
+        self.register(poll)
+        while True:
+            ready = poll.poll(self.wait_ms)
+            if control.fileno() in (fd for fd, _ in ready):
+                message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+                return message, descriptors
+            for fd, _ in ready:
+                self.woken(fd)
+            # A hold is said before what it is for is made: whoever ends after it is there to be read is left alone.
+            self.look(worker, lambda: bool(said.poll(0)))
 
 
 def _fork(work: Callable[[Keeper], None]) -> tuple[int, socket.socket]:
@@ -194,14 +283,20 @@ def _reap(pid: int) -> int:
     return result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
 
 
-def _sleep(asleep: Asleep, go_on: Callable[[Keeper, Asleep], None]) -> tuple[int, socket.socket]:
+def _sleep(asleep: Asleep, go_on: Callable[[Keeper, Asleep], None], children: _Children) -> tuple[int, socket.socket]:
     """Wait until there is something to do; return the worker that does it, as ``_fork``."""
     poll = select.poll()
     for index in asleep.wake:
         poll.register(asleep.descriptors[index], select.POLLIN)
-    poll.poll()
+    children.register(poll)
+    while True:
+        ready = poll.poll(children.wait_ms)
+        if [fd for fd, _ in ready if not children.woken(fd)]:
+            break
+        children.look(-1)
 
     def work(keeper: Keeper) -> None:
+        children.end()
         gc.enable()
         go_on(keeper, asleep)
 

@@ -1,10 +1,16 @@
-"""Starting a program with chosen descriptors, and finding it on PATH."""
+"""Starting a program with chosen descriptors, finding it on PATH, and telling our children from those that we were left."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple
+
+# Processes whose end somebody here wants to hear of: helpers that are waited for, and those of containers.
+_known: Final[set[int]] = set()
+# Held while a process is made, until it is known.
+_making: Final = threading.Lock()
 
 
 class Stdio(NamedTuple):
@@ -18,7 +24,7 @@ class Stdio(NamedTuple):
 def spawn(
     command: Sequence[str], stdio: Stdio, env: Mapping[str, str] | None = None, extra: Sequence[tuple[int, int]] = ()
 ) -> int:
-    """Start a program with these descriptors as 0, 1, 2 (and extra (from, to) pairs); return its pid.
+    """Start a program with these descriptors as 0, 1, 2 (and extra (from, to) pairs); return its pid, for ``wait``.
 
     posix_spawn uses vfork: no copy of our page tables. Raises OSError.
     """
@@ -30,9 +36,12 @@ def spawn(
     try:
         for source, target in high:
             actions.append((os.POSIX_SPAWN_DUP2, source, target))
-        return os.posix_spawn(
-            command[0], list(command), dict(os.environ if env is None else env), file_actions=actions, setsigdef=[13]
-        )
+        with _making:
+            pid = os.posix_spawn(
+                command[0], list(command), dict(os.environ if env is None else env), file_actions=actions, setsigdef=[13]
+            )
+            know(pid)
+        return pid
     finally:
         for source, _ in high:
             os.close(source)
@@ -47,6 +56,47 @@ def _above(fd: int, floor: int = 10) -> int:
     duplicate = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
     os.close(fd)
     return duplicate
+
+
+def wait(pid: int) -> int:
+    """Wait for the end of what ``spawn`` has started; return its wait status."""
+    try:
+        return os.waitpid(pid, 0)[1]
+    finally:
+        forget(pid)
+
+
+def know(pid: int) -> None:
+    """Leave a child's end to whoever waits for it, until ``forget``."""
+    _known.add(pid)
+
+
+def forget(pid: int) -> None:
+    """The end of a child has been heard of, or nobody wants to hear of it."""
+    _known.discard(pid)
+
+
+def known() -> list[int]:
+    return list(_known)
+
+
+def reap_orphans(also_known: Collection[int] = (), stop: Callable[[], bool] = lambda: False) -> bool:
+    """Reap the children that nobody here knows: a container's, left to us by a parent that ended before them.
+
+    Which of the ended comes first is the kernel's choice. Where that is one whose end is wanted, or stop says so, the rest are left
+    for now, and False is returned: try again soon.
+    """
+    with _making:
+        while True:
+            try:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return True
+            if found is None:
+                return True
+            if found.si_pid in _known or found.si_pid in also_known or stop():
+                return False
+            os.waitid(os.P_PID, found.si_pid, os.WEXITED | os.WNOHANG)
 
 
 def exit_code(status: int) -> int:

@@ -7,6 +7,7 @@ A terminal is the exception: its bytes pass through ``console``.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -14,7 +15,7 @@ import threading
 from typing import Final
 
 from argosy.errors import InvalidArgument, NotFound, Unknown
-from argosy.shim.spawn import Stdio, spawn
+from argosy.shim.spawn import Stdio, forget, spawn
 
 # containerd gives a log program this long after SIGTERM.
 _LOGGER_GRACE_S: Final = 12.0
@@ -62,10 +63,15 @@ class Endpoints:
 
 
 class Logger:
-    """A log program: fd 3 and 4 are the output, fd 5 says that it is ready."""
+    """A log program: fd 3 and 4 are the output, fd 5 says that it is ready.
+
+    It may end before its container, and is then anybody's to reap: it is held by descriptor, and its number means nothing.
+    """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self._pidfd = os.pidfd_open(pid)
+        forget(pid)
         self._thread: threading.Thread | None = None
 
     def stop(self) -> None:
@@ -76,12 +82,7 @@ class Logger:
         self._thread.start()
 
     def _end(self) -> None:
-        try:
-            fd = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            return
-        import select
-
+        fd = self._pidfd
         poll = select.poll()
         poll.register(fd, select.POLLIN)
         try:
@@ -89,11 +90,16 @@ class Logger:
                 if poll.poll(grace * 1000):
                     break
                 signal.pidfd_send_signal(fd, sig)
-            os.waitpid(self.pid, 0)
+            os.waitid(os.P_PIDFD, fd, os.WEXITED)
         except (ChildProcessError, ProcessLookupError):
             pass  # gone already
         finally:
             os.close(fd)
+
+    def kill(self) -> None:
+        """End it at once. Before ``stop``."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def wait(self, timeout: float) -> None:
         """Wait until it has ended, after ``stop``."""
@@ -177,7 +183,7 @@ def start_logger(uri: str, namespace: str, id: str, ends: Endpoints, strict: boo
         poll.register(ready, select.POLLIN)
         # A program that keeps its ready pipe open would hold this shim, and every container in it, for ever.
         if not poll.poll(_LOGGER_READY_S * 1000):
-            os.kill(pid, signal.SIGKILL)
+            ends.logger.kill()
             ends.keep += [out_write, err_write]
             raise Unknown(
                 f'log program "{path}" was not ready after {_LOGGER_READY_S} s; it must write to or close descriptor 5'

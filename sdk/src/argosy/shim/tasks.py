@@ -184,6 +184,8 @@ class TaskService(ABC, Generic[C]):
     )
     # Calls that are answered when something happens; they are given the function that answers.
     WAITING: ClassVar[frozenset[str]] = frozenset(("wait",))
+    # Whether containers are processes of this machine, whose orphans are left to the shim.
+    ADOPTS: ClassVar[bool] = True
     # Services of a shim beside the Task API: name -> its generated table of methods.
     MORE: ClassVar[Mapping[str, Mapping[str, tuple[str, Any, Any]]]] = {}
 

@@ -24,6 +24,8 @@ _KILLED: Final = 137
 class KataTasks(TaskService[Container]):
     """The containers of one pod, and the pod itself."""
 
+    ADOPTS: ClassVar = False
+
     BLOCKING: ClassVar = TaskService.BLOCKING | {
         "start_sandbox",
         "stop_sandbox",

@@ -14,7 +14,7 @@ from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
 from argosy.kernel.mount import mount_all, unmount_all, unmount_tree
 from argosy.mounts import Mount
 from argosy.shim import lifecycle, tasks
-from argosy.shim.spawn import Stdio
+from argosy.shim.spawn import Stdio, forget, know
 from argosy.shim.stdio import Endpoints, open_stdio
 from argosy_protos.lean.containerd.runc.v1 import CheckpointOptions, Options
 from argosy_protos.lean.containerd.task.v2 import CreateTaskRequest
@@ -57,6 +57,7 @@ class Process(tasks.Process):
         """Hold the process by descriptor."""
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
+        know(pid)
 
     def reap(self, keeper: Keeper | None) -> int:
         """Return the exit status of a process that has ended; 255 when it was never our child, or our keeper's."""
@@ -69,6 +70,7 @@ class Process(tasks.Process):
         finally:
             os.close(self.pidfd)
             self.pidfd = -1
+            forget(self.pid)
         if result is None:
             return 255
         return result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
@@ -92,6 +94,8 @@ class Process(tasks.Process):
         for name in _KEPT:
             setattr(process, name, state[name])
         process.pidfd = descriptor(state["pidfd"])
+        if process.pidfd >= 0:
+            know(process.pid)
         process.ends = Endpoints()
         process.ends.keep = [descriptor(number) for number in state["keep"]]
         process.ends.stdin_writer = descriptor(state["stdin_writer"])

@@ -12,7 +12,7 @@ from typing import Final
 
 from argosy.errors import NotFound, Unknown
 from argosy.kernel.process import lives
-from argosy.shim.spawn import Stdio, on_path, spawn
+from argosy.shim.spawn import Stdio, on_path, spawn, wait
 
 _RELEASE_MS: Final = 5000
 _STDERR_BYTES: Final = 16 << 10
@@ -48,8 +48,7 @@ class Runtime:
             pass
         command = [*self._base(log), *args]
         if stdio is not None:
-            _, status = os.waitpid(spawn(command, stdio), 0)
-            if status:
+            if wait(spawn(command, stdio)):
                 raise Unknown(self._reason(log, ""))
             return ""
         read, write = os.pipe()
@@ -71,7 +70,7 @@ class Runtime:
         output = b""
         with os.fdopen(read, "rb") as reader:
             output = reader.read()
-        _, status = os.waitpid(pid, 0)
+        status = wait(pid)
         text = output.decode("utf-8", "replace")
         if status:
             raise Unknown(self._reason(log, text))
