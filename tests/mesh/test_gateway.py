@@ -359,7 +359,7 @@ def test_sandboxes_are_stored(mesh: Mesh) -> None:
 
 def test_the_restart_monitor_starts_what_should_run(short_path: Path, image_archive: Path) -> None:
     config = short_path / "mesh.toml"
-    config.write_text("restart_interval_s = 0.5\n")
+    config.write_text(f'restart_interval_s = 0.5\n[restart]\nlog_uris = ["file://{short_path}/"]\n')
     mesh = Mesh(short_path / "m", extra=["--config", str(config)])
     mesh.base.mkdir()
     mesh.start()

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from argosy.errors import InvalidArgument
 from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, validate
-from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, StreamProcessor
+from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, Restart, StreamProcessor
 
 from argosy_cli.places import usual
 from argosy_cli.services import plugin_of
@@ -69,6 +69,7 @@ class MeshConfig(Strict):
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
     restart_interval_s: float = 10.0
     gc: Gc = field(default_factory=Gc)
+    restart: Restart = field(default_factory=Restart)
     services: dict[str, ServiceConfig] = field(default_factory=_default_services)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     stream_processors: dict[str, StreamProcessor] = field(default_factory=dict)

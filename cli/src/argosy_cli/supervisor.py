@@ -116,6 +116,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "restart_interval_s": mesh.restart_interval_s,
         "proxy_plugins": plugins,
         "gc": mesh.gc,
+        "restart": mesh.restart,
     }
     children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children

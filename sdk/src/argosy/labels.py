@@ -22,6 +22,20 @@ DISTRIBUTION_SOURCE: Final = "containerd.io/distribution.source."
 SNAPSHOT_REF: Final = "containerd.io/snapshot.ref"
 SNAPSHOT_PREFIX: Final = "containerd.io/snapshot/"
 SHAREABLE: Final = "containerd.io/namespace.shareable"
+RESERVED: Final = ("containerd.io/", "io.cri-containerd", "argosy/")
+"""Where the names of labels begin that steer a daemon or its clients: restarts, collection, snapshotters, CRI, logs."""
+OWN_LABELS_HEADER: Final = "argosy-own-labels"
+"""A client that sends this with Containers.Create says that it took no reserved label over from an image."""
+
+
+def is_reserved(key: str) -> bool:
+    """Return whether a label's name is one that an image has no business setting."""
+    return key.startswith(RESERVED)
+
+
+def of_image(labels: Mapping[str, str] | None) -> dict[str, str]:
+    """Return those labels of an image's configuration that a container may take over (CVE-2026-53488)."""
+    return {k: v for k, v in (labels or {}).items() if not is_reserved(k)}
 
 
 def check_labels(labels: Mapping[str, str]) -> None:

@@ -87,21 +87,24 @@ class Logger:
     def __init__(self, room: str) -> None:
         self._room = room
 
+    def _say(self, level: str, event: str, keys: dict[str, Any]) -> None:
+        if LEVELS[level] >= _Chosen.level:
+            try:
+                getattr(load().get_logger(room=self._room), level)(event, **keys)
+            except (OSError, ValueError):
+                pass  # standard error is full, closed, or nobody reads it: no reason to fail what was being done
+
     def debug(self, event: str, **keys: Any) -> None:
-        if LEVELS["debug"] >= _Chosen.level:
-            load().get_logger(room=self._room).debug(event, **keys)
+        self._say("debug", event, keys)
 
     def info(self, event: str, **keys: Any) -> None:
-        if LEVELS["info"] >= _Chosen.level:
-            load().get_logger(room=self._room).info(event, **keys)
+        self._say("info", event, keys)
 
     def warning(self, event: str, **keys: Any) -> None:
-        if LEVELS["warning"] >= _Chosen.level:
-            load().get_logger(room=self._room).warning(event, **keys)
+        self._say("warning", event, keys)
 
     def error(self, event: str, **keys: Any) -> None:
-        if LEVELS["error"] >= _Chosen.level:
-            load().get_logger(room=self._room).error(event, **keys)
+        self._say("error", event, keys)
 
 
 def get(name: str) -> Logger:

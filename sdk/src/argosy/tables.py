@@ -1,4 +1,4 @@
-"""Tables of a configuration that the mesh and its services share: ``[proxy_plugins.NAME]``, ``[gc]``, ``[stream_processors.ID]``."""
+"""Tables of a configuration that the mesh and its services share: ``[proxy_plugins.NAME]``, ``[gc]``, ``[restart]``, ``[stream_processors.ID]``."""
 
 from __future__ import annotations
 
@@ -57,6 +57,25 @@ class Gc(Strict):
     mutation_threshold: int = 100
     schedule_delay_s: float = 0.0
     startup_delay_s: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restart(Strict):
+    """``[restart]``: what the restart monitor may do with what a label says."""
+
+    log_uris: list[str] = field(default_factory=list)
+    """Where ``containerd.io/restart.loguri`` may point. ``binary://`` URIs stand here whole, arguments and all; one of
+    ``file://`` or ``fifo://`` that ends in a slash allows what lies beneath it. Empty: a restarted task keeps no log."""
+
+    def __post_init__(self) -> None:
+        for uri in self.log_uris:
+            from urllib.parse import urlsplit  # only who has some waits for it
+
+            parts = urlsplit(uri)
+            if parts.scheme not in ("binary", "binary-v2", "file", "fifo") or parts.netloc or not parts.path.startswith("/"):
+                raise ValueError(
+                    f'log_uris: "{uri}" is none of binary:///program?args, file:///directory/ and fifo:///directory/'
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

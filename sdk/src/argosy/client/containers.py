@@ -19,6 +19,7 @@ from argosy.client.images import from_wire, resolve, unpack
 from argosy.client.tasks import Stdio, Task
 from argosy.errors import ArgosyError, NotFound
 from argosy.kernel.mount import temporary_mount
+from argosy.labels import OWN_LABELS_HEADER, of_image
 from argosy.mounts import Mount
 from argosy.oci.image import Descriptor, Resolved, chain_ids
 from argosy.oci.spec import Options, build
@@ -99,18 +100,18 @@ class Container:
                     config = resolved.config.config
                     who = await asyncio.to_thread(_user_of, [Mount.from_wire(m) for m in prepared], user or config.user)
                     spec = build(client.namespace, id, config, who, options)
-                    # Labels of an image never enter the names that steer a daemon (CVE-2026-53488).
-                    own = {k: v for k, v in (config.labels or {}).items() if not k.startswith(("containerd.io/", "argosy/"))}
                     record = p.Container(
                         id=id,
-                        labels={**own, **(labels or {})},
+                        labels={**of_image(config.labels), **(labels or {})},
                         image=image,
                         runtime=p.ContainerRuntime(name=runtime or defaults.runtime, options=runtime_options),
                         spec=pack_json(SPEC, spec),
                         snapshotter=chosen,
                         snapshot_key=key,
                     )
-                    reply = await services.containers.create(p.CreateContainerRequest(container=record))
+                    reply = await services.containers.create(
+                        p.CreateContainerRequest(container=record), metadata={OWN_LABELS_HEADER: "1"}
+                    )
                 except BaseException:
                     await asyncio.shield(_forget(client, chosen, key))
                     raise

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from argosy.settings import Settings, option
-from argosy.tables import Gc, ProxyPlugin
+from argosy.tables import Gc, ProxyPlugin, Restart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,4 +22,5 @@ class GatewaySettings(Settings):
     restart_interval_s: float = option("how often the restart monitor looks; 0 turns it off", 10.0)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     gc: Gc = field(default_factory=Gc)
+    restart: Restart = field(default_factory=Restart)
     disabled_plugins: list[str] = field(default_factory=list)
