@@ -136,6 +136,17 @@ def look(path):  # type: ignore[no-untyped-def] # the shape is filters.Lookup
         ("|name|", None),
         ("name==x y", None),
         ('"unterminated', None),
+        (" name", True),
+        ("name ", None),
+        ("name ,topic", None),
+        ("name!=y ", None),
+        ("name == y", False),
+        ("labels . foo", None),
+        ("name~=^\\Qdocker.\\E", True),
+        ("name~=latest\\z", True),
+        ("name~=docker(?=.io)", False),
+        ("name~=^\\C", False),
+        ('name=="\\x64ocker.io/library/x:latest"', True),
     ],
 )
 def test_filters(text: str, expected: bool | None) -> None:
