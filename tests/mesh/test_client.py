@@ -20,7 +20,8 @@ from aiohttp import web
 from argosy.client import Client, Container, Progress, Stdio
 from argosy.client import images as api
 from argosy.client.content import Ingest, PlacedIngest, open_ingest, place, read_blob
-from argosy.client.registry import Credentials, Registry, hosts_for
+from argosy.client.hosts import hosts_for
+from argosy.client.registry import Credentials, Registry
 from argosy.digest import Digest
 from argosy.errors import (
     DataLoss,
@@ -319,7 +320,7 @@ def test_mirrors_come_from_hosts_toml(tmp_path: Path) -> None:
     )
     hosts = hosts_for("example.com:5000", config=tmp_path)
     assert [h.base for h in hosts] == ["http://mirror:80/v2", "https://example.com:5000/v2"]
-    assert hosts[0].headers == {"X-A": "b"} and "push" not in hosts[0].capabilities
+    assert hosts[0].headers == [("X-A", "b")] and "push" not in hosts[0].capabilities
     assert [h.base for h in hosts_for("docker.io")] == ["https://registry-1.docker.io/v2"]
     assert [h.base for h in hosts_for("localhost:5000")] == ["http://localhost:5000/v2"]
 

@@ -203,12 +203,12 @@ def test_platforms_are_chosen_or_listed() -> None:
     index = Index.model_validate(
         {
             "manifests": [
-                {"digest": f"d{i}", "size": 1, "platform": {"os": "linux", "architecture": a}}
+                {"digest": f"sha256:{i:064x}", "size": 1, "platform": {"os": "linux", "architecture": a}}
                 for i, a in enumerate(("amd64", "arm64"))
             ]
         }
     )
-    assert choose(index, Platform.parse("arm64")).digest == "d1"
+    assert choose(index, Platform.parse("arm64")).digest == f"sha256:{1:064x}"
     with pytest.raises(NotFound, match=r"no manifest for linux/riscv64; it has linux/amd64, linux/arm64"):
         choose(index, Platform.parse("linux/riscv64"))
     with pytest.raises(InvalidArgument):

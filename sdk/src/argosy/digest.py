@@ -35,11 +35,11 @@ class Digest:
         return cls(algorithm, digits)
 
     @classmethod
-    def of(cls, data: bytes | bytearray | memoryview) -> Self:
-        """Return the sha256 digest of data."""
-        import hashlib  # OpenSSL, which those who only name content have no use for
-
-        return cls("sha256", hashlib.sha256(data).hexdigest())
+    def of(cls, data: bytes | bytearray | memoryview, algorithm: str = "sha256") -> Self:
+        """Return the digest of data. Raises InvalidArgument for an algorithm we don't serve."""
+        running = hasher(algorithm)
+        running.update(data)
+        return cls(algorithm, running.hexdigest())
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
@@ -49,6 +49,6 @@ def hasher(algorithm: str = "sha256") -> Hasher:
     """Return a new running hash. Raises InvalidArgument for an algorithm we don't serve."""
     if algorithm not in HEX_LENGTHS:
         raise InvalidArgument(f'digest algorithm "{algorithm}" is not supported; use sha256, sha384 or sha512')
-    import hashlib
+    import hashlib  # OpenSSL, which those who only name content have no use for
 
     return hashlib.new(algorithm, usedforsecurity=False)

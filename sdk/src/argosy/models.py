@@ -9,6 +9,24 @@ _plugins = types.ModuleType("pydantic.plugin._loader")
 _plugins.__dict__["get_plugins"] = tuple  # no plugin is what we use
 sys.modules.setdefault(_plugins.__name__, _plugins)
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError  # noqa: E402 # after the lines above
+from pydantic import (  # noqa: E402 # after the lines above
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-__all__ = ("BaseModel", "ConfigDict", "Field", "TypeAdapter", "ValidationError")
+__all__ = (
+    "BaseModel",
+    "ConfigDict",
+    "Field",
+    "TypeAdapter",
+    "ValidationError",
+    "ValidationInfo",
+    "field_validator",
+    "model_validator",
+)

@@ -1,28 +1,41 @@
 """Registries over HTTP(S): resolve, fetch with resumption, push; tokens, basic auth, mirrors by hosts.toml.
 
-Credentials go to the host they are for and its token service only: a redirect to another host drops them, and the
-``urls`` of a descriptor are fetched without any.
+A registry is taken for hostile: what it sends is bounded before it is kept, waits have an end, its addresses and texts are looked at.
+Who gets which secret is said in ``argosy.client.hosts``.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import re
-import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
+import anyio
+
+from argosy.client.hosts import Host, Origin, hosts_for
 from argosy.digest import Digest
-from argosy.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated, Unavailable, Unknown
+from argosy.errors import (
+    ArgosyError,
+    DataLoss,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+    Unknown,
+)
 from argosy.lazy import lazy
-from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor
+from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor, media_type_of
 from argosy.oci.reference import Reference
-from argosy.settings import read_toml
 
 if TYPE_CHECKING:
     import aiohttp
@@ -31,71 +44,23 @@ else:
     aiohttp = lazy("aiohttp")
 
 _ACCEPT: Final = ", ".join((*sorted(INDEX_TYPES | MANIFEST_TYPES), "*/*"))
+_DOCUMENTS: Final = INDEX_TYPES | MANIFEST_TYPES
 _CHUNK: Final = 1 << 20
 _CONNECT_S, _READ_S = 30, 60
-_DOCKER: Final = "registry-1.docker.io"
+# Until the head of an answer is there, whatever comes before; and until a small body is there.
+_ANSWER_S: Final = 120
 _TRIES: Final = 5
+# So much must have come for a broken line to count as a first failure again: a byte a connection is no progress.
+_PROGRESS_BYTES: Final = 256 << 10
+_BACK_OFF_S: Final = 0.1
+_MAX_WAIT_S: Final = 30.0
+_REDIRECTS: Final = 10
+_MAX_TOKEN_BYTES: Final = 1 << 20
+_MAX_REFUSAL_BYTES: Final = 4096
+_SHOWN: Final = 300
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
-
-
-@dataclass(frozen=True)
-class Host:
-    """One place to ask."""
-
-    base: str
-    """``https://host/v2``"""
-    capabilities: frozenset[str] = frozenset(("pull", "resolve", "push"))
-    headers: Mapping[str, str] = field(default_factory=dict)
-    verify: ssl.SSLContext | bool = True
-
-
-def default_scheme(registry: str, plain: bool) -> str:
-    """Return http for loopback and where asked, else https."""
-    host = registry.rpartition(":")[0] if ":" in registry.rpartition("]")[2] else registry
-    loopback = host in ("localhost", "[::1]") or host.startswith("127.")
-    return "http" if plain or loopback else "https"
-
-
-def hosts_for(registry: str, plain: bool = False, config: Path | None = None) -> list[Host]:
-    """Return where to look for a registry's images: its mirrors by ``<config>/<registry>/hosts.toml``, then itself."""
-    real = _DOCKER if registry == "docker.io" else registry
-    own = Host(f"{default_scheme(registry, plain)}://{real}/v2")
-    if config is None:
-        return [own]
-    for name in (registry, registry.replace(":", "_"), "_default"):
-        file = config / name / "hosts.toml"
-        if file.exists():
-            break
-    else:
-        return [own]
-    table = read_toml(file)
-    found = [_host(url, values, file) for url, values in (table.get("host") or {}).items()]
-    server = table.get("server")
-    if server:
-        found.append(_host(server, {k: v for k, v in table.items() if k not in ("host", "server")}, file))
-    elif not any("push" in h.capabilities for h in found):
-        found.append(own)
-    return found
-
-
-def _host(url: str, values: Mapping[str, Any], file: Path) -> Host:
-    parts = urlsplit(url if "://" in url else f"https://{url}")
-    known = {"capabilities", "ca", "client", "skip_verify", "header", "override_path"}
-    unknown = set(values) - known
-    if unknown:
-        raise InvalidArgument(f'{file}: unknown key "{sorted(unknown)[0]}"; known keys: {", ".join(sorted(known))}')
-    path = parts.path.rstrip("/")
-    base = f"{parts.scheme}://{parts.netloc}{path if values.get('override_path') or path.endswith('/v2') else path + '/v2'}"
-    verify: ssl.SSLContext | bool = True
-    if values.get("skip_verify"):
-        verify = False
-    elif values.get("ca"):
-        context = ssl.create_default_context()
-        for ca in [values["ca"]] if isinstance(values["ca"], str) else values["ca"]:
-            context.load_verify_locations(file.parent / ca)
-        verify = context
-    headers = {k: v if isinstance(v, str) else v[0] for k, v in (values.get("header") or {}).items()}
-    return Host(base, frozenset(values.get("capabilities") or ("pull", "resolve", "push")), headers, verify)
+_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
+_REDIRECTING: Final = frozenset((301, 302, 303, 307, 308))
 
 
 @dataclass(frozen=True)
@@ -105,9 +70,34 @@ class Credentials:
     username: str
     secret: str
 
+    def __repr__(self) -> str:
+        return f"Credentials({self.username!r})"
+
     @property
     def header(self) -> str:
         return "Basic " + b64encode(f"{self.username}:{self.secret}".encode()).decode()
+
+
+@dataclass(frozen=True)
+class _Secrets:
+    """What goes with a request to one origin, and nowhere else."""
+
+    origin: Origin
+    headers: Sequence[tuple[str, str]] = ()
+    identities: Sequence[Any] = ()
+
+
+def _shown(text: str) -> str:
+    """Return a registry's text as it can be shown on a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text[:_SHOWN]).strip()
+
+
+class Busy(Unavailable):
+    """Raised when a registry says when to come again."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class Registry:
@@ -121,6 +111,7 @@ class Registry:
         credentials: Credentials | None = None,
         hosts: Sequence[Host] | None = None,
     ) -> None:
+        """With hosts of your own, those with ``is_registry`` get the credentials. Raises InvalidArgument for a bad hosts.toml."""
         self.reference = reference
         config = os.environ.get("ARGOSY_HOSTS_DIR")
         self._hosts = (
@@ -132,8 +123,11 @@ class Registry:
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_read=_READ_S)
+        # What a server wants us to say again is a secret like others, and we have no use for one.
+        cookies = aiohttp.DummyCookieJar()
+        headers = {"User-Agent": "argosy/0.1", "Accept-Encoding": "identity"}
         self._session = aiohttp.ClientSession(
-            timeout=timeout, auto_decompress=False, headers={"User-Agent": "argosy/0.1"}, read_bufsize=_CHUNK
+            timeout=timeout, auto_decompress=False, headers=headers, read_bufsize=_CHUNK, cookie_jar=cookies
         )
         return self
 
@@ -150,57 +144,83 @@ class Registry:
     def _url(self, host: Host, kind: str, what: str) -> str:
         return f"{host.base}/{self.reference.repository}/{kind}/{what}"
 
-    def _mirror_query(self, host: Host) -> dict[str, str]:
-        own = urlsplit(host.base).netloc in (self.reference.registry, _DOCKER)
-        return {} if own else {"ns": self.reference.registry}
+    def _mirrored(self, host: Host, url: str) -> str:
+        """Return a mirror's address with the name of the registry that it stands for."""
+        if host.stands_for(self.reference.registry):
+            return url
+        return f"{url}?{urlencode({'ns': self.reference.registry})}"
 
-    # -- one request, with authentication --
+    # -- one request --
+
+    async def _send(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], secrets: _Secrets | None, verify: Any,
+        data: Callable[[], Any] | bytes | None = None,
+    ) -> aiohttp.ClientResponse:  # fmt: skip
+        """Send one request; an answer that leads elsewhere is returned as it is. Raises Unavailable."""
+        origin = Origin.of(url)
+        home = secrets if secrets is not None and secrets.origin == origin else None
+        sent = [*headers, *(home.headers if home is not None else ())]
+        contexts = (home.identities if home is not None else ()) or (verify,)
+        for i, context in enumerate(contexts):
+            body = data() if callable(data) else data
+            asked = self.session.request(method, _encoded(url), headers=sent, data=body, ssl=context, allow_redirects=False)
+            try:
+                if data is not None:
+                    return await asked  # it ends with the upload
+                with anyio.fail_after(_ANSWER_S):
+                    return await asked
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                # Which of several certificates a server wants is seen only by trying.
+                if i + 1 == len(contexts) or data is not None:
+                    reason = _shown(str(error)) or type(error).__name__
+                    raise Unavailable(f"registry {origin}: {method} {_path(url)}: {reason}") from error
+        raise AssertionError("unreachable: the last context returns or raises")
+
+    async def _get(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], secrets: _Secrets | None, verify: Any, strict: bool = False
+    ) -> aiohttp.ClientResponse:  # fmt: skip
+        """Send a GET or HEAD and go where it leads: what is led to another origin gets no secrets any more, wherever it comes to.
+
+        With strict, TLS is not left for plain HTTP. Raises Unavailable, Unknown.
+        """
+        start = Origin.of(url)
+        for _ in range(_REDIRECTS + 1):
+            response = await self._send(method, url, headers, secrets, verify)
+            if response.status not in _REDIRECTING or "Location" not in response.headers:
+                return response
+            response.release()
+            url = _led(url, response.headers["Location"], start)
+            target = Origin.of(url)
+            if secrets is not None and target != secrets.origin:
+                secrets = None
+            if strict and start.scheme == "https" and target.scheme != "https":
+                raise Unknown(f"registry {start} redirects to {target} over plain HTTP, where anybody could answer for it")
+        raise Unknown(f"registry {start} redirects more than {_REDIRECTS} times; the last time to {target}")
 
     async def _request(
-        self, host: Host, method: str, url: str, scope: str, *, headers: Mapping[str, str] | None = None, data: Any = None,
-        params: Mapping[str, str] | None = None,
+        self, host: Host, method: str, url: str, scope: str, *, headers: Mapping[str, str] | None = None,
+        data: Callable[[], Any] | bytes | None = None, strict: bool = False,
     ) -> aiohttp.ClientResponse:  # fmt: skip
-        """Send a request, answering one challenge. Redirects to other hosts lose the credentials. Raises Unavailable."""
-        origin = urlsplit(host.base).netloc
+        """Send a request with the secrets that are for its host, answering one challenge. Raises Unavailable, Unauthenticated."""
         for attempt in range(2):
-            sent = {**host.headers, **(headers or {})}
-            token = self._tokens.get((origin, scope))
-            if token and urlsplit(url).netloc == origin:
-                sent["Authorization"] = token
-            try:
-                response = await self.session.request(
-                    method, url, headers=sent, data=data() if callable(data) else data, params=params or {}, ssl=host.verify,
-                    allow_redirects=False,
-                )  # fmt: skip
-            except (aiohttp.ClientError, TimeoutError) as error:
-                raise Unavailable(
-                    f"registry {origin}: {method} {urlsplit(url).path}: {error or type(error).__name__}"
-                ) from error
-            if response.status == 401 and attempt == 0 and urlsplit(url).netloc == origin:
+            token = self._tokens.get((host.base, scope))
+            own = [h for h in host.headers if not token or h[0].lower() != "authorization"]
+            secrets = _Secrets(host.origin, [*own, *([("Authorization", token)] if token else [])], host.identities)
+            sent = list((headers or {}).items())
+            if method in ("GET", "HEAD"):
+                response = await self._get(method, url, sent, secrets, host.verify, strict)
+            else:
+                response = await self._send(method, url, sent, secrets, host.verify, data)
+            if response.status == 401 and attempt == 0 and Origin.of(str(response.url)) == host.origin:
                 challenges = response.headers.getall("WWW-Authenticate", [])
                 response.release()
-                self._tokens[origin, scope] = await self._authorize(host, challenges, scope)
+                self._tokens[host.base, scope] = await self._authorize(host, challenges, scope)
                 continue
-            if response.status in (301, 302, 303, 307, 308) and method in ("GET", "HEAD") and "Location" in response.headers:
-                target = urljoin(url, response.headers["Location"])
-                response.release()
-                if urlsplit(target).scheme not in ("http", "https"):
-                    raise Unknown(f"registry {origin} redirects to {target}, which is no web address")
-                follow = {
-                    k: v
-                    for k, v in sent.items()
-                    if urlsplit(target).netloc == origin or k.lower() not in ("authorization", "cookie")
-                }
-                try:
-                    return await self.session.request(method, target, headers=follow, ssl=host.verify)
-                except (aiohttp.ClientError, TimeoutError) as error:
-                    raise Unavailable(f"registry {origin} redirected to {urlsplit(target).netloc}: {error}") from error
             return response
         raise AssertionError("unreachable: the second attempt returns")
 
     async def _authorize(self, host: Host, challenges: Sequence[str], scope: str) -> str:
         """Return an Authorization header that answers a challenge. Raises Unauthenticated."""
-        origin = urlsplit(host.base).netloc
         for challenge in challenges:
             kind, _, rest = challenge.partition(" ")
             parameters = dict(_PARAMETER.findall(rest))
@@ -209,44 +229,70 @@ class Registry:
         for challenge in challenges:
             if challenge.lower().startswith("basic"):
                 if self._credentials is None:
-                    raise Unauthenticated(f"registry {origin} wants a user name and a password; give them with --user")
+                    raise Unauthenticated(f"registry {host.origin} wants a user name and a password; give them with --user")
+                if not host.is_registry:
+                    raise Unauthenticated(
+                        f"{host.origin} wants a user name and a password, and those given are for {self.reference.registry};"
+                        " write its own as a header in hosts.toml"
+                    )
                 return self._credentials.header
-        raise Unauthenticated(f"registry {origin} refuses us and offers no way to authenticate that is known here")
+        raise Unauthenticated(f"registry {host.origin} refuses us and offers no way to authenticate that is known here")
 
     async def _token(self, host: Host, parameters: Mapping[str, str], scope: str) -> str:
         realm = parameters["realm"]
-        if urlsplit(realm).scheme not in ("http", "https"):
-            raise Unauthenticated(f"token service {realm} is no web address")
+        try:
+            service = Origin.of(realm)
+        except InvalidArgument:
+            raise Unauthenticated(f'token service "{_shown(realm)}" is no web address') from None
         query = {"scope": parameters.get("scope") or scope}
         if "service" in parameters:
             query["service"] = parameters["service"]
-        headers = {"Authorization": self._credentials.header} if self._credentials else {}
+        secrets = None
+        # A mirror's token service is asked as anybody.
+        if host.is_registry:
+            if self._credentials is not None and host.origin.scheme == "https" != service.scheme:
+                raise Unauthenticated(
+                    f"registry {host.origin} names the token service {service} on plain HTTP: name and password do not go there"
+                )
+            own = [("Authorization", self._credentials.header)] if self._credentials else []
+            secrets = _Secrets(service, own, host.identities if service.scheme == "https" else ())
+        url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
+        response = await self._get("GET", url, (), secrets, host.verify)
         try:
-            async with self.session.get(
-                f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}", headers=headers, ssl=host.verify
-            ) as response:
-                if response.status != 200:
-                    raise Unauthenticated(
-                        f"token service {urlsplit(realm).netloc} answered {response.status}; check user name and password"
-                    )
-                answer = json.loads(await response.read())
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise Unavailable(f"token service {urlsplit(realm).netloc}: {error}") from error
-        token = answer.get("token") or answer.get("access_token")
+            if response.status != 200:
+                raise Unauthenticated(f"token service {service} answered {response.status}; check user name and password")
+            body = await _whole(response, _MAX_TOKEN_BYTES, f"token service {service}")
+        finally:
+            response.close()
+        try:
+            answer = json.loads(body)
+            token = answer.get("token") or answer.get("access_token")
+        except (ValueError, AttributeError, RecursionError):
+            raise Unavailable(f"token service {service} answered with something that is no token") from None
         if not token:
-            raise Unauthenticated(f"token service {urlsplit(realm).netloc} answered without a token")
+            raise Unauthenticated(f"token service {service} answered without a token")
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            raise Unauthenticated(f"token service {service} answered with a token that no header can carry")
         return f"Bearer {token}"
 
     @staticmethod
-    async def _refusal(response: aiohttp.ClientResponse, what: str) -> Exception:
-        body = await response.content.read(4096)
+    async def _refusal(response: aiohttp.ClientResponse, what: str) -> ArgosyError:
+        try:
+            body = await _whole(response, _MAX_REFUSAL_BYTES, what, cut=True)
+        except ArgosyError:
+            body = b""
+        finally:
+            response.close()
         try:
             said = "; ".join(e.get("message") or e.get("code") or "" for e in json.loads(body)["errors"])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            said = body.decode("utf-8", "replace").strip()[:200]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            said = body.decode("utf-8", "replace")
+        said = _shown(said)
         text = f"{what}: the registry answered {response.status}{f' ({said})' if said else ''}"
-        response.release()
-        kinds: dict[int, type[Exception]] = {401: Unauthenticated, 403: PermissionDenied, 404: NotFound, 429: Unavailable}
+        kinds: dict[int, type[ArgosyError]] = {401: Unauthenticated, 403: PermissionDenied, 404: NotFound, 429: Unavailable}
+        wait = response.headers.get("Retry-After", "")
+        if response.status in (429, 503) and wait.isascii() and wait.isdigit() and len(wait) < 6:
+            return Busy(text, float(wait))
         if response.status >= 500:
             return Unavailable(text)
         return kinds.get(response.status, Unknown)(text)
@@ -257,101 +303,130 @@ class Registry:
     # -- pulling --
 
     async def resolve(self) -> Descriptor:
-        """Return what the reference points at now. Raises NotFound, Unauthenticated, Unavailable."""
+        """Return what the reference points at now. Raises NotFound, Unauthenticated, Unavailable, DataLoss, Unknown."""
         failure: Exception = Unavailable(f"no host serves {self.reference}")
         for host in self._hosts:
             if "resolve" not in host.capabilities:
                 continue
             try:
                 return await self._resolve_at(host)
-            except (NotFound, Unavailable, Unauthenticated, PermissionDenied, Unknown) as error:
+            except ArgosyError as error:
                 failure = error
         raise failure
 
     async def _resolve_at(self, host: Host) -> Descriptor:
-        url = self._url(host, "manifests", self.reference.target)
-        query = self._mirror_query(host)
-        response = await self._request(host, "HEAD", url, self._pull_scope(), headers={"Accept": _ACCEPT}, params=query)
-        digest = response.headers.get("Docker-Content-Digest", "")
-        size = int(response.headers.get("Content-Length") or 0)
-        media_type = response.headers.get("Content-Type", "").partition(";")[0]
-        status = response.status
+        url = self._mirrored(host, self._url(host, "manifests", self.reference.target))
+        headers = {"Accept": _ACCEPT}
+        # What a digest names, anybody may send.
+        strict = not self.reference.digest
+        response = await self._request(host, "HEAD", url, self._pull_scope(), headers=headers, strict=strict)
         response.release()
-        if status == 404:
+        said = response.headers.get("Docker-Content-Digest", "")
+        length = response.headers.get("Content-Length", "")
+        size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+        if response.status == 404:
             raise NotFound(f'"{self.reference}" is not in its registry')
-        if status == 200 and digest and size and media_type:
-            Digest.parse(digest)
-            return Descriptor(media_type=media_type, digest=digest, size=size)
-        response = await self._request(host, "GET", url, self._pull_scope(), headers={"Accept": _ACCEPT}, params=query)
+        if response.status == 200 and said and size and _media_type(response) in _DOCUMENTS:
+            self._is_asked(str(Digest.parse(said)))
+            self._is_small(size)
+            return Descriptor(media_type=_media_type(response), digest=said, size=size)
+        response = await self._request(host, "GET", url, self._pull_scope(), headers=headers, strict=strict)
         if response.status != 200:
             raise await self._refusal(response, str(self.reference))
-        data = await response.content.read(MAX_MANIFEST_BYTES + 1)
-        media_type = response.headers.get("Content-Type", "").partition(";")[0]
-        response.release()
-        if len(data) > MAX_MANIFEST_BYTES:
-            raise InvalidArgument(f"{self.reference}: a manifest larger than {MAX_MANIFEST_BYTES} bytes is refused")
+        try:
+            data = await _whole(response, MAX_MANIFEST_BYTES, f"the manifest of {self.reference}")
+        finally:
+            response.close()
         digest = str(Digest.of(data))
-        if self.reference.digest and self.reference.digest != digest:
-            raise Unknown(f"{self.reference}: the registry sent {digest}")
-        return Descriptor(media_type=media_type, digest=digest, size=len(data))
+        if self.reference.digest and not self.reference.digest.startswith("sha256:"):
+            digest = str(Digest.of(data, Digest.parse(self.reference.digest).algorithm))
+        self._is_asked(digest)
+        # A server of files may not know the type: the document says what it is.
+        media_type = _media_type(response)
+        return Descriptor(
+            media_type=media_type if media_type in _DOCUMENTS else media_type_of(data), digest=digest, size=len(data)
+        )
 
-    async def fetch(self, descriptor: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:
-        """Yield a blob's or manifest's bytes from offset on. A broken connection is taken up where it broke."""
-        at, tries = offset, 0
-        while at < descriptor.size or not descriptor.size:
+    def _is_asked(self, digest: str) -> None:
+        if self.reference.digest and self.reference.digest != digest:
+            raise DataLoss(f"{self.reference}: the registry answers with {digest}")
+
+    def _is_small(self, size: int) -> None:
+        if size > MAX_MANIFEST_BYTES:
+            raise InvalidArgument(
+                f"the manifest of {self.reference} has {size} bytes; more than {MAX_MANIFEST_BYTES} are refused"
+            )
+
+    async def fetch(self, descriptor: Descriptor, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yield a blob's or manifest's bytes from offset on, as many as the descriptor says and never more.
+
+        A broken connection is taken up where it broke. Raises Unavailable, DataLoss (the registry has another number of bytes),
+        and what each of its hosts refuses with. Close it when you stop early: its connection ends with it.
+        """
+        at = firm = offset
+        tries = 0
+        while at < descriptor.size:
             try:
-                async for chunk in self._fetch_once(descriptor, at):
-                    at += len(chunk)
-                    tries = 0
-                    yield chunk
-                if at >= descriptor.size:
-                    return
+                async with aclosing(self._fetch_once(descriptor, at)) as pieces:
+                    async for chunk in pieces:
+                        if at + len(chunk) > descriptor.size:
+                            raise DataLoss(
+                                f"{descriptor.digest}: the registry sends more than the {descriptor.size} bytes of its descriptor"
+                            )
+                        at += len(chunk)
+                        yield chunk
+                        if at == descriptor.size:
+                            return
                 raise Unavailable(f"{descriptor.digest}: the registry sent {at} of {descriptor.size} bytes")
-            except Unavailable:
+            except Unavailable as error:
+                if at - firm >= _PROGRESS_BYTES:
+                    firm, tries = at, 0
                 tries += 1
                 if tries >= _TRIES:
                     raise
+                wait = error.wait_s if isinstance(error, Busy) else random.uniform(0, _BACK_OFF_S * 2**tries)
+                if wait > _MAX_WAIT_S:
+                    raise
+            await anyio.sleep(wait)
 
-    async def _fetch_once(self, descriptor: Descriptor, offset: int) -> AsyncIterator[bytes]:
-        kinds = ("manifests",) if descriptor.media_type in INDEX_TYPES | MANIFEST_TYPES else ("blobs",)
-        failure: Exception = Unavailable(f"no host serves {descriptor.digest}")
+    async def _fetch_once(self, descriptor: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
+        """Yield what the first host sends that begins to; before its first byte, each may fail."""
+        kind = "manifests" if descriptor.media_type in _DOCUMENTS else "blobs"
+        failure: ArgosyError = Unavailable(f"no host serves {descriptor.digest}")
+        headers = {"Accept": f"{descriptor.media_type}, */*"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        sent = list(headers.items())
+        asks: list[Callable[[], Awaitable[aiohttp.ClientResponse]]] = []
         for host in self._hosts:
-            if "pull" not in host.capabilities:
-                continue
-            for kind in kinds:
-                headers = {"Accept": f"{descriptor.media_type}, */*"}
-                if offset:
-                    headers["Range"] = f"bytes={offset}-"
-                url = self._url(host, kind, descriptor.digest)
-                response = await self._request(
-                    host, "GET", url, self._pull_scope(), headers=headers, params=self._mirror_query(host)
-                )
-                if response.status not in (200, 206):
-                    failure = await self._refusal(response, descriptor.digest)
-                    continue
-                skip = offset if response.status == 200 else 0
-                async for chunk in _body(response, skip, descriptor.digest):
-                    yield chunk
-                return
-        for address in descriptor.urls:
-            async for chunk in self._foreign(address, offset, descriptor.digest):
-                yield chunk
-            return
+            if "pull" in host.capabilities:
+                url = self._mirrored(host, self._url(host, kind, descriptor.digest))
+                asks.append(partial(self._request, host, "GET", url, self._pull_scope(), headers=headers))
+        # A descriptor's own addresses: nobody's secrets go there (CVE-2020-15157).
+        asks += [partial(self._get, "GET", address, sent, None, True) for address in descriptor.urls]
+        for ask in asks:
+            begun = False
+            try:
+                response = await ask()
+                try:
+                    if response.status not in (200, 206):
+                        raise await self._refusal(response, descriptor.digest)
+                    skip = _skipped(response, descriptor, offset)
+                    async for chunk in _body(response, skip, descriptor.digest):
+                        begun = True
+                        yield chunk
+                    if begun:
+                        return
+                    raise Unavailable(f"{descriptor.digest}: {Origin.of(str(response.url))} sent nothing")
+                finally:
+                    response.close()
+            except ArgosyError as error:
+                if begun:
+                    raise
+                # That it is nowhere else says less than what went wrong where it should be.
+                if not (isinstance(error, NotFound) and isinstance(failure, Busy)):
+                    failure = error
         raise failure
-
-    async def _foreign(self, address: str, offset: int, digest: str) -> AsyncIterator[bytes]:
-        """Fetch a descriptor's own URL: without any credentials (CVE-2020-15157)."""
-        if urlsplit(address).scheme not in ("http", "https"):
-            raise InvalidArgument(f"{digest}: {address} is no web address")
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
-        try:
-            response = await self.session.get(address, headers=headers)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unavailable(f"{digest}: {address}: {error}") from error
-        if response.status not in (200, 206):
-            raise await self._refusal(response, digest)
-        async for chunk in _body(response, offset if response.status == 200 else 0, digest):
-            yield chunk
 
     # -- pushing --
 
@@ -373,18 +448,22 @@ class Registry:
         response.release()
         return response.status == 200
 
-    async def push_blob(self, digest: str, size: int, data: Any) -> None:
+    async def push_blob(self, digest: str, size: int, data: Callable[[], Any]) -> None:
         """Upload a blob; data is a function that returns an async iterator of its bytes. Raises the registry's refusal."""
         host = self._push_host()
         scope = self._push_scope()
-        response = await self._request(host, "POST", self._url(host, "blobs", "uploads/"), scope)
+        url = self._url(host, "blobs", "uploads/")
+        response = await self._request(host, "POST", url, scope)
         if response.status != 202:
             raise await self._refusal(response, digest)
-        target = urljoin(f"{host.base}/", response.headers["Location"])
         response.release()
-        url = f"{target}{'&' if '?' in target else '?'}digest={digest}"
+        if "Location" not in response.headers:
+            raise Unknown(f"{digest}: registry {host.origin} takes the upload and does not say where to")
+        # Elsewhere, or over another scheme, it goes without our secrets: the address itself says that we may.
+        target = _led(url, response.headers["Location"], host.origin)
+        target = f"{target}{'&' if '?' in target else '?'}{urlencode({'digest': digest})}"
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
-        response = await self._request(host, "PUT", url, scope, headers=headers, data=data)
+        response = await self._request(host, "PUT", target, scope, headers=headers, data=data)
         if response.status != 201:
             raise await self._refusal(response, digest)
         response.release()
@@ -392,20 +471,84 @@ class Registry:
     async def push_manifest(self, media_type: str, data: bytes, name: str) -> None:
         """Upload a manifest under a tag or digest. Raises the registry's refusal."""
         host = self._push_host()
-        response = await self._request(
-            host,
-            "PUT",
-            self._url(host, "manifests", name),
-            self._push_scope(),
-            headers={"Content-Type": media_type},
-            data=data,
-        )
+        url = self._url(host, "manifests", name)
+        response = await self._request(host, "PUT", url, self._push_scope(), headers={"Content-Type": media_type}, data=data)
         if response.status not in (200, 201):
             raise await self._refusal(response, name)
         response.release()
 
 
-async def _body(response: aiohttp.ClientResponse, skip: int, digest: str) -> AsyncIterator[bytes]:
+def _encoded(url: str) -> Any:
+    """Return an address as it is written: who signed one compares its bytes."""
+    import yarl
+
+    return yarl.URL(url, encoded=url.isascii() and url.isprintable() and " " not in url)
+
+
+def _path(url: str) -> str:
+    """Return what of an address may be shown: a query can be a secret."""
+    return _shown(urlsplit(url).path)
+
+
+def _led(url: str, location: str, origin: Origin) -> str:
+    """Return where an answer leads. Raises Unknown when that is no web address."""
+    try:
+        target = urljoin(url, location)
+        Origin.of(target)
+    except (ValueError, InvalidArgument):
+        raise Unknown(f'registry {origin} leads to "{_shown(location)}", which is no web address') from None
+    return target
+
+
+def _media_type(response: aiohttp.ClientResponse) -> str:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _skipped(response: aiohttp.ClientResponse, descriptor: Descriptor, offset: int) -> int:
+    """Return how many of an answer's first bytes are had already. Raises DataLoss for another size, or another part."""
+    begin = 0
+    if response.status == 206:
+        match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        # Without a right word about it the bytes are those that were asked for; their digest will tell.
+        begin = int(match[1]) if match else offset
+        if begin > offset or (match and match[3] not in ("*", str(descriptor.size))):
+            raise DataLoss(
+                f"{descriptor.digest}: the registry sends {_shown(response.headers['Content-Range'])},"
+                f" asked for {offset}- of {descriptor.size}"
+            )
+    _as_it_is(response, descriptor.digest)
+    length = response.headers.get("Content-Length", "")
+    if length.isascii() and length.isdigit() and response.status == 200 and length != str(descriptor.size):
+        raise DataLoss(
+            f"{descriptor.digest}: the registry has {length[:20]} bytes of it, its descriptor says {descriptor.size}"
+        )
+    return offset - begin
+
+
+def _as_it_is(response: aiohttp.ClientResponse, what: str) -> None:
+    """Raise DataLoss for an encoded body: its bytes are not those that a digest or a size is about."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise DataLoss(f"{what}: the server sends it encoded, and was asked for it as it is")
+
+
+async def _whole(response: aiohttp.ClientResponse, limit: int, what: str, cut: bool = False) -> bytes:
+    """Return a body; what is longer than limit bytes is cut there, or refused. Raises Unavailable, InvalidArgument, DataLoss."""
+    data = bytearray()
+    if not cut:
+        _as_it_is(response, what)
+    try:
+        with anyio.fail_after(_ANSWER_S):
+            while len(data) <= limit and (piece := await response.content.read(limit + 1 - len(data))):
+                data += piece
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise Unavailable(f"{what}: the connection broke: {_shown(str(error)) or type(error).__name__}") from error
+    if len(data) > limit and not cut:
+        raise InvalidArgument(f"{what} is longer than {limit} bytes, and refused")
+    return bytes(data[:limit])
+
+
+async def _body(response: aiohttp.ClientResponse, skip: int, digest: str) -> AsyncGenerator[bytes, None]:
+    """Yield a body without its first bytes. Whoever took the response closes it."""
     try:
         async for chunk in response.content.iter_chunked(_CHUNK):
             if skip:
@@ -415,6 +558,4 @@ async def _body(response: aiohttp.ClientResponse, skip: int, digest: str) -> Asy
             if chunk:
                 yield chunk
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise Unavailable(f"{digest}: the connection broke: {error or type(error).__name__}") from error
-    finally:
-        response.close()
+        raise Unavailable(f"{digest}: the connection broke: {_shown(str(error)) or type(error).__name__}") from error

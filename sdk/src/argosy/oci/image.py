@@ -6,11 +6,11 @@ import hashlib
 import platform as host
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, ClassVar, Final
 
 from argosy.digest import Digest
 from argosy.errors import InvalidArgument, NotFound
-from argosy.models import BaseModel, ConfigDict, Field, ValidationError
+from argosy.models import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 INDEX_TYPES: Final = frozenset(
     ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -23,11 +23,33 @@ CONFIG_TYPES: Final = frozenset(
 )
 MAX_MANIFEST_BYTES: Final = 8 << 20
 MAX_CONFIG_BYTES: Final = 4 << 20
+# A label a child, a task a layer: more than any image has, and far less than 8 MiB of JSON can list.
+MAX_CHILDREN: Final = 4096
+# Indexes of indexes are rare, and deeper ones are nobody's.
+MAX_DEPTH: Final = 8
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
 class _Document(BaseModel):
     model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    exact: ClassVar[bool] = False
+    """Whether a key in another case is refused: Go's readers would take it for ours, and see another document."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_go_writes_it(cls, data: Any, info: ValidationInfo) -> Any:
+        """Take null for what is not there: Go writes it for an empty map, list or pointer."""
+        if not isinstance(data, dict):
+            return data
+        if cls.exact and info.mode == "json":
+            known = {(field.alias or name).lower(): field.alias or name for name, field in cls.model_fields.items()}
+            for key in data:
+                if key in cls.model_fields and key not in known.values():
+                    raise ValueError(f'key "{key}" is none of OCI\'s')
+                if (right := known.get(key.lower(), key)) != key:
+                    raise ValueError(f'key "{key}" is "{right}" written in another case')
+        return {key: value for key, value in data.items() if value is not None}
 
 
 class Platform(_Document):
@@ -63,18 +85,30 @@ class Platform(_Document):
 
 
 class Descriptor(_Document):
-    """A pointer to content."""
+    """A pointer to content. Its digest is one; sizes are bytes."""
+
+    exact = True
 
     media_type: str = Field(alias="mediaType", default="")
     digest: str
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, lt=1 << 63, strict=True)
     platform: Platform | None = None
     annotations: dict[str, str] = Field(default_factory=dict)
     urls: list[str] = Field(default_factory=list)
 
+    @field_validator("digest")
+    @classmethod
+    def _is_digest(cls, value: str) -> str:
+        try:
+            return str(Digest.parse(value))
+        except InvalidArgument as error:
+            raise ValueError(error.message) from None
+
 
 class Index(_Document):
     """A list of manifests."""
+
+    exact = True
 
     media_type: str = Field(alias="mediaType", default="")
     manifests: list[Descriptor]
@@ -82,6 +116,8 @@ class Index(_Document):
 
 class Manifest(_Document):
     """A config and layers."""
+
+    exact = True
 
     media_type: str = Field(alias="mediaType", default="")
     config: Descriptor
@@ -128,6 +164,9 @@ def parse_document(data: bytes, media_type: str) -> Index | Manifest:
         raise InvalidArgument(f"a manifest of {len(data)} bytes is larger than {MAX_MANIFEST_BYTES}")
     try:
         keys = _Document.model_validate_json(data).model_extra or {}
+        for key in ("manifests", "layers"):
+            if isinstance(keys.get(key), list) and len(keys[key]) > MAX_CHILDREN:
+                raise InvalidArgument(f"a document with {len(keys[key])} {key} is refused; {MAX_CHILDREN} are the most")
         if ("manifests" in keys) and ("layers" in keys or "config" in keys):
             raise InvalidArgument("a document that is both an index and a manifest is refused (CVE-2021-41190)")
         stated = keys.get("mediaType") or media_type
@@ -140,6 +179,17 @@ def parse_document(data: bytes, media_type: str) -> Index | Manifest:
     except ValidationError as error:
         raise _refuse("a manifest", error) from None
     raise InvalidArgument(f'media type "{stated}" is neither an index nor a manifest')
+
+
+def media_type_of(data: bytes) -> str:
+    """Return what a document says that it is, or else what it looks like. Raises InvalidArgument."""
+    document = parse_document(data, "")
+    usual = (
+        "application/vnd.oci.image.index.v1+json"
+        if isinstance(document, Index)
+        else "application/vnd.oci.image.manifest.v1+json"
+    )
+    return document.media_type or usual
 
 
 def parse_config(data: bytes) -> ImageConfig:

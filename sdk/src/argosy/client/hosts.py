@@ -1,0 +1,251 @@
+"""Where a registry's images are asked for, by hosts.toml, and which of those places may have its secrets.
+
+A secret is a user's name and password, a token, a client's certificate or a header of hosts.toml. Who gets which:
+
+* Name and password are the registry's: the place whose host and port are those of the image's name gets them, no mirror does.
+  Over TLS; over plain HTTP where the registry is on loopback, where the caller says so, or where hosts.toml writes ``http://``
+  before the registry's own name (and no ``https://`` elsewhere), as containerd does.
+* The token service gets them when the registry itself named it, over TLS, with an ``https://`` address. What a registry on plain
+  HTTP names gets them as well, as in containerd: who declared that line safe has said so for its answers, too.
+* A token, a certificate and the headers of a table in hosts.toml are for that table's own scheme, host and port. Redirects, upload
+  addresses and the ``urls`` of descriptors that lead elsewhere see none of them. A registry's own token service sees its certificate.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from argosy.errors import InvalidArgument
+from argosy.settings import read_toml
+
+if TYPE_CHECKING:
+    import ssl
+
+DOCKER: Final = "registry-1.docker.io"
+_CAPABILITIES: Final = ("pull", "resolve", "push")
+_KEYS: Final = frozenset(("capabilities", "ca", "client", "skip_verify", "header", "override_path"))
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A scheme, a host and a port: what a secret is bound to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Origin:
+        """Return the origin of a web address. Raises InvalidArgument when it is none."""
+        try:
+            parts = urlsplit(url)
+            scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+            if scheme not in _PORTS or not host or "@" in parts.netloc:
+                raise ValueError
+        except ValueError:
+            raise InvalidArgument(f'"{url[:200]}" is no web address: write http(s)://host[:port][/path]') from None
+        return cls(scheme, host, _PORTS[scheme] if port is None else port)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.host, self.port
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Host:
+    """One place to ask."""
+
+    base: str
+    """``https://host/v2``"""
+    capabilities: frozenset[str] = frozenset(_CAPABILITIES)
+    headers: Sequence[tuple[str, str]] = ()
+    verify: ssl.SSLContext | bool = True
+    """How servers are verified: this one, and where it leads."""
+    identities: Sequence[ssl.SSLContext] = ()
+    """The same with a client's certificate each: for this server only."""
+    is_registry: bool = False
+    """Whether it is the registry that the image's name says: it gets the secrets that are given for that."""
+    origin: Origin = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "origin", Origin.of(self.base))
+
+    def stands_for(self, registry: str) -> bool:
+        """Return whether its host and port are those that an image's name says."""
+        real = DOCKER if registry == "docker.io" else registry
+        return self.origin.place == Origin.of(f"{self.origin.scheme}://{real}").place
+
+
+def default_scheme(registry: str, plain: bool) -> str:
+    """Return http for loopback and where asked, else https."""
+    host = registry if registry.endswith("]") or ":" not in registry else registry.rpartition(":")[0]
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        loopback = False  # a name, even one that begins with 127.
+    return "http" if plain or loopback else "https"
+
+
+def hosts_for(registry: str, plain: bool = False, config: Path | None = None) -> list[Host]:
+    """Return where to look for a registry's images: its mirrors by ``<config>/<registry>/hosts.toml``, then itself.
+
+    Raises InvalidArgument for a file that says what we don't understand: what is left out could be what keeps a secret.
+    """
+    real = DOCKER if registry == "docker.io" else registry
+    own = Host(f"{default_scheme(registry, plain)}://{real}/v2", is_registry=True)
+    folder = _folder(registry, config) if config is not None else None
+    if folder is None:
+        return [own]
+    file = folder / "hosts.toml"
+    if not file.exists():
+        return [with_certificates(own, folder)]
+    table = read_toml(file)
+    tables = table.get("host") or {}
+    if not isinstance(tables, dict) or not all(isinstance(values, dict) for values in tables.values()):
+        raise InvalidArgument(f'{file}: write each host as a table: [host."https://mirror"]')
+    found = [_host(url, values, file) for url, values in tables.items()]
+    server = table.get("server")
+    # What stands above the hosts is the server's.
+    rest = {k: v for k, v in table.items() if k not in ("host", "server")}
+    if server is not None and not isinstance(server, str):
+        raise InvalidArgument(f"{file}: server is one address")
+    if server:
+        found.append(_host(server, rest, file))
+    secure = any(h.stands_for(registry) and h.origin.scheme == "https" for h in found)
+    found = [replace(h, is_registry=h.stands_for(registry) and (h.origin.scheme == "https" or not secure)) for h in found]
+    # As in containerd, the registry is asked last where nothing is said of it.
+    if not server and (rest or not any(h.is_registry for h in found)):
+        found.append(replace(_host(own.base, rest, file), is_registry=True))
+    return found
+
+
+def _folder(registry: str, config: Path) -> Path | None:
+    name, colon, port = registry.rpartition(":")
+    flat = f"{name}_{port}_" if colon and port.isdigit() else registry
+    for folder in (flat, registry, registry.replace(":", "_"), "_default"):
+        if (config / folder).is_dir():
+            return config / folder
+    return None
+
+
+def _host(url: str, values: Mapping[str, Any], file: Path) -> Host:
+    unknown = set(values) - _KEYS
+    if unknown:
+        raise InvalidArgument(f'{file}: unknown key "{sorted(unknown)[0]}"; known keys: {", ".join(sorted(_KEYS))}')
+    for key in ("skip_verify", "override_path"):
+        if not isinstance(values.get(key, False), bool):
+            raise InvalidArgument(f"{file}: {key} is true or false")
+    capabilities = _texts(values.get("capabilities"), f"{file}: capabilities")
+    for name in capabilities:
+        if name.lower() not in _CAPABILITIES:
+            raise InvalidArgument(f'{file}: unknown capability "{name}"; known: {", ".join(_CAPABILITIES)}')
+    address = url if "://" in url else f"https://{url}"
+    try:
+        origin = Origin.of(address)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{file}: {error.message}") from None
+    parts = urlsplit(address)
+    if parts.query or parts.fragment:
+        raise InvalidArgument(f'{file}: "{url}" has more than a host and a path')
+    path = parts.path.rstrip("/")
+    if not values.get("override_path") and not path.endswith("/v2"):
+        path += "/v2"
+    authorities = _texts(values.get("ca"), f"{file}: ca")
+    pairs = _pairs(values.get("client"), file)
+    skip = bool(values.get("skip_verify"))
+    if origin.scheme == "http" and (authorities or pairs):
+        raise InvalidArgument(f"{file}: {url} is plain HTTP: ca and client mean nothing there; write https://")
+    return Host(
+        f"{origin.scheme}://{parts.netloc}{path}",
+        frozenset(name.lower() for name in capabilities or _CAPABILITIES),
+        _headers(values.get("header"), file),
+        _context(file.parent, authorities, skip) if authorities or skip else True,
+        [_context(file.parent, authorities, skip, pair) for pair in pairs],
+    )
+
+
+def _texts(value: Any, what: str) -> list[str]:
+    """Return one text or a list of them as a list. Raises InvalidArgument."""
+    if value is None:
+        return []
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(t, str) and t for t in texts):
+        raise InvalidArgument(f"{what} is a text or a list of texts")
+    return texts
+
+
+def _pairs(value: Any, file: Path) -> list[tuple[str, str]]:
+    """Return the files of certificates and keys, from each of hosts.toml's forms: one file, a list of files, a list of pairs."""
+    pairs: list[tuple[str, str]] = []
+    for entry in value if isinstance(value, list) else [] if value is None else [value]:
+        match entry:
+            case str(both) if both:
+                pairs.append((both, both))
+            case [str(certificate), str(key)] if certificate and key:
+                pairs.append((certificate, key))
+            case _:
+                raise InvalidArgument(
+                    f"{file}: client is a file with certificate and key, a list of them, or of [certificate, key] pairs"
+                )
+    return pairs
+
+
+def _headers(value: Any, file: Path) -> list[tuple[str, str]]:
+    if value is None:
+        return []
+    if not isinstance(value, dict):
+        raise InvalidArgument(f"{file}: header is a table of names and texts")
+    pairs = [(name, text) for name, texts in value.items() for text in _texts(texts, f"{file}: header {name}")]
+    for name, text in pairs:
+        if any(ord(c) < 0x20 or ord(c) == 0x7F for c in name + text):
+            raise InvalidArgument(f'{file}: header "{name}" has a control character')
+    return pairs
+
+
+def _context(folder: Path, authorities: Sequence[str], skip: bool, pair: tuple[str, str] | None = None) -> ssl.SSLContext:
+    """Return how TLS is done with a host; relative files are in folder. Raises InvalidArgument that names a bad file."""
+    import ssl
+
+    context = ssl.create_default_context()
+    if skip:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    for name in authorities:
+        try:
+            context.load_verify_locations(folder / name)
+        except OSError as error:  # SSLError is one
+            raise InvalidArgument(f"{folder / name}: no certificates can be read from it: {error}") from None
+    if pair is not None:
+        certificate, key = folder / pair[0], folder / pair[1]
+
+        def password() -> str:
+            raise ValueError("it has a password")
+
+        try:
+            context.load_cert_chain(certificate, key, password)
+        except (OSError, ValueError) as error:
+            raise InvalidArgument(f"client certificate {certificate} with key {key} cannot be loaded: {error}") from None
+    return context
+
+
+def with_certificates(own: Host, folder: Path) -> Host:
+    """Return the registry with a folder's files, as docker lays them out: \\*.crt of authorities, \\*.cert and \\*.key of ours."""
+    authorities = sorted(f.name for f in folder.glob("*.crt"))
+    pairs = []
+    for certificate in sorted(folder.glob("*.cert")):
+        key = certificate.with_suffix(".key")
+        pairs.append((certificate.name, key.name if key.exists() else certificate.name))
+    if own.origin.scheme == "http" or not (authorities or pairs):
+        return own
+    verify = _context(folder, authorities, False) if authorities else True
+    return replace(own, verify=verify, identities=[_context(folder, authorities, False, pair) for pair in pairs])
