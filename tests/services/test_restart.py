@@ -25,7 +25,6 @@ from argosy_protos.containerd.services.containers import v1 as containers
 from argosy_protos.containerd.services.tasks import v1 as tasks
 from argosy_protos.containerd.v1.types import Process, Status
 from argosy_protos.google.protobuf import Any as AnyMessage
-from argosy_protos.google.protobuf import Empty
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

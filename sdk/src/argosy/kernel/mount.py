@@ -481,6 +481,20 @@ def mount_points() -> Iterator[Mounted]:
             )
 
 
+def answers_at_once(path: str) -> bool:
+    """Return whether a path's file system is the kernel's own: no process and no network answers for it.
+
+    By the mount table alone, so that nothing is asked that may not answer; symlinks are not followed.
+    """
+    path = os.path.abspath(path)
+    nearest, kind = "", ""
+    for mounted in mount_points():
+        point = mounted.point.rstrip("/")
+        if len(point) >= len(nearest) and (path == point or path.startswith(point + "/")):
+            nearest, kind = point, mounted.type
+    return not kind.startswith(("fuse", "nfs", "cifs", "smb", "9p", "virtiofs", "ceph", "afs"))
+
+
 def mounts_below(prefix: str) -> list[str]:
     """Return the mount points at or below prefix, deepest last."""
     inside = prefix.rstrip("/") + "/"

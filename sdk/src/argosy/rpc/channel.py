@@ -284,6 +284,8 @@ class Channel:
         serves: Collection[int] | None = None,
     ) -> None:
         self._serves = serves
+        self.served_by = -1
+        """The user that serves the socket, as of the last connection."""
         self.path = str(path).removeprefix("unix://")
         self.name = name or self.path
         self._own = tuple((metadata or {}).items())
@@ -361,9 +363,10 @@ class Channel:
 
     def _check_server(self, made: ClientConnection) -> None:
         """Raise PermissionDenied, and hang up, when somebody serves here who may not."""
+        _, uid, _ = credentials(made.transport.get_extra_info("socket"))
+        self.served_by = uid
         if self._serves is None:
             return
-        _, uid, _ = credentials(made.transport.get_extra_info("socket"))
         try:
             owner = os.stat(self.path).st_uid
         except OSError:

@@ -164,6 +164,13 @@ class Database:
             return Unavailable(f"database {self.path}: {error}")
         return error
 
+    def lose(self) -> None:
+        """Forget what has not been written yet, as a kill would: for tests of what comes after one."""
+        self._later.clear()
+        lost, self._queue = self._queue, []
+        for _, future in lost:
+            future.cancel()
+
     def statistics(self) -> DatabaseStatistics:
         return DatabaseStatistics(self._transactions, self._writes)
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 from argosy import log
 from argosy.errors import (
     AlreadyExists,
@@ -19,12 +20,14 @@ from argosy.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
+    Unavailable,
     Unimplemented,
     Unknown,
 )
 from argosy.filters import Filter
+from argosy.kernel.mount import answers_at_once
 from argosy.labels import SNAPSHOT_PREFIX, SNAPSHOT_REF, check_labels, inherited
-from argosy.mounts import Mount
+from argosy.mounts import Mount, check_answer
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
 from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire
@@ -41,7 +44,7 @@ from argosy_gateway.gc.removal import remove_all
 from argosy_gateway.metadata import snapshots as rows
 from argosy_gateway.metadata.intents import Intent
 from argosy_gateway.metadata.snapshots import Commit, Row, Wanted
-from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin
+from argosy_gateway.plugins.plugin import ANSWER_S, WORK_S, Claim, Plugin
 from argosy_gateway.work import Work
 
 logger = log.get("gateway.snapshots")
@@ -123,6 +126,7 @@ class Snapshotter:
         self._db, self._work, self._mutated = db, work, mutated
         self._us, self._owner = us, us[0]
         self._changes = Changes(plugin, db, work)
+        self._on_kernel: bool | None = None
         self._kept: dict[str, int] = {}
         """Names of the plugin's that are about to be written into rows."""
 
@@ -158,7 +162,7 @@ class Snapshotter:
             else:
                 request = p.ViewSnapshotRequest(snapshotter=self.name, key=backend, parent=parent, labels=down)
                 reply = await stub.view(request)
-        return self._checked(reply.mounts)
+        return await self._checked(reply.mounts)
 
     async def seal(self, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
         """Have the plugin commit key to name. Raises the plugin's error."""
@@ -183,13 +187,44 @@ class Snapshotter:
             raise wrong(self.plugin, f'answered without an info for "{name}"')
         return info_from_wire(reply.info)
 
-    def _checked(self, mounts: Sequence[Any]) -> Sequence[Mount]:
-        """Return mounts that may be handed on. Raises FailedPrecondition for others."""
-        return [Mount.from_wire(m) for m in mounts]
+    async def _checked(self, answered: Sequence[Any]) -> Sequence[Mount]:
+        """Return mounts that may be handed on. Raises FailedPrecondition for others; the plugin is degraded in our eyes."""
+        plugin = self.plugin
+        mounts = [Mount.from_wire(m) for m in answered]
+        try:
+            if self._local():
+                check_answer(mounts, self._roots(), plugin.channel.served_by)
+            else:
+                # Looking at its places may take as long as the plugin wants: it may be the file system that they lie on.
+                with anyio.fail_after(ANSWER_S):
+                    await anyio.to_thread.run_sync(
+                        check_answer, mounts, self._roots(), plugin.channel.served_by, abandon_on_cancel=True
+                    )
+        except FailedPrecondition as error:
+            refused = FailedPrecondition(f"{plugin} at {plugin.channel.path}: {error.message}")
+            plugin.distrust(refused)
+            raise refused from None
+        except TimeoutError:
+            slow = Unavailable(
+                f"{plugin} at {plugin.channel.path}: the places of its mounts did not answer in {ANSWER_S:g} s"
+            )
+            plugin.failed(slow)
+            raise slow from None
+        return mounts
 
-    def _roots(self) -> list[Path]:
+    def _roots(self) -> list[Path] | None:
         config = self.plugin.config
-        return [Path(root) for root in config.roots or [r for r in (config.exports.get("root"),) if r]]
+        roots = config.roots or [root for root in (config.exports.get("root"),) if root]
+        return [Path(root) for root in roots] or None
+
+    def _local(self) -> bool:
+        """Return whether its places lie on a file system of the kernel's, which answers at once."""
+        if self._on_kernel is None:
+            roots = self._roots()
+            if not roots or self.plugin.claimed is not Claim.OURS:
+                return False
+            self._on_kernel = all(answers_at_once(str(root)) for root in roots)
+        return self._on_kernel
 
     # -- reads --
 
@@ -217,7 +252,7 @@ class Snapshotter:
         row = await self._row(ns, key)
         async with self.plugin.call() as channel:
             reply = await p.SnapshotsStub(channel).mounts(p.MountsRequest(snapshotter=self.name, key=row.backend))
-        return self._checked(reply.mounts)
+        return await self._checked(reply.mounts)
 
     async def usage(self, ns: str, key: str) -> Usage:
         """Raises NotFound."""
