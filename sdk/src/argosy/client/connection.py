@@ -31,7 +31,7 @@ from argosy_protos.containerd.services.version.v1 import VersionStub
 from argosy.errors import ArgosyError
 from argosy.labels import GC_EXPIRE
 from argosy.names import DEFAULT_NAMESPACE, LEASE_HEADER, NAMESPACE_HEADER
-from argosy.rpc.channel import BoundChannel, Channel
+from argosy.rpc.channel import NO_DEADLINE, BoundChannel, Channel
 
 LEASE_LIFE: Final = timedelta(hours=24)
 DEFAULT_SNAPSHOTTER: Final = "overlayfs"
@@ -85,7 +85,7 @@ class Client:
     def __init__(self, address: str | Path | None = None, namespace: str = "", services: Services | None = None) -> None:
         self.namespace = namespace or os.environ.get("CONTAINERD_NAMESPACE") or DEFAULT_NAMESPACE
         self.address = str(address or default_address())
-        self._channel = Channel(self.address, name="containerd")
+        self._channel = Channel(self.address, name="containerd", default_timeout_s=NO_DEADLINE)
         self._bound = self._channel.with_metadata({NAMESPACE_HEADER: self.namespace})
         self.services = services or Services.on(self._bound)
         self._replaced = services is not None

@@ -2,11 +2,16 @@
 
 Cancellation: a cancelled call resets its stream, so that the peer stops too. A lost connection fails every call
 on it with UNAVAILABLE, naming the peer, the socket and the reason; the next call connects again, with back-off.
+
+Deadlines: a call with one request and one answer has ``DEFAULT_TIMEOUT_S`` unless it is told otherwise (``NO_DEADLINE``);
+a stream has none of its own. ``Channel.within`` bounds everything that is called through it. Time runs from the call's
+beginning, connecting included. When it is over, the stream is reset and DEADLINE_EXCEEDED names the peer and the socket.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
@@ -21,12 +26,19 @@ from argosy.kernel.peer import credentials
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.protocol import Connection
+from argosy.rpc.recent import Recent
 
 Metadata = Mapping[str, str] | Iterable[tuple[str, str]] | None
 
 BACKOFF_FIRST_S: Final = 0.02
 BACKOFF_MAX_S: Final = 3.0
 CONNECT_TIMEOUT_S: Final = 10.0
+DEFAULT_TIMEOUT_S: Final = 60.0
+NO_DEADLINE: Final = math.inf
+# Methods times the metadata that goes with them: namespaces, leases. Longer ones are not worth keeping.
+_CACHE_ENTRIES, _CACHED_BYTES = 2048, 1024
+# Who is told by its peer, so shortly before its own clock says so, that the time is over, is told the same by us.
+_SAME_MOMENT_S: Final = 0.25
 
 
 def _decode(data: bytes, cls: type[Any]) -> Any:
@@ -47,7 +59,7 @@ class ClientStream:
     ) -> None:  # fmt: skip
         self._channel, self._path, self._cardinality, self._response = channel, path, cardinality, response
         self._metadata = tuple(metadata.items()) if isinstance(metadata, Mapping) else tuple(metadata or ())
-        self._timeout = timeout
+        self._timeout = None if timeout == NO_DEADLINE else timeout
         self._assembler = wire.Assembler()
         self._waiter: asyncio.Future[None] | None = None
         self._connection: ClientConnection | None = None
@@ -93,16 +105,29 @@ class ClientStream:
         """Open the stream without a message."""
         if self.sid:
             return
-        connection = await self._channel.connected()
+        if self.ended and self.error is not None:
+            raise self.error  # given up before it began
+        left = self._timeout
+        connection = self._channel.live()
+        if connection is None:
+            began = time.monotonic()
+            connection = await self._channel.connected(left)
+            left = None if left is None else left - (time.monotonic() - began)
+        if left is not None and left <= 0:
+            raise self._late()
         self._connection = connection
-        self.sid = connection.engine.request(self._channel.headers(self._path, self._metadata, self._timeout), False)
+        self.sid = connection.engine.request(self._channel.headers(self._path, self._metadata, left), False)
         connection.streams[self.sid] = self
-        if self._timeout is not None:
-            self._timer = connection.loop.call_later(self._timeout, self._expire)
+        if left is not None:
+            self._timer = connection.loop.call_later(left, self._expire)
         connection.flush_soon()
 
+    def _late(self) -> DeadlineExceeded:
+        timeout = max(0.0, self._timeout or 0.0)
+        return self._channel.deadline_exceeded(f"{self._path} was not answered within {timeout:.3g} s")
+
     def _expire(self) -> None:
-        self.error = DeadlineExceeded(f"{self._channel.name}: {self._path} took longer than {self._timeout:g} s")
+        self.error = self._late()
         self.cancel()
 
     async def send_message(self, message: Any, *, end: bool = False) -> None:
@@ -200,9 +225,12 @@ class ClientStream:
     def finished(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         status = dict(headers).get(b":status")
         if status not in (None, b"200"):
-            self.error = Unavailable(f"{self._channel.name} answered HTTP {status.decode() if status else ''}")
+            self.error = self._channel.unavailable(f"it answered HTTP {status.decode('latin1') if status else ''}")
         else:
             self.error = wire.error_of(tuple((k, v) for k, v in headers if k.startswith(b"grpc-")))
+            if isinstance(self.error, DeadlineExceeded) and self._timer is not None and self._connection is not None:
+                if self._timer.when() - self._connection.loop.time() < _SAME_MOMENT_S:
+                    self.error = self._late()
         self.ended = True
         if self._timer is not None:
             self._timer.cancel()
@@ -270,7 +298,8 @@ class ClientConnection(Connection):
 class Channel:
     """A client of one socket. Connects when first used and again when the peer comes back.
 
-    name says whom we talk to, for errors; metadata goes with every call; default_timeout_s bounds unary calls.
+    name says whom we talk to, for errors: ``snapshot plugin "overlayfs"``. metadata goes with every call.
+    default_timeout_s bounds calls with one request and one answer that say nothing else; ``NO_DEADLINE`` bounds none.
     serves says which users may serve there: by their ids, as of the socket's inode and of the process that listens.
     """
 
@@ -280,7 +309,7 @@ class Channel:
         *,
         name: str = "",
         metadata: Mapping[str, str] | None = None,
-        default_timeout_s: float | None = None,
+        default_timeout_s: float = DEFAULT_TIMEOUT_S,
         serves: Collection[int] | None = None,
     ) -> None:
         self._serves = serves
@@ -291,10 +320,10 @@ class Channel:
         self._own = tuple((metadata or {}).items())
         self._default_timeout = default_timeout_s
         self._connection: ClientConnection | None = None
-        self._lock: asyncio.Lock | None = None
+        self._connecting: asyncio.Task[ClientConnection | Unavailable] | None = None
         self._backoff = 0.0
         self._not_before = 0.0
-        self._cache: dict[Any, tuple[tuple[bytes, bytes], ...]] = {}
+        self._cache: Recent[Any, tuple[tuple[bytes, bytes], ...]] = Recent(_CACHE_ENTRIES)
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -306,6 +335,8 @@ class Channel:
     def close(self) -> None:
         """Close the connection; calls in flight fail with UNAVAILABLE."""
         self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.flush()
@@ -315,12 +346,18 @@ class Channel:
         """Return a view of this channel that adds metadata to every call."""
         return BoundChannel(self, tuple(metadata.items()))
 
-    def with_deadline(self, timeout_s: float | None) -> BoundChannel:
-        """Return a view of this channel whose calls take at most timeout_s seconds each, unless they say otherwise."""
-        return BoundChannel(self, (), timeout_s)
+    def within(self, seconds: float) -> BoundChannel:
+        """Return a view of this channel on which every call, streams too, ends with the time that begins now."""
+        return BoundChannel(self, (), time.monotonic() + seconds)
 
     def unavailable(self, reason: str) -> Unavailable:
-        return Unavailable(f"{self.name} at {self.path}: {reason}")
+        return Unavailable(f"{self._who()}: {reason}")
+
+    def deadline_exceeded(self, reason: str) -> DeadlineExceeded:
+        return DeadlineExceeded(f"{self._who()}: {reason}")
+
+    def _who(self) -> str:
+        return self.name if self.name == self.path else f"{self.name} at {self.path}"
 
     @property
     def is_connected(self) -> bool:
@@ -331,35 +368,75 @@ class Channel:
         if self._connection is connection:
             self._connection = None
 
-    async def connected(self) -> ClientConnection:
-        """Return a live connection. Raises Unavailable when the peer can't be reached."""
+    def live(self) -> ClientConnection | None:
+        """Return the connection if there is one that new calls can use."""
         connection = self._connection
-        if connection is not None and not connection.closed and not connection.leaving:
+        return None if connection is None or connection.closed or connection.leaving else connection
+
+    async def connected(self, timeout: float | None = None) -> ClientConnection:
+        """Return a live connection within timeout seconds. Raises Unavailable when the peer can't be reached, DeadlineExceeded.
+
+        All who wait share one attempt: one that gives up, or whose time is over, takes nothing from the others.
+        """
+        connection = self.live()
+        if connection is not None:
             return connection
         if self._closed:
             raise self.unavailable("this channel is closed")
-        if self._lock is None:
-            self._lock = asyncio.Lock()
-        async with self._lock:
-            if self._connection is not None and not self._connection.closed:
-                return self._connection
+        if self._connecting is None:
             wait = self._not_before - time.monotonic()
             if wait > 0:
                 raise self.unavailable(f"connecting failed, next try in {wait * 1000:.0f} ms")
-            loop = asyncio.get_running_loop()
-            try:
-                _, made = await asyncio.wait_for(
-                    loop.create_unix_connection(lambda: ClientConnection(self), self.path), CONNECT_TIMEOUT_S
-                )
-            except (OSError, TimeoutError) as error:
-                self._backoff = min(max(self._backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
-                self._not_before = time.monotonic() + self._backoff
-                reason = getattr(error, "strerror", None) or str(error) or "timed out"
-                raise self.unavailable(f"cannot connect: {reason}") from error
+            # Not of a group: it belongs to the channel, whose close() cancels it, and ends by itself within CONNECT_TIMEOUT_S.
+            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+        made = await self._attempt(self._connecting, timeout)
+        if isinstance(made, Unavailable):
+            raise Unavailable(made.message) from made.__cause__
+        return made
+
+    async def _attempt(
+        self, attempt: asyncio.Task[ClientConnection | Unavailable], timeout: float | None
+    ) -> ClientConnection | Unavailable:
+        # A handler that is stepped inline has no task of its own yet, which asyncio's own timeouts want.
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+
+        def wake(_: object = None) -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        attempt.add_done_callback(wake)
+        timer = None if timeout is None else loop.call_later(timeout, wake)
+        try:
+            await waiter
+        finally:
+            attempt.remove_done_callback(wake)
+            if timer is not None:
+                timer.cancel()
+        if not attempt.done():
+            raise self.deadline_exceeded(f"it did not take a connection within {timeout:.3g} s")
+        if attempt.cancelled():
+            return self.unavailable("this channel is closed")
+        return attempt.result()
+
+    async def _connect(self) -> ClientConnection | Unavailable:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                _, made = await asyncio.get_running_loop().create_unix_connection(lambda: ClientConnection(self), self.path)
+        except (OSError, TimeoutError) as error:
+            self._backoff = min(max(self._backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
+            self._not_before = time.monotonic() + self._backoff
+            reason = getattr(error, "strerror", None) or str(error) or f"it took longer than {CONNECT_TIMEOUT_S:g} s"
+            failure = self.unavailable(f"cannot connect: {reason}")
+            failure.__cause__ = error
+            return failure
+        else:
             self._check_server(made)
             self._backoff = self._not_before = 0.0
             self._connection = made
             return made
+        finally:
+            self._connecting = None
 
     def _check_server(self, made: ClientConnection) -> None:
         """Raise PermissionDenied, and hang up, when somebody serves here who may not."""
@@ -387,8 +464,8 @@ class Channel:
             ]  # fmt: skip
             rows += [(k.encode(), v.encode()) for k, v in (*metadata, *self._own)]
             headers = tuple(rows)
-            if len(self._cache) < 4096:
-                self._cache[key] = headers
+            if sum(len(k) + len(v) for k, v in headers) <= _CACHED_BYTES:
+                self._cache.put(key, headers)
         if timeout is not None:
             return (*headers, (b"grpc-timeout", wire.format_timeout(timeout)))
         return headers
@@ -403,7 +480,10 @@ class Channel:
     async def unary(
         self, path: str, request: Any, response: type[Any], *, timeout: float | None = None, metadata: Metadata = None
     ) -> Any:
-        """Call a method with one request and one answer. Raises the peer's error, Unavailable, DeadlineExceeded."""
+        """Call a method with one request and one answer. Raises the peer's error, Unavailable, DeadlineExceeded.
+
+        timeout is in seconds; None is the channel's default.
+        """
         timeout = self._default_timeout if timeout is None else timeout
         stream = ClientStream(self, path, Cardinality.UNARY_UNARY, response, timeout, metadata)
         try:
@@ -433,10 +513,21 @@ class Channel:
 
 
 class BoundChannel:
-    """A channel with metadata of its own, a namespace or a lease, and with a deadline of its own for each call."""
+    """A channel with metadata of its own, such as a namespace or a lease, or with a moment at which its calls end."""
 
-    def __init__(self, channel: Channel, metadata: tuple[tuple[str, str], ...], timeout_s: float | None = None) -> None:
-        self._channel, self._metadata, self._timeout_s = channel, metadata, timeout_s
+    def __init__(self, channel: Channel, metadata: tuple[tuple[str, str], ...], until: float = NO_DEADLINE) -> None:
+        """until is monotonic time."""
+        self._channel, self._metadata, self._until = channel, metadata, until
+
+    @property
+    def name(self) -> str:
+        """Whom we talk to."""
+        return self._channel.name
+
+    @property
+    def path(self) -> str:
+        """Its socket."""
+        return self._channel.path
 
     def _merged(self, metadata: Metadata) -> tuple[tuple[str, str], ...]:
         more = tuple(metadata.items()) if isinstance(metadata, Mapping) else tuple(metadata or ())
@@ -444,16 +535,26 @@ class BoundChannel:
 
     def with_metadata(self, metadata: Mapping[str, str]) -> BoundChannel:
         """Return a view that adds more metadata; it wins over what is there, since the first value does."""
-        return BoundChannel(self._channel, (*metadata.items(), *self._metadata), self._timeout_s)
+        return BoundChannel(self._channel, (*metadata.items(), *self._metadata), self._until)
 
-    def request(self, *args: Any, timeout: float | None = None, metadata: Metadata = None) -> ClientStream:
-        timeout = self._timeout_s if timeout is None else timeout
-        return self._channel.request(*args, timeout=timeout, metadata=self._merged(metadata))
+    def within(self, seconds: float) -> BoundChannel:
+        """Return a view whose calls also end with the time that begins now."""
+        return BoundChannel(self._channel, self._metadata, min(self._until, time.monotonic() + seconds))
 
-    async def unary(self, *args: Any, timeout: float | None = None, metadata: Metadata = None) -> Any:
-        timeout = self._timeout_s if timeout is None else timeout
-        return await self._channel.unary(*args, timeout=timeout, metadata=self._merged(metadata))
+    def _left(self, timeout: float | None) -> float | None:
+        """Return the seconds that a call has which asks for timeout."""
+        if self._until == NO_DEADLINE:
+            return timeout
+        left = max(0.0, self._until - time.monotonic())
+        return left if timeout is None else min(timeout, left)
 
-    def server_stream(self, *args: Any, timeout: float | None = None, metadata: Metadata = None) -> AsyncIterator[Any]:
-        timeout = self._timeout_s if timeout is None else timeout
-        return self._channel.server_stream(*args, timeout=timeout, metadata=self._merged(metadata))
+    def request(self, *args: Any, timeout: float | None = None, metadata: Metadata = None, **options: Any) -> ClientStream:
+        return self._channel.request(*args, timeout=self._left(timeout), metadata=self._merged(metadata), **options)
+
+    async def unary(self, *args: Any, timeout: float | None = None, metadata: Metadata = None, **options: Any) -> Any:
+        return await self._channel.unary(*args, timeout=self._left(timeout), metadata=self._merged(metadata), **options)
+
+    def server_stream(
+        self, *args: Any, timeout: float | None = None, metadata: Metadata = None, **options: Any
+    ) -> AsyncIterator[Any]:
+        return self._channel.server_stream(*args, timeout=self._left(timeout), metadata=self._merged(metadata), **options)

@@ -26,13 +26,14 @@ from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.context import CALL, Call, Peer
 from argosy.rpc.protocol import Connection
+from argosy.rpc.recent import Recent
 from argosy.rpc.sockets import bind_unix
 
 logger = log.get("argosy.rpc")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Header tuples repeat for every call of one client method; a client that varies them must not fill memory.
-_HEADER_CACHE_ENTRIES: Final = 8192
+_HEADER_CACHE_ENTRIES, _CACHED_HEADER_BYTES = 4096, 1024
 _HIDDEN: Final = frozenset((b"te", b"content-type", b"user-agent", b"grpc-accept-encoding", b"accept-encoding"))
 
 
@@ -288,8 +289,8 @@ class ServerConnection(Connection):
         head = server.heads.get(headers)
         if head is None:
             head = RequestHead(headers)
-            if len(server.heads) < _HEADER_CACHE_ENTRIES:
-                server.heads[headers] = head
+            if sum(len(name) + len(value) for name, value in headers) <= _CACHED_HEADER_BYTES:
+                server.heads.put(headers, head)
         handler = server.mapping.get(head.path) or server.fallback(head.path)
         call = Call(head.path, head.metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
         if server.draining:
@@ -440,7 +441,7 @@ class Server:
         limits: Mapping[str, int] | None = None,
     ) -> None:
         self.mapping: dict[str, Handler] = {}
-        self.heads: dict[tuple[tuple[bytes, bytes], ...], RequestHead] = {}
+        self.heads: Recent[tuple[tuple[bytes, bytes], ...], RequestHead] = Recent(_HEADER_CACHE_ENTRIES)
         self.limits: dict[str, int] = dict(limits or {})
         self.connections: set[ServerConnection] = set()
         self.statistics = Statistics()

@@ -96,7 +96,8 @@ def error_of(headers: Any) -> ArgosyError | None:
     if headers == OK_TRAILERS:
         return None
     table = dict(headers)
-    code = int(table.get(b"grpc-status", b"2") or b"2")
+    raw = table.get(b"grpc-status", b"2")
+    code = int(raw) if raw.isdigit() and len(raw) < 5 else 2
     if code == 0:
         return None
     error = from_wire(code, decode_message(table.get(b"grpc-message", b"")))

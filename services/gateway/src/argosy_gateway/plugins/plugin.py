@@ -12,6 +12,7 @@ and is ready as soon as it answers.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections import deque
@@ -92,7 +93,7 @@ class Call:
             self._scope.deadline = anyio.current_time() + self._deadline_s
         self._scope.__enter__()
         current().waiting_for = plugin.channel.name
-        return plugin.channel.with_deadline(self._deadline_s)
+        return plugin.channel.within(math.inf if self._deadline_s is None else self._deadline_s)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         plugin = self._plugin
@@ -160,7 +161,7 @@ class Plugin:
         self._group = group
 
     def call(self, deadline_s: float | None = ANSWER_S, *, watched: bool = True, whole: bool = False) -> Call:
-        """Return a call to enter; deadline_s bounds each request made on it, in seconds, or ``whole`` all that is done
+        """Return a call to enter; deadline_s bounds the requests made on it, in seconds, or ``whole`` all that is done
         while it is entered. A call that waits for what may never happen is not watched."""
         return Call(self, deadline_s, watched, whole)
 

@@ -1,0 +1,157 @@
+"""A channel's calls end: in time, with the peer's name, on the wire too; one that gives up takes nothing from the others."""
+
+from __future__ import annotations
+
+import asyncio
+import socket as sockets
+import time
+from pathlib import Path
+
+import pytest
+from argosy.errors import DeadlineExceeded, Unavailable
+from argosy.rpc import Channel, Server
+from argosy.rpc import channel as room
+from argosy.rpc.channel import NO_DEADLINE
+from argosy.rpc.recent import Recent
+from argosy_protos.containerd.services.content import v1 as p
+from argosy_protos.containerd.services.version.v1 import VersionStub
+from argosy_protos.google.protobuf import Empty
+from grpclib.const import Cardinality
+
+from tests.sdk.test_rpc import INFO, Content, engine, serve
+
+__all__ = ("engine",)  # a fixture
+NAME = 'snapshot plugin "overlayfs"'
+
+
+def test_a_call_has_a_deadline_unless_it_says_that_it_has_none(
+    short_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(socket: Path, content: Content, server: Server) -> None:
+        assert Channel(socket)._default_timeout == room.DEFAULT_TIMEOUT_S == 60.0
+        async with Channel(socket, name=NAME, default_timeout_s=0.2) as channel:
+            stub = p.ContentStub(channel)
+            with pytest.raises(DeadlineExceeded) as caught:
+                await stub.info(p.InfoRequest(digest="slow"))
+            assert caught.value.message == f"{NAME} at {socket}: {INFO} was not answered within 0.2 s"
+            waits = asyncio.ensure_future(stub.info(p.InfoRequest(digest="slow"), timeout=NO_DEADLINE))
+            await asyncio.sleep(0.6)
+            assert not waits.done() and (content.running, content.cancelled) == (1, 1)
+            waits.cancel()
+            await asyncio.gather(waits, return_exceptions=True)
+            await asyncio.sleep(0.1)
+            assert (content.running, content.cancelled) == (0, 2)
+
+    serve(short_path, body)
+
+
+def test_everything_within_a_view_ends_with_it(short_path: Path, engine: str) -> None:
+    async def body(socket: Path, content: Content, server: Server) -> None:
+        async with Channel(socket, name=NAME) as channel:
+            view = channel.with_metadata({"containerd-namespace": "blue"}).within(0.4).within(30)
+            assert (await VersionStub(view).version(Empty())).revision == "blue"
+            began = time.monotonic()
+            with pytest.raises(DeadlineExceeded, match=NAME):
+                await p.ContentStub(view).info(p.InfoRequest(digest="slow"), timeout=20)
+            async with view.request(INFO, Cardinality.UNARY_STREAM, bytes, bytes) as stream:
+                with pytest.raises(DeadlineExceeded, match=NAME):
+                    await stream.send_message(p.InfoRequest(digest="slow"), end=True)
+            assert 0.2 < time.monotonic() - began < 2
+            await asyncio.sleep(0.1)
+            assert content.running == 0
+
+    serve(short_path, body)
+
+
+def test_a_stopped_peer_costs_its_caller_the_deadline(short_path: Path, engine: str) -> None:
+    """It is there, takes connections as the kernel does for it, and says nothing."""
+
+    async def body(socket: Path, content: Content, server: Server) -> None:
+        with sockets.socket(sockets.AF_UNIX) as listener:
+            listener.bind(str(short_path / "stopped"))
+            listener.listen(1)
+            async with Channel(short_path / "stopped", name=NAME) as channel:
+                began = time.monotonic()
+                calls = [VersionStub(channel).version(Empty(), timeout=t) for t in (0.2, 0.3)]
+                found = await asyncio.gather(*calls, return_exceptions=True)
+                assert [type(one) for one in found] == [DeadlineExceeded] * 2, found
+                assert all(str(short_path / "stopped") in str(one) and NAME in str(one) for one in found)
+                assert time.monotonic() - began < 2
+
+    serve(short_path, body)
+
+
+def test_waiting_for_a_connection_counts(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gives up, or is cancelled, leaves the one attempt to the others."""
+
+    async def main() -> None:
+        opened: list[float] = []
+
+        async def slowly(self: Channel) -> object:
+            opened.append(time.monotonic())
+            await asyncio.sleep(0.5)
+            self._connecting = None
+            return self.unavailable("cannot connect: it came to nothing")
+
+        monkeypatch.setattr(Channel, "_connect", slowly)
+        channel = Channel(short_path / "s", name=NAME)
+        stub = VersionStub(channel)
+        began = time.monotonic()
+        impatient = asyncio.ensure_future(stub.version(Empty(), timeout=0.1))
+        cancelled = asyncio.ensure_future(stub.version(Empty()))
+        patient = asyncio.ensure_future(stub.version(Empty(), timeout=5))
+        await asyncio.sleep(0.05)
+        cancelled.cancel()
+        with pytest.raises(DeadlineExceeded, match=rf"{NAME} at .*did not take a connection within 0\.1 s"):
+            await impatient
+        assert time.monotonic() - began < 0.4
+        with pytest.raises(Unavailable, match=rf"{NAME} at .*/s: cannot connect: it came to nothing"):
+            await patient
+        assert len(opened) == 1 and cancelled.cancelled()
+
+    asyncio.run(main())
+
+
+def test_unavailable_names_whom_where_and_why(short_path: Path, engine: str) -> None:
+    async def body(socket: Path, content: Content, server: Server) -> None:
+        async with Channel(short_path / "none", name=NAME) as channel:
+            with pytest.raises(Unavailable) as caught:
+                await VersionStub(channel).version(Empty())
+            assert caught.value.message == f"{NAME} at {short_path}/none: cannot connect: No such file or directory"
+        async with Channel(socket, name=NAME) as channel:
+            lost = asyncio.ensure_future(p.ContentStub(channel).info(p.InfoRequest(digest="slow")))
+            await asyncio.sleep(0.1)
+            for connection in list(server.connections):
+                connection.transport.abort()
+            with pytest.raises(Unavailable, match=f"{NAME} at {socket}: "):
+                await lost
+
+    serve(short_path, body)
+
+
+def test_what_is_used_is_remembered_and_no_more_than_fits() -> None:
+    recent: Recent[int, str] = Recent(100)
+    for i in range(100_000):
+        recent.put(i, str(i))
+        if i % 20 == 0:
+            assert recent.get(0) == "0"
+        assert len(recent) <= 100
+    assert recent.get(1) is None and recent.get(99_999) == "99999"
+
+
+def test_a_caller_that_never_says_the_same_twice_is_forgotten(short_path: Path, engine: str) -> None:
+    """On both ends; who says the same again and again is still found, whatever others said in between."""
+
+    async def body(socket: Path, content: Content, server: Server) -> None:
+        async with Channel(socket) as channel:
+            stub = VersionStub(channel)
+            await stub.version(Empty())
+            for i in range(5000):
+                await stub.version(Empty(), metadata={"containerd-lease": f"l{i}"})
+            assert len(server.heads) <= 4096 and len(channel._cache) <= 2048
+            before = len(server.heads), len(channel._cache)
+            await stub.version(Empty(), metadata={"containerd-lease": "x" * 4000})
+            assert (len(server.heads), len(channel._cache)) == before  # too long to be worth it
+            assert (await stub.version(Empty(), metadata={"containerd-namespace": "blue"})).revision == "blue"
+
+    serve(short_path, body)
