@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument
@@ -27,7 +27,7 @@ from argosy.kernel.process import set_name
 from argosy.roots import lock_root, private
 from argosy.rpc.engine import preload
 from argosy.rpc.sockets import bind_unix, check_free
-from argosy.service import Handed, Service, notify_systemd, run
+from argosy.service import REPORT_BYTES, Handed, Service, notify_systemd, run
 from argosy.settings import from_mesh, validate
 from argosy.tables import ProxyPlugin
 
@@ -40,6 +40,10 @@ logger = log.get("supervisor")
 READY_TIMEOUT_S: Final = 30.0
 STOP_GRACE_S: Final = 15.0
 BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_AFTER_S = 0.1, 5.0, 10.0
+# Who calls a service that is not there for longer than this is told why.
+PATIENCE_S: Final = 0.3
+# What a process exits with that could not be the service and told its callers why.
+_REFUSED: Final = 75
 
 
 @dataclass
@@ -55,11 +59,24 @@ class Child:
     pid: int = 0
     pidfd: int = -1
     started: float = 0.0
-    backoff: float = 0.0
     again_at: float = 0.0
-    restarts: int = 0
-    failed: bool = False
+    """When it is tried again to start it; 0 when that is not due."""
+    crashes: int = 0
+    """How often in a row it ended soon after its start."""
+    reason: str = ""
+    """Why it is not there: what callers are told when that takes more than a moment."""
+    refusing: bool = False
+    """Whether what runs in its place only tells callers the reason."""
+    report: int = -1
+    """A file in memory that takes the last words of its process."""
     sockets: list[Path] = field(default_factory=list)
+
+    @property
+    def backoff(self) -> float:
+        """How long the next start waits: nothing after a first crash, so that callers of a service that was killed only wait for it."""
+        if self.crashes < 2:
+            return 0.0
+        return float(min(BACKOFF_FIRST_S * 2 ** min(self.crashes - 2, 10), BACKOFF_MAX_S))
 
     @property
     def idle_mark(self) -> Path:
@@ -164,7 +181,8 @@ class Supervisor:
 
     def __init__(self, mesh: MeshConfig, out: Callable[[str], None]) -> None:
         self._mesh = mesh
-        self._ready = -1
+        # The gateway says by this pipe that it has started, for the first time.
+        self._ready, self._ready_end = -1, -1
         self._children = plan(mesh)
         self._out = out
         self._poll = select.poll()
@@ -194,6 +212,7 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         self._poll.register(read, select.POLLIN)
         gc.enable()
+        self._ready, self._ready_end = os.pipe()
         try:
             # From now on nobody is refused: who calls the gateway waits for it, as who calls any other service does.
             gateway.listener = bind_unix(gateway.sockets[0], uid=mesh.uid, gid=mesh.gid)
@@ -240,25 +259,52 @@ class Supervisor:
         child.idle_mark.unlink(missing_ok=True)
         service = service_of(child.kind)
         _load(service)
-        ready = -1
-        if child is self._children[-1] and not child.restarts:
-            self._ready, ready = os.pipe()
+        gateway = child is self._children[-1]
+        # What cannot start the first time is the end of the start; later on its callers are told.
+        first = gateway and self._ready_end >= 0
+        handed = Handed(child.listener, refuses=not first, ready=self._ready_end if first else -1)
+        if self._start(child, service, handed) and first:
+            os.close(self._ready_end)
+            self._ready_end = -1
+
+    def _refuse(self, child: Child, seconds: float) -> None:
+        """Have a process tell a service's callers why it is not there, for as long as it is not tried again."""
+        assert child.listener is not None
+        handed = Handed(child.listener, refusing_s=seconds, reason=child.reason)
+        child.refusing = self._start(child, service_of(child.kind), handed)
+
+    def _start(self, child: Child, service: Service[Any], handed: Handed) -> bool:
+        """Fork a process for a service. Returns False when the system has no room for one: it is tried again later."""
         # Pages that the collector never touches stay shared with the children.
         gc.freeze()
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            # What cannot start the first time is the end of the start; later on its callers are told.
-            self._become(child, service, ready)
-        if ready >= 0:
-            os.close(ready)
-        child.pid, child.started = pid, time.monotonic()
-        child.pidfd = os.pidfd_open(pid)
+        pid = 0
+        try:
+            if child.report < 0:
+                child.report = os.memfd_create(child.name)
+            os.ftruncate(child.report, 0)
+            handed.report = child.report
+            pid = os.fork()
+            if pid == 0:
+                self._become(child, service, handed)
+            child.pidfd = os.pidfd_open(pid)
+        except OSError as error:
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            child.crashes += 1
+            wait = max(child.backoff, BACKOFF_FIRST_S)
+            child.again_at = time.monotonic() + wait
+            child.reason = f"{child.name} cannot be started: {error.strerror}"
+            logger.error("service.no_process", service_name=child.name, error=error.strerror, again_in_s=wait)
+            return False
+        child.pid, child.started, child.refusing = pid, time.monotonic(), False
         self._by_fd[child.pidfd] = child
         self._poll.register(child.pidfd, select.POLLIN)
+        return True
 
-    def _become(self, child: Child, service: Service[Any], ready: int) -> None:
+    def _become(self, child: Child, service: Service[Any], handed: Handed) -> NoReturn:
         """In the child: be the service. Does not return."""
         code = 1
         try:
@@ -274,14 +320,15 @@ class Supervisor:
             for other in self._children:
                 if other.listener is not None and other is not child:
                     other.listener.close()
-            assert child.listener is not None
-            handed = Handed(child.listener, refuses=ready < 0, ready=ready)
             run(service, settings=service.settings(**child.values), handed=handed)
             code = 0
         except SystemExit as exit:
             code = exit.code if isinstance(exit.code, int) else 1
+            if handed.refused:
+                code = _REFUSED
         except BaseException as error:
             print(f"argosy-{child.name}: {error}", file=sys.stderr)
+            os.pwrite(handed.report, f"{type(error).__name__}: {error}".encode(errors="replace")[:REPORT_BYTES], 0)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -293,7 +340,9 @@ class Supervisor:
         self._poll.register(self._ready, select.POLLIN)
         try:
             while not self._stopping:
-                for fd, events in self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                due = self._next_due()
+                until = deadline if due is None else min(deadline, due)
+                for fd, events in self._poll.poll(max(0.0, until - time.monotonic()) * 1000):
                     dead = self._by_fd.get(fd)
                     if fd in self._callers:
                         self._fork(self._callers[fd])
@@ -307,6 +356,7 @@ class Supervisor:
                         return None
                     elif fd == self._ready:
                         self._poll.unregister(fd)  # it has ended, of which we hear in a moment
+                self._start_due()
                 if time.monotonic() > deadline:
                     print(f"argosy: gateway not ready after {READY_TIMEOUT_S:g} s", file=sys.stderr)
                     return 1
@@ -324,44 +374,67 @@ class Supervisor:
         child.pid, child.pidfd = 0, -1
         return os.waitstatus_to_exitcode(status)
 
+    def _next_due(self) -> float | None:
+        """Return when the next service is tried again."""
+        return min((child.again_at for child in self._children if child.again_at), default=None)
+
+    def _start_due(self) -> None:
+        """Start what is due. One that starts with its first call, and has crashed again and again, waits for the next call."""
+        now = time.monotonic()
+        for child in self._children:
+            if not child.again_at or child.again_at > now or child.pid or self._told_to_stop():
+                continue
+            child.again_at = 0.0
+            if child.at_once or child.crashes < 2:
+                self._fork(child)
+            else:
+                self._listen(child)
+
+    def _ended(self, child: Child, code: int) -> None:
+        """Decide what comes after a process that ended: it is started again, sooner or later."""
+        now = time.monotonic()
+        lived = now - child.started
+        if child.refusing:  # in its place; the service itself is tried next
+            child.refusing, child.again_at = False, now
+            return
+        last = os.pread(child.report, REPORT_BYTES, 0).decode(errors="replace")
+        if code == _REFUSED:
+            # It told its callers for a while; the next one may have more luck.
+            child.crashes, child.again_at = max(child.crashes, 2), now + BACKOFF_FIRST_S
+            logger.warning("service.could_not_start", service_name=child.name, error=last)
+            return
+        child.crashes = 1 if lived > STEADY_AFTER_S else child.crashes + 1
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        wait = child.backoff
+        logger.warning("service.ended", service_name=child.name, code=code, lived_s=round(lived, 1), again_in_s=wait)
+        child.again_at = now + wait
+        child.reason = f"{child.name} ended {how} {lived:.1f} s after its start, {child.crashes} times in a row"
+        child.reason += f" ({last})" if last else ""
+        if wait > PATIENCE_S:
+            child.reason += f"; it is started again within {wait:.1f} s"
+            self._refuse(child, wait)
+
     def _watch(self, wake: int) -> int:
         # What a first call would have to wait for, while nobody calls.
         ahead = [child.kind for child in self._children if not child.at_once]
         while not self._stopping:
-            due = [c.again_at for c in self._children if c.again_at]
-            timeout = max(0.0, min(due) - time.monotonic()) * 1000 if due else None
+            due = self._next_due()
+            timeout = None if due is None else max(0.0, due - time.monotonic()) * 1000
             events = self._poll.poll(0 if ahead else timeout)
             if ahead and not events:
                 _load(service_of(ahead.pop(0)))
             for fd, _ in events:
                 if fd == wake:
                     os.read(wake, 512)
-                    continue
-                if fd in self._callers:
+                elif fd in self._callers:
                     self._fork(self._callers[fd])
-                    continue
-                child = self._by_fd[fd]
-                code = self._reap(child)
-                if self._told_to_stop():
-                    break
-                lived = time.monotonic() - child.started
-                child.failed = code > 0
-                child.backoff = (
-                    BACKOFF_FIRST_S
-                    if lived > STEADY_AFTER_S
-                    else min(max(child.backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
-                )
-                child.again_at = time.monotonic() + (0.0 if child.restarts == 0 or lived > STEADY_AFTER_S else child.backoff)
-                logger.warning("service.ended", service_name=child.name, code=code, lived_s=round(lived, 1))
-            now = time.monotonic()
-            for child in self._children:
-                if child.again_at and child.again_at <= now and not self._told_to_stop():
-                    child.again_at = 0.0
-                    if child.failed and child.kind != GATEWAY:
-                        self._listen(child)  # it could not start, and told its callers why; the next one may have more luck
-                    else:
-                        child.restarts += 1
-                        self._fork(child)
+                elif fd in self._by_fd:
+                    child = self._by_fd[fd]
+                    code = self._reap(child)
+                    if self._told_to_stop():
+                        break
+                    self._ended(child, code)
+            self._start_due()
         return 0
 
     def _stop(self) -> None:

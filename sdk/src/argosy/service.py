@@ -61,6 +61,7 @@ R = TypeVar("R")
 
 DRAIN_GRACE_S: Final = 5.0
 REFUSING_S: Final = 10.0
+REPORT_BYTES: Final = 4096
 _SWITCH_S: Final = 0.0005
 EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 14: 7}
 
@@ -186,10 +187,17 @@ class Handed:
     listener: socket.socket
     """Bound to the service's address; it stays with whoever gave it."""
     refuses: bool = True
-    """A service that cannot start says why to whoever calls it, for ``REFUSING_S`` seconds: callers wait on that
+    """A service that cannot start says why to whoever calls it, for ``refusing_s`` seconds: callers wait on that
     socket already, and would wait for ever."""
+    refusing_s: float = REFUSING_S
+    reason: str = ""
+    """Why it is not even tried to start it: that is what callers are told."""
+    refused: bool = False
+    """Set when callers were told why there is no service."""
     ready: int = -1
     """A descriptor that is written to, and closed, when the service has started."""
+    report: int = -1
+    """A descriptor of a file that takes the reason for which the service ended."""
 
 
 async def serve(service: Service[S], settings: S, handed: Handed | None = None) -> None:
@@ -200,17 +208,20 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
         async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
             ctx = ServiceContext(settings, server, tasks, _stack=stack)
             with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                failure: ArgosyError | OSError | None = None
+                failure: Exception | None = None
                 try:
+                    if handed is not None and handed.reason:
+                        raise Unavailable(handed.reason)
                     held.callback(os.close, lock_root(settings.root, service.name))
                     for one in await service.load()(ctx):
                         server.add(one)
-                except (ArgosyError, OSError) as error:
+                except Exception as error:  # whatever it is: it is told to the callers, and raised again in a moment
                     if handed is None or not handed.refuses:
                         raise
-                    failure = error
-                    server.draining = error if isinstance(error, ArgosyError) else Unavailable(f"{service.name}: {error}")
-                    log.get(service.name).error("service.cannot_start", error=str(error))
+                    failure, handed.refused = error, True
+                    server.draining = error if isinstance(error, ArgosyError) else Unavailable(_why_not(service.name, error))
+                    if not handed.reason:
+                        log.get(service.name).error("service.cannot_start", error=str(error) or repr(error), exc_info=error)
                 for shared in (Health(server), ReflectionV1(server), ReflectionV1Alpha(server)):
                     server.add(shared)
                 server.add(_Statistics(service.name, ctx))
@@ -225,7 +236,7 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                 notify_systemd("READY=1")
                 if failure is None:
                     log.get(service.name).info("service.ready", address=str(settings.address), pid=os.getpid())
-                with anyio.move_on_after(None if failure is None else REFUSING_S):
+                with anyio.move_on_after(None if handed is None or failure is None else handed.refusing_s):
                     async for _ in signals:
                         break
             notify_systemd("STOPPING=1")
@@ -234,6 +245,11 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
+
+
+def _why_not(name: str, error: Exception) -> str:
+    what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    return f"{name} cannot start: {what}"
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -271,5 +287,9 @@ def run(
             log.get(service.name).error("service.failed", error=repr(error), exc_info=error)
         else:
             log.get(service.name).debug("service.failed", exc_info=error)
-        print(f"argosy-{service.name}: {getattr(error, 'message', None) or error}", file=sys.stderr)
+        why = str(getattr(error, "message", None) or error or repr(error))
+        if handed is None or not handed.reason:  # which is known to whoever handed it
+            print(f"argosy-{service.name}: {why}", file=sys.stderr)
+        if handed is not None and handed.report >= 0:
+            os.pwrite(handed.report, why.encode(errors="replace")[:REPORT_BYTES], 0)
         raise SystemExit(EXIT_CODES.get(getattr(error, "code", 2), 1)) from None
