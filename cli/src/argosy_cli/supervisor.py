@@ -26,7 +26,7 @@ from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument
 from argosy.kernel.process import set_name
 from argosy.roots import lock_root, private
 from argosy.rpc.engine import preload
-from argosy.rpc.sockets import bind_unix, check_free
+from argosy.rpc.sockets import bind_unix, check_free, closed_to
 from argosy.service import REPORT_BYTES, Handed, Service, notify_systemd, run
 from argosy.settings import from_mesh, validate
 from argosy.tables import ProxyPlugin
@@ -197,6 +197,7 @@ class Supervisor:
         """
         mesh = self._mesh
         set_name("argosy")
+        os.umask(0o077)  # whatever we were started with: nothing of a mesh is anybody else's
         preload()  # before there is a socket: an engine that is none is a mistake of the start's
         gateway = self._children[-1]
         for path in (path for child in self._children for path in child.sockets):
@@ -216,6 +217,12 @@ class Supervisor:
         try:
             # From now on nobody is refused: who calls the gateway waits for it, as who calls any other service does.
             gateway.listener = bind_unix(gateway.sockets[0], uid=mesh.uid, gid=mesh.gid)
+            closed = closed_to(gateway.sockets[0], mesh.uid, mesh.gid)
+            if closed is not None:
+                logger.warning(
+                    "socket.out_of_reach", address=str(gateway.sockets[0]), uid=mesh.uid, gid=mesh.gid, directory=closed,
+                    remedy="give an address in a directory that its owner can enter",
+                )  # fmt: skip
             for child in self._children[:-1]:
                 child.listener = bind_unix(child.sockets[0])
                 child.idle_mark.touch()
@@ -262,6 +269,7 @@ class Supervisor:
         gateway = child is self._children[-1]
         # What cannot start the first time is the end of the start; later on its callers are told.
         first = gateway and self._ready_end >= 0
+        assert child.listener is not None
         handed = Handed(child.listener, refuses=not first, ready=self._ready_end if first else -1)
         if self._start(child, service, handed) and first:
             os.close(self._ready_end)

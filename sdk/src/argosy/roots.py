@@ -9,8 +9,12 @@ from argosy.errors import FailedPrecondition
 
 
 def private(path: str | os.PathLike[str]) -> None:
-    """Make a directory that nobody else can enter."""
-    os.makedirs(path, exist_ok=True, mode=0o700)
+    """Make a directory that nobody else can enter, or close one that is there. What has to be made above it is as private."""
+    before = os.umask(0o077)
+    try:
+        os.makedirs(path, exist_ok=True, mode=0o700)
+    finally:
+        os.umask(before)
     os.chmod(path, 0o700)
 
 

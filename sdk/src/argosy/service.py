@@ -51,7 +51,7 @@ from argosy.roots import lock_root
 from argosy.rpc.health import Health
 from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
 from argosy.rpc.server import Server, inline
-from argosy.rpc.sockets import same_user
+from argosy.rpc.sockets import owners
 from argosy.settings import Settings, load
 from argosy.tables import SHORT_TYPES
 from argosy.timestamps import to_wire
@@ -75,7 +75,7 @@ class ServiceContext(Generic[S]):
     tasks: anyio.abc.TaskGroup
     gauges: dict[str, Callable[[], object]] = field(default_factory=dict)
     owner: tuple[int, int] = (-1, -1)
-    """User and group that the socket is given to; -1 keeps what it has."""
+    """User and group that the socket is given to, who may use it beside root and whom we run as; -1 names nobody."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def enter(self, resource: AbstractAsyncContextManager[R]) -> R:
@@ -202,7 +202,7 @@ class Handed:
 
 async def serve(service: Service[S], settings: S, handed: Handed | None = None) -> None:
     """Run a service until SIGTERM or SIGINT. Raises what start raises."""
-    server = Server(allow=same_user)
+    server = Server()
     with ExitStack() as held:
         # Resources outlive the tasks that use them: the group ends first, then the stack closes what was opened.
         async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
@@ -215,6 +215,7 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     held.callback(os.close, lock_root(settings.root, service.name))
                     for one in await service.load()(ctx):
                         server.add(one)
+                    server.allow = owners(*ctx.owner)
                 except Exception as error:  # whatever it is: it is told to the callers, and raised again in a moment
                     if handed is None or not handed.refuses:
                         raise

@@ -160,7 +160,7 @@ class Template(ABC):
         self.load()
         mask = os.umask(0o177)
         self._listener.bind(self._address)
-        self._listener.listen(64)
+        self._listener.listen(1024)
         self._listener.setblocking(False)
         self.opened()
         os.umask(mask)

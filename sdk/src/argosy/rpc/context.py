@@ -16,6 +16,8 @@ class Peer:
     pid: int = 0
     uid: int = 0
     gid: int = 0
+    groups: tuple[int, ...] = ()
+    """Its supplementary groups."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """The serving end: dispatches streams to handlers of grpclib's shape, inline where they are marked so.
 
-Resource handling: sockets are bound in a 0700 directory under umask 077 and set to 0660; a peer's uid is
-checked at accept. A stream's receive credit goes back when its message is consumed, and also when its handler
+Resource handling: sockets are bound in a 0700 directory under umask 077 and set to 0660; a peer is
+checked at every accept (``sockets.owners``). A stream's receive credit goes back when its message is consumed, and also when its handler
 never starts or ends early. Error handling: a handler's exception becomes a status (``argosy.errors``); a
 cancelled call cancels its handler; a deadline ends it with DEADLINE_EXCEEDED.
 """
@@ -21,13 +21,13 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from argosy import log
 from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, Internal, InvalidArgument, Unimplemented
-from argosy.kernel.peer import credentials
+from argosy.kernel.peer import credentials, groups
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.context import CALL, Call, Peer
 from argosy.rpc.protocol import Connection
 from argosy.rpc.recent import Recent
-from argosy.rpc.sockets import bind_unix
+from argosy.rpc.sockets import BACKLOG, bind_unix, same_user
 
 logger = log.get("argosy.rpc")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -252,7 +252,7 @@ class ServerConnection(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family == socket.AF_UNIX:
-            self.peer = Peer(*credentials(sock))
+            self.peer = Peer(*credentials(sock), groups(sock))
             if not self._server.admits(self.peer):
                 logger.warning("rpc.peer_refused", uid=self.peer.uid, pid=self.peer.pid)
                 # uvloop does not survive an abort from inside this very call.
@@ -440,6 +440,7 @@ class Server:
         allow: Callable[[Peer], bool] | None = None,
         limits: Mapping[str, int] | None = None,
     ) -> None:
+        """allow says who may connect to a unix socket, at every accept; by default root and whom we run as."""
         self.mapping: dict[str, Handler] = {}
         self.heads: Recent[tuple[tuple[bytes, bytes], ...], RequestHead] = Recent(_HEADER_CACHE_ENTRIES)
         self.limits: dict[str, int] = dict(limits or {})
@@ -447,7 +448,7 @@ class Server:
         self.statistics = Statistics()
         self.draining: ArgosyError | None = None
         self.services: list[str] = []
-        self._allow = allow
+        self.allow = allow or same_user
         self._listeners: list[tuple[asyncio.AbstractServer, Path | None]] = []
         for service in services:
             self.add(service)
@@ -466,7 +467,7 @@ class Server:
         return None
 
     def admits(self, peer: Peer) -> bool:
-        return self._allow is None or self._allow(peer)
+        return self.allow(peer)
 
     @property
     def calls_in_flight(self) -> int:
@@ -482,9 +483,9 @@ class Server:
         loop = asyncio.get_running_loop()
         make = lambda: ServerConnection(self, loop)  # noqa: E731 - a protocol factory
         if sock.family == socket.AF_UNIX:
-            listener = await loop.create_unix_server(make, sock=sock)
+            listener = await loop.create_unix_server(make, sock=sock, backlog=BACKLOG)
         else:
-            listener = await loop.create_server(make, sock=sock)
+            listener = await loop.create_server(make, sock=sock, backlog=BACKLOG)
         self._listeners.append((listener, path))
 
     async def close(self, grace_s: float = 5.0) -> None:

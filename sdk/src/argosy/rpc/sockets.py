@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument
@@ -14,9 +16,37 @@ from argosy.rpc.context import Peer
 MAX_PATH_BYTES: Final = 106
 
 
+# As many callers may wait to be accepted; a loop that listens again must say so again, or it makes less of it.
+BACKLOG: Final = 1024
+
+
 def same_user(peer: Peer) -> bool:
     """Return whether a peer may speak to a plugin: root, or the user we run as."""
     return peer.uid in (0, os.geteuid())
+
+
+def owners(uid: int, gid: int) -> Callable[[Peer], bool]:
+    """Return who may use a socket that is given to a user and a group: root, whom we run as, that user, the group's members.
+
+    -1 names nobody.
+    """
+
+    def admitted(peer: Peer) -> bool:
+        return same_user(peer) or peer.uid == uid >= 0 or (gid >= 0 and (peer.gid == gid or gid in peer.groups))
+
+    return admitted
+
+
+def closed_to(path: str | os.PathLike[str], uid: int, gid: int) -> str | None:
+    """Return the first directory above path that the owner of a socket there cannot enter, or None."""
+    above = [*reversed(Path(os.path.abspath(path)).parents)]
+    for directory in above if uid > 0 or gid > 0 else []:
+        found = directory.stat()
+        as_user = found.st_mode & (0o100 if found.st_uid == uid else 0o010 if gid >= 0 and found.st_gid == gid else 0o001)
+        as_member = found.st_mode & (0o010 if found.st_gid == gid else 0o001)
+        if (uid > 0 and not as_user) or (gid > 0 and not as_member):
+            return str(directory)
+    return None
 
 
 def answers(path: str | os.PathLike[str]) -> bool:
@@ -44,7 +74,11 @@ def bind_unix(path: str | os.PathLike[str], mode: int = 0o660, uid: int = -1, gi
     """
     if len(os.fsencode(path)) > MAX_PATH_BYTES:
         raise InvalidArgument(f"socket path {path} is longer than {MAX_PATH_BYTES} bytes; use a shorter one")
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True, mode=0o700)
+    before = os.umask(0o077)  # for what has to be made above, too
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True, mode=0o700)
+    finally:
+        os.umask(before)
     if os.path.lexists(path):
         if not _is_socket(path):
             raise FailedPrecondition(f"{path} exists and is not a socket; remove it or use another address")
@@ -62,7 +96,7 @@ def bind_unix(path: str | os.PathLike[str], mode: int = 0o660, uid: int = -1, gi
     if uid >= 0 or gid >= 0:
         os.chown(path, uid, gid)
     os.chmod(path, mode)
-    sock.listen(1024)
+    sock.listen(BACKLOG)
     return sock
 
 

@@ -167,7 +167,7 @@ def start(
     before = os.umask(0o177)
     listener.bind(path)
     os.umask(before)
-    listener.listen(128)
+    listener.listen(1024)
     pid = forked[0].pid if forked is not None else os.fork()
     if pid == 0:
         _become_daemon(listener, path, flags, bundle, service, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from argosy_protos._wire import DecodeError
 from argosy import log
 from argosy.errors import InvalidArgument, to_wire
 from argosy.kernel.peer import credentials
-from argosy.rpc.sockets import bind_unix
+from argosy.rpc.context import Peer
+from argosy.rpc.sockets import BACKLOG, bind_unix, same_user
 from argosy.ttrpc.machine import UNIMPLEMENTED, Data, Incoming, ServerMachine
 
 logger = log.get("argosy.ttrpc")
@@ -64,9 +64,9 @@ class _Connection(asyncio.Protocol):
         self._streams: dict[int, ServerStream] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        _, uid, _ = credentials(transport.get_extra_info("socket"))
-        if uid not in (0, os.geteuid()):
-            logger.warning("ttrpc.peer_refused", uid=uid)
+        peer = Peer(*credentials(transport.get_extra_info("socket")))
+        if not same_user(peer):
+            logger.warning("ttrpc.peer_refused", uid=peer.uid, pid=peer.pid)
             # uvloop does not survive an abort from inside this very call.
             asyncio.get_running_loop().call_soon(transport.abort)  # type: ignore[attr-defined] # every stream transport has it
             return
@@ -170,7 +170,8 @@ class TtrpcServer:
         """Serve at path. Raises FailedPrecondition when another process serves there."""
         sock = bind_unix(path, 0o660)
         self._path = path
-        self._listener = await asyncio.get_running_loop().create_unix_server(lambda: _Connection(self), sock=sock)
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_unix_server(lambda: _Connection(self), sock=sock, backlog=BACKLOG)
 
     async def close(self) -> None:
         """Stop serving and remove the socket."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from argosy import log
-from argosy.rpc.context import Peer
+from argosy.roots import private
 from argosy.service import ServiceContext, run
 from argosy.ttrpc.server import TtrpcServer
 from argosy_protos.containerd.services.mounts.v1 import MountsBase
@@ -35,10 +35,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     core = await Core.open(settings, ctx.tasks)
     ctx.on_close(core.close)
     ctx.owner = settings.uid, settings.gid
-    if settings.gid >= 0:
-        # Who may use the socket is decided by its group then, as containerd does it.
-        ctx.server._allow = _anyone
-    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private(settings.state)
     ttrpc = TtrpcServer()
     add_ttrpc(ttrpc, core)
     await ttrpc.listen_unix(settings.ttrpc_address or Path(f"{settings.address}.ttrpc"))
@@ -62,10 +59,6 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     if core.content is not None:
         services += [Content(core), Ingests(core)]
     return services
-
-
-def _anyone(peer: Peer) -> bool:
-    return True
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from argosy import log
 from argosy.errors import ArgosyError, NotFound
 from argosy.names import NAMESPACE_HEADER
+from argosy.roots import private
 from argosy.rpc.channel import Channel
 from argosy.service import ServiceContext, run
 from argosy.timestamps import now_ns, to_wire
@@ -67,7 +68,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     ttrpc = str(s.ttrpc or f"{s.gateway}.ttrpc")
     state, root = s.state / s.bundles, s.root / s.bundles
     for path in (s.state, s.state / "s", s.state / "runc"):
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private(path)
     for path in (state, root):
         path.mkdir(parents=True, exist_ok=True, mode=0o711)
     # Shims find one another's helpers (runc, log programs) the way we find the shims.

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Final
 
 from argosy.errors import ArgosyError
+from argosy.kernel.peer import credentials
 from argosy.kernel.process import start_time
 
 from argosy_shim_kata_v2 import qemu
@@ -213,7 +214,7 @@ class Keeper:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
                 listener.bind(str(path))
-                listener.listen(16)
+                listener.listen(1024)
                 self._serve(listener, wake)
         finally:
             path.unlink(missing_ok=True)
@@ -247,7 +248,8 @@ class Keeper:
             if ready:
                 connection, _ = listener.accept()
                 with connection:
-                    if self._answer(connection):
+                    _, uid, _ = credentials(connection)
+                    if uid in (0, os.geteuid()) and self._answer(connection):
                         last = time.monotonic()
 
     def _refill(self) -> bool:

@@ -14,6 +14,7 @@ import threading
 from typing import Final
 
 from argosy.errors import Unknown
+from argosy.kernel.peer import credentials
 from argosy.shim.stdio import Endpoints, fifo_path, open_input, open_outputs
 
 _CHUNK: Final = 64 << 10
@@ -42,6 +43,9 @@ class ConsoleSocket:
         try:
             peer, _ = self._socket.accept()
             with peer:
+                _, uid, _ = credentials(peer)
+                if uid not in (0, os.geteuid()):
+                    raise Unknown(f"user {uid} delivered a terminal in the runtime's place")
                 fds = array.array("i")
                 _, ancillary, _, _ = peer.recvmsg(4096, socket.CMSG_SPACE(fds.itemsize))
                 for level, kind, data in ancillary:
