@@ -23,6 +23,7 @@ from argosy_protos.containerd.types import Envelope
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy_tasks.bootstrap import Starter
+from argosy_tasks.gate import Gate
 from argosy_tasks.roster import Roster, Timeouts
 from argosy_tasks.runtimes import Runtimes, own_directory
 from argosy_tasks.service import SERVICE, TasksSettings
@@ -74,6 +75,8 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     # Shims find one another's helpers (runc, log programs) the way we find the shims.
     runtimes = Runtimes()
     os.environ["PATH"] = os.pathsep.join(runtimes.directories)
+    gate = Gate(s.require_safe_runc, os.environ["PATH"])
+    ctx.tasks.start_soon(gate.look)  # beside the rest of the start: nothing waits for it
     starter = Starter(str(s.gateway), ttrpc, publisher, s.state, s.log_level == "debug")
     roster = Roster(
         state, root, runtimes, starter, publish, known, Timeouts(s.load_timeout_s, s.cleanup_timeout_s, s.shutdown_timeout_s)
@@ -83,7 +86,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     if adopted:
         log.get("tasks").info("tasks.adopted", tasks=adopted)
     ctx.gauges["tasks"] = lambda: len(roster)
-    return [Tasks(roster, gateway, s.state_timeout_s, s.stats_timeout_s)]
+    return [Tasks(roster, gateway, gate, s.state_timeout_s, s.stats_timeout_s)]
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ class TasksSettings(Settings):
         "how long cleaning up after a dead shim may take", 5.0, mesh="io.containerd.timeout.shim.cleanup"
     )
     shutdown_timeout_s: float = option("how long a shim may take to leave", 3.0, mesh="io.containerd.timeout.shim.shutdown")
+    require_safe_runc: bool = option("make no container with a runc or crun that has a known way out of one", False)
     bundles: str = option("directory name below state and root", "io.containerd.runtime.v2.task")
 
 

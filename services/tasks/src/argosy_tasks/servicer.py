@@ -30,6 +30,7 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.google.protobuf import Empty
 from grpclib.const import Cardinality
 
+from argosy_tasks.gate import Gate
 from argosy_tasks.roster import Roster
 from argosy_tasks.shim import Shim
 
@@ -57,8 +58,8 @@ def _process(state: api.StateResponse) -> Process:
 class Tasks(p.TasksBase):
     """Tasks of the caller's namespace."""
 
-    def __init__(self, roster: Roster, gateway: Channel, state_s: float = 2.0, stats_s: float = 2.0) -> None:
-        self._roster = roster
+    def __init__(self, roster: Roster, gateway: Channel, gate: Gate, state_s: float = 2.0, stats_s: float = 2.0) -> None:
+        self._roster, self._gate = roster, gate
         self._gateway = gateway
         self._state_s, self._stats_s = state_s, stats_s
         self._checkpoints: dict[tuple[str, str], str] = {}
@@ -93,6 +94,7 @@ class Tasks(p.TasksBase):
         options = request.options if request.options is not None and request.options.value else None
         if options is None and container.runtime is not None:
             options = container.runtime.options
+        await self._gate.check(runtime, options)
         checkpoint: str | None = None
         try:
             if request.checkpoint is not None and request.checkpoint.digest:

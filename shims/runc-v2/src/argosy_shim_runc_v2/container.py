@@ -20,6 +20,7 @@ from argosy_protos.lean.containerd.runc.v1 import CheckpointOptions, Options
 from argosy_protos.lean.containerd.task.v2 import CreateTaskRequest
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
 
+from argosy_shim_runc_v2 import guard
 from argosy_shim_runc_v2.cgroups import Cgroup, OomWatch
 from argosy_shim_runc_v2.console import Console, ConsoleSocket
 from argosy_shim_runc_v2.runc import Runtime
@@ -239,6 +240,7 @@ class Container(tasks.Container[Process]):
             if self.rootfs:
                 mount_all(self.rootfs, self.rootfs_path)
                 mounted = True
+            guard.check(self._root_of(spec), spec)
             if not self.checkpoint:
                 self._run_create(["create"], self.init, "init.pid")
                 self._watch_cgroup()
@@ -249,6 +251,10 @@ class Container(tasks.Container[Process]):
             if isinstance(error, Unknown):
                 raise Unknown(f"OCI runtime create failed: {error.message}: unknown") from error
             raise
+
+    def _root_of(self, spec: Any) -> str:
+        """Return where the runtime finds the root file system."""
+        return os.path.join(self.bundle, str((spec.get("root") or {}).get("path") or "rootfs"))
 
     def _unmount(self) -> None:
         # To look for mounts further down takes longer, and there seldom are any.
@@ -336,6 +342,7 @@ class Container(tasks.Container[Process]):
         lifecycle.move(process.status, "start")
         if self.init.status in (lifecycle.STOPPED, lifecycle.CREATED):
             raise FailedPrecondition(f"container {self.id} init process is not running")
+        guard.check_process(self.rootfs_path, process.spec)
         spec_file = os.path.join(self.bundle, f"{process.exec_id}-process.json")
         with open(spec_file, "w") as file:
             json.dump(process.spec, file)
