@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from argosy.errors import ResourceExhausted
-from argosy.kernel.libc import call, syscall
+from argosy.kernel.libc import call
 
-_RENAMEAT2: Final = 316
 _EXCHANGE: Final = 2
 _AT_FDCWD: Final = -100
 _TMPFS: Final = 0x01021994
@@ -29,8 +28,8 @@ def full_disk(error: OSError, noun: str) -> OSError | ResourceExhausted:
 def exchange(one: str, other: str) -> None:
     """Let two paths of one file system change places, at once (renameat2(2)). Raises OSError."""
     names = (os.fsencode(one), os.fsencode(other))
-    syscall(
-        _RENAMEAT2, ctypes.c_int(_AT_FDCWD), names[0], ctypes.c_int(_AT_FDCWD), names[1], ctypes.c_uint(_EXCHANGE), path=one
+    call(
+        "renameat2", ctypes.c_int(_AT_FDCWD), names[0], ctypes.c_int(_AT_FDCWD), names[1], ctypes.c_uint(_EXCHANGE), path=one
     )
 
 
@@ -39,6 +38,11 @@ def on_tmpfs(path: str) -> bool:
     buffer = (ctypes.c_long * 32)()
     call("statfs", os.fsencode(path), buffer, path=path)
     return bool(buffer[0] == _TMPFS)
+
+
+def sync_file_system(fd: int) -> None:
+    """Write a whole file system to the disk, the one that a descriptor is of (syncfs(2)). Blocks. Raises OSError."""
+    call("syncfs", ctypes.c_int(fd))
 
 
 def begin_writeback(fd: int, offset: int, length: int) -> None:

@@ -45,7 +45,6 @@ _FLAGS: Final[dict[str, tuple[bool, int]]] = {
     "suid": (True, MS_NOSUID), "sync": (False, MS_SYNCHRONOUS),
 }  # fmt: skip
 
-_OPEN_TREE, _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT, _MOUNT_SETATTR = 428, 429, 430, 431, 432, 442
 _OPEN_TREE_CLONE, _AT_RECURSIVE, _AT_EMPTY_PATH, _MOVE_MOUNT_F_EMPTY_PATH = 1, 0x8000, 0x1000, 4
 _FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
 _MOUNT_ATTR = {MS_RDONLY: 1, MS_NOSUID: 2, MS_NODEV: 4, MS_NOEXEC: 8}
@@ -195,7 +194,7 @@ class Kernel:
 
     def _mount_overlay_by_parts(self, parsed: ParsedOptions, place: _Place) -> None:
         """Mount an overlay layer by layer: its options as one string would not fit a page."""
-        context = syscall(_FSOPEN, b"overlay", ctypes.c_uint(1))
+        context = syscall("fsopen", b"overlay", ctypes.c_uint(1))
         try:
             self._configure(context, "source", "overlay")
             for option in parsed.data:
@@ -207,7 +206,7 @@ class Kernel:
                     self._configure(context, name, value)
                 else:
                     syscall(
-                        _FSCONFIG,
+                        "fsconfig",
                         ctypes.c_int(context),
                         ctypes.c_uint(_FSCONFIG_SET_FLAG),
                         name.encode(),
@@ -215,7 +214,7 @@ class Kernel:
                         ctypes.c_int(0),
                     )
             syscall(
-                _FSCONFIG,
+                "fsconfig",
                 ctypes.c_int(context),
                 ctypes.c_uint(_FSCONFIG_CMD_CREATE),
                 None,
@@ -224,7 +223,7 @@ class Kernel:
                 path=place.path,
             )
             attributes = sum(bit for flag, bit in _MOUNT_ATTR.items() if parsed.flags & flag)
-            tree = syscall(_FSMOUNT, ctypes.c_int(context), ctypes.c_uint(1), ctypes.c_uint(attributes), path=place.path)
+            tree = syscall("fsmount", ctypes.c_int(context), ctypes.c_uint(1), ctypes.c_uint(attributes), path=place.path)
         finally:
             os.close(context)
         try:
@@ -236,14 +235,14 @@ class Kernel:
     @staticmethod
     def _configure(context: int, key: str, value: str) -> None:
         syscall(
-            _FSCONFIG, ctypes.c_int(context), ctypes.c_uint(_FSCONFIG_SET_STRING), key.encode(), os.fsencode(value),
+            "fsconfig", ctypes.c_int(context), ctypes.c_uint(_FSCONFIG_SET_STRING), key.encode(), os.fsencode(value),
             ctypes.c_int(0), path=value,
         )  # fmt: skip
 
     @staticmethod
     def _attach(tree: int, target: str) -> None:
         syscall(
-            _MOVE_MOUNT, ctypes.c_int(tree), b"", ctypes.c_int(-100), os.fsencode(target),
+            "move_mount", ctypes.c_int(tree), b"", ctypes.c_int(-100), os.fsencode(target),
             ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH), path=target,
         )  # fmt: skip
 
@@ -290,12 +289,12 @@ class Kernel:
     @staticmethod
     def _mapped_tree(source: str, userns: int, recursive: bool) -> int:
         flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | (_AT_RECURSIVE if recursive else 0)
-        tree = syscall(_OPEN_TREE, ctypes.c_int(-100), os.fsencode(source), ctypes.c_uint(flags), path=source)
+        tree = syscall("open_tree", ctypes.c_int(-100), os.fsencode(source), ctypes.c_uint(flags), path=source)
         attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_IDMAP, 0, 0, userns)
         try:
             how = _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
             syscall(
-                _MOUNT_SETATTR, ctypes.c_int(tree), b"", ctypes.c_uint(how), ctypes.byref(attributes),
+                "mount_setattr", ctypes.c_int(tree), b"", ctypes.c_uint(how), ctypes.byref(attributes),
                 ctypes.c_size_t(32), path=source,
             )  # fmt: skip
         except OSError:

@@ -9,7 +9,6 @@ from typing import Final
 
 from argosy.kernel.libc import syscall
 
-_OPENAT2: Final = 437
 RESOLVE_NO_XDEV: Final = 0x01
 RESOLVE_NO_MAGICLINKS: Final = 0x02
 RESOLVE_NO_SYMLINKS: Final = 0x04
@@ -33,7 +32,7 @@ def open_in_root(root: int, path: str | bytes, flags: int, mode: int = 0, resolv
     for attempt in range(_RETRIES):
         try:
             return syscall(
-                _OPENAT2, ctypes.c_int(root), ctypes.c_char_p(raw), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)),
+                "openat2", ctypes.c_int(root), ctypes.c_char_p(raw), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)),
                 path=os.fsdecode(raw),
             )  # fmt: skip
         except OSError as error:

@@ -13,7 +13,6 @@ from argosy.kernel.libc import call, syscall
 PR_SET_CHILD_SUBREAPER: Final = 36
 PR_SET_NAME: Final = 15
 PR_SET_PDEATHSIG: Final = 1
-_PIDFD_GETFD: Final = 438
 _CLONE_NEWNET: Final = 0x40000000
 
 
@@ -74,7 +73,7 @@ def pidfd(pid: int) -> int:
 
 def descriptor_of(process: int, fd: int) -> int:
     """Return a duplicate of descriptor fd of the process that a pidfd holds (pidfd_getfd(2)). Raises OSError."""
-    return syscall(_PIDFD_GETFD, ctypes.c_int(process), ctypes.c_int(fd), ctypes.c_uint(0))
+    return syscall("pidfd_getfd", ctypes.c_int(process), ctypes.c_int(fd), ctypes.c_uint(0))
 
 
 def enter_network(namespace: str) -> None:

@@ -13,7 +13,7 @@ from typing import IO
 
 from argosy.erofs.place import layer_directory, write_layer
 from argosy.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
-from argosy.kernel.libc import syscall
+from argosy.kernel.files import sync_file_system
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import DETACHED, Mount
 from argosy.tables import StreamProcessor
@@ -23,8 +23,6 @@ from argosy.unpack.tar import TarReader
 from argosy.unpack.tree import TreeWriter, _in_user_namespace
 
 from argosy_diff.processors import Chain, resolve
-
-_SYNCFS = 306
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ def apply_layer(
                 if sync:
                     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                     try:
-                        syscall(_SYNCFS, fd)
+                        sync_file_system(fd)
                     finally:
                         os.close(fd)
         chain.finish()
