@@ -23,6 +23,7 @@ from argosy_protos.containerd.types import Envelope
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy_tasks.bootstrap import Starter
+from argosy_tasks.checkpoints import Checkpoints
 from argosy_tasks.gate import Gate
 from argosy_tasks.roster import Roster, Timeouts
 from argosy_tasks.runtimes import Runtimes, own_directory
@@ -85,8 +86,10 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     adopted = await roster.adopt()
     if adopted:
         log.get("tasks").info("tasks.adopted", tasks=adopted)
+    checkpoints = Checkpoints(s.root / "checkpoints")
+    await asyncio.to_thread(checkpoints.open, roster.has)
     ctx.gauges["tasks"] = lambda: len(roster)
-    return [Tasks(roster, gateway, gate, s.state_timeout_s, s.stats_timeout_s)]
+    return [Tasks(roster, gateway, gate, checkpoints, s.state_timeout_s, s.stats_timeout_s)]
 
 
 def main() -> None:

@@ -77,6 +77,9 @@ class Roster:
         except KeyError:
             raise NotFound(f"task {id} not found") from None
 
+    def has(self, namespace: str, id: str) -> bool:
+        return (namespace, id) in self._shims
+
     def all_of(self, namespace: str) -> list[Shim]:
         return [s for (ns, _), s in sorted(self._shims.items()) if ns == namespace]
 

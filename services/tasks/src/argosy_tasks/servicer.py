@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import shutil
-import tarfile
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from argosy import filters, log
@@ -21,15 +16,14 @@ from argosy.rpc.context import current
 from argosy.timestamps import to_wire
 from argosy_protos.containerd.runc.v1 import CheckpointOptions
 from argosy_protos.containerd.services.containers.v1 import Container, ContainersStub, GetContainerRequest
-from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.tasks import v1 as p
 from argosy_protos.containerd.task import v2 as api
-from argosy_protos.containerd.types import Descriptor, Metric
+from argosy_protos.containerd.types import Metric
 from argosy_protos.containerd.v1.types import Process, Status
 from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.google.protobuf import Empty
-from grpclib.const import Cardinality
 
+from argosy_tasks.checkpoints import Checkpoints, put_bytes
 from argosy_tasks.gate import Gate
 from argosy_tasks.roster import Roster
 from argosy_tasks.shim import Shim
@@ -38,7 +32,6 @@ logger = log.get("tasks")
 
 CHECKPOINT_MEDIA: Final = "application/vnd.containerd.container.criu.checkpoint.criu.tar"
 CHECKPOINT_CONFIG_MEDIA: Final = "application/vnd.containerd.container.checkpoint.config.v1+proto"
-_CHUNK: Final = 1 << 20
 
 
 def _process(state: api.StateResponse) -> Process:
@@ -58,11 +51,19 @@ def _process(state: api.StateResponse) -> Process:
 class Tasks(p.TasksBase):
     """Tasks of the caller's namespace."""
 
-    def __init__(self, roster: Roster, gateway: Channel, gate: Gate, state_s: float = 2.0, stats_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        gateway: Channel,
+        gate: Gate,
+        checkpoints: Checkpoints,
+        state_s: float = 2.0,
+        stats_s: float = 2.0,
+    ) -> None:
         self._roster, self._gate = roster, gate
         self._gateway = gateway
         self._state_s, self._stats_s = state_s, stats_s
-        self._checkpoints: dict[tuple[str, str], str] = {}
+        self._checkpoints = checkpoints
         self._moves = Moves()
 
     def _shim(self, id: str) -> Shim:
@@ -98,7 +99,8 @@ class Tasks(p.TasksBase):
         checkpoint: str | None = None
         try:
             if request.checkpoint is not None and request.checkpoint.digest:
-                checkpoint = await self._fetch_checkpoint(request.checkpoint.digest)
+                # The shim reads the image at Start, not now; it goes with the task.
+                checkpoint = await self._checkpoints.fetch(self._caller(), request.checkpoint.digest, ns, id)
             call = api.CreateTaskRequest(
                 id=id,
                 rootfs=request.rootfs,
@@ -113,11 +115,8 @@ class Tasks(p.TasksBase):
             pid = await self._roster.create(ns, id, runtime, spec, options, call)
         except BaseException:
             if checkpoint:
-                shutil.rmtree(checkpoint, ignore_errors=True)
+                await asyncio.shield(self._checkpoints.forget(ns, id))
             raise
-        if checkpoint:
-            # The shim reads the image at Start, not now; it goes with the task.
-            self._checkpoints[ns, id] = checkpoint
         return p.CreateTaskResponse(container_id=id, pid=pid)
 
     async def start(self, request: p.StartRequest) -> p.StartResponse:
@@ -140,9 +139,7 @@ class Tasks(p.TasksBase):
             if isinstance(error, NotFound):
                 raise
             raise type(error)(f"failed to delete task: {error.message}") from error
-        image = self._checkpoints.pop((current().namespace, request.container_id), None)
-        if image:
-            shutil.rmtree(image, ignore_errors=True)
+        await self._checkpoints.forget(current().namespace, request.container_id)
         return p.DeleteResponse(pid=r.pid, exit_status=r.exit_status, exited_at=r.exited_at)
 
     async def delete_process(self, request: p.DeleteProcessRequest) -> p.DeleteResponse:
@@ -281,13 +278,13 @@ class Tasks(p.TasksBase):
             call = api.CheckpointTaskRequest(id=request.container_id, path=options.image_path, options=request.options)
             await shim.call("Checkpoint", call)
             return p.CheckpointTaskResponse()
-        with tempfile.TemporaryDirectory(prefix="ctrd-checkpoint") as scratch:
-            call = api.CheckpointTaskRequest(id=request.container_id, path=scratch, options=request.options)
+        caller = self._caller()
+        with self._checkpoints.scratch() as image:
+            call = api.CheckpointTaskRequest(id=request.container_id, path=str(image), options=request.options)
             await shim.call("Checkpoint", call)
-            image = await asyncio.to_thread(_tar_of, Path(scratch))
-        index = await self._store(CHECKPOINT_MEDIA, image, f"checkpoint-{request.container_id}")
+            index = await self._checkpoints.put(caller, CHECKPOINT_MEDIA, image, f"checkpoint-{request.container_id}")
         spec = (container.spec or AnyMessage()).encode()
-        config = await self._store(CHECKPOINT_CONFIG_MEDIA, spec, f"checkpoint-spec-{request.container_id}")
+        config = await put_bytes(caller, CHECKPOINT_CONFIG_MEDIA, spec, f"checkpoint-spec-{request.container_id}")
         return p.CheckpointTaskResponse(descriptors=[index, config])
 
     def _caller(self) -> Any:
@@ -295,71 +292,3 @@ class Tasks(p.TasksBase):
         if current().lease:
             headers[LEASE_HEADER] = str(current().lease)
         return self._gateway.with_metadata(headers)
-
-    async def _store(self, media_type: str, data: bytes, ref: str) -> Descriptor:
-        from argosy.digest import Digest
-        from argosy.errors import AlreadyExists
-
-        digest = str(Digest.of(data))
-        stream = self._caller().request(
-            "/containerd.services.content.v1.Content/Write",
-            Cardinality.STREAM_STREAM,
-            content.WriteContentRequest,
-            content.WriteContentResponse,
-        )
-        try:
-            async with stream:
-                offset = 0
-                for start in range(0, len(data), _CHUNK):
-                    chunk = data[start : start + _CHUNK]
-                    await stream.send_message(
-                        content.WriteContentRequest(
-                            action=content.WriteAction.WRITE, ref=ref, total=len(data), offset=offset, data=chunk
-                        )
-                    )
-                    await stream.recv_message()
-                    offset += len(chunk)
-                await stream.send_message(
-                    content.WriteContentRequest(
-                        action=content.WriteAction.COMMIT, ref=ref, total=len(data), offset=offset, expected=digest
-                    )
-                )
-                await stream.recv_message()
-        except AlreadyExists:
-            pass  # the same bytes are there
-        return Descriptor(media_type=media_type, digest=digest, size=len(data))
-
-    async def _fetch_checkpoint(self, digest: str) -> str:
-        stub = content.ContentStub(self._caller())
-        data = bytearray()
-        async for part in stub.read(content.ReadContentRequest(digest=digest)):
-            data += part.data
-        target = tempfile.mkdtemp(prefix="ctrd-checkpoint")
-        try:
-            await asyncio.to_thread(_untar, bytes(data), target)
-        except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
-            raise
-        return target
-
-
-def _tar_of(directory: Path) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for path in sorted(directory.rglob("*")):
-            tar.add(path, str(path.relative_to(directory)), recursive=False)
-    return buffer.getvalue()
-
-
-def _untar(data: bytes, target: str) -> None:
-    """Unpack a CRIU image: plain files at the top, nothing else. Raises InvalidArgument."""
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        for entry in tar:
-            name = entry.name.removeprefix("./")
-            if entry.isdir() and name in ("", "."):
-                continue
-            if not entry.isfile() or "/" in name or name in ("", ".", ".."):
-                raise InvalidArgument(f'checkpoint image holds "{entry.name}", which is not a plain file at its top')
-            reader = tar.extractfile(entry)
-            assert reader is not None
-            (Path(target) / name).write_bytes(reader.read())
