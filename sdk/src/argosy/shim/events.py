@@ -10,6 +10,7 @@ import threading
 import time
 from typing import Any, Final
 
+from argosy_protos._wire import DecodeError
 from argosy_protos.lean.containerd.services.events.ttrpc.v1 import ForwardRequest
 from argosy_protos.lean.containerd.types import Envelope
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
@@ -68,7 +69,7 @@ class Publisher:
                 try:
                     self._send(topic, payload, envelope)
                     break
-                except OSError as error:
+                except (OSError, DecodeError) as error:
                     self._drop_connection()
                     if attempt == _RETRIES:
                         print(f"event {topic} lost after {_RETRIES} retries: {error}", file=sys.stderr)

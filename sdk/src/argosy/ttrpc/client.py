@@ -12,6 +12,8 @@ from argosy.errors import DeadlineExceeded, Internal, Unavailable, from_wire
 from argosy.ttrpc.machine import ClientMachine, Data
 
 CONNECT_TIMEOUT_S: Final = 5.0
+# A stream whose reader has so much to take is sent no more; it may be one message over.
+_HELD_BYTES: Final = 8 << 20
 
 
 class Closed(Unavailable):
@@ -24,6 +26,7 @@ class TtrpcStream:
     def __init__(self, client: TtrpcClient, stream: int, response: type[Any]) -> None:
         self._client, self._stream, self._response = client, stream, response
         self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._held = 0  # bytes that nobody has received yet
         self._error: Exception | None = None
         self.closed = False
 
@@ -44,11 +47,17 @@ class TtrpcStream:
             if self._error is not None:
                 raise self._error
             return None
-        return self._response.decode(data)
+        before, self._held = self._held, self._held - len(data)
+        if before > _HELD_BYTES >= self._held:
+            self._client._full(-1)
+        return _decoded(self._client.name, self._response, data)
 
     def _on_data(self, payload: bytes | None, closed: bool) -> None:
         if payload is not None:
             self._messages.put_nowait(payload)
+            before, self._held = self._held, self._held + len(payload)
+            if before <= _HELD_BYTES < self._held:
+                self._client._full(1)
         if closed:
             self._messages.put_nowait(None)
 
@@ -57,6 +66,7 @@ class TtrpcStream:
         self._error = error
         if payload:
             self._messages.put_nowait(payload)
+            self._held += len(payload)
         self._messages.put_nowait(None)
 
 
@@ -70,6 +80,7 @@ class TtrpcClient(asyncio.Protocol):
         self._calls: dict[int, asyncio.Future[bytes]] = {}
         self._streams: dict[int, TtrpcStream] = {}
         self._on_close = on_close
+        self._streams_full = 0
         self._transport: asyncio.Transport
 
     @classmethod
@@ -132,6 +143,16 @@ class TtrpcClient(asyncio.Protocol):
         for stream in streams.values():
             stream._on_end(error, b"")
 
+    def _full(self, change: int) -> None:
+        """Read no more while a stream has been sent more than its reader takes."""
+        self._streams_full += change
+        if self.closed:
+            return
+        if self._streams_full:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
     def close(self) -> None:
         """Close the connection; ``on_close`` is not called any more."""
         self._on_close = None
@@ -190,5 +211,12 @@ class TtrpcClient(asyncio.Protocol):
         self, service: str, method: str, request: Any, response: type[Any], timeout: float | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Any:  # fmt: skip
-        """Call a unary method with messages."""
-        return response.decode(await self.raw(service, method, request.encode(), timeout, metadata))
+        """Call a unary method with messages. Raises what ``raw`` does, and Internal for an answer that is none."""
+        return _decoded(self.name, response, await self.raw(service, method, request.encode(), timeout, metadata))
+
+
+def _decoded(name: str, response: type[Any], data: bytes) -> Any:
+    try:
+        return response.decode(data)
+    except DecodeError as error:
+        raise Internal(f"{name}: malformed answer: {error}") from error

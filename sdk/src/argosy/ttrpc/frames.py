@@ -12,7 +12,7 @@ REMOTE_CLOSED, REMOTE_OPEN, NO_DATA = 0x1, 0x2, 0x4
 
 
 class Frame(NamedTuple):
-    """One frame. ``oversize`` is the length a peer announced above the cap; such a payload was thrown away."""
+    """One frame. ``oversize`` is the length a peer announced above the cap; such a payload is thrown away when it comes."""
 
     stream: int
     kind: int
@@ -38,11 +38,10 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._skip = 0
-        self._skipped: tuple[int, int, int, int] | None = None
 
     def idle(self) -> bool:
         """Whether no frame has begun to arrive."""
-        return not self._buffer and self._skipped is None
+        return not self._buffer and not self._skip
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes; return the frames they complete. Memory stays below one frame plus data."""
@@ -51,21 +50,19 @@ class Decoder:
         buffer += data
         position = 0
         while True:
-            if self._skipped is not None:
+            if self._skip:
                 step = min(self._skip, len(buffer) - position)
                 position += step
                 self._skip -= step
                 if self._skip:
                     break
-                size, stream, kind, flags = self._skipped
-                self._skipped = None
-                frames.append(Frame(stream, kind, flags, b"", size))
-                continue
             if len(buffer) - position < HEADER.size:
                 break
             size, stream, kind, flags = HEADER.unpack_from(buffer, position)
             if size > MAX_PAYLOAD_BYTES:
-                self._skipped, self._skip = (size, stream, kind, flags), size
+                # Told at once: what a peer announces and never sends must not keep anybody waiting.
+                frames.append(Frame(stream, kind, flags, b"", size))
+                self._skip = size
                 position += HEADER.size
                 continue
             end = position + HEADER.size + size

@@ -13,6 +13,8 @@ from argosy.ttrpc.frames import DATA, NO_DATA, REMOTE_CLOSED, REMOTE_OPEN, REQUE
 INVALID_ARGUMENT: Final = 3
 RESOURCE_EXHAUSTED: Final = 8
 UNIMPLEMENTED: Final = 12
+# Of a length's 32 bits, the one that makes it negative where lengths have a sign.
+_NEGATIVE: Final = 1 << 31
 
 
 class Incoming(NamedTuple):
@@ -167,9 +169,16 @@ class ClientMachine:
         self.outgoing += encode(stream, DATA, REMOTE_CLOSED | NO_DATA, b"")
 
     def feed(self, data: bytes) -> list[Answer | Data]:
-        """Take bytes from the server. Raises DecodeError when an answer is malformed."""
+        """Take bytes from the server. Raises DecodeError when it does not keep to the protocol: the connection is of no use then.
+
+        That is a malformed answer, a stream that was never opened, or a negative length. One that is too long fails its call only.
+        """
         events: list[Answer | Data] = []
         for frame in self._decoder.feed(data):
+            if frame.stream % 2 == 0 or frame.stream >= self._next:
+                raise DecodeError(f"an answer on stream {frame.stream}, which was never opened")
+            if frame.oversize >= _NEGATIVE:
+                raise DecodeError(f"an answer of {frame.oversize - (1 << 32)} bytes")
             if frame.oversize:
                 message = f"message length {frame.oversize} exceed maximum message size"
                 events.append(Answer(frame.stream, RESOURCE_EXHAUSTED, message, b""))

@@ -42,7 +42,9 @@ class ShimLog:
         except BlockingIOError:
             return
         for line in data.decode("utf-8", "replace").splitlines():
-            logger.info("shim.says", namespace=self._bundle.namespace, container=self._bundle.id, line=line)
+            # Some of it is a container's words: nothing of them is for a terminal to obey.
+            plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
+            logger.info("shim.says", namespace=self._bundle.namespace, container=self._bundle.id, line=plain)
 
     def close(self) -> None:
         if self._fd >= 0:

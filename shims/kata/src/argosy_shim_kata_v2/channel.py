@@ -72,7 +72,7 @@ class Control:
                     self._take(kind, payload)
         except OSError:
             pass  # closed, by us or by QEMU's end
-        except (frames.ProtocolError, ValueError, TypeError, KeyError) as error:
+        except (frames.ProtocolError, ValueError, TypeError, KeyError, RecursionError) as error:
             why = f"the agent broke the protocol: {plain(error)}"
         with self._lock:
             self._lost = why
