@@ -117,7 +117,8 @@ GROUP = "root:x:0:\nstaff:x:50:bob,alice\nwheel:x:10:alice\nother:x:77:bob\n"
         ("alice", User(1000, 1001, (1001, 50, 10), "/home/alice")),
         ("1000", User(1000, 1001, (1001, 50, 10), "/home/alice")),
         ("4242", User(4242, 0, (0,), "/")),
-        ("alice:staff", User(1000, 50, (50,), "/home/alice")),
+        ("alice:staff", User(1000, 50, (50, 10), "/home/alice")),
+        ("1000:8", User(1000, 8, (8, 50, 10), "/home/alice")),
         ("7:8", User(7, 8, (8,), "/")),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 from typing import Final
 
 from argosy.kernel.libc import syscall
@@ -44,24 +45,30 @@ def open_in_root(root: int, path: str | bytes, flags: int, mode: int = 0, resolv
 def read_in_root(root: str, path: str, limit: int) -> bytes | None:
     """Return at most limit bytes of a regular file below root, or None when there is none.
 
-    Raises ValueError when the file is larger.
+    What it is is found out before it is opened: opening a device, whoever put its node there, already does something.
+    Raises ValueError when the file is larger, or no regular file.
     """
-    fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    top = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        try:
-            file = open_in_root(fd, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        except (FileNotFoundError, NotADirectoryError):
+        found = open_in_root(top, path, os.O_PATH)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
             return None
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENXIO):
-                return None
-            raise
+        raise
     finally:
-        os.close(fd)
-    with os.fdopen(file, "rb") as reader:
-        if os.fstat(file).st_size > limit:
+        os.close(top)
+    try:
+        info = os.fstat(found)
+        if not stat.S_ISREG(info.st_mode):
+            raise ValueError(f"{path} is no regular file")
+        if info.st_size > limit:
             raise ValueError(f"{path} is larger than {limit} bytes")
-        data = reader.read(limit + 1)
+        with open(f"/proc/self/fd/{found}", "rb") as reader:
+            data = reader.read(limit + 1)
+    finally:
+        os.close(found)
     if len(data) > limit:
         raise ValueError(f"{path} is larger than {limit} bytes")
     return data

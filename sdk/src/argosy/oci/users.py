@@ -13,6 +13,8 @@ from argosy.errors import InvalidArgument, NotFound
 from argosy.kernel.path import read_in_root
 
 MAX_ID: Final = (1 << 31) - 1
+_MAX_DIGITS: Final = len(str(MAX_ID))
+_SHOWN: Final = 64
 MAX_FILE_BYTES: Final = 1 << 20
 MAX_LINES: Final = 64 << 10
 
@@ -33,6 +35,8 @@ def _rows(root: str, path: str, width: int) -> list[list[str]]:
         data = read_in_root(root, path, MAX_FILE_BYTES)
     except ValueError as error:
         raise InvalidArgument(f"the image's {error}") from None
+    except OSError as error:
+        raise InvalidArgument(f"the image's {path} cannot be read: {error.strerror}") from None
     rows = []
     for line in (data or b"").decode("utf-8", "replace").split("\n", MAX_LINES)[:MAX_LINES]:
         fields = line.strip().split(":")
@@ -42,13 +46,16 @@ def _rows(root: str, path: str, width: int) -> list[list[str]]:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and int(text) <= MAX_ID else None
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _MAX_DIGITS and int(digits) <= MAX_ID else None
 
 
 def _checked(text: str, what: str) -> int:
     number = _number(text)
     if number is None:
-        raise InvalidArgument(f'{what} "{text}" does not fit; use 0 to {MAX_ID}')
+        raise InvalidArgument(f'{what} "{text[:_SHOWN]}" does not fit; use 0 to {MAX_ID}')
     return number
 
 
@@ -64,34 +71,27 @@ def resolve(root: str, user: str) -> User:
     who, colon, group = user.partition(":")
     passwd = _rows(root, "/etc/passwd", 4)
     groups = _rows(root, "/etc/group", 3)
-    name, home = "", "/"
+    uid = gid = 0
     if not who or _numeric(who):
         uid = _checked(who, "user") if who else 0
-        gid = 0
-        for row in passwd:
-            if _number(row[2]) == uid:
-                name, gid, home = row[0], _number(row[3]) or 0, row[5] if len(row) > 5 and row[5] else "/"
-                break
+        row = next((r for r in passwd if _number(r[2]) == uid), None)
     else:
-        for row in passwd:
-            if row[0] == who:
-                name, uid, gid = who, _checked(row[2], f'uid of "{who}"'), _checked(row[3], f'gid of "{who}"')
-                home = row[5] if len(row) > 5 and row[5] else "/"
-                break
-        else:
+        row = next((r for r in passwd if r[0] == who), None)
+        if row is None:
             raise NotFound(f'user "{who}" is not in the image\'s /etc/passwd')
-    if colon:
-        if _numeric(group):
-            gid = _checked(group, "group")
-        else:
-            found = next((r for r in groups if r[0] == group), None)
-            if found is None:
-                raise NotFound(f'group "{group}" is not in the image\'s /etc/group')
-            gid = _checked(found[2], f'gid of "{group}"')
-        return User(uid, gid, (gid,), home)
-    extra = [gid]
-    for row in groups:
-        number = _number(row[2])
-        if name and number is not None and len(row) > 3 and name in row[3].split(",") and number not in extra:
-            extra.append(number)
+        uid = _checked(row[2], f'uid of "{who}"')
+    name, home = "", "/"
+    if row is not None:
+        name, gid = row[0], _checked(row[3], f'gid of "{row[0]}"')
+        home = row[5] if len(row) > 5 and row[5] else "/"
+    if colon and (_numeric(group) or not group):
+        gid = _checked(group, "group")
+    elif colon:
+        found = next((r for r in groups if r[0] == group), None)
+        if found is None:
+            raise NotFound(f'group "{group}" is not in the image\'s /etc/group')
+        gid = _checked(found[2], f'gid of "{group}"')
+    # The groups of its user are a process's own, whichever group it starts in, as in containerd.
+    numbers = (_number(r[2]) for r in groups if name and len(r) > 3 and name in r[3].split(","))
+    extra = dict.fromkeys([gid, *(n for n in numbers if n is not None)])
     return User(uid, gid, tuple(extra), home)
