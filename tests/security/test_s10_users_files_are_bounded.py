@@ -80,7 +80,10 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
         with pytest.raises(InvalidArgument, match="/etc/group is no regular file"):
             resolve(str(root), "root")
         assert time.monotonic() - began < LIMIT_S
-        group.rmdir() if group.is_dir() else group.unlink()
+        if group.is_dir():
+            group.rmdir()
+        else:
+            group.unlink()
 
 
 def test_descriptors_do_not_leak(tmp_path: Path) -> None:

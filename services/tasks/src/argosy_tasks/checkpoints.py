@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from argosy.errors import AlreadyExists, InvalidArgument
+from argosy.digest import Digest, hasher
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from argosy.kernel.files import full_disk
 from argosy.rpc.channel import BoundChannel
 from argosy_protos.containerd.services.content import v1 as content
@@ -60,10 +61,18 @@ class Checkpoints:
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
     async def fetch(self, channel: BoundChannel, digest: str, namespace: str, id: str) -> str:
-        """Unpack an image from the content store, for a task to be restored from. Raises NotFound, InvalidArgument, ResourceExhausted."""
+        """Unpack an image from the content store, for a task to be restored from.
+
+        Raises NotFound, InvalidArgument, ResourceExhausted, FailedPrecondition for bytes of another digest.
+        """
+        wanted = Digest.parse(digest)
+        hashed = hasher(wanted.algorithm)
         with self.scratch() as scratch, (scratch / "image.tar").open("w+b") as file:
             async for part in content.ContentStub(channel).read(content.ReadContentRequest(digest=digest)):
+                hashed.update(part.data)
                 await asyncio.to_thread(_append, file, part.data)
+            if hashed.hexdigest() != wanted.hex:
+                raise FailedPrecondition(f"checkpoint {digest}: its bytes have another digest; the content store is damaged")
             file.seek(0)
             unpacked = scratch / "image"
             unpacked.mkdir(mode=0o700)
@@ -166,7 +175,7 @@ def unpack(file: BinaryIO, target: Path) -> None:
                 fd = os.open(target / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
                 with os.fdopen(fd, "wb") as out:
                     shutil.copyfileobj(reader, out, _CHUNK)
-    except (tarfile.TarError, FileExistsError) as error:
+    except (tarfile.TarError, FileExistsError, ValueError) as error:
         raise InvalidArgument(f"the checkpoint image is no tar of plain files: {error}") from error
     except OSError as error:
         raise full_disk(error, "a checkpoint") from error
