@@ -24,6 +24,7 @@ from argosy_gateway.api.introspection import Introspection, Version
 from argosy_gateway.api.leases import Leases
 from argosy_gateway.api.namespaces import Namespaces
 from argosy_gateway.api.snapshots import Snapshots
+from argosy_gateway.calls import Namespaced
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.restart import RestartMonitor
@@ -50,15 +51,17 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     ctx.gauges["db_transactions"] = lambda: core.db.statistics().transactions
     ctx.gauges["gc_left_out"] = core.left_dirty
     log.get("gateway").debug("gateway.plugins", plugins=sorted(f"{t}/{n}" for t, n in core.registry.plugins))
-    services: list[Any] = [
-        Version(), Introspection(core), Namespaces(core), Containers(core), Images(core), Leases(core), Snapshots(core),
-        Events(core), relays.Diff(core), relays.Tasks(core), sandboxes.Store(core), sandboxes.Controller(core),
+    namespaced: list[Any] = [
+        Containers(core), Images(core), Leases(core), Snapshots(core), relays.Diff(core), relays.Tasks(core),
+        sandboxes.Store(core), sandboxes.Controller(core),
+    ]  # fmt: skip
+    if core.content is not None:
+        namespaced += [Content(core), Ingests(core)]
+    return [
+        Version(), Introspection(core), Namespaces(core), Events(core), *map(Namespaced, namespaced),
         # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
         MountsBase(), StreamingBase(), TransferBase(),
     ]  # fmt: skip
-    if core.content is not None:
-        services += [Content(core), Ingests(core)]
-    return services
 
 
 def main() -> None:
