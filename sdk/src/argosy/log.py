@@ -62,7 +62,8 @@ def _apply(structlog: Any) -> None:
     processors.append(structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(pad_event_to=28))
     structlog.configure(
         processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(_Chosen.level),
+        # It knows no level below debug, and we say nothing there either.
+        wrapper_class=structlog.make_filtering_bound_logger(max(_Chosen.level, LEVELS["debug"])),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )

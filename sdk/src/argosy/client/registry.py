@@ -63,12 +63,16 @@ _RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCI
 _REDIRECTING: Final = frozenset((301, 302, 303, 307, 308))
 
 
+# Shorter values of a query are numbers and words that messages need.
+_SECRET_BYTES: Final = 6
+
+
 @dataclass(frozen=True)
 class Credentials:
     """A name and a secret for one registry."""
 
     username: str
-    secret: str
+    secret: str = field(repr=False)
 
     def __repr__(self) -> str:
         return f"Credentials({self.username!r})"
@@ -98,6 +102,19 @@ class Busy(Unavailable):
     def __init__(self, message: str, wait_s: float) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+def _without_secrets(said: str, response: aiohttp.ClientResponse) -> str:
+    """Return what a server says without what we said to it: it may repeat our credentials, or a signed address."""
+    request = response.request_info
+    secrets = [request.headers.get("Authorization", "").partition(" ")[2], *request.url.query.values()]
+    for secret in secrets:
+        if len(secret) >= _SECRET_BYTES:
+            said = said.replace(secret, "...")
+    return said
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong with a connection, without the address, whose query may be a signature."""
+    return str(error) if isinstance(error, aiohttp.ClientConnectorError) and str(error) else type(error).__name__
 
 
 class Registry:
@@ -172,7 +189,7 @@ class Registry:
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 # Which of several certificates a server wants is seen only by trying.
                 if i + 1 == len(contexts) or data is not None:
-                    reason = _shown(str(error)) or type(error).__name__
+                    reason = _shown(_reason(error))
                     raise Unavailable(f"registry {origin}: {method} {_path(url)}: {reason}") from error
         raise AssertionError("unreachable: the last context returns or raises")
 
@@ -287,7 +304,7 @@ class Registry:
             said = "; ".join(e.get("message") or e.get("code") or "" for e in json.loads(body)["errors"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             said = body.decode("utf-8", "replace")
-        said = _shown(said)
+        said = _shown(_without_secrets(said, response))
         text = f"{what}: the registry answered {response.status}{f' ({said})' if said else ''}"
         kinds: dict[int, type[ArgosyError]] = {401: Unauthenticated, 403: PermissionDenied, 404: NotFound, 429: Unavailable}
         wait = response.headers.get("Retry-After", "")
