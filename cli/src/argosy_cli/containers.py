@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import re
 import secrets
@@ -12,18 +11,21 @@ import signal
 import sys
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+import anyio
+import anyio.lowlevel
 import typer
 from argosy.client import Client, Container, Process, Stdio, Task
 from argosy.client import images as image_api
+from argosy.client.jobs import cleanup, together
 from argosy.client.logs import is_running
 from argosy.client.logs import read as read_log
 from argosy.client.tasks import tasks
-from argosy.errors import InvalidArgument, NotFound
+from argosy.errors import ArgosyError, InvalidArgument, NotFound
 from argosy.oci.reference import Reference
 from argosy.oci.spec import BindMount, Options, merge_env
 from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
@@ -34,6 +36,8 @@ from argosy_cli.output import run_async, show, show_one, watching
 from argosy_cli.target import Target
 
 LOG_LABEL = "argosy/log"
+# A process that is killed, waited for and deleted, on a busy machine.
+_CLEAN_S: Final = 30.0
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _PASS_ALL = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -73,40 +77,49 @@ def _raw_terminal(terminal: bool) -> Iterator[None]:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
-async def _attend(process: Process, terminal: bool, interactive: bool, waiting: asyncio.Task[int]) -> int:
-    """Carry stdio and signals until the process has ended; return its exit status."""
+async def _attend(process: Process, terminal: bool, interactive: bool) -> int:
+    """Start a process; carry stdio and signals until it has ended; return its exit status."""
     loop = asyncio.get_running_loop()
-    pump = process.attach((1, 2), 0 if interactive else None)
-    pending: set[asyncio.Task[None]] = set()
+    ended = anyio.Event()
+    statuses: list[int] = []
 
-    def ended(job: asyncio.Task[None]) -> None:
-        pending.discard(job)
-        if not job.cancelled():
-            job.exception()  # a signal for what has just ended is no failure
-
-    def later(coroutine: Any) -> None:
-        job = loop.create_task(coroutine)
-        pending.add(job)
-        job.add_done_callback(ended)
+    async def wait() -> None:
+        statuses.append(await process.wait())
+        ended.set()
 
     async def resize() -> None:
         columns, lines = shutil.get_terminal_size()
-        await process.resize(columns, lines)
+        with suppress(ArgosyError):  # it has just ended
+            await process.resize(columns, lines)
 
-    def deliver(number: int) -> None:
-        later(process.kill(number))
+    async def deliver(number: int) -> None:
+        with suppress(ArgosyError):  # the same
+            await process.kill(number)
 
-    if terminal:
-        loop.add_signal_handler(signal.SIGWINCH, lambda: later(resize()))
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, functools.partial(deliver, number))
-    with _raw_terminal(terminal):
-        await process.start()
+    async with together() as group:
+
+        def later(work: Callable[..., Coroutine[Any, Any, None]], *args: int) -> None:
+            # The handlers outlive the process: what comes while we clear up is for nobody.
+            if not ended.is_set():
+                group.start_soon(work, *args)
+
+        pump = process.attach(group, (1, 2), 0 if interactive else None)
         if terminal:
-            later(resize())
-        status = await waiting
-        await pump.drain()
-    return status
+            loop.add_signal_handler(signal.SIGWINCH, later, resize)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, later, deliver, number)
+        group.start_soon(wait)
+        # So that we wait for it before it can have ended.
+        await anyio.lowlevel.checkpoint()
+        with _raw_terminal(terminal):
+            await process.start()
+            if terminal:
+                group.start_soon(resize)
+            await ended.wait()
+            await pump.drain()
+        # A signal for what has ended, an input that nobody reads.
+        group.cancel_scope.cancel()
+    return statuses[0]
 
 
 def run(
@@ -158,16 +171,14 @@ def run(
             task: Task | None = None
             try:
                 task = await container.new_task(stdio, terminal)
-                waiting = asyncio.ensure_future(task.wait())
-                await asyncio.sleep(0)
                 if detach:
                     await task.start()
-                    waiting.cancel()
                     show_one({"container": id, "pid": task.pid})
                     return 0
-                status = await _attend(task, terminal, interactive, waiting)
+                status = await _attend(task, terminal, interactive)
             except BaseException:
-                await asyncio.shield(_clean(container, task, stdio))
+                with cleanup(_CLEAN_S):
+                    await _clean(container, task, stdio)
                 raise
             if remove:
                 with suppress(NotFound):
@@ -240,14 +251,13 @@ def exec_(
                 if detach:
                     show_one({"exec": id, "pid": await process.start()})
                     return 0
-                waiting = asyncio.ensure_future(process.wait())
-                await asyncio.sleep(0)
-                status = await _attend(process, terminal, interactive, waiting)
+                status = await _attend(process, terminal, interactive)
                 await task.delete_exec(id)
                 return status
             except BaseException:
                 if not detach:
-                    await asyncio.shield(_forget_exec(task, id))
+                    with cleanup():
+                        await _forget_exec(task, id)
                 raise
             finally:
                 stdio.remove()
@@ -256,8 +266,6 @@ def exec_(
 
 
 async def _forget_exec(task: Task, id: str) -> None:
-    from argosy.errors import ArgosyError
-
     try:
         await task.delete_exec(id)
     except ArgosyError:

@@ -32,6 +32,8 @@ from argosy_cli import main as command
 TAKEN: Final = b"+"
 # Besides the commands: what they import when they run.
 _LOADED: Final = (
+    "anyio._backends._asyncio",
+    "anyio.to_thread",
     "argosy.client.content",
     "argosy.client.progress",
     "argosy.kernel.mount",

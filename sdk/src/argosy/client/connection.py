@@ -28,6 +28,7 @@ from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
 from argosy_protos.containerd.services.tasks.v1 import TasksStub
 from argosy_protos.containerd.services.version.v1 import VersionStub
 
+from argosy.client.jobs import cleanup
 from argosy.errors import ArgosyError
 from argosy.labels import GC_EXPIRE
 from argosy.names import DEFAULT_NAMESPACE, LEASE_HEADER, NAMESPACE_HEADER
@@ -96,7 +97,8 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         if self._leaving:
-            await asyncio.wait(self._leaving)
+            with cleanup():
+                await asyncio.wait(self._leaving)
         self.close()
 
     def close(self) -> None:
@@ -125,7 +127,7 @@ class Client:
     async def lease(self, linger: bool = False) -> AsyncIterator[Services]:
         """Yield services whose every call is made under a fresh lease, which goes with the block or after a day.
 
-        One that may linger is gone when the client is left; the block's end does not wait for it.
+        It is given back though the block is cancelled. One that may linger is gone when the client is left; the block's end does not wait for it.
         """
         expire = (datetime.now(UTC) + LEASE_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")
         reply = await self.services.leases.create(CreateRequest(labels={GC_EXPIRE: expire}))
@@ -136,14 +138,16 @@ class Client:
         try:
             yield leased
         finally:
-            leaving = asyncio.create_task(self._end_lease(id))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
-            if not linger:
-                await leaving
+            if linger:
+                leaving = asyncio.create_task(self._end_lease(id))  # noqa: TID251 - owned by the client, which waits for it when it is left
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
+            else:
+                await self._end_lease(id)
 
     async def _end_lease(self, id: str) -> None:
-        try:
-            await self.services.leases.delete(DeleteRequest(id=id))
-        except ArgosyError:
-            pass  # it expires by itself
+        with cleanup():
+            try:
+                await self.services.leases.delete(DeleteRequest(id=id))
+            except ArgosyError:
+                pass  # it expires by itself

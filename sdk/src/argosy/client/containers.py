@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import anyio
+import anyio.to_thread
 from argosy_protos.containerd.services.containers import v1 as p
 from argosy_protos.containerd.services.images.v1 import GetImageRequest
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks import v1 as tasks
 from argosy_protos.google.protobuf import Any as AnyMessage
 
-from argosy.client.connection import Client, Services
-from argosy.client.images import from_wire, resolve, unpack
+from argosy.client.connection import Client, Defaults, Services
+from argosy.client.images import from_wire, layers_of, resolve, unpack
+from argosy.client.jobs import both, cleanup, together
 from argosy.client.tasks import Stdio, Task
 from argosy.errors import ArgosyError, NotFound
 from argosy.kernel.mount import temporary_mount
@@ -41,11 +44,9 @@ async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
 
 
 async def _prepare(services: Services, target: Descriptor, resolved: Resolved, snapshotter: str, key: str) -> list[Any]:
-    """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists."""
-    diff_ids = resolved.config.rootfs.diff_ids
-    request = snapshots.PrepareSnapshotRequest(
-        snapshotter=snapshotter, key=key, parent=chain_ids(diff_ids)[-1] if diff_ids else ""
-    )
+    """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists, InvalidArgument."""
+    chain = chain_ids(layers_of(resolved))
+    request = snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=chain[-1])
     try:
         prepared = await services.snapshots.prepare(request)
     except NotFound:
@@ -88,17 +89,28 @@ class Container:
 
         The snapshot is removed again when the record can't be stored.
         """
+        known: list[tuple[Defaults, Descriptor, Resolved]] = []
+        looked = anyio.Event()
+
+        async def look() -> None:
+            defaults, (target, resolved) = await both(client.defaults, partial(_look_up, client, image))
+            known.append((defaults, target, resolved))
+            looked.set()
+
         # What is only read needs no lease, and does not wait for one.
-        looking = asyncio.gather(client.defaults(), _look_up(client, image))
-        try:
+        async with together() as group:
+            group.start_soon(look)
             async with client.lease(linger=True) as services:
-                defaults, (target, resolved) = await looking
+                await looked.wait()
+                defaults, target, resolved = known[0]
                 chosen = snapshotter or defaults.snapshotter
                 key = snapshot_key or id
                 prepared = await _prepare(services, target, resolved, chosen, key)
                 try:
                     config = resolved.config.config
-                    who = await asyncio.to_thread(_user_of, [Mount.from_wire(m) for m in prepared], user or config.user)
+                    mounts = [Mount.from_wire(m) for m in prepared]
+                    # Not left alone when we are cancelled: it mounts, and has to unmount.
+                    who = await anyio.to_thread.run_sync(_user_of, mounts, user or config.user)
                     spec = build(client.namespace, id, config, who, options)
                     record = p.Container(
                         id=id,
@@ -113,10 +125,8 @@ class Container:
                         p.CreateContainerRequest(container=record), metadata={OWN_LABELS_HEADER: "1"}
                     )
                 except BaseException:
-                    await asyncio.shield(_forget(client, chosen, key))
+                    await _forget(client, chosen, key)
                     raise
-        finally:
-            looking.cancel()
         return cls(client, reply.container, prepared)
 
     async def mounts(self) -> list[Any]:
@@ -143,20 +153,18 @@ class Container:
 
     async def delete(self, snapshot: bool = True) -> None:
         """Delete the record, and its snapshot. Raises NotFound."""
-        forgotten = None
-        if snapshot and self.record.snapshot_key:
-            forgotten = asyncio.create_task(_forget(self.client, self.record.snapshotter, self.record.snapshot_key))
-        try:
+        async with together() as group:
+            if snapshot and self.record.snapshot_key:
+                group.start_soon(_forget, self.client, self.record.snapshotter, self.record.snapshot_key)
             await self.client.services.containers.delete(p.DeleteContainerRequest(id=self.id))
-        finally:
-            if forgotten is not None:
-                await forgotten
 
 
 async def _forget(client: Client, snapshotter: str, key: str) -> None:
-    try:
-        await client.services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
-    except NotFound:
-        pass  # gone already
-    except ArgosyError:
-        pass  # nothing refers to it any more; the collector takes it
+    """Remove a snapshot though we are cancelled."""
+    with cleanup():
+        try:
+            await client.services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+        except NotFound:
+            pass  # gone already
+        except ArgosyError:
+            pass  # nothing refers to it any more; the collector takes it

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
+import anyio
 from argosy_protos.argosy.content.v1 import PlaceRequest
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import FieldMask
@@ -30,7 +30,7 @@ async def read_blob(content: Any, digest: str, limit: int = 0) -> bytes:
         if limit and len(data) > limit:
             raise DataLoss(f"content {digest} is larger than {limit} bytes")
     parsed = Digest.parse(digest)
-    if parsed.algorithm == "sha256" and Digest.of(data) != parsed:
+    if Digest.of(data, parsed.algorithm) != parsed:
         raise DataLoss(f"content {digest} holds other bytes than its digest says")
     return bytes(data)
 
@@ -57,6 +57,14 @@ class Ingest:
 
     async def _call(self, **fields: Any) -> p.WriteContentResponse:
         await self._stream.send_message(p.WriteContentRequest(ref=self.ref, **fields))
+        return await self.answer()
+
+    async def ask(self) -> None:
+        """Ask where the ingest stands, and leave the answer for ``answer``."""
+        await self._stream.send_message(p.WriteContentRequest(ref=self.ref, action=p.WriteAction.STAT))
+
+    async def answer(self) -> p.WriteContentResponse:
+        """Return what the store says to what was asked first. Raises Unavailable, and what it refuses with."""
         answer = await self._stream.recv_message()
         if answer is None:
             raise Unavailable(f'ingest "{self.ref}" ended early')
@@ -96,7 +104,7 @@ class PlacedIngest:
         self._ingest, self._fd = ingest, fd
         self.offset = ingest.offset
         self._told = self.offset
-        self._telling: asyncio.Task[None] | None = None
+        self._asked = False
 
     async def write(self, data: bytes | memoryview) -> None:
         """Append. Raises ResourceExhausted when the disk is full, and what the store says of what was written before."""
@@ -108,15 +116,17 @@ class PlacedIngest:
                 view = view[written:]
         except OSError as error:
             raise full_disk(error, f'ingest "{self._ingest.ref}"') from error
-        if self.offset - self._told >= _TELL_BYTES and (self._telling is None or self._telling.done()):
+        if self.offset - self._told >= _TELL_BYTES:
+            # Its answer is waited for when the next comes: meanwhile more comes in.
             await self._heard()
             self._told = self.offset
-            self._telling = asyncio.ensure_future(self._ingest.stat(0, ""))
+            await self._ingest.ask()
+            self._asked = True
 
     async def _heard(self) -> None:
-        telling, self._telling = self._telling, None
-        if telling is not None:
-            await telling
+        if self._asked:
+            self._asked = False
+            await self._ingest.answer()
 
     async def finish(self) -> None:
         """Let go of the file; then the ingest can be committed. Raises DataLoss when the store has seen other bytes."""
@@ -134,10 +144,8 @@ class PlacedIngest:
             os.close(fd)
 
     def close(self) -> None:
-        """Let go of the file, whatever is under way."""
+        """Let go of the file. An answer that is under way ends with the ingest."""
         self._release()
-        if self._telling is not None:
-            self._telling.cancel()
 
 
 async def place(ingests: Any, ingest: Ingest) -> PlacedIngest | None:
@@ -173,7 +181,7 @@ async def open_ingest(content: Any, ref: str, total: int, expected: str) -> Inge
             return ingest
         except Unavailable:
             ingest.close()
-            await asyncio.sleep(random.uniform(0, wait))
+            await anyio.sleep(random.uniform(0, wait))
             wait = min(wait * 2, _LOCK_WAIT_S)
         except BaseException:
             ingest.close()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
 import tarfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
+import anyio.to_thread
 from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest
 from argosy_protos.containerd.services.images import v1 as p
@@ -24,6 +26,7 @@ from argosy_protos.google.protobuf import FieldMask
 
 from argosy.client.connection import Client, Services
 from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels, write_blob
+from argosy.client.jobs import cleanup, together
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.registry import Credentials, Registry
 from argosy.digest import Digest
@@ -34,7 +37,9 @@ from argosy.oci.image import (
     CONFIG_TYPES,
     INDEX_TYPES,
     MANIFEST_TYPES,
+    MAX_CHILDREN,
     MAX_CONFIG_BYTES,
+    MAX_DEPTH,
     MAX_MANIFEST_BYTES,
     Descriptor,
     Index,
@@ -117,20 +122,33 @@ class _Puller:
 
     def __init__(self, services: Services, registry: Registry, platform: Platform | None, watch: Watch) -> None:
         self._services, self._registry, self._platform, self._watch = services, registry, platform, watch
-        self._limit = asyncio.Semaphore(PARALLEL_FETCHES)
+        self._limit = anyio.Semaphore(PARALLEL_FETCHES)
         ref = registry.reference
         self._source = {f"{DISTRIBUTION_SOURCE}{ref.registry}": ref.repository}
-        self._fetched: dict[str, asyncio.Event] = {}
-        self._described = asyncio.Event()
+        self._fetched: dict[str, anyio.Event] = {}
+        self._described = anyio.Event()
+        self._documents = 0
+        self._over = False
 
     async def fetched(self, digest: str) -> None:
-        """Return when a blob is there; for "" when the documents are that say which layers there are."""
-        await (self._fetched.setdefault(digest, asyncio.Event()) if digest else self._described).wait()
+        """Return when a blob is there; for "" when the documents are that say which layers there are.
+
+        When all is fetched it returns for everything: what is not there then is missed by who reads it.
+        """
+        if not self._over:
+            await (self._fetched.setdefault(digest, anyio.Event()) if digest else self._described).wait()
+
+    async def run(self, target: Descriptor) -> None:
+        """Fetch an image. Raises what its registry and its documents are refused with."""
+        await self.tree(target)
+        self._over = True
+        for event in (self._described, *self._fetched.values()):
+            event.set()
 
     async def blob(self, d: Descriptor) -> None:
-        """Fetch one blob, resuming what an earlier pull left. Raises DataLoss for other bytes than the digest says."""
+        """Fetch one blob, resuming what an earlier pull left. Raises DataLoss for other bytes than the descriptor says."""
         await self._blob(d)
-        self._fetched.setdefault(d.digest, asyncio.Event()).set()
+        self._fetched.setdefault(d.digest, anyio.Event()).set()
 
     async def _blob(self, d: Descriptor) -> None:
         ref = f"{_kind(d)}-{d.digest}"
@@ -139,23 +157,34 @@ class _Puller:
             try:
                 ingest = await open_ingest(self._services.content, ref, d.size, d.digest)
             except AlreadyExists:
+                await self._has(d)
                 self._watch(Progress(ref, "exists", d.size, d.size))
                 await set_labels(self._services.content, d.digest, self._source)
                 return
             try:
+                if ingest.offset > d.size:
+                    await ingest.restart()  # somebody else's idea of it
                 await self._fetch(d, ingest)
-                try:
-                    await ingest.commit(d.size, d.digest, self._source)
-                except FailedPrecondition as error:
-                    # These bytes are no use to a later try either.
-                    ingest.close()
+                await ingest.commit(d.size, d.digest, self._source)
+            except AlreadyExists:
+                pass
+            except (DataLoss, FailedPrecondition) as error:
+                # These bytes are no use to a later try either.
+                ingest.close()
+                with cleanup():
                     await self._services.content.abort(content.AbortRequest(ref=ref))
-                    raise DataLoss(f"{d.digest}: the registry sent other bytes: {error.message}") from error
-                except AlreadyExists:
-                    pass
+                if isinstance(error, DataLoss):
+                    raise
+                raise DataLoss(f"{d.digest}: the registry sent other bytes: {error.message}") from error
             finally:
                 ingest.close()
         self._watch(Progress(ref, "done", d.size, d.size))
+
+    async def _has(self, d: Descriptor) -> None:
+        """Raise DataLoss when a blob that is here has another size than a descriptor says: one of them lies about the digest."""
+        info = (await self._services.content.info(content.InfoRequest(digest=d.digest))).info
+        if info.size != d.size:
+            raise DataLoss(f"{d.digest} has {info.size} bytes, its descriptor says {d.size}")
 
     async def _fetch(self, d: Descriptor, ingest: Ingest) -> None:
         """Bring the bytes that an ingest lacks: into its file where we can, else through the store's socket."""
@@ -163,75 +192,80 @@ class _Puller:
         if self._services.ingests is not None and d.size - ingest.offset >= _PLACED_BYTES:
             file = await place(self._services.ingests, ingest)
         target = file or ingest
-        pieces = self._registry.fetch(d, ingest.offset)
         try:
-            async for piece in pieces if file is not None else _large(pieces):
-                await target.write(piece)
-                self._watch(Progress(ingest.ref, "downloading", target.offset, d.size))
+            async with aclosing(self._registry.fetch(d, ingest.offset)) as pieces:
+                async for piece in pieces if file is not None else _large(pieces):
+                    await target.write(piece)
+                    self._watch(Progress(ingest.ref, "downloading", target.offset, d.size))
             if file is not None:
                 await file.finish()
         finally:
             if file is not None:
                 file.close()
 
-    async def tree(self, d: Descriptor) -> None:
+    async def tree(self, d: Descriptor, depth: int = 0) -> None:
         """Fetch a descriptor and everything below it that the platform needs, then label it with its children."""
-        await self.blob(d)
-        if _kind(d) in ("layer", "config"):
+        if _kind(d) not in ("index", "manifest"):
+            if depth == 0 or self._platform is not None:
+                raise InvalidArgument(f'{d.digest} is of type "{d.media_type}": that is neither an index nor a manifest')
+            await self.blob(d)
             return
+        self._documents += 1
+        if depth > MAX_DEPTH or self._documents > MAX_CHILDREN:
+            raise InvalidArgument(f"an image with indexes {MAX_DEPTH} deep or {MAX_CHILDREN} manifests is refused")
+        if d.size > MAX_MANIFEST_BYTES:
+            raise InvalidArgument(f"{_kind(d)} {d.digest} has {d.size} bytes; more than {MAX_MANIFEST_BYTES} are refused")
+        await self.blob(d)
         data = await read_blob(self._services.content, d.digest, MAX_MANIFEST_BYTES)
         document = parse_document(data, d.media_type)
         labels: dict[str, str] = {}
-        if isinstance(document, Index):
-            wanted = [choose(document, self._platform)] if self._platform else document.manifests
-            for i, child in enumerate(document.manifests):
-                labels[f"{GC_REF_CONTENT}.m.{i}"] = child.digest
-            await asyncio.gather(*(self.tree(c) for c in wanted))
-        else:
-            labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
-            for i, layer in enumerate(document.layers):
-                labels[f"{GC_REF_CONTENT}.l.{i}"] = layer.digest
-
-            async def config() -> None:
-                await self.blob(document.config)
-                self._described.set()
-
-            await asyncio.gather(config(), *(self.blob(layer) for layer in document.layers))
+        async with together() as group:
+            if isinstance(document, Index):
+                wanted = [choose(document, self._platform)] if self._platform else document.manifests
+                for i, child in enumerate(document.manifests):
+                    labels[f"{GC_REF_CONTENT}.m.{i}"] = child.digest
+                for child in {c.digest: c for c in wanted}.values():
+                    group.start_soon(self.tree, child, depth + 1)
+            else:
+                labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
+                for i, layer in enumerate(document.layers):
+                    labels[f"{GC_REF_CONTENT}.l.{i}"] = layer.digest
+                group.start_soon(self._config, document.config)
+                for layer in {layer.digest: layer for layer in document.layers}.values():
+                    group.start_soon(self.blob, layer)
         await set_labels(self._services.content, d.digest, labels)
+
+    async def _config(self, d: Descriptor) -> None:
+        if d.size > MAX_CONFIG_BYTES:
+            raise InvalidArgument(f"config {d.digest} has {d.size} bytes; more than {MAX_CONFIG_BYTES} are refused")
+        await self.blob(d)
+        self._described.set()
 
 
 async def pull(
     client: Client, name: str, *, plain: bool = False, credentials: Credentials | None = None, platform: Platform | None = None,
     all_platforms: bool = False, snapshotter: str = "", unpack_image: bool = True, watch: Watch = nobody,
 ) -> p.Image:  # fmt: skip
-    """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss."""
+    """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss.
+
+    The image gets its name when all of it is there. A pull that fails or is cancelled ends everything that it started and gives
+    its lease back; what it has fetched of a blob stays for the next one to go on from.
+    """
     reference = Reference.parse(name)
     wanted = platform or Platform.of_host()
     async with client.lease() as services, Registry(reference, plain=plain, credentials=credentials) as registry:
         target = await registry.resolve()
         puller = _Puller(services, registry, None if all_platforms else wanted, watch)
-
-        async def fetch() -> p.Image:
-            await puller.tree(target)
-            return await put_image(services, str(reference), to_wire(target))
-
-        async def unpack_meanwhile() -> None:
-            # With many platforms, whose documents are there first is not known.
-            ready = None if all_platforms else puller.fetched
-            if ready is None:
-                await fetching
-            await unpack(services, target, snapshotter or await client.default_snapshotter(), wanted, watch, ready)
-
-        fetching = asyncio.ensure_future(fetch())
-        unpacking = asyncio.ensure_future(unpack_meanwhile()) if unpack_image else None
-        jobs = [job for job in (fetching, unpacking) if job is not None]
-        try:
-            await asyncio.gather(*jobs)
-        finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.wait(jobs)
-    return fetching.result()
+        async with together() as group:
+            if all_platforms or not unpack_image:
+                # With many platforms, whose documents are there first is not known.
+                await puller.run(target)
+            else:
+                group.start_soon(puller.run, target)
+            if unpack_image:
+                chosen = snapshotter or await client.default_snapshotter()
+                await unpack(services, target, chosen, wanted, watch, puller.fetched)
+        return await put_image(services, str(reference), to_wire(target))
 
 
 # -- unpacking --
@@ -245,6 +279,19 @@ async def _exists(services: Services, snapshotter: str, key: str) -> bool:
     return True
 
 
+def layers_of(image: Resolved) -> list[str]:
+    """Return the diff ids of an image's layers. Raises InvalidArgument when they are none, or not those of its manifest.
+
+    A snapshot of nothing is refused here, and not made: what a VM's runtime makes of one is anybody's guess (CVE-2026-24054).
+    """
+    diff_ids, layers = image.config.rootfs.diff_ids, image.manifest.layers
+    if len(diff_ids) != len(layers):
+        raise InvalidArgument(f"the image has {len(layers)} layers and {len(diff_ids)} diff ids")
+    if not layers:
+        raise InvalidArgument("the image has no layers: there is nothing to run in it")
+    return diff_ids
+
+
 async def unpack(
     services: Services, target: Descriptor, snapshotter: str, platform: Platform | None = None, watch: Watch = nobody,
     ready: Callable[[str], Awaitable[None]] | None = None,
@@ -252,36 +299,29 @@ async def unpack(
     """Unpack an image's layers into snapshots named by chain id; return the top one's name.
 
     Ready is asked before a blob is read, "" for the image's documents: it returns once the blob is there.
-    Raises InvalidArgument when a layer's content is not what the config says; its snapshot is removed then.
+    Raises InvalidArgument when a layer's content is not what the config says; its snapshot is removed then, and that of every
+    layer which is under way.
     """
     if ready is not None:
         await ready("")
     image = await resolve(services, target, platform)
-    diff_ids, layers = image.config.rootfs.diff_ids, image.manifest.layers
-    if len(diff_ids) != len(layers):
-        raise InvalidArgument(f"the image has {len(layers)} layers and {len(diff_ids)} diff ids")
-    if not layers:
-        raise InvalidArgument("the image has no layers: there is nothing to run in it")
+    diff_ids, layers = layers_of(image), image.manifest.layers
     chain = chain_ids(diff_ids)
     rebases = len(layers) > 1 and await _rebases(services, snapshotter)
-    jobs: list[asyncio.Task[None]] = []
+    there = [anyio.Event() for _ in layers]
 
     async def one(i: int) -> None:
         if ready is not None:
             await ready(layers[i].digest)
-        below = _Below(chain[i - 1], jobs[i - 1]) if i else None
+        below = _Below(chain[i - 1], there[i - 1]) if i else None
         if not rebases and below is not None:
-            await below.there
+            await below.there.wait()
         await _unpack_layer(services, snapshotter, layers[i], diff_ids[i], chain[i], below, watch)
+        there[i].set()
 
-    jobs += [asyncio.ensure_future(one(i)) for i in range(len(layers))]
-    try:
-        await asyncio.gather(*jobs)
-    except BaseException:
-        for job in jobs:
-            job.cancel()
-        await asyncio.wait(jobs)
-        raise
+    async with together() as group:
+        for i in range(len(layers)):
+            group.start_soon(one, i)
     await set_labels(services.content, image.manifest.config.digest, {f"{GC_REF_SNAPSHOT}{snapshotter}": chain[-1]})
     return chain[-1]
 
@@ -298,19 +338,19 @@ class _Below:
     """The layer below another: its snapshot's name, and when that is there."""
 
     name: str
-    there: asyncio.Task[None]
+    there: anyio.Event
 
 
 async def _unpack_layer(
     services: Services, snapshotter: str, layer: Descriptor, diff_id: str, chain_id: str, below: _Below | None, watch: Watch
 ) -> None:
     """Make one layer's snapshot: by itself while the one below is being made, where the layer can be read that way."""
-    if below is not None and not below.there.done():
+    if below is not None and not below.there.is_set():
         try:
             await _unpack_on(services, snapshotter, layer, diff_id, chain_id, below, True, watch)
             return
         except _NeedsLower:
-            await below.there
+            await below.there.wait()
     await _unpack_on(services, snapshotter, layer, diff_id, chain_id, below, False, watch)
 
 
@@ -353,7 +393,7 @@ async def _unpack_on(
             )
         rebase = ""
         if detached and below is not None:
-            await asyncio.shield(below.there)
+            await below.there.wait()
             rebase = below.name
         try:
             await services.snapshots.commit(
@@ -364,12 +404,11 @@ async def _unpack_on(
         except AlreadyExists:
             await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
     except BaseException:
-        try:
-            await asyncio.shield(
-                services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
-            )
-        except ArgosyError:
-            pass  # the lease ends, and with it the snapshot
+        with cleanup():
+            try:
+                await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+            except ArgosyError:
+                pass  # the lease ends, and with it the snapshot
         raise
     await set_labels(services.content, layer.digest, {UNCOMPRESSED: diff_id})
     watch(Progress(ref, "done", layer.size, layer.size))
@@ -399,7 +438,7 @@ async def push(
     services = client.services
     image = (await services.images.get(p.GetImageRequest(name=source or str(reference)))).image
     async with Registry(reference, plain=plain, credentials=credentials) as registry:
-        limit = asyncio.Semaphore(PARALLEL_FETCHES)
+        limit = anyio.Semaphore(PARALLEL_FETCHES)
 
         async def blob(d: Descriptor) -> None:
             ref = f"{_kind(d)}-{d.digest}"
@@ -428,7 +467,9 @@ async def push(
                     except NotFound:
                         continue  # a platform that was never fetched
             else:
-                await asyncio.gather(blob(document.config), *(blob(layer) for layer in document.layers))
+                async with together() as group:
+                    for child in {c.digest: c for c in (document.config, *document.layers)}.values():
+                        group.start_soon(blob, child)
             await registry.push_manifest(d.media_type, data, name)
             watch(Progress(f"{_kind(d)}-{d.digest}", "done", d.size, d.size))
 
@@ -487,7 +528,7 @@ async def _ingest_member(services: Services, reader: Any, d: Descriptor, labels:
         return
     try:
         await ingest.restart()
-        while data := await asyncio.to_thread(reader.read, CHUNK):
+        while data := await anyio.to_thread.run_sync(reader.read, CHUNK):
             await ingest.write(data)
             watch(Progress(ref, "importing", ingest.offset, d.size))
         try:
@@ -555,7 +596,7 @@ async def _import_docker(
         config_digest = await write_blob(services.content, f"config-{Digest.of(config)}", config)
         layers: list[Descriptor] = []
         for path in entry["Layers"]:
-            digest, size, compressed = await asyncio.to_thread(_digest_of, _member(tar, members, path))
+            digest, size, compressed = await anyio.to_thread.run_sync(_digest_of, _member(tar, members, path))
             media = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if compressed else "")
             d = Descriptor(media_type=media, digest=digest, size=size)
             await _ingest_member(services, _member(tar, members, path), d, {}, watch)
@@ -621,7 +662,7 @@ async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str]
             entry = tarfile.TarInfo(_blob_path(d.digest))
             entry.size = spool.tell()
             spool.seek(0)
-            await asyncio.to_thread(tar.addfile, entry, spool)
+            await anyio.to_thread.run_sync(tar.addfile, entry, spool)
 
     manifests: list[dict[str, Any]] = []
     docker: dict[str, dict[str, Any]] = {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+import anyio
 from argosy_protos.containerd.v1.types import Status
 
 from argosy.client.connection import Client
@@ -41,4 +41,4 @@ async def read(client: Client, id: str, path: Path, follow: bool = False) -> Asy
                     yield data
                 return
             else:
-                await asyncio.sleep(_POLL_S)
+                await anyio.sleep(_POLL_S)

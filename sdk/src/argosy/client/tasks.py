@@ -11,14 +11,18 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import anyio
 from argosy_protos.containerd.services.tasks import v1 as p
 from argosy_protos.containerd.v1.types import Process as WireProcess
 
 from argosy.client.connection import Client
 from argosy.errors import ArgosyError, NotFound
 from argosy.typeurl import PROCESS, pack_json
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 _CHUNK: Final = 64 << 10
 _IO_DRAIN_S: Final = 5.0
@@ -55,13 +59,17 @@ class Stdio:
 class Pump:
     """Carries bytes between FIFOs and our own descriptors, in the loop."""
 
+    input_over: anyio.Event
+    """Set when there is no more input: its source has ended, or the process."""
+
     def __init__(self, stdio: Stdio) -> None:
         self._loop = asyncio.get_running_loop()
         self._out: dict[int, int] = {}
         self._stdin = -1
         self._source = -1
         self._closed = False
-        self._done = asyncio.Event()
+        self._done = anyio.Event()
+        self.input_over = anyio.Event()
         self._pending = b""
         self._stdio = stdio
 
@@ -110,10 +118,7 @@ class Pump:
         fd, self._stdin = self._stdin, -1
         if fd >= 0:
             os.close(fd)
-        self.on_input_end()
-
-    def on_input_end(self) -> None:
-        """Called when the input is over; replaced by whoever closes the process's stdin."""
+        self.input_over.set()
 
     def _read(self, fd: int) -> None:
         try:
@@ -142,10 +147,9 @@ class Pump:
     async def drain(self) -> None:
         """Wait until all output has come, a few seconds at most: the process has ended."""
         if self._out:
-            try:
-                await asyncio.wait_for(self._done.wait(), _IO_DRAIN_S)
-            except TimeoutError:
-                pass  # something it left behind holds the other end
+            # Something that it left behind may hold the other end.
+            with anyio.move_on_after(_IO_DRAIN_S):
+                await self._done.wait()
         self.close()
 
     def close(self) -> None:
@@ -205,21 +209,23 @@ class Process:
         process: WireProcess = reply.process
         return process
 
-    def attach(self, outputs: Sequence[int], source: int | None) -> Pump:
-        """Carry stdio between the process and our descriptors: (stdout, stderr), and where input comes from."""
+    def attach(self, group: TaskGroup, outputs: Sequence[int], source: int | None) -> Pump:
+        """Carry stdio between the process and our descriptors: (stdout, stderr), and where input comes from.
+
+        A task of group lets the process see the end of its input; it ends by itself, or with the group.
+        """
         pump = Pump(self.stdio)
         for path, target in zip((self.stdio.stdout, self.stdio.stderr), outputs, strict=False):
             if path:
                 pump.attach_output(path, target)
         if source is not None and self.stdio.stdin:
             pump.attach_input(source)
-            loop = asyncio.get_running_loop()
 
-            def ended() -> None:
-                closing = loop.create_task(self.close_stdin())
-                closing.add_done_callback(lambda t: t.exception() if not t.cancelled() else None)
+            async def end() -> None:
+                await pump.input_over.wait()
+                await self.close_stdin()
 
-            pump.on_input_end = ended  # type: ignore[method-assign] # the hook is for this
+            group.start_soon(end)
         return pump
 
 

@@ -204,7 +204,12 @@ def parse_config(data: bytes) -> ImageConfig:
 
 def choose(index: Index, wanted: Platform) -> Descriptor:
     """Return the manifest for a platform; one without a platform counts when it is the only one. Raises NotFound."""
-    images = [m for m in index.manifests if m.annotations.get("vnd.docker.reference.type") != "attestation-manifest"]
+    images = [
+        m
+        for m in index.manifests
+        if m.annotations.get("vnd.docker.reference.type") != "attestation-manifest"
+        and (not m.media_type or m.media_type in INDEX_TYPES | MANIFEST_TYPES)
+    ]
     for manifest in images:
         if manifest.platform is not None and manifest.platform.matches(wanted):
             return manifest

@@ -1,0 +1,59 @@
+"""Work done side by side: owned by a task group, ended with it, and its first failure is raised as what it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import anyio
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+# What gives something back is done even for who was cancelled; a daemon that hangs holds nobody longer than this.
+CLEANUP_S: Final = 10.0
+
+
+def first(failed: BaseExceptionGroup) -> BaseException:
+    """Return the failure that came first: the others came of what it cancelled."""
+    error: BaseException = failed
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@asynccontextmanager
+async def together() -> AsyncIterator[TaskGroup]:
+    """Yield a task group. When one of its tasks or the block fails, the rest is cancelled and waited for, and that failure raised."""
+    try:
+        async with anyio.create_task_group() as group:
+            yield group
+    except BaseExceptionGroup as failed:
+        error = first(failed)
+    else:
+        return
+    raise error
+
+
+async def both(one: Callable[[], Awaitable[T]], other: Callable[[], Awaitable[U]]) -> tuple[T, U]:
+    """Do two things side by side; return their results. The first failure cancels the other and is raised."""
+    results: dict[str, Any] = {}
+
+    async def do() -> None:
+        results["other"] = await other()
+
+    async with together() as group:
+        group.start_soon(do)
+        results["one"] = await one()
+    return results["one"], results["other"]
+
+
+@contextmanager
+def cleanup(within: float = CLEANUP_S) -> Iterator[None]:
+    """What is awaited in the block is done though we are cancelled, for that many seconds at most."""
+    with anyio.move_on_after(within, shield=True):
+        yield
