@@ -27,9 +27,10 @@ from argosy_protos.google.protobuf import FieldMask
 from argosy.client.connection import Client, Services
 from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels, write_blob
 from argosy.client.jobs import cleanup, together
+from argosy.client.members import Archive, Part
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.registry import Credentials, Registry
-from argosy.digest import Digest
+from argosy.digest import Digest, hasher
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT, GC_REF_SNAPSHOT, SNAPSHOT_REF, UNCOMPRESSED
 from argosy.mounts import DETACHED
@@ -49,6 +50,7 @@ from argosy.oci.image import (
     chain_ids,
     choose,
     parse_config,
+    parse_docker_listing,
     parse_document,
 )  # fmt: skip
 from argosy.oci.reference import Reference
@@ -482,44 +484,45 @@ async def push(
 async def import_archive(
     client: Client, path: Path, *, snapshotter: str = "", unpack_images: bool = True, prefix: str = "", watch: Watch = nobody
 ) -> list[str]:
-    """Import an OCI or docker archive; return the names of its images. Raises InvalidArgument, NotFound."""
+    """Import an OCI or docker archive; return the names of its images. Raises InvalidArgument, NotFound.
+
+    The images get their names when all of it is there. Cancelling gives the lease back, and so all that came of it.
+    """
     if not path.exists():
         raise NotFound(f"archive {path} does not exist")
+    if not path.is_file():
+        raise InvalidArgument(f"archive {path} is not a file")
     async with client.lease() as services:
+        archive = Archive.open(path)
         try:
-            with tarfile.open(path) as tar:
-                members = {m.name.removeprefix("./"): m for m in tar if m.isfile()}
-                if "index.json" in members:
-                    found = await _import_oci(services, tar, members, prefix or path.stem, watch)
-                elif "manifest.json" in members:
-                    found = await _import_docker(services, tar, members, watch)
-                else:
-                    raise InvalidArgument(
-                        f"{path} is neither an OCI nor a docker archive: it has no index.json or manifest.json"
-                    )
-        except tarfile.TarError as error:
-            raise InvalidArgument(f"{path} is not a tar archive: {error}") from None
-        for name, target in found:
-            await put_image(services, name, to_wire(target))
+            while not await anyio.to_thread.run_sync(archive.advance):
+                pass
+            if "index.json" in archive:
+                found = await _import_oci(services, archive, prefix or path.stem, watch)
+            elif "manifest.json" in archive:
+                found = await _import_docker(services, archive, watch)
+            else:
+                raise InvalidArgument(
+                    f"{path} is neither an OCI nor a docker archive: it has no index.json or manifest.json"
+                )
+        except InvalidArgument as error:
+            raise InvalidArgument(f"{path}: {error.message}") from error
+        finally:
+            archive.close()
         if unpack_images:
             chosen = snapshotter or await client.default_snapshotter()
             for _, target in found:
                 await unpack(services, target, chosen, watch=watch)
+        for name, target in found:
+            await put_image(services, name, to_wire(target))
     return [name for name, _ in found]
 
 
-def _member(tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo], name: str, limit: int = 0) -> Any:
-    if name not in members:
-        raise InvalidArgument(f"the archive has no {name}")
-    if limit and members[name].size > limit:
-        raise InvalidArgument(f"{name} in the archive is larger than {limit} bytes")
-    reader = tar.extractfile(members[name])
-    assert reader is not None
-    return reader
-
-
-async def _ingest_member(services: Services, reader: Any, d: Descriptor, labels: dict[str, str], watch: Watch) -> None:
+async def _ingest_member(services: Services, part: Part, d: Descriptor, labels: dict[str, str], watch: Watch) -> None:
+    """Store a member. Raises InvalidArgument when it is not what its descriptor says."""
     ref = f"{_kind(d)}-{d.digest}"
+    if part.size != d.size:
+        raise InvalidArgument(f"{part.name} in the archive has {part.size} bytes, its descriptor says {d.size}")
     try:
         ingest = await open_ingest(services.content, ref, d.size, d.digest)
     except AlreadyExists:
@@ -528,17 +531,19 @@ async def _ingest_member(services: Services, reader: Any, d: Descriptor, labels:
         return
     try:
         await ingest.restart()
-        while data := await anyio.to_thread.run_sync(reader.read, CHUNK):
+        while data := await anyio.to_thread.run_sync(part.read, CHUNK):
             await ingest.write(data)
             watch(Progress(ref, "importing", ingest.offset, d.size))
-        try:
-            await ingest.commit(d.size, d.digest, labels)
-        except AlreadyExists:
-            pass
-        except FailedPrecondition as error:
-            ingest.close()
+        await ingest.commit(d.size, d.digest, labels)
+    except AlreadyExists:
+        pass
+    except (FailedPrecondition, InvalidArgument) as error:
+        ingest.close()
+        with cleanup():
             await services.content.abort(content.AbortRequest(ref=ref))
-            raise InvalidArgument(f"{d.digest} in the archive holds other bytes: {error.message}") from error
+        if isinstance(error, InvalidArgument):
+            raise
+        raise InvalidArgument(f"{d.digest} in the archive holds other bytes: {error.message}") from error
     finally:
         ingest.close()
     watch(Progress(ref, "done", d.size, d.size))
@@ -549,32 +554,51 @@ def _blob_path(digest: str) -> str:
     return f"blobs/{parsed.algorithm}/{parsed.hex}"
 
 
-async def _import_oci(
-    services: Services, tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo], prefix: str, watch: Watch
-) -> list[tuple[str, Descriptor]]:
-    index = Index.model_validate_json(_member(tar, members, "index.json", MAX_MANIFEST_BYTES).read())
+def _document_in(archive: Archive, d: Descriptor) -> Index | Manifest:
+    """Return a document whose bytes are those that its descriptor says. Raises InvalidArgument."""
+    part = archive.member(_blob_path(d.digest))
+    data = part.whole(MAX_MANIFEST_BYTES)
+    if len(data) != d.size or Digest.of(data, Digest.parse(d.digest).algorithm) != Digest.parse(d.digest):
+        raise InvalidArgument(f"{part.name} in the archive holds other bytes than {d.digest}")
+    return parse_document(data, d.media_type)
 
-    async def tree(d: Descriptor) -> None:
+
+async def _import_oci(services: Services, archive: Archive, prefix: str, watch: Watch) -> list[tuple[str, Descriptor]]:
+    index = parse_document(archive.member("index.json").whole(MAX_MANIFEST_BYTES), "")
+    if not isinstance(index, Index):
+        raise InvalidArgument("its index.json is no index")
+    seen: set[str] = set()
+
+    async def tree(d: Descriptor, depth: int) -> None:
         path = _blob_path(d.digest)
-        if path not in members:
-            return  # a platform this archive does not carry
+        if path not in archive or d.digest in seen:
+            return  # a platform this archive does not carry, or one that two indexes list
+        seen.add(d.digest)
+        if depth > MAX_DEPTH or len(seen) > MAX_CHILDREN:
+            raise InvalidArgument(f"images with indexes {MAX_DEPTH} deep or {MAX_CHILDREN} blobs are refused")
         labels: dict[str, str] = {}
         if _kind(d) in ("index", "manifest"):
-            document = parse_document(_member(tar, members, path, MAX_MANIFEST_BYTES).read(), d.media_type)
+            document = _document_in(archive, d)
             if isinstance(document, Index):
                 children = document.manifests
                 labels = {f"{GC_REF_CONTENT}.m.{i}": c.digest for i, c in enumerate(children)}
             else:
+                if document.config.size > MAX_CONFIG_BYTES:
+                    raise InvalidArgument(f"config {document.config.digest} is larger than {MAX_CONFIG_BYTES} bytes")
                 children = [document.config, *document.layers]
                 labels = {f"{GC_REF_CONTENT}.l.{i}": c.digest for i, c in enumerate(document.layers)}
                 labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
             for child in children:
-                await tree(child)
-        await _ingest_member(services, _member(tar, members, path), d, labels, watch)
+                await tree(child, depth + 1)
+        await _ingest_member(services, archive.member(path), d, labels, watch)
 
     found: list[tuple[str, Descriptor]] = []
     for d in index.manifests:
-        await tree(d)
+        if _kind(d) not in ("index", "manifest"):
+            raise InvalidArgument(f'{d.digest} is of type "{d.media_type}": that is neither an index nor a manifest')
+        if _blob_path(d.digest) not in archive:
+            raise InvalidArgument(f"it names {d.digest}, and does not have it")
+        await tree(d, 0)
         name = d.annotations.get("io.containerd.image.name")
         tag = d.annotations.get("org.opencontainers.image.ref.name", "")
         if not name:
@@ -585,21 +609,18 @@ async def _import_oci(
     return found
 
 
-async def _import_docker(
-    services: Services, tar: tarfile.TarFile, members: dict[str, tarfile.TarInfo], watch: Watch
-) -> list[tuple[str, Descriptor]]:
-    listing = json.loads(_member(tar, members, "manifest.json", MAX_MANIFEST_BYTES).read())
+async def _import_docker(services: Services, archive: Archive, watch: Watch) -> list[tuple[str, Descriptor]]:
     found: list[tuple[str, Descriptor]] = []
-    for entry in listing:
-        config = _member(tar, members, entry["Config"], MAX_CONFIG_BYTES).read()
+    for entry in parse_docker_listing(archive.member("manifest.json").whole(MAX_MANIFEST_BYTES)):
+        config = archive.member(entry.config).whole(MAX_CONFIG_BYTES)
         parse_config(config)
         config_digest = await write_blob(services.content, f"config-{Digest.of(config)}", config)
         layers: list[Descriptor] = []
-        for path in entry["Layers"]:
-            digest, size, compressed = await anyio.to_thread.run_sync(_digest_of, _member(tar, members, path))
+        for path in entry.layers:
+            digest, size, compressed = await _digest_of(archive.member(path))
             media = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if compressed else "")
             d = Descriptor(media_type=media, digest=digest, size=size)
-            await _ingest_member(services, _member(tar, members, path), d, {}, watch)
+            await _ingest_member(services, archive.member(path), d, {}, watch)
             layers.append(d)
         document = Manifest(
             media_type="application/vnd.docker.distribution.manifest.v2+json",
@@ -614,19 +635,18 @@ async def _import_docker(
         labels[f"{GC_REF_CONTENT}.config"] = config_digest
         digest = await write_blob(services.content, f"manifest-{Digest.of(data)}", data, labels)
         target = Descriptor(media_type=document.media_type, digest=digest, size=len(data))
-        found += [(str(Reference.parse(name)), target) for name in entry.get("RepoTags") or [digest.replace(":", "-")]]
+        found += [(str(Reference.parse(name)), target) for name in entry.repo_tags or [digest.replace(":", "-")]]
     return found
 
 
-def _digest_of(reader: Any) -> tuple[str, int, bool]:
-    import hashlib
-
-    h, size, head = hashlib.sha256(), 0, b""
-    while data := reader.read(CHUNK):
+async def _digest_of(part: Part) -> tuple[str, int, bool]:
+    """Return a member's digest, its size, and whether it is compressed by gzip."""
+    running, size, head = hasher(), 0, b""
+    while data := await anyio.to_thread.run_sync(part.read, CHUNK):
         head = head or data[:3]
-        h.update(data)
+        await anyio.to_thread.run_sync(running.update, data)
         size += len(data)
-    return f"sha256:{h.hexdigest()}", size, head == b"\x1f\x8b\x08"
+    return f"sha256:{running.hexdigest()}", size, head == b"\x1f\x8b\x08"
 
 
 async def export_archive(client: Client, path: Path, names: Sequence[str], platform: Platform | None = None) -> None:
@@ -673,9 +693,10 @@ async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str]
         if isinstance(document, Index):
             for child in [choose(document, platform)] if platform else document.manifests:
                 try:
-                    await tree(child, name)
+                    await services.content.info(content.InfoRequest(digest=child.digest))
                 except NotFound:
-                    continue  # a platform that was never fetched
+                    continue  # a platform that was never fetched; of one that was, nothing may be missing
+                await tree(child, name)
             return
         for child in (document.config, *document.layers):
             await blob(child)

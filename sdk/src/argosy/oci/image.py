@@ -10,7 +10,16 @@ from typing import Any, ClassVar, Final
 
 from argosy.digest import Digest
 from argosy.errors import InvalidArgument, NotFound
-from argosy.models import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from argosy.models import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 INDEX_TYPES: Final = frozenset(
     ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -153,6 +162,17 @@ class ImageConfig(_Document):
     rootfs: RootFs = Field(default_factory=RootFs)
 
 
+class DockerImage(_Document):
+    """One image of a docker archive's manifest.json: names of members, and of the image."""
+
+    config: str = Field(alias="Config")
+    repo_tags: list[str] = Field(alias="RepoTags", default_factory=list)
+    layers: list[str] = Field(alias="Layers", default_factory=list, max_length=MAX_CHILDREN)
+
+
+_LISTING: Final = TypeAdapter(list[DockerImage])
+
+
 def _refuse(what: str, error: ValidationError) -> InvalidArgument:
     first = error.errors()[0]
     return InvalidArgument(f"{what} is malformed: {'.'.join(str(p) for p in first['loc']) or 'it'}: {first['msg']}")
@@ -200,6 +220,14 @@ def parse_config(data: bytes) -> ImageConfig:
         return ImageConfig.model_validate_json(data)
     except ValidationError as error:
         raise _refuse("an image config", error) from None
+
+
+def parse_docker_listing(data: bytes) -> list[DockerImage]:
+    """Return what a docker archive's manifest.json lists. Raises InvalidArgument."""
+    try:
+        return _LISTING.validate_json(data)
+    except ValidationError as error:
+        raise _refuse("manifest.json", error) from None
 
 
 def choose(index: Index, wanted: Platform) -> Descriptor:
