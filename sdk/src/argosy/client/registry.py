@@ -558,7 +558,7 @@ async def _whole(response: aiohttp.ClientResponse, limit: int, what: str, cut: b
             while len(data) <= limit and (piece := await response.content.read(limit + 1 - len(data))):
                 data += piece
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise Unavailable(f"{what}: the connection broke: {_shown(str(error)) or type(error).__name__}") from error
+        raise Unavailable(f"{what}: the connection broke: {_shown(_reason(error))}") from error
     if len(data) > limit and not cut:
         raise InvalidArgument(f"{what} is longer than {limit} bytes, and refused")
     return bytes(data[:limit])
@@ -575,4 +575,4 @@ async def _body(response: aiohttp.ClientResponse, skip: int, digest: str) -> Asy
             if chunk:
                 yield chunk
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise Unavailable(f"{digest}: the connection broke: {_shown(str(error)) or type(error).__name__}") from error
+        raise Unavailable(f"{digest}: the connection broke: {_shown(_reason(error))}") from error

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from typing import Final
-
-from argosy.erofs.image import BLOCK
-
-_COPY: Final = 64 << 20
+from argosy.erofs.image import BLOCK, MAX_BLOCKS
+from argosy.errors import InvalidArgument
+from argosy.kernel.files import copy_bytes
 
 
 class Appender:
@@ -19,35 +15,15 @@ class Appender:
         self.end = end
 
     def reserve(self, size: int) -> int:
-        """Return the offset of size free bytes."""
+        """Return the offset of size free bytes. Raises InvalidArgument when the image can't grow so far."""
         at = -(-self.end // BLOCK) * BLOCK
+        if (at + size) // BLOCK > MAX_BLOCKS:
+            raise InvalidArgument(f"{at + size} bytes are more than an image of {BLOCK}-byte blocks holds")
         self.end = at + size
         return at
 
     def file(self, source: int, size: int) -> int:
-        """Append size bytes of an open file; return its first block. Bytes that are missing read as zeros."""
+        """Append size bytes of an open regular file; return its first block. Bytes that are missing read as zeros."""
         at = self.reserve(size)
-        done = 0
-        while done < size:
-            try:
-                done = os.lseek(source, done, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno == errno.ENXIO:
-                    break  # nothing but a hole is left
-                raise
-            hole = min(os.lseek(source, done, os.SEEK_HOLE), size)
-            while done < hole:
-                sent = _copy(source, self.fd, hole - done, done, at + done)
-                if not sent:
-                    return at // BLOCK
-                done += sent
+        copy_bytes(source, self.fd, size, at)
         return at // BLOCK
-
-
-def _copy(source: int, target: int, size: int, offset: int, at: int) -> int:
-    try:
-        return os.copy_file_range(source, target, min(size, _COPY), offset, at)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-    return os.pwrite(target, os.pread(source, min(size, 1 << 20), offset), at)

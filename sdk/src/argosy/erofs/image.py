@@ -24,6 +24,9 @@ BLOCK: Final = 512
 DATA_START: Final = 4096
 _MAGIC: Final = 0xE0F5E1E2
 _SUPER_BLOCK: Final = struct.Struct("<IIIBBHQQIIII16s16sIHHHBBIQ")
+# The volume's name, which says whether there is anything in an image of ours that hides something of another.
+_NAME_AT: Final = 1024 + 64
+_HIDES, _SHOWS = b"argosy whiteouts", b"argosy layer"
 _INODE: Final = struct.Struct("<HHHHQIIIIQII16x")
 _ENTRY: Final = struct.Struct("<QHBx")
 _SLOT: Final = 32
@@ -35,7 +38,7 @@ _XATTR_PREFIXES: Final = (
     (b"system.posix_acl_access", 2), (b"system.posix_acl_default", 3), (b"trusted.", 4), (b"security.", 6), (b"user.", 1),
 )  # fmt: skip
 _MAX_XATTR_BYTES: Final = 64 << 10
-_MAX_BLOCKS: Final = 0xFFFFFFFF
+MAX_BLOCKS: Final = 0xFFFFFFFF
 _WRITE: Final = 8 << 20
 
 
@@ -161,11 +164,11 @@ def _directory_blocks(node: Node) -> Iterator[bytes]:
         at = end
 
 
-def finish(fd: int, data_end: int, root: Node, uuid: bytes) -> None:
+def finish(fd: int, data_end: int, root: Node, uuid: bytes, hides: bool = False) -> None:
     """Write the metadata of a tree behind the data of an image, and its super block last.
 
-    data_end is where the data ends, in bytes. A node whose tree was written before must not be written again. Raises
-    InvalidArgument for what an image can't hold, OSError.
+    data_end is where the data ends, in bytes. hides: whether whiteouts or opaque directories are in it (``may_hide``). A node whose
+    tree was written before must not be written again. Raises InvalidArgument for what an image can't hold, OSError.
     """
     start = -(-data_end // BLOCK)
     nodes, extras = _walk(root)
@@ -202,15 +205,20 @@ def finish(fd: int, data_end: int, root: Node, uuid: bytes) -> None:
             at = node.nid * _SLOT + 64
             inodes[at : at + len(extra)] = extra
     end = block + len(tail) // BLOCK
-    if end > _MAX_BLOCKS:
+    if end > MAX_BLOCKS:
         raise InvalidArgument(f"{end * BLOCK} bytes are more than an image of {BLOCK}-byte blocks holds")
     _write(fd, inodes, start * BLOCK)
     _write(fd, tail, block * BLOCK)
     os.ftruncate(fd, -(-end * BLOCK // DATA_START) * DATA_START)
     head = _SUPER_BLOCK.pack(
-        _MAGIC, 0, 0, BLOCK.bit_length() - 1, 0, root.nid, len(nodes), 0, 0, end, start, 0, uuid[:16], b"", 0, 0, 0, 0, 0, 0, 0, 0
+        _MAGIC, 0, 0, BLOCK.bit_length() - 1, 0, root.nid, len(nodes), 0, 0, end, start, 0, uuid[:16], _HIDES if hides else _SHOWS, 0, 0, 0, 0, 0, 0, 0, 0
     )  # fmt: skip
     _write(fd, bytearray(head), 1024)
+
+
+def may_hide(fd: int) -> bool:
+    """Return whether whiteouts or opaque directories may be in an image: whoever else made it did not say."""
+    return os.pread(fd, 16, _NAME_AT).rstrip(b"\0") != _SHOWS
 
 
 def _write(fd: int, data: bytearray, at: int) -> None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from argosy.erofs.data import Appender
-from argosy.erofs.image import DATA_START, directory, finish
+from argosy.erofs.image import DATA_START, directory, finish, may_hide
 from argosy.erofs.layer import LayerIndex, Tee
-from argosy.erofs.scan import scan, uncover
+from argosy.erofs.scan import hides, scan, settle_nodes
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
+from argosy.unpack.settle import is_settled
 from argosy.unpack.tar import TarReader
 
 MARKER: Final = ".erofslayer"
@@ -25,6 +27,11 @@ IMAGE: Final = "layer.erofs"
 FILES: Final = "fs"
 _NEW: Final = "layer.erofs.new"
 _SEALED: Final = "layer.erofs.sealed"
+
+
+def takes_images(source: str) -> bool:
+    """Return whether files written to source become part of an image."""
+    return (Path(source).parent / MARKER).exists()
 
 
 def layer_directory(mounts: Sequence[Mount]) -> Path | None:
@@ -44,32 +51,31 @@ def layer_directory(mounts: Sequence[Mount]) -> Path | None:
     if not source:
         return None
     place = Path(source).parent
-    if not (place / MARKER).exists() or (place / IMAGE).exists() or os.listdir(source):
+    if not takes_images(source) or (place / IMAGE).exists() or os.listdir(source):
         return None
     return place
 
 
 def write_layer(
-    place: Path, tar: Iterator[bytes], lowers: Sequence[str], keep: bool, sync: bool, uuid: Callable[[], bytes],
-    detached: bool = False,
-) -> None:  # fmt: skip
+    place: Path, tar: Iterator[bytes], lowers: Sequence[str], sync: bool, uuid: Callable[[], bytes], detached: bool = False
+) -> None:
     """Make the image of an uncompressed tar, which is read to its end. A crash leaves a file that the next try begins anew.
 
-    lowers, keep and detached are ``LayerIndex``'s; uuid is asked last. Raises InvalidArgument, NotFound,
-    FailedPrecondition, OSError.
+    Whiteouts stay: what is below a layer is settled at its commit only (``seal``). lowers and detached are ``LayerIndex``'s; uuid is
+    asked last. Raises InvalidArgument, NotFound, FailedPrecondition, ResourceExhausted, OSError.
     """
     info = os.stat(place / FILES)
     fd = os.open(place / _NEW, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         tee = Tee(tar, fd)
         root = directory(stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, info.st_mtime_ns)
-        with LayerIndex(root, lowers, keep, detached) as index:
+        with LayerIndex(root, lowers, detached) as index:
             reader = TarReader(iter(tee))
-            index.read(reader)
+            index.apply(reader)
             reader.source.drain()
             data = Appender(fd, DATA_START + tee.size)
             index.settle(data)
-        finish(fd, data.end, root, uuid())
+        finish(fd, data.end, root, uuid(), index.hides)
         if sync:
             os.fsync(fd)
     except BaseException:
@@ -80,30 +86,46 @@ def write_layer(
     os.rename(place / _NEW, place / IMAGE)
 
 
-def seal(place: Path, options: Sequence[str] = (), bottom: bool = False) -> None:
+def seal(place: Path, options: Sequence[str] = (), lowers: Sequence[str] | None = None) -> None:
     """Make the image of what was written as files, over the image there may be. Does nothing when there is no need.
 
-    The files are left: whoever commits removes them after the commit. Options are for mounting an image, besides
-    ``ro``. Nothing lies below a bottom layer, so that it hides nothing. Raises InvalidArgument, OSError.
+    The files are left: whoever commits removes them after the commit. Options are for mounting an image, besides ``ro``. lowers are
+    the mounted layers below, nearest first, when they were not known before: whiteouts of what isn't there are dropped then. None
+    means that they were known. Raises InvalidArgument, OSError.
     """
     image, files = place / IMAGE, os.fspath(place / FILES)
-    if image.exists() and not os.listdir(files):
+    there = image.exists()
+    bare = there and not os.listdir(files)
+    if bare and (lowers is None or not _may_hide(image)):
         return
-    fd = os.open(place / _SEALED, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
+    with ExitStack() as stack:
         root = directory()
-        data = Appender(fd, DATA_START)
-        if image.exists():
+        before = ""
+        if there:
             # Whoever made it: the kernel can read it.
-            with temporary_mount([Mount("erofs", str(image), ("ro", *options))]) as before:
+            before = stack.enter_context(temporary_mount([Mount("erofs", str(image), ("ro", *options))]))
+            if bare and lowers is not None and is_settled(before, lowers):
+                return
+        fd = os.open(place / _SEALED, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            data = Appender(fd, DATA_START)
+            if before:
                 scan(root, before, data)
-        scan(root, files, data)
-        if bottom:
-            uncover(root)
-        finish(fd, data.end, root, b"argosy: files..")
-    except BaseException:
-        os.unlink(place / _SEALED)
-        raise
+            scan(root, files, data)
+            if lowers is not None:
+                settle_nodes(root, lowers)
+            finish(fd, data.end, root, b"argosy: files..", hides(root))
+        except BaseException:
+            os.unlink(place / _SEALED)
+            raise
+        finally:
+            os.close(fd)
+    os.rename(place / _SEALED, image)
+
+
+def _may_hide(image: Path) -> bool:
+    fd = os.open(image, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return may_hide(fd)
     finally:
         os.close(fd)
-    os.rename(place / _SEALED, image)

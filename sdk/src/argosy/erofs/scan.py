@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Sequence
 from typing import Final
 
 from argosy.erofs.data import Appender
-from argosy.erofs.image import Node, encode_device
+from argosy.erofs.image import Node, encode_device, whiteout
 from argosy.erofs.layer import OPAQUE_XATTR
 from argosy.kernel.descent import Entered, descend
+from argosy.kernel.path import open_regular_at
+from argosy.unpack.below import Parts
+from argosy.unpack.settle import layers_below, useless
 
 # What overlayfs writes for itself: it means nothing in a layer of another stack.
 _OWN: Final = ("trusted.overlay.origin", "trusted.overlay.impure", "trusted.overlay.nlink", "trusted.overlay.upper", "trusted.overlay.uuid")  # fmt: skip
@@ -78,16 +83,49 @@ def scan(root: Node, path: str, data: Appender) -> None:
         stack.append(node)
 
 
-def uncover(root: Node) -> None:
-    """Remove whiteouts and opaque marks: there is nothing below that they could hide."""
+def settle_nodes(root: Node, lowers: Sequence[str]) -> None:
+    """Drop what hides nothing in a tree that was made before it was known what would be below it (``argosy.unpack.settle``)."""
+    with layers_below(lowers) as below:
+        assert root.kids is not None
+        if (root.xattrs or {}).get(OPAQUE_XATTR) == b"y":
+            # The kernel looks for no mark on the root of a layer.
+            _unmark(root)
+            for name in sorted(below.names()) if below is not None else ():
+                there = root.kids.setdefault(name, whiteout())
+                if there.kids is not None:
+                    there.xattrs = {**(there.xattrs or {}), OPAQUE_XATTR: b"y"}
+        todo: list[tuple[Parts, Node, bool]] = [((), root, below is None)]
+        while todo:
+            place, node, covered = todo.pop()
+            assert node.kids is not None
+            covered = covered or (node.xattrs or {}).get(OPAQUE_XATTR) == b"y"
+            if below is None:
+                _unmark(node)
+            node.kids = {
+                n: kid for n, kid in node.kids.items() if not (kid.is_whiteout and useless(below, (*place, n), covered))
+            }
+            todo += [((*place, name), kid, covered) for name, kid in node.kids.items() if kid.kids is not None]
+
+
+def hides(root: Node) -> bool:
+    """Return whether a whiteout or an opaque directory is in a tree."""
     todo = [root]
     while todo:
         node = todo.pop()
         assert node.kids is not None
-        if node.xattrs and node.xattrs.pop(OPAQUE_XATTR, None) is not None and not node.xattrs:
-            node.xattrs = None
-        node.kids = {name: kid for name, kid in node.kids.items() if not kid.is_whiteout}
-        todo += [kid for kid in node.kids.values() if kid.kids is not None]
+        if node.xattrs and OPAQUE_XATTR in node.xattrs:
+            return True
+        for kid in node.kids.values():
+            if kid.is_whiteout:
+                return True
+            if kid.kids is not None:
+                todo.append(kid)
+    return False
+
+
+def _unmark(node: Node) -> None:
+    if node.xattrs and node.xattrs.pop(OPAQUE_XATTR, None) is not None and not node.xattrs:
+        node.xattrs = None
 
 
 def _take(node: Node, info: os.stat_result) -> None:
@@ -98,7 +136,12 @@ def _file(directory: int, name: bytes, info: os.stat_result, data: Appender) -> 
     node = node_of(info)
     try:
         if stat.S_ISREG(info.st_mode):
-            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+            try:
+                fd = open_regular_at(directory, name)
+            except OSError as error:
+                if error.errno == errno.EINVAL:
+                    return None  # it became something else meanwhile
+                raise
             try:
                 node.xattrs = _xattrs(fd) or None
                 node.block = data.file(fd, node.size)

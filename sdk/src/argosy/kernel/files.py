@@ -1,5 +1,5 @@
 """What the standard library has no name for: a disk that is full, two paths that change places, what a file system is, all of several
-descriptors, bytes that shall be on their way to the disk."""
+descriptors, bytes that shall be on their way to the disk, a file's bytes with its holes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _EXCHANGE: Final = 2
 _AT_FDCWD: Final = -100
 _TMPFS: Final = 0x01021994
 _SYNC_FILE_RANGE_WRITE: Final = 2
+_COPY: Final = 64 << 20
 
 
 def full_disk(error: OSError, noun: str) -> OSError | ResourceExhausted:
@@ -68,3 +69,33 @@ def open_directories(paths: Sequence[str]) -> list[int]:
             os.close(fd)
         raise
     return found
+
+
+def copy_bytes(source: int, target: int, size: int, at: int = 0) -> None:
+    """Copy the first size bytes of a regular file to offset at of another; holes are left out, so that they stay holes.
+
+    Where the file ends early nothing is written. Raises OSError.
+    """
+    done = 0
+    while done < size:
+        try:
+            done = os.lseek(source, done, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return  # nothing but a hole is left
+            raise
+        hole = min(os.lseek(source, done, os.SEEK_HOLE), size)
+        while done < hole:
+            sent = _copy(source, target, hole - done, done, at + done)
+            if not sent:
+                return
+            done += sent
+
+
+def _copy(source: int, target: int, size: int, offset: int, at: int) -> int:
+    try:
+        return os.copy_file_range(source, target, min(size, _COPY), offset, at)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+    return os.pwrite(target, os.pread(source, min(size, 1 << 20), offset), at)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from argosy.erofs.place import layer_directory, write_layer
+from argosy.erofs.place import layer_directory, takes_images, write_layer
 from argosy.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from argosy.kernel.files import sync_file_system
 from argosy.kernel.mount import temporary_mount
@@ -20,7 +20,7 @@ from argosy.tables import StreamProcessor
 from argosy.unpack.ahead import ahead
 from argosy.unpack.inflate import inflate
 from argosy.unpack.tar import TarReader
-from argosy.unpack.tree import TreeWriter, _in_user_namespace
+from argosy.unpack.tree import TreeWriter, in_user_namespace
 
 from argosy_diff.processors import Chain, resolve
 
@@ -59,14 +59,15 @@ def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
     if len(mounts) == 1 and not any(o.startswith(("uidmap=", "gidmap=")) for o in mounts[0].options):
         one = mounts[0]
         upper = one.option("upperdir")
-        if one.type == "overlay" and upper and not _in_user_namespace():
+        if one.type == "overlay" and upper and not in_user_namespace():
             lower = one.option("lowerdir")
             lowers = lower.split(":") if lower else ()
             with TreeWriter(upper, True, lowers, "userxattr" in one.options, DETACHED in one.options) as writer:
                 yield writer, upper
             return
         if one.type in ("bind", "rbind") and not one.read_only:
-            with TreeWriter(one.source) as writer:
+            # A snapshot whose layers are images is committed with whiteouts: what is below it may be known only then.
+            with TreeWriter(one.source, takes_images(one.source)) as writer:
                 yield writer, one.source
             return
     if any(DETACHED in m.options for m in mounts):
@@ -78,9 +79,8 @@ def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
 def _write_image(place: Path, mount: Mount, counted: _Counted, sync: bool) -> None:
     lower = mount.option("lowerdir") if mount.type == "overlay" else None
     lowers = lower.split(":") if lower else ()
-    overlay, detached = mount.type == "overlay", DETACHED in mount.options
     try:
-        write_layer(place, iter(counted), lowers, overlay, sync, counted.hash.digest, detached)
+        write_layer(place, iter(counted), lowers, sync, counted.hash.digest, DETACHED in mount.options)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResourceExhausted("unpacking: the disk is full; free some space and pull again") from error

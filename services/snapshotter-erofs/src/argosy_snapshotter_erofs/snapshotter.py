@@ -123,8 +123,8 @@ class ErofsBackend(Backend):
         options.append("lowerdir=" + ":".join(lowers))
         return [Mount("overlay", "overlay", (*options, *self._extra))]
 
-    def seal(self, directory: Path, bottom: bool) -> None:
-        seal(directory, self._image_options, bottom)
+    def seal(self, directory: Path, parents: Sequence[Path] | None) -> None:
+        seal(directory, self._image_options, None if parents is None else [str(p / POINT) for p in parents])
 
     def sealed(self, directory: Path) -> None:
         if not (directory / MARKER).exists():

@@ -15,6 +15,7 @@ from argosy.errors import InvalidArgument
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import Backend, Kind, Usage
 from argosy.plugin.snapshots.tree import disk_usage
+from argosy.unpack.settle import TRUSTED_OPAQUE, settle_tree
 
 from argosy_snapshotter_overlay.layout import Abilities
 
@@ -54,6 +55,9 @@ class OverlayBackend(Backend):
 
     def __init__(self, abilities: Abilities, mount_options: Sequence[str] = (), upperdir_label: bool = False) -> None:
         self._abilities = abilities
+        # In a user namespace a layer's whiteouts can't be made without the layers below.
+        self.rebases = not abilities.userxattr
+        self._opaque_xattr = "user.overlay.opaque" if abilities.userxattr else TRUSTED_OPAQUE
         self._upperdir_label = upperdir_label
         self._extra = list(mount_options)
         if abilities.userxattr:
@@ -92,6 +96,10 @@ class OverlayBackend(Backend):
             options += [f"workdir={directory / 'work'}", f"upperdir={directory / 'fs'}"]
         options.append("lowerdir=" + ":".join(str(p / "fs") for p in parents))
         return [Mount("overlay", "overlay", (*options, *self._extra))]
+
+    def seal(self, directory: Path, parents: Sequence[Path] | None) -> None:
+        if parents is not None:
+            settle_tree(str(directory / "fs"), [str(p / "fs") for p in parents], self._opaque_xattr)
 
     def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
         return disk_usage(directory / "fs")

@@ -71,10 +71,10 @@ class Backend(abc.ABC):
     def attach(self, parents: Sequence[Path]) -> None:  # noqa: B027 - most have nothing to do
         """Make parents usable before mounts says how. Brief: it runs in the loop, at each answer that holds mounts."""
 
-    def seal(self, directory: Path, bottom: bool) -> None:  # noqa: B027 - most have nothing to do
+    def seal(self, directory: Path, parents: Sequence[Path] | None) -> None:  # noqa: B027 - most have nothing to do
         """Give an active snapshot's bytes their committed form; what was there stays readable until ``sealed``.
 
-        bottom: it will have no parent.
+        parents, nearest first, are given where they were not known while it was written; None means that they were.
         """
 
     def sealed(self, directory: Path) -> None:  # noqa: B027 - most have nothing to do
@@ -207,15 +207,19 @@ class TreeSnapshotter(Snapshotter):
             raise FailedPrecondition(
                 f'snapshot "{key}" was prepared without its parent and holds none of its files; prepare it on "{parent}"'
             )
-        usage = await asyncio.to_thread(self._seal, record, not (parent or record.parents))
+        parents = None
+        if not record.parents:
+            parents = [self._path(id) for id in self._index.parents_of(parent)] if parent else []
+            self._backend.attach(parents)
+        usage = await asyncio.to_thread(self._seal, record, parents)
         await asyncio.shield(self._index.commit(name, key, labels, usage, parent))
         if type(self._backend).sealed is not Backend.sealed:
             await asyncio.to_thread(self._backend.sealed, self._path(record.id))
 
-    def _seal(self, record: Record, bottom: bool) -> Usage:
+    def _seal(self, record: Record, parents: Sequence[Path] | None) -> Usage:
         path = self._path(record.id)
         try:
-            self._backend.seal(path, bottom)
+            self._backend.seal(path, parents)
         except OSError as error:
             if error.errno in (28, 122):
                 raise ResourceExhausted(
