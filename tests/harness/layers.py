@@ -95,18 +95,15 @@ def unpacked(way: tuple[str, str], base: Path, layers: Sequence[Layer]) -> Itera
     root = base / f"{kind}-{how}"
     root.mkdir()
     backend = _BACKENDS[kind](root)
-    tree = asyncio.run(_stack(root, backend, how, layers))
     try:
-        with temporary_mount(tree) as place:
+        with temporary_mount(asyncio.run(_stack(root, backend, how, layers))) as place:
             yield Path(place)
     finally:
         for path in (root / "snapshots").iterdir():
             backend.release(path)
 
 
-async def _stack(
-    root: Path, backend: Backend, how: str, layers: Sequence[Layer]
-) -> Sequence[Mount]:
+async def _stack(root: Path, backend: Backend, how: str, layers: Sequence[Layer]) -> Sequence[Mount]:
     tree = await TreeSnapshotter.open(root, backend, True)
     try:
         parent = ""

@@ -49,14 +49,11 @@ def attributes(entry: Entry, kind: int, user_overlay: bool = False) -> Attribute
     """
     mtime = entry.mtime_ns
     atime = mtime if entry.atime_ns is None else max(mtime, entry.atime_ns)
-    mode: int = entry.mode
-    xattrs: Mapping[bytes, bytes] = _NONE
-    if entry.xattrs:
-        mode, xattrs = _wanted(entry, kind, user_overlay)
+    xattrs = _wanted(entry, kind, user_overlay) if entry.xattrs else _NONE
     uid, gid = entry.uid, entry.gid
     if not (0 <= uid < _NOBODY and 0 <= gid < _NOBODY):
         uid, gid = _owner(entry, uid), _owner(entry, gid)
-    return Attributes(mode, uid, gid, _bounded(mtime), _bounded(atime), xattrs)
+    return Attributes(entry.mode, uid, gid, _bounded(mtime), _bounded(atime), xattrs)
 
 
 def _bounded(time_ns: int) -> int:
@@ -93,9 +90,7 @@ def device(entry: Entry) -> tuple[int, int]:
 # -- xattrs --
 
 
-def _wanted(entry: Entry, kind: int, user_overlay: bool) -> tuple[int, dict[bytes, bytes]]:
-    """Return the mode and the xattrs: an access ACL says the mode, too."""
-    mode = entry.mode
+def _wanted(entry: Entry, kind: int, user_overlay: bool) -> dict[bytes, bytes]:
     kept: dict[bytes, bytes] = {}
     for key, value in entry.xattrs.items():
         if not key or len(key) > _MAX_NAME_BYTES or b"\0" in key or len(value) > _MAX_VALUE_BYTES:
@@ -106,22 +101,21 @@ def _wanted(entry: Entry, kind: int, user_overlay: bool) -> tuple[int, dict[byte
                 continue
             if key == _ACLS[1] and kind != stat.S_IFDIR:
                 raise InvalidArgument(f"{shown(entry.name)} has a default ACL, which only directories have")
-            bits, needed = _acl(entry.name, value)
-            if key == _ACLS[0] and bits is not None:
-                mode = mode & ~0o777 | bits
-            if not needed:
-                continue
-        elif space not in (b"user", b"security"):
+            acl = _acl(entry.name, value, entry.mode if key == _ACLS[0] else None)
+            if acl:
+                kept[key] = acl
+            continue
+        if space not in (b"user", b"security"):
             continue  # trusted.* is not the layer's to set; the rest nobody knows
-        elif not rest:
+        if not rest:
             raise InvalidArgument(f"{shown(entry.name)}: xattr {shown(key)} has no name")
-        elif space == b"user":
+        if space == b"user":
             if kind not in (stat.S_IFREG, stat.S_IFDIR) or (user_overlay and rest.startswith(b"overlay.")):
                 continue
         elif rest == b"capability":
             _check_capability(entry.name, value)
         kept[key] = value
-    return mode, kept
+    return kept
 
 
 def _check_capability(name: bytes, value: bytes) -> None:
@@ -130,18 +124,18 @@ def _check_capability(name: bytes, value: bytes) -> None:
         raise InvalidArgument(f"{shown(name)} has a security.capability of {len(value)} bytes that the kernel does not know")
 
 
-def _acl(name: bytes, value: bytes) -> tuple[int | None, bool]:
-    """Return the permission bits that an ACL says, and whether it says more than those. None: it says nothing."""
+def _acl(name: bytes, value: bytes, mode: int | None) -> bytes:
+    """Return an ACL, changed as chmod(2) to mode changes it; empty when it says no more than a mode does."""
     wrong = InvalidArgument(f"{shown(name)} has an ACL that is none")
     if len(value) < 4:
         raise wrong
     if int.from_bytes(value[:4], "little") != _ACL_VERSION:
-        return None, False
+        return b""
     if (len(value) - 4) % _ACL_ENTRY.size:
         raise wrong
-    entries = list(_ACL_ENTRY.iter_unpack(value[4:]))
+    entries: list[tuple[int, int, int]] = list(_ACL_ENTRY.iter_unpack(value[4:]))
     if not entries:
-        return None, False
+        return b""
     tags = [tag for tag, _, _ in entries]
     named = _USER in tags or _GROUP in tags
     if (
@@ -153,6 +147,9 @@ def _acl(name: bytes, value: bytes) -> tuple[int | None, bool]:
         or any(tag in (_USER, _GROUP) and id == _NOBODY for tag, _, id in entries)
     ):
         raise wrong
-    bits = {tag: bits for tag, bits, _ in entries}
-    group = bits.get(_MASK, bits[_GROUP_OBJ])
-    return bits[_USER_OBJ] << 6 | group << 3 | bits[_OTHER], named or _MASK in tags
+    if mode is None:
+        return value
+    if _MASK not in tags:
+        return b""
+    says = {_USER_OBJ: mode >> 6 & 7, _MASK: mode >> 3 & 7, _OTHER: mode & 7}
+    return value[:4] + b"".join(_ACL_ENTRY.pack(tag, says.get(tag, bits), id) for tag, bits, id in entries)

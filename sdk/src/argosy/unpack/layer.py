@@ -181,8 +181,12 @@ class Layer(abc.ABC, Generic[D]):
     def _changes(self, at: D, place: Parts) -> None:
         """An existing directory is about to change."""
 
-    def _set_times(self) -> None:
-        """Set the times of directories, after everything else."""
+    def _put_off(self, place: Parts, what: Attributes) -> Attributes:
+        """Return what a directory is to have from the beginning; the rest is remembered for ``_finish_directories``."""
+        return what
+
+    def _finish_directories(self) -> None:
+        """Give directories what they can have only after everything else: their times."""
 
     # -- directories --
 
@@ -275,7 +279,7 @@ class Layer(abc.ABC, Generic[D]):
                 with self._below.find(here) as found:
                     if found is not None and found.is_directory:
                         what = _of(found)
-                        made = self._make_directory(at, name, what)
+                        made = self._make_directory(at, name, self._put_off(here, what))
                         self._times[here] = (what.atime_ns, what.mtime_ns)
                         return made
         made = self._make_directory(at, name, _NEW)
@@ -339,7 +343,7 @@ class Layer(abc.ABC, Generic[D]):
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     raise ResourceExhausted("unpacking: the disk is full; free some space and pull again") from error
                 raise InvalidArgument(f"unpacking {shown(entry.name)}: {error.strerror or error}") from error
-        self._set_times()
+        self._finish_directories()
         return result
 
     def _one(self, reader: TarReader, entry: Entry, parts: Parts) -> None:
@@ -393,6 +397,7 @@ class Layer(abc.ABC, Generic[D]):
     def _directory_entry(self, at: D, here: Parts, what: Attributes) -> None:
         name = here[-1]
         self._times[here] = (what.atime_ns, what.mtime_ns)
+        what = self._put_off(here, what)
         try:
             made = self._make_directory(at, name, what)
         except FileExistsError:

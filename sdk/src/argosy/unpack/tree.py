@@ -25,6 +25,7 @@ from argosy.unpack.tar import Entry, TarReader
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_DIRECTORIES: Final = 512
+_DEFAULT_ACL: Final = "system.posix_acl_default"
 
 
 class TreeWriter(Layer[int]):
@@ -38,6 +39,7 @@ class TreeWriter(Layer[int]):
         self, root: str, overlay: bool = False, parents: Sequence[str] = (), user_xattr: bool = False, detached: bool = False
     ) -> None:
         self._pins: set[int] = set()
+        self._default_acls: dict[Parts, bytes] = {}
         self._is_root = os.geteuid() == 0
         fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -89,13 +91,29 @@ class TreeWriter(Layer[int]):
             raise
 
     def _changes(self, at: int, place: Parts) -> None:
-        if place not in self._times:
-            info = os.fstat(at)
-            self._times[place] = (info.st_atime_ns, info.st_mtime_ns)
+        if place in self._times:
+            return
+        info = os.fstat(at)
+        self._times[place] = (info.st_atime_ns, info.st_mtime_ns)
+        if _DEFAULT_ACL in list_xattrs(at):
+            self._default_acls[place] = os.getxattr(at, _DEFAULT_ACL)
+            os.removexattr(at, _DEFAULT_ACL)
 
-    def _set_times(self) -> None:
+    def _put_off(self, place: Parts, what: Attributes) -> Attributes:
+        # What is unpacked must not inherit it.
+        self._default_acls.pop(place, None)
+        key = _DEFAULT_ACL.encode()
+        if key in what.xattrs:
+            self._default_acls[place] = what.xattrs[key]
+            what = what._replace(xattrs={k: v for k, v in what.xattrs.items() if k != key})
+        return what
+
+    def _finish_directories(self) -> None:
         for place in sorted(self._times, key=len, reverse=True):
-            os.utime(self._opened(place), ns=self._times[place])
+            at = self._opened(place)
+            if place in self._default_acls:
+                _set_xattr(at, _DEFAULT_ACL.encode(), self._default_acls[place], True)
+            os.utime(at, ns=self._times[place])
 
     def _kind(self, at: int, name: bytes) -> int | None:
         try:
