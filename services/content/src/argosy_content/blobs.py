@@ -9,28 +9,36 @@
 
 What a crash leaves: before ``data``'s fsync, an ingest whose tail may be short (resumed by re-hashing what is
 there); between rename and the directory's fsync, either the ingest or the blob, never half of one; after it, the
-blob and an ingest directory without ``data``, which the next start removes.
+blob and an ingest directory without ``data``, which the next start removes. An ingest that is new is promised to nobody: until it
+is closed a power loss may take it whole, or leave it without a name, which the next start removes too.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from argosy.digest import HEX_LENGTHS, Digest, Hasher, hasher
-from argosy.errors import AlreadyExists, FailedPrecondition, Locked, NotFound, Unimplemented
+from argosy.errors import AlreadyExists, Cancelled, FailedPrecondition, InvalidArgument, Locked, NotFound, Unimplemented
 from argosy.kernel.files import begin_writeback, full_disk
 from argosy.plugin.content.blobfile import blob_path, open_blob
+from argosy.roots import replace_file, sync_directory
 from argosy.timestamps import format_rfc3339, parse_rfc3339
 
 _HASH_CHUNK: Final = 1 << 20
+# A list of ingests is one message; clients' refs are a digest and a few words.
+_MAX_REF_BYTES: Final = 4096
+_UNREADABLE: Final = (FileNotFoundError, ValueError, InvalidArgument)
+"""What an ingest that is none raises: ended since, or of a crash."""
+_NOTES: Final = ("total", "startedat", "updatedat", "ref")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +62,8 @@ class IngestStatus:
     updated_ns: int
 
 
-def fsync_directory(path: Path) -> None:
-    """Make a rename in path durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _write_file(path: Path, text: str) -> None:
-    """Replace a small file; a reader sees the old or the new text."""
-    scratch = path.with_name(path.name + ".tmp")
-    scratch.write_text(text)
-    os.replace(scratch, path)
+def _never() -> bool:
+    return False
 
 
 def _held_by_a_writer(path: Path) -> bool:
@@ -91,7 +87,8 @@ class OpenIngest:
     not closed the file can't be opened, and what somebody could still change is not committed.
     """
 
-    def __init__(self, path: Path, status: IngestStatus, algorithm: str) -> None:
+    def __init__(self, path: Path, status: IngestStatus, algorithm: str, stopped: Callable[[], bool] = _never) -> None:
+        """Hashes what is there. Raises Locked, and Cancelled once stopped says so; nothing stays open then."""
         self.path = path
         self.ref, self.total, self.started_ns = status.ref, status.total, status.started_ns
         self.updated_ns = status.updated_ns
@@ -103,7 +100,7 @@ class OpenIngest:
         self._begun = 0
         self.hash: Hasher = hasher(algorithm)
         try:
-            self.rehash(algorithm)
+            self.rehash(algorithm, stopped)
         except BaseException:
             os.close(self.fd)
             raise
@@ -116,16 +113,18 @@ class OpenIngest:
         if held:
             raise Locked(f'ingest "{self.ref}" is still open in a client that writes its file; end that client')
 
-    def rehash(self, algorithm: str) -> None:
+    def rehash(self, algorithm: str, stopped: Callable[[], bool] = _never) -> None:
         """Hash what is on disk: after opening, and when another algorithm is asked for."""
         self.algorithm, self.hash = algorithm, hasher(algorithm)
         self.offset = 0
-        self.look()
+        self.look(stopped)
 
-    def look(self) -> None:
-        """Count and hash what was written behind the bytes that are known."""
+    def look(self, stopped: Callable[[], bool] = _never) -> None:
+        """Count and hash what was written behind the bytes that are known. Raises Cancelled."""
         self._seen_ns = os.fstat(self.fd).st_mtime_ns
         while chunk := os.pread(self.fd, _HASH_CHUNK, self.offset):
+            if stopped():
+                raise Cancelled(f'nobody waits for ingest "{self.ref}" any more')
             self.hash.update(chunk)
             self.offset += len(chunk)
 
@@ -211,22 +210,42 @@ class OpenIngest:
 
     def set_total(self, total: int) -> None:
         if total != self.total:
+            try:
+                replace_file(self.path / "total", str(total), durable=False)
+            except FileNotFoundError:
+                return  # aborted while it was open
+            except OSError as error:
+                raise full_disk(error, f'ingest "{self.ref}"') from error
             self.total = total
-            _write_file(self.path / "total", str(total))
 
     def close(self) -> None:
-        """Keep the ingest for later: its bytes and times reach the disk."""
+        """Keep the ingest for later: its bytes, its name and its times reach the disk. On a full one, its times are those of its start."""
         if self.fd < 0:
             return
         try:
             if self.path.exists():
-                os.fsync(self.fd)
-                _write_file(self.path / "updatedat", format_rfc3339(self.updated_ns))
+                self._keep()
         except FileNotFoundError:
             pass  # aborted while it was open
         finally:
             os.close(self.fd)
             self.fd = -1
+
+    def _keep(self) -> None:
+        os.fsync(self.fd)
+        try:
+            replace_file(self.path / "updatedat", format_rfc3339(self.updated_ns), durable=False)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+        for name in _NOTES:
+            fd = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        sync_directory(self.path)
+        sync_directory(self.path.parent)
 
 
 class Blobs:
@@ -238,14 +257,20 @@ class Blobs:
         self.blobs = root / "blobs"
         self.ingests = root / "ingest"
         for path in (self.blobs, self.ingests):
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not path.exists():
+                path.mkdir(parents=True, mode=0o700)
+                sync_directory(root)
             os.chmod(path, 0o700)
 
     def recover(self) -> int:
         """Remove what a crash left behind that nobody can use. Returns how many ingests went."""
         gone = 0
         for path in list(self.ingests.iterdir()):
-            if not (path / "ref").exists() or not (path / "startedat").exists():
+            try:
+                usable = self.ingest_path(self._status(path).ref) == path
+            except (OSError, ValueError, InvalidArgument):
+                usable = False
+            if not usable:
                 shutil.rmtree(path, ignore_errors=True)
                 gone += 1
         return gone
@@ -272,15 +297,23 @@ class Blobs:
         except FileNotFoundError:
             raise NotFound(f"content digest {digest}") from None
 
-    def walk(self) -> Iterator[BlobInfo]:
-        """Yield every blob, in the order of its digest."""
+    def digests(self) -> list[Digest]:
+        """Return the digest of every blob, in order."""
+        found: list[Digest] = []
         for algorithm in sorted(p.name for p in self.blobs.iterdir() if p.name in HEX_LENGTHS):
-            for name in sorted(os.listdir(self.blobs / algorithm)):
-                if len(name) == HEX_LENGTHS[algorithm]:
-                    try:
-                        yield self.info(Digest(algorithm, name))
-                    except NotFound:
-                        continue  # deleted since
+            length = HEX_LENGTHS[algorithm]
+            found += [Digest(algorithm, name) for name in sorted(os.listdir(self.blobs / algorithm)) if len(name) == length]
+        return found
+
+    def infos(self, digests: Iterable[Digest]) -> list[BlobInfo]:
+        """Return those of digests that are there."""
+        found: list[BlobInfo] = []
+        for digest in digests:
+            try:
+                found.append(self.info(digest))
+            except NotFound:
+                continue  # deleted since
+        return found
 
     def ingest_path(self, ref: str) -> Path:
         return self.ingests / hashlib.sha256(ref.encode()).hexdigest()
@@ -290,14 +323,17 @@ class Blobs:
         path = self.ingest_path(ref)
         try:
             return self._status(path)
-        except (FileNotFoundError, ValueError):
+        except _UNREADABLE:
             raise NotFound(f"reference {ref}") from None
 
     @staticmethod
     def _status(path: Path) -> IngestStatus:
         ref = (path / "ref").read_text()
         started = parse_rfc3339((path / "startedat").read_text())
-        updated = parse_rfc3339((path / "updatedat").read_text()) if (path / "updatedat").exists() else started
+        try:
+            updated = parse_rfc3339((path / "updatedat").read_text())
+        except _UNREADABLE:
+            updated = started  # a power loss left it empty
         total = int((path / "total").read_text() or "0") if (path / "total").exists() else 0
         data = path / "data"
         size = data.stat().st_size if data.exists() else 0
@@ -309,16 +345,23 @@ class Blobs:
         for path in list(self.ingests.iterdir()):
             try:
                 found.append(self._status(path))
-            except (FileNotFoundError, ValueError):
+            except _UNREADABLE:
                 continue  # ended since, or of a crash
         return sorted(found, key=lambda s: s.ref)
 
-    def open_ingest(self, ref: str, total: int, algorithm: str = "sha256") -> OpenIngest:
-        """Open or make the ingest of ref. One whose announced size differs starts again from nothing."""
+    def open_ingest(
+        self, ref: str, total: int, algorithm: str = "sha256", stopped: Callable[[], bool] = _never
+    ) -> OpenIngest:
+        """Open or make the ingest of ref. One whose announced size differs starts again from nothing.
+
+        Raises InvalidArgument for the ref, Locked, ResourceExhausted, and Cancelled once stopped says so.
+        """
+        if (size := len(ref.encode())) > _MAX_REF_BYTES:
+            raise InvalidArgument(f'ref "{ref[:64]}..." is {size} bytes long; at most {_MAX_REF_BYTES} are allowed')
         path = self.ingest_path(ref)
         try:
             status: IngestStatus | None = self._status(path)
-        except (FileNotFoundError, ValueError):
+        except _UNREADABLE:
             status = None
         if status is not None and (status.ref != ref or (total and status.total and total != status.total)):
             status = None
@@ -328,17 +371,21 @@ class Blobs:
             status = IngestStatus(ref, 0, total, now, now)
             try:
                 path.mkdir(mode=0o700)
-                _write_file(path / "total", str(total))
-                _write_file(path / "startedat", format_rfc3339(now))
-                _write_file(path / "updatedat", format_rfc3339(now))
+                replace_file(path / "total", str(total), durable=False)
+                replace_file(path / "startedat", format_rfc3339(now), durable=False)
+                replace_file(path / "updatedat", format_rfc3339(now), durable=False)
                 # The ref comes last: an ingest without it is nobody's and is removed at start.
-                _write_file(path / "ref", ref)
+                replace_file(path / "ref", ref, durable=False)
             except OSError as error:
                 shutil.rmtree(path, ignore_errors=True)
                 raise full_disk(error, f'ingest "{ref}"') from error
-        ingest = OpenIngest(path, status, algorithm)
-        if total and not status.total:
-            ingest.set_total(total)
+        ingest = OpenIngest(path, status, algorithm, stopped)
+        try:
+            if total and not status.total:
+                ingest.set_total(total)
+        except BaseException:
+            ingest.close()
+            raise
         return ingest
 
     def abort(self, ref: str) -> None:
@@ -359,15 +406,24 @@ class Blobs:
         if target.exists():
             self._forget(ingest)
             raise AlreadyExists(f"content {digest}")
-        target.parent.mkdir(exist_ok=True, mode=0o700)
+        data = ingest.path / "data"
         try:
+            if not target.parent.exists():
+                target.parent.mkdir(exist_ok=True, mode=0o700)
+                sync_directory(self.blobs)
             os.fsync(ingest.fd)
             os.fchmod(ingest.fd, 0o444)
             now = time.time_ns()
             os.utime(ingest.fd, ns=(now, now))
-            os.rename(ingest.path / "data", target)
-            fsync_directory(target.parent)
+            os.rename(data, target)
+            try:
+                sync_directory(target.parent)
+            except OSError:
+                # Nobody may go on to write into what others take for a blob.
+                os.rename(target, data)
+                raise
         except OSError as error:
+            os.fchmod(ingest.fd, 0o600)
             raise full_disk(error, f"content {digest}") from error
         self._forget(ingest)
         return digest

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, InvalidArgument, NotFound
 from argosy.filters import Filter
 from argosy.plugin.content import ContentStore, Info, Status, Writer
 from argosy.plugin.content.blobfile import frames
+from argosy.settled import begun, in_thread, settled
 
 from argosy_content.blobs import BlobInfo, Blobs, IngestStatus, OpenIngest
 from argosy_content.holds import Hold, Holds
 from argosy_content.ingest import Action, Ingest, Kind
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
+_LIST: Final = 100
 # Matches the 1 MiB read buffer of containerd's content server.
 # Below this, hashing and writing in the loop's thread costs less than the hop to another.
 _INLINE_BYTES: Final = 64 << 10
 # The disk works while the bytes come in; an fsync of all of them at the end would take as long again.
 _WRITE_BACK_BYTES: Final = 8 << 20
-
-
-async def _thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return await asyncio.to_thread(function, *args, **kwargs)
 
 
 def _info(blob: BlobInfo) -> Info:
@@ -37,6 +34,20 @@ def _info(blob: BlobInfo) -> Info:
 
 def _status(s: IngestStatus) -> Status:
     return Status(s.ref, s.offset, s.total, s.started_ns, s.updated_ns, "")
+
+
+async def _unless_cancelled(work: asyncio.Future[None], left: threading.Event) -> None:
+    """Wait for work; when cancelled, say so by left first."""
+    try:
+        await asyncio.wait([work])
+    except BaseException:
+        left.set()
+        try:
+            await settled(work)
+        except Exception:
+            pass  # as it was told; what else went wrong nobody waits for
+        raise
+    work.result()
 
 
 class LocalWriter(Writer):
@@ -57,11 +68,11 @@ class LocalWriter(Writer):
 
     async def place(self) -> tuple[Path, int, int]:
         """Return where the client may write itself: (path, device, inode). Raises Unimplemented."""
-        return await _thread(self._ingest.place)
+        return await in_thread(self._ingest.place)
 
     async def stat(self, total: int, expected: str) -> None:
         if self._ingest.placed:
-            await _thread(self._ingest.look)
+            await in_thread(self._ingest.look)
             self._state.offset = self._ingest.offset
             self._begin_write_back()
         await self._perform(self._state.stat(total, expected))
@@ -81,7 +92,7 @@ class LocalWriter(Writer):
         for action in actions:
             if action.kind is Kind.TRUNCATE:
                 await self._end_write_back()
-                await _thread(self._ingest.truncate)
+                await in_thread(self._ingest.truncate)
             elif action.kind is Kind.APPEND:
                 try:
                     if len(action.data) <= _INLINE_BYTES:
@@ -98,54 +109,49 @@ class LocalWriter(Writer):
     async def _append(self, data: bytes) -> None:
         """Write and hash at the same time. A client waits for each of its messages to be answered."""
         hash = self._ingest.hash.copy()
-        put = asyncio.ensure_future(_thread(self._ingest.put, data))
-        try:
-            await _thread(hash.update, data)
-        finally:
-            await asyncio.shield(put)
+        # Whoever is cancelled here closes the file next: neither thread may have it then.
+        await settled(begun(self._ingest.put, data), begun(hash.update, data))
         self._ingest.grown(len(data), hash)
 
     def _begin_write_back(self) -> None:
         if self._ingest.waiting >= _WRITE_BACK_BYTES and (self._write_back is None or self._write_back.done()):
-            self._write_back = asyncio.get_running_loop().run_in_executor(None, self._ingest.write_back)
+            self._write_back = begun(self._ingest.write_back)
 
     async def _end_write_back(self) -> None:
         """Wait until no thread uses the ingest's descriptor; whoever closes it does so afterwards."""
         if self._write_back is not None:
-            await asyncio.shield(self._write_back)
+            await settled(self._write_back)
 
     async def _commit(self) -> None:
         await self._end_write_back()
         algorithm = self._state.expected.partition(":")[0]
         if algorithm and algorithm != self._ingest.algorithm:
-            await _thread(self._ingest.rehash, algorithm)
+            await in_thread(self._ingest.rehash, algorithm)
         self._state.check(self._ingest.digest())
         self._committed = self._ingest.digest()
         # A commit that has begun goes on to its end, whoever stops waiting for it.
         try:
-            await asyncio.shield(_thread(self._store.blobs.commit, self._ingest))
-        except AlreadyExists:
-            self._finish()
-            raise
-        self._state.committed = True
-        self._finish()
+            await in_thread(self._store.blobs.commit, self._ingest)
+        finally:
+            if self._ingest.fd < 0:  # it is a blob now, or was one
+                self._state.committed = True
+                self._finish()
 
     def _finish(self) -> None:
         self._closed = True
         self._store.let_go(self._hold)
-
-    async def _keep(self) -> None:
-        await self._end_write_back()
-        await _thread(self._ingest.close)
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         try:
-            await asyncio.shield(self._keep())
+            await self._end_write_back()
         finally:
-            self._store.let_go(self._hold)
+            try:
+                await in_thread(self._ingest.close)
+            finally:
+                self._store.let_go(self._hold)
 
 
 class LocalStore(ContentStore):
@@ -172,18 +178,20 @@ class LocalStore(ContentStore):
         return _info(self.blobs.info(Digest.parse(digest)))
 
     async def walk(self, filter: Filter) -> AsyncIterator[Info]:
-        blobs = await _thread(lambda: list(self.blobs.walk()))
-        for blob in blobs:
-            info = _info(blob)
-            if filter.matches(info.lookup):
-                yield info
+        digests = await in_thread(self.blobs.digests)
+        for start in range(0, len(digests), _LIST):
+            for blob in await in_thread(self.blobs.infos, digests[start : start + _LIST]):
+                info = _info(blob)
+                if filter.matches(info.lookup):
+                    yield info
 
     async def delete(self, digest: str) -> None:
-        await _thread(self.blobs.delete, Digest.parse(digest))
+        await in_thread(self.blobs.delete, Digest.parse(digest))
 
     async def read(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
-        for frame in frames(self.blobs.open(Digest.parse(digest)), offset, size):
-            yield frame
+        with closing(frames(self.blobs.open(Digest.parse(digest)), offset, size)) as pieces:
+            for piece in pieces:
+                yield piece
 
     async def status(self, ref: str) -> Status:
         try:
@@ -192,11 +200,11 @@ class LocalStore(ContentStore):
             raise NotFound(f'could not get status for ref "{ref}": {error.message}') from None
 
     async def statuses(self, filter: Filter) -> list[Status]:
-        found = [_status(s) for s in await _thread(self.blobs.statuses)]
+        found = [_status(s) for s in await in_thread(self.blobs.statuses)]
         return [s for s in found if filter.matches(s.lookup)]
 
     async def abort(self, ref: str) -> None:
-        await _thread(self.blobs.abort, ref)
+        await in_thread(self.blobs.abort, ref)
 
     async def writer(self, ref: str, total: int, expected: str, holder: str) -> Writer:
         if not ref:
@@ -206,13 +214,25 @@ class LocalStore(ContentStore):
             if self.blobs.path_of(digest).exists():
                 raise AlreadyExists(f"content {expected}")
         hold = self.holds.acquire(ref, holder)
-        try:
+        opened: list[OpenIngest] = []
+        left = threading.Event()
+
+        def open_it() -> None:
             algorithm = expected.partition(":")[0] or "sha256"
-            ingest = await _thread(self.blobs.open_ingest, ref, total, algorithm)
+            opened.append(self.blobs.open_ingest(ref, total, algorithm, left.is_set))
+
+        work = begun(open_it)
+        try:
+            # Hashing what is there may take long; it ends early when nobody waits for it.
+            await _unless_cancelled(work, left)
         except BaseException:
-            self.holds.release(hold)
+            try:
+                for ingest in opened:
+                    await in_thread(ingest.close)
+            finally:
+                self.holds.release(hold)
             raise
-        writer = self._writers[ref] = LocalWriter(self, hold, ingest, expected)
+        writer = self._writers[ref] = LocalWriter(self, hold, opened[0], expected)
         return writer
 
     def statistics(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,7 @@ def open_blob(root: Path, digest: Digest) -> int:
         raise NotFound(f"content digest {digest}") from None
 
 
-def frames(fd: int, offset: int, size: int) -> Iterator[bytes]:
+def frames(fd: int, offset: int, size: int) -> Generator[bytes, None, None]:
     """Yield size bytes (0: to the end) from offset, a frame at a time; closes fd at its end. Raises OutOfRange."""
     try:
         yield from pieces(fd, os.fstat(fd).st_size, offset, size)

@@ -1,0 +1,59 @@
+"""Work that is waited for to its end: whoever is cancelled meanwhile is cancelled then, and knows what became of it.
+
+A thread cannot be stopped, and half a protocol must not be. Leaving them to go on behind the back of a cancelled caller would let
+its clean-up run beside them: a descriptor closed under a write, a directory removed under a copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+import anyio
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def settled(*works: asyncio.Future[Any]) -> None:
+    """Wait until all works are done. Raises the first failure of theirs, in the order given.
+
+    Cancellation: waits on, and raises CancelledError when all are done. Needs a task (not in an ``inline`` handler).
+    """
+    stopped: asyncio.CancelledError | None = None
+    # A scope of anyio's repeats its cancellation in each turn of the loop, unless it is shielded.
+    with anyio.CancelScope(shield=True):
+        while waiting := [work for work in works if not work.done()]:
+            try:
+                await asyncio.wait(waiting)
+            except asyncio.CancelledError as error:
+                stopped = error
+    if stopped is not None:
+        for work in works:
+            work.cancelled() or work.exception()  # nobody else will look
+        raise stopped
+    for work in works:
+        work.result()
+
+
+def begun(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+    """Begin function in a thread, with the caller's context variables. For ``settled``."""
+    call = partial(contextvars.copy_context().run, function, *args, **kwargs)
+    return asyncio.get_running_loop().run_in_executor(None, call)
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what function returns, called in a thread. Cancellation: as ``settled``; what it returned is lost then."""
+    work = begun(function, *args, **kwargs)
+    await settled(work)
+    return work.result()
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that its caller's cancellation must not cut in two. Cancellation: as ``settled``."""
+    task = asyncio.get_running_loop().create_task(work)  # owned by this call, which never leaves before its end
+    await settled(task)
+    return task.result()
