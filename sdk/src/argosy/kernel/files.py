@@ -1,5 +1,5 @@
 """What the standard library has no name for: a disk that is full, two paths that change places, what a file system is, all of several
-descriptors, bytes that shall be on their way to the disk, a file's bytes with its holes."""
+descriptors, bytes that shall be on their way to the disk, a file's bytes with its holes, blocks behind its end."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _AT_FDCWD: Final = -100
 _TMPFS: Final = 0x01021994
 _SYNC_FILE_RANGE_WRITE: Final = 2
 _COPY: Final = 64 << 20
+_KEEP_SIZE: Final = 1
 
 
 def full_disk(error: OSError, noun: str) -> OSError | ResourceExhausted:
@@ -56,6 +57,11 @@ def begin_writeback(fd: int, offset: int, length: int) -> None:
         call("sync_file_range", fd, ctypes.c_int64(offset), ctypes.c_int64(length), ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
     except OSError:
         pass  # fsync says what is wrong, to somebody who can be told
+
+
+def preallocate(fd: int, size: int) -> None:
+    """Have size bytes of blocks for a file, whose length stays what it is (fallocate(2)). Raises OSError, as where nobody can."""
+    call("fallocate", fd, ctypes.c_int(_KEEP_SIZE), ctypes.c_int64(0), ctypes.c_int64(size))
 
 
 def open_directories(paths: Sequence[str]) -> list[int]:
