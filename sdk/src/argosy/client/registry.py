@@ -72,7 +72,7 @@ class Credentials:
     """A name and a secret for one registry."""
 
     username: str
-    secret: str = field(repr=False)
+    secret: str
 
     def __repr__(self) -> str:
         return f"Credentials({self.username!r})"

@@ -1,7 +1,7 @@
 """Which snapshots there are: one SQLite table and the tree's rules, each change one transaction.
 
 snapshots
-  id        directory name; never used again
+  id        directory name, given by the tree; never used again
   key       what the owner calls it: active and view keys and committed names share one name space
   parent    id of a committed snapshot, or NULL
   kind      1 view, 2 active, 3 committed
@@ -15,12 +15,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from argosy.errors import FailedPrecondition, InvalidArgument
+from argosy.errors import DataLoss, FailedPrecondition, InvalidArgument
 from argosy.labels import check_labels, masked, stored
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
@@ -42,6 +42,7 @@ MIGRATIONS: Final = (
         ),
     ),
 )
+_PAGE: Final = 100
 _COLUMNS: Final = "s.id, s.key, p.key, s.kind, s.created, s.updated, s.size, s.inodes, s.labels"
 _FROM: Final = "FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent"
 _CHAIN: Final = """WITH RECURSIVE chain(id, parent, depth) AS (
@@ -58,6 +59,10 @@ class Record:
     info: Info
     parents: tuple[int, ...]
     usage: Usage
+
+
+def _nothing(record: Record) -> None:
+    return None
 
 
 class Index:
@@ -80,9 +85,27 @@ class Index:
         """Raises NotFound."""
         return self._get(self._db.reader, key)
 
-    def walk(self) -> list[Info]:
-        """Return every snapshot in the order of its key."""
-        return [_info(r) for r in self._db.read(f"SELECT {_COLUMNS} {_FROM} ORDER BY s.key")]
+    def has(self, key: str) -> bool:
+        """Return whether there is a snapshot of that key or name."""
+        return self._db.read_one("SELECT 1 FROM snapshots WHERE key = ?", (key,)) is not None
+
+    def walk(self) -> Iterator[list[Info]]:
+        """Yield every snapshot in the order of its key, some at a time.
+
+        Between two lists others may change what is there: what is removed meanwhile may be left out, what is committed or
+        updated meanwhile is there once, as it was or as it is.
+        """
+        ids = [r[0] for r in self._db.read("SELECT id FROM snapshots ORDER BY key")]
+        for start in range(0, len(ids), _PAGE):
+            part = ids[start : start + _PAGE]
+            marks = ",".join("?" * len(part))
+            rows = {r[0]: r for r in self._db.read(f"SELECT {_COLUMNS} {_FROM} WHERE s.id IN ({marks})", part)}
+            yield [_info(rows[id]) for id in part if id in rows]
+
+    def last_id(self) -> int:
+        """Return the highest id that was ever recorded, 0 for none."""
+        row = self._db.read_one("SELECT seq FROM sqlite_sequence WHERE name = 'snapshots'")
+        return 0 if row is None else row[0]
 
     def ids(self, kind: Kind | None = None) -> set[int]:
         """Return the directory ids in use, of one kind or all."""
@@ -97,30 +120,28 @@ class Index:
     # -- changes --
 
     async def create(
-        self, key: str, kind: Kind, parent: str, labels: Mapping[str, str], place: Callable[[Record], None]
+        self, id: int, key: str, kind: Kind, parent: str, parents: Sequence[int], labels: Mapping[str, str]
     ) -> Record:
-        """Add an active or view snapshot; place puts its bytes there before the row is committed.
+        """Add an active or view snapshot, whose bytes are there already and were made for these parents.
 
-        Raises AlreadyExists, NotFound and InvalidArgument for the parent, InvalidArgument for labels; what place
-        raises undoes the row.
+        Raises AlreadyExists, NotFound and InvalidArgument for the parent, InvalidArgument for labels, FailedPrecondition when the parent
+        is another one by now.
         """
         check_labels(labels)
-        if not key:
-            raise InvalidArgument("snapshot key must not be empty")
+        rules.check_key(key, "snapshot key")
 
         def change(db: sqlite3.Connection) -> Record:
             if db.execute("SELECT 1 FROM snapshots WHERE key = ?", (key,)).fetchone():
                 raise rules.taken(key)
-            parents = self._parents(db, parent) if parent else ()
+            found = self._parents(db, parent) if parent else ()
+            if found != tuple(parents):
+                raise FailedPrecondition(f'parent "{parent}" changed while snapshot "{key}" was made; try again')
             now = time.time_ns()
-            cursor = db.execute(
-                "INSERT INTO snapshots(key, parent, kind, created, updated, labels) VALUES (?, ?, ?, ?, ?, ?)",
-                (key, parents[0] if parents else None, int(kind), now, now, json.dumps(stored(labels))),
+            db.execute(
+                "INSERT INTO snapshots(id, key, parent, kind, created, updated, labels) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (id, key, found[0] if found else None, int(kind), now, now, json.dumps(stored(labels))),
             )
-            assert cursor.lastrowid is not None
-            record = Record(cursor.lastrowid, Info(key, parent, kind, now, now, stored(labels)), parents, Usage())
-            place(record)
-            return record
+            return Record(id, Info(key, parent, kind, now, now, stored(labels)), found, Usage())
 
         return await self._db.write(change)
 
@@ -131,11 +152,10 @@ class Index:
         FailedPrecondition, InvalidArgument.
         """
         check_labels(labels)
-        if not name:
-            raise InvalidArgument("committed snapshot name must not be empty")
+        rules.check_key(name, "committed snapshot name")
 
         def change(db: sqlite3.Connection) -> Record:
-            if name != key and db.execute("SELECT 1 FROM snapshots WHERE key = ?", (name,)).fetchone():
+            if db.execute("SELECT 1 FROM snapshots WHERE key = ?", (name,)).fetchone():
                 raise rules.taken(name)
             record = self._get(db, key)
             if record.info.kind is not Kind.ACTIVE:
@@ -160,10 +180,10 @@ class Index:
 
         return await self._db.write(change)
 
-    async def remove(self, key: str, take: Callable[[Record], None]) -> Record:
-        """Remove a snapshot without children; take is called before the row is gone for good.
+    async def remove(self, key: str, take: Callable[[Record], None] = _nothing) -> Record:
+        """Remove a snapshot without children; take is called before the row is gone for good, perhaps twice.
 
-        Raises NotFound, FailedPrecondition.
+        Raises NotFound, FailedPrecondition, and what take raises; the row stays then.
         """
 
         def change(db: sqlite3.Connection) -> Record:
@@ -213,4 +233,8 @@ class Index:
 
 
 def _info(row: Any) -> Info:
-    return Info(row[1], row[2] or "", Kind(row[3]), row[4], row[5], json.loads(row[8]))
+    try:
+        labels: dict[str, str] = json.loads(row[8])
+        return Info(row[1], row[2] or "", Kind(row[3]), row[4], row[5], labels)
+    except (TypeError, ValueError) as error:
+        raise DataLoss(f'the record of snapshot "{row[1]}" is damaged ({error}); restore index.db from a copy') from error

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Final
 
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from argosy.filters import labels_lookup
+
+# A list holds many of them; no owner's own names come near it.
+MAX_KEY_BYTES: Final = 4096
 
 
 class Kind(IntEnum):
@@ -47,6 +51,14 @@ class Info:
         if len(path) != 1:
             return None
         return {"name": self.name, "parent": self.parent, "kind": self.kind.name.lower()}.get(path[0])
+
+
+def check_key(key: str, what: str) -> None:
+    """Raises InvalidArgument for a key or name that is none."""
+    if not key:
+        raise InvalidArgument(f"{what} must not be empty")
+    if (size := len(key.encode())) > MAX_KEY_BYTES:
+        raise InvalidArgument(f'{what} "{key[:64]}..." is {size} bytes long; at most {MAX_KEY_BYTES} are allowed')
 
 
 def missing(key: str) -> NotFound:

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import errno
 import os
-import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import anyio
+
 from argosy import log
-from argosy.errors import FailedPrecondition, NotFound, ResourceExhausted
+from argosy.errors import ArgosyError, FailedPrecondition, ResourceExhausted
 from argosy.filters import Filter
 from argosy.kernel.descent import Entered, descend, remove_tree
+from argosy.labels import check_labels
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.index import Index, Record
+from argosy.plugin.snapshots.inuse import mounted
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
+from argosy.roots import ALLOW_LOSS, allows_loss, sync_directory
+from argosy.settled import in_thread, to_its_end
 
 logger = log.get("argosy.snapshots")
 
 _NEW: Final = "new-"
 _OLD: Final = "rm-"
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class Snapshotter(abc.ABC):
@@ -107,11 +115,44 @@ def disk_usage(path: Path) -> Usage:
     return Usage(size, len(seen))
 
 
+class Turns:
+    """One change of a key at a time; who asks what became of a change waits for it."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, asyncio.Future[None]] = {}
+
+    @asynccontextmanager
+    async def of(self, *keys: str) -> AsyncIterator[None]:
+        """Have all keys, once nobody has any of them. Cancellation: none is held."""
+        while (held := next((self._held[key] for key in keys if key in self._held), None)) is not None:
+            await asyncio.shield(held)
+        turn = asyncio.get_running_loop().create_future()
+        self._held.update(dict.fromkeys(keys, turn))
+        try:
+            yield
+        finally:
+            for key in set(keys):
+                del self._held[key]
+            turn.set_result(None)
+
+    async def over(self, key: str) -> None:
+        """Wait until nobody has key."""
+        while key in self._held:
+            await asyncio.shield(self._held[key])
+
+
 class TreeSnapshotter(Snapshotter):
     """Snapshots in ``<root>/snapshots/<id>``, described by ``<root>/index.db``.
 
-    A crash leaves at most directories that no row names: ``new-*`` before the rename, a number after it, ``rm-*``
-    while deleting. Starting and ``cleanup`` remove them.
+    A directory says itself whether it may go: ``new-<id>`` is being made and ``rm-<id>`` is being removed; a number is a snapshot, with
+    or without a record, and no clean-up takes it. The order of each change, and what a crash after each step leaves:
+
+    prepare   make ``new-<id>`` (goes) | record (prepared: its name is finished at start) | rename to ``<id>``
+    commit    seal the bytes (active, as before) | record (committed) | drop what only an active one needs (done again at start)
+    remove    rename to ``rm-<id>`` (there: renamed back at start) | drop the record (removed) | delete the directory
+
+    Each change goes on to its end when its caller is cancelled, and ``stat`` of a key or name that a change is about waits for
+    it: of a commit's key and name, exactly one is there.
     """
 
     def __init__(self, root: Path, index: Index, backend: Backend, sync_remove: bool) -> None:
@@ -121,16 +162,29 @@ class TreeSnapshotter(Snapshotter):
         self._sync_remove = sync_remove
         self._directory = root / "snapshots"
         self._cleaning = asyncio.Lock()
-        # Prepares between their directory and their row; cleanup must not take those for orphans.
-        self._making: set[Path] = set()
+        self._turns = Turns()
+        self._next_id = 1
+        # Directories of prepares under way; cleanup must not take those for a crash's.
+        self._making: set[str] = set()
+        # Directories without a record that a full disk did not let us rename.
+        self._gone: set[str] = set()
 
     @classmethod
     async def open(cls, root: Path, backend: Backend, sync_remove: bool = False) -> TreeSnapshotter:
-        """Open or make the tree at root. Raises FailedPrecondition when its index is damaged."""
-        (root / "snapshots").mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.chmod(root / "snapshots", 0o700)
+        """Open or make the tree at root, and finish what a crash left.
+
+        Raises FailedPrecondition when its index is damaged, gone, or older than the tree; nothing is removed then. Cancellation: nothing
+        stays open.
+        """
+        directory = root / "snapshots"
+        if not directory.exists():
+            directory.mkdir(parents=True, mode=0o700)
+            sync_directory(root)
+        os.chmod(directory, 0o700)
+        allowed = allows_loss(root)
         self = cls(root, await Index.open(root / "index.db"), backend, sync_remove)
         try:
+            await in_thread(self._recover, allowed)
             await self.cleanup()
         except BaseException:
             await self._index.close()
@@ -139,6 +193,51 @@ class TreeSnapshotter(Snapshotter):
 
     async def close(self) -> None:
         await self._index.close()
+
+    def _recover(self, allowed: bool) -> None:
+        """Finish renames, and look for snapshots that the index doesn't know. Blocks. Raises FailedPrecondition."""
+        names = os.listdir(self._directory)
+        known = self._index.ids()
+        last = self._index.last_id()
+        numbers = [last]
+        there: set[int] = set()
+        for name in names:
+            plain = name.removeprefix(_NEW).removeprefix(_OLD)
+            if not plain.isdigit():
+                continue
+            id = int(plain)
+            numbers.append(id)
+            if plain == name:
+                there.add(id)
+            elif id in known and str(id) not in names:
+                os.rename(self._directory / name, self._path(id))
+                there.add(id)
+        self._next_id = max(numbers) + 1
+        if lost := known - there:
+            logger.error("snapshot.directory_missing", ids=sorted(lost)[:20], count=len(lost), root=str(self.root))
+        unknown = there - known
+        if unknown and not allowed:
+            self._refuse_loss(unknown, there, last)
+        for id in unknown:
+            os.rename(self._path(id), self._directory / f"{_OLD}{id}")
+        if unknown:
+            logger.warning("snapshot.unknown_removed", ids=sorted(unknown)[:20], count=len(unknown), root=str(self.root))
+
+    def _refuse_loss(self, unknown: set[int], there: set[int], last: int) -> None:
+        """Raise FailedPrecondition unless the index, and not only its silence, speaks for removing what it doesn't name."""
+        used = mounted(self._directory, unknown)
+        if used:
+            why = f"{len(used)} of them in use, as {self._path(min(used))}"
+        elif max(unknown) > last:
+            why = f"{self._path(max(unknown))} is newer than the index"
+        elif len(unknown) * 2 > len(there):
+            why = "which is more than half"
+        else:
+            return  # a few that were removed just before a power loss
+        raise FailedPrecondition(
+            f"{self.root / 'index.db'} doesn't name {len(unknown)} of {len(there)} snapshots in {self._directory} ({why}); nothing was "
+            f"removed: restore the index from a newer copy, or create {self.root / ALLOW_LOSS} to have them removed"
+        )
 
     def _path(self, id: int) -> Path:
         return self._directory / str(id)
@@ -153,40 +252,43 @@ class TreeSnapshotter(Snapshotter):
         return await self._create(key, Kind.VIEW, parent, labels)
 
     async def _create(self, key: str, kind: Kind, parent: str, labels: Mapping[str, str]) -> Sequence[Mount]:
-        try:
-            known = self._index.get(key)
-        except NotFound:
-            pass
-        else:
-            raise rules.taken(known.info.name)
+        check_labels(labels)
+        rules.check_key(key, "snapshot key")
+        async with self._turns.of(key):
+            return await to_its_end(self._make(key, kind, parent, labels))
+
+    async def _make(self, key: str, kind: Kind, parent: str, labels: Mapping[str, str]) -> Sequence[Mount]:
+        if self._index.has(key):
+            raise rules.taken(key)
         parents = self._index.parents_of(parent)
-        fresh = Path(tempfile.mkdtemp(prefix=_NEW, dir=self._directory))
-        self._making.add(fresh)
+        id, self._next_id = self._next_id, self._next_id + 1
+        fresh = self._directory / f"{_NEW}{id}"
+        self._making.add(fresh.name)
         try:
-            await asyncio.to_thread(self._backend.make, fresh, kind, [self._path(p) for p in parents], labels)
-
-            def place(record: Record) -> None:
-                if record.parents != parents:
-                    raise FailedPrecondition(f'parent "{parent}" changed while snapshot "{key}" was made; try again')
-                target = self._path(record.id)
-                if target.exists():  # of a crash between its rename and its commit
-                    self._delete(target)
-                fresh.rename(target)
-                self._making.add(target)
-
-            record = await asyncio.shield(self._index.create(key, kind, parent, labels, place))
-            self._making.discard(self._path(record.id))
-        except OSError as error:
-            await asyncio.to_thread(self._delete, fresh)
-            if error.errno in (28, 122):  # ENOSPC, EDQUOT
+            fresh.mkdir(mode=0o700)
+            await in_thread(self._backend.make, fresh, kind, [self._path(p) for p in parents], labels)
+            record = await self._index.create(id, key, kind, parent, parents, labels)
+            fresh.rename(self._path(id))
+            return self._mounts_of(record)
+        except BaseException as error:
+            await self._unmake(id, key)
+            if isinstance(error, FileNotFoundError):
+                self._index.parents_of(parent)  # it may have been removed meanwhile
+            if isinstance(error, OSError) and error.errno in _FULL:
                 raise ResourceExhausted(f'snapshot "{key}": the disk is full; free some space and try again') from error
             raise
-        except BaseException:
-            await asyncio.to_thread(self._delete, fresh)
-            raise
         finally:
-            self._making.discard(fresh)
-        return self._mounts_of(record)
+            self._making.discard(fresh.name)
+
+    async def _unmake(self, id: int, key: str) -> None:
+        """Take back what a prepare that failed has done. What can't be taken back now is finished at the next start."""
+        try:
+            if id in self._index.ids():
+                await self._remove(key)
+        except (ArgosyError, OSError) as error:
+            logger.warning("snapshot.left_behind", key=key, id=id, error=str(error))
+            return
+        await in_thread(self._delete, self._directory / f"{_NEW}{id}")
 
     def _mounts_of(self, record: Record) -> Sequence[Mount]:
         path, parents = self._path(record.id), self._paths(record)
@@ -200,6 +302,15 @@ class TreeSnapshotter(Snapshotter):
         return self._mounts_of(record)
 
     async def commit(self, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
+        check_labels(labels)
+        rules.check_key(name, "committed snapshot name")
+        async with self._turns.of(key, name):
+            await to_its_end(self._commit(name, key, labels, parent))
+
+    async def _commit(self, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
+        # Who asks again, for an answer got lost, hears that it is done.
+        if self._index.has(name):
+            raise rules.taken(name)
         record = self._index.get(key)
         if record.info.kind is not Kind.ACTIVE:
             raise rules.not_active(key)
@@ -211,17 +322,21 @@ class TreeSnapshotter(Snapshotter):
         if not record.parents:
             parents = [self._path(id) for id in self._index.parents_of(parent)] if parent else []
             self._backend.attach(parents)
-        usage = await asyncio.to_thread(self._seal, record, parents)
-        await asyncio.shield(self._index.commit(name, key, labels, usage, parent))
+        usage = await in_thread(self._seal, record, parents)
+        await self._index.commit(name, key, labels, usage, parent)
         if type(self._backend).sealed is not Backend.sealed:
-            await asyncio.to_thread(self._backend.sealed, self._path(record.id))
+            try:
+                await in_thread(self._backend.sealed, self._path(record.id))
+            except (ArgosyError, OSError) as error:
+                # It is committed; the next start drops the rest.
+                logger.warning("snapshot.rest_stays", path=str(self._path(record.id)), error=str(error))
 
     def _seal(self, record: Record, parents: Sequence[Path] | None) -> Usage:
         path = self._path(record.id)
         try:
             self._backend.seal(path, parents)
         except OSError as error:
-            if error.errno in (28, 122):
+            if error.errno in _FULL:
                 raise ResourceExhausted(
                     f'snapshot "{record.info.name}": the disk is full; free some space and commit again'
                 ) from error
@@ -229,10 +344,14 @@ class TreeSnapshotter(Snapshotter):
         return self._backend.measure(path, Kind.COMMITTED, self._paths(record))
 
     async def _measure(self, record: Record) -> Usage:
-        return await asyncio.to_thread(self._backend.measure, self._path(record.id), record.info.kind, self._paths(record))
+        return await in_thread(self._backend.measure, self._path(record.id), record.info.kind, self._paths(record))
 
     def _delete(self, path: Path) -> bool:
-        self._backend.release(path)
+        try:
+            self._backend.release(path)
+        except OSError as error:
+            logger.warning("snapshot.not_released", path=str(path), error=str(error))
+            return False
         return remove_tree(path)
 
     def committed(self) -> list[Path]:
@@ -240,21 +359,38 @@ class TreeSnapshotter(Snapshotter):
         return [self._path(id) for id in self._index.ids(Kind.COMMITTED)]
 
     async def remove(self, key: str) -> None:
-        taken: list[Path] = []
+        async with self._turns.of(key):
+            await to_its_end(self._remove(key))
+
+    async def _remove(self, key: str) -> None:
+        taken: list[tuple[Path, Path]] = []
 
         def take(record: Record) -> None:
-            source = self._path(record.id)
-            if not self._sync_remove or not source.exists():
-                return  # the directory is an orphan now; cleanup finds it
-            target = self._directory / f"{_OLD}{record.id}"
-            source.rename(target)
-            taken.append(target)
+            source, target = self._path(record.id), self._directory / f"{_OLD}{record.id}"
+            try:
+                source.rename(target)
+            except FileNotFoundError:
+                return  # renamed by an attempt that was undone, or lost
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise FailedPrecondition(f'snapshot "{key}": {source} cannot be removed: {error.strerror}') from error
+                self._gone.add(source.name)
+            else:
+                taken.append((source, target))
 
-        await asyncio.shield(self._index.remove(key, take))
-        for path in taken:
-            await asyncio.to_thread(self._delete, path)
+        try:
+            record = await self._index.remove(key, take)
+        except BaseException:
+            for source, target in taken:
+                target.rename(source)
+            self._gone -= {name for name in self._gone if name.isdigit() and int(name) in self._index.ids()}
+            raise
+        if self._sync_remove:
+            await self._drop([f"{_OLD}{record.id}"])
 
     async def stat(self, key: str) -> Info:
+        """Return what a key or name is, after the change that is about it, if there is one. Raises NotFound."""
+        await self._turns.over(key)
         record = self._index.get(key)
         return self._with_backend_labels(record)
 
@@ -269,9 +405,12 @@ class TreeSnapshotter(Snapshotter):
         return await self._index.update(info.name, info.labels, paths)
 
     async def walk(self, filter: Filter) -> AsyncIterator[Info]:
-        for info in self._index.walk():
-            if filter.matches(info.lookup):
-                yield info
+        """Yield what matches, in the order of keys; see ``Index.walk`` for what changes meanwhile."""
+        for part in self._index.walk():
+            for info in part:
+                if filter.matches(info.lookup):
+                    yield info
+            await asyncio.sleep(0)  # others have their turn, however many there are
 
     async def usage(self, key: str) -> Usage:
         record = self._index.get(key)
@@ -280,24 +419,31 @@ class TreeSnapshotter(Snapshotter):
         return record.usage
 
     async def cleanup(self) -> None:
-        """Delete directories that no row names."""
+        """Delete directories of what was removed, or was never made whole. One that stays is tried again the next time."""
         async with self._cleaning:
-            names = await asyncio.to_thread(os.listdir, self._directory)
+            names = await in_thread(os.listdir, self._directory)
+            # Looked at after the names: a removal whose record is still there may yet be undone.
             known = self._index.ids()
-            orphans = [
-                self._directory / n
-                for n in names
-                if not (n.isdigit() and int(n) in known) and self._directory / n not in self._making
-            ]
-            # A row may have been committed between the two looks.
-            known = self._index.ids()
-            room = asyncio.Semaphore(os.cpu_count() or 1)
+            await self._drop(name for name in names if self._may_go(name, known))
 
-            async def delete(path: Path) -> None:
-                if path in self._making or (path.name.isdigit() and int(path.name) in known):
-                    return
-                async with room:
-                    if not await asyncio.to_thread(self._delete, path):
-                        logger.warning("snapshot.orphan_stays", path=str(path), remedy="unmount what is mounted below it")
+    def _may_go(self, name: str, known: set[int]) -> bool:
+        if name in self._making or not (name.startswith((_NEW, _OLD)) or name in self._gone):
+            return False
+        plain = name.removeprefix(_NEW).removeprefix(_OLD)
+        return not (plain.isdigit() and int(plain) in known)
 
-            await asyncio.gather(*(delete(path) for path in orphans))
+    async def _drop(self, names: Iterable[str]) -> None:
+        """Delete directories, a few at a time."""
+        left = iter(names)
+
+        async def work() -> None:
+            for name in left:
+                if await in_thread(self._delete, self._directory / name):
+                    self._gone.discard(name)
+                else:
+                    path = str(self._directory / name)
+                    logger.warning("snapshot.orphan_stays", path=path, remedy="unmount what is mounted below it")
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(os.cpu_count() or 1):
+                tasks.start_soon(work)
