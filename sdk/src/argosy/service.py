@@ -21,40 +21,25 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import anyio
 import anyio.abc
 from argosy_protos._service import ServiceBase
-from argosy_protos.argosy.service.v1 import (
-    ClaimRequest,
-    ClaimResponse,
-    DrainRequest,
-    DrainResponse,
-    SetLogLevelRequest,
-    SetLogLevelResponse,
-    StatisticsRequest,
-    StatisticsResponse,
-)
-from argosy_protos.argosy.service.v1 import ServiceBase as StatisticsBase
 
 from argosy import log
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable
+from argosy.about import About
+from argosy.errors import ArgosyError, InvalidArgument, Unavailable
 from argosy.kernel.heap import keep_freed
 from argosy.kernel.process import set_name
 from argosy.roots import lock_root
-from argosy.rpc.health import Health
-from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
-from argosy.rpc.server import Server, inline
+from argosy.rpc.server import Server
 from argosy.rpc.sockets import owners
 from argosy.settings import Settings, load
 from argosy.tables import SHORT_TYPES
-from argosy.timestamps import to_wire
 
 S = TypeVar("S", bound=Settings)
 R = TypeVar("R")
@@ -118,59 +103,6 @@ class Service(Generic[S]):
         return self.folder or f"{SHORT_TYPES[self.plugin]}.{public_name or self.public_name}"
 
 
-class _Statistics(StatisticsBase):
-    def __init__(self, name: str, ctx: ServiceContext[Any]) -> None:
-        self._name, self._ctx = name, ctx
-        self._started = time.time_ns()
-        self._level = ctx.settings.log_level
-
-    @inline
-    async def statistics(self, request: StatisticsRequest) -> StatisticsResponse:
-        server = self._ctx.server
-        return StatisticsResponse(
-            name=self._name,
-            pid=os.getpid(),
-            started_at=to_wire(self._started),
-            calls_in_flight=server.calls_in_flight,
-            calls_total=server.statistics.total,
-            calls_failed=server.statistics.failed,
-            state="draining" if server.draining else "ready",
-            gauges={k: str(v()) for k, v in self._ctx.gauges.items()},
-        )
-
-    async def drain(self, request: DrainRequest) -> DrainResponse:
-        self._ctx.server.draining = Unavailable(f"{self._name} is draining; try again when it is back")
-        # This call itself is in flight.
-        return DrainResponse(calls_in_flight=max(0, self._ctx.server.calls_in_flight - 1))
-
-    async def claim(self, request: ClaimRequest) -> ClaimResponse:
-        """Give what is below our root to one owner, for good: two metadata stores would collect each other's bytes."""
-        if not request.owner:
-            raise InvalidArgument("a claim names its owner")
-        root: Path = self._ctx.settings.root
-        mark = root / "owner"
-        try:
-            owner, _, address = mark.read_text().partition(" ")
-        except FileNotFoundError:
-            scratch = root / ".owner"
-            scratch.write_text(f"{request.owner} {request.address}")
-            scratch.rename(mark)
-            return ClaimResponse()
-        if owner != request.owner:
-            raise FailedPrecondition(
-                f"{self._name} root {root} belongs to {owner} at {address.strip()}; give this daemon a root of its own, "
-                f"or remove {mark} when that one is gone for good"
-            )
-        return ClaimResponse()
-
-    async def set_log_level(self, request: SetLogLevelRequest) -> SetLogLevelResponse:
-        if request.level not in log.LEVELS:
-            raise InvalidArgument(f'log level "{request.level}" is not one of {", ".join(log.LEVELS)}')
-        previous, self._level = self._level, request.level
-        log.configure(request.level, self._ctx.settings.log_json, self._name)
-        return SetLogLevelResponse(previous=previous)
-
-
 def notify_systemd(message: str) -> None:
     """Tell the service manager something (sd_notify), when there is one."""
     address = os.environ.get("NOTIFY_SOCKET")
@@ -223,9 +155,11 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     server.draining = error if isinstance(error, ArgosyError) else Unavailable(_why_not(service.name, error))
                     if not handed.reason:
                         log.get(service.name).error("service.cannot_start", error=str(error) or repr(error), exc_info=error)
-                for shared in (Health(server), ReflectionV1(server), ReflectionV1Alpha(server)):
-                    server.add(shared)
-                server.add(_Statistics(service.name, ctx))
+                about = About(
+                    service.name, server, root=settings.root, gauges=ctx.gauges,
+                    log_level=settings.log_level, log_json=settings.log_json,
+                )  # fmt: skip
+                about.add()
                 if handed is None:
                     uid, gid = ctx.owner
                     await server.listen_unix(settings.address, uid=uid, gid=gid)
@@ -241,7 +175,8 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     async for _ in signals:
                         break
             notify_systemd("STOPPING=1")
-            server.draining = server.draining or Unavailable(f"{service.name} is stopping; try again when it is back")
+            if failure is None:
+                server.draining = Unavailable(f"{service.name} is stopping; try again when it is back")
             await server.close(DRAIN_GRACE_S)
             tasks.cancel_scope.cancel()
         if failure is not None:

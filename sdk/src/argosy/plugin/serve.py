@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from argosy.about import About
 from argosy.plugin.content import ContentServicer, ContentStore
 from argosy.plugin.diff import Differ, DiffServicer
 from argosy.plugin.snapshots import SnapshotsServicer, Snapshotter
-from argosy.rpc.health import Health
-from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
+from argosy.roots import lock_root
 from argosy.rpc.server import Server
 from argosy.rpc.sockets import same_user
 
@@ -24,16 +26,24 @@ def servicer(plugin: Snapshotter | ContentStore | Differ) -> Any:
     return DiffServicer(plugin)
 
 
-async def serve(plugin: Snapshotter | ContentStore | Differ, address: Path | str) -> None:
-    """Serve a plugin until cancelled, with health and reflection beside it.
+async def serve(
+    plugin: Snapshotter | ContentStore | Differ, address: Path | str, *, name: str = "", root: Path | None = None
+) -> None:
+    """Serve a plugin until cancelled, with health, reflection and argosy.service.v1 beside it, as our own services do.
 
-    Raises FailedPrecondition when another process serves there. Cancellation: calls get a moment to end.
+    name is what it calls itself, by default its class's. root is the directory that holds what it keeps, by default its ``root`` where it
+    has one: one process at a time serves it, and one gateway owns it.
+    Raises FailedPrecondition when another process serves there, or has the root. Cancellation: calls get a moment to end.
     """
+    name = name or type(plugin).__name__
+    root = root or getattr(plugin, "root", None)
     server = Server([servicer(plugin)], allow=same_user)
-    for shared in (Health(server), ReflectionV1(server), ReflectionV1Alpha(server)):
-        server.add(shared)
-    await server.listen_unix(Path(address))
-    try:
-        await asyncio.Event().wait()
-    finally:
-        await asyncio.shield(server.close(1.0))
+    About(name, server, root=root).add()
+    with ExitStack() as held:
+        if root is not None:
+            held.callback(os.close, lock_root(root, name))
+        await server.listen_unix(Path(address))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.shield(server.close(1.0))

@@ -293,7 +293,7 @@ class ServerConnection(Connection):
                 server.heads.put(headers, head)
         handler = server.mapping.get(head.path) or server.fallback(head.path)
         call = Call(head.path, head.metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
-        if server.draining:
+        if server.draining and head.path not in server.always:
             self._refuse(sid, server.draining, end)
             return
         if handler is None:
@@ -447,6 +447,8 @@ class Server:
         self.connections: set[ServerConnection] = set()
         self.statistics = Statistics()
         self.draining: ArgosyError | None = None
+        """What new calls are refused with, if they are, but for the paths in ``always``."""
+        self.always: set[str] = set()
         self.services: list[str] = []
         self.allow = allow or same_user
         self._listeners: list[tuple[asyncio.AbstractServer, Path | None]] = []

@@ -25,6 +25,8 @@ __all__ = (
     "ClaimResponse",
     "DrainRequest",
     "DrainResponse",
+    "ResumeRequest",
+    "ResumeResponse",
     "ServiceBase",
     "ServiceStub",
     "SetLogLevelRequest",
@@ -359,6 +361,86 @@ class DrainResponse(Message):
             raise past_end(self, "its last field")
 
 
+class ResumeRequest(Message):
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__dict__ = {
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            p = unknown(self, b, p, t, n, frozenset())
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class ResumeResponse(Message):
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__dict__ = {
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            p = unknown(self, b, p, t, n, frozenset())
+        if p != n:
+            raise past_end(self, "its last field")
+
+
 class SetLogLevelRequest(Message):
     level: "str"
 
@@ -614,6 +696,7 @@ class ServiceBase(_ServiceBase):
     __methods__ = (
         Method("Statistics", "statistics", Cardinality.UNARY_UNARY, StatisticsRequest, StatisticsResponse),
         Method("Drain", "drain", Cardinality.UNARY_UNARY, DrainRequest, DrainResponse),
+        Method("Resume", "resume", Cardinality.UNARY_UNARY, ResumeRequest, ResumeResponse),
         Method("Claim", "claim", Cardinality.UNARY_UNARY, ClaimRequest, ClaimResponse),
         Method("SetLogLevel", "set_log_level", Cardinality.UNARY_UNARY, SetLogLevelRequest, SetLogLevelResponse),
     )
@@ -623,6 +706,9 @@ class ServiceBase(_ServiceBase):
 
     async def drain(self, request: DrainRequest) -> DrainResponse:
         raise unimplemented("argosy.service.v1.Service", "Drain")
+
+    async def resume(self, request: ResumeRequest) -> ResumeResponse:
+        raise unimplemented("argosy.service.v1.Service", "Resume")
 
     async def claim(self, request: ClaimRequest) -> ClaimResponse:
         raise unimplemented("argosy.service.v1.Service", "Claim")
@@ -639,6 +725,9 @@ class ServiceStub(_ServiceStub):
 
     async def drain(self, request: DrainRequest, **options: Any) -> DrainResponse:
         return await self._unary("/argosy.service.v1.Service/Drain", request, DrainResponse, options)
+
+    async def resume(self, request: ResumeRequest, **options: Any) -> ResumeResponse:
+        return await self._unary("/argosy.service.v1.Service/Resume", request, ResumeResponse, options)
 
     async def claim(self, request: ClaimRequest, **options: Any) -> ClaimResponse:
         return await self._unary("/argosy.service.v1.Service/Claim", request, ClaimResponse, options)
