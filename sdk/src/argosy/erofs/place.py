@@ -19,6 +19,7 @@ from argosy.erofs.layer import LayerIndex, Tee
 from argosy.erofs.scan import hides, scan, settle_nodes
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
+from argosy.unpack.limits import Budget
 from argosy.unpack.settle import is_settled
 from argosy.unpack.tar import TarReader
 
@@ -57,12 +58,13 @@ def layer_directory(mounts: Sequence[Mount]) -> Path | None:
 
 
 def write_layer(
-    place: Path, tar: Iterator[bytes], lowers: Sequence[str], sync: bool, uuid: Callable[[], bytes], detached: bool = False
-) -> None:
+    place: Path, tar: Iterator[bytes], lowers: Sequence[str], sync: bool, uuid: Callable[[], bytes], detached: bool = False,
+    budget: Budget | None = None,
+) -> None:  # fmt: skip
     """Make the image of an uncompressed tar, which is read to its end. A crash leaves a file that the next try begins anew.
 
-    Whiteouts stay: what is below a layer is settled at its commit only (``seal``). lowers and detached are ``LayerIndex``'s; uuid is
-    asked last. Raises InvalidArgument, NotFound, FailedPrecondition, ResourceExhausted, OSError.
+    Whiteouts stay: what is below a layer is settled at its commit only (``seal``). lowers and detached are ``LayerIndex``'s, budget
+    is ``TarReader``'s; uuid is asked last. Raises InvalidArgument, NotFound, FailedPrecondition, ResourceExhausted, OSError.
     """
     info = os.stat(place / FILES)
     fd = os.open(place / _NEW, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -70,7 +72,7 @@ def write_layer(
         tee = Tee(tar, fd)
         root = directory(stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, info.st_mtime_ns)
         with LayerIndex(root, lowers, detached) as index:
-            reader = TarReader(iter(tee))
+            reader = TarReader(iter(tee), budget)
             index.apply(reader)
             reader.source.drain()
             data = Appender(fd, DATA_START + tee.size)

@@ -1,21 +1,34 @@
 """Reading tar: ustar, GNU and pax, from a stream of chunks; no seeking, no trust.
 
 Pax global headers are ignored, as containerd does. Sparse files (GNU ``S``, pax 0.0, 0.1 and 1.0) are given as
-segments. Raises InvalidArgument for anything that is not tar.
+segments. Raises InvalidArgument for anything that is not tar, ResourceExhausted for what its budget does not allow:
+memory is counted before it is taken.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from argosy.errors import InvalidArgument
+from argosy.unpack.limits import ENTRY_BYTES, PART_BYTES, RECORD_BYTES, SEGMENT_BYTES, USELESS_RECORD_BYTES, Budget
 
 BLOCK: Final = 512
 _ZERO: Final = b"\0" * BLOCK
-# Names and pax records longer than this are nobody's honest archive.
+# Extended headers and sparse maps longer than this are nobody's honest archive (Go's reader has the same limit).
 _MAX_META_BYTES: Final = 1 << 20
+# What may stand before an entry: a pax header, a long name, a long link, a global header; and some more.
+_MAX_EXTENDED: Final = 32
+# Records that are no attribute and no part of a file: nobody has more to say of one entry.
+_FEW_RECORDS: Final = 64
+_MAX_NAME_BYTES: Final = 4096
+_MAX_DIGITS: Final = 20
+_MAX_NUMBER: Final = (1 << 63) - 1
+_OCTAL: Final = re.compile(rb"[0-7]{1,22}")
+_DECIMAL: Final = re.compile(rb"[+-]?[0-9]{1,19}")
+_TIME: Final = re.compile(rb"([+-]?[0-9]{1,19})(?:\.([0-9]*))?")
 
 REGULAR, HARDLINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
 _GLOBAL, _PAX, _LONG_NAME, _LONG_LINK, _SPARSE = b"g", b"x", b"L", b"K", b"S"
@@ -110,14 +123,22 @@ def _number(raw: bytes) -> int:
         value = int.from_bytes(raw, "big", signed=False) & ((1 << (len(raw) * 8 - 1)) - 1)
         if raw[0] & 0x40:
             value -= 1 << (len(raw) * 8 - 1)
+        if not -_MAX_NUMBER <= value <= _MAX_NUMBER:
+            raise InvalidArgument("the archive's header holds a number of more than 64 bits")
         return value
-    text = raw.strip(b" \0")
+    text = raw.strip(b" \0").split(b"\0")[0]
     if not text:
         return 0
-    try:
-        return int(text.split(b"\0")[0], 8)
-    except ValueError:
-        raise InvalidArgument(f"the archive's header holds {raw!r} where a number belongs") from None
+    if not _OCTAL.fullmatch(text):
+        raise InvalidArgument(f"the archive's header holds {raw!r} where a number belongs")
+    return int(text, 8)
+
+
+def _decimal(key: bytes, value: bytes) -> int:
+    """Return the number of a pax record."""
+    if not _DECIMAL.fullmatch(value) or not -_MAX_NUMBER <= (number := int(value)) <= _MAX_NUMBER:
+        raise InvalidArgument(f"pax record {key.decode('latin1')} holds {value[:40]!r}, which is no number of 64 bits")
+    return number
 
 
 def _text(raw: bytes) -> bytes:
@@ -125,32 +146,71 @@ def _text(raw: bytes) -> bytes:
 
 
 def _time_ns(raw: bytes) -> int:
-    whole, _, fraction = raw.partition(b".")
-    try:
-        ns = abs(int(whole)) * 1_000_000_000 + int(fraction[:9].ljust(9, b"0") or b"0")
-    except ValueError:
-        raise InvalidArgument(f"a pax time is {raw!r}") from None
+    match = _TIME.fullmatch(raw)
+    if match is None:
+        raise InvalidArgument(f"a pax time is {raw[:40]!r}")
+    ns = abs(int(match[1])) * 1_000_000_000 + int((match[2] or b"0")[:9].ljust(9, b"0"))
     return -ns if raw.startswith(b"-") else ns
 
 
-def _records(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the records of a pax header, in order."""
-    found: list[tuple[bytes, bytes]] = []
-    p = 0
-    while p < len(data):
-        if data[p] == 0:
+@dataclass(slots=True)
+class _Pax:
+    """What a pax header says that counts here."""
+
+    values: dict[bytes, bytes] = field(default_factory=dict)
+    xattrs: dict[bytes, bytes] = field(default_factory=dict)
+    sparse: dict[bytes, bytes] = field(default_factory=dict)
+    runs: list[int] = field(default_factory=list)
+    """Offsets and lengths in turn, as sparse format 0.0 has them: one record each."""
+
+
+_VALUES: Final = frozenset((b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime", b"atime"))
+_SPARSE_KEYS: Final = b"GNU.sparse."
+_RUN_KEYS: Final = (b"offset", b"numbytes")
+
+
+def _pax(data: bytes, budget: Budget) -> _Pax:
+    """Read a pax header; of equal keys the last one counts."""
+    found = _Pax()
+    at = records = others = 0
+    while at < len(data):
+        if data[at] == 0:
             break
-        space = data.find(b" ", p, p + 20)
-        if space < 0 or not data[p:space].isdigit():
+        space = data.find(b" ", at, at + 20)
+        if space < 0 or not data[at:space].isdigit():
             raise InvalidArgument("a pax record has no length")
-        end = p + int(data[p:space])
+        end = at + int(data[at:space])
         if end > len(data) or end <= space or data[end - 1] != 10:
             raise InvalidArgument("a pax record has a wrong length")
         key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if not equals:
             raise InvalidArgument("a pax record has no value")
-        found.append((key, value))
-        p = end
+        at = end
+        records += 1
+        if not records & 1023:
+            budget.metadata(1024 * RECORD_BYTES)
+        if key in _VALUES:
+            if b"\0" in value:
+                raise InvalidArgument(f"pax record {key.decode()} holds a NUL")
+            found.values[key] = value
+        elif key.startswith(_XATTR):
+            if b"\0" in key:
+                raise InvalidArgument("the name of an extended attribute holds a NUL")
+            found.xattrs[key[len(_XATTR) :]] = value
+            continue
+        elif key.startswith(_SPARSE_KEYS):
+            name = key[len(_SPARSE_KEYS) :]
+            if name in _RUN_KEYS:
+                if name != _RUN_KEYS[len(found.runs) & 1]:
+                    raise InvalidArgument("a sparse map is out of order")
+                budget.metadata(SEGMENT_BYTES // 2)
+                found.runs.append(_decimal(key, value))
+                continue
+            found.sparse[name] = value
+        others += 1
+        if others > _FEW_RECORDS:
+            budget.metadata(USELESS_RECORD_BYTES)
+    budget.metadata((records & 1023) * RECORD_BYTES)
     return found
 
 
@@ -167,8 +227,10 @@ def _check(header: bytes) -> None:
 class TarReader:
     """Iterates entries; read an entry's data from ``source`` before the next one."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes], budget: Budget | None = None) -> None:
+        """budget is what the archive may take; without one, what is usual."""
         self.source = Source(chunks)
+        self._budget = budget or Budget()
         self._left = 0  # data and padding of the current entry still in the stream
         self._padding = 0
 
@@ -185,8 +247,8 @@ class TarReader:
             yield piece
 
     def __iter__(self) -> Iterator[Entry]:
-        long_name = long_link = None
-        pax: list[tuple[bytes, bytes]] = []
+        long_name = long_link = pax = None
+        extended = 0
         while True:
             self.source.skip(self._left)
             self._left = self._padding = 0
@@ -203,160 +265,205 @@ class TarReader:
             if size < 0:
                 raise InvalidArgument("an entry of the archive has a negative size")
             if kind in (_PAX, _GLOBAL, _LONG_NAME, _LONG_LINK):
-                if size > _MAX_META_BYTES:
-                    raise InvalidArgument(f"an extended header of {size} bytes is larger than {_MAX_META_BYTES}")
-                data = self.source.take(size)
-                if len(data) < size:
-                    raise InvalidArgument("the archive is truncated inside an extended header")
-                self.source.skip(-size % BLOCK)
+                extended += 1
+                if extended > _MAX_EXTENDED:
+                    raise InvalidArgument(f"more than {_MAX_EXTENDED} extended headers stand before one entry")
+                data = self._extended(size)
                 if kind == _PAX:
-                    pax = _records(data)
+                    pax = _pax(data, self._budget)
                 elif kind == _LONG_NAME:
                     long_name = _text(data)
                 elif kind == _LONG_LINK:
                     long_link = _text(data)
                 continue
             entry = self._entry(header, kind, size, long_name, long_link, pax)
-            long_name = long_link = None
-            pax = []
+            long_name = long_link = pax = None
+            extended = 0
             yield entry
 
+    def _extended(self, size: int) -> bytes:
+        if size > _MAX_META_BYTES:
+            raise InvalidArgument(f"an extended header of {size} bytes is larger than {_MAX_META_BYTES}")
+        self._budget.metadata(size)
+        data = self.source.take(size)
+        if len(data) < size:
+            raise InvalidArgument("the archive is truncated inside an extended header")
+        self.source.skip(-size % BLOCK)
+        return data
+
     def _entry(
-        self,
-        header: bytes,
-        kind: bytes,
-        size: int,
-        long_name: bytes | None,
-        long_link: bytes | None,
-        pax: list[tuple[bytes, bytes]],
+        self, header: bytes, kind: bytes, size: int, long_name: bytes | None, long_link: bytes | None, pax: _Pax | None
     ) -> Entry:
         name = _text(header[:100])
         if header[257:263] == b"ustar\0" and header[345]:
             name = _text(header[345:500]) + b"/" + name
         entry = Entry(
-            name=long_name if long_name is not None else name,
+            name=name,
             type=REGULAR if kind in (b"\0", b"0", b"7") else kind,
             mode=_number(header[100:108]) & 0o7777,
             uid=_number(header[108:116]),
             gid=_number(header[116:124]),
             size=size,
             mtime_ns=_number(header[136:148]) * 1_000_000_000,
-            link=long_link if long_link is not None else _text(header[157:257]),
-            major=_number(header[329:337]) if kind in (CHARACTER, BLOCK_DEVICE) else 0,
-            minor=_number(header[337:345]) if kind in (CHARACTER, BLOCK_DEVICE) else 0,
+            link=_text(header[157:257]),
+            major=_device(header[329:337]) if kind in (CHARACTER, BLOCK_DEVICE) else 0,
+            minor=_device(header[337:345]) if kind in (CHARACTER, BLOCK_DEVICE) else 0,
         )
-        sparse = self._apply_pax(entry, pax)
-        if entry.type not in (REGULAR, _SPARSE):
-            entry.size = 0 if entry.type in (HARDLINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO) else entry.size
+        if pax is not None:
+            self._apply_pax(entry, pax)
+        # Where an archive has both, containerd takes GNU's long names.
+        if long_name is not None:
+            entry.name = long_name
+        if long_link is not None:
+            entry.link = long_link
+        if entry.type in (HARDLINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO):
+            entry.size = 0
         # What an old archiver wrote as a directory: a file whose name ends with a slash.
         if entry.type == REGULAR and entry.name.endswith(b"/"):
-            entry.type, entry.size = DIRECTORY, 0
+            if entry.size:
+                raise InvalidArgument(f"{entry.name[:100]!r} is a directory by its name, and has {entry.size} bytes of data")
+            entry.type = DIRECTORY
         self._left = entry.size + (-entry.size % BLOCK)
         self._padding = -entry.size % BLOCK
         entry.real_size = entry.size
         if entry.type == _SPARSE:
+            entry.type = REGULAR
             self._old_sparse(entry, header)
-        elif sparse:
-            self._pax_sparse(entry, sparse)
+        elif pax is not None and (pax.sparse or pax.runs):
+            self._pax_sparse(entry, pax)
+        self._count(entry)
         return entry
 
+    def _count(self, entry: Entry) -> None:
+        """Take what an entry needs from the budget: whoever keeps it, keeps about this."""
+        for what, name in (("name", entry.name), ("link", entry.link)):
+            if len(name) > _MAX_NAME_BYTES:
+                raise InvalidArgument(f"an entry's {what} has {len(name)} bytes; a path has {_MAX_NAME_BYTES} at most")
+        kept = ENTRY_BYTES + len(entry.name) + PART_BYTES * entry.name.count(b"/") + len(entry.link)
+        for key, value in entry.xattrs.items():
+            kept += len(key) + len(value)
+        self._budget.metadata(kept)
+        self._budget.entry(entry.real_size if entry.type == REGULAR else 0)
+
     @staticmethod
-    def _apply_pax(entry: Entry, pax: list[tuple[bytes, bytes]]) -> dict[bytes, list[bytes]]:
-        sparse: dict[bytes, list[bytes]] = {}
-        for key, value in pax:
-            try:
-                if key == b"path":
-                    entry.name = value
-                elif key == b"linkpath":
-                    entry.link = value
-                elif key == b"size":
-                    entry.size = int(value)
-                elif key == b"uid":
-                    entry.uid = int(value)
-                elif key == b"gid":
-                    entry.gid = int(value)
-                elif key == b"mtime":
-                    entry.mtime_ns = _time_ns(value)
-                elif key == b"atime":
-                    entry.atime_ns = _time_ns(value)
-                elif key.startswith(_XATTR):
-                    entry.xattrs[key[len(_XATTR) :]] = value
-                elif key.startswith(b"GNU.sparse."):
-                    sparse.setdefault(key[len(b"GNU.sparse.") :], []).append(value)
-            except ValueError:
-                raise InvalidArgument(f"pax record {key.decode('latin1')} holds {value!r}") from None
+    def _apply_pax(entry: Entry, pax: _Pax) -> None:
+        for key, value in pax.values.items():
+            if not value:
+                continue  # an empty record: what the header itself says counts
+            if key == b"path":
+                entry.name = value
+            elif key == b"linkpath":
+                entry.link = value
+            elif key == b"size":
+                entry.size = _decimal(key, value)
+            elif key == b"uid":
+                entry.uid = _decimal(key, value)
+            elif key == b"gid":
+                entry.gid = _decimal(key, value)
+            elif key == b"mtime":
+                entry.mtime_ns = _time_ns(value)
+            elif key == b"atime":
+                entry.atime_ns = _time_ns(value)
+        entry.xattrs = pax.xattrs
         if entry.size < 0:
             raise InvalidArgument("an entry of the archive has a negative size")
-        return sparse
 
     def _old_sparse(self, entry: Entry, header: bytes) -> None:
-        entry.type = REGULAR
         entry.real_size = _number(header[483:495])
-        segments: list[tuple[int, int]] = []
-        raw, more = header[386:482], header[482]
+        numbers: list[int] = []
+        raw, more, read = header[386:482], header[482], 0
         while True:
+            self._budget.metadata(len(raw) // 24 * SEGMENT_BYTES)
             for i in range(0, len(raw) - 23, 24):
-                offset, length = _number(raw[i : i + 12]), _number(raw[i + 12 : i + 24])
-                if raw[i : i + 12].strip(b"\0 ") and (length or offset):
-                    segments.append((offset, length))
+                if not raw[i]:
+                    break  # the rest of the block is unused
+                numbers += (_number(raw[i : i + 12]), _number(raw[i + 12 : i + 24]))
             if not more:
                 break
+            read += BLOCK
             extra = self.source.take(BLOCK)
-            if len(extra) < BLOCK:
-                raise InvalidArgument("the archive is truncated inside a sparse map")
+            if len(extra) < BLOCK or read > _MAX_META_BYTES:
+                raise InvalidArgument("the archive is truncated inside a sparse map, or the map has no end")
             raw, more = extra[:504], extra[504]
-        entry.segments = self._checked(entry, segments)
+        self._set_segments(entry, numbers)
 
-    def _pax_sparse(self, entry: Entry, sparse: dict[bytes, list[bytes]]) -> None:
-        try:
-            if b"name" in sparse:
-                entry.name = sparse[b"name"][0]
-            size = sparse.get(b"realsize") or sparse.get(b"size")
-            if size:
-                entry.real_size = int(size[0])
-            if sparse.get(b"major") == [b"1"]:
-                numbers = self._map_1_0()
-            elif b"map" in sparse:
-                numbers = [int(x) for x in sparse[b"map"][0].split(b",") if x]
-            else:
-                offsets, lengths = sparse.get(b"offset", []), sparse.get(b"numbytes", [])
-                numbers = [int(x) for pair in zip(offsets, lengths, strict=True) for x in pair]
-        except ValueError:
-            raise InvalidArgument("a sparse map holds no numbers") from None
-        if len(numbers) % 2:
-            raise InvalidArgument("a sparse map is incomplete")
-        entry.segments = self._checked(entry, list(zip(numbers[::2], numbers[1::2], strict=True)))
+    def _pax_sparse(self, entry: Entry, pax: _Pax) -> None:
+        said = pax.sparse
+        version = (said.get(b"major", b""), said.get(b"minor", b""))
+        if version == (b"1", b"0"):
+            numbers = None
+        elif version not in ((b"", b""), (b"0", b"0"), (b"0", b"1")):
+            raise InvalidArgument(f"sparse files of version {version[0][:9]!r}.{version[1][:9]!r} are not known here")
+        elif b"map" in said:
+            text = said[b"map"]
+            self._budget.metadata((text.count(b",") + 1) * SEGMENT_BYTES // 2)
+            numbers = [_decimal(b"GNU.sparse.map", part) for part in text.split(b",")] if text else []
+        elif pax.runs:
+            numbers = pax.runs
+        elif version == (b"", b""):
+            return  # it only has a word for its name or size
+        else:
+            numbers = []
+        if entry.type != REGULAR:
+            raise InvalidArgument(f"{entry.name[:100]!r} is a sparse file, and none by its type")
+        if said.get(b"name"):
+            entry.name = said[b"name"]
+            if b"\0" in entry.name:
+                raise InvalidArgument("pax record GNU.sparse.name holds a NUL")
+        size = said.get(b"realsize") or said.get(b"size")
+        if size:
+            entry.real_size = _decimal(b"GNU.sparse.realsize", size)
+        self._set_segments(entry, self._map_1_0() if numbers is None else numbers)
 
     def _map_1_0(self) -> list[int]:
         """Read the map that comes before the data: decimal numbers, one a line, padded to a block."""
-        text = b""
-
-        def line(n: int) -> bool:
-            return text.count(b"\n") > n
-
-        def block() -> None:
-            nonlocal text
+        numbers: list[int] = []
+        wanted = 1
+        rest, read = b"", 0
+        while len(numbers) < wanted:
             data = self.source.take(BLOCK)
-            if len(data) < BLOCK or len(text) > _MAX_META_BYTES:
-                raise InvalidArgument("the archive is truncated inside a sparse map")
+            read += BLOCK
+            if len(data) < BLOCK or read > _MAX_META_BYTES or self._left < BLOCK:
+                raise InvalidArgument("the archive is truncated inside a sparse map, or the map has no end")
             self._left -= BLOCK
-            text += data
+            *lines, rest = (rest + data).split(b"\n")
+            self._budget.metadata(len(lines) * SEGMENT_BYTES // 2)
+            for line in lines:
+                numbers.append(_decimal(b"GNU.sparse.map", line))
+                if len(numbers) == 1:
+                    wanted = 1 + 2 * numbers[0]
+                if len(numbers) >= wanted:
+                    break
+            else:
+                if len(rest) > _MAX_DIGITS:
+                    raise InvalidArgument("a sparse map holds no numbers")
+        if numbers[0] < 0:
+            raise InvalidArgument("a sparse map is out of order")
+        return numbers[1:]
 
-        block()
-        while not line(0):
-            block()
-        count = int(text.split(b"\n", 1)[0])
-        while not line(2 * count):
-            block()
-        return [int(x) for x in text.split(b"\n")[1 : 2 * count + 1]]
-
-    def _checked(self, entry: Entry, segments: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    def _set_segments(self, entry: Entry, numbers: list[int]) -> None:
+        """Check a map, given as offsets and lengths in turn, and give it to its entry."""
+        if len(numbers) % 2:
+            raise InvalidArgument("a sparse map is incomplete")
+        if not 0 <= entry.real_size <= _MAX_NUMBER:
+            raise InvalidArgument("a sparse file has a negative size")
+        segments: list[tuple[int, int]] = []
         at = total = 0
-        for offset, length in segments:
+        for i in range(0, len(numbers), 2):
+            offset, length = numbers[i], numbers[i + 1]
             if offset < at or length < 0 or offset + length > entry.real_size:
                 raise InvalidArgument("a sparse map is out of order")
             at = offset + length
             total += length
+            if length:
+                segments.append((offset, length))
         if total != self._left - self._padding:
             raise InvalidArgument("a sparse map does not match its data")
-        return segments
+        entry.segments = segments
+
+
+def _device(raw: bytes) -> int:
+    number = _number(raw)
+    if not 0 <= number < 1 << 32:
+        raise InvalidArgument(f"an entry of the archive has the device number {number}")
+    return number
