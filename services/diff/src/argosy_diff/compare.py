@@ -7,17 +7,24 @@ entry's parents come before it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 import tarfile
+import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, Any, Final, Protocol, cast
 
 import zstandard
-from argosy.errors import Unimplemented
+from argosy.errors import Aborted, FailedPrecondition, ResourceExhausted, Unimplemented
+from argosy.kernel.files import full_disk
+from argosy.kernel.mount import temporary_mount
+from argosy.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, open_in_root
+from argosy.mounts import Mount
 
 TAR: Final = "application/vnd.oci.image.layer.v1.tar"
 DEFAULT: Final = TAR + "+gzip"
@@ -58,30 +65,80 @@ class Change:
     info: os.stat_result | None
 
 
-def _capability(path: str) -> bytes | None:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The layer that was written: its digest and size as it is stored, and the digest of its tar."""
+
+    digest: str
+    size: int
+    uncompressed: str
+
+
+class Tree:
+    """A directory tree that a container may change meanwhile: no name in it leads out of it, and nothing is opened to be
+    read but regular files.
+    """
+
+    def __init__(self, path: str) -> None:
+        """ "" is an empty tree. Raises OSError."""
+        self._root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) if path else -1
+
+    def __enter__(self) -> Tree:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._root >= 0:
+            os.close(self._root)
+
+    def at(self, path: str, flags: int = os.O_PATH) -> int:
+        """Return a descriptor of what path is, a symlink too. Raises OSError, also where a parent is a symlink by now."""
+        return open_in_root(self._root, path or ".", flags | os.O_NOFOLLOW, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
+
+    def directory(self, path: str) -> int:
+        """Return a descriptor to list a directory with. Raises OSError."""
+        return self.at(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _open_regular(fd: int) -> IO[bytes]:
+    """Return a reader of the file that an O_PATH descriptor holds. Raises Aborted for anything but a regular file: to
+    open it might wait for ever, or do something.
+    """
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise Aborted("what was a file is none any more; stop what writes to the tree and compare again")
+    return open(f"/proc/self/fd/{fd}", "rb", buffering=0, opener=lambda path, _: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+
+def _capability(fd: int, name: str = "") -> bytes | None:
+    """Return the file capabilities of what a descriptor holds, or of an entry of the directory that it holds."""
+    place = f"/proc/self/fd/{fd}/{name}" if name else f"/proc/self/fd/{fd}"
     try:
-        return os.getxattr(path, _CAPABILITY, follow_symlinks=False)
+        return os.getxattr(place, _CAPABILITY, follow_symlinks=not name)
     except OSError:
         return None
 
 
-def _same_content(left: str, right: str) -> bool:
-    with open(left, "rb") as a, open(right, "rb") as b:
+def _same_content(left: int, right: int, name: str) -> bool:
+    with ExitStack() as stack:
+        files = []
+        for directory in (left, right):
+            fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            stack.callback(os.close, fd)
+            files.append(stack.enter_context(_open_regular(fd)))
         while True:
-            x, y = a.read(_CHUNK), b.read(_CHUNK)
+            x, y = (file.read(_CHUNK) for file in files)
             if x != y:
                 return False
             if not x:
                 return True
 
 
-def same(left: str, a: os.stat_result, right: str, b: os.stat_result) -> bool:
-    """Return whether two entries are the same to a layer."""
+def _same(left: int, a: os.stat_result, right: int, b: os.stat_result, name: str) -> bool:
+    """Return whether the entry of two directories, given by descriptor, is the same to a layer."""
     if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino):
         return True
     if (a.st_mode, a.st_uid, a.st_gid, a.st_rdev) != (b.st_mode, b.st_uid, b.st_gid, b.st_rdev):
         return False
-    if _capability(left) != _capability(right):
+    if _capability(left, name) != _capability(right, name):
         return False
     if stat.S_ISDIR(a.st_mode):
         return True
@@ -91,44 +148,81 @@ def same(left: str, a: os.stat_result, right: str, b: os.stat_result) -> bool:
         return False
     if a.st_mtime_ns % 1_000_000_000 == 0 and b.st_mtime_ns % 1_000_000_000 == 0:
         if stat.S_ISLNK(a.st_mode):
-            return os.readlink(left) == os.readlink(right)
-        return not stat.S_ISREG(a.st_mode) or a.st_size == 0 or _same_content(left, right)
+            return os.readlink(name, dir_fd=left) == os.readlink(name, dir_fd=right)
+        return not stat.S_ISREG(a.st_mode) or a.st_size == 0 or _same_content(left, right, name)
     return a.st_mtime_ns == b.st_mtime_ns
 
 
-def _names(directory: str) -> dict[str, os.stat_result]:
-    if not directory:
+def _names(directory: int) -> dict[str, os.stat_result]:
+    if directory < 0:
         return {}
     with os.scandir(directory) as entries:
         return {e.name: e.stat(follow_symlinks=False) for e in entries}
 
 
-def changes(lower: str, upper: str) -> Iterator[Change]:
-    """Yield what leads from lower ("" is an empty tree) to upper, in path order."""
+class _Level:
+    """One directory on the way down, on both sides. Its descriptors are open only while its entries are looked at: the
+    way down may be longer than a process may have files open.
+    """
 
-    def walk(prefix: str, left: str, right: str) -> Iterator[Change]:
-        a, b = _names(left), _names(right)
-        for name in sorted(a.keys() | b.keys(), key=os.fsencode):
-            path = f"{prefix}/{name}" if prefix else name
-            x, y = a.get(name), b.get(name)
+    def __init__(self, lower: Tree | None, upper: Tree, path: str) -> None:
+        self._lower, self._upper, self.path = lower, upper, path
+        self.left = self.right = -1
+        self.open()
+        self.a, self.b = _names(self.left), _names(self.right)
+        self.todo = iter(sorted(self.a.keys() | self.b.keys(), key=os.fsencode))
+
+    def open(self) -> None:
+        if self.right >= 0:
+            return
+        self.right = self._upper.directory(self.path)
+        try:
+            if self._lower is not None:
+                self.left = self._lower.directory(self.path)
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        for fd in (self.left, self.right):
+            if fd >= 0:
+                os.close(fd)
+        self.left = self.right = -1
+
+
+def changes(lower: Tree | None, upper: Tree) -> Iterator[Change]:
+    """Yield what leads from lower (None is an empty tree) to upper, in path order. Raises OSError, Aborted."""
+    levels = [_Level(lower, upper, "")]
+    try:
+        while levels:
+            level = levels[-1]
+            name = next(level.todo, None)
+            if name is None:
+                levels.pop().close()
+                continue
+            path = f"{level.path}/{name}" if level.path else name
+            x, y = level.a.get(name), level.b.get(name)
             if y is None:
                 yield Change(path, None)
                 continue
-            right_path = os.path.join(right, name)
-            left_path = os.path.join(left, name) if x is not None else ""
-            if x is None or not same(left_path, x, right_path, y):
+            if x is not None:
+                level.open()
+            if x is None or not _same(level.left, x, level.right, y, name):
                 yield Change(path, y)
             if stat.S_ISDIR(y.st_mode):
                 goes_on = x is not None and stat.S_ISDIR(x.st_mode)
-                yield from walk(path, left_path if goes_on else "", right_path)
-
-    yield from walk("", lower, upper)
+                level.close()
+                levels.append(_Level(lower if goes_on else None, upper, path))
+    finally:
+        for level in levels:
+            level.close()
 
 
 class LayerWriter:
-    """Writes changes as tar through a compressor, hashing both sides."""
+    """Writes changes as tar through a compressor, hashing both sides. Raises ResourceExhausted beyond most bytes (0: none)."""
 
-    def __init__(self, out: IO[bytes], media_type: str) -> None:
+    def __init__(self, out: IO[bytes], media_type: str, most: int = 0) -> None:
+        self._most, self._taken = most, 0
         self._out = out
         self._compressor = compressor(media_type)
         self.uncompressed = hashlib.sha256()
@@ -136,6 +230,12 @@ class LayerWriter:
         self.size = 0
 
     def write(self, data: bytes) -> int:
+        self._taken += len(data)
+        if self._most and self._taken > self._most:
+            raise ResourceExhausted(
+                f"the layer is refused: it is larger than {self._most} bytes; if it shall be, raise max_bytes under [layers] in "
+                "the configuration"
+            )
         self.uncompressed.update(data)
         self._emit(self._compressor.compress(data))
         return len(data)
@@ -144,100 +244,169 @@ class LayerWriter:
         if data:
             self.compressed.update(data)
             self.size += len(data)
-            self._out.write(data)
+            with memoryview(data) as left:
+                done = 0
+                while done < len(left):
+                    done += self._out.write(left[done:])
 
     def finish(self) -> None:
         self._emit(self._compressor.flush())
 
 
-def write_layer(lower: str, upper: str, out: IO[bytes], media_type: str, epoch_s: int | None = None) -> LayerWriter:
-    """Write the layer that leads from lower to upper. Blocks; run it in a thread. Raises Unimplemented."""
-    layer = LayerWriter(out, media_type)
-    tar: Any = tarfile.open(fileobj=cast("IO[bytes]", layer), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK)
-    emitted: set[str] = set()
-    links: dict[tuple[int, int], str] = {}
+def compare_trees(
+    lower: Sequence[Mount], upper: Sequence[Mount], out: IO[bytes], media_type: str, epoch_s: int | None, most: int = 0
+) -> Compared:
+    """Write the layer that leads from lower to upper, mounts, to out. Blocks: run it in a process that may be killed.
 
-    def header(path: str, info: os.stat_result) -> tarfile.TarInfo:
-        entry = tarfile.TarInfo(path + "/" if stat.S_ISDIR(info.st_mode) else path)
-        entry.mode, entry.uid, entry.gid = stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid
-        entry.mtime = int(info.st_mtime_ns // 1_000_000_000)
-        if epoch_s is not None:
-            entry.mtime = min(entry.mtime, epoch_s)
-        capability = _capability(os.path.join(upper, path))
-        if capability is not None:
-            entry.pax_headers = {f"SCHILY.xattr.{_CAPABILITY}": capability.decode("utf-8", "surrogateescape")}
-        return entry
+    most is the limit of the tar's bytes, 0 for none. Raises Unimplemented, ResourceExhausted, and Aborted when the tree
+    changed under our hands.
+    """
+    os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
+    with ExitStack() as stack:
+        left = stack.enter_context(temporary_mount(lower, read_only=True)) if lower else ""
+        right = stack.enter_context(temporary_mount(upper, read_only=True))
+        layer = write_layer(left, right, out, media_type, epoch_s, most)
+    return Compared(f"sha256:{layer.compressed.hexdigest()}", layer.size, f"sha256:{layer.uncompressed.hexdigest()}")
 
-    def parents(path: str) -> None:
-        above = os.path.dirname(path)
-        if above and above not in emitted:
-            parents(above)
-            info = os.lstat(os.path.join(upper, above))
-            entry = header(above, info)
-            entry.type = tarfile.DIRTYPE
-            tar.addfile(entry)
-            emitted.add(above)
 
-    def add(path: str, info: os.stat_result) -> None:
-        mode = info.st_mode
-        if stat.S_ISSOCK(mode):
-            return
-        parents(path)
-        entry = header(path, info)
-        full = os.path.join(upper, path)
-        emitted.add(path)
-        if stat.S_ISDIR(mode):
-            entry.type = tarfile.DIRTYPE
-        elif stat.S_ISLNK(mode):
-            entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(full)
-        elif stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-            entry.type = tarfile.CHRTYPE if stat.S_ISCHR(mode) else tarfile.BLKTYPE
-            entry.devmajor, entry.devminor = os.major(info.st_rdev), os.minor(info.st_rdev)
-        elif stat.S_ISFIFO(mode):
-            entry.type = tarfile.FIFOTYPE
-        else:
-            inode = (info.st_dev, info.st_ino)
-            if info.st_nlink > 1 and inode in links:
-                entry.type, entry.linkname = tarfile.LNKTYPE, links[inode]
-            else:
-                if info.st_nlink > 1:
-                    links[inode] = path
-                entry.size = info.st_size
-                with open(full, "rb") as data:
-                    tar.addfile(entry, data)
-                return
-        tar.addfile(entry)
-
-    siblings = _linked_siblings(lower, upper)
-    for change in changes(lower, upper):
-        if change.info is None:
-            parents(change.path)
-            folder, name = os.path.split(change.path)
-            tar.addfile(tarfile.TarInfo(os.path.join(folder, f".wh.{name}")))
-            continue
-        if change.path in emitted and not stat.S_ISDIR(change.info.st_mode):
-            continue
-        if change.path not in emitted:
-            add(change.path, change.info)
-        # Names of a changed inode that did not change themselves are links to it all the same.
-        if stat.S_ISREG(change.info.st_mode) and change.info.st_nlink > 1:
-            for other in siblings.get((change.info.st_dev, change.info.st_ino), ()):
-                if other not in emitted:
-                    add(other, os.lstat(os.path.join(upper, other)))
-    tar.close()
+def write_layer(
+    lower: str, upper: str, out: IO[bytes], media_type: str, epoch_s: int | None = None, most: int = 0
+) -> LayerWriter:
+    """Write the layer that leads from lower ("" is an empty tree) to upper, directories. As ``compare_trees``."""
+    layer = LayerWriter(out, media_type, most)
+    with Tree(lower) as left, Tree(upper) as right:
+        try:
+            _Entries(left if lower else None, right, layer, epoch_s).write()
+        except OSError as error:
+            raise _explained(error) from error
     layer.finish()
     return layer
 
 
-def _linked_siblings(lower: str, upper: str) -> dict[tuple[int, int], list[str]]:
-    """Return the names of every file of upper that has several."""
+def _explained(error: OSError) -> Exception:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ESTALE):
+        return Aborted(f'"{error.filename}" changed while it was read; stop what writes to the tree and compare again')
+    if error.errno == errno.ENAMETOOLONG:
+        return FailedPrecondition(f'"{str(error.filename)[:100]}..." is deeper than a path is long; a layer cannot hold it')
+    return full_disk(error, "comparing")
+
+
+class _Entries:
+    """The entries of one layer, on their way into its tar."""
+
+    def __init__(self, lower: Tree | None, upper: Tree, layer: LayerWriter, epoch_s: int | None) -> None:
+        self._lower, self._upper, self._epoch_s = lower, upper, epoch_s
+        self._tar: Any = tarfile.open(fileobj=cast("IO[bytes]", layer), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK)
+        self._emitted: set[str] = set()
+        self._links: dict[tuple[int, int], str] = {}
+
+    def write(self) -> None:
+        siblings = _linked_siblings(self._upper) if self._lower is not None else {}  # else everything is emitted anyway
+        for change in changes(self._lower, self._upper):
+            if change.info is None:
+                self._parents(change.path)
+                folder, name = os.path.split(change.path)
+                self._put(tarfile.TarInfo(os.path.join(folder, f".wh.{name}")))
+                continue
+            if change.path in self._emitted:
+                continue
+            self._add(change.path, stat.S_IFMT(change.info.st_mode))
+            # Names of a changed inode that did not change themselves are links to it all the same.
+            if stat.S_ISREG(change.info.st_mode) and change.info.st_nlink > 1:
+                for other in siblings.get((change.info.st_dev, change.info.st_ino), ()):
+                    if other not in self._emitted:
+                        self._add(other, stat.S_IFREG)
+        self._tar.close()
+
+    def _put(self, entry: tarfile.TarInfo, data: IO[bytes] | None = None) -> None:
+        self._tar.addfile(entry, data)
+        self._tar.members.clear()  # it would remember all of them, for a reader
+
+    def _header(self, path: str, info: os.stat_result, fd: int) -> tarfile.TarInfo:
+        entry = tarfile.TarInfo(path + "/" if stat.S_ISDIR(info.st_mode) else path)
+        entry.mode, entry.uid, entry.gid = stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid
+        entry.mtime = int(info.st_mtime_ns // 1_000_000_000)
+        if self._epoch_s is not None:
+            entry.mtime = min(entry.mtime, self._epoch_s)
+        capability = None if stat.S_ISLNK(info.st_mode) else _capability(fd)
+        if capability is not None:
+            entry.pax_headers = {f"SCHILY.xattr.{_CAPABILITY}": capability.decode("utf-8", "surrogateescape")}
+        return entry
+
+    def _parents(self, path: str) -> None:
+        """Put the directories that lead to path, where they are not there yet."""
+        missing: list[str] = []
+        while (path := os.path.dirname(path)) and path not in self._emitted:
+            missing.append(path)
+        for above in reversed(missing):
+            fd = self._upper.directory(above)
+            try:
+                entry = self._header(above, os.fstat(fd), fd)
+            finally:
+                os.close(fd)
+            entry.type = tarfile.DIRTYPE
+            self._put(entry)
+            self._emitted.add(above)
+
+    def _add(self, path: str, kind: int) -> None:
+        """Put what lies at path, which was of a kind (``S_IFREG``...) when it was listed."""
+        if kind == stat.S_IFSOCK:
+            return
+        self._parents(path)
+        fd = self._upper.at(path)
+        try:
+            info = os.fstat(fd)
+            if stat.S_IFMT(info.st_mode) != kind:
+                raise FileNotFoundError(errno.ENOENT, "it is something else by now", path)
+            entry = self._header(path, info, fd)
+            self._emitted.add(path)
+            if kind == stat.S_IFREG:
+                self._file(path, entry, info, fd)
+                return
+            if kind == stat.S_IFDIR:
+                entry.type = tarfile.DIRTYPE
+            elif kind == stat.S_IFLNK:
+                entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink("", dir_fd=fd)
+            elif kind == stat.S_IFIFO:
+                entry.type = tarfile.FIFOTYPE
+            else:
+                entry.type = tarfile.CHRTYPE if kind == stat.S_IFCHR else tarfile.BLKTYPE
+                entry.devmajor, entry.devminor = os.major(info.st_rdev), os.minor(info.st_rdev)
+            self._put(entry)
+        finally:
+            os.close(fd)
+
+    def _file(self, path: str, entry: tarfile.TarInfo, info: os.stat_result, fd: int) -> None:
+        inode = (info.st_dev, info.st_ino)
+        if info.st_nlink > 1 and inode in self._links:
+            entry.type, entry.linkname = tarfile.LNKTYPE, self._links[inode]
+            self._put(entry)
+            return
+        if info.st_nlink > 1:
+            self._links[inode] = path
+        entry.size = info.st_size
+        with _open_regular(fd) as data:
+            try:
+                self._put(entry, data)
+            except OSError as error:
+                if error.errno is not None:
+                    raise
+                # tarfile's word for a file that ends before its size.
+                raise FileNotFoundError(errno.ENOENT, "it is shorter by now", path) from error
+
+
+def _linked_siblings(tree: Tree) -> dict[tuple[int, int], list[str]]:
+    """Return the names of every file that has several."""
     found: dict[tuple[int, int], list[str]] = {}
-    if not lower:
-        return found  # everything is emitted anyway
     todo = [""]
     while todo:
         prefix = todo.pop()
-        for name, info in _names(os.path.join(upper, prefix)).items():
+        fd = tree.directory(prefix)
+        try:
+            entries = _names(fd)
+        finally:
+            os.close(fd)
+        for name, info in entries.items():
             path = f"{prefix}/{name}" if prefix else name
             if stat.S_ISDIR(info.st_mode):
                 todo.append(path)
