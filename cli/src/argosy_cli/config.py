@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from argosy.errors import InvalidArgument
 from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, validate
 from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, Restart, StreamProcessor
+from argosy.unpack.limits import Limits
 
 from argosy_cli.places import usual
 from argosy_cli.services import plugin_of
@@ -73,6 +74,7 @@ class MeshConfig(Strict):
     services: dict[str, ServiceConfig] = field(default_factory=_default_services)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     stream_processors: dict[str, StreamProcessor] = field(default_factory=dict)
+    layers: Limits = field(default_factory=Limits)
     timeouts: dict[str, str] = field(default_factory=dict)
     """By containerd's names and durations, such as ``"io.containerd.timeout.shim.load" = "5s"``."""
     cgroup: str = ""
@@ -197,7 +199,7 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
             if (value := reader.take("plugins", stock, key)) is not None:
                 one.settings[key] = value
     values["services"] = services
-    for key in ("proxy_plugins", "stream_processors"):
+    for key in ("proxy_plugins", "stream_processors", "layers"):
         if (value := reader.take(key)) is not None:
             values[key] = value
     if (cgroup := reader.take("cgroup", "path")) is not None:

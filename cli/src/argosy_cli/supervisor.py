@@ -91,7 +91,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
     common = {"log_level": mesh.log_level}
     # What a service can ask for by ``option(mesh=...)``.
     known: dict[str, Any] = {"state": mesh.state, "address": address, "ttrpc_address": ttrpc}
-    known["stream_processors"] = mesh.stream_processors
+    known |= {"stream_processors": mesh.stream_processors, "layers": mesh.layers}
     known |= {name: seconds(text, f"timeouts.{name}") for name, text in mesh.timeouts.items()}
     plugins: dict[str, ProxyPlugin] = {}
     children: list[Child] = []

@@ -13,21 +13,23 @@ from argosy_protos._service import ServiceBase
 from argosy_diff.contents import Contents
 from argosy_diff.differ import WalkingDiffer
 from argosy_diff.service import SERVICE, DiffSettings
-from argosy_diff.workers import Workers
+from argosy_diff.workers import Setup, Workers, clean
 
 
 async def start(ctx: ServiceContext[DiffSettings]) -> Sequence[ServiceBase]:
     s = ctx.settings
     scratch = s.root / "scratch"
     scratch.mkdir(exist_ok=True, mode=0o700)
+    workers = Workers(Setup(s.stream_processors, s.layers, scratch), s.workers or len(os.sched_getaffinity(0)))
+    for left in scratch.iterdir():
+        clean(left)  # workers of a service that was killed
     contents = Contents(Channel(s.content, name="content"), scratch)
-    workers = Workers(s.stream_processors, s.workers or len(os.sched_getaffinity(0)))
 
     async def close() -> None:
         workers.close()
 
     ctx.on_close(close)
-    return [DiffServicer(WalkingDiffer(contents, s.stream_processors, scratch, workers))]
+    return [DiffServicer(WalkingDiffer(contents, scratch, workers))]
 
 
 def main() -> None:

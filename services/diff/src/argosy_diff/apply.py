@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +20,7 @@ from argosy.mounts import DETACHED, Mount
 from argosy.tables import StreamProcessor
 from argosy.unpack.ahead import ahead
 from argosy.unpack.inflate import inflate
+from argosy.unpack.limits import DEFAULTS, Budget, Limits
 from argosy.unpack.tar import TarReader
 from argosy.unpack.tree import TreeWriter, in_user_namespace
 
@@ -34,18 +36,19 @@ class Applied:
 
 
 class _Counted:
-    """Hashes and counts what passes."""
+    """Hashes and counts what passes, as far as the budget goes."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
+    def __init__(self, chunks: Iterator[bytes], budget: Budget) -> None:
+        self._chunks, self._budget = chunks, budget
         self.hash = hashlib.sha256()
         self.size = 0
 
     def __iter__(self) -> Iterator[bytes]:
         update = self.hash.update
         for chunk in self._chunks:
-            update(chunk)
             self.size += len(chunk)
+            self._budget.inflated(self.size)
+            update(chunk)
             yield chunk
 
 
@@ -72,15 +75,16 @@ def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
             return
     if any(DETACHED in m.options for m in mounts):
         raise FailedPrecondition("a layer cannot be applied here without the layers below it; apply it on them")
+    os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
     with temporary_mount(mounts) as place, TreeWriter(place) as writer:
         yield writer, place
 
 
-def _write_image(place: Path, mount: Mount, counted: _Counted, sync: bool) -> None:
+def _write_image(place: Path, mount: Mount, counted: _Counted, sync: bool, budget: Budget) -> None:
     lower = mount.option("lowerdir") if mount.type == "overlay" else None
     lowers = lower.split(":") if lower else ()
     try:
-        write_layer(place, iter(counted), lowers, sync, counted.hash.digest, DETACHED in mount.options)
+        write_layer(place, iter(counted), lowers, sync, counted.hash.digest, DETACHED in mount.options, budget)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResourceExhausted("unpacking: the disk is full; free some space and pull again") from error
@@ -89,43 +93,50 @@ def _write_image(place: Path, mount: Mount, counted: _Counted, sync: bool) -> No
 
 def apply_layer(
     blob: IO[bytes], media_type: str, mounts: Sequence[Mount], processors: Mapping[str, StreamProcessor],
-    payloads: Mapping[str, bytes], sync: bool,
+    payloads: Mapping[str, bytes], sync: bool, limits: Limits = DEFAULTS, name: str = "the layer",
 ) -> Applied:  # fmt: skip
-    """Apply a blob. Blocks; run it in a thread. Raises InvalidArgument, Unknown, ResourceExhausted."""
+    """Apply a blob, a file. Blocks until it is done: run it in a process that may be killed, in its first thread.
+
+    name is what errors call the layer. Raises InvalidArgument, Unknown, ResourceExhausted.
+    """
     if not mounts:
         raise InvalidArgument("a layer needs mounts to be applied to")
     steps = resolve(media_type, processors)
-    chain = Chain(blob)
-    try:
-        for id, processor, input_type in steps:
-            chain.add(id, processor, input_type, payloads.get(id))
-        # A stream processor is a process of its own: it works ahead as it is.
-        beside = nullcontext if steps else ahead
-        place = layer_directory(mounts)
-        if place is not None:
-            # Nearly all there is to do besides inflating is to write one file.
-            with beside(inflate(chain.output)) as inflated:
-                counted = _Counted(inflated)
-                _write_image(place, mounts[0], counted, sync)
-        else:
-            counted = _Counted(inflate(chain.output))
-            with writer_for(mounts) as (writer, directory), beside(iter(counted)) as source:
-                reader = TarReader(source)
-                writer.apply(reader)
-                reader.source.drain()
-                if sync:
-                    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                    try:
-                        sync_file_system(fd)
-                    finally:
-                        os.close(fd)
+    budget = Budget(limits, name, os.fstat(blob.fileno()).st_size)
+    with Chain(blob, steps, payloads) as chain:
+        try:
+            counted = _unpack(chain.output, mounts, sync, budget, nullcontext if steps else ahead)
+        except InvalidArgument:
+            # A processor that failed explains a broken stream better than the stream does.
+            chain.explain()
+            raise
         chain.finish()
-    except InvalidArgument:
-        # A processor that failed explains a broken stream better than the stream does.
-        if steps:
-            chain.output.close()
-            chain.finish()
-        raise
-    finally:
-        chain.kill()
     return Applied(f"sha256:{counted.hash.hexdigest()}", counted.size)
+
+
+def _unpack(
+    source: IO[bytes], mounts: Sequence[Mount], sync: bool, budget: Budget,
+    beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]],
+) -> _Counted:  # fmt: skip
+    """Write what source holds to mounts. beside runs the making of chunks beside their use, or does not: a stream
+    processor is a process of its own and works ahead as it is.
+    """
+    place = layer_directory(mounts)
+    if place is not None:
+        # Nearly all there is to do besides inflating is to write one file.
+        with beside(inflate(source)) as inflated:
+            counted = _Counted(inflated, budget)
+            _write_image(place, mounts[0], counted, sync, budget)
+        return counted
+    counted = _Counted(inflate(source), budget)
+    with writer_for(mounts) as (writer, directory), beside(iter(counted)) as chunks:
+        reader = TarReader(chunks, budget)
+        writer.apply(reader)
+        reader.source.drain()
+        if sync:
+            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                sync_file_system(fd)
+            finally:
+                os.close(fd)
+    return counted

@@ -8,17 +8,19 @@ from pathlib import Path
 from argosy.service import Service, Start
 from argosy.settings import Settings, option
 from argosy.tables import StreamProcessor
+from argosy.unpack.limits import Limits
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiffSettings(Settings):
-    """Whose layers these are, and what may decode them."""
+    """Whose layers these are, what may decode them, and what one of them may take."""
 
     content: Path = option("socket that serves the content of the layers; usually the gateway's", mesh="address")
     stream_processors: dict[str, StreamProcessor] = option(
         "external decoders, by their ids", default_factory=dict, mesh="stream_processors"
     )
-    workers: int = option("how many layers to apply at a time; default: one a core", 0)
+    workers: int = option("how many layers of 1 MiB or more to apply at a time; 0: one a core", 0)
+    layers: Limits = option("what one layer may take", default_factory=Limits, mesh="layers")
 
     def __post_init__(self) -> None:
         if self.workers < 0:

@@ -1,7 +1,8 @@
-"""Worker processes: each applies one layer at a time, so that layers use as many cores as there are.
+"""Worker processes: each applies or compares one layer at a time, so that layers use as many cores as there are.
 
-A keeper, forked before the service has a thread, forks the workers; blobs travel as descriptors, requests and answers
-as JSON. A worker that dies fails its own layer only, and the service's death ends keeper and workers.
+A keeper, forked before the service has a thread, forks the workers; files travel as descriptors, requests and answers
+as JSON. A worker that dies fails its own layer only. Whoever gives up ends it with all that it began, whatever it is
+doing: a worker is killed, not asked. The service's death ends keeper, workers and their stream processors.
 """
 
 from __future__ import annotations
@@ -11,81 +12,151 @@ import base64
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import struct
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, Final
 
-from argosy.errors import Unavailable, from_wire, to_wire
-from argosy.kernel.process import die_with_parent, set_name
+import anyio
+import anyio.to_thread
+from argosy import log
+from argosy.errors import ResourceExhausted, Unavailable, from_wire, to_wire
+from argosy.kernel.mount import mounts_below, unmount_tree
+from argosy.kernel.process import become_subreaper, die_with_parent, pidfd, set_name
 from argosy.mounts import Mount
 from argosy.tables import StreamProcessor
+from argosy.unpack.limits import Limits
 
 from argosy_diff.apply import Applied, apply_layer
+from argosy_diff.compare import Compared, compare_trees
+from argosy_diff.orphans import end_children
 
-# A smaller layer is unpacked sooner than it is handed over.
+logger = log.get("diff")
+
+# A smaller layer does not wait for the larger ones.
 SMALL_BYTES: Final = 1 << 20
+_SMALL_AT_A_TIME: Final = 4
 IDLE_S: Final = 10.0
+# A killed process is gone at once, or waits for a disk.
+_DEATH_S: Final = 30.0
 _SIZE: Final = struct.Struct("!I")
+_GREETING: Final = struct.Struct("!I")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What keeper and workers know from the beginning."""
+
+    processors: Mapping[str, StreamProcessor]
+    limits: Limits
+    scratch: Path
+    """Each worker has a directory of its own there, named after its pid, for what it mounts."""
+
+
+@dataclass(eq=False)
+class _Worker:
+    """The service's end of one worker."""
+
+    socket: socket.socket
+    pid: int = 0
+    pidfd: int = -1
+    timer: asyncio.TimerHandle | None = None
+
+    def close(self) -> None:
+        """Let go of it: one that has nothing to do ends."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.socket.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
 
 
 class Workers:
-    """The service's end."""
+    """The service's end of all."""
 
-    def __init__(self, processors: Mapping[str, StreamProcessor], most: int) -> None:
-        """Fork the keeper: call this before there is any other thread."""
-        self._idle: list[tuple[socket.socket, asyncio.TimerHandle]] = []
-        self._room = asyncio.Semaphore(most)
+    def __init__(self, setup: Setup, most: int) -> None:
+        """Fork the keeper: call this before there is any other thread. most is how many large layers go at a time."""
+        self._setup = setup
+        self._idle: list[_Worker] = []
+        self._room = anyio.Semaphore(most)
+        self._small = anyio.Semaphore(most * _SMALL_AT_A_TIME)
         self._keeper, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _become(_keep, theirs, processors)
+            _become(_keep, theirs, setup, parent=parent)
         theirs.close()
 
     async def apply(
-        self, blob: IO[bytes], media_type: str, mounts: Sequence[Mount], payloads: Mapping[str, bytes], sync: bool
-    ) -> Applied:
-        """Apply a layer in a worker. Raises what applying raises, Unavailable when the worker died.
+        self, blob: IO[bytes], size: int, media_type: str, mounts: Sequence[Mount], payloads: Mapping[str, bytes],
+        sync: bool, name: str,
+    ) -> Applied:  # fmt: skip
+        """Apply a layer of size bytes; name is what errors call it. Raises what applying raises, Unavailable when the worker died.
 
-        Cancellation does not stop the worker; call it shielded.
+        On cancellation the worker is dead before this returns: it writes no more.
         """
-        request = json.dumps(
-            {
-                "media_type": media_type,
-                "mounts": mounts,
-                "payloads": {k: base64.b64encode(v).decode() for k, v in payloads.items()},
-                "sync": sync,
-            }
-        ).encode()
-        async with self._room:
-            worker = self._take()
-            try:
-                answer = await self._ask(worker, request, blob.fileno())
-            except BaseException:
-                worker.close()
-                raise
-            self._idle.append((worker, asyncio.get_running_loop().call_later(IDLE_S, self._dismiss, worker)))
-        if "error" in answer:
-            raise from_wire(answer["code"], answer["error"])
+        request = {
+            "do": "apply",
+            "media_type": media_type,
+            "mounts": mounts,
+            "payloads": {k: base64.b64encode(v).decode() for k, v in payloads.items()},
+            "sync": sync,
+            "name": name,
+        }
+        answer = await self._call(request, blob.fileno(), size < SMALL_BYTES)
         return Applied(answer["digest"], answer["size"])
 
+    async def compare(
+        self, lower: Sequence[Mount], upper: Sequence[Mount], out: IO[bytes], media_type: str, epoch_s: int | None
+    ) -> Compared:
+        """Write the layer that leads from lower to upper to out. Raises what comparing raises, Unavailable when the worker died.
+
+        Cancellation is as in ``apply``.
+        """
+        request = {"do": "compare", "lower": lower, "upper": upper, "media_type": media_type, "epoch_s": epoch_s}
+        answer = await self._call(request, out.fileno(), False)
+        return Compared(answer["digest"], answer["size"], answer["uncompressed"])
+
     def close(self) -> None:
-        """End the idle workers and the keeper; busy ones end with their layer."""
-        for worker, timer in self._idle:
-            timer.cancel()
+        """End the idle workers and the keeper, and with it the busy ones."""
+        for worker in self._idle:
             worker.close()
         self._idle.clear()
         self._keeper.close()
 
-    def _take(self) -> socket.socket:
-        while self._idle:
-            worker, timer = self._idle.pop()
-            timer.cancel()
+    async def _call(self, request: Mapping[str, Any], file: int, small: bool) -> dict[str, Any]:
+        async with self._small if small else self._room:
+            worker = self._take()
             try:
-                worker.recv(1, socket.MSG_PEEK)
+                answer = await self._ask(worker, json.dumps(request).encode(), file)
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await self._end(worker)
+                raise
+            worker.timer = asyncio.get_running_loop().call_later(IDLE_S, self._dismiss, worker)
+            self._idle.append(worker)
+        if "error" in answer:
+            raise from_wire(answer["code"], answer["error"])
+        return answer
+
+    def _take(self) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            assert worker.timer is not None
+            worker.timer.cancel()
+            try:
+                worker.socket.recv(1, socket.MSG_PEEK)
             except BlockingIOError:
                 return worker
+            except OSError:
+                pass  # as below
             worker.close()  # it died while it had nothing to do
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
@@ -93,99 +164,177 @@ class Workers:
                 socket.send_fds(self._keeper, [b"w"], [theirs.fileno()])
             except OSError as error:
                 ours.close()
+                # There is no new keeper for a service that has threads; whoever runs us starts us again.
+                os.kill(os.getpid(), signal.SIGTERM)
                 raise Unavailable(
-                    f"diff: the keeper of the workers is gone ({error.strerror}); restart the service"
+                    f"diff: the keeper of the workers died ({error.strerror}); the service starts again, try again"
                 ) from error
         ours.setblocking(False)
-        return ours
+        return _Worker(ours)
 
-    def _dismiss(self, worker: socket.socket) -> None:
-        self._idle = [(w, t) for w, t in self._idle if w is not worker]
+    def _dismiss(self, worker: _Worker) -> None:
+        self._idle.remove(worker)
         worker.close()
 
+    async def _end(self, worker: _Worker) -> None:
+        """Kill a worker, wait until it is gone, and remove what it mounted."""
+        if worker.pidfd < 0:
+            worker.close()  # it has not begun yet, and will find nobody to ask it for anything
+            return
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
+        with anyio.move_on_after(_DEATH_S) as waiting:
+            await anyio.wait_readable(worker.pidfd)
+        if waiting.cancelled_caught:
+            logger.warning("diff.worker_hangs", pid=worker.pid, after_s=_DEATH_S)
+        worker.close()
+        await anyio.to_thread.run_sync(clean, self._setup.scratch / str(worker.pid))
+
     @staticmethod
-    async def _ask(worker: socket.socket, request: bytes, blob: int) -> dict[str, Any]:
+    async def _ask(worker: _Worker, request: bytes, file: int) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
+        sock = worker.socket
         try:
-            socket.send_fds(worker, [_SIZE.pack(len(request))], [blob])
-            await loop.sock_sendall(worker, request)
-            head = await loop.sock_recv(worker, _SIZE.size)
+            if worker.pidfd < 0:
+                await anyio.wait_readable(sock)
+                greeting, fds, _, _ = socket.recv_fds(sock, _GREETING.size, 1, socket.MSG_CMSG_CLOEXEC)
+                if not fds:
+                    raise Unavailable("diff: no worker could be started; try again")
+                (worker.pid,), (worker.pidfd,) = _GREETING.unpack(greeting), fds
+            socket.send_fds(sock, [_SIZE.pack(len(request))], [file])
+            await loop.sock_sendall(sock, request)
+            head = await loop.sock_recv(sock, _SIZE.size)
             if len(head) == _SIZE.size:
                 data = b""
                 size = _SIZE.unpack(head)[0]
-                while len(data) < size and (part := await loop.sock_recv(worker, size - len(data))):
+                while len(data) < size and (part := await loop.sock_recv(sock, size - len(data))):
                     data += part
                 if len(data) == size:
                     answer: dict[str, Any] = json.loads(data)
                     return answer
         except OSError as error:
-            raise Unavailable(f"diff: the worker that applied the layer is gone ({error.strerror}); try again") from error
-        raise Unavailable("diff: the worker that applied the layer died; try again")
+            raise Unavailable(f"diff: the worker of this layer is gone ({error.strerror}); try again") from error
+        raise Unavailable("diff: the worker of this layer died (was it out of memory?); try again")
+
+
+def clean(place: Path) -> None:
+    """Remove what a worker that was killed left: mounts, and the empty directories below them. Nothing else is removed."""
+    if not place.exists():
+        return
+    if mounts_below(str(place)):
+        unmount_tree(str(place))
+    for directory, _, _ in os.walk(place, topdown=False):
+        with suppress(OSError):  # it is no directory of ours, or still a mount
+            os.rmdir(directory)
 
 
 # -- in the keeper and its workers --
 
 
-def _become(work: Any, connection: socket.socket, *more: Any) -> None:
+def _become(work: Any, connection: socket.socket, *more: Any, parent: int) -> None:
     """In a fork: do one thing with one socket and nothing else that was open; then end. Does not return."""
     code = 1
     try:
         die_with_parent(signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(code)  # it died before we asked
+        # Whose processors die before they can tell anybody leave what they began to us.
+        become_subreaper()
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT):
-            # Whoever stops the service stops us by closing our socket, after the layer at hand.
+            # Whoever stops the service stops us by closing our socket.
             signal.signal(number, signal.SIG_IGN)
         keep = connection.fileno()
         for name in os.listdir("/proc/self/fd"):
             if int(name) > 2 and int(name) != keep:
-                try:
+                with suppress(OSError):  # the listing's own
                     os.close(int(name))
-                except OSError:
-                    continue  # the listing's own
         work(connection, *more)
         code = 0
     finally:
         os._exit(code)
 
 
-def _keep(connection: socket.socket, processors: Mapping[str, StreamProcessor]) -> None:
+def _keep(connection: socket.socket, setup: Setup) -> None:
     set_name("argosy-diff-keeper")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for workers
     gc.freeze()
+    me = os.getpid()
+    workers: dict[int, int] = {}  # pidfd -> pid
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
     while True:
-        data, fds, _, _ = socket.recv_fds(connection, 16, 1)
-        if not data:
-            return
-        if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _become(_work, socket.socket(fileno=fds[0]), processors)
-        os.close(fds[0])
-
-
-def _work(connection: socket.socket, processors: Mapping[str, StreamProcessor]) -> None:
-    set_name("argosy-diff-worker")
-    while True:
-        head, fds, _, _ = socket.recv_fds(connection, _SIZE.size, 1)
-        if len(head) < _SIZE.size or not fds:
-            return
-        size = _SIZE.unpack(head)[0]
-        data = b""
-        while len(data) < size:
-            part = connection.recv(size - len(data))
-            if not part:
+        for fd, _ in poll.poll():
+            if fd != connection.fileno():
+                poll.unregister(fd)
+                os.close(fd)
+                os.waitpid(workers.pop(fd), 0)
+                end_children(keep=workers.values())
+                continue
+            data, fds, _, _ = socket.recv_fds(connection, 16, 1, socket.MSG_CMSG_CLOEXEC)
+            if not data:
                 return
-            data += part
-        answer = json.dumps(_applied(json.loads(data), fds[0], processors)).encode()
-        connection.sendall(_SIZE.pack(len(answer)) + answer)
+            pid = os.fork()
+            if pid == 0:
+                _become(_work, socket.socket(fileno=fds[0]), setup, parent=me)
+            os.close(fds[0])
+            fd = pidfd(pid)
+            workers[fd] = pid
+            poll.register(fd, select.POLLIN)
 
 
-def _applied(request: dict[str, Any], blob: int, processors: Mapping[str, StreamProcessor]) -> dict[str, Any]:
+def _work(connection: socket.socket, setup: Setup) -> None:
+    set_name("argosy-diff-worker")
+    pid = os.getpid()
+    # Whoever kills us finds there what we mounted. It is made by what mounts something, which is little.
+    tempfile.tempdir = str(setup.scratch / str(pid))
+    me = pidfd(pid)
+    socket.send_fds(connection, [_GREETING.pack(pid)], [me])
+    os.close(me)
+    while _serve(connection, setup):
+        pass
+
+
+def _serve(connection: socket.socket, setup: Setup) -> bool:
+    """Answer one request; return False when there is none any more."""
+    head, fds, _, _ = socket.recv_fds(connection, _SIZE.size, 1, socket.MSG_CMSG_CLOEXEC)
+    if len(head) < _SIZE.size or not fds:
+        return False
+    size = _SIZE.unpack(head)[0]
+    data = b""
+    while len(data) < size:
+        part = connection.recv(size - len(data))
+        if not part:
+            return False
+        data += part
+    answer = json.dumps(_answer(json.loads(data), fds[0], setup)).encode()
+    end_children()  # what a stream processor began and did not end
+    with suppress(OSError):  # it was not made
+        os.rmdir(tempfile.gettempdir())
+    connection.sendall(_SIZE.pack(len(answer)) + answer)
+    return True
+
+
+def _answer(request: dict[str, Any], file: int, setup: Setup) -> dict[str, Any]:
     try:
-        with open(blob, "rb", buffering=0) as source:
-            mounts = [Mount(m[0], m[1], tuple(m[2]), m[3]) for m in request["mounts"]]
+        if request["do"] == "compare":
+            with open(file, "wb", buffering=0) as out:
+                lower, upper = _mounts(request["lower"]), _mounts(request["upper"])
+                made = compare_trees(lower, upper, out, request["media_type"], request["epoch_s"], setup.limits.max_bytes)
+            return {"digest": made.digest, "size": made.size, "uncompressed": made.uncompressed}
+        with open(file, "rb", buffering=0) as source:
             payloads = {k: base64.b64decode(v) for k, v in request["payloads"].items()}
-            done = apply_layer(source, request["media_type"], mounts, processors, payloads, request["sync"])
-    except Exception as error:
-        code, message = to_wire(error)
-        return {"code": code, "error": message}
-    return {"digest": done.digest, "size": done.size}
+            done = apply_layer(
+                source, request["media_type"], _mounts(request["mounts"]), setup.processors, payloads, request["sync"],
+                setup.limits, request["name"],
+            )  # fmt: skip
+        return {"digest": done.digest, "size": done.size}
+    except MemoryError:
+        error: Exception = ResourceExhausted("the differ has no memory left for this layer; give the machine more")
+    except Exception as other:
+        error = other
+    code, message = to_wire(error)
+    return {"code": code, "error": message}
+
+
+def _mounts(rows: Sequence[Any]) -> list[Mount]:
+    return [Mount(m[0], m[1], tuple(m[2]), m[3]) for m in rows]
