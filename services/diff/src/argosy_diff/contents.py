@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
+import stat
 from pathlib import Path
 from typing import IO, Any, Final
 
+import anyio
 from argosy.digest import Digest
-from argosy.errors import AlreadyExists, ArgosyError, NotFound
-from argosy.plugin.content.blobfile import open_blob
+from argosy.errors import AlreadyExists, ArgosyError, DataLoss, InvalidArgument, NotFound, Unavailable
+from argosy.kernel.files import full_disk
+from argosy.plugin.content.blobfile import blob_path
 from argosy.rpc.channel import Channel
 from argosy.rpc.context import current
 from argosy_protos.containerd.services.content import v1 as p
@@ -18,6 +21,7 @@ from argosy_protos.google.protobuf import FieldMask
 from grpclib.const import Cardinality
 
 _CHUNK: Final = 1 << 20
+_ABORT_S: Final = 5.0
 
 
 class Contents:
@@ -47,30 +51,58 @@ class Contents:
             self._asked = True
         return self._root
 
-    async def open(self, digest: str) -> IO[bytes]:
-        """Return a blob to read from. Raises NotFound, InvalidArgument."""
+    async def open(self, digest: str, size: int) -> IO[bytes]:
+        """Return a blob to read from, which has size bytes (0: whatever its owner says).
+
+        Raises NotFound, InvalidArgument when size is not the blob's, DataLoss when its owner delivers something else.
+        """
         parsed = Digest.parse(digest)
         stub = p.ContentStub(self._caller())
         # The owner decides who may see it; the path only saves the copy.
-        await stub.info(p.InfoRequest(digest=digest))
+        answer = await stub.info(p.InfoRequest(digest=digest))
+        stored = answer.info.size if answer.info is not None else 0
+        if size and size != stored:
+            raise InvalidArgument(
+                f"layer {digest}: its descriptor says {size} bytes, and the blob has {stored}: the image's manifest is wrong"
+            )
         root = await self._exported_root()
         if root is not None:
             try:
-                return open(open_blob(root, parsed), "rb", buffering=0)
+                return _checked(_open_regular(blob_path(root, parsed)), digest, stored)
             except NotFound:
                 pass  # it lives elsewhere; ask for its bytes
-        spool = tempfile.TemporaryFile(dir=self._scratch)
+        return await self._spooled(stub, parsed, stored)
+
+    async def _spooled(self, stub: p.ContentStub, digest: Digest, size: int) -> IO[bytes]:
+        """Copy a blob here, and not one byte more than it has."""
+        spool = scratch_file(self._scratch)
+        hashed, got = hashlib.new(digest.algorithm), 0
         try:
-            async for part in stub.read(p.ReadContentRequest(digest=digest)):
+            async for part in stub.read(p.ReadContentRequest(digest=str(digest))):
+                got += len(part.data)
+                if got > size:
+                    break
+                hashed.update(part.data)
                 spool.write(part.data)
+            if got != size:
+                what = "more" if got > size else f"only {got}"
+                raise DataLoss(f"layer {digest}: the content service says {size} bytes and delivers {what}")
+            if hashed.hexdigest() != digest.hex:
+                raise DataLoss(f"layer {digest}: the content service delivers other bytes than these; fetch it again")
             spool.seek(0)
+        except OSError as error:
+            spool.close()
+            raise full_disk(error, f"layer {digest}") from error
         except BaseException:
             spool.close()
             raise
         return spool
 
     async def put(self, ref: str, data: IO[bytes], size: int, digest: str, labels: dict[str, str]) -> None:
-        """Store a blob under digest; an existing one gets the labels. Raises the owner's errors."""
+        """Store a blob under digest; an existing one gets the labels. Raises the owner's errors.
+
+        A failure and a cancellation leave no ingest that was not there before.
+        """
         stub = p.ContentStub(self._caller())
         stream = self._caller().request(
             "/containerd.services.content.v1.Content/Write",
@@ -78,33 +110,75 @@ class Contents:
             p.WriteContentRequest,
             p.WriteContentResponse,
         )
+        ours = False
         try:
             async with stream:
-                await stream.send_message(p.WriteContentRequest(action=p.WriteAction.STAT, ref=ref))
-                answer = await stream.recv_message()
-                if answer is None:
-                    raise NotFound(f'the content service ended ingest "{ref}" at once')
+
+                async def ask(request: p.WriteContentRequest) -> p.WriteContentResponse:
+                    await stream.send_message(request)
+                    answer: p.WriteContentResponse | None = await stream.recv_message()
+                    if answer is None:
+                        raise Unavailable(f'the content service ended ingest "{ref}" before its commit; try again')
+                    return answer
+
+                begun = await ask(p.WriteContentRequest(action=p.WriteAction.STAT, ref=ref))
+                ours = not begun.offset
                 offset, first = 0, True
                 data.seek(0)
-                while (chunk := data.read(_CHUNK)) or (first and answer.offset):
+                while (chunk := data.read(_CHUNK)) or (first and begun.offset):
                     # Offset 0 starts an ingest of the same ref again.
-                    await stream.send_message(
-                        p.WriteContentRequest(action=p.WriteAction.WRITE, ref=ref, offset=offset, data=chunk)
-                    )
-                    await stream.recv_message()
+                    await ask(p.WriteContentRequest(action=p.WriteAction.WRITE, ref=ref, offset=offset, data=chunk))
                     offset += len(chunk)
                     first = False
-                await stream.send_message(
+                await ask(
                     p.WriteContentRequest(
                         action=p.WriteAction.COMMIT, ref=ref, offset=offset, total=size, expected=digest, labels=labels
                     )
                 )
-                await stream.recv_message()
         except AlreadyExists:
             paths = [f"labels.{k}" for k in labels]
             if paths:
                 info = p.Info(digest=digest, labels=labels)
                 await stub.update(p.UpdateRequest(info=info, update_mask=FieldMask(paths=paths)))
+        except BaseException:
+            if ours:
+                with anyio.move_on_after(_ABORT_S, shield=True):
+                    await self._abort(stub, ref)
+            raise
+
+    @staticmethod
+    async def _abort(stub: p.ContentStub, ref: str) -> None:
+        while True:
+            try:
+                await stub.abort(p.AbortRequest(ref=ref))
+            except Unavailable:
+                await anyio.sleep(0.05)  # the end of our own stream has not arrived there yet
+            except ArgosyError:
+                return  # it is gone already, or goes with its lease
+            else:
+                return
+
+
+def _open_regular(path: Path) -> IO[bytes]:
+    """Return a reader of a file. Raises NotFound, DataLoss for anything but a regular file, which is not opened."""
+    try:
+        held = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise NotFound(f"content digest {path.name}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(held).st_mode):
+            raise DataLoss(f"{path} is no file; the content service's store is damaged")
+        return open(os.open(f"/proc/self/fd/{held}", os.O_RDONLY | os.O_CLOEXEC), "rb", buffering=0)
+    finally:
+        os.close(held)
+
+
+def _checked(blob: IO[bytes], digest: str, size: int) -> IO[bytes]:
+    found = os.fstat(blob.fileno()).st_size
+    if found != size:
+        blob.close()
+        raise DataLoss(f"layer {digest}: the content service says {size} bytes, and its file has {found}; fetch it again")
+    return blob
 
 
 def scratch_file(directory: Path) -> IO[bytes]:
