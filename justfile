@@ -22,10 +22,10 @@ test *args: setup
     @just lint types protos-check compose-check
     @{{ python }} -m pytest -m "not storm" {{ args }}
 
-# longer storms and soaks
+# longer storms and soaks; kills, cancels and stops at every step, with a table: ./run storm --minutes 10 --seed N
 storm *args: setup
-    @scripts/stress-tool
-    @{{ python }} -m pytest -m storm {{ args }}
+    @case " {{ args }}" in *" --minutes"*|*" --seed"*|*" --markdown"*) exec {{ python }} -m tests.storms {{ args }} ;; esac; \
+        scripts/stress-tool; exec {{ python }} -m pytest -m storm {{ args }}
 
 # measure this mesh and a stock containerd side by side: ./run bench [ROW...] [--limits] [--json FILE] [--peer DIR]
 bench *args: setup

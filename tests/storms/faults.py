@@ -1,0 +1,135 @@
+"""Kills and stops: who is hit when, from a seeded schedule, and how everything is brought back for a look."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from tests.harness.mesh import Mesh
+from tests.storms.model import BROKEN, Findings
+
+GATEWAY: Final = "argosy-gateway"
+CONTENT: Final = "argosy-content"
+DIFF: Final = "argosy-diff"
+TASKS: Final = "argosy-tasks"
+SNAPSHOTTERS: Final = {"overlayfs": "argosy-snap-ove", "native": "argosy-snap-nat", "erofs": "argosy-snap-ero"}
+EVERYONE: Final = (GATEWAY, CONTENT, DIFF, TASKS, *SNAPSHOTTERS.values())
+
+# A kill costs a start; without a pause between kills nothing would ever be acknowledged.
+_LEAST_GAP_S: Final = 0.6
+# Longer than any hiccup, shorter than a call's patience.
+_STOPS_S: Final = (0.05, 0.3, 1.0, 3.0)
+
+
+def soon(rng: random.Random) -> float:
+    """Return a delay in seconds: as often below 2 ms as above 20 ms, so that each step of a short call is met."""
+    return float(0.0003 * 10 ** rng.uniform(0, 2.7))
+
+
+class Faults:
+    """Hits one service at a time, a moment after somebody began a call that uses it."""
+
+    def __init__(self, mesh: Mesh, seed: int, findings: Findings, gap_s: float = _LEAST_GAP_S) -> None:
+        self._mesh, self._findings, self._gap_s = mesh, findings, gap_s
+        self._rng = random.Random(f"faults/{seed}")
+        self._changed = threading.Condition()
+        self._due: list[tuple[float, int, str, str]] = []
+        self._order = 0
+        self._next = 0.0
+        self._resting = True
+        self._ended = False
+        self._stopped: dict[int, str] = {}
+        self.log: list[str] = []
+        self._began = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="faults", daemon=True)
+        self._thread.start()
+
+    def around(self, victims: Sequence[str], chance: float = 0.5) -> None:
+        """Maybe hit one of victims soon: called right before a call that they take part in."""
+        with self._changed:
+            now = time.monotonic()
+            if self._resting or now < self._next or self._rng.random() > chance:
+                return
+            self._next = now + self._gap_s * self._rng.uniform(0.7, 2.0)
+            victim = self._rng.choice(victims)
+            how = self._rng.choices(("kill", "stop"), (3, 1))[0]
+            self._order += 1
+            heapq.heappush(self._due, (now + soon(self._rng), self._order, how, victim))
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if self._ended:
+                    return
+                if not self._due:
+                    self._changed.wait(0.5)
+                    continue
+                at, _, how, victim = self._due[0]
+                wait = at - time.monotonic()
+                if wait > 0:
+                    self._changed.wait(wait)
+                    continue
+                heapq.heappop(self._due)
+            try:
+                self._hit(how, victim)
+            except Exception as error:  # the storm's own fault is a row of the table
+                self._findings.add(BROKEN, "faults", repr(error))
+
+    def _hit(self, how: str, victim: str) -> None:
+        pid = self._mesh.services().get(victim)
+        if pid is None:
+            return  # it is being restarted, or was never called
+        try:
+            if how == "kill":
+                os.kill(pid, signal.SIGKILL)
+            elif how == "stop":
+                length = self._rng.choice(_STOPS_S)
+                os.kill(pid, signal.SIGSTOP)
+                with self._changed:
+                    self._stopped[pid] = victim
+                    self._order += 1
+                    heapq.heappush(self._due, (time.monotonic() + length, self._order, "go on", victim))
+                    self._next += length / 2
+            else:
+                self._release(victim)
+                return
+        except ProcessLookupError:
+            return
+        self.log.append(f"{time.monotonic() - self._began:8.2f} s {how} {victim} ({pid})")
+        self._findings.count(f"{how} {victim}")
+
+    def _release(self, victim: str = "") -> None:
+        with self._changed:
+            released = [pid for pid, name in self._stopped.items() if victim in ("", name)]
+            for pid in released:
+                del self._stopped[pid]
+        for pid in released:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    def go(self) -> None:
+        """Let faults happen."""
+        with self._changed:
+            self._resting = False
+
+    def rest(self) -> None:
+        """Let none happen any more, and let everybody who was stopped go on."""
+        with self._changed:
+            self._resting = True
+            self._due = [entry for entry in self._due if entry[2] == "go on"]
+        self._release()
+
+    def close(self) -> None:
+        self.rest()
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._thread.join(5)

@@ -1,0 +1,102 @@
+"""A few small images that share layers, as archives and in a registry on loopback."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import random
+import tarfile
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from argosy.testkit.image import oci_archive
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image: where it is, and what must be there when it was pulled."""
+
+    name: str
+    """Within the registry, with its tag."""
+    imported: str
+    """The name that its archive gives it."""
+    archive: Path
+    digest: str
+    size: int
+    """Of the manifest."""
+    blobs: tuple[str, ...]
+    chains: tuple[str, ...]
+
+
+def _layer(rng: random.Random, name: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for n in range(rng.randrange(2, 8)):
+            data = rng.randbytes(rng.choice((10, 3_000, 60_000)))
+            entry = tarfile.TarInfo(f"{name}-{n}")
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def chain_ids(layers: Sequence[bytes]) -> tuple[str, ...]:
+    """Return the names of an image's committed snapshots, the lowest first."""
+    chains: list[str] = []
+    for layer in layers:
+        own = f"sha256:{hashlib.sha256(layer).hexdigest()}"
+        chains.append(own if not chains else f"sha256:{hashlib.sha256(f'{chains[-1]} {own}'.encode()).hexdigest()}")
+    return tuple(chains)
+
+
+def make(directory: Path, seed: int, count: int = 5) -> list[Sample]:
+    """Write count images that share layers into directory."""
+    rng = random.Random(f"images/{seed}")
+    pool = [_layer(rng, f"l{n}") for n in range(6)]
+    samples = []
+    for n in range(count):
+        layers = [pool[0], *rng.sample(pool[1:], rng.randrange(1, 3)), _layer(rng, f"own{n}")]
+        name = f"storm/s{n}:1"
+        archive = directory / f"s{n}.tar"
+        digest = oci_archive(archive, f"docker.io/{name}", layers)
+        with tarfile.open(archive) as tar:
+            blobs = {m.name.rpartition("/")[2]: m.size for m in tar.getmembers() if m.name.startswith("blobs/")}
+        packed = [f"sha256:{hashlib.sha256(gzip.compress(layer, 6, mtime=0)).hexdigest()}" for layer in layers]
+        assert all(p.removeprefix("sha256:") in blobs for p in packed)
+        samples.append(
+            Sample(
+                name, f"docker.io/{name}", archive, digest, blobs[digest.removeprefix("sha256:")],
+                tuple(f"sha256:{b}" for b in sorted(blobs)), chain_ids(layers),
+            )
+        )  # fmt: skip
+    return samples
+
+
+def _send(method: str, url: str, data: bytes, kind: str) -> Any:
+    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": kind})
+    # A proxy of the environment is none of loopback's.
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20)
+
+
+def push(sample: Sample, registry: str) -> None:
+    """Put an image into a registry that listens without TLS."""
+    name, _, tag = sample.name.partition(":")
+    with tarfile.open(sample.archive) as tar:
+        for member in tar.getmembers():
+            blob = member.name.removeprefix("blobs/sha256/")
+            file = tar.extractfile(member) if blob != member.name else None
+            if file is None:
+                continue
+            data = file.read()
+            if f"sha256:{blob}" == sample.digest:
+                manifest = data
+                continue
+            started = _send("POST", f"http://{registry}/v2/{name}/blobs/uploads/", b"", "application/octet-stream")
+            place = started.headers["Location"]
+            _send("PUT", f"{place}{'&' if '?' in place else '?'}digest=sha256:{blob}", data, "application/octet-stream")
+    media_type = json.loads(manifest).get("mediaType", "application/vnd.oci.image.manifest.v1+json")
+    _send("PUT", f"http://{registry}/v2/{name}/manifests/{tag}", manifest, media_type)
