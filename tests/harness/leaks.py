@@ -6,6 +6,7 @@ directory in a path, its own containerd namespaces in a cgroup's path. Other mes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import uuid
@@ -100,12 +101,7 @@ def holds(base: Path, mark: str, namespaces: Iterable[str] = (), ignore: Iterabl
     )  # fmt: skip
     bound = {line.split(" ")[-1] for line in Path("/proc/net/unix").read_text().splitlines() if f" {base}/" in line}
     found = {str(p) for p in _files(base) if _is_socket(p)}
-    cgroups = tuple(
-        str(group)
-        for top in [_CGROUPS, *(p for p in (_CGROUPS.iterdir() if _CGROUPS.exists() else ()) if p.is_dir())]
-        for ns in names if (top / ns).is_dir()
-        for group in (top / ns).iterdir() if group.is_dir()
-    )  # fmt: skip
+    cgroups = tuple(str(group) for top in _groups(names) for group in top.iterdir() if group.is_dir())
     return Held(processes, zombies, mounts, tuple(sorted(bound | found)), cgroups, frozenset(netns))
 
 
@@ -121,6 +117,19 @@ def _is_socket(path: Path) -> bool:
         return stat.S_ISSOCK(path.lstat().st_mode)
     except OSError:
         return False
+
+
+def _groups(names: Iterable[str]) -> list[Path]:
+    """Return the cgroups of containerd namespaces: the folder that the containers' own are in."""
+    tops = [_CGROUPS, *(p for p in (_CGROUPS.iterdir() if _CGROUPS.exists() else ()) if p.is_dir())]
+    return [top / name for name in names for top in tops if (top / name).is_dir()]
+
+
+def drop_namespaces(names: Iterable[str]) -> None:
+    """Remove the empty cgroups of containerd namespaces, which runc leaves behind by design."""
+    for group in _groups(names):
+        with contextlib.suppress(OSError):  # one that is not empty is a leak, and reported as such
+            group.rmdir()
 
 
 def pinned(netns: Iterable[str]) -> list[str]:

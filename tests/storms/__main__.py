@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from typing import Final
 from argosy.testkit.image import oci_archive
 from argosy.testkit.registry import running_registry
 
+from tests.harness import leaks
 from tests.harness.leaks import MARK, new_mark
 from tests.harness.mesh import IMAGE, Mesh
 from tests.storms import images, report
@@ -123,10 +125,10 @@ def blow(seconds: float, seed: int, look_every_s: float = _LOOK_EVERY_S, say: bo
             gate.open()
             time.sleep(length)
             blown += length
-            tell(f"{blown:.0f} s: looking")
+            began = time.monotonic()
             judge.own |= descendants_of_callers(own)
             judge.look(thorough=blown >= seconds)
-            tell(f"{blown:.0f} s: {findings.total} findings so far")
+            tell(f"{blown:.0f} s: {findings.total} findings so far; the look took {time.monotonic() - began:.0f} s")
         if mesh.process is None or mesh.process.poll() is not None:
             findings.add(UNHEALTHY, "the supervisor ended", mesh.log.read_text()[-600:])
         gate.end()
@@ -137,6 +139,7 @@ def blow(seconds: float, seed: int, look_every_s: float = _LOOK_EVERY_S, say: bo
             worker.wire.close()
         mesh.stop()
         judge.stopped()
+        leaks.drop_namespaces(worker.ns for worker in workers)
         if say and findings.total:
             kept = Path(tempfile.gettempdir()) / f"storm-{seed}.log"
             kept.write_text("\n".join(faults.log) + "\n\n" + mesh.log.read_text()[-2_000_000:])
@@ -166,6 +169,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.geteuid() != 0:
         print("storm: this needs root: mounts, cgroups, runc; type: sudo ./run storm", file=sys.stderr)
         return 2
+    # A storm that is ended from outside takes its mesh along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     findings = blow(options.minutes * 60, seed, options.look_every)
     print(report.work(findings))

@@ -44,6 +44,7 @@ ROWS_OF_TABLE: Final = (
 
 _VARIABLE: Final = re.compile(r"sha256:[0-9a-f]+|[0-9a-f]{12,}|\b[a-z]*\d+[a-z0-9.-]*\b|/tmp/\S+")
 _EXAMPLES: Final = 6
+_REMEMBERED: Final = 40
 
 
 @dataclass
@@ -106,8 +107,8 @@ class Ledger:
     def __init__(self) -> None:
         self.certain: dict[Any, Any] = {}
         """What was acknowledged: the object is there, in this state."""
-        self.gone: set[Any] = set()
-        """What was acknowledged as removed, or was never there."""
+        self.gone: dict[Any, None] = {}
+        """What was acknowledged as removed, or was never there; the latest last."""
         self.open: list[Open] = []
 
     def is_open(self, key: Any) -> bool:
@@ -127,9 +128,9 @@ class Ledger:
         self.open = [c for c in self.open if not any(k in a for a in c.alternatives for k in states)]
         for key, state in states.items():
             self.certain.pop(key, None)
-            self.gone.discard(key)
+            self.gone.pop(key, None)
             if state is None:
-                self.gone.add(key)
+                self.gone[key] = None
             else:
                 self.certain[key] = state
 
@@ -137,8 +138,13 @@ class Ledger:
         """Note a change with an open outcome. All alternatives name the same objects."""
         for key in alternatives[0]:
             self.certain.pop(key, None)
-            self.gone.discard(key)
+            self.gone.pop(key, None)
         self.open.append(Open(what, tuple(alternatives)))
+
+    def forget(self) -> None:
+        """Keep only the latest of what is gone: a look at all of it was had."""
+        for key in list(self.gone)[:-_REMEMBERED]:
+            del self.gone[key]
 
     def resolve(self, look: Callable[[Any], Any], same: Callable[[Any, Any], bool], findings: Findings) -> int:
         """Look at every object that has an open outcome; return how many changes there were.
@@ -155,11 +161,11 @@ class Ledger:
                 kind = change.what.partition(" ")[0]
                 allowed = " or ".join(str(dict(a)) for a in change.alternatives)
                 findings.add(NEITHER, kind, f"{change.what}: found {seen}, allowed {allowed}")
-                self.gone.update(key for key, state in seen.items() if state is None)
+                self.gone.update({key: None for key, state in seen.items() if state is None})
                 continue
             for key, state in fitting.items():
                 if state is None:
-                    self.gone.add(key)
+                    self.gone[key] = None
                 else:
                     self.certain[key] = state
         return len(changes)

@@ -59,6 +59,8 @@ _WRONG_TEXT: Final = re.compile(
 _VARIABLE: Final = re.compile(r"sha256:[0-9a-f]+|[0-9a-f]{8,}|\d+|\S*/\S*")
 # What stays of each kind, so that a look at everything stays short.
 _MANY: Final = 24
+# So many keys of cut calls are tried again in one look.
+_TRIED: Final = 40
 
 
 class Gate:
@@ -479,18 +481,19 @@ class SnapshotWorker(Worker):
         for key in sorted(map(str, self.ledger.gone)):
             if self._look(key) is not None:
                 self.findings.add(BACK, "snapshot", f"{self.name}: {key} is there again: {self._look(key)}")
-                self.ledger.gone.discard(key)
-        tried = sorted(self.suspects & self.ledger.gone)
+                self.ledger.gone.pop(key, None)
+        tried = sorted(self.suspects & self.ledger.gone.keys())
         tried += self.rng.sample(sorted(map(str, self.ledger.gone)), min(4, len(self.ledger.gone)))
-        for key in dict.fromkeys(tried):
+        for key in list(dict.fromkeys(tried))[:_TRIED]:
             answer = self.surely(SNAPSHOTS + "Prepare", lease=self.held, snapshotter=self.snapshotter, key=key)
             if not answer.ok:
                 mounts = self.surely(SNAPSHOTS + "Mounts", snapshotter=self.snapshotter, key=key)
                 self.findings.add(STUCK, "snapshot key", f"{self.name}: Prepare {key}: {answer}; Mounts: {mounts}")
-                self.ledger.gone.discard(key)
+                self.ledger.gone.pop(key, None)
                 continue
             self.tidy(SNAPSHOTS + "Remove", lease=self.held, snapshotter=self.snapshotter, key=key)
         self.suspects.clear()
+        self.ledger.forget()
 
     def _mounted(self, key: str, state: Snap) -> str:
         """Return what is wrong with a snapshot's files, or nothing."""
@@ -617,6 +620,8 @@ class ContentWorker(Worker):
                 self.suspects.add(key)
                 if before is None:
                     self.ledger.unsure(f"Write {ref}", [{key: None}, {key: Ref(seed, size, 0)}])
+                if answer.code is UNAVAILABLE:
+                    time.sleep(self.rng.uniform(0.02, 0.2))
                 return
             at = answer.message.offset
             if before is not None and at < before.acked:
@@ -768,11 +773,12 @@ class ContentWorker(Worker):
         for key in sorted(self.ledger.gone, key=str):
             if self._look(key) is not None:
                 self.findings.add(BACK, key[0], f"{self.name}: {key[1]} is there again: {self._look(key)}")
-                self.ledger.gone.discard(key)
+                self.ledger.gone.pop(key, None)
         refs = [k for k in self.suspects if k[0] == "ref" and (k in self.ledger.gone or k in self.ledger.certain)]
-        for key in sorted(refs, key=str):
+        for key in self.rng.sample(sorted(refs, key=str), min(len(refs), _TRIED)):
             self._try_again(key)
         self.suspects.clear()
+        self.ledger.forget()
 
     def _try_again(self, key: tuple[str, str]) -> None:
         """Whoever held a ref is gone: it must let itself be opened, and aborted or finished."""
@@ -973,7 +979,7 @@ class ImageWorker(Worker):
         for key in sorted(self.ledger.gone, key=str):
             if self._look(key) is not None:
                 self.findings.add(BACK, "image", f"{self.name}: {key} is there again: {self._look(key)}")
-                self.ledger.gone.discard(key)
+                self.ledger.gone.pop(key, None)
 
     def clear(self) -> None:
         for key in list(self.ledger.certain):
