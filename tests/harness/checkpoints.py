@@ -20,6 +20,8 @@ from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.tasks import v1 as tasks
 from argosy_protos.containerd.types import Descriptor
 from argosy_protos.google.protobuf import Any as AnyMessage
+from argosy_tasks.checkpoints import Checkpoints
+from argosy_tasks.gate import Gate
 from argosy_tasks.servicer import Tasks
 
 SPEC = b'{"ociVersion":"1.0.2","annotations":{"mine":"1"},"mounts":[]}'
@@ -85,9 +87,13 @@ class Roster:
 class House:
     """The task manager, asked as the gateway would ask it."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, base: Path) -> None:
         self.containers, self.content, self.roster = Containers(), Content(), Roster()
-        self.tasks = Tasks(self.roster, channel)  # type: ignore[arg-type] # a roster that makes nothing
+        self.place = base / "checkpoints"
+        checkpoints = Checkpoints(self.place)
+        checkpoints.open(lambda namespace, id: False)
+        gate = Gate(False, os.environ["PATH"])
+        self.tasks = Tasks(self.roster, channel, gate, checkpoints)  # type: ignore[arg-type] # a roster that makes nothing
         self.channel: Channel
 
     def put(self, data: bytes, digest: str = "") -> str:
@@ -104,13 +110,12 @@ class House:
 
 def in_house(work: Callable[[House], Awaitable[None]]) -> None:
     """Run work; no checkpoint's directory may be left of what was refused."""
-    scratch = {p for p in os.listdir(tempfile.gettempdir()) if p.startswith("ctrd-checkpoint")}
 
     async def main() -> None:
         with tempfile.TemporaryDirectory(prefix="ay-") as base:
             stores, manager = Server(), Server()
             channel = Channel(Path(base) / "stores", name="stores")
-            house = House(channel)
+            house = House(channel, Path(base))
             stores.add(house.containers)
             stores.add(house.content)
             manager.add(house.tasks)
@@ -119,6 +124,9 @@ def in_house(work: Callable[[House], Awaitable[None]]) -> None:
             house.channel = Channel(Path(base) / "tasks", name="tasks")
             try:
                 await asyncio.wait_for(work(house), 60)
+                # What is left is of tasks that were made, and goes with them.
+                left = [p for p in house.place.glob("*/*") if p.parent.name != ".new" and not house.roster.made]
+                assert [*left, *house.place.glob(".new/*")] == []
             finally:
                 house.channel.close()
                 channel.close()
@@ -126,11 +134,6 @@ def in_house(work: Callable[[House], Awaitable[None]]) -> None:
                 await stores.close(0)
 
     asyncio.run(main())
-    left = {p for p in os.listdir(tempfile.gettempdir()) if p.startswith("ctrd-checkpoint")} - scratch
-    for name in left:  # those of tasks that were made, which go with the task
-        for file in (Path(tempfile.gettempdir()) / name).iterdir():
-            file.unlink()
-        (Path(tempfile.gettempdir()) / name).rmdir()
 
 
 def archive(*entries: tarfile.TarInfo | tuple[str, bytes]) -> bytes:

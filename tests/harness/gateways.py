@@ -40,7 +40,7 @@ class Gateway:
     async def start(self) -> Core:
         ready: asyncio.Future[Core] = asyncio.get_running_loop().create_future()
         self._stop = asyncio.Event()
-        self._task = asyncio.create_task(self._live(ready))  # noqa: TID251 - ended by stop and kill
+        self._task = asyncio.create_task(self._live(ready))
         self.core = await ready
         return self.core
 

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Layers(Backend):
     def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
         return Usage(1, 1)
 
-    def seal(self, directory: Path, bottom: bool) -> None:
+    def seal(self, directory: Path, parents: Sequence[Path] | None) -> None:
         (directory / "image").write_text((directory / "data").read_text())
 
     def sealed(self, directory: Path) -> None:
@@ -151,7 +152,7 @@ def test_a_change_that_is_cancelled_at_any_await(tmp_path: Path, operation: Call
                     if not await exists(snapshots, "a"):
                         await snapshots.prepare("a", "base", {})
 
-                assert await at_each_await(lambda s=snapshots: operation(s), check, times) >= 1
+                assert await at_each_await(partial(operation, snapshots), check, times) >= 1
 
     asyncio.run(main())
 
@@ -220,7 +221,7 @@ def test_what_became_of_a_commit_is_told_for_sure(tmp_path: Path) -> None:
             await asyncio.sleep(0)
             caller.cancel()
             found = await asyncio.gather(exists(snapshots, "a"), exists(snapshots, "n"))
-            assert found == [None, Kind.COMMITTED]
+            assert list(found) == [None, Kind.COMMITTED]
             with pytest.raises(AlreadyExists):
                 await commit(snapshots)
             # An existing name is told before anything is done to the key's bytes.

@@ -316,4 +316,4 @@ def test_an_image_reads_no_more_than_its_budget() -> None:
     from argosy.erofs.image import directory
 
     with LayerIndex(directory(), (), False) as index, pytest.raises(ResourceExhausted, match="max_entries"):
-        index.read(TarReader(iter([entry("a") + entry("b")]), Budget(Limits(max_entries=1))))
+        index.apply(TarReader(iter([entry("a") + entry("b")]), Budget(Limits(max_entries=1))))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
+
+import anyio
 
 _AT_ONCE: Final = 32
 
@@ -15,10 +16,19 @@ async def remove_all(names: Sequence[str], remove: Callable[[str], Awaitable[boo
     Raises the first failure, once the others of its part have ended: nothing goes on behind the caller's back.
     """
     removed = 0
+    failures: list[Exception] = []
+
+    async def one(name: str) -> None:
+        nonlocal removed
+        try:
+            removed += await remove(name)
+        except Exception as error:
+            failures.append(error)
+
     for start in range(0, len(names), _AT_ONCE):
-        answers = await asyncio.gather(*map(remove, names[start : start + _AT_ONCE]), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-            removed += answer
+        async with anyio.create_task_group() as group:
+            for name in names[start : start + _AT_ONCE]:
+                group.start_soon(one, name)
+        if failures:
+            raise failures[0]
     return removed
