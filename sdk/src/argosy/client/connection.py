@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -130,12 +131,13 @@ class Client:
         It is given back though the block is cancelled. One that may linger is gone when the client is left; the block's end does not wait for it.
         """
         expire = (datetime.now(UTC) + LEASE_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")
-        reply = await self.services.leases.create(CreateRequest(labels={GC_EXPIRE: expire}))
-        id = reply.lease.id
+        # The name is ours: who is cancelled before the answer comes knows what to give back.
+        id = f"{time.time_ns() % 1_000_000_000}-{os.urandom(4).hex()}"
         leased = self.services
         if not self._replaced:
             leased = Services.on(self._bound.with_metadata({LEASE_HEADER: id}))
         try:
+            await self.services.leases.create(CreateRequest(id=id, labels={GC_EXPIRE: expire}))
             yield leased
         finally:
             if linger:
@@ -150,4 +152,4 @@ class Client:
             try:
                 await self.services.leases.delete(DeleteRequest(id=id))
             except ArgosyError:
-                pass  # it expires by itself
+                pass  # it never came to be, or expires by itself
