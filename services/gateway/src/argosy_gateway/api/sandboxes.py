@@ -7,6 +7,7 @@ from typing import Any
 from argosy import filters
 from argosy.errors import InvalidArgument, NotFound
 from argosy.rpc.server import ServerStream, inline
+from argosy_protos._error import DecodeError
 from argosy_protos.containerd.services.sandbox import v1 as p
 from grpclib.const import Handler
 
@@ -62,7 +63,10 @@ class Controller:
             async def handle(stream: ServerStream, method: Any = method) -> None:
                 message = await stream.recv_message()
                 _ = stream.call.namespace
-                name = method.request.decode(message).sandboxer
+                try:
+                    name = method.request.decode(message).sandboxer
+                except DecodeError as error:
+                    raise InvalidArgument(f"{stream.path}: the request is malformed: {error}") from error
                 if not name:
                     raise InvalidArgument("sandbox controller name can not be empty")
                 plugin = self._core.registry.plugins.get(("sandbox", name))
