@@ -13,7 +13,7 @@ SHORT_TYPES: Final = {
     "diff": "io.containerd.differ.v1",
     "sandbox": "io.containerd.sandbox.controller.v1",
     "tasks": "io.containerd.runtime.v2",
-    "service": "io.containerd.service.v1",
+    "service": "io.containerd.grpc.v1",
 }
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
 

@@ -28,6 +28,8 @@ class Health(HealthBase):
         if service and service not in self._server.services:
             return None
         state = HealthCheckResponseServingStatus
+        if self._server.elsewhere is not None and self._server.elsewhere.serves(service) is False:
+            return state.NOT_SERVING
         return state.NOT_SERVING if self._server.draining else state.SERVING
 
     @inline

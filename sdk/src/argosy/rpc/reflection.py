@@ -9,9 +9,12 @@ from typing import Any
 
 from argosy_protos._wire import rv, skip
 from argosy_protos.grpc.reflection import v1, v1alpha
+from grpclib.const import Cardinality
 
+from argosy.errors import ArgosyError
 from argosy.rpc.server import Server
 
+_ELSEWHERE_S = 10.0
 _NOT_FOUND = 5
 _UNIMPLEMENTED = 12
 _MESSAGE, _ENUM, _SERVICE = 4, 5, 6  # fields of FileDescriptorProto
@@ -95,6 +98,27 @@ def _answer(p: ModuleType, server: Server, request: Any) -> Any:
     return response
 
 
+async def _answer_or_ask(p: ModuleType, server: Server, request: Any) -> Any:
+    """Answer a request, or have the process answer that serves what it is about."""
+    response = _answer(p, server, request)
+    if response.error_response is None or server.elsewhere is None:
+        return response
+    path = f"/{p.ServerReflectionBase.__service__}/ServerReflectionInfo"
+    for channel in server.elsewhere.channels(request.file_containing_symbol or ""):
+        stream = channel.request(
+            path, Cardinality.STREAM_STREAM, p.ServerReflectionRequest, p.ServerReflectionResponse, timeout=_ELSEWHERE_S
+        )
+        try:
+            async with stream:
+                await stream.send_message(request)
+                answer = await stream.recv_message()
+        except ArgosyError:
+            continue  # it has no reflection, or is not there
+        if answer is not None and answer.error_response is None:
+            return answer
+    return response
+
+
 class ReflectionV1(v1.ServerReflectionBase):
     """The current protocol."""
 
@@ -105,7 +129,7 @@ class ReflectionV1(v1.ServerReflectionBase):
         self, requests: AsyncIterator[v1.ServerReflectionRequest]
     ) -> AsyncIterator[v1.ServerReflectionResponse]:
         async for request in requests:
-            yield _answer(v1, self._server, request)
+            yield await _answer_or_ask(v1, self._server, request)
 
 
 class ReflectionV1Alpha(v1alpha.ServerReflectionBase):
@@ -118,4 +142,4 @@ class ReflectionV1Alpha(v1alpha.ServerReflectionBase):
         self, requests: AsyncIterator[v1alpha.ServerReflectionRequest]
     ) -> AsyncIterator[v1alpha.ServerReflectionResponse]:
         async for request in requests:
-            yield _answer(v1alpha, self._server, request)
+            yield await _answer_or_ask(v1alpha, self._server, request)

@@ -13,7 +13,7 @@ import socket
 import types
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from argosy_protos._error import DecodeError
 from grpclib.const import Cardinality, Handler
@@ -28,6 +28,9 @@ from argosy.rpc.context import CALL, Call, Peer
 from argosy.rpc.protocol import Connection
 from argosy.rpc.recent import Recent
 from argosy.rpc.sockets import BACKLOG, bind_unix, same_user
+
+if TYPE_CHECKING:
+    from argosy.rpc.channel import Channel
 
 logger = log.get("argosy.rpc")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -421,6 +424,19 @@ class ServerConnection(Connection):
             self.flush()
 
 
+class Elsewhere(Protocol):
+    """Services of other processes that are served on a socket of this one."""
+
+    def handler(self, path: str) -> Handler | None:
+        """Return what relays a path."""
+
+    def serves(self, service: str) -> bool | None:
+        """Return whether a service can be called now; None for one that nobody has."""
+
+    def channels(self, symbol: str) -> Iterable[Channel]:
+        """Return who may know the descriptor of a symbol, or of any when it is empty."""
+
+
 class Statistics:
     """Counts since start."""
 
@@ -450,6 +466,8 @@ class Server:
         """What new calls are refused with, if they are, but for the paths in ``always``."""
         self.always: set[str] = set()
         self.services: list[str] = []
+        self.elsewhere: Elsewhere | None = None
+        """What is served here by other processes, where a gateway relays."""
         self.allow = allow or same_user
         self._listeners: list[tuple[asyncio.AbstractServer, Path | None]] = []
         for service in services:
@@ -465,8 +483,8 @@ class Server:
                 self.services.append(name)
 
     def fallback(self, path: str) -> Handler | None:
-        """Return a handler for a path no service claims; a gateway overrides this to relay."""
-        return None
+        """Return a handler for a path that no service of this process claims."""
+        return None if self.elsewhere is None else self.elsewhere.handler(path)
 
     def admits(self, peer: Peer) -> bool:
         return self.allow(peer)

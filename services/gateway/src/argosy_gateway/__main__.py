@@ -24,6 +24,7 @@ from argosy_gateway.api.introspection import Introspection, Version
 from argosy_gateway.api.leases import Leases
 from argosy_gateway.api.namespaces import Namespaces
 from argosy_gateway.api.snapshots import Snapshots
+from argosy_gateway.backends.services import Services
 from argosy_gateway.calls import Namespaced
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.config import GatewaySettings
@@ -57,11 +58,17 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     ]  # fmt: skip
     if core.content is not None:
         namespaced += [Content(core), Ingests(core)]
-    return [
+    services: list[Any] = [
         Version(), Introspection(core), Namespaces(core), Events(core), *map(Namespaced, namespaced),
         # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
         MountsBase(), StreamingBase(), TransferBase(),
     ]  # fmt: skip
+    plugins = list(core.registry.of_type("service"))
+    if plugins:
+        own = {path.split("/")[1] for service in services for path in service.__mapping__()}
+        core.services = ctx.server.elsewhere = Services(plugins, ctx.server, own)
+        ctx.tasks.start_soon(core.services.look)
+    return services
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from argosy_protos.containerd.events import SnapshotRemove
 from argosy_protos.containerd.services.images.v1 import ImageDelete
 
 from argosy_gateway.backends.content import Content
+from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.snapshots import Snapshotter
 from argosy_gateway.events import Exchange
 from argosy_gateway.gc.scheduler import Scheduler, Thresholds
@@ -62,6 +63,7 @@ class Core:
         )
         self.snapshotters: dict[str, Snapshotter] = {}
         self.content: Content | None = None
+        self.services: Services | None = None
         self.uuid = ""
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from typing import Protocol
 
 from argosy.errors import Unavailable
 from argosy.tables import SHORT_TYPES
@@ -52,7 +53,15 @@ _OWN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 _IDS = {"content": "content", "diff": "walking", "tasks": "task"}
 
 
-def listing(registry: Registry, own_exports: Mapping[tuple[str, str], Mapping[str, str]]) -> list[p.Plugin]:
+class Served(Protocol):
+    """Who knows what the plugins of the type ``service`` serve."""
+
+    def of(self, plugin: Plugin) -> list[str]: ...
+
+
+def listing(
+    registry: Registry, own_exports: Mapping[tuple[str, str], Mapping[str, str]], services: Served | None = None
+) -> list[p.Plugin]:
     """Return the plugins as Introspection lists them: processes first, then what the gateway does itself."""
     here = host_platform()
     out: list[p.Plugin] = []
@@ -72,7 +81,7 @@ def listing(registry: Registry, own_exports: Mapping[tuple[str, str], Mapping[st
                 type=SHORT_TYPES[kind],
                 id=id,
                 platforms=[wanted] if kind in ("snapshot", "diff", "tasks") else [],
-                exports={**config.exports, "address": config.address},
+                exports={**config.exports, "address": config.address, **_served(plugin, services)},
                 capabilities=list(config.capabilities),
                 init_err=_failure(plugin),
             )
@@ -80,6 +89,10 @@ def listing(registry: Registry, own_exports: Mapping[tuple[str, str], Mapping[st
     for type_, id, requires in _OWN:
         out.append(p.Plugin(type=type_, id=id, requires=list(requires), exports=dict(own_exports.get((type_, id), {}))))
     return out
+
+
+def _served(plugin: Plugin, services: Served | None) -> dict[str, str]:
+    return {"services": ",".join(services.of(plugin))} if plugin.type == "service" and services is not None else {}
 
 
 def _failure(plugin: Plugin) -> Status | None:

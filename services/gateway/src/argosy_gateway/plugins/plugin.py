@@ -148,6 +148,11 @@ class Plugin:
         return self.config.capabilities
 
     @property
+    def can_be_called(self) -> bool:
+        """Whether a call is let through; whether it is answered is seen by making it."""
+        return self.state in (State.STARTING, State.READY)
+
+    @property
     def in_flight(self) -> int:
         return len(self.calls)
 

@@ -1,0 +1,148 @@
+"""Any gRPC service in any process, served on the main socket under its own name: relayed by its path, never decoded.
+
+Which services a plugin of the type ``service`` has its table says, or else its reflection, which is asked when it can be reached
+and again after it came back. What the gateway serves itself nobody else can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+import anyio
+from argosy import log
+from argosy.errors import ArgosyError, InvalidArgument, Unimplemented
+from argosy.loops import Complaints
+from argosy.rpc.channel import Channel
+from argosy.rpc.server import Server, ServerStream
+from argosy_protos.grpc.reflection import v1, v1alpha
+from grpclib.const import Cardinality, Handler
+
+from argosy_gateway.plugins.plugin import ANSWER_S, Plugin
+
+logger = log.get("gateway.services")
+
+_RESERVED: Final = ("containerd.", "grpc.", "argosy.")
+# How often a plugin that could not be asked is asked again, and one that could whether it has others now, in seconds.
+_AGAIN_S, _LOOK_S = 1.0, 15.0
+_MOST_SERVICES: Final = 256
+
+
+class Services:
+    """The services of plugins, by name."""
+
+    def __init__(self, plugins: Collection[Plugin], server: Server, own: Collection[str]) -> None:
+        """server serves the main socket; own are the services that the gateway has itself. Raises InvalidArgument."""
+        self._plugins, self._server, self._own = tuple(plugins), server, frozenset(own)
+        self._table: dict[str, Plugin] = {}
+        self._handlers: dict[str, Handler] = {}
+        self._said = Complaints()
+        for plugin in self._plugins:
+            for name in plugin.config.services:
+                wrong = self._wrong(name, plugin)
+                if wrong:
+                    raise InvalidArgument(f"[proxy_plugins.{plugin.name}]: {wrong}")
+                self._add(name, plugin)
+
+    def _wrong(self, name: str, plugin: Plugin) -> str:
+        """Return why a plugin may not serve a service, or nothing."""
+        if not name or "/" in name:
+            return f'"{name}" is no name of a gRPC service'
+        if name in self._own or name.startswith(_RESERVED):
+            return f"service \"{name}\" is the gateway's own; give the plugin's another package"
+        other = self._table.get(name)
+        if other is not None and other is not plugin:
+            return f'service "{name}" is served by plugin "{other.name}" already; take one of them out'
+        return ""
+
+    def _add(self, name: str, plugin: Plugin) -> None:
+        if name not in self._table:
+            self._server.services.append(name)
+
+        async def handle(stream: ServerStream) -> None:
+            # A stream may be a long one by nature: only a caller's deadline ends it.
+            await plugin.relay(stream, Cardinality.STREAM_STREAM, waits=True)
+
+        self._table[name] = plugin
+        self._handlers[name] = Handler(handle, Cardinality.STREAM_STREAM, bytes, bytes)
+
+    def _drop(self, name: str) -> None:
+        del self._table[name], self._handlers[name]
+        self._server.services.remove(name)
+
+    # -- what the main socket asks --
+
+    def handler(self, path: str) -> Handler | None:
+        """Return what serves a path that the gateway does not serve itself."""
+        return self._handlers.get(path.lstrip("/").partition("/")[0])
+
+    def serves(self, service: str) -> bool | None:
+        """Return whether a service of a plugin's can be called now; None for one that no plugin has."""
+        plugin = self._table.get(service)
+        return None if plugin is None else plugin.can_be_called
+
+    def channels(self, symbol: str) -> Iterator[Channel]:
+        """Yield the plugins that may know a symbol; all of them for a file, whose name says nothing."""
+        seen: set[str] = set()
+        for name, plugin in self._table.items():
+            if (not symbol or symbol == name or symbol.startswith(name + ".")) and plugin.name not in seen:
+                seen.add(plugin.name)
+                yield plugin.channel
+        if symbol and not seen:
+            yield from self.channels("")
+
+    def of(self, plugin: Plugin) -> list[str]:
+        """Return the services of a plugin."""
+        return sorted(name for name, one in self._table.items() if one is plugin)
+
+    # -- finding out --
+
+    async def look(self) -> None:
+        """Ask the plugins that did not say what they serve, for as long as the gateway lives."""
+        async with anyio.create_task_group() as group:
+            for plugin in self._plugins:
+                if not plugin.config.services:
+                    group.start_soon(self._look_at, plugin)
+
+    async def _look_at(self, plugin: Plugin) -> None:
+        while True:
+            try:
+                names = await self._ask(plugin)
+            except ArgosyError as error:
+                if self._said.is_new(plugin.name, error.message):
+                    logger.warning("service.not_asked", plugin=plugin.name, error=error.message)
+                await anyio.sleep(_AGAIN_S)
+                continue
+            for name in [n for n in self.of(plugin) if n not in names]:
+                self._drop(name)
+            for name in names:
+                wrong = self._wrong(name, plugin)
+                if not wrong:
+                    self._add(name, plugin)
+                elif not name.startswith(_RESERVED) and self._said.is_new((plugin.name, name), wrong):
+                    logger.warning("service.refused", plugin=plugin.name, error=wrong)
+            await anyio.sleep(_LOOK_S)
+
+    async def _ask(self, plugin: Plugin) -> list[str]:
+        """Return the names that a plugin's reflection lists. Raises Unimplemented when it has none, Unavailable."""
+        for version in (v1, v1alpha):
+            try:
+                return await self._ask_in(version, plugin)
+            except Unimplemented:
+                continue
+        raise Unimplemented(
+            f"{plugin} at {plugin.channel.path} has no reflection; say services = [...] in [proxy_plugins.{plugin.name}]"
+        )
+
+    async def _ask_in(self, version: Any, plugin: Plugin) -> list[str]:
+        path = f"/{version.ServerReflectionBase.__service__}/ServerReflectionInfo"
+        async with plugin.call(ANSWER_S, whole=True) as channel:
+            stream = channel.request(
+                path, Cardinality.STREAM_STREAM, version.ServerReflectionRequest, version.ServerReflectionResponse
+            )
+            async with stream:
+                await stream.send_message(version.ServerReflectionRequest(list_services="*"))
+                answer = await stream.recv_message()
+        listed = answer.list_services_response if answer is not None else None
+        names = [service.name for service in listed.service] if listed is not None else []
+        return names[:_MOST_SERVICES]
