@@ -37,6 +37,18 @@ class Gateway:
         self._stop = asyncio.Event()
         self.core: Core
 
+    async def open(self) -> None:
+        """Open a core and close it. Raises what its start raises."""
+        error: BaseException | None = None
+        async with anyio.create_task_group() as group:
+            try:
+                await (await Core.open(self._settings, group)).close()
+            except Exception as failed:
+                error = failed
+            group.cancel_scope.cancel()
+        if error is not None:
+            raise error
+
     async def start(self) -> Core:
         ready: asyncio.Future[Core] = asyncio.get_running_loop().create_future()
         self._stop = asyncio.Event()

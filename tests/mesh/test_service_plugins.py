@@ -30,7 +30,8 @@ def _say(request: bytes, context: Any) -> bytes:
     told = dict(context.invocation_metadata())
     if request == b"fail":
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not now")
-    return request + b" in " + told.get("containerd-namespace", "nowhere").encode()
+    ns: str = told.get("containerd-namespace", "nowhere")
+    return request + b" in " + ns.encode()
 
 
 def _each(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
@@ -44,7 +45,7 @@ def _slowly(request: bytes, context: Any) -> Iterator[bytes]:
         yield str(i).encode()
 
 
-class _Echo(grpc.GenericRpcHandler):
+class _Echo(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no types
     """A service of Google's own server, which knows nothing of us."""
 
     def service(self, details: Any) -> Any:
@@ -104,7 +105,7 @@ def test_every_shape_of_call_is_relayed_as_it_is(mesh: Mesh) -> None:
         assert say(b"hello", metadata=(("containerd-namespace", "n"),), timeout=10) == b"hello in n"
         with pytest.raises(grpc.RpcError) as failed:
             say(b"fail", timeout=10)
-        assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION and failed.value.details() == "not now"  # type: ignore[attr-defined] # a call's error has both
+        assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION and failed.value.details() == "not now"
         assert list(channel.stream_stream(f"/{ECHO}/Each")(iter([b"a", b"b"] * 50), timeout=10)) == [b"A", b"B"] * 50
         assert list(channel.unary_stream(f"/{ECHO}/Slowly")(b"20", timeout=10)) == [str(i).encode() for i in range(20)]
 

@@ -116,12 +116,24 @@ def collect() -> None:
     """Collect garbage now, and wait until it is done."""
 
     async def work() -> None:
+        from argosy.errors import Unimplemented
+        from argosy.rpc.channel import Channel
+        from argosy_protos.argosy.service.v1 import ServiceStub, StatisticsRequest
         from argosy_protos.containerd.services.leases.v1 import CreateRequest, DeleteRequest
 
         async with Target.client() as client:
             made = await client.services.leases.create(CreateRequest())
             await client.services.leases.delete(DeleteRequest(id=made.lease.id, sync=True))
-        show_one({"gc": "done"})
+        async with Channel(Target.socket(), name="gateway") as channel:
+            try:
+                left = dict((await ServiceStub(channel).statistics(StatisticsRequest(), timeout=10.0)).gauges).get(
+                    "gc_left_out", ""
+                )
+            except Unimplemented:
+                left = ""  # another containerd, which does not say
+        show_one({"gc": "done", "left out": left.splitlines()} if Shown.json else {"gc": "done"})
+        for line in left.splitlines() if not Shown.json else []:
+            err().print(f"left out, tried again later: {line}", highlight=False, markup=False)
 
     run_async(work())
 

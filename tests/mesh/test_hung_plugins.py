@@ -1,0 +1,318 @@
+"""A plugin that stops, dies or lies is a problem of its own: it is told by name, left out of collections, and freezes nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argosy.client import Client
+from argosy.client.content import read_blob, write_blob
+from argosy.errors import AlreadyExists, ArgosyError, DataLoss, DeadlineExceeded, FailedPrecondition, Unavailable
+from argosy.filters import EVERYTHING
+from argosy.plugin.snapshots.rules import Kind
+from argosy.rpc import Channel
+from argosy.tables import ProxyPlugin
+from argosy_gateway.core import Core
+from argosy_gateway.metadata import leases as rows
+from argosy_gateway.plugins import plugin as plugins
+from argosy_protos.argosy.service.v1 import ServiceStub, StatisticsRequest
+from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
+from argosy_protos.containerd.services.images.v1 import ListImagesRequest
+from argosy_protos.containerd.services.leases import v1 as leases
+from argosy_protos.containerd.services.snapshots import v1 as snapshots
+from argosy_protos.containerd.services.tasks.v1 import ListTasksRequest
+from argosy_protos.containerd.types import Mount
+
+from tests.harness.gateways import Gateway, serving
+from tests.harness.mesh import Mesh
+from tests.harness.plugins import Fault, MemorySnapshotter
+
+NS = "n"
+SERVICES = ["argosy-content", "argosy-snap-over", "argosy-tasks"]
+
+
+@asynccontextmanager
+async def one_snapshotter(plugin: MemorySnapshotter, **table: Any) -> AsyncIterator[tuple[Gateway, Core]]:
+    """A gateway's core with a plugin called "s", both in this loop."""
+    with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+        base = Path(short)
+        async with serving(base / "s.sock", plugin):
+            gateway = Gateway(base, {"s": ProxyPlugin(type="snapshot", address=str(base / "s.sock"), **table)})
+            core = await gateway.start()
+            try:
+                yield gateway, core
+            finally:
+                await gateway.stop()
+
+
+class TestInProcess:
+    """The gateway's core with a plugin that does as it is told."""
+
+    def test_a_call_that_never_ends_is_given_up_when_the_plugin_does_not_answer(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The caller hears plugin and socket; the next call fails at once; one that answers again is used again."""
+        monkeypatch.setattr(plugins, "QUIET_S", 0.1)
+        monkeypatch.setattr(plugins, "PROBE_S", 0.2)
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                store, it = core.snapshots("s"), core.registry.snapshotter("s")
+                mute = asyncio.Event()
+
+                async def answers(within_s: float = 0) -> bool:
+                    return not mute.is_set()
+
+                monkeypatch.setattr(it, "answers", answers)
+                mute.set()
+                plugin.faults.append(Fault.HANGS)
+                with pytest.raises(Unavailable, match='snapshot plugin "s" at .*s.sock: it does not answer'):
+                    await asyncio.wait_for(store.create(NS, None, Kind.ACTIVE, "k", "", {}), 5)
+                plugin.faults.clear()  # under load it may have been given up before it came so far
+                began = time.monotonic()
+                with pytest.raises(Unavailable, match="does not answer"):
+                    await store.create(NS, None, Kind.ACTIVE, "other", "", {})
+                assert time.monotonic() - began < 1.0, "a call to a plugin that is known not to answer waited for it"
+                mute.clear()
+                for _ in range(100):
+                    with contextlib.suppress(Unavailable):
+                        await store.create(NS, None, Kind.ACTIVE, "other", "", {})
+                        break
+                    await asyncio.sleep(0.05)
+                assert (await store.stat(NS, "other")).kind is Kind.ACTIVE
+                # What was given up is undone, and can be made anew.
+                await store.create(NS, None, Kind.ACTIVE, "k", "", {})
+
+        asyncio.run(main())
+
+    def test_a_call_that_takes_long_goes_on_while_the_plugin_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Only silence ends it: a copy of a large tree may take its time."""
+        monkeypatch.setattr(plugins, "QUIET_S", 0.05)
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                plugin.faults.append(Fault.STOPS_BEFORE)
+                async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+                    made = group.create_task(core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {}))
+                    await asyncio.sleep(0.5)
+                    assert not made.done()
+                    plugin.go.set()
+                assert made.result()
+
+        asyncio.run(main())
+
+    def test_a_cancelled_call_is_carried_out_all_the_same(self) -> None:
+        """Its caller is gone at once; the row and the snapshot come together."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                plugin.faults.append(Fault.STOPS_AFTER)
+                caller = asyncio.ensure_future(core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {}))
+                await plugin.reached.wait()
+                caller.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await caller
+                plugin.go.set()
+                assert (await core.snapshots("s").stat(NS, "k")).kind is Kind.ACTIVE
+                with pytest.raises(AlreadyExists):
+                    await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+
+        asyncio.run(main())
+
+    @pytest.mark.parametrize(
+        "extra",
+        [
+            [snapshots.Info(name="")],
+            [snapshots.Info(name="a", parent="b"), snapshots.Info(name="b", parent="a")],
+            [snapshots.Info(name="a", parent="a")],
+            [snapshots.Info(name="a", parent="nowhere")],
+            [snapshots.Info(name="a"), snapshots.Info(name="a")],
+            [snapshots.Info(name="x" * 10_000)],
+        ],
+        ids=["no name", "a circle", "its own parent", "no parent", "twice", "a long name"],
+    )
+    def test_a_list_that_can_not_be_is_told_and_nothing_is_removed(self, extra: list[snapshots.Info]) -> None:
+        """Collection leaves the plugin out, and says which it is and why."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin, cleanup="all") as (_, core):
+                await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+                plugin.extra = extra
+                core.registry.snapshotter("s").dirty = True
+                await asyncio.wait_for(core.collect(), 10)  # the row goes: nothing holds it
+                assert plugin.held and 'snapshot plugin "s"' in core.left_dirty()
+                plugin.extra = []
+                await core.collect()
+                assert not plugin.held and core.left_dirty() == ""
+
+        asyncio.run(main())
+
+    def test_a_list_without_end_is_cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A plugin that goes on listing fills no memory."""
+        from argosy_gateway.backends import listing
+
+        monkeypatch.setattr(listing, "MOST_ENTRIES", 1000)
+
+        class Endless(MemorySnapshotter):
+            async def list(self, request: snapshots.ListSnapshotsRequest) -> AsyncIterator[snapshots.ListSnapshotsResponse]:
+                number = 0
+                while True:
+                    number += 1
+                    yield snapshots.ListSnapshotsResponse(info=[snapshots.Info(name=f"s{number}")])
+
+        async def main() -> None:
+            async with one_snapshotter(Endless()) as (_, core):
+                await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+                with pytest.raises(DataLoss, match="listed more than 1000 things"):
+                    _ = [info async for info in core.snapshots("s").walk(NS, EVERYTHING)]
+
+        asyncio.run(main())
+
+    def test_mounts_that_a_plugin_may_not_hand_out_fail_the_call_and_leave_nothing(self) -> None:
+        """A bind of the host's root goes nowhere; the snapshot is taken back."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin, roots=["/var/lib/s"]) as (_, core):
+                plugin.mounts_said = [Mount(type="bind", source="/", options=["rbind", "rw"])]
+                with pytest.raises(FailedPrecondition, match='snapshot plugin "s"'):
+                    await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+                plugin.mounts_said = [Mount(type="bind", source="/var/lib/x", options=["rw"], target="../../etc")]
+                with pytest.raises(FailedPrecondition, match='snapshot plugin "s"'):
+                    await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+                assert [info async for info in core.snapshots("s").walk(NS, EVERYTHING)] == []
+                await core.collect()
+                assert not plugin.held
+
+        asyncio.run(main())
+
+    def test_of_a_plugin_that_nobody_can_claim_only_what_we_made_is_removed(self) -> None:
+        """Two gateways on one foreign snapshotter do not collect each other's; an operator can say that there is one."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+                base = Path(short)
+                async with serving(base / "s.sock", plugin):
+                    for name in ("one", "two"):
+                        (base / name).mkdir()
+                    table = ProxyPlugin(type="snapshot", address=str(base / "s.sock"))
+                    first, second = Gateway(base / "one", {"s": table}), Gateway(base / "two", {"s": table})
+                    for ns, gateway in (("one", first), ("two", second)):
+                        core = await gateway.start()
+                        await core.change(partial(rows.create, ns=ns, id="l", labels={}))
+                        await core.snapshots("s").create(ns, "l", Kind.ACTIVE, "kept", "", {})
+                        await core.snapshots("s").create(ns, None, Kind.ACTIVE, "dropped", "", {})
+                    assert len(plugin.held) == 4
+                    for gateway in (first, second):
+                        await gateway.core.collect()
+                    assert len(plugin.held) == 2
+                    assert "did not make" in first.core.registry.snapshotter("s").last_error
+                    for ns, gateway in (("one", first), ("two", second)):
+                        assert (await gateway.core.snapshots("s").stat(ns, "kept")).kind is Kind.ACTIVE
+                        await gateway.stop()
+
+        asyncio.run(main())
+
+    def test_two_content_plugins_are_a_mistake_that_names_both(self) -> None:
+        """The last one won, which looked like losing every blob."""
+
+        async def main() -> None:
+            with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+                tables = {n: ProxyPlugin(type="content", address=f"/run/{n}.sock") for n in ("one", "two")}
+                gateway = Gateway(Path(short), tables)
+                with pytest.raises(FailedPrecondition, match='"one" at /run/one.sock, "two" at /run/two.sock'):
+                    await gateway.open()
+
+        asyncio.run(main())
+
+
+@pytest.fixture(scope="module")
+def awake() -> Iterator[Mesh]:
+    """A mesh with every service running."""
+    running = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")))
+    running.start()
+    running.wake()
+    try:
+        yield running
+    finally:
+        running.destroy()
+
+
+class TestStopped:
+    """Real services, stopped by SIGSTOP."""
+
+    pytestmark = pytest.mark.root
+
+    @pytest.mark.parametrize("service", SERVICES)
+    def test_what_needs_a_stopped_plugin_is_told_and_all_else_goes_on(self, awake: Mesh, service: str) -> None:
+        """Within its caller's deadline; collection leaves it out and says so; afterwards everything works."""
+
+        async def needs(client: Client) -> None:
+            match service:
+                case "argosy-content":
+                    await write_blob(client.services.content, "r", b"some bytes")
+                case "argosy-tasks":
+                    await client.services.tasks.list(ListTasksRequest(), timeout=3.0)
+                case _:
+                    request = snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key=f"k{time.monotonic_ns()}")
+                    await client.services.snapshots.prepare(request, timeout=3.0)
+
+        async def all_else(client: Client) -> None:
+            await client.services.images.list(ListImagesRequest(), timeout=2.0)
+            await client.services.containers.list(ListContainersRequest(), timeout=2.0)
+            lease = (await client.services.leases.create(leases.CreateRequest(), timeout=2.0)).lease
+            if service != "argosy-content":
+                assert await read_blob(client.services.content, await write_blob(client.services.content, "q", b"data"))
+            if service != "argosy-snap-over":
+                request = snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key=f"k{time.monotonic_ns()}")
+                await client.services.snapshots.prepare(request, timeout=5.0)
+            await client.services.leases.delete(leases.DeleteRequest(id=lease.id), timeout=2.0)
+
+        async def main() -> None:
+            pid = awake.services()[service]
+            async with Client(awake.address, "stopped") as client:
+                await needs(client)
+                os.kill(pid, signal.SIGSTOP)
+                try:
+                    with pytest.raises((Unavailable, DeadlineExceeded, TimeoutError)):
+                        await asyncio.wait_for(needs(client), 12)
+                    for _ in range(5):
+                        await asyncio.wait_for(all_else(client), 10)
+                    lease = (await client.services.leases.create(leases.CreateRequest())).lease
+                    began = time.monotonic()
+                    await client.services.leases.delete(leases.DeleteRequest(id=lease.id, sync=True), timeout=20.0)
+                    assert time.monotonic() - began < 10
+                    if service != "argosy-tasks":
+                        # By now it is known not to answer, and said at once.
+                        async with Channel(awake.address) as channel:
+                            gauges = (await ServiceStub(channel).statistics(StatisticsRequest())).gauges
+                        with pytest.raises(ArgosyError, match="does not answer|deadline") as failed:
+                            await asyncio.wait_for(needs(client), 12)
+                        assert "plugin" in str(failed.value) or gauges is not None
+                finally:
+                    os.kill(pid, signal.SIGCONT)
+                for _ in range(100):
+                    try:
+                        await needs(client)
+                        break
+                    except (Unavailable, DeadlineExceeded):
+                        await asyncio.sleep(0.1)
+                else:
+                    raise AssertionError(f"{service} answers again, and is not used")
+
+        asyncio.run(main())
