@@ -95,14 +95,15 @@ def apply_layer(
     blob: IO[bytes], media_type: str, mounts: Sequence[Mount], processors: Mapping[str, StreamProcessor],
     payloads: Mapping[str, bytes], sync: bool, limits: Limits = DEFAULTS, name: str = "the layer",
 ) -> Applied:  # fmt: skip
-    """Apply a blob, a file. Blocks until it is done: run it in a process that may be killed, in its first thread.
+    """Apply a blob, a file, from its beginning. Blocks until it is done: run it in a process that may be killed, in its first thread.
 
     name is what errors call the layer. Raises InvalidArgument, Unknown, ResourceExhausted.
     """
     if not mounts:
         raise InvalidArgument("a layer needs mounts to be applied to")
     steps = resolve(media_type, processors)
-    budget = Budget(limits, name, os.fstat(blob.fileno()).st_size)
+    budget = Budget(limits, name, blob.seek(0, os.SEEK_END))
+    blob.seek(0)
     with Chain(blob, steps, payloads) as chain:
         try:
             counted = _unpack(chain.output, mounts, sync, budget, nullcontext if steps else ahead)
