@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from argosy.errors import Aborted, FailedPrecondition, ResourceExhausted
+from argosy.kernel.path import open_regular
 from argosy_diff import compare
 from argosy_diff.compare import TAR, Change, Tree, changes, write_layer
 
@@ -83,14 +84,13 @@ def test_a_file_that_becomes_something_else_is_told(tmp_path: Path, meanwhile: M
             file.mkdir()
 
     if becomes == "shorter":
-        real = compare._open_regular
 
-        def shorten(fd: int) -> io.FileIO:
+        def shorten(fd: int) -> int:
             os.truncate(file, 1)
-            return real(fd)  # type: ignore[return-value] # a raw file
+            return open_regular(fd)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(compare, "_open_regular", shorten)
+            patch.setattr("argosy_diff.compare.open_regular", shorten)
             with pytest.raises(Aborted, match='"file" changed while it was read'):
                 write_layer("", str(upper), io.BytesIO(), TAR)
         return

@@ -23,7 +23,7 @@ import zstandard
 from argosy.errors import Aborted, FailedPrecondition, ResourceExhausted, Unimplemented
 from argosy.kernel.files import full_disk
 from argosy.kernel.mount import temporary_mount
-from argosy.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, open_in_root
+from argosy.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, open_in_root, open_regular, open_regular_at
 from argosy.mounts import Mount
 
 TAR: Final = "application/vnd.oci.image.layer.v1.tar"
@@ -99,15 +99,6 @@ class Tree:
         return self.at(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def _open_regular(fd: int) -> IO[bytes]:
-    """Return a reader of the file that an O_PATH descriptor holds. Raises Aborted for anything but a regular file: to
-    open it might wait for ever, or do something.
-    """
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        raise Aborted("what was a file is none any more; stop what writes to the tree and compare again")
-    return open(f"/proc/self/fd/{fd}", "rb", buffering=0, opener=lambda path, _: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-
-
 def _capability(fd: int, name: str = "") -> bytes | None:
     """Return the file capabilities of what a descriptor holds, or of an entry of the directory that it holds."""
     place = f"/proc/self/fd/{fd}/{name}" if name else f"/proc/self/fd/{fd}"
@@ -119,11 +110,9 @@ def _capability(fd: int, name: str = "") -> bytes | None:
 
 def _same_content(left: int, right: int, name: str) -> bool:
     with ExitStack() as stack:
-        files = []
-        for directory in (left, right):
-            fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-            stack.callback(os.close, fd)
-            files.append(stack.enter_context(_open_regular(fd)))
+        files = [
+            stack.enter_context(open(open_regular_at(directory, name), "rb", buffering=0)) for directory in (left, right)
+        ]
         while True:
             x, y = (file.read(_CHUNK) for file in files)
             if x != y:
@@ -284,8 +273,9 @@ def write_layer(
 
 
 def _explained(error: OSError) -> Exception:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ESTALE):
-        return Aborted(f'"{error.filename}" changed while it was read; stop what writes to the tree and compare again')
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ESTALE, errno.EINVAL):
+        what = f'"{error.filename}"' if error.filename else "a file"
+        return Aborted(f"{what} changed while it was read; stop what writes to the tree and compare again")
     if error.errno == errno.ENAMETOOLONG:
         return FailedPrecondition(f'"{str(error.filename)[:100]}..." is deeper than a path is long; a layer cannot hold it')
     return full_disk(error, "comparing")
@@ -385,7 +375,7 @@ class _Entries:
         if info.st_nlink > 1:
             self._links[inode] = path
         entry.size = info.st_size
-        with _open_regular(fd) as data:
+        with open(open_regular(fd), "rb", buffering=0) as data:
             try:
                 self._put(entry, data)
             except OSError as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import stat
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -12,6 +12,7 @@ import anyio
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, InvalidArgument, NotFound, Unavailable
 from argosy.kernel.files import full_disk
+from argosy.kernel.path import open_regular_at
 from argosy.plugin.content.blobfile import blob_path
 from argosy.rpc.channel import Channel
 from argosy.rpc.context import current
@@ -162,15 +163,19 @@ class Contents:
 def _open_regular(path: Path) -> IO[bytes]:
     """Return a reader of a file. Raises NotFound, DataLoss for anything but a regular file, which is not opened."""
     try:
-        held = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise NotFound(f"content digest {path.name}") from None
     try:
-        if not stat.S_ISREG(os.fstat(held).st_mode):
-            raise DataLoss(f"{path} is no file; the content service's store is damaged")
-        return open(os.open(f"/proc/self/fd/{held}", os.O_RDONLY | os.O_CLOEXEC), "rb", buffering=0)
+        return open(open_regular_at(directory, path.name), "rb", buffering=0)
+    except FileNotFoundError:
+        raise NotFound(f"content digest {path.name}") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise DataLoss(f"{path} is no file; the content service's store is damaged") from error
     finally:
-        os.close(held)
+        os.close(directory)
 
 
 def _checked(blob: IO[bytes], digest: str, size: int) -> IO[bytes]:
