@@ -71,11 +71,11 @@ def old_gnu(blocks: int) -> Iterator[bytes]:
         yield block
 
 
-def version_1_0(size: int) -> Iterator[bytes]:
+def version_1_0(size: int, runs: int) -> Iterator[bytes]:
     keys = record(b"GNU.sparse.major", b"1") + record(b"GNU.sparse.minor", b"0") + record(b"GNU.sparse.realsize", b"9")
-    yield pax(keys) + entry("sparse", size) + b"9999999\n"
+    yield pax(keys) + entry("sparse", size) + b"%06d\n" % runs + b"0\n0\n0"
     for _ in range(size // 4096):
-        yield b"0\n" * 2048
+        yield b"\n0" * 2048
 
 
 def version_0_1(size: int) -> Iterator[bytes]:
@@ -91,13 +91,14 @@ def version_0_0(size: int) -> Iterator[bytes]:
     ("archive", "failed"),
     [
         (lambda: old_gnu(1 << 13), InvalidArgument),
-        (lambda: version_1_0(2 * MIB), InvalidArgument),
+        (lambda: version_1_0(2 * MIB, 999_999), InvalidArgument),
+        (lambda: version_1_0(2 * MIB, 100_000), InvalidArgument),
         (lambda: version_0_1(4 * MIB), InvalidArgument),
         (lambda: version_0_0(4 * MIB), InvalidArgument),
         (lambda: version_0_1(MIB - 100), None),
         (lambda: version_0_0(MIB - 100), None),
     ],
-    ids=["old", "1.0", "0.1", "0.0", "0.1 as long as may be", "0.0 as long as may be"],
+    ids=["old", "1.0", "1.0 with less", "0.1", "0.0", "0.1 as long as may be", "0.0 as long as may be"],
 )
 def test_a_sparse_map_takes_little(archive: Callable[[], Iterator[bytes]], failed: type[ArgosyError] | None) -> None:
     """A map of a mebibyte is the most, in any of the four forms, and takes less than 64 MiB."""

@@ -431,14 +431,15 @@ class TarReader:
             for line in lines:
                 numbers.append(_decimal(b"GNU.sparse.map", line))
                 if len(numbers) == 1:
+                    # A number and the end of its line are two bytes at least.
+                    if not 0 <= numbers[0] <= _MAX_META_BYTES // 4:
+                        raise InvalidArgument(f"a sparse map of {numbers[0]} runs is larger than {_MAX_META_BYTES} bytes")
                     wanted = 1 + 2 * numbers[0]
                 if len(numbers) >= wanted:
                     break
             else:
                 if len(rest) > _MAX_DIGITS:
                     raise InvalidArgument("a sparse map holds no numbers")
-        if numbers[0] < 0:
-            raise InvalidArgument("a sparse map is out of order")
         return numbers[1:]
 
     def _set_segments(self, entry: Entry, numbers: list[int]) -> None:
