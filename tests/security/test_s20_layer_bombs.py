@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from argosy.erofs.place import MARKER
 from argosy.errors import ResourceExhausted
+from argosy.mounts import Mount
 from argosy.unpack import limits as module
 from argosy.unpack.limits import Budget, Limits
 
@@ -92,6 +94,34 @@ def test_entries_are_limited(tmp_path: Path, kind: str) -> None:
     """One entry more than allowed refuses the layer, whatever is in it."""
     data = archive(*((f"f{n}", b"") for n in range(11)))
     refused(tmp_path, data, kind, "holds more than 10 entries.*raise max_entries", Limits(max_entries=10))
+
+
+@pytest.mark.parametrize("kind", ["overlay", "erofs"])
+def test_links_to_lower_files_are_counted(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each hard link to a lower file copies it: ten of them, in five kilobytes, shall not make ten gibibytes of one."""
+    monkeypatch.setattr(module, "RATIO_FREE_BYTES", 16 * MIB)
+    mounts, root = place(tmp_path / "root", "overlay")
+    lower = tmp_path / "root/lower"
+    (lower / "0").write_bytes(bytes(6 * MIB))
+    for n in range(1, 10):
+        (lower / str(n)).hardlink_to(lower / "0")
+    if kind == "erofs":
+        (tmp_path / "root" / MARKER).touch()
+    links = b"".join(entry(f"link{n}", 0, b"1", linkname=str(n)) for n in range(10))
+
+    async def work(unpacker: Unpacker) -> None:
+        with pytest.raises(ResourceExhausted, match="its hard links copy more than .*raise max_ratio"):
+            await unpacker.apply(links + bytes(1024), mounts)
+        await unpacker.apply(links[:1024] + bytes(1024), place_again(tmp_path, lower))
+
+    with_workers(tmp_path, work)
+    assert written(root) <= 30 * MIB
+
+
+def place_again(tmp_path: Path, lower: Path) -> list[Mount]:
+    """Return mounts on the same lower layer that two links do fit on."""
+    _, root = place(tmp_path / "other", "overlay")
+    return [Mount("overlay", "overlay", (f"workdir={root.parent}/work", f"upperdir={root}", f"lowerdir={lower}"))]
 
 
 def test_an_honest_layer_is_no_bomb(tmp_path: Path) -> None:

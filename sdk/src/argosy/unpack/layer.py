@@ -25,6 +25,7 @@ from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Resourc
 from argosy.unpack import tar
 from argosy.unpack.attributes import Attributes, attributes, device, link_target, shown
 from argosy.unpack.below import Below, Found, Parts
+from argosy.unpack.limits import Budget
 from argosy.unpack.tar import Entry, TarReader
 
 WHITEOUT: Final = b".wh."
@@ -97,6 +98,7 @@ class Layer(abc.ABC, Generic[D]):
         self._root = root
         self._stacked = stacked
         self._detached = detached
+        self._budget = Budget()
         self._user_xattr = user_xattr
         self._opaque_xattr = "user.overlay.opaque" if user_xattr else "trusted.overlay.opaque"
         self._below = Below(lowers, self._opaque_xattr) if stacked and lowers else None
@@ -329,6 +331,7 @@ class Layer(abc.ABC, Generic[D]):
     def apply(self, reader: TarReader) -> Result:
         """Apply every entry. Raises InvalidArgument for a hostile or broken archive, ResourceExhausted for a full disk, NotFound."""
         result = Result()
+        self._budget = reader.budget
         for entry in reader:
             parts = tuple(split_name(entry.name))
             if not parts:
@@ -505,6 +508,7 @@ class Layer(abc.ABC, Generic[D]):
                 raise InvalidArgument(f"hard link {shown(entry.name)} points at a directory")
             leads = found.link()
             if kind == stat.S_IFREG:
+                self._budget.copied(found.info.st_size)
                 self._copy_file(at, there[-1], what, found, there)
             elif leads is not None:
                 self._make_symlink(at, there[-1], what, leads)

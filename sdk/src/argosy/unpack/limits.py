@@ -59,6 +59,7 @@ class Budget:
         self._entries = limits.max_entries or _NONE
         self._metadata = limits.max_metadata_bytes or _NONE
         self._files = self._bytes
+        self._copied = 0
 
     def inflated(self, total: int) -> None:
         """The archive has total bytes so far."""
@@ -79,6 +80,15 @@ class Budget:
         self._files -= size
         if self._files < 0:
             raise self._refused("max_bytes", f"its files are larger than {self._bytes} bytes together")
+
+    def copied(self, size: int) -> None:
+        """A hard link to a file of a lower layer takes size bytes, which are not in the archive."""
+        self._copied += size
+        if self._copied > min(self._bytes, self._ratio):
+            raise self._refused(
+                "max_ratio" if self._ratio < self._bytes else "max_bytes",
+                f"its hard links copy more than {min(self._bytes, self._ratio)} bytes of the layers below",
+            )
 
     def metadata(self, size: int) -> None:
         """About size more bytes of memory."""

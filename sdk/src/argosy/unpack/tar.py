@@ -230,7 +230,7 @@ class TarReader:
     def __init__(self, chunks: Iterator[bytes], budget: Budget | None = None) -> None:
         """budget is what the archive may take; without one, what is usual."""
         self.source = Source(chunks)
-        self._budget = budget or Budget()
+        self.budget = budget or Budget()
         self._left = 0  # data and padding of the current entry still in the stream
         self._padding = 0
 
@@ -270,7 +270,7 @@ class TarReader:
                     raise InvalidArgument(f"more than {_MAX_EXTENDED} extended headers stand before one entry")
                 data = self._extended(size)
                 if kind == _PAX:
-                    pax = _pax(data, self._budget)
+                    pax = _pax(data, self.budget)
                 elif kind == _LONG_NAME:
                     long_name = _text(data)
                 elif kind == _LONG_LINK:
@@ -284,7 +284,7 @@ class TarReader:
     def _extended(self, size: int) -> bytes:
         if size > _MAX_META_BYTES:
             raise InvalidArgument(f"an extended header of {size} bytes is larger than {_MAX_META_BYTES}")
-        self._budget.metadata(size)
+        self.budget.metadata(size)
         data = self.source.take(size)
         if len(data) < size:
             raise InvalidArgument("the archive is truncated inside an extended header")
@@ -342,8 +342,8 @@ class TarReader:
         kept = ENTRY_BYTES + len(entry.name) + PART_BYTES * entry.name.count(b"/") + len(entry.link)
         for key, value in entry.xattrs.items():
             kept += len(key) + len(value)
-        self._budget.metadata(kept)
-        self._budget.entry(entry.real_size if entry.type == REGULAR else 0)
+        self.budget.metadata(kept)
+        self.budget.entry(entry.real_size if entry.type == REGULAR else 0)
 
     @staticmethod
     def _apply_pax(entry: Entry, pax: _Pax) -> None:
@@ -373,7 +373,7 @@ class TarReader:
         numbers: list[int] = []
         raw, more, read = header[386:482], header[482], 0
         while True:
-            self._budget.metadata(len(raw) // 24 * SEGMENT_BYTES)
+            self.budget.metadata(len(raw) // 24 * SEGMENT_BYTES)
             for i in range(0, len(raw) - 23, 24):
                 if not raw[i]:
                     break  # the rest of the block is unused
@@ -396,7 +396,7 @@ class TarReader:
             raise InvalidArgument(f"sparse files of version {version[0][:9]!r}.{version[1][:9]!r} are not known here")
         elif b"map" in said:
             text = said[b"map"]
-            self._budget.metadata((text.count(b",") + 1) * SEGMENT_BYTES // 2)
+            self.budget.metadata((text.count(b",") + 1) * SEGMENT_BYTES // 2)
             numbers = [_decimal(b"GNU.sparse.map", part) for part in text.split(b",")] if text else []
         elif pax.runs:
             numbers = pax.runs
@@ -427,7 +427,7 @@ class TarReader:
                 raise InvalidArgument("the archive is truncated inside a sparse map, or the map has no end")
             self._left -= BLOCK
             *lines, rest = (rest + data).split(b"\n")
-            self._budget.metadata(len(lines) * SEGMENT_BYTES // 2)
+            self.budget.metadata(len(lines) * SEGMENT_BYTES // 2)
             for line in lines:
                 numbers.append(_decimal(b"GNU.sparse.map", line))
                 if len(numbers) == 1:
