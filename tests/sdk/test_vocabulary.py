@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from argosy import filters, labels
+from argosy import filters, labels, timestamps
 from argosy.digest import Digest
 from argosy.errors import WIRE, FailedPrecondition, InvalidArgument, NotFound, Unknown, from_wire, to_wire
 from argosy.names import check_identifier, check_namespace, check_topic
 from argosy.timestamps import format_rfc3339, parse_rfc3339
 from argosy_protos.containerd.services.containers.v1 import Container
+from argosy_protos.google.protobuf import Timestamp
 
 
 @pytest.mark.parametrize("good", ["a", "a" * 76, "A.b-c_d", "0"])
@@ -181,3 +182,12 @@ def test_times_with_zones_and_nonsense() -> None:
     for bad in ("", "yesterday", "2023-13-01T00:00:00Z", "2023-01-01 00:00:00Z"):
         with pytest.raises(InvalidArgument, match="RFC 3339"):
             parse_rfc3339(bad)
+
+
+@pytest.mark.parametrize("seconds", [-(1 << 63), -62135596800, -(10**10), 10**10, (1 << 63) - 1])
+@pytest.mark.parametrize("nanos", [-(1 << 31), 0, (1 << 31) - 1])
+def test_an_instant_that_no_database_holds_becomes_the_nearest(seconds: int, nanos: int) -> None:
+    """Go's zero time is in the year 1, and a peer may send anything."""
+    ns = timestamps.from_wire(Timestamp(seconds=seconds, nanos=nanos))
+    assert ns is not None and ns == (timestamps.EARLIEST_NS if seconds < 0 else timestamps.LATEST_NS)
+    assert timestamps.from_wire(timestamps.to_wire(ns)) == ns

@@ -12,6 +12,8 @@ from argosy_protos.google.protobuf import Timestamp
 from argosy.errors import InvalidArgument
 
 NANOS: Final = 1_000_000_000
+# What 64 bits hold of nanoseconds: from the year 1677 to 2262.
+EARLIEST_NS, LATEST_NS = -(1 << 63), (1 << 63) - 1
 _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -27,8 +29,13 @@ def to_wire(ns: int) -> Timestamp:
 
 
 def from_wire(stamp: Timestamp | None) -> int | None:
-    """Return nanoseconds since the epoch, or None where the wire said nothing."""
-    return None if stamp is None else stamp.seconds * NANOS + stamp.nanos
+    """Return nanoseconds since the epoch, or None where the wire said nothing.
+
+    What 64 bits do not hold becomes the first or last instant that they do: Go's zero time is in the year 1, and peers lie.
+    """
+    if stamp is None:
+        return None
+    return max(EARLIEST_NS, min(LATEST_NS, stamp.seconds * NANOS + stamp.nanos))
 
 
 def format_rfc3339(ns: int) -> str:

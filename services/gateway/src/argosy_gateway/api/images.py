@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from argosy import filters
 from argosy.errors import InvalidArgument
 from argosy.rpc.server import inline
-from argosy.timestamps import from_wire, to_wire
+from argosy.timestamps import EARLIEST_NS, LATEST_NS, NANOS, from_wire, to_wire
 from argosy_protos.containerd.services.images import v1 as p
 from argosy_protos.containerd.types import Descriptor
-from argosy_protos.google.protobuf import Empty
+from argosy_protos.google.protobuf import Empty, Timestamp
 
 from argosy_gateway.calls import lease, namespace
 from argosy_gateway.metadata import images as store
@@ -42,6 +42,13 @@ def _from_wire(image: p.Image | None) -> store.Image:
     return store.Image(image.name, image.target or Descriptor(), dict(image.labels))
 
 
+def _epoch(stamp: Timestamp | None) -> int | None:
+    ns = from_wire(stamp)
+    if stamp is not None and (ns in (EARLIEST_NS, LATEST_NS) or not 0 <= stamp.nanos < NANOS):
+        raise InvalidArgument(f"source_date_epoch: {stamp.seconds} s and {stamp.nanos} ns are no time between 1677 and 2262")
+    return ns
+
+
 class Images(p.ImagesBase):
     """Names of content."""
 
@@ -63,7 +70,7 @@ class Images(p.ImagesBase):
 
     async def create(self, request: p.CreateImageRequest) -> p.CreateImageResponse:
         ns, lid, wanted = namespace(), lease(), _from_wire(request.image)
-        epoch = from_wire(request.source_date_epoch)
+        epoch = _epoch(request.source_date_epoch)
         made = await self._core.change(lambda db: store.create(db, ns, wanted, lid, epoch))
         event = p.ImageCreate(name=made.name, labels=made.labels)
         self._core.events.publish(ns, "/images/create", "containerd.services.images.v1.ImageCreate", event)
@@ -71,7 +78,7 @@ class Images(p.ImagesBase):
 
     async def update(self, request: p.UpdateImageRequest) -> p.UpdateImageResponse:
         ns, lid, wanted = namespace(), lease(), _from_wire(request.image)
-        epoch = from_wire(request.source_date_epoch)
+        epoch = _epoch(request.source_date_epoch)
         paths = request.update_mask.paths if request.update_mask else []
         made = await self._core.change(lambda db: store.update(db, ns, wanted, paths, lid, epoch))
         event = p.ImageUpdate(name=made.name, labels=made.labels)
