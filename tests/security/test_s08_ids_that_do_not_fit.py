@@ -8,7 +8,7 @@ import pytest
 from argosy.errors import ArgosyError, InvalidArgument
 from argosy.oci.users import MAX_ID, resolve
 from argosy.testkit.image import oci_archive
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.harness.mesh import Mesh
@@ -42,6 +42,7 @@ def test_rows_with_numbers_that_do_not_fit_are_no_way_around(tmp_path: Path) -> 
             resolve(str(tmp_path), user)
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=24))
 def test_only_nothing_and_zero_are_root(bare: str, user: str) -> None:
     """In an image without users, nothing else resolves to uid 0; and what resolves fits."""

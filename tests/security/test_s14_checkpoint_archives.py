@@ -81,7 +81,7 @@ def test_what_is_no_archive_makes_no_task(data: bytes) -> None:
         try:
             await house.restore(house.put(data))
         except ArgosyError as error:
-            assert isinstance(error, InvalidArgument) and "is no archive" in error.message
+            assert isinstance(error, InvalidArgument) and "checkpoint image" in error.message
         assert [files for _, files in house.roster.made] in ([], [{}])
 
     in_house(work)

@@ -26,7 +26,7 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.google.protobuf import FieldMask
 from argosy_snapshotter_overlay.layout import Abilities
 from argosy_snapshotter_overlay.snapshotter import GID_MAPPING, UID_MAPPING, OverlayBackend
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.harness.mesh import Mesh
@@ -149,6 +149,7 @@ def test_labels_that_a_layers_annotations_set_are_answered(mesh: Mesh) -> None:
     work_in(mesh, work)
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.one_of(st.text(max_size=20), st.from_regex(r"[0-9²-]{1,11}:[0-9]{1,11}:[0-9]{1,11}(,[a-z0-9:=/]*)?", fullmatch=True))
 )
@@ -242,6 +243,7 @@ def test_an_image_that_hides_its_labels_makes_no_container_with_any() -> None:
         assert asyncio.run(brought("i", target, {"plain"}, blobs.read)) == set()
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

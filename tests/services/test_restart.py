@@ -195,6 +195,7 @@ def test_a_log_goes_where_the_configuration_allows(tmp_path: Path) -> None:
     in_house(work, [f"file://{tmp_path}/", uris[1]])
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.one_of(values, st.text(alphabet="/.:%?#@abcdefilnry \t\\", max_size=40).map(lambda t: "file://" + t)))
 def test_nothing_but_nowhere_is_allowed_without_a_list(uri: str) -> None:
     """An empty allow-list allows the empty URI."""
