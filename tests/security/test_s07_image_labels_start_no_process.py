@@ -108,9 +108,9 @@ def test_a_label_that_the_user_gave_is_the_users(quick: Mesh, tmp_path: Path) ->
     image = load(
         quick, tmp_path, "same", {RESTART + "policy": "no", "argosy/log": "/etc/shadow", "io.cri-containerd.kind": "x"}
     )
-    label = ["--label", f"{RESTART}status=stopped", "--label", f"{RESTART}policy=always"]
+    label = ["--label", f"{RESTART}count=7", "--label", f"{RESTART}policy=always"]
     quick.argosy("run", "--name", "mine", *label, image, "true").ok()
     said = labels_of(quick, "mine")
-    assert f'"{RESTART}policy": "always"' in said and f'"{RESTART}status": "stopped"' in said
+    assert f'"{RESTART}policy": "always"' in said and f'"{RESTART}count": "7"' in said
     assert "/etc/shadow" not in said and "io.cri-containerd" not in said
     remove(quick, "mine")
