@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import secrets
@@ -87,6 +88,10 @@ async def _attend(process: Process, terminal: bool, interactive: bool) -> int:
         statuses.append(await process.wait())
         ended.set()
 
+    async def unread() -> None:
+        await pump.reader_gone.wait()
+        raise BrokenPipeError(errno.EPIPE, "nobody reads what the process writes")
+
     async def resize() -> None:
         columns, lines = shutil.get_terminal_size()
         with suppress(ArgosyError):  # it has just ended
@@ -109,6 +114,7 @@ async def _attend(process: Process, terminal: bool, interactive: bool) -> int:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, later, deliver, number)
         group.start_soon(wait)
+        group.start_soon(unread)
         # So that we wait for it before it can have ended.
         await anyio.lowlevel.checkpoint()
         with _raw_terminal(terminal):

@@ -66,6 +66,8 @@ def run_async(work: Awaitable[T]) -> T:
         return asyncio.run(main())
     except ArgosyError as error:
         raise typer.Exit(fail(error)) from None
+    except BrokenPipeError:
+        raise typer.Exit(141) from None  # as a shell says of who died of SIGPIPE
     except OSError as error:
         raise typer.Exit(fail(error)) from None
     except KeyboardInterrupt:

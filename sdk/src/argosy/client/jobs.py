@@ -15,7 +15,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 # What gives something back is done even for who was cancelled; a daemon that hangs holds nobody longer than this.
-CLEANUP_S: Final = 10.0
+CLEANUP_S: Final = 30.0
 
 
 def first(failed: BaseExceptionGroup) -> BaseException:

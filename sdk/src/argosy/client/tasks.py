@@ -61,6 +61,8 @@ class Pump:
 
     input_over: anyio.Event
     """Set when there is no more input: its source has ended, or the process."""
+    reader_gone: anyio.Event
+    """Set when nobody reads our output any more: a pipe that ends elsewhere."""
 
     def __init__(self, stdio: Stdio) -> None:
         self._loop = asyncio.get_running_loop()
@@ -70,6 +72,7 @@ class Pump:
         self._closed = False
         self._done = anyio.Event()
         self.input_over = anyio.Event()
+        self.reader_gone = anyio.Event()
         self._pending = b""
         self._stdio = stdio
 
@@ -134,8 +137,12 @@ class Pump:
             return
         target = self._out[fd]
         view = memoryview(data)
-        while view:
-            view = view[os.write(target, view) :]
+        try:
+            while view:
+                view = view[os.write(target, view) :]
+        except BrokenPipeError:
+            self._end(fd)
+            self.reader_gone.set()
 
     def _end(self, fd: int) -> None:
         self._loop.remove_reader(fd)
