@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 # Processes whose end somebody here wants to hear of: helpers that are waited for, and those of containers.
 _known: Final[set[int]] = set()
+# What a shim ignores is not for its helpers to ignore, nor for what they become.
+_DEFAULT: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD)
 # Held while a process is made, until it is known.
 _making: Final = threading.Lock()
 
@@ -38,7 +41,7 @@ def spawn(
             actions.append((os.POSIX_SPAWN_DUP2, source, target))
         with _making:
             pid = os.posix_spawn(
-                command[0], list(command), dict(os.environ if env is None else env), file_actions=actions, setsigdef=[13]
+                command[0], list(command), dict(os.environ if env is None else env), file_actions=actions, setsigdef=_DEFAULT
             )
             know(pid)
         return pid

@@ -139,14 +139,21 @@ def open_input(path: str, ends: Endpoints) -> int:
 
 
 def open_file(uri: str) -> int:
-    """Open a ``file://`` log for appending; its directories are made. Raises InvalidArgument."""
+    """Open a ``file://`` log for appending; what is made of it is its owner's alone, as are its directories. Raises InvalidArgument."""
     from urllib.parse import unquote, urlsplit  # slow to import, and only log URIs need it
 
     path = unquote(urlsplit(uri).path)
     if not path:
         raise InvalidArgument(f'log URI "{uri}" names no path')
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    folder = os.path.dirname(path)
+    missing = []
+    while folder and not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for folder in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
 def start_logger(uri: str, namespace: str, id: str, ends: Endpoints, strict: bool) -> tuple[int, int]:
