@@ -141,6 +141,6 @@ def default_profile(capabilities: Collection[str]) -> dict[str, Any]:
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": _EPERM,
-        "architectures": architectures(),
+        "architectures": list(architectures()),  # of this spec alone
         "syscalls": rules,
     }
