@@ -7,13 +7,15 @@ import os
 from pathlib import Path
 
 import pytest
-from argosy.errors import InvalidArgument, NotFound, Unimplemented, Unknown
-from argosy.ttrpc.client import TtrpcClient
+from argosy.errors import DeadlineExceeded, InvalidArgument, NotFound, Unimplemented, Unknown
+from argosy.ttrpc.client import Closed, TtrpcClient
+from argosy.ttrpc.server import TtrpcServer
 from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapResult
 from argosy_protos.containerd.task.v2 import DeleteRequest, DeleteResponse, WaitRequest, WaitResponse
 from argosy_tasks.bootstrap import parse_answer
 from argosy_tasks.bundle import Bootstrap, Bundle, bundles
 from argosy_tasks.runtimes import Runtimes, binary_name, search_path
+from argosy_tasks.shim import Shim, ShimLog
 
 from tests.harness.mesh import IMAGE, Mesh, eventually
 
@@ -114,3 +116,51 @@ def test_a_task_that_was_deleted_behind_our_back_leaves_no_shim(mesh: Mesh) -> N
     assert "behind" not in mesh.ctr("tasks", "ls", "-q").ok().out
     eventually(lambda: not bundle.exists() and not any("behind" in found for found in mesh.leftovers()))
     mesh.ctr("containers", "rm", "behind").ok()
+
+
+def test_all_that_wait_for_a_process_are_one_call_to_its_shim(short_path: Path, tmp_path: Path) -> None:
+    """However many leave: the shim can't hear of it. Who stays has the answer, its own deadline, and the next process's own call."""
+
+    async def main() -> None:
+        asked: list[str] = []
+        ended: dict[str, asyncio.Event] = {}
+
+        async def wait(request: WaitRequest, _: object) -> WaitResponse:
+            asked.append(request.exec_id)
+            await ended.setdefault(request.exec_id, asyncio.Event()).wait()
+            if request.exec_id == "bad":
+                raise NotFound("process does not exist bad")
+            return WaitResponse(exit_status=len(request.exec_id))
+
+        server = TtrpcServer()
+        server.add("containerd.task.v3.Task", "Wait", WaitRequest, wait)
+        await server.listen_unix(short_path / "s")
+        bundle = Bundle("default", "x", tmp_path, tmp_path / "work")
+        shim = await Shim.connect(bundle, Bootstrap(f"unix://{short_path}/s", 3), ShimLog(bundle), lambda: None, 5.0)
+        try:
+            stays = [asyncio.ensure_future(shim.wait(id, None)) for id in ("", "ab", "", "bad")]
+            for _ in range(50):
+                leaves = asyncio.ensure_future(shim.wait("", None))
+                await asyncio.sleep(0)
+                leaves.cancel()
+            with pytest.raises(DeadlineExceeded):
+                await shim.wait("ab", 0.01)
+            await asyncio.sleep(0.1)
+            assert sorted(asked) == ["", "ab", "bad"]
+            for event in ended.values():
+                event.set()
+            first, second, third, bad = await asyncio.gather(*stays, return_exceptions=True)
+            assert isinstance(first, WaitResponse) and first == third and first.exit_status == 0
+            assert isinstance(second, WaitResponse) and second.exit_status == 2
+            assert isinstance(bad, NotFound)
+            assert (await shim.wait("ab", 5.0)).exit_status == 2 and asked.count("ab") == 2
+            ended["late"] = asyncio.Event()
+            late = asyncio.ensure_future(shim.wait("late", None))
+            await asyncio.sleep(0.05)
+            await server.close()
+            with pytest.raises(Closed):
+                await late
+        finally:
+            shim.close()
+
+    asyncio.run(main())

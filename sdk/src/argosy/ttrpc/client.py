@@ -179,6 +179,26 @@ class TtrpcClient(asyncio.Protocol):
         self._transport.write(self._machine.take())
         return opened
 
+    def _begin(
+        self, service: str, method: str, payload: bytes, timeout: float | None, metadata: Mapping[str, str] | None
+    ) -> tuple[int, asyncio.Future[bytes]]:
+        if self.closed:
+            raise Closed(f"{self.name}: ttrpc: closed")
+        stream = self._machine.request(service, method, payload, int(timeout * 1e9) if timeout else 0, dict(metadata or {}))
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._calls[stream] = future
+        self._transport.write(self._machine.take())
+        return stream, future
+
+    def begin(
+        self, service: str, method: str, payload: bytes, metadata: Mapping[str, str] | None = None
+    ) -> asyncio.Future[bytes]:
+        """Call a unary method without a deadline; the answer, or its error, is the future's. Raises Closed.
+
+        For an answer that several wait for: the peer can't be told that one of them has left, and keeps what each call takes.
+        """
+        return self._begin(service, method, payload, None, metadata)[1]
+
     async def raw(
         self,
         service: str,
@@ -191,12 +211,7 @@ class TtrpcClient(asyncio.Protocol):
 
         Cancellation: the wait ends; ttrpc has no way to tell the peer.
         """
-        if self.closed:
-            raise Closed(f"{self.name}: ttrpc: closed")
-        stream = self._machine.request(service, method, payload, int(timeout * 1e9) if timeout else 0, dict(metadata or {}))
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._calls[stream] = future
-        self._transport.write(self._machine.take())
+        stream, future = self._begin(service, method, payload, timeout, metadata)
         try:
             if timeout is None:
                 return await future

@@ -262,7 +262,7 @@ class Tasks(p.TasksBase):
     async def wait(self, request: p.WaitRequest) -> p.WaitResponse:
         shim = self._shim(request.container_id)
         await self._started(shim, request.exec_id)
-        r = await shim.call("Wait", api.WaitRequest(id=request.container_id, exec_id=request.exec_id), current().timeout())
+        r = await shim.wait(request.exec_id, current().timeout())
         return p.WaitResponse(exit_status=r.exit_status, exited_at=r.exited_at)
 
     # -- checkpoints --

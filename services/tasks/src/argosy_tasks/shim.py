@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from argosy import log
-from argosy.errors import Unimplemented
+from argosy.errors import DeadlineExceeded, Internal, Unimplemented
 from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.ttrpc.client import TtrpcClient
+from argosy_protos._wire import DecodeError
 from argosy_protos.containerd.task import v2 as api
 from argosy_protos.google.protobuf import Empty
 
@@ -63,6 +65,7 @@ class Shim:
         self.execs: set[str] = set()
         """Those that were added and not deleted by us: it knows them. Others may be there from before our own start."""
         self._client = client
+        self._waits: dict[str, asyncio.Future[bytes]] = {}
         self._service = f"containerd.task.v{max(2, bootstrap.version)}.Task"
         self._log = shim_log
         self._metadata = {NAMESPACE_TTRPC_KEY: bundle.namespace}
@@ -85,6 +88,33 @@ class Shim:
                 raise
             self._service = "containerd.task.v2.Task"
             return await self._client.call(self._service, method, request, response, timeout, self._metadata)
+
+    async def wait(self, exec_id: str, timeout: float | None) -> api.WaitResponse:
+        """Wait for the end of a process. Raises the shim's error, Closed, DeadlineExceeded.
+
+        All that wait for one process share a call: ttrpc can't tell a shim that somebody has left, so that each call of its own
+        would stay in the shim until the process ends.
+        """
+        future = self._waits.get(exec_id)
+        if future is None or future.done():
+            payload = api.WaitRequest(id=self.bundle.id, exec_id=exec_id).encode()
+            future = self._waits[exec_id] = self._client.begin(self._service, "Wait", payload, self._metadata)
+            future.add_done_callback(partial(self._waited, exec_id))
+        try:
+            async with asyncio.timeout(timeout):
+                data = await asyncio.shield(future)
+        except TimeoutError:
+            raise DeadlineExceeded(f"{self._client.name}: Wait took longer than {timeout:g} s") from None
+        try:
+            return api.WaitResponse.decode(data)
+        except DecodeError as error:
+            raise Internal(f"{self._client.name}: malformed answer: {error}") from error
+
+    def _waited(self, exec_id: str, future: asyncio.Future[bytes]) -> None:
+        if self._waits.get(exec_id) is future:
+            del self._waits[exec_id]
+        if not future.cancelled():
+            future.exception()  # whoever waited may have left
 
     async def shutdown(self, timeout: float) -> None:
         """Ask the shim to leave; that the connection ends is the answer hoped for."""
