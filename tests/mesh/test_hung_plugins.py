@@ -265,7 +265,7 @@ class TestStopped:
         async def needs(client: Client) -> None:
             match service:
                 case "argosy-content":
-                    await write_blob(client.services.content, "r", b"some bytes")
+                    await write_blob(client.services.content, "r", os.urandom(100))
                 case "argosy-tasks":
                     await client.services.tasks.list(ListTasksRequest(), timeout=3.0)
                 case _:
@@ -277,7 +277,8 @@ class TestStopped:
             await client.services.containers.list(ListContainersRequest(), timeout=2.0)
             lease = (await client.services.leases.create(leases.CreateRequest(), timeout=2.0)).lease
             if service != "argosy-content":
-                assert await read_blob(client.services.content, await write_blob(client.services.content, "q", b"data"))
+                data = os.urandom(100)
+                assert await read_blob(client.services.content, await write_blob(client.services.content, "q", data)) == data
             if service != "argosy-snap-over":
                 request = snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key=f"k{time.monotonic_ns()}")
                 await client.services.snapshots.prepare(request, timeout=5.0)

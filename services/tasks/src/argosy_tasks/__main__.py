@@ -73,6 +73,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
         private(path)
     for path in (state, root):
         path.mkdir(parents=True, exist_ok=True, mode=0o711)
+        os.chmod(path, 0o711)  # whoever made it, and with whatever umask
     # Shims find one another's helpers (runc, log programs) the way we find the shims.
     runtimes = Runtimes()
     os.environ["PATH"] = os.pathsep.join(runtimes.directories)

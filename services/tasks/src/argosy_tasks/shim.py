@@ -32,7 +32,7 @@ class ShimLog:
         self._bundle = bundle
         path = bundle.path / "log"
         try:
-            os.mkfifo(path, 0o700)
+            os.mkfifo(path, 0o600)
         except FileExistsError:
             pass
         self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
