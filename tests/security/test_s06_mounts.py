@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from argosy.client import Client, Container
 from argosy.errors import ArgosyError, FailedPrecondition
 from argosy.kernel.mount import mount_all, mounts_below, temporary_mount, unmount_tree
 from argosy.mounts import DETACHED, Mount, check, check_answer
+from argosy.oci.spec import Options
 from argosy.plugin.diff import Descriptor, Differ, DiffServicer
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest, DiffRequest
+from argosy_protos.containerd.services.tasks.v1 import CreateTaskRequest
 from argosy_protos.containerd.types import Descriptor as WireDescriptor
 from argosy_protos.containerd.types import Mount as WireMount
+
+from tests.harness.mesh import IMAGE, Mesh, eventually
 
 ME = os.geteuid()
 
@@ -299,3 +305,25 @@ async def test_a_differ_is_never_asked_to_write_to_mounts_that_are_refused() -> 
     for request in (DiffRequest(left=evil), DiffRequest(right=evil)):
         with pytest.raises(ArgosyError, match="upperdir"):
             await servicer.diff(request)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("first", ["", "a/"])
+def test_a_task_with_a_target_outside_of_its_bundle_is_not_made(mesh: Mesh, tmp_path: Path, first: str) -> None:
+    """Whoever creates a task names its mounts; one that leads out of the bundle fails the create, and nothing of it stays."""
+    (tmp_path / "out").mkdir()
+    target = f"{first}{'../' * 12}{tmp_path}/out"
+
+    async def main() -> None:
+        async with Client(mesh.address, "default") as client:
+            container = await Container.create(client, "escape", IMAGE, Options(args=["true"]))
+            try:
+                mounts = [*container.prepared, WireMount(type="bind", source="/usr", options=["rbind"], target=target)]
+                with pytest.raises(ArgosyError, match=r"mount 1 .*leads out"):
+                    await client.services.tasks.create(CreateTaskRequest(container_id="escape", rootfs=mounts))
+            finally:
+                await container.delete()
+
+    asyncio.run(main())
+    assert mounts_below(str(tmp_path)) == []
+    eventually(lambda: mesh.leftovers() == [])
