@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import anyio
 import anyio.lowlevel
@@ -31,6 +32,7 @@ from argosy.oci.reference import Reference
 from argosy.oci.spec import BindMount, Options, merge_env
 from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
 from argosy_protos.containerd.services.images.v1 import GetImageRequest
+from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
 from argosy_protos.containerd.v1.types import Status
 
 from argosy_cli.output import run_async, show, show_one, watching
@@ -39,6 +41,8 @@ from argosy_cli.target import Target
 LOG_LABEL = "argosy/log"
 # A process that is killed, waited for and deleted, on a busy machine.
 _CLEAN_S: Final = 30.0
+# Of what a detached container writes, so much is kept; when it is reached, half of it goes.
+_LOG_BYTES = 64 << 20
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _PASS_ALL = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -61,8 +65,12 @@ def parse_signal(text: str) -> int:
         raise InvalidArgument(f'"{text}" is no signal; write TERM, KILL, 9, ...') from None
 
 
-def _log_path(id: str) -> Path:
-    return Target.socket().absolute().parent / "logs" / Target.namespace / f"{id}.log"
+async def _log_path(client: Client, id: str) -> Path:
+    """Return where a detached container's log is: below the daemon's root, which outlives a reboot and is no memory."""
+    reply = await client.services.introspection.plugins(PluginsRequest(filters=["id==bolt"]))
+    databases = [plugin.exports["path"] for plugin in reply.plugins if plugin.exports.get("path")]
+    root = Path(databases[0]).parent.parent if databases else Target.socket().absolute().parent
+    return root / "logs" / Target.namespace / f"{id}.log"
 
 
 @contextmanager
@@ -163,17 +171,17 @@ def run(
             memory=parse_size(memory) if memory else 0, cpus=cpus, seccomp=seccomp,
         )  # fmt: skip
         labels = dict(x.partition("=")[::2] for x in label or ())
-        log = _log_path(id)
-        if detach:
-            labels[LOG_LABEL] = str(log)
         async with Target.client() as client:
+            uri = ""
+            if detach:
+                log = await _log_path(client, id)
+                uri = f"file://{quote(str(log))}?maxSize={_LOG_BYTES}"
+                labels[LOG_LABEL] = str(log)
             await _ensure_image(client, reference, snapshotter, plain_http)
             container = await Container.create(
                 client, id, reference, options, snapshotter=snapshotter, runtime=runtime, user=user, labels=labels
             )
-            stdio = (
-                Stdio(stdout=f"file://{log}", stderr=f"file://{log}") if detach else Stdio.fifos(id, terminal, interactive)
-            )
+            stdio = Stdio(stdout=uri, stderr=uri) if detach else Stdio.fifos(id, terminal, interactive)
             task: Task | None = None
             try:
                 task = await container.new_task(stdio, terminal)
@@ -351,7 +359,7 @@ def rm(
                 await _end_task(task)
                 await container.delete()
                 path = container.record.labels.get(LOG_LABEL)
-                if path and Path(path) == _log_path(id):
+                if path and Path(path) == await _log_path(client, id):
                     Path(path).unlink(missing_ok=True)
         show([{"removed": c} for c in containers], ("removed",))
 

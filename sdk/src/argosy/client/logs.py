@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -25,12 +27,26 @@ async def is_running(client: Client, id: str) -> bool:
         return False
 
 
+def _skip_hole(log: FileIO) -> bool:
+    """Go on to the next byte that is there: of a log with a bound the oldest part is a hole. Returns whether there was one."""
+    here = log.tell()
+    try:
+        there = os.lseek(log.fileno(), here, os.SEEK_DATA)
+    except OSError:
+        return False  # nothing more yet, or a file system that knows no holes
+    log.seek(there)
+    return there != here
+
+
 async def read(client: Client, id: str, path: Path, follow: bool = False) -> AsyncIterator[bytes]:
     """Yield the log of a container; with follow, until its task has ended and everything was read. Raises NotFound."""
     if not path.exists():
         raise NotFound(f'container "{id}" has no log at {path}')
-    with path.open("rb") as log:
+    with path.open("rb", buffering=0) as log:
+        if _skip_hole(log):
+            log.readline()  # the rest of a line whose beginning has gone
         while True:
+            _skip_hole(log)
             if data := log.read(_CHUNK):
                 yield data
             elif not follow:

@@ -17,7 +17,7 @@ _AT_FDCWD: Final = -100
 _TMPFS: Final = 0x01021994
 _SYNC_FILE_RANGE_WRITE: Final = 2
 _COPY: Final = 64 << 20
-_KEEP_SIZE: Final = 1
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
 
 
 def full_disk(error: OSError, noun: str) -> OSError | ResourceExhausted:
@@ -45,6 +45,16 @@ def on_tmpfs(path: str) -> bool:
 def sync_file_system(fd: int) -> None:
     """Write a whole file system to the disk, the one that a descriptor is of (syncfs(2)). Blocks. Raises OSError."""
     call("syncfs", ctypes.c_int(fd))
+
+
+def punch_hole(fd: int, offset: int, length: int) -> None:
+    """Free a part of a file; it reads as zeros, and the file stays as long as it is (fallocate(2)). Blocks.
+
+    Raises OSError: EOPNOTSUPP where the file system can't.
+    """
+    call(
+        "fallocate", ctypes.c_int(fd), ctypes.c_int(_KEEP_SIZE | _PUNCH_HOLE), ctypes.c_int64(offset), ctypes.c_int64(length)
+    )
 
 
 def begin_writeback(fd: int, offset: int, length: int) -> None:

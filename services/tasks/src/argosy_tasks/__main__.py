@@ -25,6 +25,7 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_tasks.bootstrap import Starter
 from argosy_tasks.checkpoints import Checkpoints
 from argosy_tasks.gate import Gate
+from argosy_tasks.logs import keep_short
 from argosy_tasks.roster import Roster, Timeouts
 from argosy_tasks.runtimes import Runtimes, own_directory
 from argosy_tasks.service import SERVICE, TasksSettings
@@ -89,6 +90,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
         log.get("tasks").info("tasks.adopted", tasks=adopted)
     checkpoints = Checkpoints(s.root / "checkpoints")
     await asyncio.to_thread(checkpoints.open, roster.has)
+    ctx.tasks.start_soon(keep_short, roster.outputs)
     ctx.gauges["tasks"] = lambda: len(roster)
     return [Tasks(roster, gateway, gate, checkpoints, s.state_timeout_s, s.stats_timeout_s)]
 

@@ -77,6 +77,10 @@ class Roster:
         except KeyError:
             raise NotFound(f"task {id} not found") from None
 
+    def outputs(self) -> list[str]:
+        """Return where the tasks write to: paths of FIFOs, and URIs."""
+        return [shim.stdout for shim in self._shims.values() if shim.stdout]
+
     def has(self, namespace: str, id: str) -> bool:
         return (namespace, id) in self._shims
 
@@ -147,7 +151,7 @@ class Roster:
                 if isinstance(error, ArgosyError):
                     raise type(error)(f"failed to create shim task: {error.message}") from error
                 raise
-            shim.pid = pid
+            shim.pid, shim.stdout = pid, request.stdout
             self._shims[key] = shim
         finally:
             self._starting.discard(key)
@@ -325,7 +329,8 @@ class Roster:
 
     async def _has_task(self, shim: Shim) -> bool:
         try:
-            await shim.call("State", api.StateRequest(id=shim.bundle.id), self._timeouts.load_s)
+            state: api.StateResponse = await shim.call("State", api.StateRequest(id=shim.bundle.id), self._timeouts.load_s)
+            shim.stdout = state.stdout
         except NotFound:
             return False
         return True

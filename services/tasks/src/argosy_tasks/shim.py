@@ -62,6 +62,7 @@ class Shim:
     def __init__(self, bundle: Bundle, client: TtrpcClient, bootstrap: Bootstrap, shim_log: ShimLog) -> None:
         self.bundle = bundle
         self.pid = 0
+        self.stdout = ""
         self.execs: set[str] = set()
         """Those that were added and not deleted by us: it knows them. Others may be there from before our own start."""
         self._client = client
