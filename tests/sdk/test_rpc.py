@@ -280,7 +280,9 @@ def test_hundreds_of_waiting_calls_do_not_stop_the_next_one(short_path: Path, en
         async with Channel(socket) as channel:
             stub = p.ContentStub(channel)
             waiting = [asyncio.ensure_future(stub.info(p.InfoRequest(digest="slow"))) for _ in range(300)]
-            await asyncio.sleep(0.3)
+            until = time.monotonic() + 10
+            while content.running < 300 and time.monotonic() < until:
+                await asyncio.sleep(0.02)
             assert content.running == 300
             await asyncio.wait_for(VersionStub(channel).version(Empty()), 5)
             for call in waiting:

@@ -21,7 +21,15 @@ from typing import Any, Final, Self
 from argosy_protos._error import DecodeError
 from grpclib.const import Cardinality
 
-from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, Internal, PermissionDenied, Unavailable
+from argosy.errors import (
+    ArgosyError,
+    Cancelled,
+    DeadlineExceeded,
+    Internal,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+)
 from argosy.kernel.peer import credentials
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
@@ -36,7 +44,7 @@ CONNECT_TIMEOUT_S: Final = 10.0
 DEFAULT_TIMEOUT_S: Final = 60.0
 NO_DEADLINE: Final = math.inf
 # Methods times the metadata that goes with them: namespaces, leases. Longer ones are not worth keeping.
-_CACHE_ENTRIES, _CACHED_BYTES = 2048, 1024
+_CACHE_ENTRIES, _CACHED_BYTES = 2048, 2048
 # Who is told by its peer, so shortly before its own clock says so, that the time is over, is told the same by us.
 _SAME_MOMENT_S: Final = 0.25
 
@@ -257,6 +265,9 @@ class ClientConnection(Connection):
         self.leaving = False
         self._reason = "the peer closed the connection"
 
+    def who(self) -> str:
+        return self._channel.name
+
     def fault(self, reason: str) -> None:
         self._reason = reason
         super().fault(reason)
@@ -464,7 +475,13 @@ class Channel:
             ]  # fmt: skip
             rows += [(k.encode(), v.encode()) for k, v in (*metadata, *self._own)]
             headers = tuple(rows)
-            if sum(len(k) + len(v) for k, v in headers) <= _CACHED_BYTES:
+            size = h2.size_of(headers)
+            if size > h2.MAX_HEADER_LIST_BYTES:
+                # The peer would refuse it, or end the connection with everybody else's calls.
+                raise ResourceExhausted(
+                    f"{path}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
+                )
+            if size <= _CACHED_BYTES:
                 self._cache.put(key, headers)
         if timeout is not None:
             return (*headers, (b"grpc-timeout", wire.format_timeout(timeout)))

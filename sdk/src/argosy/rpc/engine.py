@@ -7,6 +7,7 @@ Both engines queue outgoing data themselves, obey the peer's flow control, and g
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
@@ -22,6 +23,10 @@ CONNECTION_WINDOW_BYTES: Final = 32 << 20
 # Every running container holds a Wait stream, and every kubelet hundreds of watches.
 MAX_CONCURRENT_STREAMS: Final = 4096
 MAX_HEADER_LIST_BYTES: Final = 16 << 10
+# A peer that overlooks that fails its own call; one that sends so much is no client, and its connection ends.
+HARD_HEADER_LIST_BYTES: Final = 256 << 10
+# What a field of a header costs beside its bytes (RFC 9113, 6.5.2).
+_FIELD_BYTES: Final = 32
 MAX_FRAME_BYTES: Final = 1 << 20
 # Clients that cancel a lot are ordinary (every content.ReaderAt does); a flood is thousands a second.
 RESET_BURST, RESETS_PER_SECOND = 20_000, 5_000
@@ -31,6 +36,11 @@ PROTOCOL_ERROR: Final = 1
 INTERNAL_ERROR: Final = 2
 CANCEL: Final = 8
 ENHANCE_YOUR_CALM: Final = 11
+
+
+def size_of(headers: Headers) -> int:
+    """Return what a list of headers counts against a peer's limit."""
+    return sum(len(name) + len(value) + _FIELD_BYTES for name, value in headers)
 
 
 class ConnectionFault(Exception):
@@ -64,6 +74,8 @@ class Engine(Protocol):
     def acknowledge(self, sid: int, size: int) -> None: ...
     def queued(self, sid: int) -> int: ...
     def goaway(self) -> None: ...
+    def over(self) -> bool:
+        """Whether there is nothing more to send or to be heard: the connection may be closed."""
 
 
 class NgEngine:
@@ -92,7 +104,8 @@ class NgEngine:
                 auto_window_update=False,
                 stream_reset_rate_limit=(RESET_BURST, RESETS_PER_SECOND),
                 peer_max_concurrent_streams=MAX_CONCURRENT_STREAMS,
-                max_inbound_header_list_size=MAX_HEADER_LIST_BYTES,
+                max_inbound_header_list_size=HARD_HEADER_LIST_BYTES,
+                max_inbound_header_count=HARD_HEADER_LIST_BYTES // _FIELD_BYTES,
             ),
         )
         settings = {
@@ -132,7 +145,10 @@ class NgEngine:
                 row(event)
 
     def outgoing(self) -> bytes:
-        data = self._c.data_to_send()
+        try:
+            data = self._c.data_to_send()
+        except self._fault:
+            return b""  # what it broke at is told already, and has no answer
         # A stream that nghttp2 itself resets, for a header that may not be, is closed by the sending of it.
         self._dispatch()
         return data
@@ -189,6 +205,12 @@ class NgEngine:
         except self._fault:
             pass  # already closing
 
+    def over(self) -> bool:
+        try:
+            return not self._c.want_read and not self._c.want_write
+        except self._fault:
+            return True
+
 
 class _Outbox:
     """What one stream still has to send on the pure engine."""
@@ -227,12 +249,14 @@ class H2Engine:
         }
         self._c.local_settings = h2.settings.Settings(client=not server, initial_values=wanted)
         self._c.max_inbound_frame_size = MAX_FRAME_BYTES
+        self._c.decoder.max_header_list_size = HARD_HEADER_LIST_BYTES
         self._c.initiate_connection()
         self._c.increment_flow_control_window(CONNECTION_WINDOW_BYTES - 65535)
         self._outboxes: dict[int, _Outbox] = {}
         self._ended: set[int] = set()
         self._events = h2.events
-        self._resets = 0
+        # Resets as nghttp2 counts them: so many at once, and so many more a second.
+        self._resets, self._counted = float(RESET_BURST), time.monotonic()
 
     def receive(self, data: bytes) -> None:
         try:
@@ -256,6 +280,7 @@ class H2Engine:
             elif isinstance(event, ev.StreamEnded):
                 self._half_closed(event.stream_id)
             elif isinstance(event, ev.StreamReset):
+                self._count_reset()
                 self._outboxes.pop(event.stream_id, None)
                 sink.on_closed(event.stream_id, int(event.error_code))
             elif isinstance(event, (ev.WindowUpdated, ev.RemoteSettingsChanged)):
@@ -263,6 +288,14 @@ class H2Engine:
                 sink.on_room()
             elif isinstance(event, ev.ConnectionTerminated):
                 sink.on_goaway(event.last_stream_id or 0)
+
+    def _count_reset(self) -> None:
+        now = time.monotonic()
+        self._resets = min(RESET_BURST, self._resets + (now - self._counted) * RESETS_PER_SECOND) - 1
+        self._counted = now
+        if self._resets < 0:
+            self._c.close_connection(ENHANCE_YOUR_CALM)
+            raise ConnectionFault("more streams were reset than anybody has use for")
 
     def _half_closed(self, sid: int) -> None:
         """The peer sent its last byte; when we had too, the stream is closed."""
@@ -366,6 +399,9 @@ class H2Engine:
             self._c.close_connection()
         except self._fault:
             pass  # already closing
+
+    def over(self) -> bool:
+        return False  # what ends a connection raises ConnectionFault here
 
 
 def preload() -> None:

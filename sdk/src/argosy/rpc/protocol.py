@@ -1,15 +1,26 @@
-"""What both ends of a connection share: one engine, one transport, one write per wake-up, backpressure."""
+"""What both ends of a connection share: one engine, one transport, one write per wake-up, backpressure, fair turns."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from argosy import log
 from argosy.rpc.engine import ConnectionFault, Engine, make_engine
+
+logger = log.get("argosy.rpc")
 
 # A sender pauses when this much of its own data waits for the peer's credit.
 HIGH_WATER_BYTES: Final = 1 << 20
+# What a peer sends is taken in pieces, each of which takes about this long: a quarter of a megabyte may be one message, or ten
+# thousand calls. Then it is the others' turn.
+_PIECE_S, _TURN_S = 0.0002, 0.001
+_FIRST_BYTES, _LEAST_BYTES, _MOST_BYTES = 8 << 10, 256, 1 << 20
+# Who makes us work for nothing (opens streams and resets them) waits so much longer than it worked us.
+_PENANCE: Final = 4
+_FOR_NOTHING_PER_S: Final = 1000
 
 
 class Connection(asyncio.Protocol):
@@ -25,6 +36,9 @@ class Connection(asyncio.Protocol):
         self._receiving = False
         self._paused = False
         self._waiting: set[asyncio.Future[None]] = set()
+        self._rest = b""
+        self._piece = _FIRST_BYTES
+        self._for_nothing, self._since = 0, 0.0
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -33,19 +47,70 @@ class Connection(asyncio.Protocol):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
+        if self._rest:
+            self._rest += data  # its turn comes
+        elif self._take(data):
+            self.transport.pause_reading()
+
+    def _take(self, data: bytes) -> bool:
+        """Take one turn's worth of data; return whether there is more."""
+        began = now = time.perf_counter()
         self._receiving = True
+        at = 0
         try:
-            self.engine.receive(data)
+            while at < len(data):
+                size = self._piece
+                self.engine.receive(data if not at and size >= len(data) else data[at : at + size])
+                at += size
+                before, now = now, time.perf_counter()
+                if now - before > 2 * _PIECE_S:
+                    self._piece = max(_LEAST_BYTES, min(size, len(data)) // 4)
+                elif now - before < _PIECE_S:
+                    self._piece = min(size * 2, _MOST_BYTES)
+                if now - began > _TURN_S or self.transport.is_closing():
+                    break
         except ConnectionFault as fault:
             self.fault(str(fault))
+            at = len(data)
+        except Exception as error:  # a defect of ours, or of the engine's, is the end of this connection only
+            logger.error("rpc.connection_failed", error=repr(error), exc_info=error)
+            self.transport.abort()
+            at = len(data)
         finally:
             self._receiving = False
         self.flush()
         if self._waiting and not self._paused:
             self._wake()
+        if self.engine.over() and not self.transport.is_closing():
+            # It ended by what the peer did, of which it has been told.
+            logger.debug("rpc.peer_broke_protocol", peer=self.who(), reason="the engine gave the connection up")
+            self.transport.close()
+        self._rest = b"" if self.transport.is_closing() else data[at:]
+        if self._rest:
+            if self._works_for_nothing():
+                self.loop.call_later((now - began) * _PENANCE, self._go_on)
+            else:
+                self.loop.call_soon(self._go_on)
+        return bool(self._rest)
+
+    def _go_on(self) -> None:
+        if not self.closed and not self.transport.is_closing() and not self._take(self._rest):
+            self.transport.resume_reading()
+
+    def _works_for_nothing(self) -> bool:
+        now = self.loop.time()
+        much = self._for_nothing > _FOR_NOTHING_PER_S * max(0.1, now - self._since)
+        if now - self._since > 1.0:
+            self._for_nothing, self._since = 0, now
+        return much
+
+    def who(self) -> str:
+        """Return who is at the other end, for logs."""
+        return ""
 
     def fault(self, reason: str) -> None:
         """End a connection whose peer broke the protocol, after telling it."""
+        logger.debug("rpc.peer_broke_protocol", peer=self.who(), reason=reason)
         self.flush()
         self.transport.close()
 
@@ -101,4 +166,5 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        self._rest = b""
         self._wake()

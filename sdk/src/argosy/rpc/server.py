@@ -20,7 +20,15 @@ from grpclib.const import Cardinality, Handler
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from argosy import log
-from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, Internal, InvalidArgument, Unimplemented
+from argosy.errors import (
+    ArgosyError,
+    Cancelled,
+    DeadlineExceeded,
+    Internal,
+    InvalidArgument,
+    ResourceExhausted,
+    Unimplemented,
+)
 from argosy.kernel.peer import credentials, groups
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
@@ -36,7 +44,7 @@ logger = log.get("argosy.rpc")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Header tuples repeat for every call of one client method; a client that varies them must not fill memory.
-_HEADER_CACHE_ENTRIES, _CACHED_HEADER_BYTES = 4096, 1024
+_HEADER_CACHE_ENTRIES, _CACHED_HEADER_BYTES = 4096, 2048
 _HIDDEN: Final = frozenset((b"te", b"content-type", b"user-agent", b"grpc-accept-encoding", b"accept-encoding"))
 
 
@@ -265,6 +273,9 @@ class ServerConnection(Connection):
         self._server.connections.add(self)
         super().connection_made(transport)
 
+    def who(self) -> str:
+        return f"pid {self.peer.pid}, uid {self.peer.uid}"
+
     def data_received(self, data: bytes) -> None:
         if not self.closed:
             super().data_received(data)
@@ -292,7 +303,12 @@ class ServerConnection(Connection):
         head = server.heads.get(headers)
         if head is None:
             head = RequestHead(headers)
-            if sum(len(name) + len(value) for name, value in headers) <= _CACHED_HEADER_BYTES:
+            size = h2.size_of(headers)
+            if size > h2.MAX_HEADER_LIST_BYTES:
+                what = f"{head.path[:100]}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
+                self._refuse(sid, ResourceExhausted(f"{what}; send less metadata"), end)
+                return
+            if size <= _CACHED_HEADER_BYTES:
                 server.heads.put(headers, head)
         handler = server.mapping.get(head.path) or server.fallback(head.path)
         call = Call(head.path, head.metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
@@ -346,6 +362,7 @@ class ServerConnection(Connection):
         if stream is None or stream.done:
             return
         stream.reset = True
+        self._for_nothing += 1
         stream.wake()
         if stream.task is None or stream.task.done():
             stream.finish(Cancelled("the caller gave up"))

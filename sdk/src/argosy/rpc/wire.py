@@ -12,6 +12,8 @@ from typing import Any, Final
 from argosy.errors import ArgosyError, ResourceExhausted, Unimplemented, from_wire, to_wire
 
 MAX_MESSAGE_BYTES: Final = 16 << 20
+# Of a status's text. Every gRPC peer takes 8 KiB of headers.
+_STATUS_BYTES: Final = 6 << 10
 FRAME: Final = struct.Struct(">BI")
 FRAME_BYTES: Final = 5
 RESPONSE_HEADERS: Final = ((b":status", b"200"), (b"content-type", b"application/grpc"))
@@ -54,8 +56,13 @@ def status_trailers(error: BaseException) -> list[tuple[bytes, bytes]]:
     """Return the trailers that tell a peer about error. A peer's own status is passed on as it came."""
     raw = getattr(error, "wire_status", None)
     if raw is not None:
-        # A peer may have sent what we may not; what it means is the same.
-        return [(k, v if v == v.strip() else encode_message(decode_message(v))) for k, v in raw]
+        # A peer may have sent what we may not; what it means is the same. Details, which are no text, go whole or not at all.
+        told = [
+            (k, v if v == v.strip() and len(v) <= _STATUS_BYTES else _fitting(decode_message(v)))
+            for k, v in raw
+            if k == b"grpc-message"
+        ]
+        return [(k, v) for k, v in raw if k != b"grpc-message" and len(v) <= _STATUS_BYTES] + told
     status = getattr(error, "status", None)
     if status is not None and not isinstance(error, ArgosyError):  # grpclib's GRPCError
         code, message = int(status.value), str(getattr(error, "message", "") or "")
@@ -63,8 +70,21 @@ def status_trailers(error: BaseException) -> list[tuple[bytes, bytes]]:
         code, message = to_wire(error)
     trailers = [(b"grpc-status", str(code).encode())]
     if message:
-        trailers.append((b"grpc-message", encode_message(message)))
+        trailers.append((b"grpc-message", _fitting(message)))
     return trailers
+
+
+def _fitting(text: str) -> bytes:
+    """Return grpc-message for text, of a length that every peer takes: a longer one ends the whole connection with some.
+
+    The beginning and the end stay; they say what it is about, and which class of error it is.
+    """
+    encoded = encode_message(text)
+    keep = len(text)
+    while len(encoded) > _STATUS_BYTES:
+        keep = min(keep * _STATUS_BYTES // len(encoded), keep) - 16
+        encoded = encode_message(f"{text[: keep // 2]} [...] {text[-(keep // 2) :]}")
+    return encoded
 
 
 def _head(number: int, size: int) -> bytes:
