@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import stat
 import tarfile
@@ -21,6 +22,15 @@ from tests.harness.layers import UNMARKED_WAYS, WAYS, Layer, archive, directory,
 pytestmark = [pytest.mark.root, pytest.mark.timeout(60)]
 
 _SECRET = b"bytes of the host that no container may read"
+
+
+@pytest.fixture(autouse=True)
+def small_files() -> Iterator[None]:
+    """Should anybody copy zeros without end, it ends with an error, not with a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 20, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture
