@@ -158,7 +158,8 @@ def test_what_is_no_regular_file_is_never_opened(tmp_path: Path) -> None:
         for _ in range(200):
             with pytest.raises(OSError, match="not a regular file"):
                 open_regular_at(at, "fifo")
-            assert read_in_root(str(tmp_path), "/fifo", 100) is None
+            with pytest.raises(ValueError, match="no regular file"):
+                read_in_root(str(tmp_path), "/fifo", 100)
     finally:
         stop.set()
         watcher.join()
@@ -178,4 +179,5 @@ def test_a_passwd_that_is_a_device_is_not_read(tmp_path: Path, disk: os.stat_res
     """Who a container runs as is never looked up on a disk of the host."""
     (tmp_path / "etc").mkdir()
     os.mknod(tmp_path / "etc/passwd", stat.S_IFBLK | 0o644, disk.st_rdev)
-    assert read_in_root(str(tmp_path), "/etc/passwd", 1 << 20) is None
+    with pytest.raises(ValueError, match="no regular file"):
+        read_in_root(str(tmp_path), "/etc/passwd", 1 << 20)
