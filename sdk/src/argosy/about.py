@@ -29,10 +29,12 @@ from argosy.roots import replace_file
 from argosy.rpc.health import Health
 from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
 from argosy.rpc.server import Server, inline
+from argosy.store.reserve import give_all
 from argosy.timestamps import to_wire
 
 _CLAIM: Final = "/argosy.service.v1.Service/Claim"
 _MAX_OWNER_BYTES: Final = 256
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class About(ServiceBase):
@@ -110,13 +112,24 @@ class About(ServiceBase):
                 f"{self._name} root {root} belongs to {held} at {at.strip()}; give this daemon a root of its own, "
                 f"or remove {mark} when that one is gone for good"
             )
+        self._write_owner(mark, f"{owner} {address}")
+        return ClaimResponse()
+
+    @staticmethod
+    def _write_owner(mark: Path, text: str) -> None:
+        """Raises ResourceExhausted, Unavailable."""
         try:
-            replace_file(mark, f"{owner} {address}")
+            try:
+                replace_file(mark, text)
+            except OSError as error:
+                # Nothing can be removed before this is written.
+                if error.errno not in _FULL or not give_all(mark.parent):
+                    raise
+                replace_file(mark, text)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in _FULL:
                 raise ResourceExhausted(f"{mark} cannot be written: the disk is full; free some space") from error
             raise Unavailable(f"{mark} cannot be written: {error.strerror}") from error
-        return ClaimResponse()
 
     async def set_log_level(self, request: SetLogLevelRequest) -> SetLogLevelResponse:
         if request.level not in log.LEVELS:

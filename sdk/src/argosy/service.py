@@ -17,6 +17,7 @@ everything that ``enter`` opened is closed in reverse order.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -32,13 +33,14 @@ from argosy_protos._service import ServiceBase
 
 from argosy import log
 from argosy.about import About
-from argosy.errors import ArgosyError, InvalidArgument, Unavailable
+from argosy.errors import ArgosyError, InvalidArgument, ResourceExhausted, Unavailable
 from argosy.kernel.heap import keep_freed
 from argosy.kernel.process import set_name
 from argosy.roots import lock_root
 from argosy.rpc.server import Server
 from argosy.rpc.sockets import owners
 from argosy.settings import Settings, load
+from argosy.store.reserve import give_all
 from argosy.tables import SHORT_TYPES
 
 S = TypeVar("S", bound=Settings)
@@ -132,6 +134,17 @@ class Handed:
     """A descriptor of a file that takes the reason for which the service ended."""
 
 
+async def _started(service: Service[S], ctx: ServiceContext[S]) -> Sequence[ServiceBase]:
+    """Start a service, on a full disk with the room that it keeps for that. Raises what start raises."""
+    try:
+        return await service.load()(ctx)
+    except (OSError, ResourceExhausted) as error:
+        full = isinstance(error, ResourceExhausted) or error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not full or not give_all(ctx.settings.root):
+            raise
+    return await service.load()(ctx)
+
+
 async def serve(service: Service[S], settings: S, handed: Handed | None = None) -> None:
     """Run a service until SIGTERM or SIGINT. Raises what start raises."""
     server = Server()
@@ -145,7 +158,7 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     if handed is not None and handed.reason:
                         raise Unavailable(handed.reason)
                     held.callback(os.close, lock_root(settings.root, service.name))
-                    for one in await service.load()(ctx):
+                    for one in await _started(service, ctx):
                         server.add(one)
                     server.allow = owners(*ctx.owner)
                 except Exception as error:  # whatever it is: it is told to the callers, and raised again in a moment

@@ -24,7 +24,7 @@ import aiosqlite
 from argosy.errors import ResourceExhausted, Unavailable
 from argosy.roots import loss_taken
 from argosy.settled import to_its_end
-from argosy.store.reserve import Reserve, grow_log
+from argosy.store.reserve import SCRAPS_BYTES, Reserve, grow_log
 from argosy.store.schema import Migration, Reader, no_room, prepare, read_only, translated
 
 T = TypeVar("T")
@@ -96,7 +96,8 @@ class Database:
             writer, reader = await cls._connect(path)
         grow_log(path)
         self = cls(path, writer, reader)
-        self._reserve.take()
+        if not self._reserve.take():
+            self._reserve.take(SCRAPS_BYTES)
         loss_taken(path.parent)
         return self
 
@@ -285,7 +286,7 @@ class Database:
         self.reader.close()
         await self._writer.close()
         # What the log had is free now; the next start may need it.
-        self._reserve.take(spare=0)
+        self._reserve.take(SCRAPS_BYTES)
 
 
 def _forget(future: asyncio.Future[Any]) -> None:

@@ -6,6 +6,7 @@ and blocks behind the end of the write-ahead log, which the log grows into, whoe
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from typing import Final
@@ -20,6 +21,10 @@ logger = log.get("argosy.store")
 LOG_BYTES: Final = 8 << 20
 # With less than this, a change may take no more pages than it found.
 LOW_BYTES: Final = 4 << 20
+_SUFFIX: Final = ".reserve"
+# What is left over for names and the like when a start on a full disk had to give up the reserve.
+SCRAPS_BYTES: Final = 256 << 10
+_BLOCK: Final = 64 << 10
 _LEAST_BYTES: Final = 4 << 20
 _MOST_BYTES: Final = 64 << 20
 _AGAIN_S: Final = 5.0
@@ -33,10 +38,10 @@ def free_bytes(path: Place) -> int:
 
 
 class Reserve:
-    """The file. For one process at a time; every method blocks briefly and none raises OSError."""
+    """The file beside a database, or whatever has its name. For one process at a time; every method blocks briefly and none raises OSError."""
 
     def __init__(self, database: Place) -> None:
-        self._path = f"{os.fspath(database)}.reserve"
+        self._path = f"{os.fspath(database)}{_SUFFIX}"
         self._database = database
         self._folder = os.path.dirname(os.path.abspath(database))
         self._tried = 0.0
@@ -65,23 +70,24 @@ class Reserve:
             return False
 
     def take(self, spare: int = 2 * LOW_BYTES) -> bool:
-        """Keep what should be kept, if the disk has that and some to spare; return whether it is kept."""
+        """Keep as much of what should be kept as the disk has but for spare bytes; return whether all of it is kept."""
         self._tried = time.monotonic()
         wanted, kept = self._wanted(), self.size
         if kept >= wanted:
             return True
         try:
-            if free_bytes(self._folder) < wanted - kept + spare:
+            size = min(wanted, kept + free_bytes(self._folder) - spare) & ~(_BLOCK - 1)
+            if size <= kept:
                 return False
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
-                os.posix_fallocate(fd, 0, wanted)
+                os.posix_fallocate(fd, 0, size)
             finally:
                 os.close(fd)
         except OSError as error:
-            logger.warning("store.no_reserve", path=self._path, error=str(error))
+            logger.debug("store.no_reserve", path=self._path, error=str(error))
             return False
-        return True
+        return size >= wanted
 
     def take_soon(self) -> None:
         """``take``, unless it was tried a moment ago."""
@@ -102,6 +108,16 @@ class Reserve:
         return True
 
 
+def give_all(root: Place) -> bool:
+    """Give up every reserve in a root, for something small that removals wait for; return whether there was any."""
+    try:
+        names = [name for name in os.listdir(root) if name.endswith(_SUFFIX)]
+    except OSError:
+        return False
+    given = [Reserve(os.path.join(root, name.removesuffix(_SUFFIX))).give() for name in names]
+    return any(given)
+
+
 def grow_log(database: Place) -> None:
     """Have blocks behind the end of a database's log, which is open. Without them it has what the disk has."""
     try:
@@ -109,9 +125,15 @@ def grow_log(database: Place) -> None:
         fd = os.open(f"{os.fspath(database)}-wal", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return
+    size = LOG_BYTES
     try:
-        preallocate(fd, LOG_BYTES)
-    except OSError as error:
-        logger.debug("store.log_not_grown", path=os.fspath(database), error=str(error))
+        while size >= _BLOCK:
+            try:
+                preallocate(fd, size)
+                return
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    return  # no file system that can
+                size >>= 1
     finally:
         os.close(fd)

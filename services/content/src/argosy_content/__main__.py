@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from argosy import log
 from argosy.plugin.content import ContentServicer
 from argosy.service import ServiceContext, run
+from argosy.store.reserve import Reserve
 from argosy_protos._service import ServiceBase
 from argosy_protos.argosy.content.v1 import IngestsBase, PlaceRequest, PlaceResponse
 
@@ -28,6 +29,8 @@ class Ingests(IngestsBase):
 
 async def start(ctx: ServiceContext[ContentSettings]) -> Sequence[ServiceBase]:
     blobs = Blobs(ctx.settings.root)
+    # Its owner must be noted before anything can be removed, also on a full disk.
+    Reserve(blobs.blobs).take()
     gone = blobs.recover()
     if gone:
         log.get("content").info("content.recovered", ingests_removed=gone)
