@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from argosy.errors import Unimplemented
+from argosy.errors import FailedPrecondition, NotFound, Unavailable, Unimplemented
 from argosy.mounts import Mount
 from argosy.plugin.diff import Descriptor, Differ
 from argosy.plugin.serve import serve
 from argosy.plugin.snapshots import Backend, Kind, TreeSnapshotter, Usage
 from argosy.plugin.snapshots.tree import disk_usage
 from argosy.rpc import Channel
+from argosy_protos.argosy.service import v1 as p
 from argosy_protos.containerd.services.diff import v1 as diff
+from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub, StatSnapshotRequest
 from argosy_protos.containerd.types import Descriptor as WireDescriptor
+from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
 
 from tests.harness.mesh import eventually, run
 
@@ -63,26 +66,29 @@ def test_the_readmes_snapshotter_serves_ctr(short_path: Path) -> None:
     asyncio.run(main())
 
 
+class Nothing(Differ):
+    """A differ that counts what it was given."""
+
+    async def apply(
+        self, layer: Descriptor, mounts: Sequence[Mount], payloads: Mapping[str, bytes], sync: bool
+    ) -> Descriptor:
+        return Descriptor("tar", layer.digest, len(mounts) + len(payloads) + sync)
+
+    async def compare(
+        self,
+        lower: Sequence[Mount],
+        upper: Sequence[Mount],
+        media_type: str,
+        ref: str,
+        labels: Mapping[str, str],
+        epoch_s: int | None,
+    ) -> Descriptor:
+        raise Unimplemented(f"unsupported diff media type: {media_type}")
+
+
 def test_a_differ_is_one_class(short_path: Path) -> None:
-    class Counting(Differ):
-        async def apply(
-            self, layer: Descriptor, mounts: Sequence[Mount], payloads: Mapping[str, bytes], sync: bool
-        ) -> Descriptor:
-            return Descriptor("tar", layer.digest, len(mounts) + len(payloads) + sync)
-
-        async def compare(
-            self,
-            lower: Sequence[Mount],
-            upper: Sequence[Mount],
-            media_type: str,
-            ref: str,
-            labels: Mapping[str, str],
-            epoch_s: int | None,
-        ) -> Descriptor:
-            raise Unimplemented(f"unsupported diff media type: {media_type}")
-
     async def main() -> None:
-        serving = asyncio.ensure_future(serve(Counting(), short_path / "d"))
+        serving = asyncio.ensure_future(serve(Nothing(), short_path / "d"))
         await asyncio.sleep(0.2)
         async with Channel(short_path / "d") as channel:
             stub = diff.DiffStub(channel)
@@ -93,5 +99,58 @@ def test_a_differ_is_one_class(short_path: Path) -> None:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         assert not (short_path / "d").exists()
+
+    asyncio.run(main())
+
+
+def test_a_plugin_answers_about_itself_as_our_own_services_do(short_path: Path) -> None:
+    """Statistics, health, drain and its end, and a claim, which is on disk; a plugin without a root can't be claimed."""
+
+    async def main() -> None:
+        tree = await TreeSnapshotter.open(short_path / "root", Plain())
+        serving = asyncio.ensure_future(serve(tree, short_path / "s"))
+        bare = asyncio.ensure_future(serve(Nothing(), short_path / "n", name="bare"))
+        while not ((short_path / "s").exists() and (short_path / "n").exists()):
+            await asyncio.sleep(0.01)
+        try:
+            async with Channel(short_path / "s") as channel, Channel(short_path / "n") as other:
+                about, health = p.ServiceStub(channel), HealthStub(channel)
+                snapshots_ = SnapshotsStub(channel)
+                await about.claim(p.ClaimRequest(owner="one", address="/a"))
+                await about.claim(p.ClaimRequest(owner="one", address="/a"))
+                with pytest.raises(FailedPrecondition, match="belongs to one at /a"):
+                    await about.claim(p.ClaimRequest(owner="two", address="/b"))
+                assert (short_path / "root/owner").read_text() == "one /a"
+                for empty in ("", "\0" * 20):  # as a power loss leaves it
+                    (short_path / "root/owner").write_text(empty)
+                    await about.claim(p.ClaimRequest(owner="one", address="/a"))
+                    assert (short_path / "root/owner").read_text() == "one /a"
+                told = await about.statistics(p.StatisticsRequest())
+                assert (told.name, told.state, told.calls_failed) == ("TreeSnapshotter", "ready", 1)
+                for _ in range(2):
+                    await about.drain(p.DrainRequest())
+                    with pytest.raises(Unavailable, match="TreeSnapshotter is draining"):
+                        await snapshots_.stat(StatSnapshotRequest(key="k"))
+                    with pytest.raises(Unavailable, match="is draining"):
+                        await about.claim(p.ClaimRequest(owner="one", address="/a"))
+                    assert (await about.statistics(p.StatisticsRequest())).state == "draining"
+                    state = (await health.check(HealthCheckRequest())).status
+                    assert state == HealthCheckResponseServingStatus.NOT_SERVING
+                    await about.drain(p.DrainRequest())  # again changes nothing
+                    await about.resume(p.ResumeRequest())
+                    with pytest.raises(NotFound):
+                        await snapshots_.stat(StatSnapshotRequest(key="k"))
+                state = (await health.check(HealthCheckRequest())).status
+                assert state == HealthCheckResponseServingStatus.SERVING
+                with pytest.raises(Unimplemented, match="bare keeps nothing"):
+                    await p.ServiceStub(other).claim(p.ClaimRequest(owner="one", address="/a"))
+                # One process at a time has the root.
+                with pytest.raises(FailedPrecondition, match="is in use by TreeSnapshotter pid"):
+                    await serve(tree, short_path / "again")
+        finally:
+            for task in (serving, bare):
+                task.cancel()
+            await asyncio.gather(serving, bare, return_exceptions=True)
+            await tree.close()
 
     asyncio.run(main())

@@ -221,7 +221,7 @@ def test_what_became_of_a_commit_is_told_for_sure(tmp_path: Path) -> None:
             await asyncio.sleep(0)
             caller.cancel()
             found = await asyncio.gather(exists(snapshots, "a"), exists(snapshots, "n"))
-            assert list(found) == [None, Kind.COMMITTED]
+            assert tuple(found) == (None, Kind.COMMITTED)
             with pytest.raises(AlreadyExists):
                 await commit(snapshots)
             # An existing name is told before anything is done to the key's bytes.
