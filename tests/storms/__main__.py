@@ -119,7 +119,7 @@ def blow(seconds: float, seed: int, look_every_s: float = _LOOK_EVERY_S, say: bo
             thread.start()
         tell(f"seed {seed}, {seconds:g} s, {len(workers)} workers on {', '.join(SNAPSHOTTERS)}")
         blown = 0.0
-        while blown < seconds and mesh.process is not None and mesh.process.poll() is None:
+        while blown < seconds and not storm.over:
             length = min(look_every_s, seconds - blown)
             faults.go()
             gate.open()
@@ -129,20 +129,22 @@ def blow(seconds: float, seed: int, look_every_s: float = _LOOK_EVERY_S, say: bo
             judge.own |= descendants_of_callers(own)
             judge.look(thorough=blown >= seconds)
             tell(f"{blown:.0f} s: {findings.total} findings so far; the look took {time.monotonic() - began:.0f} s")
-        if mesh.process is None or mesh.process.poll() is not None:
-            findings.add(UNHEALTHY, "the supervisor ended", mesh.log.read_text()[-600:])
         gate.end()
         for thread in threads:
             thread.join(5)
-        judge.finish()
+        if storm.over:
+            findings.add(UNHEALTHY, "the supervisor ended", mesh.log.read_text(errors="replace")[-600:])
+        else:
+            judge.finish()
         for worker in workers:
             worker.wire.close()
-        mesh.stop()
-        judge.stopped()
+        if not storm.over:
+            mesh.stop()
+            judge.stopped()
         leaks.drop_namespaces(worker.ns for worker in workers)
         if say and findings.total:
             kept = Path(tempfile.gettempdir()) / f"storm-{seed}.log"
-            kept.write_text("\n".join(faults.log) + "\n\n" + mesh.log.read_text()[-2_000_000:])
+            kept.write_text("\n".join(faults.log) + "\n\n" + mesh.log.read_text(errors="replace")[-2_000_000:])
             tell(f"who was hit when, and the mesh's log: {kept}")
     return findings
 

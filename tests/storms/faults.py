@@ -23,7 +23,7 @@ SNAPSHOTTERS: Final = {"overlayfs": "argosy-snap-ove", "native": "argosy-snap-na
 EVERYONE: Final = (GATEWAY, CONTENT, DIFF, TASKS, *SNAPSHOTTERS.values())
 
 # A kill costs a start; without a pause between kills nothing would ever be acknowledged.
-_LEAST_GAP_S: Final = 0.6
+_LEAST_GAP_S: Final = 0.8
 # Longer than any hiccup, shorter than a call's patience.
 _STOPS_S: Final = (0.05, 0.3, 1.0, 3.0)
 
@@ -57,8 +57,9 @@ class Faults:
             now = time.monotonic()
             if self._resting or now < self._next or self._rng.random() > chance:
                 return
-            self._next = now + self._gap_s * self._rng.uniform(0.7, 2.0)
             victim = self._rng.choice(victims)
+            # Without the gateway nothing goes on at all.
+            self._next = now + self._gap_s * self._rng.uniform(0.7, 2.0) * (3 if victim == GATEWAY else 1)
             how = self._rng.choices(("kill", "stop"), (3, 1))[0]
             self._order += 1
             heapq.heappush(self._due, (now + soon(self._rng), self._order, how, victim))

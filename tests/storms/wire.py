@@ -225,7 +225,9 @@ class Wire:
         }
         headers = self._headers(lease, ns)
         if not streams:
-            future = self._channel.unary_unary(wire, **options).future(request, timeout=timeout_s, metadata=headers)
+            future = self._channel.unary_unary(wire, **options).future(
+                request, timeout=timeout_s, metadata=headers, wait_for_ready=True
+            )
             if cancel_after_s is not None:
                 with contextlib.suppress(grpc.FutureTimeoutError, grpc.FutureCancelledError, grpc.RpcError):
                     future.result(timeout=cancel_after_s)
@@ -233,7 +235,7 @@ class Wire:
             code = future.code()  # waits for the end
             messages = (future.result(),) if code is OK else ()
             return Answer(code, future.details() or "", messages, time.monotonic() - began, timeout_s)
-        call = self._channel.unary_stream(wire, **options)(request, timeout=timeout_s, metadata=headers)
+        call = self._channel.unary_stream(wire, **options)(request, timeout=timeout_s, metadata=headers, wait_for_ready=True)
         timer = None if cancel_after_s is None else threading.Timer(cancel_after_s, call.cancel)
         if timer is not None:
             timer.start()
@@ -276,7 +278,7 @@ class Wire:
 
         call = self._channel.stream_stream(
             wire, request_serializer=lambda m: m.SerializeToString(), response_deserializer=answer.FromString
-        )(requests(), timeout=timeout_s, metadata=self._headers(lease, ""))
+        )(requests(), timeout=timeout_s, metadata=self._headers(lease, ""), wait_for_ready=True)
         # A call that ends for another reason must not leave the thread that reads requests waiting.
         call.add_callback(lambda: outbox.put(None))
         return Stream(call, outbox, timeout_s)
