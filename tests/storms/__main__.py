@@ -141,6 +141,7 @@ def blow(seconds: float, seed: int, look_every_s: float = _LOOK_EVERY_S, say: bo
         if not storm.over:
             mesh.stop()
             judge.stopped()
+        judge.read_log()
         leaks.drop_namespaces(worker.ns for worker in workers)
         if say and findings.total:
             kept = Path(tempfile.gettempdir()) / f"storm-{seed}.log"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
@@ -19,6 +20,7 @@ from tests.storms.model import (
     CGROUPS,
     DESCRIPTORS,
     HUNG,
+    LOGGED,
     MOUNTS,
     NETNS,
     PROCESSES,
@@ -116,6 +118,15 @@ class Judge:
             self._report(CGROUPS, "after the stop", group)
         for line in pinned(self.netns):
             self._report(NETNS, "after the stop", line)
+
+    def read_log(self) -> None:
+        """What services said about themselves: an exception that nobody handled is a fault, whoever was answered what."""
+        text = self.storm.mesh.log.read_text(errors="replace")
+        for trace in re.findall(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*(?:.*\n)?", text, re.M):
+            places = re.findall(r'File "[^"]*/([^/"]+/[^/"]+)", line \d+, in (\w+)', trace)
+            last = trace.strip().splitlines()[-1]
+            place, name = places[-1] if places else ("", "")
+            self.storm.findings.add(LOGGED, f"{last.partition(':')[0]} in {name} of {place}", trace[-600:])
 
     def _each(self, work: Callable[[Worker], None]) -> None:
         def one(worker: Worker) -> None:

@@ -36,10 +36,11 @@ CGROUPS: Final = "leaked cgroups"
 NETNS: Final = "leaked network namespaces"
 DESCRIPTORS: Final = "leaked descriptors"
 UNHEALTHY: Final = "services that did not come back"
+LOGGED: Final = "exceptions that nobody handled, in the services' logs"
 BROKEN: Final = "faults of the storm itself"
 ROWS_OF_TABLE: Final = (
     LOST, NEITHER, BACK, ROWS, BYTES, STUCK, HUNG, WRONG, CONTRADICTION, CONTAINERS, MOUNTS, PROCESSES, ZOMBIES, SOCKETS,
-    CGROUPS, NETNS, DESCRIPTORS, UNHEALTHY, BROKEN,
+    CGROUPS, NETNS, DESCRIPTORS, UNHEALTHY, LOGGED, BROKEN,
 )  # fmt: skip
 
 _VARIABLE: Final = re.compile(r"sha256:[0-9a-f]+|[0-9a-f]{12,}|\b[a-z]*\d+[a-z0-9.-]*\b|/tmp/\S+")
