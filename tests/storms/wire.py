@@ -47,6 +47,7 @@ REFUSED: Final = frozenset(
 )
 _WRONG: Final = frozenset({grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS})
 _LEAK: Final = re.compile(r"sqlite|constraint failed|IntegrityError|OperationalError|Traceback|database is locked", re.I)
+_KILLED: Final = "the caller was killed"
 # The C core's own words for a connection that broke under a call.
 _BROKEN: Final = ("Stream removed", "Socket closed")
 
@@ -111,6 +112,11 @@ class Answer:
     def refused(self) -> bool:
         """Whether it says that nothing was done."""
         return self.code in REFUSED
+
+    @property
+    def late(self) -> bool:
+        """Whether it may be done later than calls that follow: what a killed process sent waits in a connection of its own."""
+        return self.details == _KILLED
 
     @property
     def message(self) -> Any:
@@ -320,4 +326,4 @@ class Callers:
                     os.kill(process.pid, signal.SIGKILL)
             process.join()
             ours.close()
-        return Answer(CANCELLED, "the caller was killed", (), time.monotonic() - began, CALL_S)
+        return Answer(CANCELLED, _KILLED, (), time.monotonic() - began, CALL_S)

@@ -345,7 +345,7 @@ class SnapshotWorker(Worker):
             self.suspects.add(key)
             if not self.ledger.is_open(key):
                 self.ledger.unsure(f"{verb} {key}", [{key: None}, {key: made}])
-            if self.rng.random() < 0.5:
+            if answer.late or self.rng.random() < 0.5:
                 return
 
     def commit(self) -> None:
@@ -364,7 +364,7 @@ class SnapshotWorker(Worker):
             self.suspects |= {key, name}
             if not self.ledger.is_open(key):
                 self.ledger.unsure(f"Commit {key} to {name}", [{key: old, name: None}, done])
-            if self.rng.random() < 0.5:
+            if answer.late or self.rng.random() < 0.5:
                 return
 
     def remove(self) -> None:
@@ -382,7 +382,7 @@ class SnapshotWorker(Worker):
             self.suspects.add(key)
             if not self.ledger.is_open(key):
                 self.ledger.unsure(f"Remove {key}", [{key: old}, {key: None}])
-            if self.rng.random() < 0.5:
+            if answer.late or self.rng.random() < 0.5:
                 return
 
     def read(self) -> None:
