@@ -29,10 +29,10 @@ from tests.storms.test_acknowledged import surely
 from tests.storms.wire import ALREADY_EXISTS, FAILED_PRECONDITION, NOT_FOUND, OK, Wire
 from tests.storms.work import CONTENTS, EXPIRE, IMAGES, LEASES, NAMESPACES, SNAPSHOTS
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(1800)]
 
 INVALID: Final = grpc.StatusCode.INVALID_ARGUMENT
-KEYS: Final = ("a", "b", "c", "d", "e", "f")
+KEYS: Final = ("a", "b", "c", "d")
 KEPT, PASSING = "kept", "passing"
 KINDS: Final = {1: "view", 2: "active", 3: "committed"}
 
@@ -178,7 +178,7 @@ class Interleavings(RuleBasedStateMachine):
         layers = set(self.sample.chains)
         return {k: v for k, v in found.items() if k not in layers and not k.startswith("extract-")}
 
-    @rule(ops=st.lists(op, min_size=1, max_size=3))
+    @rule(ops=st.lists(op, min_size=2, max_size=3))
     def at_once(self, ops: list[Op]) -> None:
         """Make the calls together."""
         codes: list[Code] = [None] * len(ops)
@@ -223,7 +223,7 @@ class Interleavings(RuleBasedStateMachine):
         time.sleep(2.1)
         self._fit(self.states, f"lease of {first} expired")
 
-    @rule(clients=st.integers(1, 3), collects=st.booleans())
+    @rule(clients=st.integers(2, 3), collects=st.booleans())
     def pull(self, clients: int, collects: bool) -> None:
         """Clients pull and unpack one image, maybe beside a collection; all get it."""
         name = f"{self.registry}/{self.sample.name}"
@@ -289,8 +289,9 @@ class Interleavings(RuleBasedStateMachine):
         self.wire.close()
 
 
-@pytest.mark.xfail(strict=True, reason="what is looked at before a snapshotter is called is not looked at again")
-@pytest.mark.parametrize(("examples", "steps"), [(4, 20), pytest.param(60, 40, marks=pytest.mark.storm)])
+# Not strict: a few examples may miss it.
+@pytest.mark.xfail(strict=False, reason="what is looked at before a snapshotter is called is not looked at again")
+@pytest.mark.parametrize(("examples", "steps"), [(4, 20), pytest.param(30, 40, marks=pytest.mark.storm)])
 def test_calls_at_the_same_time_are_as_if_one_after_the_other(examples: int, steps: int, tmp_path: Path) -> None:
     """Prepare, View, Commit, Remove, pull, unpack, expiry, collection and removal of a namespace."""
     mesh = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")))
