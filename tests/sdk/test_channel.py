@@ -6,13 +6,15 @@ import asyncio
 import socket as sockets
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from argosy.errors import DeadlineExceeded, Unavailable
+from argosy.errors import DeadlineExceeded, InvalidArgument, Unavailable
 from argosy.rpc import Channel, Server
 from argosy.rpc import channel as room
 from argosy.rpc.channel import NO_DEADLINE
 from argosy.rpc.recent import Recent
+from argosy.rpc.relay import relay
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.containerd.services.version.v1 import VersionStub
 from argosy_protos.google.protobuf import Empty
@@ -154,5 +156,45 @@ def test_a_caller_that_never_says_the_same_twice_is_forgotten(short_path: Path, 
             await stub.version(Empty(), metadata={"containerd-lease": "x" * 4000})
             assert (len(server.heads), len(channel._cache)) == before  # too long to be worth it
             assert (await stub.version(Empty(), metadata={"containerd-namespace": "blue"})).revision == "blue"
+
+    serve(short_path, body)
+
+
+@pytest.mark.parametrize("how", ["broken", "reset", "whole"])
+def test_a_relayed_stream_ends_as_its_caller_ends_it(short_path: Path, engine: str, how: str) -> None:
+    """A request that breaks off in the middle of a message is told, and not waited for; a caller that gives up ends the call behind, too."""
+
+    async def body(socket: Path, content: Content, server: Server) -> None:
+        write = "/containerd.services.content.v1.Content/Write"
+        async with Channel(socket, name="plugin") as plugin:
+
+            class Front:
+                def __mapping__(self) -> dict[str, Any]:
+                    async def route(stream: Any) -> Channel:
+                        return plugin
+
+                    return {write: relay(route, Cardinality.STREAM_STREAM)}
+
+            front = Server([Front()])
+            await front.listen_unix(socket.with_name("front"))
+            try:
+                async with Channel(socket.with_name("front"), name="gateway") as channel:
+                    stream = channel.request(write, Cardinality.STREAM_STREAM, bytes, p.WriteContentResponse, timeout=10)
+                    await stream.send_message(p.WriteContentRequest(data=b"abc"))
+                    assert (await stream.recv_message()).offset == 3
+                    if how == "broken":
+                        assert stream._connection is not None
+                        stream._connection.engine.data(stream.sid, b"\0\0\0\0\x09abc", True)
+                        stream._connection.flush()
+                        with pytest.raises(InvalidArgument, match="ended in the middle of a message"):
+                            await stream.recv_message()
+                    elif how == "whole":
+                        await stream.end()
+                        assert await stream.recv_message() is None
+                    stream.cancel()
+                    await asyncio.sleep(0.2)
+                    assert server.calls_in_flight == front.calls_in_flight == 0
+            finally:
+                await front.close(0.1)
 
     serve(short_path, body)

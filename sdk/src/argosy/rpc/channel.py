@@ -87,8 +87,8 @@ class ClientStream:
                 await self.end()
         self.cancel()
 
-    def cancel(self) -> None:
-        """Give the call up. Nothing happens when it has ended."""
+    def cancel(self, reason: ArgosyError | None = None) -> None:
+        """Give the call up; who waits for its answers gets reason. Nothing happens when it has ended."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -101,7 +101,7 @@ class ClientStream:
             connection.flush_soon()
         if not self.ended:
             self.ended = True
-            self.error = self.error or Cancelled("the call was given up")
+            self.error = self.error or reason or Cancelled("the call was given up")
             self.wake()
 
     def wake(self) -> None:

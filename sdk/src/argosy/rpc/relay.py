@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
 from grpclib.const import Cardinality, Handler
+from grpclib.exceptions import StreamTerminatedError
 
-from argosy.rpc.channel import BoundChannel, Channel
+from argosy.errors import ArgosyError
+from argosy.rpc.channel import BoundChannel, Channel, ClientStream
 from argosy.rpc.server import ServerStream
 
 Route = Callable[[ServerStream], Awaitable[Channel | BoundChannel]]
@@ -25,18 +27,26 @@ async def forward(stream: ServerStream, channel: Channel | BoundChannel, cardina
             await _answers(stream, upstream, cardinality)
             return
         await upstream.send_request()
-        sender = asyncio.ensure_future(_requests(stream, upstream))
-        try:
-            await _answers(stream, upstream, cardinality)
-        finally:
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_requests, stream, upstream)
+            try:
+                await _answers(stream, upstream, cardinality)
+            except Exception as error:  # raised below: a group would wrap it
+                failure = error
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
 
-async def _requests(stream: ServerStream, upstream: Any) -> None:
-    while (message := await stream.recv_message()) is not None:
-        await upstream.send_message(message)
-    await upstream.end()
+async def _requests(stream: ServerStream, upstream: ClientStream) -> None:
+    """Pass on what the caller says. What is wrong with that ends the call upstream, too, whose answers then say it."""
+    try:
+        while (message := await stream.recv_message()) is not None:
+            await upstream.send_message(message)
+        await upstream.end()
+    except (ArgosyError, StreamTerminatedError) as error:
+        upstream.cancel(error if isinstance(error, ArgosyError) else None)
 
 
 async def _answers(stream: ServerStream, upstream: Any, cardinality: Cardinality) -> None:

@@ -392,6 +392,8 @@ class ServerConnection(Connection):
                     self._failed(stream, error)
                     return
                 coroutine = _resume(coroutine, waiting_for)
+            # Not of a group: a call's task belongs to its stream, which cancels it when the caller gives up or its time is over, and
+            # what it raises is its status. Server.close waits for all of them.
             stream.task = self.loop.create_task(self._run(stream, coroutine))
         finally:
             CALL.reset(token)

@@ -84,6 +84,7 @@ class _Connection(asyncio.Protocol):
             else:
                 opened = self._open(event)
                 work = self._serve(event) if opened is None else self._stream(event, opened)
+                # Not of a group: it belongs to the connection, whose end cancels it, and what it raises is its caller's answer.
                 task = asyncio.get_running_loop().create_task(work)
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
