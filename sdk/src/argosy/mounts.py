@@ -220,13 +220,13 @@ def _sources(mounts: Sequence[Mount], more: Collection[str]) -> Iterator[tuple[s
         templates = "format" in transformers
         if len(mount.type) > _TYPE_BYTES or not _TRANSFORMERS.issuperset(transformers):
             raise FailedPrecondition(
-                f"{name} is of a type that is not allowed; allow it in the plugin's table if it is right"
+                f"{name} is of a type that nothing here mounts; use one that stock snapshotters hand out"
             )
         bind = kind in _BINDS and (kind not in ("", "none") or not {"bind", "rbind"}.isdisjoint(mount.options))
         options = _options_of(kind, bind, transformers, more)
         if options is None:
             raise FailedPrecondition(
-                f"{name} is of a type that is not allowed; allow it in the plugin's table if it is right"
+                f"{name} is of a type that nothing here mounts; use one that stock snapshotters hand out"
             )
         free = _FUSE.fullmatch(kind) is not None
         if bind or kind in _ON_DISK or kind in more:
@@ -288,9 +288,7 @@ def _option(
     """Check one option; yield the paths in it."""
     name, given, value = option.partition("=")
     if name not in allowed and not (free and given and re.fullmatch(r"[a-z0-9_.-]+", name)):
-        raise FailedPrecondition(
-            f'{mount} has the option "{name[:64]}", which is not allowed; allow it in the plugin\'s table if it is right'
-        )
+        raise FailedPrecondition(f'{mount} has the option "{name[:64]}", which nothing here mounts; take it out')
     if name in _INSIDE:
         return
     if name == "X-containerd.mkdir.path":
