@@ -137,7 +137,7 @@ class Judge:
 
                 self.storm.findings.add(BROKEN, f"{worker.kind}: {type(error).__name__}", traceback.format_exc()[-600:])
 
-        threads = [threading.Thread(target=one, args=(worker,)) for worker in self.workers]
+        threads = [threading.Thread(target=one, args=(worker,), daemon=True) for worker in self.workers]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -162,7 +162,6 @@ class Ledger:
                 kind = change.what.partition(" ")[0]
                 allowed = " or ".join(str(dict(a)) for a in change.alternatives)
                 findings.add(NEITHER, kind, f"{change.what}: found {seen}, allowed {allowed}")
-                self.gone.update({key: None for key, state in seen.items() if state is None})
                 continue
             for key, state in fitting.items():
                 if state is None:

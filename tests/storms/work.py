@@ -222,11 +222,13 @@ class Worker:
                 return answer
             time.sleep(0.1)
 
-    def tidy(self, path: str, **fields: Any) -> None:
-        """Make a call whose object may be gone."""
+    def tidy(self, path: str, **fields: Any) -> bool:
+        """Make a call whose object may be gone; returns whether it is now."""
         answer = self.surely(path, **fields)
         if answer.refused and answer.code is not NOT_FOUND:
             self.findings.add(STUCK, path.rpartition(".")[2], f"{self.name} {fields}: {answer}")
+            return False
+        return answer.ok or answer.refused
 
     def contradiction(self, what: str, answer: object) -> None:
         self.findings.add(CONTRADICTION, what.partition(" ")[0], f"{self.name}: {what}: {answer}")
@@ -498,7 +500,8 @@ class SnapshotWorker(Worker):
                 self.findings.add(STUCK, "snapshot key", f"{self.name}: Prepare {key}: {answer}; Mounts: {mounts}")
                 self.ledger.gone.pop(key, None)
                 continue
-            self.tidy(SNAPSHOTS + "Remove", lease=self.held, snapshotter=self.snapshotter, key=key)
+            if not self.tidy(SNAPSHOTS + "Remove", lease=self.held, snapshotter=self.snapshotter, key=key):
+                self.ledger.gone.pop(key, None)
         self.suspects.clear()
         self.ledger.forget()
 
