@@ -434,3 +434,20 @@ def test_a_container_gets_no_descriptor_of_ours(mesh: Mesh) -> None:
     """CVE-2024-21626."""
     ran = mesh.ctr("run", "--rm", IMAGE, "fds", "ls", "/proc/self/fd").ok()
     assert set(ran.out.split()) <= {"0", "1", "2", "3"}  # 3 is ls's own directory
+
+
+def test_the_state_of_an_ingest_is_asked_of_the_plugin(mesh: Mesh) -> None:
+    """Status is a call that the server steps without a task, and that waits for a plugin here."""
+
+    async def work(client: Client) -> None:
+        ingest = await open_ingest(client.services.content, "asked", 0, "")
+        await ingest.write(b"some")
+        status = (await client.services.content.status(content.StatusRequest(ref="asked"))).status
+        assert status is not None and status.offset == 4
+        assert [s.ref for s in (await client.services.content.list_statuses(content.ListStatusesRequest())).statuses] == ["asked"]
+        ingest.close()
+        with pytest.raises(NotFound):
+            await client.services.content.status(content.StatusRequest(ref="nobody's"))
+        await client.services.content.abort(content.AbortRequest(ref="asked"))
+
+    work_in(mesh, "statuses", work)

@@ -13,6 +13,12 @@ T = TypeVar("T")
 logger = log.get("gateway")
 
 
+async def in_a_task() -> None:
+    """Go on in a task: an inline handler has none before it first waits, and what can be cancelled needs one."""
+    if asyncio.current_task() is None:
+        await asyncio.sleep(0)
+
+
 class Work:
     """Runs in the gateway's own task group: it ends with the gateway, not with a call."""
 

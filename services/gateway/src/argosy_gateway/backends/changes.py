@@ -30,7 +30,7 @@ from argosy_gateway.backends.protocol import Event, Operation, Stage, move
 from argosy_gateway.metadata import intents
 from argosy_gateway.metadata.intents import Intent
 from argosy_gateway.plugins.plugin import Plugin
-from argosy_gateway.work import Work
+from argosy_gateway.work import Work, in_a_task
 
 logger = log.get("gateway.changes")
 
@@ -99,6 +99,8 @@ class Changes:
 
         Raises Unavailable after ``_WAIT_S`` seconds, with what it waited for.
         """
+        if any((ns, key) in self.open for key in keys):
+            await in_a_task()
         while (change := next((c for key in keys if (c := self.open.get((ns, key)))), None)) is not None:
             with anyio.move_on_after(_WAIT_S) as wait:
                 await change.ended.wait()

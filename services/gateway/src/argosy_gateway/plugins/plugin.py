@@ -32,6 +32,8 @@ from argosy.tables import ProxyPlugin
 from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
 from grpclib.const import Cardinality
 
+from argosy_gateway.work import in_a_task
+
 logger = log.get("gateway.plugins")
 
 # For an answer that needs no work: a stat, a list of mounts.
@@ -85,6 +87,7 @@ class Call:
     async def __aenter__(self) -> BoundChannel:
         plugin = self._plugin
         plugin.check()
+        await in_a_task()
         self.started = time.monotonic()
         plugin.calls.add(self)
         if self.watched:
