@@ -35,6 +35,7 @@ from tests.storms.work import CONTENTS, IMAGES, LEASES, NAMESPACES, SNAPSHOTS, S
 
 # A collection's removals may go on behind its answer, so long as they come to an end.
 _SETTLES_S: Final = 20.0
+_ENDS_S: Final = 15.0
 _HEALTHY_S: Final = 60.0
 # Descriptors that a service may have more than after its first look.
 _SLACK: Final = 24
@@ -108,8 +109,12 @@ class Judge:
         self._machine()
 
     def stopped(self) -> None:
-        """After the mesh has stopped."""
+        """After the mesh has stopped. What was left by commands ends with it, a moment later."""
+        deadline = time.monotonic() + _ENDS_S
         held = self._holds()
+        while held.processes and time.monotonic() < deadline:
+            time.sleep(0.2)
+            held = self._holds()
         for pid, what in held.processes.items():
             self._report(PROCESSES, "after the stop", f"{pid}: {what}")
         for mount in held.mounts:
