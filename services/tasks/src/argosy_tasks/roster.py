@@ -9,8 +9,9 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import anyio
 from argosy import log
 from argosy.errors import AlreadyExists, ArgosyError, NotFound
 from argosy.timestamps import from_wire, to_wire
@@ -25,6 +26,7 @@ from argosy_tasks.bundle import Bootstrap, Bundle, bundles, remove
 from argosy_tasks.runtimes import Runtimes
 from argosy_tasks.shim import Shim, ShimLog
 
+T = TypeVar("T")
 logger = log.get("tasks")
 
 Publish = Callable[[str, str, str, Message], Awaitable[None]]
@@ -68,7 +70,7 @@ class Roster:
         self._shims: dict[tuple[str, str], Shim] = {}
         self._starting: set[tuple[str, str]] = set()
         self._deleting: set[tuple[str, str]] = set()
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs: set[asyncio.Task[Any]] = set()
 
     def get(self, namespace: str, id: str) -> Shim:
         """Raises NotFound."""
@@ -103,14 +105,14 @@ class Roster:
 
         Cancellation: what has begun goes on to its end, and is then undone; half a shim can't be.
         """
-        job = asyncio.ensure_future(self._create(namespace, id, runtime, spec, options, request))
+        job = self._begin(self._create(namespace, id, runtime, spec, options, request))
         try:
             return await asyncio.shield(job)
         except asyncio.CancelledError:
             self._later(self._undo(job, namespace, id))
             raise
 
-    async def _undo(self, job: asyncio.Future[int], namespace: str, id: str) -> None:
+    async def _undo(self, job: asyncio.Task[int], namespace: str, id: str) -> None:
         try:
             await job
             await self.delete(namespace, id)
@@ -118,9 +120,14 @@ class Roster:
             logger.info("task.create_given_up", namespace=namespace, container=id, error=str(error))
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        self._begin(work)
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        # Not of a group: it may outlive the call that began it, and belongs to the roster, whose close() waits for it.
         job = asyncio.get_running_loop().create_task(work)
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
+        return job
 
     async def _create(
         self, namespace: str, id: str, runtime: str, spec: bytes, options: AnyMessage | None, request: api.CreateTaskRequest
@@ -268,7 +275,10 @@ class Roster:
                         exc_info=error,
                     )
 
-        await asyncio.gather(*(one(b) for b in await asyncio.to_thread(lambda: list(bundles(self._state, self._root)))))
+        found = await asyncio.to_thread(lambda: list(bundles(self._state, self._root)))
+        async with anyio.create_task_group() as group:
+            for bundle in found:
+                group.start_soon(one, bundle)
         await asyncio.to_thread(self._drop_stray_work)
         return len(self._shims)
 
@@ -346,9 +356,9 @@ class Roster:
                     shutil.rmtree(work, ignore_errors=True)
 
     async def close(self) -> None:
-        """Let go of every connection; the shims run on."""
+        """Let go of every connection; the shims run on. What was begun is waited for, be it begun meanwhile."""
         for shim in self._shims.values():
             shim.close()
         self._shims.clear()
-        for job in list(self._jobs):
-            await asyncio.gather(job, return_exceptions=True)
+        while self._jobs:
+            await asyncio.wait(list(self._jobs))

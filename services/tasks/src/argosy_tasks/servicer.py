@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
 
+import anyio
 from argosy import filters, log
 from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable
 from argosy.kernel.moves import Moves
@@ -28,6 +29,7 @@ from argosy_tasks.gate import Gate
 from argosy_tasks.roster import Roster
 from argosy_tasks.shim import Shim
 
+T = TypeVar("T")
 logger = log.get("tasks")
 
 CHECKPOINT_MEDIA: Final = "application/vnd.containerd.container.criu.checkpoint.criu.tar"
@@ -46,6 +48,19 @@ def _process(state: api.StateResponse) -> Process:
         exit_status=state.exit_status,
         exited_at=state.exited_at,
     )
+
+
+async def _of_each(shims: Sequence[Shim], ask: Callable[[Shim], Awaitable[T | None]]) -> list[T]:
+    """Ask all shims side by side; return the answers that there are, in the shims' order. Cancellation: ends every question."""
+    answers: list[T | None] = [None] * len(shims)
+
+    async def one(place: int, shim: Shim) -> None:
+        answers[place] = await ask(shim)
+
+    async with anyio.create_task_group() as group:
+        for place, shim in enumerate(shims):
+            group.start_soon(one, place, shim)
+    return [answer for answer in answers if answer is not None]
 
 
 class Tasks(p.TasksBase):
@@ -175,8 +190,7 @@ class Tasks(p.TasksBase):
             except NotFound:
                 return None
 
-        found = await asyncio.gather(*(one(s) for s in self._roster.all_of(current().namespace)))
-        return p.ListTasksResponse(tasks=[f for f in found if f is not None])
+        return p.ListTasksResponse(tasks=await _of_each(self._roster.all_of(current().namespace), one))
 
     async def kill(self, request: p.KillRequest) -> Empty:
         shim = self._shim(request.container_id)
@@ -256,8 +270,7 @@ class Tasks(p.TasksBase):
                 return None
             return Metric(timestamp=to_wire(time.time_ns()), id=shim.bundle.id, data=stats.stats)
 
-        found = await asyncio.gather(*(one(s) for s in self._roster.all_of(ns)))
-        return p.MetricsResponse(metrics=[f for f in found if f is not None])
+        return p.MetricsResponse(metrics=await _of_each(self._roster.all_of(ns), one))
 
     async def wait(self, request: p.WaitRequest) -> p.WaitResponse:
         shim = self._shim(request.container_id)
