@@ -137,7 +137,7 @@ class Core:
         return [self.content, *stores] if self.content is not None else stores
 
     async def claim_all(self) -> None:
-        """Claim what answers now; the rest is claimed before its first clean-up. Says who the owner is when it is another."""
+        """Claim what answers now; the rest is claimed before it is changed or cleaned. Says who the owner is when it is another."""
         for store in self._stores():
             if store.plugin.config.on_demand:
                 continue
