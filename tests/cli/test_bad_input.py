@@ -10,9 +10,11 @@ import os
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from argosy.tables import ProxyPlugin, StreamProcessor
 from argosy.testkit.image import busybox_layer, descriptor, oci_archive
 
 from tests.harness.mesh import ARGOSY, BIN, IMAGE, Mesh, Ran, eventually, run
@@ -108,7 +110,14 @@ oom_score = -999
     ):
         assert wanted in dumped
     refused(run([str(ARGOSY), "config", "check", "/dev/null/x"]), "cannot be read")
-    run([str(ARGOSY), "config", "default"]).ok()
+    default = run([str(ARGOSY), "config", "default"]).ok().out
+    for example, tables in ((ProxyPlugin, "proxy_plugins.NAME"), (StreamProcessor, "stream_processors.ID")):
+        assert f"# [{tables}]" in default
+        for key in (one.name for one in fields(example)):
+            assert f"# {key} = " in default or f"# [{tables}.{key}]" in default, key
+    shown = tmp_path / "shown.toml"
+    shown.write_text("\n".join(line.removeprefix("# ") for line in default.splitlines()))
+    run([str(ARGOSY), "config", "check", str(shown)]).ok()
     again = tmp_path / "again.toml"
     again.write_text(dumped)
     assert run([str(ARGOSY), "config", "dump", str(again)]).ok().out == dumped
