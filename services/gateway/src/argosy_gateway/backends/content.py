@@ -544,6 +544,8 @@ class Content:
         await self._changes.free(ns, digest)
         async with self._held.hold(digest):
             error = await self._db.write(lambda db: rows.link(db, ns, lease, ref, digest, size, labels))
+        # Before it stood for a blob it may have been an ingest with bytes of its own.
+        self.plugin.dirty = True
         self._mutated(False)
         if error is not None:
             raise error

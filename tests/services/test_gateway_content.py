@@ -1,0 +1,214 @@
+"""Ingests and blobs behind the gateway: cancelled at any await, killed at any step, they are in the old state or in the new one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argosy.about import About
+from argosy.digest import Digest
+from argosy.errors import AlreadyExists, ArgosyError, NotFound, Unavailable
+from argosy.filters import EVERYTHING
+from argosy.plugin.content import ContentServicer
+from argosy.rpc.server import Server
+from argosy.tables import ProxyPlugin
+from argosy_content.blobs import Blobs
+from argosy_content.store import LocalStore
+from argosy_gateway.backends.content import Content
+from argosy_gateway.metadata import leases
+
+from tests.harness.cancelling import at_each_await
+from tests.harness.gateways import Gateway
+
+NS = "n"
+
+
+@asynccontextmanager
+async def behind_a_gateway(shared: bool = True) -> AsyncIterator[tuple[Gateway, LocalStore]]:
+    """A gateway's core and a content store in one loop; a lease "l" holds what is made for it."""
+    with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+        base = Path(short)
+        server = Server()
+        (base / "store").mkdir()
+        store = LocalStore(Blobs(base / "store"))
+        server.add(ContentServicer(store))
+        About("content", server, root=base / "store").add()
+        await server.listen_unix(base / "c.sock")
+        gateway = Gateway(base, {"c": ProxyPlugin(type="content", address=str(base / "c.sock"))})
+        core = await gateway.start()
+        await core.change(lambda db: leases.create(db, NS, "l", {}))
+        try:
+            yield gateway, store
+        finally:
+            await gateway.stop()
+            await server.close(0)
+
+
+def content(gateway: Gateway) -> Content:
+    return gateway.core.blobs()
+
+
+async def put(gateway: Gateway, ref: str, data: bytes, lease: str | None = "l") -> str:
+    """Write a blob as the servicer does it; it is there then."""
+    digest = str(Digest.of(data))
+    try:
+        writer = await content(gateway).writer(NS, lease, ref, len(data), digest)
+    except AlreadyExists:
+        return digest
+    try:
+        if writer.status().offset != len(data):
+            await writer.write(writer.status().offset, data[writer.status().offset :], len(data), digest)
+        await writer.commit(len(data), b"", len(data), digest, {})
+    except AlreadyExists:
+        pass
+    finally:
+        await writer.close()
+    return digest
+
+
+async def again(gateway: Gateway, ref: str, data: bytes) -> str:
+    """Write a blob whose ref somebody lets go of at this moment, as a client would."""
+    for _ in range(100):
+        try:
+            return await put(gateway, ref, data)
+        except Unavailable:
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"{ref} can't be used again")
+
+
+async def read(gateway: Gateway, digest: str) -> bytes:
+    return b"".join([frame async for frame in content(gateway).read(NS, digest, 0, 0)])
+
+
+async def agree(gateway: Gateway, store: LocalStore) -> None:
+    """After one collection the store holds what the rows name, and every row has its bytes."""
+    gateway.core.registry.only("content").dirty = True
+    await gateway.core.collect()
+    assert gateway.core.left_dirty() == ""
+    rows = {info.digest for info in content(gateway).walk(NS)}
+    held = {info.digest async for info in store.walk(EVERYTHING)}
+    assert held == rows
+    for digest in rows:
+        assert str(Digest.of(await read(gateway, digest))) == digest
+    refs = {r[0] for r in gateway.core.db.read("SELECT backend FROM ingests")}
+    assert {s.ref for s in await store.statuses(EVERYTHING)} <= refs
+
+
+def test_a_write_that_is_cancelled_at_any_await_leaves_a_ref_that_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No ref stays locked, no blob is half there, and nothing is left after a collection."""
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, store):
+            number = 0
+            data = b""
+
+            def make() -> Any:
+                nonlocal number, data
+                number += 1
+                data = os.urandom(1000)
+                return put(gateway, "ref", data)
+
+            async def check(ended: bool) -> None:
+                digest = await again(gateway, "ref", data)
+                assert await read(gateway, digest) == data
+                assert not ended or content(gateway).has(NS, digest)
+                await agree(gateway, store)
+
+            assert await at_each_await(make, check) >= 3
+
+    asyncio.run(main())
+
+
+def test_an_abort_or_a_delete_that_is_cancelled_is_done_or_not() -> None:
+    """Their callers may leave at any await."""
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, store):
+            data = os.urandom(100)
+            digest = str(Digest.of(data))
+
+            async def aborted() -> None:
+                writer = await content(gateway).writer(NS, "l", "a", 0, "")
+                await writer.write(0, b"some", 0, "")
+                await writer.close()
+                await content(gateway).abort(NS, "l", "a")
+
+            async def after_abort(ended: bool) -> None:
+                if ended:
+                    with pytest.raises(NotFound):
+                        await content(gateway).status(NS, "a")
+                else:
+                    await again(gateway, "a", b"some" + os.urandom(10))
+                await agree(gateway, store)
+
+            await at_each_await(aborted, after_abort)
+
+            async def deleted() -> None:
+                await put(gateway, "d", data)
+                await content(gateway).delete(NS, "l", digest)
+
+            async def after_delete(ended: bool) -> None:
+                assert not (ended and content(gateway).has(NS, digest))
+                await agree(gateway, store)
+
+            await at_each_await(deleted, after_delete)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_gateway_killed_at_any_step_loses_no_acknowledged_blob(seed: int) -> None:
+    """What was acknowledged reads; what was not is there or not, and its ref can be used."""
+
+    async def main() -> None:
+        chance = random.Random(seed)
+        async with behind_a_gateway() as (gateway, store):
+            acknowledged: dict[str, bytes] = {}
+            for number in range(25):
+                data = os.urandom(chance.choice([10, 5000, 70_000]))
+                ref = f"r{chance.randrange(3)}"
+                caller = asyncio.ensure_future(put(gateway, ref, data))
+                if chance.random() < 0.5:
+                    for _ in range(chance.randrange(120)):
+                        await asyncio.sleep(0)
+                    if not caller.done():
+                        await gateway.kill()
+                        caller.cancel()
+                        await asyncio.gather(caller, return_exceptions=True)
+                        await gateway.start()
+                try:
+                    acknowledged[await asyncio.wait_for(caller, 10)] = data
+                except (asyncio.CancelledError, ArgosyError):
+                    if number % 2:  # it is tried again, as a client would
+                        acknowledged[await again(gateway, ref, data)] = data
+            for digest, data in acknowledged.items():
+                assert await read(gateway, digest) == data
+            await agree(gateway, store)
+
+    asyncio.run(main())
+
+
+def test_two_namespaces_and_a_collection_never_lose_a_blob_that_one_of_them_names() -> None:
+    """A digest that is about to be named is not dropped meanwhile: linking, deleting and collecting at the same time."""
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, store):
+            data = os.urandom(2000)
+            for _ in range(30):
+                digest = await put(gateway, "one", data)
+                await content(gateway).delete(NS, "l", digest)
+                answers = await asyncio.gather(
+                    gateway.core.collect(), put(gateway, "two", data), gateway.core.collect(), return_exceptions=True
+                )
+                assert [a for a in answers if isinstance(a, BaseException)] == []
+                assert await read(gateway, digest) == data
+            await agree(gateway, store)
+
+    asyncio.run(main())
