@@ -1,17 +1,86 @@
-"""What the collector keeps and why: roots, edges, flat leases, back-references, expiry."""
+"""What the collector keeps and why: roots, edges, flat leases, back-references, expiry; and how a kind joins."""
 
 from __future__ import annotations
 
-from argosy_gateway.gc.graph import CONTENT, IMAGE, LEASE, SNAPSHOT, Node, World, mark
-from argosy_gateway.gc.sweep import parse_time
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import pytest
+from argosy_gateway.gc.graph import Facts, Node, mark
+from argosy_gateway.gc.kinds import CONTAINER, CONTENT, IMAGE, INTENT, KINDS, LEASE, SNAPSHOT, Kind, Objects, Words, always
+from argosy_gateway.gc.sweep import ask, sweep
+from argosy_gateway.metadata import intents
+from argosy_gateway.metadata.schema import MIGRATIONS
+from argosy_protos.containerd.services.containers.v1 import Container
+from argosy_protos.containerd.types import Descriptor, Sandbox
 
 PAST, FUTURE = "2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 NOW = 1_700_000_000 * 10**9
 REF = "containerd.io/gc.ref."
 
+At = tuple[str, str]
+Labels = Mapping[str, str]
+
+
+@dataclass
+class World:
+    """What is in the database, by namespace and name; labels are those of the object."""
+
+    images: dict[At, tuple[str, Labels]] = field(default_factory=dict)  # -> target, labels
+    containers: dict[At, tuple[str, str, Labels]] = field(default_factory=dict)  # -> snapshotter, key, labels
+    leases: dict[At, Labels] = field(default_factory=dict)
+    resources: dict[At, list[tuple[str, str]]] = field(default_factory=dict)
+    content: dict[At, Labels] = field(default_factory=dict)
+    ingests: dict[At, tuple[str, int]] = field(default_factory=dict)  # -> expected digest, expire
+    snapshots: dict[At, tuple[str, Labels]] = field(default_factory=dict)  # (ns, snapshotter/key) -> parent, labels
+    sandboxes: dict[At, Labels] = field(default_factory=dict)
+
+    def write(self, db: sqlite3.Connection) -> None:
+        def insert(table: str, *row: object) -> None:
+            db.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+
+        for (ns, name), (target, labels) in self.images.items():
+            insert("images", ns, name, Descriptor(digest=target).encode(), json.dumps(labels), 0, 0)
+        for (ns, id), (snapshotter, key, labels) in self.containers.items():
+            container = Container(id=id, snapshotter=snapshotter, snapshot_key=key, labels=dict(labels))
+            insert("containers", ns, id, container.encode())
+        for (ns, id), labels in self.leases.items():
+            insert("leases", ns, id, json.dumps(labels), 0)
+        for (ns, id), resources in self.resources.items():
+            for resource in resources:
+                insert("lease_resources", ns, id, *resource)
+        for (ns, digest), labels in self.content.items():
+            insert("content", ns, digest, 1, json.dumps(labels), 0, 0)
+        for (ns, ref), (expected, expire) in self.ingests.items():
+            insert("ingests", ns, ref, ref, expected, expire)
+        for (ns, name), (parent, labels) in self.snapshots.items():
+            insert("snapshots", ns, *name.split("/", 1), name, parent, json.dumps(labels), 0, 0)
+        for (ns, id), labels in self.sandboxes.items():
+            insert("sandboxes", ns, id, Sandbox(sandbox_id=id, labels=dict(labels)).encode())
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with database() as opened:
+        yield opened
+
+
+def database() -> closing[sqlite3.Connection]:
+    """Return an empty database of the newest schema."""
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    for migration in MIGRATIONS:
+        for statement in migration.statements:
+            made.execute(statement)
+    return closing(made)
+
 
 def alive(world: World) -> set[Node]:
-    return set(mark(world, NOW, parse_time))
+    with database() as db:
+        world.write(db)
+        return set(mark(ask(db, NOW)))
 
 
 def content(*keys: str, ns: str = "n") -> set[Node]:
@@ -110,3 +179,101 @@ def test_a_circle_ends() -> None:
         images={("n", "i"): ("a", {})}, content={("n", "a"): {REF + "content.0": "b"}, ("n", "b"): {REF + "content.0": "a"}}
     )
     assert content("a", "b") <= alive(world)
+
+
+def test_what_is_being_made_is_kept(db: sqlite3.Connection) -> None:
+    """An intent keeps what it makes and what that stands on, before anything refers to it."""
+    World(
+        content={("n", "c"): {}, ("n", "d"): {}},
+        snapshots={("n", "o/k"): ("p", {}), ("n", "o/p"): ("", {}), ("n", "o/q"): ("", {})},
+    ).write(db)
+    intents.add(db, "snapshot", "o", "prepare", "n", {"key": "k"})
+    intents.add(db, "content", "content", "commit", "n", {"digest": "c"})
+    assert sweep(db, NOW) == {
+        "content": [("n", "d")], "snapshot": [("n", "o", "q")], "image": [], "ingest": [], "lease": [],
+    }  # fmt: skip
+
+
+def test_one_is_told_what_keeps_a_thing(db: sqlite3.Connection) -> None:
+    World(
+        images={("n", "i"): ("m", {})},
+        content={("n", "m"): {REF + "content.0": "l"}, ("n", "l"): {}, ("n", "r"): {"containerd.io/gc.root": "x"}},
+    ).write(db)
+    intents.add(db, "snapshot", "o", "prepare", "n", {"key": "k"})
+    why = mark(ask(db, NOW))
+    assert why[Node(CONTENT, "n", "l")] == (Node(CONTENT, "n", "m"), "")
+    assert why[Node(CONTENT, "n", "m")] == (Node(IMAGE, "n", "i"), "")
+    assert why[Node(IMAGE, "n", "i")] == (None, "an image")
+    assert why[Node(CONTENT, "n", "r")] == (None, "labelled containerd.io/gc.root")
+    by, _ = why[Node(SNAPSHOT, "n", "o/k")]
+    assert by is not None and by.type == INTENT and why[by] == (None, "something that is being made")
+
+
+def test_a_sweep_takes_a_lease_with_its_resources_and_never_a_container(db: sqlite3.Connection) -> None:
+    World(
+        leases={("n", "l"): {"containerd.io/gc.expire": PAST}},
+        resources={("n", "l"): [("content", "c")]},
+        content={("n", "c"): {}},
+        containers={("n", "c"): ("o", "gone", {})},
+        sandboxes={("n", "s"): {}},
+    ).write(db)
+    gone = sweep(db, NOW)
+    assert gone["lease"] == [("n", "l")] and gone["content"] == [("n", "c")] and CONTAINER not in gone
+    for table, left in (("leases", 0), ("lease_resources", 0), ("content", 0), ("containers", 1), ("sandboxes", 1)):
+        assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (left,), table
+
+
+def test_an_expired_lease_is_not_kept_by_its_own_labels(db: sqlite3.Connection) -> None:
+    labels = {"containerd.io/gc.expire": PAST, "containerd.io/gc.root": "x", "containerd.io/gc.bref.content": "c"}
+    World(leases={("n", "l"): labels}, content={("n", "c"): {"containerd.io/gc.root": "x"}}).write(db)
+    assert sweep(db, NOW)["lease"] == [("n", "l")]
+
+
+# -- a kind that joins --
+
+
+def _pods(db: sqlite3.Connection, words: Words) -> Objects:
+    return {
+        ("pod", ns, id, False): (((SNAPSHOT, ns, f"o/{snapshot}", False),) if snapshot else (), words.stored(labels)[1])
+        for ns, id, snapshot, labels in db.execute("SELECT ns, id, snapshot, labels FROM pods")
+    }
+
+
+def _mounts(db: sqlite3.Connection, words: Words) -> Objects:
+    return {
+        ("mount", ns, f"{manager}/{id}", False): (((CONTENT, ns, digest, False),), Facts())
+        for ns, manager, id, digest in db.execute("SELECT ns, manager, id, digest FROM mounts")
+    }
+
+
+# Pods live of themselves; mounts live by what names them. No other line says anything about either.
+PODS = Kind("pod", _pods, always, "a pod")
+MOUNTS = Kind(
+    "mount", _mounts, lambda mounts, now_ns: (), "nothing", in_refs=True, in_back_refs=True, of_plugin=True, resource="mounts",
+    bytes_in="mount", delete=("DELETE FROM mounts WHERE ns = ? AND manager = ? AND id = ?",),
+)  # fmt: skip
+
+
+def test_a_kind_joins_with_one_row(db: sqlite3.Connection) -> None:
+    """It is a root, refers to content, snapshots and another new kind, is held by a lease and a container, and is swept."""
+    db.execute("CREATE TABLE pods (ns TEXT, id TEXT, snapshot TEXT, labels TEXT)")
+    db.execute("CREATE TABLE mounts (ns TEXT, manager TEXT, id TEXT, digest TEXT)")
+    World(
+        content={("n", k): {} for k in "abcdex"} | {("n", "child"): {"containerd.io/gc.bref.mount.m": "by-pod"}},
+        snapshots={("n", "o/top"): ("base", {}), ("n", "o/base"): ("", {}), ("n", "o/stray"): ("", {})},
+        leases={("n", "l"): {}},
+        resources={("n", "l"): [("mounts/m", "by-lease"), ("mounts", "no-manager")]},
+        containers={("n", "c"): ("", "", {REF + "mount.m/rootfs": "by-container"})},
+    ).write(db)
+    labels = {REF + "mount.m": "by-pod", REF + "content.0": "a"}
+    db.execute("INSERT INTO pods VALUES ('n', 'p', 'top', ?)", (json.dumps(labels),))
+    for id, digest in (("by-pod", "b"), ("by-lease", "c"), ("by-container", "d"), ("stray", "x"), ("no-manager", "e")):
+        db.execute("INSERT INTO mounts VALUES ('n', 'm', ?, ?)", (id, digest))
+    gone = sweep(db, NOW, (*KINDS, PODS, MOUNTS))
+    assert gone["mount"] == [("n", "m", "stray"), ("n", "m", "no-manager")] and "pod" not in gone
+    assert set(gone["content"]) == {("n", "x"), ("n", "e")} and gone["snapshot"] == [("n", "o", "stray")]
+    assert [id for (id,) in db.execute("SELECT id FROM mounts")] == ["by-pod", "by-lease", "by-container"]
+    assert MOUNTS.leaves_bytes_in("mount", "m", gone["mount"]) and not MOUNTS.leaves_bytes_in("mount", "o", gone["mount"])
+    # Without its row nobody knows it, and nothing of it is touched.
+    assert "mount" not in sweep(db, NOW)
+    assert db.execute("SELECT count(*) FROM mounts").fetchone() == (3,)

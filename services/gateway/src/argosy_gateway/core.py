@@ -12,13 +12,12 @@ import anyio.abc
 from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition
 from argosy.store.database import Database, Write
-from argosy_protos.containerd.events import SnapshotRemove
-from argosy_protos.containerd.services.images.v1 import ImageDelete
 
 from argosy_gateway.backends.content import Content
 from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.snapshots import Snapshotter
 from argosy_gateway.events import Exchange
+from argosy_gateway.gc.kinds import KINDS
 from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
 from argosy_gateway.metadata import intents
@@ -157,16 +156,13 @@ class Core:
         what was to go is gone from the metadata.
         """
         gone = await self.db.write(sweep)
-        if (gone.content or gone.ingests) and self.content is not None:
-            self.content.plugin.dirty = True
-        for _, name, _ in gone.snapshots:
-            if name in self.snapshotters:
-                self.snapshotters[name].plugin.dirty = True
-        for ns, snapshotter, key in gone.snapshots:
-            event = SnapshotRemove(key=key, snapshotter=snapshotter)
-            self.events.publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
-        for ns, image in gone.images:
-            self.events.publish(ns, "/images/delete", "containerd.services.images.v1.ImageDelete", ImageDelete(name=image))
+        for store in self._stores():
+            if any(kind.leaves_bytes_in(store.plugin.type, store.plugin.name, gone.get(kind.name, ())) for kind in KINDS):
+                store.plugin.dirty = True
+        for kind in KINDS:
+            if kind.event is not None:
+                for row in gone.get(kind.name, ()):
+                    self.events.publish(row[0], *kind.event(row))
         async with anyio.create_task_group() as group:
             for store in self._stores():
                 if store.plugin.dirty:

@@ -1,1 +1,1 @@
-"""Garbage collection: a pure graph, a sweep in one transaction, a scheduler, and an explanation."""
+"""Garbage collection: the kinds of objects, a pure graph of what they say, a sweep in one transaction, a scheduler."""
