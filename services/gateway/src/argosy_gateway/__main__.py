@@ -42,8 +42,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     add_ttrpc(ttrpc, core)
     await ttrpc.listen_unix(settings.ttrpc_address or Path(f"{settings.address}.ttrpc"))
     ctx.on_close(ttrpc.close)
-    ctx.tasks.start_soon(core.claim_all)
-    ctx.tasks.start_soon(core.scheduler.run)
+    core.start_loops()
     if settings.restart_interval_s > 0:
         ctx.tasks.start_soon(RestartMonitor(settings.address, settings.restart_interval_s, core).run)
     ctx.gauges["gc_runs"] = lambda: core.scheduler.runs

@@ -11,6 +11,7 @@ import anyio
 import anyio.abc
 from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition
+from argosy.loops import keep_going
 from argosy.store.database import Database, Write
 
 from argosy_gateway.backends.content import Content
@@ -129,6 +130,11 @@ class Core:
         assert self.content is not None
         return self.content
 
+    def start_loops(self) -> None:
+        """Start what goes on for as long as the gateway lives. Nothing that fails there ends the gateway."""
+        self.work.group.start_soon(keep_going, "claims of plugins", self.claim_all)
+        self.work.group.start_soon(keep_going, "collection", self.scheduler.run)
+
     # -- ownership --
 
     def _stores(self) -> list[_Store]:
@@ -146,6 +152,8 @@ class Core:
                 logger.error("plugin.owned_by_another", plugin=store.plugin.name, error=error.message)
             except ArgosyError:
                 continue  # not there yet
+            except Exception as error:  # one that can't even be asked keeps nobody from asking the others
+                logger.error("plugin.claim_failed", plugin=store.plugin.name, error=repr(error), exc_info=error)
 
     # -- collection --
 

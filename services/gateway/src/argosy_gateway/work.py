@@ -37,7 +37,7 @@ class Work:
         except asyncio.CancelledError:
             # It may have ended in the same moment.
             if unwanted is not None and future.done() and not future.cancelled() and future.exception() is None:
-                self.group.start_soon(unwanted, future.result())
+                self.group.start_soon(self._give_back, unwanted, future.result())
             raise
 
     async def _run(
@@ -61,4 +61,10 @@ class Work:
             if not future.done():
                 future.set_result(result)
             elif unwanted is not None:
-                await unwanted(result)
+                await self._give_back(unwanted, result)
+
+    async def _give_back(self, unwanted: Callable[[T], Coroutine[Any, Any, None]], result: T) -> None:
+        try:
+            await unwanted(result)
+        except Exception as error:  # nobody waits for it, and the group it runs in is the gateway's
+            logger.error("work.not_given_back", error=repr(error), exc_info=error)

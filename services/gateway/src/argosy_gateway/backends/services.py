@@ -7,12 +7,13 @@ and again after it came back. What the gateway serves itself nobody else can.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any, Final
 
 import anyio
 from argosy import log
 from argosy.errors import ArgosyError, InvalidArgument, Unimplemented
-from argosy.loops import Complaints
+from argosy.loops import Complaints, keep_going
 from argosy.rpc.channel import Channel
 from argosy.rpc.server import Server, ServerStream
 from argosy_protos.grpc.reflection import v1, v1alpha
@@ -102,7 +103,7 @@ class Services:
         async with anyio.create_task_group() as group:
             for plugin in self._plugins:
                 if not plugin.config.services:
-                    group.start_soon(self._look_at, plugin)
+                    group.start_soon(keep_going, f"services of {plugin}", partial(self._look_at, plugin))
 
     async def _look_at(self, plugin: Plugin) -> None:
         while True:

@@ -24,6 +24,7 @@ import anyio
 import anyio.abc
 from argosy import log
 from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, Unavailable, Unimplemented
+from argosy.loops import Complaints
 from argosy.rpc.channel import BoundChannel, Channel
 from argosy.rpc.context import current
 from argosy.rpc.relay import forward
@@ -139,6 +140,7 @@ class Plugin:
         self._group: anyio.abc.TaskGroup | None = None
         self._watching = False
         self._claiming = anyio.Lock()
+        self._said = Complaints()
 
     # -- what it is --
 
@@ -297,6 +299,9 @@ class Plugin:
             return isinstance(error, Unavailable) and self.channel.is_connected
         except ArgosyError:
             pass
+        except Exception as error:  # it said something that can't be read, which is no silence
+            if self._said.is_new(self.name, repr(error)):
+                logger.error("plugin.odd_answer", plugin=self.name, type=self.type, error=repr(error), exc_info=error)
         return True
 
     # -- whose it is --
