@@ -1,4 +1,4 @@
-"""Which plugins there are: one object each, found by type and name. Those at one address share a channel."""
+"""Which plugins there are: one object each, found by type and name. Those at one address, served by the same users, share a channel."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from argosy.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from argosy.rpc.channel import Channel
 from argosy.tables import ProxyPlugin
 
-from argosy_gateway.plugins.plugin import Plugin, connect
+from argosy_gateway.plugins.plugin import Plugin, allowed_users, connect
 
 # Of these types one plugin can serve; which of two were meant nobody knows.
 _ALONE: Final = ("content", "diff", "tasks")
 
 
 class Registry:
-    """All plugins, by type and name. Those at one address share a channel."""
+    """All plugins, by type and name. Those at one address share a channel when the same users may serve them: a channel
+    asks once a connection who is there."""
 
     def __init__(self) -> None:
         self.plugins: dict[tuple[str, str], Plugin] = {}
-        self._channels: dict[str, Channel] = {}
+        self._channels: dict[tuple[str, frozenset[int]], Channel] = {}
 
     def __iter__(self) -> Iterator[Plugin]:
         return iter(self.plugins.values())
@@ -30,9 +31,10 @@ class Registry:
         at = (config.type, name)
         if at in self.plugins:
             raise FailedPrecondition(f'proxy plugin "{name}" of type {config.type} is configured twice')
-        channel = self._channels.get(config.address)
+        where = (config.address, frozenset(allowed_users(config)))
+        channel = self._channels.get(where)
         if channel is None:
-            channel = self._channels[config.address] = connect(name, config)
+            channel = self._channels[where] = connect(name, config)
         plugin = self.plugins[at] = Plugin(name, config, channel)
         return plugin
 
