@@ -211,7 +211,7 @@ class LayerWriter:
     """Writes changes as tar through a compressor, hashing both sides. Raises ResourceExhausted beyond most bytes (0: none)."""
 
     def __init__(self, out: IO[bytes], media_type: str, most: int = 0) -> None:
-        self._most, self._taken = most, 0
+        self._most, self._taken, self._refused = most, 0, False
         self._out = out
         self._compressor = compressor(media_type)
         self.uncompressed = hashlib.sha256()
@@ -220,7 +220,10 @@ class LayerWriter:
 
     def write(self, data: bytes) -> int:
         self._taken += len(data)
+        if self._refused:
+            return len(data)  # a tar that is given up writes its end when it is collected
         if self._most and self._taken > self._most:
+            self._refused = True
             raise ResourceExhausted(
                 f"the layer is refused: it is larger than {self._most} bytes; if it shall be, raise max_bytes under [layers] in "
                 "the configuration"
