@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from argosy.rpc.server import Server
 from argosy.tables import ProxyPlugin
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.config import GatewaySettings
+from argosy_protos.containerd.services.snapshots.v1 import SnapshotsBase
 
 
 @asynccontextmanager
@@ -81,3 +83,17 @@ class Gateway:
             pass
         self.core.registry.close()
         await self.core.db.close()
+
+
+@asynccontextmanager
+async def one_snapshotter(plugin: SnapshotsBase, **table: Any) -> AsyncIterator[tuple[Gateway, Core]]:
+    """A gateway's core with a plugin called "s", both in this loop."""
+    with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+        base = Path(short)
+        async with serving(base / "s.sock", plugin):
+            gateway = Gateway(base, {"s": ProxyPlugin(type="snapshot", address=str(base / "s.sock"), **table)})
+            core = await gateway.start()
+            try:
+                yield gateway, core
+            finally:
+                await gateway.stop()

@@ -8,21 +8,17 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from argosy.client import Client
 from argosy.client.content import read_blob, write_blob
-from argosy.errors import AlreadyExists, ArgosyError, DataLoss, DeadlineExceeded, FailedPrecondition, Unavailable
-from argosy.filters import EVERYTHING
+from argosy.errors import AlreadyExists, ArgosyError, DeadlineExceeded, FailedPrecondition, Unavailable
 from argosy.plugin.snapshots.rules import Kind
 from argosy.rpc import Channel
 from argosy.tables import ProxyPlugin
-from argosy_gateway.core import Core
 from argosy_gateway.metadata import leases as rows
 from argosy_gateway.plugins import plugin as plugins
 from argosy_protos.argosy.service.v1 import ServiceStub, StatisticsRequest
@@ -31,28 +27,13 @@ from argosy_protos.containerd.services.images.v1 import ListImagesRequest
 from argosy_protos.containerd.services.leases import v1 as leases
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks.v1 import ListTasksRequest
-from argosy_protos.containerd.types import Mount
 
-from tests.harness.gateways import Gateway, serving
+from tests.harness.gateways import Gateway, one_snapshotter, serving
 from tests.harness.mesh import Mesh
 from tests.harness.plugins import Fault, MemorySnapshotter
 
 NS = "n"
 SERVICES = ["argosy-content", "argosy-snap-over", "argosy-tasks"]
-
-
-@asynccontextmanager
-async def one_snapshotter(plugin: MemorySnapshotter, **table: Any) -> AsyncIterator[tuple[Gateway, Core]]:
-    """A gateway's core with a plugin called "s", both in this loop."""
-    with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
-        base = Path(short)
-        async with serving(base / "s.sock", plugin):
-            gateway = Gateway(base, {"s": ProxyPlugin(type="snapshot", address=str(base / "s.sock"), **table)})
-            core = await gateway.start()
-            try:
-                yield gateway, core
-            finally:
-                await gateway.stop()
 
 
 class TestInProcess:
@@ -129,74 +110,6 @@ class TestInProcess:
                 assert (await core.snapshots("s").stat(NS, "k")).kind is Kind.ACTIVE
                 with pytest.raises(AlreadyExists):
                     await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
-
-        asyncio.run(main())
-
-    @pytest.mark.parametrize(
-        "extra",
-        [
-            [snapshots.Info(name="")],
-            [snapshots.Info(name="a", parent="b"), snapshots.Info(name="b", parent="a")],
-            [snapshots.Info(name="a", parent="a")],
-            [snapshots.Info(name="a", parent="nowhere")],
-            [snapshots.Info(name="a"), snapshots.Info(name="a")],
-            [snapshots.Info(name="x" * 10_000)],
-        ],
-        ids=["no name", "a circle", "its own parent", "no parent", "twice", "a long name"],
-    )
-    def test_a_list_that_can_not_be_is_told_and_nothing_is_removed(self, extra: list[snapshots.Info]) -> None:
-        """Collection leaves the plugin out, and says which it is and why."""
-
-        async def main() -> None:
-            plugin = MemorySnapshotter()
-            async with one_snapshotter(plugin, cleanup="all") as (_, core):
-                await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
-                plugin.extra = extra
-                core.registry.snapshotter("s").dirty = True
-                await asyncio.wait_for(core.collect(), 10)  # the row goes: nothing holds it
-                assert plugin.held and 'snapshot plugin "s"' in core.left_dirty()
-                plugin.extra = []
-                await core.collect()
-                assert not plugin.held and core.left_dirty() == ""
-
-        asyncio.run(main())
-
-    def test_a_list_without_end_is_cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A plugin that goes on listing fills no memory."""
-        from argosy_gateway.backends import listing
-
-        monkeypatch.setattr(listing, "MOST_ENTRIES", 1000)
-
-        class Endless(MemorySnapshotter):
-            async def list(self, request: snapshots.ListSnapshotsRequest) -> AsyncIterator[snapshots.ListSnapshotsResponse]:
-                number = 0
-                while True:
-                    number += 1
-                    yield snapshots.ListSnapshotsResponse(info=[snapshots.Info(name=f"s{number}")])
-
-        async def main() -> None:
-            async with one_snapshotter(Endless()) as (_, core):
-                await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
-                with pytest.raises(DataLoss, match="listed more than 1000 things"):
-                    _ = [info async for info in core.snapshots("s").walk(NS, EVERYTHING)]
-
-        asyncio.run(main())
-
-    def test_mounts_that_a_plugin_may_not_hand_out_fail_the_call_and_leave_nothing(self) -> None:
-        """A bind of the host's root goes nowhere; the snapshot is taken back."""
-
-        async def main() -> None:
-            plugin = MemorySnapshotter()
-            async with one_snapshotter(plugin, roots=["/var/lib/s"]) as (_, core):
-                plugin.mounts_said = [Mount(type="bind", source="/", options=["rbind", "rw"])]
-                with pytest.raises(FailedPrecondition, match='snapshot plugin "s"'):
-                    await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
-                plugin.mounts_said = [Mount(type="bind", source="/var/lib/x", options=["rw"], target="../../etc")]
-                with pytest.raises(FailedPrecondition, match='snapshot plugin "s"'):
-                    await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
-                assert [info async for info in core.snapshots("s").walk(NS, EVERYTHING)] == []
-                await core.collect()
-                assert not plugin.held
 
         asyncio.run(main())
 

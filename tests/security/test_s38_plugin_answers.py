@@ -1,0 +1,215 @@
+"""S38, answers of a plugin: lists that are empty, circular, endless or huge and mounts that lead away are bounded errors with its name."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from argosy.errors import DataLoss, FailedPrecondition
+from argosy.filters import EVERYTHING
+from argosy.plugin.snapshots.rules import Kind
+from argosy.tables import ProxyPlugin
+from argosy_gateway.backends import listing
+from argosy_gateway.core import Core
+from argosy_gateway.metadata import leases as rows
+from argosy_protos.containerd.services.content import v1 as content
+from argosy_protos.containerd.services.snapshots import v1 as snapshots
+from argosy_protos.containerd.types import Mount
+from argosy_protos.google.protobuf import Empty
+
+from tests.harness.gateways import Gateway, one_snapshotter, serving
+from tests.harness.plugins import MemorySnapshotter
+
+NS = "n"
+NAMED = 'snapshot plugin "s" at .*s.sock '
+
+
+async def walked(core: Core) -> list[str]:
+    return [info.name async for info in core.snapshots("s").walk(NS, EVERYTHING)]
+
+
+class Endless(MemorySnapshotter):
+    """Lists as long as it is asked: as many infos a message as said, with labels of as many bytes."""
+
+    def __init__(self, infos: int = 1, label_bytes: int = 0) -> None:
+        super().__init__()
+        self.infos, self.label_bytes = infos, label_bytes
+        self.sent = 0
+
+    async def list(self, request: snapshots.ListSnapshotsRequest) -> AsyncIterator[snapshots.ListSnapshotsResponse]:
+        while True:
+            info = []
+            for _ in range(self.infos):
+                self.sent += 1
+                labels = {"l": "x" * self.label_bytes} if self.label_bytes else {}
+                info.append(snapshots.Info(name=f"s{self.sent}", kind=snapshots.Kind.ACTIVE, labels=labels))
+            yield snapshots.ListSnapshotsResponse(info=info)
+            await asyncio.sleep(0)  # the gateway is in this loop, too
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [snapshots.Info(name="")],
+        [snapshots.Info(name="a", parent="b"), snapshots.Info(name="b", parent="a")],
+        [snapshots.Info(name="a", parent="a")],
+        [snapshots.Info(name="a", parent="nowhere")],
+        [snapshots.Info(name="a"), snapshots.Info(name="a")],
+        [snapshots.Info(name="x" * 10_000)],
+    ],
+    ids=["no name", "a circle", "its own parent", "no parent", "twice", "a long name"],
+)
+def test_a_list_that_can_not_be_is_told_and_nothing_is_removed(extra: list[snapshots.Info]) -> None:
+    """Collection leaves the plugin out, and says which it is and why; what it made before stays, and goes when it is mended."""
+
+    async def main() -> None:
+        plugin = MemorySnapshotter()
+        async with one_snapshotter(plugin, cleanup="all") as (_, core):
+            await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+            plugin.extra = extra
+            core.registry.snapshotter("s").dirty = True
+            await asyncio.wait_for(core.collect(), 20)  # the row goes: nothing holds it
+            assert plugin.held and 'snapshot plugin "s"' in core.left_dirty() and "s.sock" in core.left_dirty()
+            plugin.extra = []
+            await core.collect()
+            assert not plugin.held and core.left_dirty() == ""
+
+    asyncio.run(main())
+
+
+def test_an_empty_list_takes_no_row_away() -> None:
+    """A plugin that shows nothing for once, as before its disk is mounted, costs no namespace its snapshots."""
+
+    class Forgetful(MemorySnapshotter):
+        shows = True
+
+        async def list(self, request: snapshots.ListSnapshotsRequest) -> AsyncIterator[snapshots.ListSnapshotsResponse]:
+            if self.shows:
+                async for reply in super().list(request):
+                    yield reply
+
+    async def main() -> None:
+        plugin = Forgetful()
+        async with one_snapshotter(plugin, cleanup="all") as (_, core):
+            await core.change(partial(rows.create, ns=NS, id="l", labels={}))
+            await core.snapshots("s").create(NS, "l", Kind.ACTIVE, "k", "", {})
+            plugin.shows = False
+            assert await walked(core) == []
+            core.registry.snapshotter("s").dirty = True
+            await core.collect()
+            plugin.shows = True
+            assert await walked(core) == ["k"] and (await core.snapshots("s").stat(NS, "k")).kind is Kind.ACTIVE
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("plugin", "told"),
+    [
+        (Endless(), "listed more than 1000 things"),
+        (Endless(infos=100, label_bytes=10_000), "listed more than 1000 things or 1 MiB"),
+        (Endless(infos=0), "answered a list with 1000 empty messages in a row"),
+    ],
+    ids=["of things", "of bytes", "of nothing"],
+)
+def test_a_list_without_end_is_cut_off(plugin: Endless, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin that goes on listing fills no memory, and holds up no caller."""
+    monkeypatch.setattr(listing, "MOST_ENTRIES", 1000)
+    monkeypatch.setattr(listing, "MOST_BYTES", 1 << 20)
+
+    async def main() -> None:
+        async with one_snapshotter(plugin) as (_, core):
+            await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+            with pytest.raises(DataLoss, match=NAMED + told):
+                await asyncio.wait_for(walked(core), 20)
+            core.registry.snapshotter("s").dirty = True
+            await asyncio.wait_for(core.collect(), 20)
+            assert told in core.left_dirty() and plugin.held
+
+    asyncio.run(main())
+
+
+def test_a_stat_without_an_answer_is_told() -> None:
+    """An answer without an info is one that breaks the contract, not a snapshot without a name."""
+
+    class Silent(MemorySnapshotter):
+        async def stat(self, request: snapshots.StatSnapshotRequest) -> snapshots.StatSnapshotResponse:
+            return snapshots.StatSnapshotResponse()
+
+    async def main() -> None:
+        async with one_snapshotter(Silent()) as (_, core):
+            await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+            with pytest.raises(DataLoss, match=NAMED + "answered without an info"):
+                await core.snapshots("s").stat(NS, "k")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        Mount(type="bind", source="/", options=["rbind", "rw"]),
+        Mount(type="bind", source="/etc", options=["rw"]),
+        Mount(type="bind", source="/var/lib/s/../../../etc", options=["rw"]),
+        Mount(type="bind", source="/var/lib/x", options=["rw"], target="../../etc"),
+        Mount(type="overlay", source="overlay", options=["lowerdir=/var/lib/s/1:/etc"]),
+    ],
+    ids=["the root", "outside", "dots", "a target", "a lower directory"],
+)
+def test_mounts_that_a_plugin_may_not_hand_out_fail_the_call_and_leave_nothing(mount: Mount) -> None:
+    """The snapshot is taken back, the error names the plugin; what was made before is not handed out with them either."""
+
+    async def main() -> None:
+        plugin = MemorySnapshotter()
+        async with one_snapshotter(plugin, roots=["/var/lib/s"]) as (_, core):
+            await core.snapshots("s").create(NS, None, Kind.ACTIVE, "before", "", {})
+            plugin.mounts_said = [mount]
+            with pytest.raises(FailedPrecondition, match=NAMED.strip()):
+                await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+            with pytest.raises(FailedPrecondition, match=NAMED.strip()):
+                await core.snapshots("s").mounts(NS, "before")
+            assert await walked(core) == ["before"]
+            await core.collect()
+            assert not plugin.held
+
+    asyncio.run(main())
+
+
+def test_a_content_plugins_list_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same holds for blobs: collection removes nothing on the word of such a list, and says whose it is."""
+    monkeypatch.setattr(listing, "MOST_ENTRIES", 1000)
+
+    class EndlessContent(content.ContentBase):
+        deleted = 0
+
+        async def list(self, request: content.ListContentRequest) -> AsyncIterator[content.ListContentResponse]:
+            number = 0
+            while True:
+                number += 1
+                yield content.ListContentResponse(info=[content.Info(digest=f"sha256:{number:064x}")])
+                await asyncio.sleep(0)
+
+        async def delete(self, request: content.DeleteContentRequest) -> Empty:
+            self.deleted += 1
+            return Empty()
+
+    async def main() -> None:
+        plugin = EndlessContent()
+        with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+            path = Path(short) / "c.sock"
+            async with serving(path, plugin):
+                gateway = Gateway(Path(short), {"c": ProxyPlugin(type="content", address=str(path), cleanup="all")})
+                core = await gateway.start()
+                try:
+                    core.registry.only("content").dirty = True
+                    await asyncio.wait_for(core.collect(), 20)
+                    assert 'content plugin "c"' in core.left_dirty() and "listed more than 1000 things" in core.left_dirty()
+                    assert not plugin.deleted
+                finally:
+                    await gateway.stop()
+
+    asyncio.run(main())
