@@ -1,1 +1,1 @@
-"""What talks to plugins: one room a type. Rows and rules are in ``metadata``, which plugins there are in ``plugins``."""
+"""What needs rows and a plugin together: one module a type. Rows and rules are in ``metadata``, the plugins themselves in ``plugins``."""

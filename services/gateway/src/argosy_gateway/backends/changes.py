@@ -1,6 +1,7 @@
 """Changes under way on one plugin: who carries them out, who waits for them, and how they are found again after a restart.
 
-The table is ``protocol``; here are its reads, writes and waits. Two changes of one key take turns; nothing else waits.
+Which step follows which is the table in ``protocol``; the reads, writes and waits between the steps are here. Changes that
+share a key take turns, and reads of such a key wait as well; nobody else does.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from argosy_gateway.work import Work, in_a_task
 
 logger = log.get("gateway.changes")
 
-# How long somebody waits for another's change of the same key before he is told to come again, in seconds.
+# How long a change, or a read, waits for another change of its key before its caller is told to come again, in seconds.
 _WAIT_S: Final = 20.0
 _AGAIN_FIRST_S, _AGAIN_MOST_S = 0.1, 3.0
 # After a call that broke off, the plugin may still be at it: it is looked through once more this much later.
@@ -44,7 +45,7 @@ _CUT: Final = (Unavailable, DeadlineExceeded, Cancelled, Aborted, Internal, Data
 
 
 class Change(abc.ABC):
-    """One change of one plugin: its keys, and how to ask for it, look after it and take it back."""
+    """One change of one plugin: the keys that it is about, how to ask the plugin for it, how to see what became of it, and how to undo its rows."""
 
     operation: Operation
 
@@ -54,9 +55,9 @@ class Change(abc.ABC):
         self.stage = Stage.RECORDED
         self.began = time.monotonic()
         self.reason: ArgosyError | None = None
-        """Why it is not over yet."""
+        """Why nobody knows yet how it ended."""
         self.adrift = False
-        """Whether its caller has been told that it is in doubt, so that it is ours to bring to an end."""
+        """Whether no caller looks after it any more: then ``Changes`` asks the plugin until it is over."""
         self.ended = anyio.Event()
 
     @property
@@ -77,11 +78,11 @@ class Change(abc.ABC):
         """Take the rows back, in a transaction."""
 
     def settled(self) -> None:  # noqa: B027 - most tell nobody
-        """It is done, and will stay so: tell who is interested."""
+        """Called once, when the change is done for good: publish its event."""
 
 
 class Changes:
-    """Those of one plugin that are under way, by namespace and key."""
+    """The changes of one plugin that are under way, by namespace and key."""
 
     def __init__(self, plugin: Plugin, db: Database, work: Work) -> None:
         self.plugin, self._db, self._work = plugin, db, work
@@ -95,7 +96,7 @@ class Changes:
         return (ns, key) in self.open
 
     async def free(self, ns: str, *keys: str) -> None:
-        """Wait until nothing is under way for these keys. From here to the next await it stays so.
+        """Wait until no change is under way for these keys. That holds until the caller awaits something else.
 
         Raises Unavailable after ``_WAIT_S`` seconds, with what it waited for.
         """
@@ -115,7 +116,7 @@ class Changes:
         )
 
     def enter(self, change: Change) -> None:
-        """Take a change's keys; they are free."""
+        """Take a change's keys; the caller has waited until they are ``free``."""
         for key in change.keys:
             self.open[change.ns, key] = change
 
@@ -130,9 +131,10 @@ class Changes:
     async def carry_out(self, change: Change, begin: Callable[[sqlite3.Connection], Intent | ArgosyError]) -> None:
         """Record a change that was entered, ask for it, and write the outcome.
 
-        begin changes the rows and adds the intent in one transaction; an error that it returns is raised when what else
-        it wrote is on disk. Raises that, what it raises, and the plugin's error. What stays in doubt is looked after later:
-        its keys are busy until then. To be run as ``Work``: cut at any line it goes on after a restart.
+        begin runs in a transaction: it changes the rows and returns the intent that it added. When it returns an error, the
+        plugin is not asked, and the error is raised once whatever begin wrote is on disk; what it raises is raised, and nothing is
+        written. Raises the plugin's error as well. A change of which nobody knows how it ended keeps its keys, and is looked after
+        in the background. Run it as ``Work``, so that no caller cuts it; a gateway that dies in it takes it up at its next start.
         """
         try:
             self.plugin.check()
@@ -159,7 +161,7 @@ class Changes:
             raise error
 
     async def _ask(self, change: Change) -> ArgosyError | None:
-        """Ask the plugin for a change; move it by the answer. Returns the plugin's error."""
+        """Ask the plugin for a change, and set the stage that its answer leads to. Returns the plugin's error, or None."""
         error: ArgosyError | None = None
         try:
             await change.ask()
@@ -176,7 +178,7 @@ class Changes:
         return error
 
     async def _resolve(self, change: Change) -> None:
-        """Find out how a change ended. Raises the plugin's error when it does not say."""
+        """Ask the plugin until it is known how a change ended, and end it so. Raises the plugin's error when it does not say."""
         while not change.stage.final:
             if change.stage.asks:
                 change.stage = move(change.operation, change.stage, await change.look())
@@ -196,7 +198,7 @@ class Changes:
     def _end(self, change: Change) -> None:
         intent = change.intent
         assert intent is not None
-        # A restart would find this out by itself: nobody waits for it to be on disk.
+        # Should this get lost, a restart asks the plugin and finds the same: nobody waits for it to be on disk.
         self._db.later(lambda db: intents.drop(db, intent.id))
         self.leave(change)
         change.settled()
@@ -216,13 +218,13 @@ class Changes:
     # -- what is in doubt --
 
     def restore(self, change: Change, intent: Intent) -> None:
-        """Take up a change of an earlier life."""
+        """Take up a change that was under way when the gateway ended; its keys are busy from now on."""
         change.intent, change.stage = intent, Stage.DOUBT
         self.enter(change)
         self._set_adrift(change, Unavailable("the gateway was started again in the middle of it"))
 
     def _set_adrift(self, change: Change, reason: Exception) -> None:
-        """Find out how a change ended as soon as the plugin says."""
+        """Leave a change to the background, which asks the plugin until it says how the change ended."""
         change.adrift, change.reason = True, reason if isinstance(reason, ArgosyError) else Internal(repr(reason))
         if not isinstance(reason, ArgosyError):
             logger.error("change.failed", plugin=self.plugin.name, change=change.what, error=repr(reason), exc_info=reason)
@@ -251,7 +253,7 @@ class Changes:
             self._resolving = False
 
     def _look_later(self) -> None:
-        """Have the plugin looked through again when whatever it was still doing is over."""
+        """Make the plugin dirty now and once more in a while: it may still carry out a call that broke off."""
         self.plugin.dirty = True
         if not self._late:
             self._late = True

@@ -3,8 +3,8 @@
 With the ``shared`` policy a blob that the plugin already has is linked by digest alone (a virtual ingest, at its end from the
 start); with ``isolated`` it must be sent again, unless a namespace labelled shareable has it.
 
-A commit is a ``Change``: rows first, then the plugin, and a way back. A digest that is about to be named is held: collection
-waits with it, or has it wait until it is gone.
+A commit is a ``Change``: rows first, then the plugin, and a way back. A digest that somebody is about to write into a row is
+held, so that collection does not drop its bytes; who comes while they are being dropped waits until they are gone.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ Publish = Callable[[str, str, str, Message], None]
 
 
 class Held:
-    """Digests that somebody is about to name, and digests that are being dropped: never the same one."""
+    """Digests that somebody is about to write into a row, and digests that are being dropped: none is both at once."""
 
     def __init__(self) -> None:
         self._held: dict[str, int] = {}
@@ -80,7 +80,7 @@ class Held:
                 del self._held[digest]
 
     async def drop(self, digest: str, drop: Callable[[], Awaitable[bool]]) -> bool:
-        """Call drop, unless somebody holds the digest; return what it said."""
+        """Call drop and return what it said; False, without a call, when somebody holds the digest or drops it already."""
         if digest in self._held or digest in self._dropping:
             return False
         gone = self._dropping[digest] = anyio.Event()
@@ -92,7 +92,7 @@ class Held:
 
 
 class BackendWriter:
-    """One Write stream to the plugin, in lock-step."""
+    """One Write stream to the plugin: each message waits for the answer to the one before."""
 
     def __init__(self, plugin: Plugin, ref: str) -> None:
         self._plugin = plugin
@@ -192,7 +192,7 @@ class NamespacedWriter(Writer):
         self._placed = False
 
     def link_to(self, digest: str, size: int) -> None:
-        """Be a virtual ingest: all bytes are in the store already."""
+        """Become a virtual ingest, one of a blob whose bytes are in the store already."""
         self.virtual, self._digest, self._offset, self._total, self._expected = True, digest, size, size, digest
 
     async def open(self) -> None:
@@ -257,7 +257,7 @@ class NamespacedWriter(Writer):
         await self._take(self._backend.send(p.WriteAction.WRITE, offset=offset, data=data, total=total if total > 0 else 0))
 
     async def _materialise(self, offset: int) -> None:
-        """Turn a virtual ingest into a real one, with the blob's bytes when the writer appends to them."""
+        """Turn a virtual ingest into a real one: empty when offset is 0, else with the blob's bytes, which the client appends to."""
         digest, size = self._digest, self._offset
         self.virtual = False
         self._expected = ""
@@ -379,7 +379,7 @@ class Content:
             yield frame
 
     async def read_raw(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
-        """Yield bytes whoever asks: from the plugin's exported root where there is one, else over its socket."""
+        """Yield a blob's bytes, whatever its namespace: from the plugin's exported root where there is one, else over its socket."""
         if self._blobs is not None:
             for frame in self._blobs.read(digest, offset, size):
                 yield frame

@@ -1,4 +1,4 @@
-"""What a plugin says that it holds, bounded and checked: a list may be empty, circular, endless or huge."""
+"""What a plugin says that it holds, bounded and checked: names may be empty, parents circular, lists endless or huge."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def wrong(plugin: Plugin, what: str) -> DataLoss:
 
 
 async def bounded(plugin: Plugin, replies: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """Yield the infos of a stream of lists. Raises DataLoss for more than a store can hold."""
+    """Yield every info of a streamed list. Raises DataLoss for names that are empty or too long, and for more than is read of any store."""
     entries = size = empty = 0
     async for reply in replies:
         empty = 0 if reply.info else empty + 1

@@ -1,8 +1,8 @@
 """How a change that touches a plugin goes, as a table. Nothing here reads, writes or waits.
 
-Rows are changed first, with an intent that can take them back; then the plugin is asked; then the intent is dropped, or
-carried out backwards. So whoever dies at whatever line, rows and plugin can be brought to agree: on the old state or on the
-new one. What is not sure is found out by asking the plugin which of the two it holds.
+Rows are changed first, together with an intent that says how they were; then the plugin is asked; then the intent is dropped, or
+the rows are put back by it. So rows and plugin can be made to agree, on the old state or on the new one, whoever dies at whatever
+line. When nobody knows how a call ended, the plugin is asked which of the two states it holds.
 
                      yes
     RECORDED ─────────────────────────────► SETTLED
@@ -12,7 +12,7 @@ new one. What is not sure is found out by asking the plugin which of the two it 
        ▼      or we were restarted             │
      DOUBT ────────────────────────────────────┤
        │ │ it holds the old state: of a creation ► UNDONE
-       │ │ it holds neither ► LOST (rows as before, told)
+       │ │ it holds neither ► LOST (rows as before; an error names the plugin)
        ▼ it holds the old state, of a commit: asked once more, since the first time may still be under way
      AGAIN ──── yes ───────────────────────────┤
        │ ▲ cut ► DOUBT                         │
@@ -20,7 +20,7 @@ new one. What is not sure is found out by asking the plugin which of the two it 
     REFUSED ── it holds the new state ─────────┘
        └────── it holds the old state ► UNDONE
 
-A removal changes only rows; collection removes the bytes. A claim changes no rows: whoever is not sure of it claims again.
+A removal changes only rows; collection removes the bytes. A claim changes no rows: one whose answer was lost is made again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Stage(Enum):
 
 
 class Event(Enum):
-    """What was heard of the plugin."""
+    """What was heard of the plugin: YES, NO and CUT (it broke off) after a call, the others after a look at what it holds."""
 
     YES = "yes"
     NO = "no"

@@ -1,7 +1,7 @@
 """Any gRPC service in any process, served on the main socket under its own name: relayed by its path, never decoded.
 
-Which services a plugin of the type ``service`` has its table says, or else its reflection, which is asked when it can be reached
-and again after it came back. What the gateway serves itself nobody else can.
+The services of a plugin of the type ``service`` are those that its table names, or else those that its reflection lists; reflection
+is asked again and again, so that a plugin may come later, or change. A service of the gateway's own can't be a plugin's.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Services:
     # -- what the main socket asks --
 
     def handler(self, path: str) -> Handler | None:
-        """Return what serves a path that the gateway does not serve itself."""
+        """Return what relays a path to the plugin that serves it; None for a service that no plugin has."""
         return self._handlers.get(path.lstrip("/").partition("/")[0])
 
     def serves(self, service: str) -> bool | None:
@@ -83,7 +83,7 @@ class Services:
         return None if plugin is None else plugin.can_be_called
 
     def channels(self, symbol: str) -> Iterator[Channel]:
-        """Yield the plugins that may know a symbol; all of them for a file, whose name says nothing."""
+        """Yield channels to the plugins that may know a symbol; to all of them for none (a file's name does not say whose it is)."""
         seen: set[str] = set()
         for name, plugin in self._table.items():
             if (not symbol or symbol == name or symbol.startswith(name + ".")) and plugin.name not in seen:
@@ -99,7 +99,7 @@ class Services:
     # -- finding out --
 
     async def look(self) -> None:
-        """Ask the plugins that did not say what they serve, for as long as the gateway lives."""
+        """Keep asking the plugins whose tables name no services for theirs, as long as the gateway lives."""
         async with anyio.create_task_group() as group:
             for plugin in self._plugins:
                 if not plugin.config.services:

@@ -1,7 +1,7 @@
 """One snapshotter plugin, as its namespaces see it: keys are theirs, bytes are the plugin's.
 
-What changes the plugin is a ``Change``: rows first, then the plugin, and a way back. Calls carry the namespace and the lease
-that they act for. A cancelled caller cuts nothing in two.
+Whatever makes or commits a snapshot is a ``Change``: rows first, then the plugin, and a way back. Methods take the namespace
+that they act in, and the lease that gets what they make. A caller who leaves does not stop what has begun.
 """
 
 from __future__ import annotations
@@ -188,14 +188,14 @@ class Snapshotter:
         return info_from_wire(reply.info)
 
     async def _checked(self, answered: Sequence[Any]) -> Sequence[Mount]:
-        """Return mounts that may be handed on. Raises FailedPrecondition for others; the plugin is degraded in our eyes."""
+        """Return the plugin's mounts when they may be handed on. Raises FailedPrecondition for others, which are noted as its last error."""
         plugin = self.plugin
         mounts = [Mount.from_wire(m) for m in answered]
         try:
             if self._local():
                 check_answer(mounts, self._roots(), plugin.channel.served_by)
             else:
-                # Looking at its places may take as long as the plugin wants: it may be the file system that they lie on.
+                # The plugin may itself be the file system (FUSE) that its directories lie on: looking may take as long as it wants.
                 with anyio.fail_after(ANSWER_S):
                     await anyio.to_thread.run_sync(
                         check_answer, mounts, self._roots(), plugin.channel.served_by, abandon_on_cancel=True
@@ -218,7 +218,7 @@ class Snapshotter:
         return [Path(root) for root in roots] or None
 
     def _local(self) -> bool:
-        """Return whether its places lie on a file system of the kernel's, which answers at once."""
+        """Return whether looking at the plugin's directories can't block: the kernel alone serves the file systems that they lie on."""
         if self._on_kernel is None:
             roots = self._roots()
             if not roots or self.plugin.claimed is not Claim.OURS:
@@ -229,7 +229,7 @@ class Snapshotter:
     # -- reads --
 
     async def _row(self, ns: str, key: str) -> Row:
-        """Return a row that the plugin has by now. Raises NotFound, Unavailable."""
+        """Return a row once no change of it is under way. Raises NotFound, Unavailable."""
         if self._changes.under_way(ns, key):
             await self._changes.free(ns, key)
         row = rows.find(self._db.reader, ns, self.name, key)
@@ -262,7 +262,7 @@ class Snapshotter:
         return Usage(reply.size, reply.inodes)
 
     async def _held(self, filters: Sequence[str] = ()) -> dict[str, Info]:
-        """Return what the plugin lists, by name. Raises DataLoss for a list that can't be."""
+        """Return the plugin's own snapshots, by name. Raises DataLoss for a list that can't be true."""
         held: dict[str, Info] = {}
         async with self.plugin.call(WORK_S) as channel:
             replies = p.SnapshotsStub(channel).list(p.ListSnapshotsRequest(snapshotter=self.name, filters=list(filters)))

@@ -1,11 +1,11 @@
 """A plugin: one object with a state, a channel, what is in flight on it and what it is known to hold.
 
 Every call to a plugin goes through ``call``: it has a deadline, it is counted and timed, and it ends when the plugin is
-found not to answer. Whether it answers is asked beside a call that takes long, by a health check: any answer will do, also
+found not to answer. That is found by a health check, made beside a call that takes long. Any answer to it will do, also
 that there is no such service. While a plugin does not answer, new calls fail at once and say so; it is asked again and again,
-and is ready as soon as it answers.
+and is ready as soon as it answers. An answer that is wrong changes no state: it is the error of its own call.
 
-    starting --answers--> ready --does not answer, lies--> degraded --answers--> ready
+    starting --answers--> ready --does not answer--> degraded --answers--> ready
                             \\--drain--> draining --undrain--> ready            any --close--> down
 """
 
@@ -68,13 +68,14 @@ class Claim(Enum):
     FOREIGN = "foreign"
     """It is of another make and can't be asked."""
     OTHERS = "others"
-    """It said that it belongs to somebody else: nothing of it is removed."""
+    """It said that it belongs to another gateway: nothing of it is removed."""
 
 
 class Call:
-    """One call to a plugin, from its admission to its end. Entering it gives the channel to call on.
+    """One call to a plugin, or several in a row: ``async with`` gives the channel to make them on.
 
-    Raises Unavailable, on entering when the plugin is known not to answer, later on when it is found not to.
+    Raises Unavailable: on entering, when the plugin is known not to answer or takes no calls; on leaving, when it was found not to
+    answer meanwhile. Raises DeadlineExceeded on leaving, when a ``whole`` call took too long.
     """
 
     __slots__ = ("_began", "_deadline_s", "_plugin", "_scope", "_whole", "reason", "started", "watched")
@@ -171,12 +172,15 @@ class Plugin:
         self._group = group
 
     def call(self, deadline_s: float | None = ANSWER_S, *, watched: bool = True, whole: bool = False) -> Call:
-        """Return a call to enter; deadline_s bounds the requests made on it, in seconds, or ``whole`` all that is done
-        while it is entered. A call that waits for what may never happen is not watched."""
+        """Return a call to enter with ``async with``.
+
+        deadline_s: seconds for each request that is made on its channel; with ``whole``, for everything that is done inside; None for no end.
+        watched: end the call when the plugin is found not to answer. False for one that waits for what may never happen.
+        """
         return Call(self, deadline_s, watched, whole)
 
     async def relay(self, stream: ServerStream, cardinality: Cardinality, *, waits: bool = False) -> None:
-        """Forward a client's call as it is. waits: it is long by nature. Raises the plugin's error, Unavailable."""
+        """Forward a client's call as it is. waits: it may take for ever by nature, so only its client ends it. Raises the plugin's error, Unavailable."""
         deadline = stream.call.timeout()
         if deadline is None and not waits:
             deadline = WORK_S
@@ -234,7 +238,7 @@ class Plugin:
     # -- whether it answers --
 
     def watch(self) -> None:
-        """Have an eye on the calls in flight."""
+        """Start to watch the calls in flight, unless that is done already."""
         if not self._watching and self._group is not None:
             self._watching = True
             self._group.start_soon(self._watch)
@@ -274,7 +278,7 @@ class Plugin:
                 logger.info("plugin.answers_again", plugin=self.name, type=self.type)
 
     async def suspect(self, within_s: float) -> bool:
-        """Return whether the plugin does not answer now; it is degraded then, and its calls end."""
+        """Ask the plugin whether it is there. Returns True when it does not answer within_s seconds: it is degraded then, and its calls end."""
         if self.state is State.DEGRADED:
             return True
         if self.state is State.DOWN or await self.answers(within_s):
@@ -291,7 +295,7 @@ class Plugin:
             self._watching = False
 
     async def answers(self, within_s: float = PROBE_S) -> bool:
-        """Return whether the plugin answers a health check in time, be it with a refusal. False when nothing is there."""
+        """Return whether the plugin answers a health check within_s seconds, with whatever it says. False when nobody listens."""
         try:
             await self.channel.unary(_HEALTH, b"", bytes, timeout=within_s)
         except (Unavailable, DeadlineExceeded) as error:
@@ -307,7 +311,7 @@ class Plugin:
     # -- whose it is --
 
     async def claim(self, owner: str, address: os.PathLike[str]) -> Claim:
-        """Make sure that what the plugin holds is ours before anything of it is removed; asked once a generation.
+        """Make sure that what the plugin holds is ours before anything of it is removed. Asked until there is an answer; that it is another's is asked again.
 
         Raises FailedPrecondition with the owner's name when it is somebody else's, Unavailable.
         """
@@ -327,7 +331,7 @@ class Plugin:
             return self.claimed
 
     async def whose(self, owner: str, address: os.PathLike[str]) -> Claim:
-        """Return whose bytes the plugin holds, be it somebody else's. Raises Unavailable."""
+        """Return whose bytes the plugin holds; unlike ``claim``, also when they are another gateway's. Raises Unavailable."""
         if self.claimed is Claim.UNKNOWN:
             with contextlib.suppress(FailedPrecondition):
                 await self.claim(owner, address)
