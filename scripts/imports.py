@@ -9,6 +9,14 @@ from pathlib import Path
 HERE = Path(__file__).parent.parent
 SHIMS_MAY_NOT = ("argosy.rpc", "argosy.client", "argosy.service", "argosy.settings", "argosy.log", "argosy.store")
 
+ROWS_MAY_NOT = (
+    "argosy_gateway.backends",
+    "argosy_gateway.plugins",
+    "argosy_gateway.api",
+    "argosy.rpc.channel",
+    "argosy.rpc.server",
+)
+
 
 def packages(where: Path, floor: str) -> list[str]:
     """Return the packages of a floor: ``services``, ``shims``, ``cli``."""
@@ -36,6 +44,9 @@ def contracts(where: Path) -> str:
         "type = forbidden",
     ]
     lines += ["source_modules =", *_rows(["argosy.shim", *shims]), "forbidden_modules =", *_rows(list(SHIMS_MAY_NOT))]
+    lines += ["[importlinter:contract:rows]", "name = Rows and rules know neither plugins nor the wire", "type = forbidden"]
+    lines += ["source_modules =", *_rows(["argosy_gateway.metadata"]), "forbidden_modules =", *_rows(list(ROWS_MAY_NOT))]
+    lines += ["allow_indirect_imports = true"]  # a store's values and its servicer are one package of the SDK
     return "\n".join(lines) + "\n"
 
 
