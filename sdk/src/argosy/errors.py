@@ -102,6 +102,8 @@ class Unavailable(ArgosyError):
     """Raised when trying again later may work."""
 
     code, text = 14, "unavailable"
+    unsent = False
+    """Whether it is sure that the peer never heard of the call."""
 
 
 class Locked(Unavailable):

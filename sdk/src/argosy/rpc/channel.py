@@ -364,6 +364,12 @@ class Channel:
     def unavailable(self, reason: str) -> Unavailable:
         return Unavailable(f"{self._who()}: {reason}")
 
+    def unreached(self, reason: str) -> Unavailable:
+        """Return the error of a call of which the peer never heard."""
+        error = self.unavailable(reason)
+        error.unsent = True
+        return error
+
     def deadline_exceeded(self, reason: str) -> DeadlineExceeded:
         return DeadlineExceeded(f"{self._who()}: {reason}")
 
@@ -393,16 +399,18 @@ class Channel:
         if connection is not None:
             return connection
         if self._closed:
-            raise self.unavailable("this channel is closed")
+            raise self.unreached("this channel is closed")
         if self._connecting is None:
             wait = self._not_before - time.monotonic()
             if wait > 0:
-                raise self.unavailable(f"connecting failed, next try in {wait * 1000:.0f} ms")
+                raise self.unreached(f"connecting failed, next try in {wait * 1000:.0f} ms")
             # Not of a group: it belongs to the channel, whose close() cancels it, and ends by itself within CONNECT_TIMEOUT_S.
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
         made = await self._attempt(self._connecting, timeout)
         if isinstance(made, Unavailable):
-            raise Unavailable(made.message) from made.__cause__
+            failure = Unavailable(made.message)
+            failure.unsent = True
+            raise failure from made.__cause__
         return made
 
     async def _attempt(

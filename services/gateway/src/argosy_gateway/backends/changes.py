@@ -169,7 +169,7 @@ class Changes:
         except ArgosyError as failed:
             error = failed
             event = Event.CUT if isinstance(failed, _CUT) or type(failed) is Unknown else Event.NO
-            if isinstance(failed, Locked):
+            if isinstance(failed, Locked) or (isinstance(failed, Unavailable) and failed.unsent):
                 event = Event.NO
         change.stage = move(change.operation, change.stage, event)
         if event is Event.CUT:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -385,13 +385,14 @@ class Content:
                 yield frame
             return
         # A reader may be slow: what is bounded is the plugin's silence, not the whole.
-        replies = p.ContentStub(self.plugin.channel).read(p.ReadContentRequest(digest=digest, offset=offset, size=size))
-        while True:
-            async with self.plugin.call(whole=True):
-                response = await anext(replies, None)
-            if response is None:
-                return
-            yield response.data
+        request = p.ReadContentRequest(digest=digest, offset=offset, size=size)
+        async with aclosing(p.ContentStub(self.plugin.channel).read(request)) as replies:  # type: ignore[type-var] # it is a generator
+            while True:
+                async with self.plugin.call(whole=True):
+                    response = await anext(replies, None)
+                if response is None:
+                    return
+                yield response.data
 
     async def holds(self, digest: str) -> bool:
         """Return whether the plugin has a blob. Raises the plugin's error when it does not say."""

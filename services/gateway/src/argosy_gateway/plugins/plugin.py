@@ -203,7 +203,7 @@ class Plugin:
             return f"{at} is draining for {since:.1f} s; undrain it, or register another in its place"
         if self.state is State.DOWN:
             return f"{at} was taken out of service"
-        return f"{at}: {self.last_error or 'it does not answer'} (for {since:.1f} s; it is asked until it answers)"
+        return f"{at} does not answer (for {since:.1f} s; it is asked until it does)"
 
     # -- what was seen of it --
 
@@ -254,19 +254,17 @@ class Plugin:
                 if wait > 0:
                     await anyio.sleep(wait)
                     continue
-                if await self.answers():
-                    await anyio.sleep(QUIET_S)
-                elif self.state in (State.STARTING, State.READY):
+                if not await self.answers() and self.state in (State.STARTING, State.READY):
                     await self._until_it_answers()
+                else:
+                    await anyio.sleep(QUIET_S)
         finally:
             self._watching = False
-            if any(call.watched for call in self.calls) and self.state is not State.DOWN:
-                self.watch()
 
     async def _until_it_answers(self) -> None:
         """End every watched call, refuse new ones, and ask until there is an answer."""
-        self.last_error, self.last_error_at = "it does not answer", time.time()
         self._become(State.DEGRADED)
+        self.failed(self.unavailable())
         logger.warning("plugin.does_not_answer", plugin=self.name, type=self.type, calls=len(self.calls))
         for call in [call for call in self.calls if call.watched]:
             call.end(self.unavailable())
