@@ -1,4 +1,4 @@
-"""S2 and S3, shims: nothing of a bundle or a shim can be reached by another user of the host, and nothing listens by name alone."""
+"""S3 and S2, shims: nothing of a bundle or a shim can be reached by another user of the host, and nothing listens by name alone."""
 
 from __future__ import annotations
 
