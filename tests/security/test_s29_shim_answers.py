@@ -51,7 +51,8 @@ class Peer:
             decoder = Decoder()
             try:
                 while self._answers and (data := connection.recv(65536)):
-                    for _ in decoder.feed(data):
+                    # More requests than answers may come in one piece.
+                    for _ in range(min(len(self._answers), len(list(decoder.feed(data))))):
                         connection.sendall(self._answers.pop(0))
             except OSError:
                 continue
