@@ -212,3 +212,23 @@ def test_two_namespaces_and_a_collection_never_lose_a_blob_that_one_of_them_name
             await agree(gateway, store)
 
     asyncio.run(main())
+
+
+def test_what_an_aborted_ingest_stood_for_is_collected() -> None:
+    """A blob that only a virtual ingest named goes with it, by the next collection."""
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, store):
+            data = os.urandom(500)
+            digest = await put(gateway, "one", data)
+            writer = await content(gateway).writer("other", None, "two", len(data), digest)
+            assert writer.virtual
+            await writer.close()
+            await content(gateway).delete(NS, "l", digest)
+            await gateway.core.collect()
+            assert [info.digest async for info in store.walk(EVERYTHING)] == [digest]
+            await content(gateway).abort("other", None, "two")
+            await gateway.core.collect()
+            assert [info.digest async for info in store.walk(EVERYTHING)] == []
+
+    asyncio.run(main())

@@ -135,6 +135,12 @@ class Core:
         self.work.group.start_soon(keep_going, "claims of plugins", self.claim_all)
         self.work.group.start_soon(keep_going, "collection", self.scheduler.run)
 
+    def note_dropped_ingests(self) -> None:
+        """Ingests went with their namespace: their bytes, and the blobs that they stood for, may be nobody's now."""
+        if self.content is not None:
+            self.content.plugin.dirty = True
+        self.scheduler.mutated(True)
+
     # -- ownership --
 
     def _stores(self) -> list[_Store]:

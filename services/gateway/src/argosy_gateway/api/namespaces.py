@@ -62,6 +62,7 @@ class Namespaces(p.NamespacesBase):
 
     async def delete(self, request: p.DeleteNamespaceRequest) -> Empty:
         await self._core.change(lambda db: store.delete(db, request.name))
+        self._core.note_dropped_ingests()
         event = NamespaceDelete(name=request.name)
         self._core.events.publish(request.name, "/namespaces/delete", "containerd.events.NamespaceDelete", event)
         return Empty()

@@ -79,6 +79,10 @@ class Held:
             if not self._held[digest]:
                 del self._held[digest]
 
+    def holds(self, digest: str) -> bool:
+        """Return whether somebody is about to name a digest."""
+        return digest in self._held
+
     async def drop(self, digest: str, drop: Callable[[], Awaitable[bool]]) -> bool:
         """Call drop and return what it said; False, without a call, when somebody holds the digest or drops it already."""
         if digest in self._held or digest in self._dropping:
@@ -477,6 +481,8 @@ class Content:
 
     async def _drop_ingest(self, ns: str, lease: str | None, ref: str, instead: str) -> None:
         found = await self._db.write(lambda db: rows.drop_ingest(db, ns, lease, ref, instead))
+        # Its bytes, or the blob that it stood for, may be nobody's now.
+        self.plugin.dirty = True
         self._mutated(False)
         if found is not None and not found.expected:
             await self._abort(found.backend)
@@ -595,6 +601,9 @@ class Content:
                 return False
             return True
 
+        if self._held.holds(digest):
+            self.plugin.dirty = True  # whoever holds it may not name it after all
+            return False
         return await self._held.drop(digest, drop)
 
     async def cleanup(self) -> int:

@@ -417,6 +417,7 @@ class Snapshotter:
     async def _drop(self, name: str) -> bool:
         """Remove a snapshot of the plugin's; False when it was gone, or stays."""
         if name in self._kept:
+            self.plugin.dirty = True  # whoever keeps it may not name it after all
             return False
         try:
             async with self.plugin.call(WORK_S) as channel:
