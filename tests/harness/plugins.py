@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from argosy.errors import FailedPrecondition, NotFound, Unavailable
+from argosy.errors import FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from argosy.plugin.snapshots import rules
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.containerd.types import Mount
@@ -22,6 +22,7 @@ class Fault(Enum):
     CUT_BEFORE = "it is not done, and the call breaks off"
     CUT_AFTER = "it is done, and the call breaks off"
     REFUSED = "it is not done, and said so"
+    FULL = "it is not done, for there is no room"
     HANGS = "it is not done, and never answered"
     STOPS_BEFORE = "it is not done until ``go``"
     STOPS_AFTER = "it is done, and answered after ``go``"
@@ -57,6 +58,8 @@ class MemorySnapshotter(p.SnapshotsBase):
             await asyncio.Event().wait()
         if fault is Fault.REFUSED:
             raise FailedPrecondition("not today")
+        if fault is Fault.FULL:
+            raise ResourceExhausted("no space left on device")
         if fault is Fault.CUT_BEFORE:
             raise Unavailable("cut before")
         if fault is Fault.STOPS_BEFORE:

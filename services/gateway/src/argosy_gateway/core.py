@@ -33,6 +33,8 @@ logger = log.get("gateway")
 
 # Which plugins had something to drop when the gateway ended in order; not there when it was killed.
 _DIRTY: Final = "dirty"
+# Plugins that write where what was removed may still lie.
+_ON_DISK: Final = frozenset(("content", "snapshot", "diff"))
 # A plugin that is to be cleaned has to say within this many seconds that it is there.
 _THERE_S: Final = 2.0
 
@@ -89,6 +91,8 @@ class Core:
     def _add(self, plugin: Plugin, dirty: set[str] | None) -> None:
         plugin.run_in(self.work.group)
         plugin.dirty = dirty is None or f"{plugin.type}/{plugin.name}" in dirty
+        if plugin.type in _ON_DISK:
+            plugin.full = self.scheduler.full
         us = (self.uuid, self.settings.address)
         if plugin.type == "snapshot":
             store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us)

@@ -16,14 +16,14 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from enum import Enum
 from typing import Any, Final
 
 import anyio
 import anyio.abc
 from argosy import log
-from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, Unavailable, Unimplemented
+from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, ResourceExhausted, Unavailable, Unimplemented
 from argosy.loops import Complaints
 from argosy.rpc.channel import BoundChannel, Channel
 from argosy.rpc.context import current
@@ -111,6 +111,8 @@ class Call:
             )
         if error is None or (isinstance(error, ArgosyError) and not isinstance(error, (Unavailable, DeadlineExceeded))):
             plugin.answered(time.monotonic() - self.started)
+            if isinstance(error, ResourceExhausted):
+                plugin.full()
         elif isinstance(error, ArgosyError):
             plugin.failed(error)
         return False
@@ -137,6 +139,8 @@ class Plugin:
         self.last_error_at = 0.0
         self.last_ok = 0.0
         self.latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self.full: Callable[[], None] = _nothing
+        """Called when it said that something is used up, such as the room on its disk."""
         self._since = time.time()
         self._group: anyio.abc.TaskGroup | None = None
         self._watching = False
@@ -334,6 +338,10 @@ class Plugin:
             with contextlib.suppress(FailedPrecondition):
                 await self.claim(owner, address)
         return self.claimed
+
+
+def _nothing() -> None:
+    pass
 
 
 def allowed_users(config: ProxyPlugin) -> Collection[int]:
