@@ -157,8 +157,17 @@ class Mesh(Peer):
             command += ["--namespace", namespace]
         return run([*command, *args], input=input)
 
-    def leftovers(self) -> list[str]:
-        """Return what is still there of tasks: shims, mounts, bundles."""
+    def leftovers(self, within_s: float = 5.0) -> list[str]:
+        """Return what is still there of tasks after within_s seconds: shims, mounts, bundles.
+
+        A bundle is taken away after the task's end was told.
+        """
+        deadline = time.monotonic() + within_s
+        while (found := self._leftovers()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return found
+
+    def _leftovers(self) -> list[str]:
         found: list[str] = []
         base = str(self.base)
         for proc in Path("/proc").iterdir():
@@ -186,7 +195,7 @@ class Mesh(Peer):
                 for task in self.ctr("tasks", "ls", "-q", namespace=ns).out.split():
                     self.ctr("tasks", "rm", "-f", task, namespace=ns)
             self.stop()
-            mounted = [found for found in self.leftovers() if found.startswith("mount") and found.endswith("/mnt")]
+            mounted = [found for found in self.leftovers(0) if found.startswith("mount") and found.endswith("/mnt")]
             assert mounted == [], mounted
         elif self.process is not None and self.process.stdout is not None:
             self.process.stdout.close()

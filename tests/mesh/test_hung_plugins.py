@@ -210,6 +210,7 @@ class TestStopped:
             await client.services.leases.delete(leases.DeleteRequest(id=lease.id), timeout=2.0)
 
         async def main() -> None:
+            awake.wake()  # one that nobody called for a while has left
             pid = awake.services()[service]
             async with Client(awake.address, "stopped") as client:
                 await needs(client)

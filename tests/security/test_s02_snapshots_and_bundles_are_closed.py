@@ -56,7 +56,7 @@ def tops(mesh: Mesh) -> list[Path]:
     return [
         *(mesh.root / f"io.containerd.snapshotter.v1.{name}" for name in SNAPSHOTTERS),
         mesh.state / "io.containerd.runtime.v2.task",
-        mesh.root / "tasks",
+        mesh.root / "tasks/io.containerd.runtime.v2.task",
         mesh.state / "runc",
     ]
 
@@ -75,7 +75,7 @@ def test_nor_when_the_directories_above_them_are_opened(running: Mesh) -> None:
     runc's, which opens a container's to all: what holds all of them is closed.
     """
     ours = [top for top in tops(running) if top.name != "runc"]
-    opened = [running.base, running.root, running.state, *ours]
+    opened = [running.base, running.root, running.root / "tasks", running.state, *ours]
     opened += [p for top in ours for p in top.glob("*") if p.name in ("snapshots", "default")]
     opened = [p for p in opened if p.parent.name != "io.containerd.snapshotter.v1.native"]
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in opened if path.is_dir()}
