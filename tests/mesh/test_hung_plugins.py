@@ -8,7 +8,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from argosy.names import NAMESPACE_HEADER
 from argosy.plugin.snapshots.rules import Kind
 from argosy.rpc import Channel
 from argosy.tables import ProxyPlugin
+from argosy_gateway import core as core_of_gateway
 from argosy_gateway.metadata import leases as rows
 from argosy_gateway.plugins import plugin as plugins
 from argosy_protos.argosy.service.v1 import ServiceStub, StatisticsRequest
@@ -153,6 +154,63 @@ class TestInProcess:
                 gateway = Gateway(Path(short), tables)
                 with pytest.raises(FailedPrecondition, match='"one" at /run/one.sock, "two" at /run/two.sock'):
                     await gateway.open()
+
+        asyncio.run(main())
+
+    def test_a_plugin_that_answers_but_never_ends_a_list_holds_up_no_collection(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Collections are answered after a while, the next ones at once; they say who is at it, and what was left goes later."""
+        monkeypatch.setattr(core_of_gateway, "_PATIENCE_S", 0.3)
+
+        class Stuck(MemorySnapshotter):
+            go_on = asyncio.Event()
+
+            async def list(self, request: snapshots.ListSnapshotsRequest) -> AsyncIterator[snapshots.ListSnapshotsResponse]:
+                await self.go_on.wait()
+                async for reply in super().list(request):
+                    yield reply
+
+        async def main() -> None:
+            plugin = Stuck()
+            async with one_snapshotter(plugin, cleanup="all") as (_, core):
+                await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+                core.registry.snapshotter("s").dirty = True
+                await asyncio.wait_for(core.collect(), 10)
+                assert 'snapshot plugin "s" at' in core.left_dirty() and "still dropping" in core.left_dirty()
+                began = time.monotonic()
+                for _ in range(20):
+                    await asyncio.wait_for(core.collect(), 10)
+                assert time.monotonic() - began < 3, "each collection waited anew"
+                plugin.go_on.set()
+                for _ in range(100):
+                    await asyncio.wait_for(core.collect(), 10)
+                    if not core.left_dirty():
+                        break
+                    await asyncio.sleep(0.05)
+                assert not plugin.held and core.left_dirty() == ""
+
+        asyncio.run(main())
+
+    def test_a_caller_who_leaves_a_cleanup_leaves_the_plugin_dirty(self) -> None:
+        """What it did not get to goes with the next collection."""
+
+        class Stuck(MemorySnapshotter):
+            async def list(self, request: snapshots.ListSnapshotsRequest) -> AsyncIterator[snapshots.ListSnapshotsResponse]:
+                self.reached.set()
+                await self.go.wait()
+                async for reply in super().list(request):
+                    yield reply
+
+        async def main() -> None:
+            plugin = Stuck()
+            async with one_snapshotter(plugin, cleanup="all") as (_, core):
+                core.registry.snapshotter("s").dirty = True
+                caller = asyncio.create_task(core.snapshots("s").cleanup())
+                await plugin.reached.wait()
+                caller.cancel()
+                await asyncio.wait([caller])
+                assert core.registry.snapshotter("s").dirty
 
         asyncio.run(main())
 

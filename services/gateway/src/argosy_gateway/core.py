@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 import uuid
 from typing import Final, Protocol, TypeVar
 
@@ -37,6 +38,8 @@ _DIRTY: Final = "dirty"
 _ON_DISK: Final = frozenset(("content", "snapshot", "diff"))
 # A plugin that is to be cleaned has to say within this many seconds that it is there.
 _THERE_S: Final = 2.0
+# A collection waits this many seconds for a plugin to drop its bytes, counted from when it began to. It goes on after that, alone.
+_PATIENCE_S: Final = 30.0
 
 
 class _Store(Protocol):
@@ -45,6 +48,14 @@ class _Store(Protocol):
     plugin: Plugin
 
     async def cleanup(self) -> int: ...
+
+
+class _Cleaning:
+    """One plugin dropping what nothing names any more."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.ended = anyio.Event()
 
 
 class Core:
@@ -67,6 +78,7 @@ class Core:
         self.content: Content | None = None
         self.services: Services | None = None
         self.uuid = ""
+        self._cleaning: dict[Plugin, _Cleaning] = {}
 
     @classmethod
     async def open(cls, settings: GatewaySettings, group: anyio.abc.TaskGroup) -> Core:
@@ -107,7 +119,7 @@ class Core:
 
     async def close(self) -> None:
         """Note what is left to clean, and close."""
-        dirty = json.dumps([f"{p.type}/{p.name}" for p in self.registry if p.dirty])
+        dirty = json.dumps([f"{p.type}/{p.name}" for p in self.registry if p.dirty or p in self._cleaning])
 
         def note(db: sqlite3.Connection) -> None:
             if not db.execute("SELECT 1 FROM intents LIMIT 1").fetchone():
@@ -170,8 +182,9 @@ class Core:
     async def collect(self) -> Swept:
         """Collect once: mark and sweep the metadata, then have every plugin that may hold more than that drop it.
 
-        A plugin that does not answer is left out; it stays dirty and is tried again. That is no failure of the collection:
-        what was to go is gone from the metadata.
+        A plugin that does not answer is left out; it stays dirty and is tried again. One that takes longer than ``_PATIENCE_S``
+        goes on by itself, and no collection waits for it until it is through. Neither is a failure of the collection: what was
+        to go is gone from the metadata.
         """
         gone = await self.db.write(sweep)
         for store in self._stores():
@@ -183,13 +196,27 @@ class Core:
                     self.events.publish(row[0], *kind.event(row))
         async with anyio.create_task_group() as group:
             for store in self._stores():
-                if store.plugin.dirty:
-                    group.start_soon(self._clean, store)
-        if any(store.plugin.dirty for store in self._stores()):
+                group.start_soon(self._cleaned, store)
+        if any(store.plugin.dirty or store.plugin in self._cleaning for store in self._stores()):
             self.scheduler.again()
         return gone
 
-    async def _clean(self, store: _Store) -> None:
+    async def _cleaned(self, store: _Store) -> None:
+        """Wait until a plugin is clean, or its cleaning takes too long."""
+        plugin = store.plugin
+        while plugin in self._cleaning or plugin.dirty:
+            cleaning = self._cleaning.get(plugin)
+            first = cleaning is None
+            if cleaning is None:
+                cleaning = self._cleaning[plugin] = _Cleaning()
+                # Not of this collection: a plugin that hangs in one call must not hold up those that come after.
+                self.work.group.start_soon(self._clean, store, cleaning)
+            with anyio.move_on_after(cleaning.began + _PATIENCE_S - time.monotonic()):
+                await cleaning.ended.wait()
+            if first or not cleaning.ended.is_set():
+                return
+
+    async def _clean(self, store: _Store, cleaning: _Cleaning) -> None:
         plugin = store.plugin
         try:
             if plugin.channel.is_connected and await plugin.suspect(_THERE_S):
@@ -203,12 +230,20 @@ class Core:
                 logger.warning("gc.plugin_left_out", plugin=plugin.name, type=plugin.type, error=error.message)
             else:
                 logger.error("gc.plugin_failed", plugin=plugin.name, type=plugin.type, error=repr(error), exc_info=error)
+        finally:
+            del self._cleaning[plugin]
+            cleaning.ended.set()
 
     def left_dirty(self) -> str:
         """Return what collection has left out, and why: one line a plugin."""
-        return "\n".join(
-            f"{s.plugin}: {s.plugin.last_error}" for s in self._stores() if s.plugin.dirty and s.plugin.last_error
-        )
+        left: list[str] = []
+        for plugin in (store.plugin for store in self._stores()):
+            if plugin in self._cleaning:
+                since = time.monotonic() - self._cleaning[plugin].began
+                left.append(f"{plugin} at {plugin.channel.path}: it is still dropping its bytes, for {since:.1f} s")
+            elif plugin.dirty and plugin.last_error:
+                left.append(f"{plugin}: {plugin.last_error}")
+        return "\n".join(left)
 
 
 def _begin(db: sqlite3.Connection) -> tuple[str, set[str] | None]:

@@ -627,7 +627,7 @@ class Content:
             removed = await remove_all([info.digest for info in doomed], self._drop)
             if claim is Claim.OURS or plugin.config.cleanup == "all":
                 await self._drop_ingests()
-        except ArgosyError:
+        except BaseException:  # also a caller who left in the middle of it
             plugin.dirty = True
             raise
         if strangers:

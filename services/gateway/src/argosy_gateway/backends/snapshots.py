@@ -455,7 +455,7 @@ class Snapshotter:
                     await p.SnapshotsStub(channel).cleanup(p.CleanupRequest(snapshotter=self.name))
             except Unimplemented:
                 pass  # this snapshotter has nothing to clean
-        except ArgosyError:
+        except BaseException:  # also a caller who left in the middle of it
             plugin.dirty = True
             raise
         if strangers:
