@@ -21,7 +21,7 @@ from argosy.rpc.server import Server
 from argosy.tables import ProxyPlugin
 from argosy_content.blobs import Blobs
 from argosy_content.store import LocalStore
-from argosy_gateway.backends.content import Content
+from argosy_gateway.backends.content import Content, NamespacedWriter
 from argosy_gateway.metadata import leases
 
 from tests.harness.cancelling import at_each_await
@@ -83,6 +83,16 @@ async def again(gateway: Gateway, ref: str, data: bytes) -> str:
     raise AssertionError(f"{ref} can't be used again")
 
 
+async def opened(gateway: Gateway, ref: str) -> NamespacedWriter:
+    """Open an ingest that somebody lets go of at this moment."""
+    for _ in range(100):
+        try:
+            return await content(gateway).writer(NS, "l", ref, 0, "")
+        except Unavailable:
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"{ref} can't be opened again")
+
+
 async def read(gateway: Gateway, digest: str) -> bytes:
     return b"".join([frame async for frame in content(gateway).read(NS, digest, 0, 0)])
 
@@ -135,7 +145,7 @@ def test_an_abort_or_a_delete_that_is_cancelled_is_done_or_not() -> None:
             digest = str(Digest.of(data))
 
             async def aborted() -> None:
-                writer = await content(gateway).writer(NS, "l", "a", 0, "")
+                writer = await opened(gateway, "a")
                 await writer.write(0, b"some", 0, "")
                 await writer.close()
                 await content(gateway).abort(NS, "l", "a")
@@ -151,7 +161,7 @@ def test_an_abort_or_a_delete_that_is_cancelled_is_done_or_not() -> None:
             await at_each_await(aborted, after_abort)
 
             async def deleted() -> None:
-                await put(gateway, "d", data)
+                await again(gateway, "d", data)
                 await content(gateway).delete(NS, "l", digest)
 
             async def after_delete(ended: bool) -> None:
