@@ -23,6 +23,17 @@ from tests.harness.mesh import ARGOSY, eventually
 pytestmark = pytest.mark.root
 
 
+def end(mesh: subprocess.Popen[str]) -> None:
+    """Stop a mesh as a service manager would, and let its pipes go."""
+    mesh.send_signal(signal.SIGTERM)
+    try:
+        assert mesh.wait(30) == 0
+    finally:
+        for pipe in (mesh.stdout, mesh.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
 def framework() -> typer.core.TyperGroup:
     register(["up"])
     group = typer.main.get_command(app)
@@ -87,8 +98,7 @@ def test_a_start_takes_its_address_from_the_environment() -> None:
             assert mesh.stdout.readline() == f"argosy: ready address={address}\n"
             eventually(address.is_socket)
         finally:
-            mesh.send_signal(signal.SIGTERM)
-            assert mesh.wait(30) == 0
+            end(mesh)
     finally:
         shutil.rmtree(base)
 
@@ -153,8 +163,7 @@ def test_who_calls_before_a_mesh_is_ready_waits_for_it(base: Path) -> None:
                 calls(channel, "/containerd.services.namespaces.v1.Namespaces/List")
                 assert mesh.stdout.readline() == f"argosy: ready address={base}/c.sock\n"
         finally:
-            mesh.send_signal(signal.SIGTERM)
-            assert mesh.wait(30) == 0
+            end(mesh)
         assert not (base / "c.sock").exists()
     assert early  # of three, should this machine have stood still twice
 
@@ -189,8 +198,7 @@ def test_a_call_waits_for_a_gateway_that_is_started_again(base: Path) -> None:
             assert b"argosy" in calls(channel, VERSION)
             calls(channel, "/containerd.services.namespaces.v1.Namespaces/List")
     finally:
-        mesh.send_signal(signal.SIGTERM)
-        assert mesh.wait(30) == 0
+        end(mesh)
 
 
 def gateway_of(mesh: subprocess.Popen[str]) -> int:
@@ -226,8 +234,7 @@ def test_a_gateway_that_cannot_start_again_tells_its_callers_until_it_can(base: 
 
             eventually(answered, within=30)
     finally:
-        mesh.send_signal(signal.SIGTERM)
-        assert mesh.wait(30) == 0
+        end(mesh)
 
 
 def test_a_socket_belongs_to_whom_it_is_given(base: Path) -> None:
@@ -240,5 +247,4 @@ def test_a_socket_belongs_to_whom_it_is_given(base: Path) -> None:
         found = (base / "c.sock").stat()
         assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (4711, 4712, 0o660)
     finally:
-        mesh.send_signal(signal.SIGTERM)
-        assert mesh.wait(30) == 0
+        end(mesh)
