@@ -15,6 +15,9 @@ from argosy.testkit.registry import running_registry
 from tests.harness import kata
 from tests.harness.mesh import IMAGE, Mesh
 
+# Before grpc is loaded: its fork handlers write to descriptors that a child of ours has closed, and perhaps opened for another use.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs root is skipped without it, and says so."""

@@ -108,9 +108,6 @@ def broken(wire: Wire, snapshotter: str, key: str, name: str) -> str:
     return "" if mounts.ok else f"{key if active else name}: {mounts}"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a Commit is recorded after the snapshotter has renamed the key, with no intent before"
-)
 @rounds(4, 20)
 def test_a_gateway_killed_during_commits_loses_no_snapshot(stormy: Mesh, wire: Wire, rounds: int) -> None:
     """24 Commits at a time: each snapshot is active or committed afterwards."""
@@ -133,7 +130,6 @@ def test_a_gateway_killed_during_commits_loses_no_snapshot(stormy: Mesh, wire: W
     assert not found, f"{len(found)} of {24 * rounds}: {found[:3]}"
 
 
-@pytest.mark.xfail(strict=True, reason="a caller's cancellation cuts a Commit between the snapshotter and the row")
 @rounds(60, 400)
 def test_a_cancelled_commit_leaves_the_old_state_or_the_new_one(wire: Wire, rounds: int) -> None:
     """The caller gives up at any instant."""
@@ -150,7 +146,6 @@ def test_a_cancelled_commit_leaves_the_old_state_or_the_new_one(wire: Wire, roun
     assert not found, f"{len(found)} of {rounds}: {found[:3]}"
 
 
-@pytest.mark.xfail(strict=True, reason="a caller's cancellation cuts a Prepare between the row and the snapshotter's answer")
 @rounds(120, 1500)
 def test_a_cancelled_prepare_leaves_a_snapshot_or_a_free_key(wire: Wire, rounds: int) -> None:
     """Never a key that is NOT_FOUND to Mounts and ALREADY_EXISTS to Prepare."""
@@ -169,7 +164,6 @@ def test_a_cancelled_prepare_leaves_a_snapshot_or_a_free_key(wire: Wire, rounds:
     assert not found, f"{len(found)} of {rounds}: {found[:3]}"
 
 
-@pytest.mark.xfail(strict=True, reason="the name is looked at before the snapshotter is called, and not again")
 @rounds(6, 60)
 @pytest.mark.parametrize("snapshotter", SNAPSHOTTERS)
 def test_of_commits_to_one_name_one_wins_and_the_others_keep_their_snapshots(
@@ -196,7 +190,6 @@ def test_of_commits_to_one_name_one_wins_and_the_others_keep_their_snapshots(
     assert not found, f"{len(found)}: {found[:3]}"
 
 
-@pytest.mark.xfail(strict=True, reason="a parent is looked at before the snapshotter is called, and not again")
 @rounds(150, 600)
 def test_prepare_beside_remove_of_its_parent_leaves_no_child_alone(wire: Wire, rounds: int) -> None:
     """One of the two is refused: NOT_FOUND for the child, or FAILED_PRECONDITION for the parent."""
@@ -217,7 +210,6 @@ def test_prepare_beside_remove_of_its_parent_leaves_no_child_alone(wire: Wire, r
     assert not found, f"{len(found)} of {rounds}: {found[:3]}"
 
 
-@pytest.mark.xfail(strict=True, reason="Commits of one layer meet in the database and answer with its own words")
 @rounds(3, 12)
 def test_five_pulls_of_one_image_at_once_all_succeed(stormy: Mesh, registry: str, tmp_path: Path, rounds: int) -> None:
     """As stock containerd has it, of two names for one image."""
@@ -252,7 +244,6 @@ def blobs_of(mesh: Mesh) -> set[str]:
     return found
 
 
-@pytest.mark.xfail(strict=True, reason="after a start nothing is dirty, so what a kill left behind is never looked for")
 @rounds(3, 12)
 def test_blobs_without_a_row_are_collected_after_a_restart(stormy: Mesh, wire: Wire, rounds: int) -> None:
     """The gateway is killed between the store's commit and its own row."""
@@ -287,7 +278,6 @@ def test_blobs_without_a_row_are_collected_after_a_restart(stormy: Mesh, wire: W
     eventually(lambda: files_of(stormy) == blobs_of(stormy), within=5, what="files without rows, or rows without files")
 
 
-@pytest.mark.xfail(strict=True, reason="a removal waits for every snapshotter's bytes, and fails when one is down")
 def test_a_dead_snapshotter_with_bytes_to_drop_is_its_own_problem(registry: str, tmp_path: Path) -> None:
     """``images rm --sync`` answers 0 as stock does; ``gc`` says what is dirty still; later the bytes go."""
     base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))

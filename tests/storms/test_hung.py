@@ -137,8 +137,8 @@ def wire(own: Mesh, request: pytest.FixtureRequest) -> Iterator[Wire]:
 
 
 ALL: Final = [
-    pytest.param("snapshotter", marks=pytest.mark.xfail(strict=True, reason="Prepare waits inside the world lock, without a deadline")),
-    pytest.param("content", marks=pytest.mark.xfail(strict=True, reason="a Write is opened inside the world lock, without a deadline")),
+    pytest.param("snapshotter"),
+    pytest.param("content"),
     pytest.param("diff"),
     pytest.param("tasks"),
 ]  # fmt: skip
@@ -166,10 +166,7 @@ def test_who_does_not_need_a_stopped_plugin_goes_on(own: Mesh, wire: Wire, kind:
 
 @pytest.mark.parametrize(
     "kind",
-    [
-        pytest.param(kind, marks=pytest.mark.xfail(strict=True, reason="a call to a plugin has no deadline"))
-        for kind in PLUGINS
-    ],
+    list(PLUGINS),
 )
 def test_who_needs_a_stopped_plugin_is_told_its_name_in_time(own: Mesh, wire: Wire, kind: str) -> None:
     """DEADLINE_EXCEEDED or UNAVAILABLE from the gateway, before a patient caller gives up; then it works again."""
@@ -188,7 +185,6 @@ def test_who_needs_a_stopped_plugin_is_told_its_name_in_time(own: Mesh, wire: Wi
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a collection waits for every plugin's bytes")
 @pytest.mark.parametrize("kind", ["snapshotter", "content"])
 def test_a_collection_skips_a_stopped_plugin_and_says_so(own: Mesh, wire: Wire, kind: str) -> None:
     """Its bytes are dropped by a later one."""

@@ -289,8 +289,6 @@ class Interleavings(RuleBasedStateMachine):
         self.wire.close()
 
 
-# Not strict: a few examples may miss it.
-@pytest.mark.xfail(strict=False, reason="what is looked at before a snapshotter is called is not looked at again")
 @pytest.mark.parametrize(("examples", "steps"), [(4, 20), pytest.param(30, 40, marks=pytest.mark.storm)])
 def test_calls_at_the_same_time_are_as_if_one_after_the_other(examples: int, steps: int, tmp_path: Path) -> None:
     """Prepare, View, Commit, Remove, pull, unpack, expiry, collection and removal of a namespace."""
