@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,8 +28,9 @@ class Plain(Backend):
     """The README's."""
 
     def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:
+        directory.chmod(0o755)
         if parents:
-            shutil.copytree(parents[0], directory, dirs_exist_ok=True)
+            subprocess.run(["cp", "-aT", "--", parents[0], directory], check=True)
 
     def mounts(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> Sequence[Mount]:
         return [Mount("bind", str(directory), ("rbind", "rw" if kind is Kind.ACTIVE else "ro"))]
@@ -152,5 +153,24 @@ def test_a_plugin_answers_about_itself_as_our_own_services_do(short_path: Path) 
                 task.cancel()
             await asyncio.gather(serving, bare, return_exceptions=True)
             await tree.close()
+
+    asyncio.run(main())
+
+
+def test_a_plugin_that_can_not_serve_is_closed(short_path: Path) -> None:
+    """The process that wanted to serve it can end: nothing of the plugin's stays open."""
+
+    async def main() -> None:
+        first = await TreeSnapshotter.open(short_path / "root", Plain())
+        serving = asyncio.ensure_future(serve(first, short_path / "s"))
+        await asyncio.to_thread(eventually, (short_path / "s").exists)
+        other = await TreeSnapshotter.open(short_path / "other", Plain())
+        with pytest.raises(FailedPrecondition, match="in use"):
+            await serve(other, short_path / "s")
+        with pytest.raises(Unavailable, match="closed"):
+            await other.prepare("k", "", {})
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        await first.close()
 
     asyncio.run(main())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
-from argosy.errors import ArgosyError
+from argosy.errors import AlreadyExists, ArgosyError, NotFound, to_wire
 
 if TYPE_CHECKING:
     from argosy.client.progress import Progress as Step
@@ -48,7 +48,10 @@ class Shown:
 
 def fail(error: BaseException) -> int:
     """Say what went wrong in one sentence; return the exit code."""
-    message = error.message if isinstance(error, ArgosyError) else str(error) or type(error).__name__
+    if isinstance(error, (NotFound, AlreadyExists)):
+        message = to_wire(error)[1]  # with the state: many a sentence is only the noun
+    else:
+        message = error.message if isinstance(error, ArgosyError) else str(error) or type(error).__name__
     if Shown.json:
         print(json.dumps({"error": message, "class": type(error).__name__}), file=sys.stderr)
     else:

@@ -107,6 +107,12 @@ class About(ServiceBase):
         if held == owner:
             return ClaimResponse()
         # An empty mark, of a power loss, names nobody.
+        if held.strip("\0 \n") and at.strip() == address:
+            raise FailedPrecondition(
+                f"{self._name} root {root} belongs to a daemon that was at this same socket before ({held}), and whose metadata this one "
+                f"does not have: nothing of it is removed. If that is gone for good, remove {mark}; the next collection then removes "
+                "all that no record names"
+            )
         if held.strip("\0 \n"):
             raise FailedPrecondition(
                 f"{self._name} root {root} belongs to {held} at {at.strip()}; give this daemon a root of its own, "

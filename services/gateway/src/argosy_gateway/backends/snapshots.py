@@ -16,7 +16,6 @@ import anyio
 from argosy import log
 from argosy.errors import (
     AlreadyExists,
-    ArgosyError,
     FailedPrecondition,
     InvalidArgument,
     NotFound,

@@ -267,7 +267,9 @@ class Plugin:
 
     async def _until_it_answers(self) -> None:
         """End every watched call, refuse new ones, and ask until there is an answer."""
+        oldest = min((call.started for call in self.calls if call.watched), default=time.monotonic())
         self._become(State.DEGRADED)
+        self._since -= time.monotonic() - oldest
         self.failed(self.unavailable())
         logger.warning("plugin.does_not_answer", plugin=self.name, type=self.type, calls=len(self.calls))
         for call in [call for call in self.calls if call.watched]:
