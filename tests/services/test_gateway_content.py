@@ -242,3 +242,28 @@ def test_what_an_aborted_ingest_stood_for_is_collected() -> None:
             assert [info.digest async for info in store.walk(EVERYTHING)] == []
 
     asyncio.run(main())
+
+
+def test_of_two_that_link_one_blob_both_have_it() -> None:
+    """A ref whose bytes the store has already locks nobody out: who commits second is told ALREADY_EXISTS, and its lease holds the blob."""
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, store):
+            data = os.urandom(1000)
+            digest = await put(gateway, "r", data)
+            store_of = content(gateway)
+            await gateway.core.change(lambda db: leases.create(db, "other", "l", {}))
+            await gateway.core.change(lambda db: leases.create(db, "other", "m", {}))
+            first = await store_of.writer("other", "l", "r", len(data), digest)
+            second = await store_of.writer("other", "m", "r", len(data), digest)
+            assert first.virtual and second.virtual
+            await first.commit(len(data), b"", len(data), digest, {})
+            with pytest.raises(AlreadyExists, match=digest):
+                await second.commit(len(data), b"", len(data), digest, {})
+            await first.close()
+            await second.close()
+            for lease in ("l", "m"):
+                assert ("content", digest) in leases.resources(gateway.core.db.reader, "other", lease)
+            await agree(gateway, store)
+
+    asyncio.run(main())

@@ -149,7 +149,11 @@ def link(
     """
     found = ingest(db, ns, ref)
     if found is None or found.expected != digest:
-        raise NotFound(f'ingest "{ref}" of {digest} has expired; write it again')
+        if size_of(db, ns, digest) is None:
+            raise NotFound(f'ingest "{ref}" of {digest} has expired; write it again')
+        # Nobody is locked out of an ingest that is at its end from the start: another who had it open was first.
+        leases.join(db, ns, lease, leases.CONTENT, digest)
+        return AlreadyExists(f"content {digest}")
     return _enter(db, ns, lease, ref, digest, size, labels)
 
 
