@@ -123,7 +123,7 @@ def with_workers(
         finally:
             workers.close()
 
-    anyio.run(main)
+    anyio.run(main, backend_options={"use_uvloop": True})  # as a service has it
     keepers = [pid for pid in descendants(os.getpid()) if pid not in before]
     for pid in keepers:
         try:

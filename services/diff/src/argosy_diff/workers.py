@@ -7,8 +7,10 @@ doing: a worker is killed, not asked. The service's death ends keeper, workers a
 
 from __future__ import annotations
 
+import array
 import asyncio
 import base64
+import fcntl
 import gc
 import json
 import os
@@ -17,6 +19,7 @@ import signal
 import socket
 import struct
 import tempfile
+import termios
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -244,15 +247,39 @@ def _become(work: Any, connection: socket.socket, *more: Any, parent: int) -> No
         for number in (signal.SIGTERM, signal.SIGINT):
             # Whoever stops the service stops us by closing our socket.
             signal.signal(number, signal.SIG_IGN)
-        keep = connection.fileno()
+        keep = {connection.fileno(), *_of_libuv()}
         for name in os.listdir("/proc/self/fd"):
-            if int(name) > 2 and int(name) != keep:
+            if int(name) > 2 and int(name) not in keep:
                 with suppress(OSError):  # the listing's own
                     os.close(int(name))
         work(connection, *more)
         code = 0
     finally:
         os._exit(code)
+
+
+def _of_libuv() -> list[int]:
+    """Return the two ends of the pipe that libuv makes in every child of a process that has had a loop of its.
+
+    It remembers their numbers and, in the next child, closes them and writes a byte (42) to what it makes in their place. Were they
+    closed here, these numbers would be somebody else's by then: a stream processor's standard output.
+    """
+    ends: dict[str, list[int]] = {}
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the listing's own
+            ends.setdefault(os.readlink(f"/proc/self/fd/{name}"), []).append(int(name))
+    found: list[int] = []
+    for target, fds in ends.items():
+        if target.startswith("pipe:") and len(fds) == 2 and min(fds) > 2 and _waiting_in(fds) == 1:
+            found += fds
+    return found
+
+
+def _waiting_in(fds: Sequence[int]) -> int:
+    """Return how many bytes wait in a pipe."""
+    count = array.array("i", [0])
+    fcntl.ioctl(fds[0], termios.FIONREAD, count)
+    return count[0]
 
 
 def _keep(connection: socket.socket, setup: Setup) -> None:
