@@ -33,11 +33,11 @@ async def walked(core: Core) -> list[str]:
 
 
 class Endless(MemorySnapshotter):
-    """Lists as long as it is asked: as many infos a message as said, with labels of as many bytes."""
+    """Lists as long as it is asked: as many infos a message as said, with labels of as many bytes, or as many labels of few."""
 
-    def __init__(self, infos: int = 1, label_bytes: int = 0) -> None:
+    def __init__(self, infos: int = 1, label_bytes: int = 0, labels: int = 1) -> None:
         super().__init__()
-        self.infos, self.label_bytes = infos, label_bytes
+        self.infos, self.label_bytes, self.labels = infos, label_bytes, labels
         self.sent = 0
 
     async def list(self, request: snapshots.ListSnapshotsRequest) -> AsyncIterator[snapshots.ListSnapshotsResponse]:
@@ -45,7 +45,11 @@ class Endless(MemorySnapshotter):
             info = []
             for _ in range(self.infos):
                 self.sent += 1
-                labels = {"l": "x" * self.label_bytes} if self.label_bytes else {}
+                labels = (
+                    {f"{n}": "x" * self.label_bytes for n in range(self.labels)}
+                    if self.label_bytes or self.labels > 1
+                    else {}
+                )
                 info.append(snapshots.Info(name=f"s{self.sent}", kind=snapshots.Kind.ACTIVE, labels=labels))
             yield snapshots.ListSnapshotsResponse(info=info)
             await asyncio.sleep(0)  # the gateway is in this loop, too
@@ -112,9 +116,10 @@ def test_an_empty_list_takes_no_row_away() -> None:
     [
         (Endless(), "listed more than 1000 things"),
         (Endless(infos=100, label_bytes=10_000), "listed more than 1000 things or 1 MiB"),
+        (Endless(infos=1, labels=2000), "listed more than 1000 things or 1 MiB"),
         (Endless(infos=0), "answered a list with 1000 empty messages in a row"),
     ],
-    ids=["of things", "of bytes", "of nothing"],
+    ids=["of things", "of bytes", "of little labels", "of nothing"],
 )
 def test_a_list_without_end_is_cut_off(plugin: Endless, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plugin that goes on listing fills no memory, and holds up no caller."""
@@ -126,6 +131,7 @@ def test_a_list_without_end_is_cut_off(plugin: Endless, told: str, monkeypatch: 
             await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
             with pytest.raises(DataLoss, match=NAMED + told):
                 await asyncio.wait_for(walked(core), 20)
+            assert plugin.labels == 1 or plugin.sent < 30, "too much was read of it"
             core.registry.snapshotter("s").dirty = True
             await asyncio.wait_for(core.collect(), 20)
             assert told in core.left_dirty() and plugin.held

@@ -10,8 +10,11 @@ from argosy.errors import DataLoss
 from argosy_gateway.plugins.plugin import Plugin
 
 MOST_ENTRIES: Final = 2_000_000
-MOST_BYTES: Final = 512 << 20
+MOST_BYTES: Final = 1536 << 20
+"""Of memory, about."""
 MOST_NAME_BYTES: Final = 8192
+# What an info and a label take in memory beside their text: a label of one letter is no small thing.
+_INFO_BYTES, _LABEL_BYTES = 512, 128
 
 
 def wrong(plugin: Plugin, what: str) -> DataLoss:
@@ -31,7 +34,7 @@ async def bounded(plugin: Plugin, replies: AsyncIterator[Any]) -> AsyncIterator[
         for info in reply.info:
             entries += 1
             name: str = getattr(info, "name", "") or getattr(info, "digest", "")
-            size += len(name) + sum(len(k) + len(v) for k, v in info.labels.items()) + 64
+            size += len(name) + sum(len(k) + len(v) + _LABEL_BYTES for k, v in info.labels.items()) + _INFO_BYTES
             if not name or len(name) > MOST_NAME_BYTES:
                 raise wrong(plugin, f"listed something whose name has {len(name)} characters")
             if entries > MOST_ENTRIES or size > MOST_BYTES:
