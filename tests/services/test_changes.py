@@ -16,11 +16,13 @@ from argosy.plugin.snapshots.rules import Kind
 from argosy.tables import ProxyPlugin
 from argosy_gateway.backends.protocol import MOVES, Event, Operation, Stage
 from argosy_gateway.metadata import leases
+from argosy_protos.containerd.services.snapshots import v1 as p
+from grpclib.const import Handler
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.harness.gateways import Gateway, serving
+from tests.harness.gateways import Gateway, one_snapshotter, serving
 from tests.harness.plugins import Fault, MemorySnapshotter
 
 T = TypeVar("T")
@@ -346,5 +348,32 @@ def test_a_refused_commit_leaves_the_active_snapshot(tmp_path: Path) -> None:
                 await core.snapshots("s").commit(NS, "l", "name", "k", {}, "")
                 assert leases.resources(core.db.reader, NS, "l") == [("snapshots/s", "name")]
                 await gateway.stop()
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_can_not_be_taken_is_no_refusal() -> None:
+    """The plugin committed, and said so in a message above the limit: the name is there, the key is not."""
+
+    class Verbose(MemorySnapshotter):
+        def __mapping__(self) -> dict[str, Handler]:
+            mapping = super().__mapping__()
+            path = "/containerd.services.snapshots.v1.Snapshots/Commit"
+            commit = mapping[path]
+
+            async def answer(stream: Any) -> None:
+                await MemorySnapshotter.commit(self, p.CommitSnapshotRequest.decode(await stream.recv_message()))
+                await stream.send_message(bytes(17 << 20))
+
+            return {**mapping, path: Handler(answer, commit.cardinality, bytes, bytes)}
+
+    async def main() -> None:
+        async with one_snapshotter(Verbose()) as (_, core):
+            store = core.snapshots("s")
+            await store.create(NS, None, Kind.ACTIVE, "key", "", {})
+            await store.commit(NS, None, "name", "key", {}, "")
+            assert (await store.stat(NS, "name")).kind is Kind.COMMITTED
+            with pytest.raises(NotFound):
+                await store.stat(NS, "key")
 
     asyncio.run(main())

@@ -222,7 +222,8 @@ class ClientStream:
         try:
             free = self._assembler.feed(data)
         except ArgosyError as error:
-            self.error = error
+            # With a code of its own it would look like the peer's refusal; but the peer may have done what it was asked for.
+            self.error = Internal(f"{self._channel.name}: the answer to {self._path} can't be taken: {error.message}")
             free = self._assembler.abandon()
             self.cancel()
             return free
