@@ -185,6 +185,32 @@ def test_mounts_that_a_plugin_may_not_hand_out_fail_the_call_and_leave_nothing(m
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("place", ["root", "state", "other/snapshots/1", "."])
+def test_a_plugin_hands_out_nothing_of_the_mesh(place: str) -> None:
+    """One that declares no roots may be served by root, whose directories the mesh's are: its rows, sockets and other plugins' trees."""
+
+    async def main() -> None:
+        plugin = MemorySnapshotter()
+        with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+            base = Path(short)
+            for made in ("root", "state", "other/snapshots/1", "own"):
+                (base / made).mkdir(parents=True, exist_ok=True)
+            async with serving(base / "s.sock", plugin):
+                other = ProxyPlugin(type="snapshot", address=str(base / "o.sock"), exports={"root": str(base / "other")})
+                gateway = Gateway(base, {"s": ProxyPlugin(type="snapshot", address=str(base / "s.sock")), "o": other})
+                core = await gateway.start()
+                try:
+                    plugin.mounts_said = [Mount(type="bind", source=str(base / place), options=["rbind", "rw"])]
+                    with pytest.raises(FailedPrecondition, match="the mesh's or another plugin's"):
+                        await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+                    plugin.mounts_said = [Mount(type="bind", source=str(base / "own"), options=["rbind", "rw"])]
+                    assert await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k2", "", {})
+                finally:
+                    await gateway.stop()
+
+    asyncio.run(main())
+
+
 def test_a_content_plugins_list_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same holds for blobs: collection removes nothing on the word of such a list, and says whose it is."""
     monkeypatch.setattr(listing, "MOST_ENTRIES", 1000)

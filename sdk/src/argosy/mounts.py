@@ -111,13 +111,17 @@ def check(mounts: Sequence[Mount], more: Collection[str] = ()) -> None:
         pass
 
 
-def check_answer(mounts: Sequence[Mount], roots: Sequence[Path] | None, server_uid: int, more: Collection[str] = ()) -> None:
+def check_answer(
+    mounts: Sequence[Mount], roots: Sequence[Path] | None, server_uid: int, more: Collection[str] = (),
+    others: Collection[Path] = (),
+) -> None:  # fmt: skip
     """Refuse what a plugin may not hand out: what ``check`` refuses, and sources that are not its own.
 
     With roots, every source lies beneath one of them, symlinks followed. Roots that are not there for this process (a plugin in
     a mount namespace of its own) are compared by name. Without (None), the directory that a source lies in belongs to server_uid,
     who serves the plugin; it is not the source's own owner that counts, because a container may give its root directory to
-    anybody. A disk is a block device of server_uid, and not the one that this machine runs from.
+    anybody. It is none of ``others``, directories of the mesh and of its other plugins, nor in or above one. A disk is a block
+    device of server_uid, and not the one that this machine runs from.
 
     What a plugin does to its own directory after it has answered is seen by nobody: this keeps it to its places, not from them.
 
@@ -130,7 +134,7 @@ def check_answer(mounts: Sequence[Mount], roots: Sequence[Path] | None, server_u
     for name, path, made_later in list(_sources(mounts, more)):
         looked_at = os.path.dirname(path) if made_later else path
         if places is None:
-            _check_owner(name, looked_at, server_uid)
+            _check_owner(name, looked_at, server_uid, others)
             continue
         for root in places:
             below = root.below(looked_at)
@@ -175,7 +179,7 @@ class _Root:
         return None
 
 
-def _check_owner(name: str, path: str, uid: int) -> None:
+def _check_owner(name: str, path: str, uid: int, others: Collection[Path]) -> None:
     remedy = "a plugin that serves it declares it with `roots`"
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -192,6 +196,9 @@ def _check_owner(name: str, path: str, uid: int) -> None:
             os.close(fd)
         if real.count("/") < 2 or any(real == tree or real.startswith(tree + "/") for tree in _SYSTEM):
             raise FailedPrecondition(f"{name} is a directory of the system; {remedy}")
+        for place in map(os.path.realpath, others):
+            if os.path.commonpath((real, place)) in (real, place):
+                raise FailedPrecondition(f"{name} reaches {place}, which is the mesh's or another plugin's; {remedy}")
         owner = os.stat(os.path.dirname(real)).st_uid
     except OSError as error:
         raise FailedPrecondition(f"{name} can't be looked at ({error.strerror}); {remedy}") from error

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 import uuid
+from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 import anyio
@@ -107,7 +108,10 @@ class Core:
             plugin.full = self.scheduler.full
         us = (self.uuid, self.settings.address)
         if plugin.type == "snapshot":
-            store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us)
+            settings = self.settings
+            roots = (config.exports.get("root") for config in settings.proxy_plugins.values() if config is not plugin.config)
+            others = [settings.root, settings.state, *(Path(root) for root in roots if root)]
+            store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, others)
             self.snapshotters[plugin.name] = store
             store.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
         elif plugin.type == "content" and self.content is None:

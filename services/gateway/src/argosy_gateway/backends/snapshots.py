@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,10 +118,10 @@ class Snapshotter:
 
     def __init__(
         self, plugin: Plugin, db: Database, work: Work, mutated: Callable[[bool], None], publish: Publish,
-        us: tuple[str, Path],
+        us: tuple[str, Path], others: Sequence[Path] = (),
     ) -> None:  # fmt: skip
-        """us is who claims the plugin: the gateway's uuid and its socket."""
-        self.plugin, self.name = plugin, plugin.name
+        """us is who claims the plugin: the gateway's uuid and its socket. others are directories that are not the plugin's."""
+        self.plugin, self.name, self._others = plugin, plugin.name, others
         self.publish = publish
         self._db, self._work, self._mutated = db, work, mutated
         self._us, self._owner = us, us[0]
@@ -192,12 +193,13 @@ class Snapshotter:
         mounts = [Mount.from_wire(m) for m in answered]
         try:
             if self._local():
-                check_answer(mounts, self._roots(), plugin.channel.served_by)
+                check_answer(mounts, self._roots(), plugin.channel.served_by, others=self._others)
             else:
                 # The plugin may itself be the file system (FUSE) that its directories lie on: looking may take as long as it wants.
                 with anyio.fail_after(ANSWER_S):
                     await anyio.to_thread.run_sync(
-                        check_answer, mounts, self._roots(), plugin.channel.served_by, abandon_on_cancel=True
+                        partial(check_answer, mounts, self._roots(), plugin.channel.served_by, others=self._others),
+                        abandon_on_cancel=True,
                     )
         except FailedPrecondition as error:
             refused = FailedPrecondition(f"{plugin} at {plugin.channel.path}: {error.message}")
