@@ -25,6 +25,7 @@ from tests.harness.gateways import Gateway, one_snapshotter, serving
 from tests.harness.plugins import MemorySnapshotter
 
 NS = "n"
+DIGEST = f"sha256:{7:064x}"
 NAMED = 'snapshot plugin "s" at .*s.sock '
 
 
@@ -241,6 +242,45 @@ def test_a_content_plugins_list_without_end_is_cut_off(monkeypatch: pytest.Monke
                     await asyncio.wait_for(core.collect(), 20)
                     assert 'content plugin "c"' in core.left_dirty() and "listed more than 1000 things" in core.left_dirty()
                     assert not plugin.deleted
+                finally:
+                    await gateway.stop()
+
+    asyncio.run(main())
+
+
+def test_a_content_plugin_sends_no_more_than_a_blob_has() -> None:
+    """Who reads a blob of three bytes to its end gets an error, not bytes without end."""
+
+    class Endless(content.ContentBase):
+        async def write(
+            self, requests: AsyncIterator[content.WriteContentRequest]
+        ) -> AsyncIterator[content.WriteContentResponse]:
+            async for asked in requests:
+                end = asked.offset + len(asked.data)
+                yield content.WriteContentResponse(action=asked.action, offset=end, digest=DIGEST)
+
+        async def read(self, request: content.ReadContentRequest) -> AsyncIterator[content.ReadContentResponse]:
+            while True:
+                yield content.ReadContentResponse(data=b"abc")
+
+    async def main() -> None:
+        with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+            path = Path(short) / "c.sock"
+            async with serving(path, Endless()):
+                gateway = Gateway(Path(short), {"c": ProxyPlugin(type="content", address=str(path))})
+                core = await gateway.start()
+                try:
+                    blobs = core.blobs()
+                    writer = await blobs.writer(NS, None, "ref", 3, "")
+                    await writer.write(0, b"abc", 3, "")
+                    await writer.commit(3, b"", 3, "", {})
+                    await writer.close()
+                    got = b""
+                    with pytest.raises(DataLoss, match='content plugin "c" at .* sent more bytes'):
+                        async for frame in blobs.read(NS, DIGEST, 0, 0):
+                            got += frame
+                            assert len(got) < 100
+                    assert got == b"abc"
                 finally:
                     await gateway.stop()
 

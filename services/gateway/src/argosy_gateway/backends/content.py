@@ -42,7 +42,7 @@ from argosy_protos.containerd.services.content import v1 as p
 from grpclib.const import Cardinality
 
 from argosy_gateway.backends.changes import Change, Changes
-from argosy_gateway.backends.listing import bounded
+from argosy_gateway.backends.listing import bounded, wrong
 from argosy_gateway.backends.protocol import Event, Operation
 from argosy_gateway.gc.removal import remove_all
 from argosy_gateway.metadata import content as rows
@@ -274,7 +274,7 @@ class NamespacedWriter(Writer):
         if at:
             await self._take(self._backend.send(p.WriteAction.WRITE, offset=0))
             at = 0
-        async for frame in self._store.read_raw(digest, 0, 0):
+        async for frame in self._store.read_raw(digest, 0, 0, size):
             await self._take(self._backend.send(p.WriteAction.WRITE, offset=at, data=frame))
             at = self._offset
         if at != size:
@@ -373,17 +373,20 @@ class Content:
             return self._read_when_there(ns, digest, offset, size)
         if offset > total:
             raise OutOfRange(f"read past object length {total} bytes")
-        return self.read_raw(digest, max(0, offset), size)
+        return self.read_raw(digest, max(0, offset), size, total - max(0, offset))
 
     async def _read_when_there(self, ns: str, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
         total = (await self.info(ns, digest)).size
         if offset > total:
             raise OutOfRange(f"read past object length {total} bytes")
-        async for frame in self.read_raw(digest, max(0, offset), size):
+        async for frame in self.read_raw(digest, max(0, offset), size, total - max(0, offset)):
             yield frame
 
-    async def read_raw(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
-        """Yield a blob's bytes, whatever its namespace: from the plugin's exported root where there is one, else over its socket."""
+    async def read_raw(self, digest: str, offset: int, size: int, there: int) -> AsyncIterator[bytes]:
+        """Yield a blob's bytes, whatever its namespace: from the plugin's exported root where there is one, else over its socket.
+
+        there is how many bytes the blob has from offset on. Raises DataLoss when the plugin sends more.
+        """
         if self._blobs is not None:
             for frame in self._blobs.read(digest, offset, size):
                 yield frame
@@ -396,6 +399,9 @@ class Content:
                     response = await anext(replies, None)
                 if response is None:
                     return
+                there -= len(response.data)
+                if there < 0:
+                    raise wrong(self.plugin, f"sent more bytes of {digest} than it has")
                 yield response.data
 
     async def holds(self, digest: str) -> bool:

@@ -40,7 +40,7 @@ logger = log.get("gateway.plugins")
 # For an answer that needs no work: a stat, a list of mounts.
 ANSWER_S: Final = 30.0
 # For work that grows with what it is done to: a copy, a commit, an unpack.
-WORK_S: Final = 1800.0
+WORK_S: Final = 600.0
 # A call that takes longer than this has the plugin asked whether it is there.
 QUIET_S: Final = 3.0
 # How long it may take to say so.
