@@ -226,3 +226,6 @@ def _check(path: Place, migrations: Sequence[Migration], known: bool) -> None:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY:
             raise Unavailable(f"database {path} is locked by another process; stop it first") from error
         raise _damage(path, error) from error
+    except UnicodeDecodeError as error:
+        # SQLite's own message, which quotes a name of a damaged schema; sqlite3 wants to have it as text.
+        raise _damage(path, ValueError("a name in its schema is no text")) from error
