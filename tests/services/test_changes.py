@@ -377,3 +377,24 @@ def test_an_answer_that_can_not_be_taken_is_no_refusal() -> None:
                 await store.stat(NS, "key")
 
     asyncio.run(main())
+
+
+def test_a_parent_is_there_while_somebody_else_is_about_to_be_told_so() -> None:
+    """Of clients that unpack one image, one commits a layer that is there, as another prepares the next on top of it."""
+
+    async def main() -> None:
+        async with one_snapshotter(MemorySnapshotter()) as (_, core):
+            store = core.snapshots("s")
+            await store.create(NS, None, Kind.ACTIVE, "a", "", {})
+            await store.commit(NS, None, "P", "a", {}, "")
+            await store.create(NS, None, Kind.ACTIVE, "b", "", {})
+            made, told = await asyncio.gather(
+                store.create(NS, None, Kind.ACTIVE, "k", "P", {}),
+                store.commit(NS, None, "P", "b", {}, ""),
+                return_exceptions=True,
+            )
+            assert not isinstance(made, BaseException), made
+            assert isinstance(told, AlreadyExists)
+            assert (await store.stat(NS, "k")).parent == "P" and (await store.stat(NS, "b")).kind is Kind.ACTIVE
+
+    asyncio.run(main())

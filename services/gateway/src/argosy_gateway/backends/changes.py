@@ -52,6 +52,8 @@ class Change(abc.ABC):
     def __init__(self, ns: str, keys: Iterable[str]) -> None:
         self.ns, self.keys = ns, tuple(keys)
         self.intent: Intent | None = None
+        self.recorded = False
+        """Whether its rows are written, be it in a transaction that is not on disk yet. Set by the database's writer."""
         self.stage = Stage.RECORDED
         self.began = time.monotonic()
         self.reason: ArgosyError | None = None
@@ -95,6 +97,14 @@ class Changes:
     def under_way(self, ns: str, key: str) -> bool:
         return (ns, key) in self.open
 
+    def undecided(self, ns: str, key: str) -> bool:
+        """Return whether the row of a key says what the plugin has not done yet. To be asked in a transaction.
+
+        A change that has its key, and is not written, may still be told that somebody else's row is there: that one is as it was.
+        """
+        change = self.open.get((ns, key))
+        return change is not None and change.recorded
+
     async def free(self, ns: str, *keys: str) -> None:
         """Wait until no change is under way for these keys. That holds until the caller awaits something else.
 
@@ -136,9 +146,15 @@ class Changes:
         written. Raises the plugin's error as well. A change of which nobody knows how it ended keeps its keys, and is looked after
         in the background. Run it as ``Work``, so that no caller cuts it; a gateway that dies in it takes it up at its next start.
         """
+
+        def record(db: sqlite3.Connection) -> Intent | ArgosyError:
+            begun = begin(db)
+            change.recorded = isinstance(begun, Intent)
+            return begun
+
         try:
             self.plugin.check()
-            begun = await self._db.write(begin)
+            begun = await self._db.write(record)
             if isinstance(begun, ArgosyError):
                 raise begun
             change.intent = begun
@@ -219,7 +235,7 @@ class Changes:
 
     def restore(self, change: Change, intent: Intent) -> None:
         """Take up a change that was under way when the gateway ended; its keys are busy from now on."""
-        change.intent, change.stage = intent, Stage.DOUBT
+        change.intent, change.recorded, change.stage = intent, True, Stage.DOUBT
         self.enter(change)
         self._set_adrift(change, Unavailable("the gateway was started again in the middle of it"))
 

@@ -320,7 +320,7 @@ class Snapshotter:
 
     async def _create(self, ns: str, lease: str | None, wanted: Wanted, change: _Creation) -> Sequence[Mount]:
         def busy(key: str) -> bool:
-            return self._changes.under_way(ns, key)
+            return self._changes.undecided(ns, key)
 
         try:
             await self._changes.carry_out(change, lambda db: rows.begin_create(db, ns, self.name, lease, wanted, busy))
@@ -372,7 +372,7 @@ class Snapshotter:
 
     async def _commit(self, ns: str, lease: str | None, wanted: Commit, change: _Commit) -> None:
         def busy(key: str) -> bool:
-            return self._changes.under_way(ns, key)
+            return self._changes.undecided(ns, key)
 
         await self._changes.carry_out(change, lambda db: rows.begin_commit(db, ns, self.name, lease, wanted, busy))
         self._mutated(False)
