@@ -63,7 +63,7 @@ class Stage(Enum):
 
 
 class Event(Enum):
-    """What was heard of the plugin: YES, NO and CUT (it broke off) after a call, the others after a look at what it holds."""
+    """What was heard of the plugin: YES, NO (also when it never heard of the call) and CUT (it broke off) after a call, the others after a look at what it holds."""
 
     YES = "yes"
     NO = "no"

@@ -27,7 +27,7 @@ _FIRST_INTERVAL_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 # The same when a plugin had no room, and how many times as long as the last collection took: it runs a fifth of the time at most.
 _FULL_PAUSE_S, _FULL_TIMES = 1.0, 4
-# What was left out is tried again after this long, and after twice that each time.
+# What was left out is tried again after twice this long, and after twice as long each time.
 _RETRY_FIRST_S, _RETRY_MOST_S = 1.0, 60.0
 # A collection counts as at least this long, so that an empty store is not collected without end.
 _LEAST_AVERAGE_S: Final = 0.005
