@@ -76,12 +76,25 @@ def worker_of(home: Path, word: str) -> int:
     raise AssertionError(f"no worker runs {word}")
 
 
+BEGUN: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_open() -> Iterator[None]:
+    """Whatever ``begin`` began is over, and its pipes are closed."""
+    yield
+    while BEGUN:
+        with BEGUN.pop() as running:
+            running.kill()
+
+
 def begin(mesh: Mesh, home: Path, name: str, script: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Run a script in a container, through a worker; it has begun when this returns."""
     running = subprocess.Popen(
         [ARGOSY, "--address", mesh.address, "run", "--rm", "--name", name, IMAGE, "sh", "-c", f"echo up; {script}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(env or {})},
     )  # fmt: skip
+    BEGUN.append(running)
     assert running.stdout is not None and running.stdout.readline() == b"up\n"
     return running
 
