@@ -156,6 +156,7 @@ def test_input_goes_on_and_ends_for_a_shim_that_sleeps(mesh: Mesh) -> None:
     client.stdin.write("two\n")
     client.stdin.close()
     assert client.stdout.read() == "two\n" and client.wait(10) == 0
+    client.stdout.close()
 
 
 def test_an_exec_outlives_the_sleep_and_has_its_exit_code(mesh: Mesh) -> None:
@@ -200,7 +201,7 @@ def test_neither_outlives_the_other_while_both_work(mesh: Mesh, who: str) -> Non
         eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids.values()))
     finally:
         client.kill()
-        client.wait()
+        client.communicate()  # closes its input, too
     mesh.ctr("containers", "rm", id).ok()
 
 
