@@ -76,6 +76,7 @@ class Publisher:
                     elif attempt:  # the first failure is a daemon that restarted: try again at once
                         time.sleep(attempt)
             self._queue.task_done()
+        self._drop_connection()
 
     def _send(self, topic: str, payload: bytes, envelope: Envelope) -> None:
         if self._address:
