@@ -288,7 +288,9 @@ class TestStopped:
                             gauges = (await ServiceStub(channel).statistics(StatisticsRequest())).gauges
                         with pytest.raises(ArgosyError, match="does not answer|deadline") as failed:
                             await asyncio.wait_for(needs(client), 12)
-                        assert "plugin" in str(failed.value) or gauges is not None
+                        assert "plugin" in str(failed.value), failed.value
+                        left = gauges["gc_left_out"]
+                        assert left == "" or "does not answer" in left, left
                 finally:
                     os.kill(pid, signal.SIGCONT)
                 for _ in range(100):
