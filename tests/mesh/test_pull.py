@@ -88,10 +88,6 @@ class Slow:
         return response
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="the second pull waits for a layer for ever, one time of three on a busy machine; what holds it is not known",
-)
 def test_a_layer_that_fails_ends_its_siblings(mesh: Mesh) -> None:
     """They were left downloading, for as long as the registry liked."""
     slow = Slow()

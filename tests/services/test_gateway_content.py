@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from argosy.about import About
 from argosy.digest import Digest
@@ -20,7 +21,7 @@ from argosy.plugin.content import ContentServicer
 from argosy.rpc.server import Server
 from argosy.tables import ProxyPlugin
 from argosy_content.blobs import Blobs
-from argosy_content.store import LocalStore
+from argosy_content.store import LocalStore, LocalWriter
 from argosy_gateway.backends.content import Content, NamespacedWriter
 from argosy_gateway.metadata import leases
 
@@ -132,6 +133,33 @@ def test_a_write_that_is_cancelled_at_any_await_leaves_a_ref_that_can_be_used(mo
                 await agree(gateway, store)
 
             assert await at_each_await(make, check) >= 3
+
+    asyncio.run(main())
+
+
+def test_a_caller_who_leaves_while_the_store_commits_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit goes on and hears its answer; until then the ref is its own, and afterwards the blob is there at once."""
+    commit = LocalWriter.commit
+    begun = asyncio.Event()
+
+    async def slow(self: LocalWriter, *args: Any) -> str:
+        begun.set()
+        await asyncio.sleep(0.5)
+        return await commit(self, *args)
+
+    monkeypatch.setattr(LocalWriter, "commit", slow)
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, store):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(put, gateway, "ref", b"data")
+                await begun.wait()
+                tasks.cancel_scope.cancel()
+            digest = str(Digest.of(b"data"))
+            with anyio.fail_after(5):
+                assert (await content(gateway).info(NS, digest)).size == 4
+            assert await again(gateway, "ref", b"other") != digest
+            await agree(gateway, store)
 
     asyncio.run(main())
 

@@ -174,10 +174,14 @@ class ClientStream:
 
     async def _wait(self) -> None:
         assert self._connection is not None
+        if self._waiter is not None:
+            # The one that waits already would never be woken.
+            raise RuntimeError(f"two tasks read the same call of {self._path}")
         self._waiter = self._connection.loop.create_future()
         try:
             await self._waiter
         except asyncio.CancelledError:
+            self._waiter = None
             self.cancel()
             raise
 

@@ -194,6 +194,8 @@ class NamespacedWriter(Writer):
         self._started_ns = self._updated_ns = now
         self.virtual = False
         self._placed = False
+        self._committed: anyio.Event | None = None
+        """Set when the commit that is under way has ended."""
 
     def link_to(self, digest: str, size: int) -> None:
         """Become a virtual ingest, one of a blob whose bytes are in the store already."""
@@ -239,7 +241,7 @@ class NamespacedWriter(Writer):
                 await self._exists(expected)
 
     async def _exists(self, expected: str) -> None:
-        await self.close()
+        await self._store.work.finish(self._close)
         await self._store.drop_ingest(self._ns, self._lease, self._ref, expected)
         raise AlreadyExists(f"blob with expected digest {expected} exists")
 
@@ -281,7 +283,15 @@ class NamespacedWriter(Writer):
             raise Unknown(f"content {digest}: copied {at} of {size} bytes into ingest {self._ref!r}")
 
     async def commit(self, offset: int, data: bytes, total: int, expected: str, labels: dict[str, str] | None) -> str:
-        return await self._store.work.finish(self._commit, offset, data, total, expected, labels or {})
+        return await self._store.work.finish(self._commit_whole, offset, data, total, expected, labels or {})
+
+    async def _commit_whole(self, *args: Any) -> str:
+        over = self._committed = anyio.Event()
+        try:
+            return await self._commit(*args)
+        finally:
+            self._committed = None
+            over.set()
 
     async def _commit(self, offset: int, data: bytes, total: int, expected: str, labels: dict[str, str]) -> str:
         await self._note(total, expected)
@@ -312,11 +322,21 @@ class NamespacedWriter(Writer):
         return digest
 
     async def close(self) -> None:
+        if self._backend is not None:
+            await self._store.work.finish(self._close_when_committed)
+
+    async def _close_when_committed(self) -> None:
+        # A commit goes on when its client leaves, and has the stream to itself until its end.
+        while self._committed is not None:
+            await self._committed.wait()
+        await self._close()
+
+    async def _close(self) -> None:
         backend, self._backend = self._backend, None
         if backend is not None:
             if self._store.open_writers.get((self._ns, self._ref)) is self:
                 del self._store.open_writers[self._ns, self._ref]
-            await self._store.work.finish(backend.close)
+            await backend.close()
 
 
 class Content:
