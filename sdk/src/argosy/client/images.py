@@ -367,22 +367,23 @@ async def _unpack_on(
     ref = f"layer-{layer.digest}"
     labels = {SNAPSHOT_REF: chain_id}
     parent = below.name if below is not None and not detached else ""
-    for _ in range(_PREPARE_TRIES):
-        if await _exists(services, snapshotter, chain_id):
-            watch(Progress(ref, "done", layer.size, layer.size))
-            return
-        key = f"extract-{time.time_ns() % 1_000_000_000}-{base64.urlsafe_b64encode(os.urandom(3)).decode()} {chain_id}"
-        try:
-            prepared = await services.snapshots.prepare(
-                snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=parent, labels=labels)
-            )
-            break
-        except AlreadyExists:
-            continue  # somebody else made it meanwhile, or the snapshotter had it
-    else:
-        raise FailedPrecondition(f'snapshot "{chain_id}" exists and cannot be found on "{snapshotter}"')
-    watch(Progress(ref, "unpacking", 0, layer.size))
+    # The key is ours before it is asked for: who is cancelled before the answer comes knows what to remove.
+    key = f"extract-{time.time_ns() % 1_000_000_000}-{base64.urlsafe_b64encode(os.urandom(3)).decode()} {chain_id}"
     try:
+        for _ in range(_PREPARE_TRIES):
+            if await _exists(services, snapshotter, chain_id):
+                watch(Progress(ref, "done", layer.size, layer.size))
+                return
+            try:
+                prepared = await services.snapshots.prepare(
+                    snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=parent, labels=labels)
+                )
+                break
+            except AlreadyExists:
+                continue  # somebody else made it meanwhile, or the snapshotter had it
+        else:
+            raise FailedPrecondition(f'snapshot "{chain_id}" exists and cannot be found on "{snapshotter}"')
+        watch(Progress(ref, "unpacking", 0, layer.size))
         mounts = _detached(prepared.mounts) if detached else prepared.mounts
         try:
             applied = await services.diff.apply(ApplyRequest(diff=to_wire(layer), mounts=mounts))

@@ -102,6 +102,8 @@ class Busy(Unavailable):
     def __init__(self, message: str, wait_s: float) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+
+
 def _without_secrets(said: str, response: aiohttp.ClientResponse) -> str:
     """Return what a server says without what we said to it: it may repeat our credentials, or a signed address."""
     request = response.request_info
