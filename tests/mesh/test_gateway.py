@@ -444,7 +444,9 @@ def test_the_state_of_an_ingest_is_asked_of_the_plugin(mesh: Mesh) -> None:
         await ingest.write(b"some")
         status = (await client.services.content.status(content.StatusRequest(ref="asked"))).status
         assert status is not None and status.offset == 4
-        assert [s.ref for s in (await client.services.content.list_statuses(content.ListStatusesRequest())).statuses] == ["asked"]
+        assert [s.ref for s in (await client.services.content.list_statuses(content.ListStatusesRequest())).statuses] == [
+            "asked"
+        ]
         ingest.close()
         with pytest.raises(NotFound):
             await client.services.content.status(content.StatusRequest(ref="nobody's"))

@@ -135,7 +135,9 @@ def wire(own: Mesh, request: pytest.FixtureRequest) -> Iterator[Wire]:
     with Wire(own.address, f"h{abs(hash(request.node.nodeid)) % 10**9}") as connection:
         # Whom the last test stopped is asked every half second whether it answers again.
         eventually(lambda: opens(connection), within=30, what="the content plugin does not answer")
-        surely(connection, SNAPSHOTS + "Prepare", snapshotter="overlayfs", key="first", labels=ROOT)  # it stays: trees are counted
+        surely(
+            connection, SNAPSHOTS + "Prepare", snapshotter="overlayfs", key="first", labels=ROOT
+        )  # it stays: trees are counted
         surely(connection, "tasks.v1.Tasks/List")
         yield connection
 
