@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,23 @@ def test_nothing_runs_that_nobody_called(own_mesh: Mesh, image_archive: Path) ->
     own_mesh.ctr("tasks", "rm", "-f", "t").ok()
     own_mesh.ctr("containers", "rm", "t").ok()
     assert not list(own_mesh.state.glob("tasks.sock.idle"))
+
+
+def test_a_task_manager_that_is_killed_again_and_again_comes_back_to_its_tasks(own_mesh: Mesh, image_archive: Path) -> None:
+    """Called or not: somebody has to see how they end."""
+    own_mesh.start()
+    own_mesh.ctr("images", "import", str(image_archive)).ok()
+    own_mesh.ctr("run", "-d", IMAGE, "t", "sleep", "60").ok()
+
+    def started(times: int) -> bool:
+        return own_mesh.log.read_text().count('"event": "service.ready", "service": "tasks"') == times
+
+    for nth in range(1, 5):
+        eventually(partial(started, nth), within=15)
+        os.kill(own_mesh.services()["argosy-tasks"], signal.SIGKILL)
+    eventually(partial(started, 5), within=15)
+    own_mesh.ctr("tasks", "rm", "-f", "t").ok()
+    own_mesh.ctr("containers", "rm", "t").ok()
 
 
 def test_a_call_waits_for_a_service_that_comes_back(own_mesh: Mesh, image_archive: Path) -> None:

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -55,6 +56,8 @@ class Child:
     values: dict[str, Any]
     """Its settings, each of the type that it has there."""
     at_once: bool = False
+    waits: Callable[[], bool] = bool
+    """Whether there is something for it to take up now, called or not: shims of an earlier run."""
     listener: socket.socket | None = None
     pid: int = 0
     pidfd: int = -1
@@ -104,10 +107,9 @@ def plan(mesh: MeshConfig) -> list[Child]:
         root, address_of = mesh.root / service.root(shown), mesh.state / f"{name}.sock"
         told = {field: known[key] for key, field in from_mesh(service.settings).items() if key in known}
         values = _settings(name, service, config, {**common, **told, **config.settings, "root": root, "address": address_of})
-        at_once = config.start == "at-once"
-        if service.wanted is not None:
-            at_once = at_once or service.wanted(service.settings(**values))
-        children.append(Child(name, config.kind, values, at_once, sockets=[address_of]))
+        waits = partial(service.wanted, service.settings(**values)) if service.wanted is not None else bool
+        at_once = config.start == "at-once" or waits()
+        children.append(Child(name, config.kind, values, at_once, waits, sockets=[address_of]))
         if shown in plugins:
             raise InvalidArgument(f'two services are called "{shown}"; name one of them differently')
         plugins[shown] = ProxyPlugin(
@@ -387,13 +389,13 @@ class Supervisor:
         return min((child.again_at for child in self._children if child.again_at), default=None)
 
     def _start_due(self) -> None:
-        """Start what is due. One that starts with its first call, and has crashed again and again, waits for the next call."""
+        """Start what is due. One that has crashed again and again, and has nothing to take up, waits for the next call."""
         now = time.monotonic()
         for child in self._children:
             if not child.again_at or child.again_at > now or child.pid or self._told_to_stop():
                 continue
             child.again_at = 0.0
-            if child.at_once or child.crashes < 2:
+            if child.at_once or child.crashes < 2 or child.waits():
                 self._fork(child)
             else:
                 self._listen(child)
