@@ -128,36 +128,35 @@ def check_answer(
     Blocks on the file systems that hold the sources, which may be the plugin's own (FUSE): call it in a thread, with a deadline.
     Raises FailedPrecondition, which names the mount, the rule and what an operator can do.
     """
-    from argosy.kernel.path import RESOLVE_BENEATH, open_in_root  # shims and clients load this module for its values
+    sources = list(_sources(mounts, more))
+    if roots is None:
+        for name, path, made_later in sources:
+            _check_owner(name, os.path.dirname(path) if made_later else path, server_uid, others)
+        return
+    places = [_Root(root) for root in roots]
+    for name, path, made_later in sources:
+        _check_place(name, os.path.dirname(path) if made_later else path, places)
 
-    places = None if roots is None else [_Root(root) for root in roots]
-    for name, path, made_later in list(_sources(mounts, more)):
-        looked_at = os.path.dirname(path) if made_later else path
-        if places is None:
-            _check_owner(name, looked_at, server_uid, others)
+
+def _check_place(name: str, path: str, places: Sequence[_Root]) -> None:
+    for root in places:
+        if not root.names(path):
             continue
-        for root in places:
-            below = root.below(looked_at)
-            if below is None:
-                continue
-            if root.there:
-                try:
-                    fd = os.open(root.path, os.O_PATH | os.O_CLOEXEC)
-                    try:
-                        os.close(open_in_root(fd, below, os.O_PATH, resolve=RESOLVE_BENEATH) if below != "." else os.dup(fd))
-                    finally:
-                        os.close(fd)
-                except OSError as error:
-                    raise FailedPrecondition(
-                        f"{name} is not a place beneath {root.path}, the plugin's root ({error.strerror}); "
-                        "if a symlink in it is right, add where it leads to `roots`"
-                    ) from error
-            break
-        else:
-            told = ", ".join(str(root.path) for root in places) or "none at all"
-            raise FailedPrecondition(
-                f"{name} is outside of the plugin's roots ({told}); if it belongs to the plugin, add its directory to `roots`"
-            )
+        if root.real:
+            try:
+                why = "" if _below(root.real, _where(path)) else "a symlink leads out of it"
+            except OSError as error:
+                why = str(error.strerror)
+            if why:
+                raise FailedPrecondition(
+                    f"{name} is not a place beneath {root.path}, the plugin's root ({why}); "
+                    "if a symlink in it is right, add where it leads to `roots`"
+                )
+        return
+    told = ", ".join(root.path for root in places) or "none at all"
+    raise FailedPrecondition(
+        f"{name} is outside of the plugin's roots ({told}); if it belongs to the plugin, add its directory to `roots`"
+    )
 
 
 class _Root:
@@ -165,18 +164,29 @@ class _Root:
 
     def __init__(self, path: Path) -> None:
         self.path = os.path.normpath(path)
-        self.there = os.path.exists(self.path)
-        self._names = {self.path, os.path.realpath(self.path)}
+        try:
+            self.real = _where(self.path)
+        except OSError:
+            self.real = ""  # not there, for this process
 
-    def below(self, path: str) -> str | None:
-        """Return path as a name in the root, or None. Compares words."""
-        path = os.path.normpath(path)
-        for name in self._names:
-            if path == name:
-                return "."
-            if path.startswith(name.rstrip("/") + "/"):
-                return path[len(name.rstrip("/")) + 1 :]
-        return None
+    def names(self, path: str) -> bool:
+        """Return whether path is a name in the root. Compares words."""
+        if "//" in path or "/." in path or path.endswith("/"):
+            path = os.path.normpath(path)
+        return _below(self.path, path) or _below(self.real or os.path.realpath(self.path), path)
+
+
+def _below(root: str, path: str) -> bool:
+    return path.startswith(root) and (len(path) == len(root) or root.endswith("/") or path[len(root)] == "/")
+
+
+def _where(path: str) -> str:
+    """Return where a path leads, all symlinks followed; nothing is opened. Raises OSError."""
+    fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    finally:
+        os.close(fd)
 
 
 def _check_owner(name: str, path: str, uid: int, others: Collection[Path]) -> None:
@@ -275,6 +285,9 @@ def _options_of(kind: str, bind: bool, transformers: Sequence[str], more: Collec
 
 def _split(text: str) -> Iterator[str]:
     """Yield what mount(2) makes of one option: a comma parts two, unless it is escaped or within quotes."""
+    if '"' not in text and "\\" not in text:
+        yield from text.split(",")
+        return
     begin, quoted, escaped = 0, False, False
     for at, char in enumerate(text):
         if escaped:
@@ -303,15 +316,20 @@ def _option(
     else:
         made_later = False
     if name in _LISTS:
-        layers = [layer for layer in re.split(r"(?<!\\):", value) if layer]
+        layers = [layer for layer in (re.split(r"(?<!\\):", value) if "\\" in value else value.split(":")) if layer]
         if len(layers) > _LAYERS:
             raise FailedPrecondition(f"{mount} has {len(layers)} layers, more than the {_LAYERS} that an overlay may have")
         for layer in layers:
-            yield from _path(f'{mount}: {name} "{layer[:256]}"', re.sub(r"\\(.)", r"\1", layer), templates, False)
+            yield from _path(f'{mount}: {name} "{layer[:256]}"', _plain(layer), templates, False)
     elif name in ("upperdir", "workdir", "device", "X-containerd.dmverity", "X-containerd.mkdir.path") or value.startswith(
         "/"
     ):
-        yield from _path(f'{mount}: {name} "{value[:256]}"', re.sub(r"\\(.)", r"\1", value), templates, made_later)
+        yield from _path(f'{mount}: {name} "{value[:256]}"', _plain(value), templates, made_later)
+
+
+def _plain(text: str) -> str:
+    """Return text without its escapes."""
+    return re.sub(r"\\(.)", r"\1", text) if "\\" in text else text
 
 
 def _path(name: str, path: str, templates: bool, made_later: bool) -> Iterator[tuple[str, str, bool]]:

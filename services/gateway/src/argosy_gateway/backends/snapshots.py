@@ -31,6 +31,7 @@ from argosy.mounts import Mount, check_answer
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
 from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire
+from argosy.rpc.recent import Recent
 from argosy.store.database import Database
 from argosy_protos._message import Message
 from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, SnapshotRemove
@@ -49,6 +50,7 @@ from argosy_gateway.work import Work
 
 logger = log.get("gateway.snapshots")
 
+_RIGHT_ENTRIES: Final = 1024
 OWNER_LABEL: Final = SNAPSHOT_PREFIX + "argosy.owner"
 """On what is made in a plugin that can't be claimed: whose it is."""
 Publish = Callable[[str, str, str, Message], None]
@@ -127,6 +129,9 @@ class Snapshotter:
         self._us, self._owner = us, us[0]
         self._changes = Changes(plugin, db, work)
         self._on_kernel: bool | None = None
+        self._places: list[Path] | None = None
+        self._right: Recent[tuple[Mount, ...], bool] = Recent(_RIGHT_ENTRIES)
+        """Answers of the plugin that were looked at and found right."""
         self._kept: dict[str, int] = {}
         """Names of the plugin's that are about to be written into rows."""
 
@@ -193,7 +198,11 @@ class Snapshotter:
         mounts = [Mount.from_wire(m) for m in answered]
         try:
             if self._local():
-                check_answer(mounts, self._roots(), plugin.channel.served_by, others=self._others)
+                # What was right is not looked at again: a plugin that wants to change its directories does so after any answer.
+                known = tuple(mounts)
+                if self._right.get(known) is None:
+                    check_answer(mounts, self._roots(), plugin.channel.served_by, others=self._others)
+                    self._right.put(known, True)
             else:
                 # The plugin may itself be the file system (FUSE) that its directories lie on: looking may take as long as it wants.
                 with anyio.fail_after(ANSWER_S):
@@ -215,8 +224,10 @@ class Snapshotter:
 
     def _roots(self) -> list[Path] | None:
         config = self.plugin.config
-        roots = config.roots or [root for root in (config.exports.get("root"),) if root]
-        return [Path(root) for root in roots] or None
+        if self._places is None:
+            roots = config.roots or [root for root in (config.exports.get("root"),) if root]
+            self._places = [Path(root) for root in roots]
+        return self._places or None
 
     def _local(self) -> bool:
         """Return whether looking at the plugin's directories can't block: the kernel alone serves the file systems that they lie on."""
