@@ -12,6 +12,7 @@ import pytest
 from argosy.errors import DeadlineExceeded, InvalidArgument, Unavailable
 from argosy.rpc import Channel, Server
 from argosy.rpc import channel as room
+from argosy.rpc import wire
 from argosy.rpc.channel import NO_DEADLINE
 from argosy.rpc.recent import Recent
 from argosy.rpc.relay import relay
@@ -65,6 +66,20 @@ def test_everything_within_a_view_ends_with_it(short_path: Path, engine: str) ->
             assert content.running == 0
 
     serve(short_path, body)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.0, b"1u"), (0.25, b"250001u"), (9.5, b"9500001u"), (10.0, b"11S"), (29.99, b"30S"), (1e12, b"99999999S")],
+)
+def test_a_timeout_is_told_so_that_headers_repeat(seconds: float, told: bytes) -> None:
+    """Rounded up, never down, and what a peer reads is what was told; long ones are whole seconds, the same in every call."""
+    assert wire.format_timeout(seconds) == told
+    assert wire.parse_timeout(told) == pytest.approx(min(seconds, 99999999), abs=1.001)
+    channel = Channel("/nowhere", name="nobody")
+    assert channel.headers("/a/B", (), seconds)[-1] == (b"grpc-timeout", told)
+    again = channel.headers("/a/B", (), seconds - 1e-7)
+    assert (again is channel.headers("/a/B", (), seconds - 2e-7)) == (seconds > 10)
 
 
 def test_a_stopped_peer_costs_its_caller_the_deadline(short_path: Path, engine: str) -> None:

@@ -479,7 +479,8 @@ class Channel:
                 raise PermissionDenied(f"{self.name}: socket {self.path} {what} {found}, which may not: only {allowed} may")
 
     def headers(self, path: str, metadata: tuple[tuple[str, str], ...], timeout: float | None) -> Any:
-        key = (path, metadata)
+        coarse = int(timeout) if timeout is not None and timeout >= wire.COARSE_S else None
+        key = (path, metadata, coarse)
         headers = self._cache.get(key)
         if headers is None:
             rows = [
@@ -487,6 +488,8 @@ class Channel:
                 (b"te", b"trailers"), (b"content-type", b"application/grpc"), (b"user-agent", b"argosy"),
             ]  # fmt: skip
             rows += [(k.encode(), v.encode()) for k, v in (*metadata, *self._own)]
+            if coarse is not None:
+                rows.append((b"grpc-timeout", wire.format_timeout(coarse)))
             headers = tuple(rows)
             size = h2.size_of(headers)
             if size > h2.MAX_HEADER_LIST_BYTES:
@@ -496,7 +499,7 @@ class Channel:
                 )
             if size <= _CACHED_BYTES:
                 self._cache.put(key, headers)
-        if timeout is not None:
+        if timeout is not None and coarse is None:
             return (*headers, (b"grpc-timeout", wire.format_timeout(timeout)))
         return headers
 

@@ -43,13 +43,18 @@ def parse_timeout(raw: bytes) -> float | None:
     return int(text[:-1]) * _UNITS[text[-1]]
 
 
+COARSE_S: Final = 10.0
+"""From here on a timeout is told in whole seconds."""
+
+
 def format_timeout(seconds: float) -> bytes:
-    """Return seconds as a grpc-timeout, rounded up to a microsecond or the coarser unit that fits 8 digits."""
-    for unit, scale in (("u", 1e6), ("m", 1e3), ("S", 1.0)):
-        n = int(seconds * scale) + 1
-        if n < 100_000_000:
-            return f"{n}{unit}".encode()
-    return b"99999999S"
+    """Return seconds as a grpc-timeout, rounded up: to a second from ``COARSE_S`` on, else to a microsecond.
+
+    Who asks keeps to the exact time itself. A value that differed in every call would fill the peer's table of headers.
+    """
+    if seconds >= COARSE_S:
+        return b"%dS" % min(int(seconds) + 1, 99_999_999)
+    return b"%du" % (int(seconds * 1e6) + 1)
 
 
 def status_trailers(error: BaseException) -> list[tuple[bytes, bytes]]:
