@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 from argosy.errors import DeadlineExceeded, InvalidArgument, Unavailable
-from argosy.rpc import Channel, Server
+from argosy.rpc import Channel, Server, wire
 from argosy.rpc import channel as room
-from argosy.rpc import wire
 from argosy.rpc.channel import NO_DEADLINE
 from argosy.rpc.recent import Recent
 from argosy.rpc.relay import relay
