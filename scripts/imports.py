@@ -17,6 +17,8 @@ ROWS_MAY_NOT = (
     "argosy.rpc.server",
 )
 
+TRANSLATORS_MAY_NOT = ("argosy.rpc.channel", "argosy_gateway.plugins.plugin")
+
 
 def packages(where: Path, floor: str) -> list[str]:
     """Return the packages of a floor: ``services``, ``shims``, ``cli``."""
@@ -47,6 +49,9 @@ def contracts(where: Path) -> str:
     lines += ["[importlinter:contract:rows]", "name = Rows and rules know neither plugins nor the wire", "type = forbidden"]
     lines += ["source_modules =", *_rows(["argosy_gateway.metadata"]), "forbidden_modules =", *_rows(list(ROWS_MAY_NOT))]
     lines += ["allow_indirect_imports = true"]  # a store's values and its servicer are one package of the SDK
+    lines += ["[importlinter:contract:translators]", "name = Translators talk to no plugin themselves", "type = forbidden"]
+    lines += ["source_modules =", *_rows(["argosy_gateway.api"]), "forbidden_modules =", *_rows(list(TRANSLATORS_MAY_NOT))]
+    lines += ["allow_indirect_imports = true"]  # their stores do
     return "\n".join(lines) + "\n"
 
 

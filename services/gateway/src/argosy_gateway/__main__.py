@@ -15,7 +15,6 @@ from argosy_protos.containerd.services.mounts.v1 import MountsBase
 from argosy_protos.containerd.services.streaming.v1 import StreamingBase
 from argosy_protos.containerd.services.transfer.v1 import TransferBase
 
-from argosy_gateway.api import relays, sandboxes
 from argosy_gateway.api.containers import Containers
 from argosy_gateway.api.content import Content, Ingests
 from argosy_gateway.api.events import Events, add_ttrpc
@@ -23,8 +22,12 @@ from argosy_gateway.api.images import Images
 from argosy_gateway.api.introspection import Introspection, Version
 from argosy_gateway.api.leases import Leases
 from argosy_gateway.api.namespaces import Namespaces
+from argosy_gateway.api.sandboxes import Store
 from argosy_gateway.api.snapshots import Snapshots
+from argosy_gateway.backends.diff import Diff
+from argosy_gateway.backends.sandboxes import Controller
 from argosy_gateway.backends.services import Services
+from argosy_gateway.backends.tasks import Tasks
 from argosy_gateway.calls import Namespaced
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.config import GatewaySettings
@@ -52,8 +55,8 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     ctx.gauges["gc_left_out"] = core.left_dirty
     log.get("gateway").debug("gateway.plugins", plugins=sorted(f"{t}/{n}" for t, n in core.registry.plugins))
     namespaced: list[Any] = [
-        Containers(core), Images(core), Leases(core), Snapshots(core), relays.Diff(core), relays.Tasks(core),
-        sandboxes.Store(core), sandboxes.Controller(core),
+        Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
+        Diff(core.registry), Tasks(core.registry, core.db.reader), Controller(core.registry),
     ]  # fmt: skip
     if core.content is not None:
         namespaced += [Content(core), Ingests(core)]

@@ -1,17 +1,12 @@
-"""containerd.services.sandbox.v1: the store here, controllers in plugins of their own."""
+"""containerd.services.sandbox.v1.Store: records of sandboxes."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from argosy import filters
-from argosy.errors import InvalidArgument, NotFound
-from argosy.rpc.server import ServerStream, inline
-from argosy_protos._error import DecodeError
+from argosy.errors import InvalidArgument
+from argosy.rpc.server import inline
 from argosy_protos.containerd.services.sandbox import v1 as p
-from grpclib.const import Handler
 
-from argosy_gateway.api.relays import Peeked
 from argosy_gateway.calls import namespace
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import sandboxes as store
@@ -48,32 +43,3 @@ class Store(p.StoreBase):
     @inline
     async def get(self, request: p.StoreGetRequest) -> p.StoreGetResponse:
         return p.StoreGetResponse(sandbox=store.get(self._core.db.reader, namespace(), request.sandbox_id))
-
-
-class Controller:
-    """Forwards each call to the sandbox plugin that its ``sandboxer`` field names."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    def __mapping__(self) -> dict[str, Handler]:
-        table: dict[str, Handler] = {}
-        for method in p.ControllerBase.__methods__:
-
-            async def handle(stream: ServerStream, method: Any = method) -> None:
-                message = await stream.recv_message()
-                _ = stream.call.namespace
-                try:
-                    name = method.request.decode(message).sandboxer
-                except DecodeError as error:
-                    raise InvalidArgument(f"{stream.path}: the request is malformed: {error}") from error
-                if not name:
-                    raise InvalidArgument("sandbox controller name can not be empty")
-                plugin = self._core.registry.plugins.get(("sandbox", name))
-                if plugin is None:
-                    raise NotFound(f'sandbox controller "{name}"')
-                peeked: Any = Peeked(stream, message)
-                await plugin.relay(peeked, method.cardinality, waits=method.name == "Wait")
-
-            table[f"/{p.ControllerBase.__service__}/{method.name}"] = Handler(handle, method.cardinality, bytes, bytes)
-        return table

@@ -1,0 +1,56 @@
+"""Services whose calls go to a plugin as bytes: which plugin, and whether a call may go, is looked up before."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+from argosy.rpc.server import ServerStream
+from argosy_protos._service import ServiceBase
+from grpclib.const import Handler
+
+from argosy_gateway.plugins.plugin import Plugin
+
+
+class Peeked:
+    """A stream whose first message was read already."""
+
+    def __init__(self, stream: ServerStream, first: bytes) -> None:
+        self._stream, self._first = stream, first
+        self.call = stream.call
+
+    async def recv_message(self) -> bytes:
+        return self._first
+
+    async def send_message(self, message: bytes) -> None:
+        await self._stream.send_message(message)
+
+    async def send_initial_metadata(self) -> None:
+        await self._stream.send_initial_metadata()
+
+
+class Relay(abc.ABC):
+    """All methods of one service, forwarded."""
+
+    waits: frozenset[str] = frozenset(("Wait",))
+    """Methods that wait for what may never happen: they have no deadline of ours."""
+
+    def __init__(self, service: type[ServiceBase]) -> None:
+        self._service = service
+
+    @abc.abstractmethod
+    def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
+        """Return who is to answer a call. Raises what the call is refused with."""
+
+    def __mapping__(self) -> dict[str, Handler]:
+        table: dict[str, Handler] = {}
+        for method in self._service.__methods__:
+
+            async def handle(stream: ServerStream, method: Any = method) -> None:
+                message = await stream.recv_message()
+                plugin = self.plugin(method, stream.call.namespace, message)
+                peeked: Any = Peeked(stream, message)
+                await plugin.relay(peeked, method.cardinality, waits=method.name in self.waits)
+
+            table[f"/{self._service.__service__}/{method.name}"] = Handler(handle, method.cardinality, bytes, bytes)
+        return table

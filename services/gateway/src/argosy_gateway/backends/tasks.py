@@ -1,0 +1,52 @@
+"""The task manager, forwarded to: for containers that exist, which is looked up in the rows."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from argosy.errors import InvalidArgument, NotFound
+from argosy.store.schema import Reader
+from argosy_protos._wire import DecodeError, rv, skip, text
+from argosy_protos.containerd.services.tasks.v1 import TasksBase
+
+from argosy_gateway.backends.relays import Relay
+from argosy_gateway.metadata import containers
+from argosy_gateway.plugins.plugin import Plugin
+from argosy_gateway.plugins.registry import Registry
+
+_CONTAINER_ID: Final = 10  # field 1, length-delimited, in every Tasks request about one container
+_ABOUT_ALL: Final = frozenset(("List", "Metrics"))
+
+
+def _first_string(data: bytes) -> str:
+    """Return field 1 of a message without decoding the rest. Raises InvalidArgument."""
+    found, p = "", 0
+    try:
+        while p < len(data):
+            t, p = rv(data, p)
+            if t == _CONTAINER_ID:
+                size, p = rv(data, p)
+                found = text(data, p, p + size)
+                p += size
+            else:
+                p = skip(data, p, t, len(data))
+    except (DecodeError, IndexError) as error:
+        raise InvalidArgument(f"the request is malformed: {error}") from error
+    return found
+
+
+class Tasks(Relay):
+    """containerd.services.tasks.v1.Tasks."""
+
+    def __init__(self, registry: Registry, reader: Reader) -> None:
+        super().__init__(TasksBase)
+        self._registry, self._reader = registry, reader
+
+    def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
+        """Raises NotFound for a container that is not there."""
+        plugin = self._registry.only("tasks")
+        if method.name not in _ABOUT_ALL:
+            id = _first_string(message)
+            if not containers.exists(self._reader, namespace, id):
+                raise NotFound(f'container "{id}" in namespace "{namespace}"')
+        return plugin
