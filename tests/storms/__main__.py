@@ -28,16 +28,12 @@ from tests.storms.faults import Faults
 from tests.storms.judge import Judge
 from tests.storms.model import UNHEALTHY, Findings
 from tests.storms.wire import Callers
-from tests.storms.work import (
-    ContentWorker,
-    Gate,
-    ImageWorker,
-    PassingWorker,
-    SnapshotWorker,
-    Storm,
-    TaskWorker,
-    Worker,
-)  # fmt: skip
+from tests.storms.workers.content import ContentWorker
+from tests.storms.workers.passing import PassingWorker
+from tests.storms.workers.pulls import ImageWorker
+from tests.storms.workers.snapshots import SnapshotWorker
+from tests.storms.workers.tasks import TaskWorker
+from tests.storms.workers.worker import Gate, Storm, Worker
 
 SNAPSHOTTERS: Final = ("overlayfs", "native", "erofs")
 _LOOK_EVERY_S: Final = 120.0

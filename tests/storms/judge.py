@@ -31,7 +31,9 @@ from tests.storms.model import (
     ZOMBIES,
 )  # fmt: skip
 from tests.storms.wire import CALL_S, NOT_FOUND, Answer, Wire
-from tests.storms.work import CONTENTS, IMAGES, LEASES, NAMESPACES, SNAPSHOTS, Storm, TaskWorker, Worker, digest_of
+from tests.storms.workers.content import digest_of
+from tests.storms.workers.tasks import TaskWorker
+from tests.storms.workers.worker import CONTENTS, IMAGES, LEASES, NAMESPACES, SNAPSHOTS, Storm, Worker
 
 # A collection's removals may go on behind its answer, so long as they come to an end.
 _SETTLES_S: Final = 20.0

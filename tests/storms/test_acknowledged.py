@@ -24,7 +24,8 @@ from tests.harness.mesh import Mesh, eventually
 from tests.storms import images
 from tests.storms.faults import GATEWAY
 from tests.storms.wire import ALREADY_EXISTS, FAILED_PRECONDITION, NOT_FOUND, Answer, Wire, message
-from tests.storms.work import CONTENTS, LEASES, ROOT, SNAPSHOTS, bytes_of, digest_of
+from tests.storms.workers.content import bytes_of, digest_of
+from tests.storms.workers.worker import CONTENTS, LEASES, ROOT, SNAPSHOTS
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(300)]
 

@@ -19,7 +19,8 @@ from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.storms.faults import CONTENT, DIFF, SNAPSHOTTERS, TASKS
 from tests.storms.test_acknowledged import surely
 from tests.storms.wire import DEADLINE_EXCEEDED, UNAVAILABLE, Answer, Wire, message
-from tests.storms.work import CONTENTS, IMAGES, LEASES, ROOT, SNAPSHOTS, digest_of
+from tests.storms.workers.content import digest_of
+from tests.storms.workers.worker import CONTENTS, IMAGES, LEASES, ROOT, SNAPSHOTS
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(240)]
 

@@ -27,7 +27,7 @@ from tests.harness.mesh import Mesh
 from tests.storms import images
 from tests.storms.test_acknowledged import surely
 from tests.storms.wire import ALREADY_EXISTS, FAILED_PRECONDITION, NOT_FOUND, OK, Wire
-from tests.storms.work import CONTENTS, EXPIRE, IMAGES, LEASES, NAMESPACES, SNAPSHOTS
+from tests.storms.workers.worker import CONTENTS, EXPIRE, IMAGES, LEASES, NAMESPACES, SNAPSHOTS
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(1800)]
 
