@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +16,9 @@ from argosy.client import images as api
 from argosy.errors import InvalidArgument, NotFound
 from argosy_protos.containerd.services.images.v1 import GetImageRequest, ListImagesRequest
 from argosy_protos.containerd.services.leases.v1 import ListRequest
-from argosy_protos.containerd.services.snapshots.v1 import ListSnapshotsRequest
+from argosy_protos.containerd.services.snapshots.v1 import ListSnapshotsRequest, ViewSnapshotRequest
 
-from tests.harness.mesh import Mesh
+from tests.harness.mesh import ARGOSY, Mesh
 from tests.harness.tars import layer
 from tests.harness.web import INDEX, Server, serving, sha256
 
@@ -33,10 +35,10 @@ def with_client(mesh: Mesh, work: Callable[[Client], Awaitable[None]], namespace
     asyncio.run(main())
 
 
-async def left(client: Client) -> dict[str, list[Any]]:
+async def left(client: Client, snapshotter: str = "overlayfs") -> dict[str, list[Any]]:
     """Return what a pull that is over may not leave: leases, and snapshots that are being made."""
     services = client.services
-    listed = [s async for r in services.snapshots.list(ListSnapshotsRequest(snapshotter="overlayfs")) for s in r.info]
+    listed = [s async for r in services.snapshots.list(ListSnapshotsRequest(snapshotter=snapshotter)) for s in r.info]
     return {
         "leases": (await services.leases.list(ListRequest())).leases,
         "active": [s.name for s in listed if s.name.startswith("extract-")],
@@ -176,3 +178,37 @@ def test_a_layer_listed_twice_is_fetched_once(mesh: Mesh) -> None:
             assert len([seen for seen in server.seen if seen.path.endswith(sha256(one))]) == 1
 
     with_client(mesh, work, "twice")
+
+
+def test_a_snapshotter_that_can_t_rebase_after_all_gets_the_layers_one_after_the_other(
+    short_path: Path, image_archive: Path
+) -> None:
+    """As the overlay snapshotter in a user namespace: what it is said to be able to is found out by trying."""
+    program = ARGOSY.with_name("argosy-snapshotter-native")
+    command = [str(program), "--root", str(short_path / "n"), "--address", str(short_path / "n.sock")]
+    config = short_path / "mesh.toml"
+    config.write_text(
+        f'[proxy_plugins.claims]\ntype = "snapshot"\naddress = "{short_path}/n.sock"\ncapabilities = ["rebase"]\n'
+        "[services.content]\nkind = 'content'\n[services.diff]\nkind = 'diff'\n"
+    )
+    mesh = Mesh(short_path, extra=("--config", str(config)))
+
+    async def work(client: Client) -> None:
+        async with serving() as server:
+            server.image("a/b:1", [layer(("f", b"below"), ("g", b"stays")), layer((".wh.f", b"")), layer(("h", b"top"))])
+            await api.pull(client, f"{server.place}/a/b:1", snapshotter="claims")
+            assert await left(client, "claims") == NOTHING
+            listed = [
+                s async for r in client.services.snapshots.list(ListSnapshotsRequest(snapshotter="claims")) for s in r.info
+            ]
+            top = ({s.name for s in listed} - {s.parent for s in listed}).pop()
+            made = await client.services.snapshots.view(ViewSnapshotRequest(snapshotter="claims", key="look", parent=top))
+            assert sorted(os.listdir(made.mounts[0].source)) == ["g", "h"]
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as plugin:
+        try:
+            mesh.start()
+            with_client(mesh, work, "claims")
+        finally:
+            mesh.destroy()
+            plugin.terminate()

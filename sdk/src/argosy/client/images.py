@@ -406,6 +406,9 @@ async def _unpack_on(
             )
         except AlreadyExists:
             await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+        except FailedPrecondition as error:
+            # One that said it can put a layer on another afterwards, and can't: in a user namespace, say.
+            raise (_NeedsLower() if rebase else error) from error
     except BaseException:
         with cleanup():
             try:
