@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
-from argosy.errors import FailedPrecondition, NotFound, ResourceExhausted, Unavailable
+from argosy.errors import ArgosyError, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from argosy.plugin.snapshots import rules
+from argosy.rpc.server import Server
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.containerd.types import Mount
 from argosy_protos.google.protobuf import Empty
@@ -26,6 +30,8 @@ class Fault(Enum):
     HANGS = "it is not done, and never answered"
     STOPS_BEFORE = "it is not done until ``go``"
     STOPS_AFTER = "it is done, and answered after ``go``"
+    SILENT_AFTER = "it is done, and never answered"
+    LATE = "it is done after ``late``, whatever became of the call, and never answered"
 
 
 @dataclass
@@ -50,8 +56,22 @@ class MemorySnapshotter(p.SnapshotsBase):
     go: asyncio.Event = field(default_factory=asyncio.Event)
     extra: list[p.Info] = field(default_factory=list)
     """What it lists beside what it holds."""
+    late: asyncio.Event = field(default_factory=asyncio.Event)
+    late_ones: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def _change(self, change: object) -> None:
+    async def _change_late(self, change: Callable[[], None]) -> None:
+        await self.late.wait()
+        with contextlib.suppress(ArgosyError):  # it may not be possible any more
+            change()
+
+    async def end_late_ones(self) -> None:
+        """Have everything carried out that is late."""
+        self.late.set()
+        await asyncio.gather(*self.late_ones)
+        self.late_ones.clear()
+        self.late.clear()
+
+    async def _change(self, change: Callable[[], None]) -> None:
         self.calls += 1
         fault = self.faults.popleft() if self.faults else Fault.NONE
         if fault is Fault.HANGS:
@@ -65,7 +85,14 @@ class MemorySnapshotter(p.SnapshotsBase):
         if fault is Fault.STOPS_BEFORE:
             self.reached.set()
             await self.go.wait()
-        change()  # type: ignore[operator] # a closure
+        if fault is Fault.LATE:
+            self.late_ones.append(asyncio.create_task(self._change_late(change)))
+            self.reached.set()
+            await asyncio.Event().wait()
+        change()
+        if fault is Fault.SILENT_AFTER:
+            self.reached.set()
+            await asyncio.Event().wait()
         if fault is Fault.STOPS_AFTER:
             self.reached.set()
             await self.go.wait()
@@ -129,3 +156,36 @@ class MemorySnapshotter(p.SnapshotsBase):
 
     async def cleanup(self, request: p.CleanupRequest) -> Empty:
         return Empty()
+
+
+class ByName(MemorySnapshotter):
+    """The first change of each key fails as a fault's name in the key says: ``a LATE``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def _fail(self, key: str) -> None:
+        name, _, word = key.split("/", 2)[-1].rpartition(" ")  # a gateway puts a number before it
+        if word in Fault.__members__ and name not in self._seen:
+            self._seen.add(name)
+            self.faults.append(Fault[word])
+
+    async def prepare(self, request: p.PrepareSnapshotRequest) -> p.PrepareSnapshotResponse:
+        self._fail(request.key)
+        return await super().prepare(request)
+
+    async def commit(self, request: p.CommitSnapshotRequest) -> Empty:
+        self._fail(request.name)
+        return await super().commit(request)
+
+
+async def _serve(path: str) -> None:
+    server = Server([ByName()])
+    await server.listen_unix(Path(path))
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    # python -m tests.harness.plugins SOCKET
+    asyncio.run(_serve(sys.argv[1]))

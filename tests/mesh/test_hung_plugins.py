@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -33,7 +35,7 @@ from argosy_protos.containerd.services.tasks.v1 import ListTasksRequest
 from grpclib.const import Cardinality
 
 from tests.harness.gateways import Gateway, one_snapshotter, serving
-from tests.harness.mesh import Mesh
+from tests.harness.mesh import Mesh, eventually
 from tests.harness.plugins import Fault, MemorySnapshotter
 
 NS = "n"
@@ -303,6 +305,44 @@ class TestStopped:
                     raise AssertionError(f"{service} answers again, and is not used")
 
         asyncio.run(main())
+
+
+@pytest.mark.root
+def test_a_snapshotter_that_hangs_in_one_call_frees_its_key_when_the_caller_has_left() -> None:
+    """A process of its own, which answers everything else. Its caller is gone by its deadline, or killed."""
+    base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
+    socket = base / "hangs.sock"
+    plugin = subprocess.Popen([sys.executable, "-m", "tests.harness.plugins", str(socket)])
+    config = base / "mesh.toml"
+    config.write_text(f'[proxy_plugins.hangs]\ntype = "snapshot"\naddress = "{socket}"\n')
+    mesh = Mesh(base, extra=("--config", str(config)))
+
+    async def main() -> None:
+        async with Client(mesh.address, "hung") as client:
+            store = client.services.snapshots
+
+            async def prepare(key: str, timeout: float) -> None:
+                await store.prepare(snapshots.PrepareSnapshotRequest(snapshotter="hangs", key=key), timeout=timeout)
+
+            # It is done, and not said.
+            await prepare("a SILENT_AFTER", 10.0)
+            # It is not done: the caller leaves, and who comes then gets the key.
+            with pytest.raises(DeadlineExceeded):
+                await prepare("b LATE", 4.0)
+            began = time.monotonic()
+            await prepare("b LATE", 25.0)
+            assert 5 < time.monotonic() - began < 20
+            await store.stat(snapshots.StatSnapshotRequest(snapshotter="hangs", key="b LATE"))
+
+    try:
+        eventually(socket.exists)
+        mesh.start()
+        asyncio.run(main())
+    finally:
+        if mesh.process is not None:
+            mesh.destroy()
+        plugin.terminate()
+        plugin.wait(5)
 
 
 def test_a_plugin_that_is_not_there_leaves_nothing_in_doubt() -> None:

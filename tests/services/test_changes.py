@@ -14,8 +14,10 @@ from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, NotFou
 from argosy.filters import EVERYTHING
 from argosy.plugin.snapshots.rules import Kind
 from argosy.tables import ProxyPlugin
+from argosy_gateway.backends import changes
 from argosy_gateway.backends.protocol import MOVES, Event, Operation, Stage
 from argosy_gateway.metadata import leases
+from argosy_gateway.plugins import plugin as plugins
 from argosy_protos.containerd.services.snapshots import v1 as p
 from grpclib.const import Handler
 from hypothesis import HealthCheck, settings
@@ -35,12 +37,17 @@ class TestTable:
     def test_every_stage_that_is_not_final_knows_each_event_that_can_come(self) -> None:
         """An answer that the table does not know would leave a change for ever where it is."""
         asked = {Event.NEW, Event.OLD, Event.NEITHER, Event.CUT}
-        called = {Event.YES, Event.NO, Event.CUT}
+        called = {Event.YES, Event.NO, Event.CUT, Event.NEW}
         for operation in Operation:
             for stage in (Stage.RECORDED, Stage.DOUBT, Stage.AGAIN, Stage.REFUSED):
                 if stage in (Stage.AGAIN, Stage.REFUSED) and operation is Operation.CREATE:
                     continue  # a creation is never asked for twice
-                for event in asked if stage.asks else called:
+                more = set()
+                if stage is Stage.RECORDED and operation is not Operation.INGEST:
+                    more = {Event.TAKEN}
+                if stage is Stage.AGAIN and operation is Operation.INGEST:
+                    more = {Event.HELD}
+                for event in asked if stage.asks else called | more:
                     assert (stage, event) in MOVES[operation], (operation, stage, event)
 
     def test_only_what_the_plugin_holds_or_said_ends_a_change(self) -> None:
@@ -71,6 +78,11 @@ class Model:
         self.doubtful: dict[str, set[Kind | None]] = {}
         self.pairs: list[tuple[str, str]] = []
         self.parents: dict[str, str] = {}
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(changes, "_SILENT_S", 0.01)
+        self.patch.setattr(changes, "_CREATION_ALONE_S", 0.03)
+        self.patch.setattr(changes, "_COMMIT_ALONE_S", 0.03)
+        self.patch.setattr(plugins, "_LATE_EVERY_S", 0.05)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(work, 30))
@@ -96,11 +108,14 @@ class Model:
             self.run(self.gateway.stop())
             self.run(self.serving.__aexit__(None, None, None))
         finally:
+            self.patch.undo()
             self.loop.close()
             self.base.cleanup()
 
     async def attempt(self, work: Coroutine[Any, Any, Any], end: str, fault: Fault = Fault.NONE, steps: int = 0) -> str:
         """Run a call and end it as said: where the plugin stops, or after some steps of the loop. Returns how it ended."""
+        if fault is Fault.LATE and end == "wait":
+            end = "cancel"  # nobody waits that long
         self.plugin.faults.append(fault)
         self.plugin.reached.clear()
         self.plugin.go.clear()
@@ -200,6 +215,11 @@ class Model:
     def collect(self) -> None:
         self.run(self.gateway.core.collect())
 
+    def let_late(self) -> None:
+        """What was given up is carried out after all, by a plugin that took its time."""
+        self.history.append("late")
+        self.run(self.plugin.end_late_ones())
+
     async def kind_of(self, key: str) -> Kind | None:
         try:
             info = await self.store().stat(NS, key)
@@ -239,6 +259,9 @@ class Model:
     def check(self) -> None:
         """After one collection rows and plugin agree, and everything can be used again."""
         self.settle(*"abcABC")
+        if self.plugin.late_ones:
+            self.let_late()
+            self.run(asyncio.sleep(0.1))
         self.run(self.gateway.core.collect())
         rows = self.run(self.listed())
         assert rows == self.known, self.history
@@ -250,7 +273,10 @@ class Model:
 
 
 ENDS = ["wait", "wait", "cancel", "kill"]
-CALLS = [Fault.NONE, Fault.NONE, Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.REFUSED, Fault.STOPS_BEFORE, Fault.STOPS_AFTER]
+CALLS = [
+    Fault.NONE, Fault.NONE, Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.REFUSED, Fault.SILENT_AFTER, Fault.LATE,
+    Fault.STOPS_BEFORE, Fault.STOPS_AFTER,
+]  # fmt: skip
 KEYS, NAMES = ["a", "b", "c"], ["A", "B", "C"]
 
 
@@ -290,6 +316,10 @@ class Changes(RuleBasedStateMachine):
     def collect(self) -> None:
         self.model.collect()
 
+    @rule()
+    def late(self) -> None:
+        self.model.let_late()
+
     @invariant()
     def nothing_acknowledged_is_lost(self) -> None:
         self.model.look()
@@ -312,9 +342,9 @@ def test_a_kill_or_a_cancel_at_any_await_leaves_the_old_state_or_the_new_one(see
             end, steps = chance.choice(ENDS), chance.randrange(1, 60)
             match chance.randrange(6):
                 case 0 | 1:
-                    model.prepare(chance.choice(KEYS), chance.choice(["", *NAMES]), end, chance.choice(CALLS[:5]), steps)
+                    model.prepare(chance.choice(KEYS), chance.choice(["", *NAMES]), end, chance.choice(CALLS[:-2]), steps)
                 case 2 | 3:
-                    model.commit(chance.choice(KEYS), chance.choice(NAMES), end, chance.choice(CALLS[:5]), steps)
+                    model.commit(chance.choice(KEYS), chance.choice(NAMES), end, chance.choice(CALLS[:-2]), steps)
                 case 4:
                     model.remove(chance.choice(KEYS + NAMES), end, steps)
                 case 5:
@@ -398,3 +428,134 @@ def test_a_parent_is_there_while_somebody_else_is_about_to_be_told_so() -> None:
             assert (await store.stat(NS, "k")).parent == "P" and (await store.stat(NS, "b")).kind is Kind.ACTIVE
 
     asyncio.run(main())
+
+
+class TestSilentCalls:
+    """A plugin that is there, and never answers one call."""
+
+    @pytest.fixture(autouse=True)
+    def quickly(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(changes, "_SILENT_S", 0.05)
+        monkeypatch.setattr(changes, "_CREATION_ALONE_S", 0.2)
+        monkeypatch.setattr(changes, "_COMMIT_ALONE_S", 0.2)
+        monkeypatch.setattr(plugins, "_LATE_EVERY_S", 0.1)
+
+    async def left(self, plugin: MemorySnapshotter, work: Coroutine[Any, Any, Any]) -> None:
+        """Call, and leave when the plugin is at it."""
+        plugin.reached.clear()
+        caller = asyncio.ensure_future(work)
+        await asyncio.wait_for(plugin.reached.wait(), 5)
+        caller.cancel()
+        await asyncio.wait([caller])
+
+    def test_what_is_done_is_told_without_the_answer(self) -> None:
+        """The plugin has it: its caller need not wait for ten minutes, nor anybody else who wants the key."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                store = core.snapshots("s")
+                plugin.faults += [Fault.SILENT_AFTER, Fault.SILENT_AFTER]
+                async with asyncio.timeout(5):
+                    assert await store.create(NS, None, Kind.ACTIVE, "k", "", {})
+                    await store.commit(NS, None, "name", "k", {}, "")
+                    assert (await store.stat(NS, "name")).kind is Kind.COMMITTED
+                await core.db.write(lambda db: None)  # outcomes are written with the next transaction
+                assert core.db.read("SELECT * FROM intents") == []
+
+        asyncio.run(main())
+
+    def test_one_that_is_to_become_another_is_not_told_before_it_is_over(self) -> None:
+        """A snapshotter that brings the layer itself may have the key for a while, until it makes the target of it."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                plugin.faults.append(Fault.STOPS_AFTER)
+                labels = {"containerd.io/snapshot.ref": "target"}
+                made = asyncio.ensure_future(core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", labels))
+                await plugin.reached.wait()
+                await asyncio.sleep(0.5)
+                assert not made.done()
+                plugin.go.set()
+                assert await made
+
+        asyncio.run(main())
+
+    def test_a_creation_for_which_nobody_waits_is_given_up(self) -> None:
+        """The key is free in seconds; what the plugin makes of it later is collected, and the new one stays."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                store = core.snapshots("s")
+                await core.change(lambda db: leases.create(db, NS, "l", {}))
+                plugin.faults.append(Fault.LATE)
+                await self.left(plugin, store.create(NS, None, Kind.ACTIVE, "k", "", {}))
+                async with asyncio.timeout(5):
+                    await store.create(NS, "l", Kind.ACTIVE, "k", "", {})
+                await core.collect()
+                await plugin.end_late_ones()
+                assert len(plugin.held) == 2
+                await asyncio.sleep(0.3)
+                await core.collect()
+                assert len(plugin.held) == 1
+                assert (await store.stat(NS, "k")).kind is Kind.ACTIVE
+
+        asyncio.run(main())
+
+    def test_a_commit_for_which_nobody_waits_is_asked_for_again(self) -> None:
+        """It can't be taken back: the first one may still be carried out. Each time has more patience."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                store = core.snapshots("s")
+                await store.create(NS, None, Kind.ACTIVE, "k", "", {})
+                plugin.faults += [Fault.LATE, Fault.LATE]
+                await self.left(plugin, store.commit(NS, None, "name", "k", {}, ""))
+                async with asyncio.timeout(10):
+                    assert (await store.stat(NS, "name")).kind is Kind.COMMITTED
+                assert plugin.calls == 4
+                await plugin.end_late_ones()
+                assert (await store.stat(NS, "name")).kind is Kind.COMMITTED
+                with pytest.raises(NotFound):
+                    await store.stat(NS, "k")
+
+        asyncio.run(main())
+
+    def test_who_waits_waits(self) -> None:
+        """A copy takes its time; who wants the key meanwhile is told to come again."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                plugin.faults.append(Fault.STOPS_BEFORE)
+                made = asyncio.ensure_future(core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {}))
+                await asyncio.sleep(1)
+                assert not made.done()
+                plugin.go.set()
+                assert await made
+
+        asyncio.run(main())
+
+    def test_one_that_hangs_keeps_no_other_in_doubt(self) -> None:
+        """Each is looked after by itself."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                store = core.snapshots("s")
+                for key in ("a", "b"):
+                    await store.create(NS, None, Kind.ACTIVE, key, "", {})
+                # Asked for again, the first one hangs again, with somebody who does not wait.
+                plugin.faults += [Fault.LATE, *[Fault.HANGS] * 2]
+                await self.left(plugin, store.commit(NS, None, "A", "a", {}, ""))
+                await asyncio.sleep(0.5)
+                plugin.faults.clear()
+                plugin.faults.append(Fault.CUT_BEFORE)
+                async with asyncio.timeout(2):
+                    await store.commit(NS, None, "B", "b", {}, "")
+                    assert (await store.stat(NS, "B")).kind is Kind.COMMITTED
+
+        asyncio.run(main())

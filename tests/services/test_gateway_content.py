@@ -22,8 +22,10 @@ from argosy.rpc.server import Server
 from argosy.tables import ProxyPlugin
 from argosy_content.blobs import Blobs
 from argosy_content.store import LocalStore, LocalWriter
+from argosy_gateway.backends import changes
 from argosy_gateway.backends.content import Content, NamespacedWriter
 from argosy_gateway.metadata import leases
+from argosy_gateway.plugins import plugin as plugins
 
 from tests.harness.cancelling import at_each_await
 from tests.harness.gateways import Gateway
@@ -159,6 +161,73 @@ def test_a_caller_who_leaves_while_the_store_commits_holds_nobody_up(monkeypatch
             with anyio.fail_after(5):
                 assert (await content(gateway).info(NS, digest)).size == 4
             assert await again(gateway, "ref", b"other") != digest
+            await agree(gateway, store)
+
+    asyncio.run(main())
+
+
+class _Hanging:
+    """Commits of a content store that never answer: the first ``count`` ones."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, count: int, *, after: bool = False, keeps: bool = False) -> None:
+        """after: they are carried out. keeps: the ref stays with them when their client has gone, until ``go``."""
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+        self.count = count
+        plain = LocalWriter.commit
+
+        async def commit(writer: LocalWriter, *args: Any) -> str:
+            if self.count <= 0:
+                return await plain(writer, *args)
+            self.count -= 1
+            if after:
+                await plain(writer, *args)
+            self.begun.set()
+            with anyio.CancelScope(shield=keeps):
+                await self.go.wait()
+            return await plain(writer, *args)
+
+        monkeypatch.setattr(LocalWriter, "commit", commit)
+        monkeypatch.setattr(changes, "_SILENT_S", 0.05)
+        monkeypatch.setattr(changes, "_COMMIT_ALONE_S", 0.2)
+        monkeypatch.setattr(plugins, "_LATE_EVERY_S", 0.1)
+        monkeypatch.setattr(changes, "_HELD_S", 0.3)
+
+
+def test_a_blob_that_is_there_is_told_without_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that committed and never says so holds up nobody."""
+
+    async def main() -> None:
+        _Hanging(monkeypatch, 1, after=True)
+        async with behind_a_gateway() as (gateway, store):
+            with anyio.fail_after(5):
+                digest = await put(gateway, "ref", b"data")
+            assert await read(gateway, digest) == b"data"
+            assert await again(gateway, "ref", b"other") != digest
+            await agree(gateway, store)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["lets go", "keeps the ref"])
+def test_a_commit_that_hangs_and_has_no_caller_frees_digest_and_ref(monkeypatch: pytest.MonkeyPatch, keeps: bool) -> None:
+    """It is asked for again; one whose ref the store keeps for ever begins anew under the same ref."""
+
+    async def main() -> None:
+        hanging = _Hanging(monkeypatch, 1, keeps=keeps)
+        async with behind_a_gateway() as (gateway, store):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(put, gateway, "ref", b"data")
+                await hanging.begun.wait()
+                tasks.cancel_scope.cancel()
+            digest = str(Digest.of(b"data"))
+            with anyio.fail_after(10):
+                if not keeps:
+                    assert (await content(gateway).info(NS, digest)).size == 4
+                assert await again(gateway, "ref", b"data") == digest
+                assert await read(gateway, digest) == b"data"
+            hanging.go.set()
+            await asyncio.sleep(0.3)
+            assert await read(gateway, digest) == b"data"
             await agree(gateway, store)
 
     asyncio.run(main())

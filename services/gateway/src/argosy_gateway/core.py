@@ -103,7 +103,9 @@ class Core:
 
     def _add(self, plugin: Plugin, dirty: set[str] | None) -> None:
         plugin.run_in(self.work.group)
-        plugin.dirty = dirty is None or f"{plugin.type}/{plugin.name}" in dirty
+        if dirty is None or f"{plugin.type}/{plugin.name}" in dirty:
+            # What broke off in the last life may come in this one.
+            plugin.may_be_late()
         if plugin.type in _ON_DISK:
             plugin.full = self.scheduler.full
         us = (self.uuid, self.settings.address)
@@ -123,7 +125,7 @@ class Core:
 
     async def close(self) -> None:
         """Note what is left to clean, and close."""
-        dirty = json.dumps([f"{p.type}/{p.name}" for p in self.registry if p.dirty or p in self._cleaning])
+        dirty = json.dumps([f"{p.type}/{p.name}" for p in self.registry if p.dirty or p.is_late or p in self._cleaning])
 
         def note(db: sqlite3.Connection) -> None:
             if not db.execute("SELECT 1 FROM intents LIMIT 1").fetchone():

@@ -2,6 +2,9 @@
 
 Which step follows which is the table in ``protocol``; the reads, writes and waits between the steps are here. Changes that
 share a key take turns, and reads of such a key wait as well; nobody else does.
+
+A call that is silent holds nobody up for longer than it must: the plugin is asked beside it whether the change is done, and when
+its caller has left, it is given up after a while.
 """
 
 from __future__ import annotations
@@ -10,12 +13,14 @@ import abc
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from functools import partial
+from typing import Final, Self
 
 import anyio
 from argosy import log
 from argosy.errors import (
     Aborted,
+    AlreadyExists,
     ArgosyError,
     Cancelled,
     DataLoss,
@@ -30,7 +35,7 @@ from argosy.store.database import Database
 from argosy_gateway.backends.protocol import Event, Operation, Stage, move
 from argosy_gateway.metadata import intents
 from argosy_gateway.metadata.intents import Intent
-from argosy_gateway.plugins.plugin import Plugin
+from argosy_gateway.plugins.plugin import WORK_S, Plugin
 from argosy_gateway.work import Work, in_a_task
 
 logger = log.get("gateway.changes")
@@ -38,10 +43,35 @@ logger = log.get("gateway.changes")
 # How long a change, or a read, waits for another change of its key before its caller is told to come again, in seconds.
 _WAIT_S: Final = 20.0
 _AGAIN_FIRST_S, _AGAIN_MOST_S = 0.1, 3.0
-# After a call that broke off, the plugin may still be at it: it is looked through once more this much later.
-_LATE_S: Final = 60.0
+# A call that is silent for longer than this has the plugin asked beside it whether the change is done, as often.
+_SILENT_S: Final = 3.0
+# A call for which nobody waits is given up after this long: a creation soon, since it can be undone, and within the time that who
+# tries again waits for the key (``_WAIT_S``); a commit later, since it can only be asked for again, with more patience each time.
+_CREATION_ALONE_S, _COMMIT_ALONE_S = 15.0, 30.0
+# An ingest that an earlier commit of ours does not let go of is left to it after this long.
+_HELD_S: Final = 30.0
+# How many names are tried when a plugin has each from somebody else. Numbers are skipped, more each time.
+_NAMES: Final = 8
 # Errors after which nobody knows whether it was done; all others are refusals.
 _CUT: Final = (Unavailable, DeadlineExceeded, Cancelled, Aborted, Internal, DataLoss)
+
+
+class Caller:
+    """Whoever waits for a change, with ``with`` around the waiting. One that is cancelled there has left, and the change knows."""
+
+    def __init__(self) -> None:
+        self.left_at: float | None = None
+        """When it left, in monotonic time."""
+
+    def leave(self) -> None:
+        self.left_at = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is not None and issubclass(kind, anyio.get_cancelled_exc_class()):
+            self.leave()
 
 
 class Change(abc.ABC):
@@ -49,8 +79,19 @@ class Change(abc.ABC):
 
     operation: Operation
 
-    def __init__(self, ns: str, keys: Iterable[str]) -> None:
+    def __init__(self, ns: str, keys: Iterable[str], caller: Caller | None = None) -> None:
+        """caller is who waits for it; without one nobody does."""
         self.ns, self.keys = ns, tuple(keys)
+        if caller is None:
+            caller = Caller()
+            caller.leave()
+        self.caller = caller
+        self.alone_s = _CREATION_ALONE_S if self.operation is Operation.CREATE else _COMMIT_ALONE_S
+        """How long a call may be silent for which nobody waits."""
+        self.held_since: float | None = None
+        """When the plugin first said that an earlier call has not let go."""
+        self.names = 1
+        """How many names were tried."""
         self.intent: Intent | None = None
         self.recorded = False
         """Whether its rows are written, be it in a transaction that is not on disk yet. Set by the database's writer."""
@@ -59,7 +100,7 @@ class Change(abc.ABC):
         self.reason: ArgosyError | None = None
         """Why nobody knows yet how it ended."""
         self.adrift = False
-        """Whether no caller looks after it any more: then ``Changes`` asks the plugin until it is over."""
+        """Whether no call looks after it any more: then ``Changes`` asks the plugin until it is over."""
         self.ended = anyio.Event()
 
     @property
@@ -75,6 +116,21 @@ class Change(abc.ABC):
     async def look(self) -> Event:
         """Ask the plugin what it holds: NEW, OLD or NEITHER. Raises the plugin's error."""
 
+    async def done(self) -> bool:
+        """Ask the plugin, beside a call that is silent, whether the change is done for good. Raises the plugin's error."""
+        return await self.look() is Event.NEW
+
+    ends_with_it = False
+    """Whether a call that is silent is ended when the change is done; otherwise the plugin may have its answer out."""
+
+    async def taken(self) -> bool:
+        """Return whether the plugin, which said that the name is there, has it from somebody else. Raises the plugin's error."""
+        return False
+
+    def rename(self, db: sqlite3.Connection, skip: int) -> Intent:
+        """Take another name, skip numbers further on, in a transaction. Returns the intent that names it."""
+        raise NotImplementedError  # only called when the name was taken
+
     @abc.abstractmethod
     def undo(self, db: sqlite3.Connection) -> None:
         """Take the rows back, in a transaction."""
@@ -83,14 +139,58 @@ class Change(abc.ABC):
         """Called once, when the change is done for good: publish its event."""
 
 
+class _Asked:
+    """One call of a change to its plugin, in a task of its own: who waits for it can stop to."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self.over = anyio.Event()
+        self.scope = anyio.CancelScope()
+        self.looking: anyio.CancelScope | None = None
+        """A look that is under way beside the call."""
+        self.error: Exception | None = None
+        self._began = time.monotonic()
+
+    async def run(self) -> None:
+        try:
+            with self.scope:
+                await self._change.ask()
+        except Exception as error:  # whoever waits raises it
+            self.error = error
+        finally:
+            self.over.set()
+            if self.looking is not None:
+                self.looking.cancel()
+
+    async def is_over(self) -> bool:
+        """Wait a while for the answer. Returns whether it has come."""
+        with anyio.move_on_after(_SILENT_S):
+            await self.over.wait()
+        return self.over.is_set()
+
+    async def is_done(self) -> bool:
+        """Return whether the plugin says, beside the call, that the change is done. The answer of the call itself ends the look."""
+        with anyio.CancelScope() as self.looking:
+            try:
+                return await self._change.done()
+            except ArgosyError as error:
+                logger.debug("change.not_seen", change=self._change.what, error=error.message)
+            finally:
+                self.looking = None
+        return False
+
+    def alone_s(self) -> float:
+        """Return for how many seconds it has been silent without anybody who waits for it."""
+        left = self._change.caller.left_at
+        return 0.0 if left is None else time.monotonic() - max(left, self._began)
+
+
 class Changes:
     """The changes of one plugin that are under way, by namespace and key."""
 
     def __init__(self, plugin: Plugin, db: Database, work: Work) -> None:
         self.plugin, self._db, self._work = plugin, db, work
         self.open: dict[tuple[str, str], Change] = {}
-        self._resolving = False
-        self._late = False
 
     # -- who may --
 
@@ -178,20 +278,65 @@ class Changes:
 
     async def _ask(self, change: Change) -> ArgosyError | None:
         """Ask the plugin for a change, and set the stage that its answer leads to. Returns the plugin's error, or None."""
-        error: ArgosyError | None = None
-        try:
-            await change.ask()
-            event = Event.YES
-        except ArgosyError as failed:
-            error = failed
-            event = Event.CUT if isinstance(failed, _CUT) or type(failed) is Unknown else Event.NO
-            if isinstance(failed, Locked) or (isinstance(failed, Unavailable) and failed.unsent):
-                event = Event.NO
-        change.stage = move(change.operation, change.stage, event)
-        if event is Event.CUT:
-            change.reason = error
-            self._look_later()
-        return error
+        while True:
+            error: ArgosyError | None = None
+            try:
+                event = await self._answer(change)
+            except Exception as failed:
+                error = failed if isinstance(failed, ArgosyError) else Internal(repr(failed))
+                if error is not failed:
+                    logger.error(
+                        "change.failed", plugin=self.plugin.name, change=change.what, error=repr(failed), exc_info=failed
+                    )
+                event = await self._meaning(change, error)
+            change.stage = move(change.operation, change.stage, event)
+            if event is Event.TAKEN:
+                change.intent = await self._db.write(partial(change.rename, skip=2**change.names - 2))
+                change.names += 1
+                continue
+            if event in (Event.CUT, Event.HELD):
+                change.reason = error
+                self.plugin.may_be_late()
+            return error
+
+    async def _answer(self, change: Change) -> Event:
+        """Ask the plugin for a change: YES, or NEW when it holds the new state and says nothing. Raises the plugin's error, Unavailable when nobody waits any more."""
+        asked = _Asked(change)
+        self._work.group.start_soon(asked.run)
+        while not await asked.is_over():
+            if await asked.is_done():
+                logger.warning("change.done_without_answer", plugin=self.plugin.name, change=change.what)
+                if change.ends_with_it:
+                    asked.scope.cancel()
+                return Event.NEW
+            if (alone := asked.alone_s()) >= change.alone_s and not asked.over.is_set():
+                asked.scope.cancel()
+                if change.operation is not Operation.CREATE:
+                    change.alone_s = min(change.alone_s * 2, WORK_S)
+                raise Unavailable(
+                    f"{self.plugin} at {self.plugin.channel.path} has not answered the {change.operation.value} of "
+                    f"{change.what} for {alone:.1f} s, and nobody waits for it; it was given up"
+                )
+        if asked.error is not None:
+            raise asked.error
+        return Event.YES
+
+    async def _meaning(self, change: Change, error: ArgosyError) -> Event:
+        """Return what a plugin's error to a change says of the change."""
+        if isinstance(error, Locked) and change.stage is Stage.AGAIN and change.operation is Operation.INGEST:
+            # By ourselves: the commit before has not ended.
+            change.held_since = change.held_since or time.monotonic()
+            return Event.HELD if time.monotonic() - change.held_since >= _HELD_S else Event.CUT
+        if isinstance(error, Locked) or (isinstance(error, Unavailable) and error.unsent):
+            return Event.NO
+        if isinstance(error, _CUT) or type(error) is Unknown:
+            return Event.CUT
+        if isinstance(error, AlreadyExists) and change.stage is Stage.RECORDED and change.names < _NAMES:
+            try:
+                return Event.TAKEN if await change.taken() else Event.NO
+            except ArgosyError as failed:
+                logger.warning("change.name_not_seen", plugin=self.plugin.name, change=change.what, error=failed.message)
+        return Event.NO
 
     async def _resolve(self, change: Change) -> None:
         """Ask the plugin until it is known how a change ended, and end it so. Raises the plugin's error when it does not say."""
@@ -206,9 +351,8 @@ class Changes:
             self._end(change)
             return
         if change.stage is Stage.LOST:
-            self.plugin.distrust(
-                DataLoss(f"{self.plugin} holds neither the old nor the new state of {change.what} in namespace {change.ns}")
-            )
+            what = "does not let go of" if change.held_since is not None else "holds neither the old nor the new state of"
+            self.plugin.distrust(DataLoss(f"{self.plugin} {what} {change.what} in namespace {change.ns}"))
         await self._undo(change)
 
     def _end(self, change: Change) -> None:
@@ -237,45 +381,26 @@ class Changes:
         """Take up a change that was under way when the gateway ended; its keys are busy from now on."""
         change.intent, change.recorded, change.stage = intent, True, Stage.DOUBT
         self.enter(change)
+        self.plugin.may_be_late()
         self._set_adrift(change, Unavailable("the gateway was started again in the middle of it"))
 
     def _set_adrift(self, change: Change, reason: Exception) -> None:
         """Leave a change to the background, which asks the plugin until it says how the change ended."""
-        change.adrift, change.reason = True, reason if isinstance(reason, ArgosyError) else Internal(repr(reason))
+        if not change.adrift:
+            change.adrift = True
+            self._work.group.start_soon(self._look_after, change)
+        change.reason = reason if isinstance(reason, ArgosyError) else Internal(repr(reason))
         if not isinstance(reason, ArgosyError):
             logger.error("change.failed", plugin=self.plugin.name, change=change.what, error=repr(reason), exc_info=reason)
-        if not self._resolving:
-            self._resolving = True
-            self._work.group.start_soon(self._look_after_all)
 
-    async def _look_after_all(self) -> None:
+    async def _look_after(self, change: Change) -> None:
+        """End a change. Each has a task of its own: one for which the plugin does not answer keeps no other waiting."""
         pause = _AGAIN_FIRST_S
-        try:
-            while True:
-                adrift = [change for change in dict.fromkeys(self.open.values()) if change.adrift]
-                if not adrift:
-                    return
-                for change in adrift:
-                    try:
-                        await (self._undo(change) if change.stage.final else self._resolve(change))
-                        pause = _AGAIN_FIRST_S
-                    except Exception as error:
-                        # Whatever it is: the others go on, and this one is tried again.
-                        self._set_adrift(change, error)
-                if any(not change.ended.is_set() for change in adrift):
-                    await anyio.sleep(pause)
-                    pause = min(pause * 2, _AGAIN_MOST_S)
-        finally:
-            self._resolving = False
-
-    def _look_later(self) -> None:
-        """Make the plugin dirty now and once more in a while: it may still carry out a call that broke off."""
-        self.plugin.dirty = True
-        if not self._late:
-            self._late = True
-            self._work.group.start_soon(self._dirty_later)
-
-    async def _dirty_later(self) -> None:
-        await anyio.sleep(_LATE_S)
-        self._late = False
-        self.plugin.dirty = True
+        while not change.ended.is_set():
+            try:
+                await (self._undo(change) if change.stage.undone else self._resolve(change))
+                return
+            except Exception as error:  # whatever it is, it is tried again
+                self._set_adrift(change, error)
+            await anyio.sleep(pause)
+            pause = min(pause * 2, _AGAIN_MOST_S)

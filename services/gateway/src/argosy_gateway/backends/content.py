@@ -41,9 +41,9 @@ from argosy_protos.containerd.events import ContentCreate, ContentDelete
 from argosy_protos.containerd.services.content import v1 as p
 from grpclib.const import Cardinality
 
-from argosy_gateway.backends.changes import Change, Changes
+from argosy_gateway.backends.changes import Caller, Change, Changes
 from argosy_gateway.backends.listing import bounded, wrong
-from argosy_gateway.backends.protocol import Event, Operation
+from argosy_gateway.backends.protocol import Event, Operation, Stage
 from argosy_gateway.gc.removal import remove_all
 from argosy_gateway.metadata import content as rows
 from argosy_gateway.metadata.content import Ingest
@@ -133,8 +133,12 @@ class _Commit(Change):
 
     operation = Operation.INGEST
 
-    def __init__(self, store: Content, ns: str, found: Ingest, digest: str, total: int) -> None:
-        super().__init__(ns, [digest, of_ref(found.ref)])
+    ends_with_it = True  # the stream is the writer's, who goes on to close it
+
+    def __init__(
+        self, store: Content, ns: str, found: Ingest, digest: str, total: int, caller: Caller | None = None
+    ) -> None:
+        super().__init__(ns, [digest, of_ref(found.ref)], caller)
         self._store, self._ingest, self._digest, self._total = store, found, digest, total
         self.backend: BackendWriter | None = None
         self.answer: p.WriteContentResponse | None = None
@@ -168,7 +172,7 @@ class _Commit(Change):
 
     def undo(self, db: sqlite3.Connection) -> None:
         assert self.intent is not None
-        rows.undo_commit(db, self.intent)
+        rows.undo_commit(db, self.intent, anew=self.stage is Stage.LOST)
 
     def settled(self) -> None:
         assert self.intent is not None
@@ -283,7 +287,8 @@ class NamespacedWriter(Writer):
             raise Unknown(f"content {digest}: copied {at} of {size} bytes into ingest {self._ref!r}")
 
     async def commit(self, offset: int, data: bytes, total: int, expected: str, labels: dict[str, str] | None) -> str:
-        return await self._store.work.finish(self._commit_whole, offset, data, total, expected, labels or {})
+        with Caller() as caller:
+            return await self._store.work.finish(self._commit_whole, caller, offset, data, total, expected, labels or {})
 
     async def _commit_whole(self, *args: Any) -> str:
         over = self._committed = anyio.Event()
@@ -293,7 +298,9 @@ class NamespacedWriter(Writer):
             self._committed = None
             over.set()
 
-    async def _commit(self, offset: int, data: bytes, total: int, expected: str, labels: dict[str, str]) -> str:
+    async def _commit(
+        self, caller: Caller, offset: int, data: bytes, total: int, expected: str, labels: dict[str, str]
+    ) -> str:
         await self._note(total, expected)
         check_labels(labels)
         if self.virtual and (data or offset == 0 < self._offset or (expected and expected != self._digest)):
@@ -315,7 +322,9 @@ class NamespacedWriter(Writer):
         if sha and expected and expected != self._digest:
             raise FailedPrecondition(f'"{self._ref}": unexpected commit digest {self._digest}, expected {expected}')
         digest = expected or self._digest
-        answer = await self._store.commit(self._ns, self._lease, self._ingest, backend, digest, self._offset, total, labels)
+        answer = await self._store.commit(
+            self._ns, self._lease, self._ingest, backend, digest, self._offset, total, labels, caller
+        )
         if answer is not None:
             self._updated_ns = from_wire(answer.updated_at) or self._updated_ns
         self._digest = digest
@@ -586,13 +595,13 @@ class Content:
 
     async def commit(
         self, ns: str, lease: str | None, found: Ingest, backend: BackendWriter, digest: str, size: int, total: int,
-        labels: dict[str, str],
+        labels: dict[str, str], caller: Caller,
     ) -> p.WriteContentResponse | None:  # fmt: skip
         """Commit an ingest; returns the plugin's answer where there is one.
 
         Raises AlreadyExists when the namespace has the blob, and the plugin's error. To be run as ``Work``.
         """
-        change = _Commit(self, ns, found, digest, total)
+        change = _Commit(self, ns, found, digest, total, caller)
         change.backend = backend
         await self._changes.free(ns, *change.keys)
         self._changes.enter(change)

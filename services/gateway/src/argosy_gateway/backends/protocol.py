@@ -20,6 +20,13 @@ line. When nobody knows how a call ended, the plugin is asked which of the two s
     REFUSED ── it holds the new state ─────────┘
        └────── it holds the old state ► UNDONE
 
+While a call is silent the plugin is asked beside it: from RECORDED and AGAIN, that it holds the new state leads to SETTLED as well.
+The caller of a silent call waits as long as it wants. When nobody waits any more the call is given up after a while, which is a
+cut. So a creation is undone then: carried out later, it is garbage. A commit is asked for again, each time with twice the patience.
+An ingest that the first commit does not let go of is LOST: its ref begins anew under another name in the plugin.
+
+A name that the plugin has from somebody else (TAKEN) leaves a change RECORDED, under another name.
+
 A removal changes only rows; collection removes the bytes. A claim changes no rows: one whose answer was lost is made again.
 """
 
@@ -57,17 +64,28 @@ class Stage(Enum):
         return self in (Stage.SETTLED, Stage.UNDONE, Stage.LOST)
 
     @property
+    def undone(self) -> bool:
+        """Whether it ended with the rows as before."""
+        return self in (Stage.UNDONE, Stage.LOST)
+
+    @property
     def asks(self) -> bool:
         """Whether the next step is to ask what the plugin holds, and not to ask it for the change."""
         return self in (Stage.DOUBT, Stage.REFUSED)
 
 
 class Event(Enum):
-    """What was heard of the plugin: YES, NO (also when it never heard of the call) and CUT (it broke off) after a call, the others after a look at what it holds."""
+    """What was heard of the plugin after a call, or after a look at what it holds: NEW, OLD, NEITHER. NEW is looked for beside a silent call, too."""
 
     YES = "yes"
     NO = "no"
+    """It refused, or never heard of the call."""
     CUT = "cut"
+    """The call, or the look, broke off."""
+    TAKEN = "taken"
+    """The name that it was to give is somebody else's."""
+    HELD = "held"
+    """The ingest has long been held by the call before."""
     NEW = "new"
     OLD = "old"
     NEITHER = "neither"
@@ -76,11 +94,13 @@ class Event(Enum):
 _COMMON: Final[Mapping[tuple[Stage, Event], Stage]] = {
     (Stage.RECORDED, Event.YES): Stage.SETTLED,
     (Stage.RECORDED, Event.NO): Stage.UNDONE,
+    (Stage.RECORDED, Event.NEW): Stage.SETTLED,
     (Stage.RECORDED, Event.CUT): Stage.DOUBT,
     (Stage.DOUBT, Event.NEW): Stage.SETTLED,
     (Stage.DOUBT, Event.NEITHER): Stage.LOST,
     (Stage.DOUBT, Event.CUT): Stage.DOUBT,
     (Stage.AGAIN, Event.YES): Stage.SETTLED,
+    (Stage.AGAIN, Event.NEW): Stage.SETTLED,
     (Stage.AGAIN, Event.NO): Stage.REFUSED,
     (Stage.AGAIN, Event.CUT): Stage.DOUBT,
     (Stage.REFUSED, Event.NEW): Stage.SETTLED,
@@ -88,10 +108,11 @@ _COMMON: Final[Mapping[tuple[Stage, Event], Stage]] = {
     (Stage.REFUSED, Event.NEITHER): Stage.LOST,
     (Stage.REFUSED, Event.CUT): Stage.REFUSED,
 }
+_RENAMED: Final[Mapping[tuple[Stage, Event], Stage]] = {(Stage.RECORDED, Event.TAKEN): Stage.RECORDED}
 MOVES: Final[Mapping[Operation, Mapping[tuple[Stage, Event], Stage]]] = {
-    Operation.CREATE: {**_COMMON, (Stage.DOUBT, Event.OLD): Stage.UNDONE},
-    Operation.COMMIT: {**_COMMON, (Stage.DOUBT, Event.OLD): Stage.AGAIN},
-    Operation.INGEST: {**_COMMON, (Stage.DOUBT, Event.OLD): Stage.AGAIN},
+    Operation.CREATE: {**_COMMON, **_RENAMED, (Stage.DOUBT, Event.OLD): Stage.UNDONE},
+    Operation.COMMIT: {**_COMMON, **_RENAMED, (Stage.DOUBT, Event.OLD): Stage.AGAIN},
+    Operation.INGEST: {**_COMMON, (Stage.DOUBT, Event.OLD): Stage.AGAIN, (Stage.AGAIN, Event.HELD): Stage.LOST},
 }
 
 

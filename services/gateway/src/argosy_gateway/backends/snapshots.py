@@ -38,7 +38,7 @@ from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, Sna
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.google.protobuf import FieldMask
 
-from argosy_gateway.backends.changes import Change, Changes
+from argosy_gateway.backends.changes import Caller, Change, Changes
 from argosy_gateway.backends.listing import bounded, leaves_first, wrong
 from argosy_gateway.backends.protocol import Event, Operation
 from argosy_gateway.gc.removal import remove_all
@@ -61,8 +61,8 @@ class _Creation(Change):
 
     operation = Operation.CREATE
 
-    def __init__(self, store: Snapshotter, ns: str, wanted: Wanted) -> None:
-        super().__init__(ns, [wanted.key])
+    def __init__(self, store: Snapshotter, ns: str, wanted: Wanted, caller: Caller | None = None) -> None:
+        super().__init__(ns, [wanted.key], caller)
         self._store, self._wanted = store, wanted
         self.mounts: Sequence[Mount] = ()
 
@@ -73,7 +73,24 @@ class _Creation(Change):
 
     async def look(self) -> Event:
         assert self.intent is not None
-        return Event.NEW if await self._store.holds(self.intent.body["backend"]) else Event.OLD
+        held = await self._store.held(self.intent.body["backend"])
+        return Event.NEW if held is not None and not self._store.is_strange(held) else Event.OLD
+
+    async def done(self) -> bool:
+        # One that is to become another may be there for a while as itself. Mounts are what its caller waits for.
+        if self._wanted.target or await self.look() is not Event.NEW:
+            return False
+        assert self.intent is not None
+        self.mounts = await self._store.mounts_of(self.intent.body["backend"])
+        return True
+
+    async def taken(self) -> bool:
+        assert self.intent is not None
+        return await self._store.held(self.intent.body["backend"]) is not None
+
+    def rename(self, db: sqlite3.Connection, skip: int) -> Intent:
+        assert self.intent is not None
+        return rows.rename_created(db, self._store.name, self.intent, skip)
 
     def undo(self, db: sqlite3.Connection) -> None:
         assert self.intent is not None
@@ -91,8 +108,8 @@ class _Commit(Change):
 
     operation = Operation.COMMIT
 
-    def __init__(self, store: Snapshotter, ns: str, wanted: Commit) -> None:
-        super().__init__(ns, [wanted.key, wanted.name])
+    def __init__(self, store: Snapshotter, ns: str, wanted: Commit, caller: Caller | None = None) -> None:
+        super().__init__(ns, [wanted.key, wanted.name], caller)
         self._store, self._wanted = store, wanted
 
     async def ask(self) -> None:
@@ -102,9 +119,22 @@ class _Commit(Change):
 
     async def look(self) -> Event:
         assert self.intent is not None
-        if await self._store.holds(self.intent.body["new"]):
+        new = await self._store.held(self.intent.body["new"])
+        if new is not None and self._store.plugin.claimed is Claim.OURS:
             return Event.NEW
-        return Event.OLD if await self._store.holds(self.intent.body["backend"]) else Event.NEITHER
+        # In a plugin that others use the name may be theirs; while the key is there, it was not committed.
+        if await self._store.held(self.intent.body["backend"]) is not None:
+            return Event.OLD
+        return Event.NEITHER if new is None or self._store.is_strange(new) else Event.NEW
+
+    async def taken(self) -> bool:
+        assert self.intent is not None
+        body = self.intent.body
+        return await self._store.held(body["new"]) is not None and await self._store.held(body["backend"]) is not None
+
+    def rename(self, db: sqlite3.Connection, skip: int) -> Intent:
+        assert self.intent is not None
+        return rows.rename_committed(db, self._store.name, self.intent, skip)
 
     def undo(self, db: sqlite3.Connection) -> None:
         assert self.intent is not None
@@ -177,13 +207,22 @@ class Snapshotter:
                 p.CommitSnapshotRequest(snapshotter=self.name, name=name, key=key, labels=down, parent=parent)
             )
 
-    async def holds(self, name: str) -> bool:
-        """Return whether the plugin has a snapshot. Raises the plugin's error when it does not say."""
+    async def held(self, name: str) -> Info | None:
+        """Return a snapshot of the plugin's, None when it says that there is none. Raises the plugin's error."""
         try:
-            await self._stat(name)
+            return await self._stat(name)
         except NotFound:
-            return False
-        return True
+            return None
+
+    def is_strange(self, held: Info) -> bool:
+        """Return whether a snapshot of the plugin's says that somebody else made it."""
+        return held.labels.get(OWNER_LABEL, self._owner) != self._owner
+
+    async def mounts_of(self, name: str) -> Sequence[Mount]:
+        """Return the mounts of a snapshot of the plugin's. Raises the plugin's error, FailedPrecondition."""
+        async with self.plugin.call() as channel:
+            reply = await p.SnapshotsStub(channel).mounts(p.MountsRequest(snapshotter=self.name, key=name))
+        return await self._checked(reply.mounts)
 
     async def _stat(self, name: str) -> Info:
         async with self.plugin.call() as channel:
@@ -262,9 +301,7 @@ class Snapshotter:
     async def mounts(self, ns: str, key: str) -> Sequence[Mount]:
         """Raises NotFound, FailedPrecondition."""
         row = await self._row(ns, key)
-        async with self.plugin.call() as channel:
-            reply = await p.SnapshotsStub(channel).mounts(p.MountsRequest(snapshotter=self.name, key=row.backend))
-        return await self._checked(reply.mounts)
+        return await self.mounts_of(row.backend)
 
     async def usage(self, ns: str, key: str) -> Usage:
         """Raises NotFound."""
@@ -325,9 +362,10 @@ class Snapshotter:
             raise InvalidArgument("snapshot key must not be empty")
         wanted = Wanted(key, parent, labels, labels.get(SNAPSHOT_REF, "") if kind is Kind.ACTIVE else "", kind)
         await self._changes.free(ns, *(name for name in (key, parent, wanted.target) if name))
-        change = _Creation(self, ns, wanted)
-        self._changes.enter(change)
-        return await self._work.finish(self._create, ns, lease, wanted, change)
+        with Caller() as caller:
+            change = _Creation(self, ns, wanted, caller)
+            self._changes.enter(change)
+            return await self._work.finish(self._create, ns, lease, wanted, change)
 
     async def _create(self, ns: str, lease: str | None, wanted: Wanted, change: _Creation) -> Sequence[Mount]:
         def busy(key: str) -> bool:
@@ -377,9 +415,10 @@ class Snapshotter:
             raise AlreadyExists(f'snapshot "{name}"')
         await self._changes.free(ns, *(one for one in (key, name, parent) if one))
         wanted = Commit(key, name, labels, parent)
-        change = _Commit(self, ns, wanted)
-        self._changes.enter(change)
-        await self._work.finish(self._commit, ns, lease, wanted, change)
+        with Caller() as caller:
+            change = _Commit(self, ns, wanted, caller)
+            self._changes.enter(change)
+            await self._work.finish(self._commit, ns, lease, wanted, change)
 
     async def _commit(self, ns: str, lease: str | None, wanted: Commit, change: _Commit) -> None:
         def busy(key: str) -> bool:

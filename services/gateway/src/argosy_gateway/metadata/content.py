@@ -91,6 +91,10 @@ def _insert(db: sqlite3.Connection, ns: str, digest: str, size: int, labels: Map
 # -- ingests --
 
 
+def _name(db: sqlite3.Connection, ns: str, ref: str, skip: int = 0) -> str:
+    return f"{ns}/{sequences.following(db, ns, 'ingests', skip)}/{ref}"
+
+
 def ingest(db: sqlite3.Connection, ns: str, ref: str) -> Ingest | None:
     row = db.execute("SELECT ref, backend, expected FROM ingests WHERE ns = ? AND ref = ?", (ns, ref)).fetchone()
     return None if row is None else Ingest(*row)
@@ -113,7 +117,7 @@ def open_ingest(db: sqlite3.Connection, ns: str, lease: str | None, ref: str, ex
     found = ingest(db, ns, ref)
     if found is None:
         namespaces.touch(db, ns)
-        found = Ingest(ref, f"{ns}/{sequences.following(db, ns, 'ingests')}/{ref}", "")
+        found = Ingest(ref, _name(db, ns, ref), "")
         _insert_ingest(db, ns, found, lease)
     leases.join(db, ns, lease, leases.INGESTS, ref)
     return found
@@ -182,14 +186,15 @@ def begin_commit(
     return intents.add(db, TYPE, plugin, "ingest", ns, body)
 
 
-def undo_commit(db: sqlite3.Connection, intent: Intent) -> None:
+def undo_commit(db: sqlite3.Connection, intent: Intent, *, anew: bool = False) -> None:
+    """Put the ingest back in its blob's place; anew: without what the plugin has of it, which is lost or held."""
     body, ns = intent.body, intent.ns
     if db.execute("DELETE FROM content WHERE ns = ? AND digest = ?", (ns, body["digest"])).rowcount == 0:
         return  # it was deleted meanwhile
     leases.part(db, ns, body["lease"], leases.CONTENT, body["digest"])
     if ingest(db, ns, body["ref"]) is None:
         lease = body["lease"] if leases.exists(db, ns, body["lease"]) else ""
-        _insert_ingest(db, ns, Ingest(body["ref"], body["backend"], ""), lease)
+        _insert_ingest(db, ns, Ingest(body["ref"], _name(db, ns, body["ref"]) if anew else body["backend"], ""), lease)
         if body["leased"] and lease:
             leases.join(db, ns, lease, leases.INGESTS, body["ref"])
 

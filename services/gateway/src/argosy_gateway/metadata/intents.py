@@ -33,6 +33,13 @@ def add(db: sqlite3.Connection, type: str, plugin: str, operation: str, ns: str,
     return Intent(id, operation, ns, body)
 
 
+def changed(db: sqlite3.Connection, intent: Intent, **fields: Any) -> Intent:
+    """Write an intent anew with other values, in the transaction that changes its rows; returns it."""
+    body = {**intent.body, **fields}
+    db.execute("UPDATE intents SET body = ? WHERE id = ?", (json.dumps(body), intent.id))
+    return Intent(intent.id, intent.operation, intent.ns, body)
+
+
 def drop(db: sqlite3.Connection, id: int) -> None:
     """Forget an intent: its rows say how it ended."""
     db.execute("DELETE FROM intents WHERE id = ?", (id,))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 
-def following(db: sqlite3.Connection, ns: str, what: str) -> int:
-    """Return the next number, in the transaction that uses it."""
+def following(db: sqlite3.Connection, ns: str, what: str, skip: int = 0) -> int:
+    """Return the next number, or one that many further on, in the transaction that uses it."""
     row = db.execute(
-        "INSERT INTO sequences VALUES (?, ?, 1) ON CONFLICT (ns, what) DO UPDATE SET last = last + 1 RETURNING last",
-        (ns, what),
+        "INSERT INTO sequences VALUES (?1, ?2, ?3) ON CONFLICT (ns, what) DO UPDATE SET last = last + ?3 RETURNING last",
+        (ns, what, 1 + skip),
     ).fetchone()
     number: int = row[0]
     return number

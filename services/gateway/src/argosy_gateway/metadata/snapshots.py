@@ -98,8 +98,17 @@ def _delete(db: sqlite3.Connection, ns: str, snapshotter: str, key: str) -> None
     db.execute("DELETE FROM snapshots WHERE ns = ? AND snapshotter = ? AND key = ?", (ns, snapshotter, key))
 
 
-def _backend(db: sqlite3.Connection, ns: str, snapshotter: str, key: str) -> str:
-    return f"{ns}/{sequences.following(db, ns, f'snapshots/{snapshotter}')}/{key}"
+def _backend(db: sqlite3.Connection, ns: str, snapshotter: str, key: str, skip: int = 0) -> str:
+    return f"{ns}/{sequences.following(db, ns, f'snapshots/{snapshotter}', skip)}/{key}"
+
+
+def _rename(db: sqlite3.Connection, snapshotter: str, intent: Intent, key: str, field: str, skip: int) -> Intent:
+    new = _backend(db, intent.ns, snapshotter, intent.body[key], skip)
+    db.execute(
+        "UPDATE snapshots SET backend = ? WHERE ns = ? AND snapshotter = ? AND key = ? AND backend = ?",
+        (new, intent.ns, snapshotter, intent.body[key], intent.body[field]),
+    )
+    return intents.changed(db, intent, **{field: new})
 
 
 def _parent(db: sqlite3.Connection, ns: str, snapshotter: str, parent: str, busy: Busy) -> str:
@@ -144,6 +153,16 @@ def undo_create(db: sqlite3.Connection, snapshotter: str, intent: Intent) -> Non
     if row is not None and row.backend == body["backend"]:
         _delete(db, ns, snapshotter, body["key"])
         leases.part(db, ns, body["lease"], leases.SNAPSHOTS + snapshotter, body["key"])
+
+
+def rename_created(db: sqlite3.Connection, snapshotter: str, intent: Intent, skip: int) -> Intent:
+    """Give a snapshot that is being made another name in the plugin, skip numbers further on; returns the intent as it is then."""
+    return _rename(db, snapshotter, intent, "key", "backend", skip)
+
+
+def rename_committed(db: sqlite3.Connection, snapshotter: str, intent: Intent, skip: int) -> Intent:
+    """The same for one that is being committed."""
+    return _rename(db, snapshotter, intent, "name", "new", skip)
 
 
 def begin_commit(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, wanted: Commit, busy: Busy) -> Intent:

@@ -46,6 +46,9 @@ QUIET_S: Final = 3.0
 # How long it may take to say so.
 PROBE_S: Final = 5.0
 _AGAIN_S: Final = 0.5
+# After a call that broke off, a plugin may still be at it for this long; in this rhythm it is dirty again meanwhile.
+_LATE_S: Final = WORK_S
+_LATE_EVERY_S: Final = 60.0
 _HEALTH: Final = "/grpc.health.v1.Health/Check"
 _LATENCIES: Final = 1024
 
@@ -78,13 +81,14 @@ class Call:
     answer meanwhile. Raises DeadlineExceeded on leaving, when a ``whole`` call took too long.
     """
 
-    __slots__ = ("_began", "_deadline_s", "_plugin", "_scope", "_whole", "reason", "started", "watched")
+    __slots__ = ("_before", "_deadline_s", "_plugin", "_scope", "_whole", "reason", "started", "watched")
 
     def __init__(self, plugin: Plugin, deadline_s: float | None, watched: bool, whole: bool) -> None:
         self._plugin, self._deadline_s, self.watched, self._whole = plugin, deadline_s, watched, whole
         self._scope = anyio.CancelScope()
         self.reason: Unavailable | None = None
         self.started = 0.0
+        self._before = ""
 
     async def __aenter__(self) -> BoundChannel:
         plugin = self._plugin
@@ -97,13 +101,14 @@ class Call:
         if self._whole and self._deadline_s is not None:
             self._scope.deadline = anyio.current_time() + self._deadline_s
         self._scope.__enter__()
-        current().waiting_for = plugin.channel.name
+        # Beside a call that is silent another one may be made.
+        self._before, current().waiting_for = current().waiting_for, plugin.channel.name
         return plugin.channel.within(math.inf if self._deadline_s is None else self._deadline_s)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         plugin = self._plugin
         plugin.calls.discard(self)
-        current().waiting_for = ""
+        current().waiting_for = self._before
         swallowed = self._scope.__exit__(kind, error, trace)
         if swallowed:
             raise self.reason or DeadlineExceeded(
@@ -141,6 +146,7 @@ class Plugin:
         self.latencies: deque[float] = deque(maxlen=_LATENCIES)
         self.full: Callable[[], None] = _nothing
         """Called when it said that something is used up, such as the room on its disk."""
+        self._late_until = 0.0
         self._since = time.time()
         self._group: anyio.abc.TaskGroup | None = None
         self._watching = False
@@ -238,6 +244,26 @@ class Plugin:
 
     def close(self) -> None:
         self._become(State.DOWN)
+
+    # -- what it may still do --
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it may still carry out a call that broke off."""
+        return self._late_until > 0
+
+    def may_be_late(self) -> None:
+        """A call to it broke off, which it may carry out all the same: it is dirty now, and again and again for ten minutes."""
+        self.dirty = True
+        was, self._late_until = self.is_late, time.monotonic() + _LATE_S
+        if not was and self._group is not None:
+            self._group.start_soon(self._dirty_while_late)
+
+    async def _dirty_while_late(self) -> None:
+        while time.monotonic() < self._late_until:
+            await anyio.sleep(_LATE_EVERY_S)
+            self.dirty = True
+        self._late_until = 0.0
 
     # -- whether it answers --
 
