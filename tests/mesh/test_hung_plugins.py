@@ -32,11 +32,12 @@ from argosy_protos.containerd.services.images.v1 import ListImagesRequest
 from argosy_protos.containerd.services.leases import v1 as leases
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks.v1 import ListTasksRequest
+from argosy_protos.google.protobuf import Empty
 from grpclib.const import Cardinality
 
 from tests.harness.gateways import Gateway, one_snapshotter, serving
 from tests.harness.mesh import Mesh, eventually
-from tests.harness.plugins import Fault, MemorySnapshotter
+from tests.harness.plugins import Fault, Held, MemorySnapshotter
 
 NS = "n"
 SERVICES = ["argosy-content", "argosy-snap-ove", "argosy-tasks"]
@@ -144,6 +145,82 @@ class TestInProcess:
                     for ns, gateway in (("one", first), ("two", second)):
                         assert (await gateway.core.snapshots("s").stat(ns, "kept")).kind is Kind.ACTIVE
                         await gateway.stop()
+
+        asyncio.run(main())
+
+    def test_a_name_that_another_gateway_has_in_the_plugin_is_left_to_it(self) -> None:
+        """Two gateways with one namespace on a plugin that nobody can claim: each goes on, with its own snapshots."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+                base = Path(short)
+                async with serving(base / "s.sock", plugin):
+                    for name in ("one", "two"):
+                        (base / name).mkdir()
+                    table = ProxyPlugin(type="snapshot", address=str(base / "s.sock"))
+                    gateways = [Gateway(base / name, {"s": table}) for name in ("one", "two")]
+                    names: list[set[str]] = []
+                    for gateway in gateways:
+                        core = await gateway.start()
+                        await core.change(partial(rows.create, ns=NS, id="l", labels={}))
+                        store = core.snapshots("s")
+                        for i in range(5):
+                            target = {"containerd.io/snapshot.ref": f"t{i}"} if i % 2 else {}
+                            await store.create(NS, "l", Kind.ACTIVE, f"k{i}", "", target)
+                            await store.commit(NS, "l", f"n{i}", f"k{i}", {}, "")
+                        names.append({row[0] for row in core.db.read("SELECT backend FROM snapshots")})
+                    for gateway in gateways:
+                        await gateway.core.collect()
+                        for i in range(5):
+                            assert (await gateway.core.snapshots("s").stat(NS, f"n{i}")).kind is Kind.COMMITTED
+                        await gateway.stop()
+                    assert len(names[0] | names[1]) == len(plugin.held) == 10
+
+        asyncio.run(main())
+
+    @pytest.mark.parametrize("committed", [False, True])
+    def test_a_call_that_broke_off_on_a_name_that_another_has_takes_nothing_of_it(self, committed: bool) -> None:
+        """The plugin holds it, and did not make it for us: no row names what is another gateway's."""
+
+        async def main() -> None:
+            plugin = MemorySnapshotter()
+            async with one_snapshotter(plugin) as (_, core):
+                store = core.snapshots("s")
+                theirs = {"containerd.io/snapshot/argosy.owner": "somebody else"}
+                name = f"{NS}/2/name" if committed else f"{NS}/1/k"
+                plugin.held[name] = Held(snapshots.Kind.COMMITTED, "", theirs)
+                if committed:
+                    await store.create(NS, None, Kind.ACTIVE, "k", "", {})
+                plugin.faults.append(Fault.CUT_BEFORE)
+                for _ in range(2):
+                    with contextlib.suppress(Unavailable):
+                        if committed:
+                            await store.commit(NS, None, "name", "k", {}, "")
+                        else:
+                            await store.create(NS, None, Kind.ACTIVE, "k", "", {})
+                        break
+                assert (await store.stat(NS, "name" if committed else "k")).labels.get("argosy.owner") is None
+                assert core.db.read("SELECT backend FROM snapshots") != [(name,)]
+                assert len(plugin.held) == 2 and plugin.held[name].labels == theirs
+
+        asyncio.run(main())
+
+    def test_a_plugin_that_has_every_name_is_told_and_nothing_is_thrown_away(self) -> None:
+        """Not as ALREADY_EXISTS: a client would take another's snapshot for its own."""
+
+        class Full(MemorySnapshotter):
+            async def commit(self, request: snapshots.CommitSnapshotRequest) -> Empty:
+                self.held.setdefault(request.name, Held(snapshots.Kind.COMMITTED, "", {}))
+                return await super().commit(request)
+
+        async def main() -> None:
+            async with one_snapshotter(Full()) as (_, core):
+                store = core.snapshots("s")
+                await store.create(NS, None, Kind.ACTIVE, "k", "", {})
+                with pytest.raises(FailedPrecondition, match='snapshot plugin "s" at .* from somebody else'):
+                    await store.commit(NS, None, "name", "k", {}, "")
+                assert (await store.stat(NS, "k")).kind is Kind.ACTIVE
 
         asyncio.run(main())
 

@@ -34,7 +34,7 @@ NS = "n"
 
 
 @asynccontextmanager
-async def behind_a_gateway(shared: bool = True) -> AsyncIterator[tuple[Gateway, LocalStore]]:
+async def behind_a_gateway(shared: bool = True, claimed: bool = True) -> AsyncIterator[tuple[Gateway, LocalStore]]:
     """A gateway's core and a content store in one loop; a lease "l" holds what is made for it."""
     with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
         base = Path(short)
@@ -42,7 +42,8 @@ async def behind_a_gateway(shared: bool = True) -> AsyncIterator[tuple[Gateway, 
         (base / "store").mkdir()
         store = LocalStore(Blobs(base / "store"))
         server.add(ContentServicer(store))
-        About("content", server, root=base / "store").add()
+        if claimed:
+            About("content", server, root=base / "store").add()
         await server.listen_unix(base / "c.sock")
         gateway = Gateway(base, {"c": ProxyPlugin(type="content", address=str(base / "c.sock"))})
         core = await gateway.start()
@@ -362,5 +363,27 @@ def test_of_two_that_link_one_blob_both_have_it() -> None:
             for lease in ("l", "m"):
                 assert ("content", digest) in leases.resources(gateway.core.db.reader, "other", lease)
             await agree(gateway, store)
+
+    asyncio.run(main())
+
+
+def test_an_ingest_of_another_gateway_is_left_to_it() -> None:
+    """A store that nobody can claim may have a ref of the same name: ours gets another number, and its own bytes."""
+
+    async def main() -> None:
+        async with behind_a_gateway(claimed=False) as (gateway, store):
+            for number in (1, 2):
+                theirs = await store.writer(f"{NS}/{number}/ref", 0, "", "another")
+                await theirs.write(0, b"theirs", 0, "")
+                await theirs.close()
+            assert await read(gateway, await put(gateway, "ref", b"ours")) == b"ours"
+            assert {(s.ref, s.offset) for s in await store.statuses(EVERYTHING)} == {(f"{NS}/{n}/ref", 6) for n in (1, 2)}
+            # One that is taken up again keeps its name.
+            writer = await content(gateway).writer(NS, "l", "part", 0, "")
+            await writer.write(0, b"half", 0, "")
+            await writer.close()
+            writer = await content(gateway).writer(NS, "l", "part", 0, "")
+            assert writer.status().offset == 4
+            await writer.close()
 
     asyncio.run(main())

@@ -25,6 +25,7 @@ from argosy.errors import (
     Cancelled,
     DataLoss,
     DeadlineExceeded,
+    FailedPrecondition,
     Internal,
     Locked,
     Unavailable,
@@ -51,9 +52,17 @@ _CREATION_ALONE_S, _COMMIT_ALONE_S = 15.0, 30.0
 # An ingest that an earlier commit of ours does not let go of is left to it after this long.
 _HELD_S: Final = 30.0
 # How many names are tried when a plugin has each from somebody else. Numbers are skipped, more each time.
-_NAMES: Final = 8
+NAMES: Final = 8
 # Errors after which nobody knows whether it was done; all others are refusals.
 _CUT: Final = (Unavailable, DeadlineExceeded, Cancelled, Aborted, Internal, DataLoss)
+
+
+def no_name(plugin: Plugin, ns: str, name: str) -> FailedPrecondition:
+    """Return the error for a plugin in which every name that was tried is somebody else's; name is the last one."""
+    return FailedPrecondition(
+        f'{plugin} at {plugin.channel.path} has "{name}" from somebody else, and {NAMES - 1} names before it: another gateway '
+        f'uses it with the namespace "{ns}", too; give one of them another plugin, or another namespace'
+    )
 
 
 class Caller:
@@ -331,7 +340,7 @@ class Changes:
             return Event.NO
         if isinstance(error, _CUT) or type(error) is Unknown:
             return Event.CUT
-        if isinstance(error, AlreadyExists) and change.stage is Stage.RECORDED and change.names < _NAMES:
+        if isinstance(error, AlreadyExists) and change.stage is Stage.RECORDED and change.names < NAMES:
             try:
                 return Event.TAKEN if await change.taken() else Event.NO
             except ArgosyError as failed:

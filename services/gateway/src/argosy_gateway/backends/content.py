@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ from argosy_protos.containerd.events import ContentCreate, ContentDelete
 from argosy_protos.containerd.services.content import v1 as p
 from grpclib.const import Cardinality
 
-from argosy_gateway.backends.changes import Caller, Change, Changes
+from argosy_gateway.backends.changes import NAMES, Caller, Change, Changes, no_name
 from argosy_gateway.backends.listing import bounded, wrong
 from argosy_gateway.backends.protocol import Event, Operation, Stage
 from argosy_gateway.gc.removal import remove_all
@@ -200,6 +201,10 @@ class NamespacedWriter(Writer):
         self._placed = False
         self._committed: anyio.Event | None = None
         """Set when the commit that is under way has ended."""
+
+    def is_named(self, found: Ingest) -> None:
+        """Take what the ingest is called in the plugin, before it is opened."""
+        self._ingest = found
 
     def link_to(self, digest: str, size: int) -> None:
         """Become a virtual ingest, one of a blob whose bytes are in the store already."""
@@ -559,9 +564,24 @@ class Content:
             if stands_for != found.expected:
                 await self._db.write(lambda db: rows.stand_for(db, ns, ref, stands_for))
         if size is None:
+            if found.fresh:
+                writer.is_named(await self._unused(ns, found))
             await writer.open()
         self._mutated(False)
         return writer
+
+    async def _unused(self, ns: str, found: Ingest) -> Ingest:
+        """Return a new ingest under a name that nobody else has in the plugin. Raises FailedPrecondition, the plugin's error."""
+        if self.plugin.claimed is Claim.OURS:
+            return found
+        for tries in range(NAMES):
+            try:
+                async with self.plugin.call() as channel:
+                    await p.ContentStub(channel).status(p.StatusRequest(ref=found.backend))
+            except NotFound:
+                return found
+            found = await self._db.write(partial(rows.rename_ingest, ns=ns, found=found, skip=2 ** (tries + 1) - 2))
+        raise no_name(self.plugin, ns, found.backend)
 
     async def _linkable(self, expected: str, total: int) -> int | None:
         """Return the size of a blob that may be linked without sending it, or None."""

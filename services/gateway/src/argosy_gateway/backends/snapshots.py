@@ -38,7 +38,7 @@ from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, Sna
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.google.protobuf import FieldMask
 
-from argosy_gateway.backends.changes import Caller, Change, Changes
+from argosy_gateway.backends.changes import NAMES, Caller, Change, Changes, no_name
 from argosy_gateway.backends.listing import bounded, leaves_first, wrong
 from argosy_gateway.backends.protocol import Event, Operation
 from argosy_gateway.gc.removal import remove_all
@@ -376,6 +376,8 @@ class Snapshotter:
         except AlreadyExists:
             if change.intent is None:
                 raise  # by a row of ours
+            if change.names == NAMES:
+                raise no_name(self.plugin, ns, change.intent.body["backend"]) from None
             if not wanted.target:
                 raise Unknown(
                     f'unexpected error from snapshotter "{self.name}": snapshot "{change.intent.body["backend"]}" already exists'
@@ -424,7 +426,15 @@ class Snapshotter:
         def busy(key: str) -> bool:
             return self._changes.undecided(ns, key)
 
-        await self._changes.carry_out(change, lambda db: rows.begin_commit(db, ns, self.name, lease, wanted, busy))
+        try:
+            await self._changes.carry_out(change, lambda db: rows.begin_commit(db, ns, self.name, lease, wanted, busy))
+        except AlreadyExists as error:
+            if change.intent is None:
+                raise  # by a row of ours
+            # ALREADY_EXISTS would tell the client that somebody has committed the same: it would throw its own away.
+            if change.names == NAMES:
+                raise no_name(self.plugin, ns, change.intent.body["new"]) from None
+            raise Unavailable(f'{self.plugin} did not commit "{wanted.key}": {error.message}; try again') from None
         self._mutated(False)
 
     async def remove(self, ns: str, lease: str | None, key: str) -> None:

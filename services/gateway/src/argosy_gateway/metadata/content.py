@@ -31,6 +31,8 @@ class Ingest(NamedTuple):
     ref: str
     backend: str
     expected: str
+    fresh: bool = False
+    """Whether the row was made by this call."""
 
 
 def _of(row: Sequence[object]) -> Info:
@@ -117,7 +119,7 @@ def open_ingest(db: sqlite3.Connection, ns: str, lease: str | None, ref: str, ex
     found = ingest(db, ns, ref)
     if found is None:
         namespaces.touch(db, ns)
-        found = Ingest(ref, _name(db, ns, ref), "")
+        found = Ingest(ref, _name(db, ns, ref), "", fresh=True)
         _insert_ingest(db, ns, found, lease)
     leases.join(db, ns, lease, leases.INGESTS, ref)
     return found
@@ -127,6 +129,13 @@ def _insert_ingest(db: sqlite3.Connection, ns: str, found: Ingest, lease: str | 
     expire = 0 if lease else time.time_ns() + INGEST_EXPIRY_NS
     namespaces.touch(db, ns)
     db.execute("INSERT INTO ingests VALUES (?, ?, ?, ?, ?)", (ns, found.ref, found.backend, found.expected, expire))
+
+
+def rename_ingest(db: sqlite3.Connection, ns: str, found: Ingest, skip: int) -> Ingest:
+    """Give an ingest another name in the plugin, skip numbers further on."""
+    name = _name(db, ns, found.ref, skip)
+    db.execute("UPDATE ingests SET backend = ? WHERE ns = ? AND backend = ?", (name, ns, found.backend))
+    return found._replace(backend=name)
 
 
 def stand_for(db: sqlite3.Connection, ns: str, ref: str, expected: str) -> None:
