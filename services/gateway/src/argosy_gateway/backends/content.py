@@ -31,8 +31,9 @@ from argosy.errors import (
 )
 from argosy.filters import EVERYTHING, Filter
 from argosy.labels import check_labels
+from argosy.loops import Complaints
 from argosy.plugin.content import ContentStore, Info, Status, Writer
-from argosy.plugin.content.blobfile import OpenBlobs
+from argosy.plugin.content.blobfile import OpenBlobs, blob_path
 from argosy.rpc.context import current
 from argosy.store.database import Database
 from argosy.timestamps import from_wire
@@ -246,7 +247,7 @@ class NamespacedWriter(Writer):
             self._total = total
         if expected and expected != self._expected:
             self._expected = expected
-            if self._store.has(self._ns, expected):
+            if self._store.has(self._ns, expected) and not await self._store.is_lost(expected):
                 await self._exists(expected)
 
     async def _exists(self, expected: str) -> None:
@@ -365,7 +366,9 @@ class Content:
         self._db, self._mutated, self._publish = db, mutated, publish
         self._shared = shared
         root = plugin.exports.get("root")
-        self._blobs = OpenBlobs(Path(root)) if root else None
+        self._root = Path(root) if root else None
+        self._blobs = OpenBlobs(self._root) if self._root else None
+        self._said = Complaints()
         self.open_writers: dict[tuple[str, str], NamespacedWriter] = {}
         self._changes = Changes(plugin, db, work)
         self._held = Held()
@@ -419,24 +422,56 @@ class Content:
     async def read_raw(self, digest: str, offset: int, size: int, there: int) -> AsyncIterator[bytes]:
         """Yield a blob's bytes, whatever its namespace: from the plugin's exported root where there is one, else over its socket.
 
-        there is how many bytes the blob has from offset on. Raises DataLoss when the plugin sends more.
+        there is how many bytes the blob has from offset on. Raises DataLoss when the plugin sends more, NotFound when it has lost it.
         """
-        if self._blobs is not None:
-            for frame in self._blobs.read(digest, offset, size):
-                yield frame
-            return
-        # A reader may be slow: what is bounded is the plugin's silence, not the whole.
-        request = p.ReadContentRequest(digest=digest, offset=offset, size=size)
-        async with aclosing(p.ContentStub(self.plugin.channel).read(request)) as replies:  # type: ignore[type-var] # it is a generator
-            while True:
-                async with self.plugin.call(whole=True):
-                    response = await anext(replies, None)
-                if response is None:
-                    return
-                there -= len(response.data)
-                if there < 0:
-                    raise wrong(self.plugin, f"sent more bytes of {digest} than it has")
-                yield response.data
+        try:
+            if self._blobs is not None:
+                for frame in self._blobs.read(digest, offset, size):
+                    yield frame
+                return
+            # A reader may be slow: what is bounded is the plugin's silence, not the whole.
+            request = p.ReadContentRequest(digest=digest, offset=offset, size=size)
+            async with aclosing(p.ContentStub(self.plugin.channel).read(request)) as replies:  # type: ignore[type-var] # it is a generator
+                while True:
+                    async with self.plugin.call(whole=True):
+                        response = await anext(replies, None)
+                    if response is None:
+                        return
+                    there -= len(response.data)
+                    if there < 0:
+                        raise wrong(self.plugin, f"sent more bytes of {digest} than it has")
+                    yield response.data
+        except NotFound:
+            raise self._lost(digest) from None
+
+    def _lost(self, digest: str) -> NotFound:
+        """Return the error for a blob whose bytes the plugin does not have. Its rows stay: it may be back tomorrow."""
+        if not rows.holders(self._db.reader, digest):
+            return NotFound(f"content digest {digest}")  # it went meanwhile
+        error = NotFound(
+            f"content digest {digest}: {self.plugin} at {self.plugin.channel.path} does not have its bytes, though it said that it "
+            "was written; pull its image again, or write it again"
+        )
+        if self._said.is_new(digest, ""):
+            self.plugin.distrust(error)
+        else:
+            self.plugin.failed(error)
+        return error
+
+    async def is_lost(self, digest: str) -> bool:
+        """Return whether a blob has a row and the plugin says that it has no bytes. False when it does not say."""
+        if not rows.holders(self._db.reader, digest):
+            return False
+        if self._root is not None and blob_path(self._root, Digest.parse(digest)).exists():
+            return False
+        try:
+            if await self.holds(digest):
+                return False
+        except ArgosyError as error:
+            logger.debug("content.not_seen", digest=digest, error=error.message)
+            return False
+        self._lost(digest)
+        return True
 
     async def holds(self, digest: str) -> bool:
         """Return whether the plugin has a blob. Raises the plugin's error when it does not say."""
@@ -537,7 +572,10 @@ class Content:
             pass  # it never had bytes
 
     async def writer(self, ns: str, lease: str | None, ref: str, total: int, expected: str) -> NamespacedWriter:
-        """Open an ingest. Raises AlreadyExists when ns has the blob (and leases it), Locked, NotFound for the lease."""
+        """Open an ingest. Raises AlreadyExists when ns has the blob (and leases it), Locked, NotFound for the lease.
+
+        A blob whose bytes the plugin has lost can be written again.
+        """
         if not ref:
             raise InvalidArgument("first message must have a reference")
         if expected:
@@ -553,11 +591,12 @@ class Content:
         self.plugin.check()
         await self.plugin.whose(*self._us)
         async with self._held.hold(expected):
-            found = await self._db.write(lambda db: rows.open_ingest(db, ns, lease, ref, expected))
+            lost = bool(expected) and await self.is_lost(expected)
+            found = await self._db.write(lambda db: rows.open_ingest(db, ns, lease, ref, expected, lost=lost))
             if found is None:
                 raise AlreadyExists(f"content {expected}")
             writer = NamespacedWriter(self, ns, lease, found, total, expected)
-            size = await self._linkable(expected, total)
+            size = None if lost else await self._linkable(expected, total)
             stands_for = expected if size is not None else ""
             if size is not None:
                 writer.link_to(expected, size)
@@ -624,11 +663,14 @@ class Content:
         change = _Commit(self, ns, found, digest, total, caller)
         change.backend = backend
         await self._changes.free(ns, *change.keys)
+        lost = await self.is_lost(digest)
+        await self._changes.free(ns, *change.keys)
         self._changes.enter(change)
         async with self._held.hold(digest):
             try:
                 await self._changes.carry_out(
-                    change, lambda db: rows.begin_commit(db, ns, self.plugin.name, lease, found, digest, size, labels)
+                    change,
+                    lambda db: rows.begin_commit(db, ns, self.plugin.name, lease, found, digest, size, labels, lost=lost),
                 )
             except AlreadyExists:
                 # The row was there: the bytes that were sent are nobody's.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ import anyio
 from argosy import log
 from argosy.errors import (
     AlreadyExists,
+    ArgosyError,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
@@ -27,6 +28,7 @@ from argosy.errors import (
 from argosy.filters import Filter
 from argosy.kernel.mount import answers_at_once
 from argosy.labels import SNAPSHOT_PREFIX, SNAPSHOT_REF, check_labels, inherited
+from argosy.loops import Complaints
 from argosy.mounts import Mount, check_answer
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
@@ -162,6 +164,7 @@ class Snapshotter:
         self._places: list[Path] | None = None
         self._right: Recent[tuple[Mount, ...], bool] = Recent(_RIGHT_ENTRIES)
         """Answers of the plugin that were looked at and found right."""
+        self._said = Complaints()
         self._kept: dict[str, int] = {}
         """Names of the plugin's that are about to be written into rows."""
 
@@ -288,6 +291,35 @@ class Snapshotter:
             raise rules.missing(key)
         return row
 
+    def _lost(self, ns: str, row: Row, what: str = "snapshot") -> NotFound:
+        """Return the error for a row that the plugin has nothing for. Nothing is removed on the word of that: it may be back tomorrow."""
+        now = rows.find(self._db.reader, ns, self.name, row.key)
+        if now is None or now.backend != row.backend or self._changes.under_way(ns, row.key):
+            return NotFound(f"{what} {row.key} does not exist")  # it went while the plugin was asked
+        error = NotFound(
+            f"{what} {row.key} does not exist: {self.plugin} at {self.plugin.channel.path} does not have it, though it said that it "
+            f'was made; remove "{row.key}" and prepare it anew, or pull and unpack its image again'
+        )
+        if self._said.is_new((ns, row.key), row.backend):
+            self.plugin.distrust(error)
+        else:
+            self.plugin.failed(error)
+        return error
+
+    async def _found_lost(self, ns: str, key: str) -> Row | None:
+        """Return the row of a key of which the plugin says that it has nothing; None when it has it, or does not say."""
+        row = rows.find(self._db.reader, ns, self.name, key)
+        if row is None or self._changes.under_way(ns, key):
+            return None
+        try:
+            if await self.held(row.backend) is not None:
+                return None
+        except ArgosyError as error:
+            logger.debug("snapshot.not_seen", snapshotter=self.name, key=key, error=error.message)
+            return None
+        now = rows.find(self._db.reader, ns, self.name, key)
+        return row if now is not None and now.backend == row.backend and not self._changes.under_way(ns, key) else None
+
     def _merged(self, row: Row, backend: Info) -> Info:
         labels = {**backend.labels, **row.labels}
         labels.pop(OWNER_LABEL, None)
@@ -296,18 +328,27 @@ class Snapshotter:
     async def stat(self, ns: str, key: str) -> Info:
         """Raises NotFound."""
         row = await self._row(ns, key)
-        return self._merged(row, await self._stat(row.backend))
+        try:
+            return self._merged(row, await self._stat(row.backend))
+        except NotFound:
+            raise self._lost(ns, row) from None
 
     async def mounts(self, ns: str, key: str) -> Sequence[Mount]:
         """Raises NotFound, FailedPrecondition."""
         row = await self._row(ns, key)
-        return await self.mounts_of(row.backend)
+        try:
+            return await self.mounts_of(row.backend)
+        except NotFound:
+            raise self._lost(ns, row) from None
 
     async def usage(self, ns: str, key: str) -> Usage:
         """Raises NotFound."""
         row = await self._row(ns, key)
-        async with self.plugin.call(WORK_S) as channel:
-            reply = await p.SnapshotsStub(channel).usage(p.UsageRequest(snapshotter=self.name, key=row.backend))
+        try:
+            async with self.plugin.call(WORK_S) as channel:
+                reply = await p.SnapshotsStub(channel).usage(p.UsageRequest(snapshotter=self.name, key=row.backend))
+        except NotFound:
+            raise self._lost(ns, row) from None
         return Usage(reply.size, reply.inodes)
 
     async def _held(self, filters: Sequence[str] = ()) -> dict[str, Info]:
@@ -355,7 +396,7 @@ class Snapshotter:
         """Make an active snapshot or a view and return its mounts.
 
         Raises AlreadyExists for the key or the target that the labels name, NotFound for the parent or the lease,
-        InvalidArgument, Unavailable.
+        FailedPrecondition for a key that the plugin has lost, InvalidArgument, Unavailable. A target that it has lost can be made anew.
         """
         check_labels(labels)
         if not key:
@@ -367,22 +408,38 @@ class Snapshotter:
             self._changes.enter(change)
             return await self._work.finish(self._create, ns, lease, wanted, change)
 
-    async def _create(self, ns: str, lease: str | None, wanted: Wanted, change: _Creation) -> Sequence[Mount]:
+    async def _create(
+        self, ns: str, lease: str | None, wanted: Wanted, change: _Creation, lost: Collection[str] = ()
+    ) -> Sequence[Mount]:
+        """lost holds the plugin's name of a target that it does not have any more."""
+
         def busy(key: str) -> bool:
             return self._changes.undecided(ns, key)
 
         try:
-            await self._changes.carry_out(change, lambda db: rows.begin_create(db, ns, self.name, lease, wanted, busy))
+            await self._changes.carry_out(change, lambda db: rows.begin_create(db, ns, self.name, lease, wanted, busy, lost))
+        except NotFound:
+            if change.intent is not None and wanted.parent and (row := await self._found_lost(ns, wanted.parent)):
+                raise self._lost(ns, row, "parent snapshot") from None
+            raise
         except AlreadyExists:
-            if change.intent is None:
-                raise  # by a row of ours
+            if change.intent is None:  # by a row of ours
+                if (row := await self._found_lost(ns, wanted.key)) is not None:
+                    # Who prepares a key that is there goes on with what is in it, so it is not made anew behind their back.
+                    raise FailedPrecondition(self._lost(ns, row).message) from None
+                if not wanted.target or (row := await self._found_lost(ns, wanted.target)) is None or row.backend in lost:
+                    raise
+                await self._changes.free(ns, *(name for name in (wanted.key, wanted.parent, wanted.target) if name))
+                anew = _Creation(self, ns, wanted, change.caller)
+                self._changes.enter(anew)
+                return await self._create(ns, lease, wanted, anew, [row.backend])
             if change.names == NAMES:
                 raise no_name(self.plugin, ns, change.intent.body["backend"]) from None
             if not wanted.target:
                 raise Unknown(
                     f'unexpected error from snapshotter "{self.name}": snapshot "{change.intent.body["backend"]}" already exists'
                 ) from None
-            await self._adopt(ns, lease, wanted, change.intent.body["parent"])
+            await self._adopt(ns, lease, wanted, change.intent.body["parent"], lost)
             raise AlreadyExists(f'target snapshot "{wanted.target}" from snapshotter') from None
         self._mutated(False)
         if not change.mounts:
@@ -390,7 +447,7 @@ class Snapshotter:
             return await self.mounts(ns, wanted.key)
         return change.mounts
 
-    async def _adopt(self, ns: str, lease: str | None, wanted: Wanted, backend_parent: str) -> None:
+    async def _adopt(self, ns: str, lease: str | None, wanted: Wanted, backend_parent: str, lost: Collection[str]) -> None:
         """Register a committed snapshot that the snapshotter already had under its own name. Raises NotFound."""
         quoted = json.dumps(wanted.target, ensure_ascii=False)
         held = await self._held(
@@ -401,7 +458,7 @@ class Snapshotter:
             raise NotFound(f'target snapshot "{wanted.target}" in backend')
         self._kept[found.name] = self._kept.get(found.name, 0) + 1
         try:
-            await self._db.write(lambda db: rows.adopt(db, ns, self.name, lease, wanted.target, wanted.parent, found))
+            await self._db.write(lambda db: rows.adopt(db, ns, self.name, lease, wanted, found, lost))
         finally:
             self._kept[found.name] -= 1
             if not self._kept[found.name]:
@@ -409,7 +466,7 @@ class Snapshotter:
         self._mutated(False)
 
     async def commit(self, ns: str, lease: str | None, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
-        """Raises AlreadyExists, NotFound, FailedPrecondition, InvalidArgument, Unavailable."""
+        """Raises AlreadyExists, NotFound, FailedPrecondition, InvalidArgument, Unavailable. A name that the plugin has lost is made anew."""
         check_labels(labels)
         if not name:
             raise InvalidArgument("committed snapshot name must not be empty")
@@ -422,15 +479,27 @@ class Snapshotter:
             self._changes.enter(change)
             await self._work.finish(self._commit, ns, lease, wanted, change)
 
-    async def _commit(self, ns: str, lease: str | None, wanted: Commit, change: _Commit) -> None:
+    async def _commit(self, ns: str, lease: str | None, wanted: Commit, change: _Commit, lost: Collection[str] = ()) -> None:
         def busy(key: str) -> bool:
             return self._changes.undecided(ns, key)
 
         try:
-            await self._changes.carry_out(change, lambda db: rows.begin_commit(db, ns, self.name, lease, wanted, busy))
+            await self._changes.carry_out(change, lambda db: rows.begin_commit(db, ns, self.name, lease, wanted, busy, lost))
+        except NotFound:
+            for key, what in ((wanted.key, "snapshot"), (wanted.parent, "parent snapshot")):
+                if change.intent is not None and key and (row := await self._found_lost(ns, key)) is not None:
+                    raise self._lost(ns, row, what) from None
+            raise
         except AlreadyExists as error:
-            if change.intent is None:
-                raise  # by a row of ours
+            if change.intent is None:  # by a row of ours
+                row = await self._found_lost(ns, wanted.name)
+                if row is None or row.backend in lost:
+                    raise
+                await self._changes.free(ns, *(one for one in (wanted.key, wanted.name, wanted.parent) if one))
+                anew = _Commit(self, ns, wanted, change.caller)
+                self._changes.enter(anew)
+                await self._commit(ns, lease, wanted, anew, [row.backend])
+                return
             # ALREADY_EXISTS would tell the client that somebody has committed the same: it would throw its own away.
             if change.names == NAMES:
                 raise no_name(self.plugin, ns, change.intent.body["new"]) from None
@@ -460,7 +529,10 @@ class Snapshotter:
     async def _update(self, ns: str, info: Info, paths: Sequence[str]) -> Info:
         row = await self._db.write(lambda db: rows.update(db, ns, self.name, info, paths))
         self._mutated(False)
-        backend = await self._stat(row.backend)
+        try:
+            backend = await self._stat(row.backend)
+        except NotFound:
+            raise self._lost(ns, row) from None
         down = await self._down(row.labels)
         if down != {**inherited(backend.labels)}:
             changed = Info(row.backend, backend.parent, backend.kind, backend.created_ns, backend.updated_ns, down)

@@ -107,13 +107,16 @@ def ingests(db: sqlite3.Connection, ns: str) -> list[Ingest]:
     return [Ingest(*r) for r in db.execute("SELECT ref, backend, expected FROM ingests WHERE ns = ? ORDER BY ref", (ns,))]
 
 
-def open_ingest(db: sqlite3.Connection, ns: str, lease: str | None, ref: str, expected: str) -> Ingest | None:
+def open_ingest(
+    db: sqlite3.Connection, ns: str, lease: str | None, ref: str, expected: str, *, lost: bool = False
+) -> Ingest | None:
     """Return the ingest of a ref, made when it is not there; None when the namespace has the blob, which is leased then.
 
+    lost: the blob's bytes are gone, so that it is to be written again.
     Raises NotFound for the lease.
     """
     leases.check_header(db, ns, lease)
-    if expected and size_of(db, ns, expected) is not None:
+    if expected and not lost and size_of(db, ns, expected) is not None:
         leases.join(db, ns, lease, leases.CONTENT, expected)
         return None
     found = ingest(db, ns, ref)
@@ -182,15 +185,23 @@ def _enter(
 
 def begin_commit(
     db: sqlite3.Connection, ns: str, plugin: str, lease: str | None, found: Ingest, digest: str, size: int,
-    labels: Mapping[str, str],
+    labels: Mapping[str, str], *, lost: bool = False,
 ) -> Intent | AlreadyExists:  # fmt: skip
     """Put a blob in its ingest's place; the plugin of that name is asked next. Returns an error when the namespace has the blob already:
-    it is leased, and the ingest is gone."""
+    it is leased, and the ingest is gone. lost: the bytes of the one that it has are gone; its row stays, with the labels of both."""
     leased = bool(lease) and leases.holds(db, ns, lease, leases.INGESTS, found.ref)
-    if (error := _enter(db, ns, lease, found.ref, digest, size, labels)) is not None:
+    was = find(db, ns, digest) if lost else None
+    if was is not None:
+        drop_ingest(db, ns, lease, found.ref, digest)
+        both = json.dumps(stored({**was.labels, **labels}))
+        db.execute(
+            "UPDATE content SET labels = ?, updated = ? WHERE ns = ? AND digest = ?", (both, time.time_ns(), ns, digest)
+        )
+    elif (error := _enter(db, ns, lease, found.ref, digest, size, labels)) is not None:
         return error
     body = {
         "ref": found.ref, "backend": found.backend, "digest": digest, "size": size, "lease": lease or "", "leased": leased,
+        "kept": was is not None,
     }  # fmt: skip
     return intents.add(db, TYPE, plugin, "ingest", ns, body)
 
@@ -198,9 +209,12 @@ def begin_commit(
 def undo_commit(db: sqlite3.Connection, intent: Intent, *, anew: bool = False) -> None:
     """Put the ingest back in its blob's place; anew: without what the plugin has of it, which is lost or held."""
     body, ns = intent.body, intent.ns
-    if db.execute("DELETE FROM content WHERE ns = ? AND digest = ?", (ns, body["digest"])).rowcount == 0:
+    if body.get("kept"):
+        pass  # the row was there before, without bytes
+    elif db.execute("DELETE FROM content WHERE ns = ? AND digest = ?", (ns, body["digest"])).rowcount == 0:
         return  # it was deleted meanwhile
-    leases.part(db, ns, body["lease"], leases.CONTENT, body["digest"])
+    else:
+        leases.part(db, ns, body["lease"], leases.CONTENT, body["digest"])
     if ingest(db, ns, body["ref"]) is None:
         lease = body["lease"] if leases.exists(db, ns, body["lease"]) else ""
         _insert_ingest(db, ns, Ingest(body["ref"], _name(db, ns, body["ref"]) if anew else body["backend"], ""), lease)

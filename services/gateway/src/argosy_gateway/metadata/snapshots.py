@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any, NamedTuple
 
 from argosy.errors import AlreadyExists, InvalidArgument
@@ -119,24 +119,28 @@ def _parent(db: sqlite3.Connection, ns: str, snapshotter: str, parent: str, busy
     return row.backend
 
 
-def taken(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, wanted: Wanted) -> AlreadyExists | None:
-    """Return an error when the target or the key is there. The lease gets it: the caller goes on to use it."""
+def taken(
+    db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, wanted: Wanted, lost: Collection[str] = ()
+) -> AlreadyExists | None:
+    """Return an error when the target or the key is there, and is none of those that the plugin has lost. The lease gets it: the caller goes on to use it."""
     for found, error in (
         (wanted.target, AlreadyExists(f'target snapshot "{wanted.target}"')),
         (wanted.key, rules.taken(wanted.key)),
     ):
-        if found and find(db, ns, snapshotter, found):
+        row = find(db, ns, snapshotter, found) if found else None
+        if row is not None and row.backend not in lost:
             leases.join(db, ns, lease, leases.SNAPSHOTS + snapshotter, found)
             return error
     return None
 
 
 def begin_create(
-    db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, wanted: Wanted, busy: Busy
-) -> Intent | AlreadyExists:
-    """Enter a snapshot that the plugin is asked for next. Raises NotFound for the parent or the lease."""
+    db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, wanted: Wanted, busy: Busy,
+    lost: Collection[str] = (),
+) -> Intent | AlreadyExists:  # fmt: skip
+    """Enter a snapshot that the plugin is asked for next; lost names in it what it does not have any more. Raises NotFound for the parent or the lease."""
     leases.check_header(db, ns, lease)
-    if (there := taken(db, ns, snapshotter, lease, wanted)) is not None:
+    if (there := taken(db, ns, snapshotter, lease, wanted, lost)) is not None:
         return there
     parent = _parent(db, ns, snapshotter, wanted.parent, busy) if wanted.parent else ""
     backend = _backend(db, ns, snapshotter, wanted.key)
@@ -165,13 +169,17 @@ def rename_committed(db: sqlite3.Connection, snapshotter: str, intent: Intent, s
     return _rename(db, snapshotter, intent, "name", "new", skip)
 
 
-def begin_commit(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, wanted: Commit, busy: Busy) -> Intent:
-    """Put the committed snapshot in the active one's place; the plugin is asked next.
+def begin_commit(
+    db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, wanted: Commit, busy: Busy,
+    lost: Collection[str] = (),
+) -> Intent:  # fmt: skip
+    """Put the committed snapshot in the active one's place, and in that of a lost one of its name; the plugin is asked next.
 
     Raises AlreadyExists, NotFound for the key, the parent or the lease, InvalidArgument for a parent that it can't have.
     """
     leases.check_header(db, ns, lease)
-    if find(db, ns, snapshotter, wanted.name):
+    instead = find(db, ns, snapshotter, wanted.name)
+    if instead is not None and instead.backend not in lost:
         raise rules.taken(wanted.name)
     row = find(db, ns, snapshotter, wanted.key)
     if row is None:
@@ -186,8 +194,10 @@ def begin_commit(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str |
     new = _backend(db, ns, snapshotter, wanted.name)
     resource = leases.SNAPSHOTS + snapshotter
     _delete(db, ns, snapshotter, wanted.key)
+    _delete(db, ns, snapshotter, wanted.name)
     now = time.time_ns()
     _insert(db, ns, snapshotter, Row(wanted.name, new, wanted.parent or row.parent, stored(wanted.labels), now, now))
+    had = instead is not None and bool(lease) and leases.holds(db, ns, lease, resource, wanted.name)
     leases.join(db, ns, lease, resource, wanted.name)
     leased = bool(lease) and leases.holds(db, ns, lease, resource, wanted.key)
     leases.part(db, ns, lease, resource, wanted.key)
@@ -196,6 +206,7 @@ def begin_commit(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str |
         "lease": lease or "", "leased": leased,
         "was": {"parent": row.parent, "labels": row.labels, "created": row.created_ns, "updated": row.updated_ns},
         "labels": dict(wanted.labels),
+        "instead": None if instead is None else astuple(instead), "had": had,
     }  # fmt: skip
     return intents.add(db, TYPE, snapshotter, "commit", ns, body)
 
@@ -207,7 +218,10 @@ def undo_commit(db: sqlite3.Connection, snapshotter: str, intent: Intent) -> Non
         return  # it was removed meanwhile
     resource = leases.SNAPSHOTS + snapshotter
     _delete(db, ns, snapshotter, body["name"])
-    leases.part(db, ns, body["lease"], resource, body["name"])
+    if not body.get("had"):
+        leases.part(db, ns, body["lease"], resource, body["name"])
+    if body.get("instead"):
+        _insert(db, ns, snapshotter, Row(*body["instead"]))
     was = body["was"]
     _insert(
         db, ns, snapshotter, Row(body["key"], body["backend"], was["parent"], was["labels"], was["created"], was["updated"])
@@ -217,11 +231,17 @@ def undo_commit(db: sqlite3.Connection, snapshotter: str, intent: Intent) -> Non
 
 
 def adopt(
-    db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, target: str, parent: str, found: Info
-) -> None:
-    """Enter a committed snapshot that the plugin had under its own name. Raises NotFound for the lease."""
-    if not find(db, ns, snapshotter, target):
-        _insert(db, ns, snapshotter, Row(target, found.name, parent, found.labels, found.created_ns, found.updated_ns))
+    db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, wanted: Wanted, found: Info,
+    lost: Collection[str] = (),
+) -> None:  # fmt: skip
+    """Enter a committed snapshot that the plugin had under its own name, in place of a lost one as well. Raises NotFound for the lease."""
+    target = wanted.target
+    row = find(db, ns, snapshotter, target)
+    if row is None or row.backend in lost:
+        _delete(db, ns, snapshotter, target)
+        _insert(
+            db, ns, snapshotter, Row(target, found.name, wanted.parent, found.labels, found.created_ns, found.updated_ns)
+        )
     leases.join(db, ns, lease, leases.SNAPSHOTS + snapshotter, target)
 
 
