@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from argosy.errors import DataLoss, FailedPrecondition
+from argosy.errors import DataLoss, FailedPrecondition, Internal
 from argosy.filters import EVERYTHING
 from argosy.plugin.snapshots.rules import Kind
 from argosy.tables import ProxyPlugin
@@ -20,6 +21,7 @@ from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.types import Mount
 from argosy_protos.google.protobuf import Empty
+from grpclib.const import Cardinality, Handler
 
 from tests.harness.gateways import Gateway, one_snapshotter, serving
 from tests.harness.plugins import MemorySnapshotter
@@ -152,6 +154,43 @@ def test_a_stat_without_an_answer_is_told() -> None:
             await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
             with pytest.raises(DataLoss, match=NAMED + "answered without an info"):
                 await core.snapshots("s").stat(NS, "k")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ([b"\xff" * 20], "the answer to /containerd.services.snapshots.v1.Snapshots/Stat is malformed"),
+        ([bytes(17 << 20)], "can't be taken"),
+        ([], "Stat ended without an answer"),
+        ([snapshots.StatSnapshotResponse(info=snapshots.Info(name="x", kind=77)).encode()], "unknown kind 77"),
+    ],
+    ids=["garbage", "too large", "none", "a kind"],
+)
+def test_an_answer_that_can_not_be_read_is_told_with_the_plugins_name(answers: list[bytes], told: str) -> None:
+    """A client of the gateway has many peers behind it, and has to know which one is wrong; Introspection shows it, too."""
+
+    class Garbled(MemorySnapshotter):
+        def __mapping__(self) -> dict[str, Handler]:
+            mapping = super().__mapping__()
+            path = "/containerd.services.snapshots.v1.Snapshots/Stat"
+
+            async def answer(stream: Any) -> None:
+                await stream.recv_message()
+                for data in answers:
+                    await stream.send_message(data)
+
+            # A stream, for the server would not end a unary call without an answer.
+            return {**mapping, path: Handler(answer, Cardinality.UNARY_STREAM, bytes, bytes)}
+
+    async def main() -> None:
+        async with one_snapshotter(Garbled()) as (_, core):
+            await core.snapshots("s").create(NS, None, Kind.ACTIVE, "k", "", {})
+            with pytest.raises((Internal, DataLoss), match=told) as failed:
+                await core.snapshots("s").stat(NS, "k")
+            assert 'snapshot plugin "s" at ' in failed.value.message and "s.sock" in failed.value.message
+            assert told in core.registry.snapshotter("s").last_error
 
     asyncio.run(main())
 

@@ -49,15 +49,6 @@ _CACHE_ENTRIES, _CACHED_BYTES = 2048, 2048
 _SAME_MOMENT_S: Final = 0.25
 
 
-def _decode(data: bytes, cls: type[Any]) -> Any:
-    if cls is bytes:
-        return data
-    try:
-        return cls.decode(data)
-    except DecodeError as error:
-        raise Internal(f"the peer's answer is malformed: {error}") from error
-
-
 class ClientStream:
     """One call, as its caller sees it: grpclib's stream API. Use it as an async context manager."""
 
@@ -201,7 +192,12 @@ class ClientStream:
             if credit:
                 connection.engine.acknowledge(self.sid, credit)
                 connection.flush_soon()
-        return _decode(data, self._response)
+        if self._response is bytes:
+            return data
+        try:
+            return self._response.decode(data)
+        except DecodeError as error:
+            raise self._channel.internal(f"the answer to {self._path} is malformed: {error}") from error
 
     def __aiter__(self) -> Self:
         return self
@@ -227,7 +223,7 @@ class ClientStream:
             free = self._assembler.feed(data)
         except ArgosyError as error:
             # With a code of its own it would look like the peer's refusal; but the peer may have done what it was asked for.
-            self.error = Internal(f"{self._channel.name}: the answer to {self._path} can't be taken: {error.message}")
+            self.error = self._channel.internal(f"the answer to {self._path} can't be taken: {error.message}")
             free = self._assembler.abandon()
             self.cancel()
             return free
@@ -241,6 +237,8 @@ class ClientStream:
             self.error = self._channel.unavailable(f"it answered HTTP {status.decode('latin1') if status else ''}")
         else:
             self.error = wire.error_of(tuple((k, v) for k, v in headers if k.startswith(b"grpc-")))
+            if self.error is not None and not any(k == b"grpc-status" for k, _ in headers):
+                self.error = self._channel.internal(f"{self._path} ended without a status")
             if isinstance(self.error, DeadlineExceeded) and self._timer is not None and self._connection is not None:
                 if self._timer.when() - self._connection.loop.time() < _SAME_MOMENT_S:
                     self.error = self._late()
@@ -374,6 +372,10 @@ class Channel:
         error = self.unavailable(reason)
         error.unsent = True
         return error
+
+    def internal(self, reason: str) -> Internal:
+        """Return the error for an answer that breaks the protocol."""
+        return Internal(f"{self._who()}: {reason}")
 
     def deadline_exceeded(self, reason: str) -> DeadlineExceeded:
         return DeadlineExceeded(f"{self._who()}: {reason}")
@@ -523,7 +525,7 @@ class Channel:
             await stream.send_message(request, end=True)
             message = await stream.recv_message()
             if message is None:
-                raise Internal(f"{self.name}: {path} ended without an answer")
+                raise self.internal(f"{path} ended without an answer")
             while not stream.ended:
                 await stream._wait()
             if stream.error is not None:

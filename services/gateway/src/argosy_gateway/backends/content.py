@@ -27,6 +27,7 @@ from argosy.errors import (
     InvalidArgument,
     NotFound,
     OutOfRange,
+    Unimplemented,
     Unknown,
 )
 from argosy.filters import EVERYTHING, Filter
@@ -113,7 +114,7 @@ class BackendWriter:
             await self._stream.send_message(p.WriteContentRequest(action=action, ref=self.ref, **fields))
             response = await self._stream.recv_message()
         if response is None:
-            raise Unknown(f'content plugin ended the ingest "{self.ref}" without an answer')
+            raise Unknown(f'{self._plugin} at {self._plugin.channel.path} ended the ingest "{self.ref}" without an answer')
         answer: p.WriteContentResponse = response
         return answer
 
@@ -617,7 +618,7 @@ class Content:
             try:
                 async with self.plugin.call() as channel:
                     await p.ContentStub(channel).status(p.StatusRequest(ref=found.backend))
-            except NotFound:
+            except (NotFound, Unimplemented):  # one that can't say of a ref is taken at its word when it is opened
                 return found
             found = await self._db.write(partial(rows.rename_ingest, ns=ns, found=found, skip=2 ** (tries + 1) - 2))
         raise no_name(self.plugin, ns, found.backend)

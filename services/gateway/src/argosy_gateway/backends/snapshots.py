@@ -232,7 +232,13 @@ class Snapshotter:
             reply = await p.SnapshotsStub(channel).stat(p.StatSnapshotRequest(snapshotter=self.name, key=name))
         if reply.info is None:
             raise wrong(self.plugin, f'answered without an info for "{name}"')
-        return info_from_wire(reply.info)
+        return self._info(reply.info)
+
+    def _info(self, wire: p.Info) -> Info:
+        try:
+            return info_from_wire(wire)
+        except InvalidArgument as error:
+            raise wrong(self.plugin, f"answered with what can't be: {error.message}") from error
 
     async def _checked(self, answered: Sequence[Any]) -> Sequence[Mount]:
         """Return the plugin's mounts when they may be handed on. Raises FailedPrecondition for others, which are noted as its last error."""
@@ -359,10 +365,7 @@ class Snapshotter:
             async for wire in bounded(self.plugin, replies):
                 if wire.name in held:
                     raise wrong(self.plugin, f'listed "{wire.name}" twice')
-                try:
-                    held[wire.name] = info_from_wire(wire)
-                except InvalidArgument as error:
-                    raise wrong(self.plugin, f"listed what can't be: {error.message}") from error
+                held[wire.name] = self._info(wire)
         return held
 
     async def walk(self, ns: str, filter: Filter) -> AsyncIterator[Info]:
@@ -542,7 +545,7 @@ class Snapshotter:
             async with self.plugin.call() as channel:
                 reply = await p.SnapshotsStub(channel).update(request)
             if reply.info is not None:
-                backend = info_from_wire(reply.info)
+                backend = self._info(reply.info)
         return self._merged(row, backend)
 
     # -- the collector's side --

@@ -23,7 +23,16 @@ from typing import Any, Final
 import anyio
 import anyio.abc
 from argosy import log
-from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, ResourceExhausted, Unavailable, Unimplemented
+from argosy.errors import (
+    ArgosyError,
+    DataLoss,
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+)
 from argosy.loops import Complaints
 from argosy.rpc.channel import BoundChannel, Channel
 from argosy.rpc.context import current
@@ -118,6 +127,8 @@ class Call:
             plugin.answered(time.monotonic() - self.started)
             if isinstance(error, ResourceExhausted):
                 plugin.full()
+            if isinstance(error, (Internal, DataLoss)):
+                plugin.failed(error)
         elif isinstance(error, ArgosyError):
             plugin.failed(error)
         return False
