@@ -194,6 +194,9 @@ class Mesh(Peer):
             for ns in [*self.ctr("namespaces", "ls", "-q").out.split()]:
                 for task in self.ctr("tasks", "ls", "-q", namespace=ns).out.split():
                     self.ctr("tasks", "rm", "-f", task, namespace=ns)
+            # Those that its gateway has no record of, ctr can't name.
+            for bundle in (self.state / "io.containerd.runtime.v2.task").glob("*/[!.]*"):
+                self.argosy("rm", "--force", bundle.name, namespace=bundle.parent.name)
             self.stop()
             mounted = [found for found in self.leftovers(0) if found.startswith("mount") and found.endswith("/mnt")]
             assert mounted == [], mounted

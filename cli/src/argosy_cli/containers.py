@@ -27,12 +27,15 @@ from argosy.client.jobs import cleanup, together
 from argosy.client.logs import is_running
 from argosy.client.logs import read as read_log
 from argosy.client.tasks import tasks
-from argosy.errors import ArgosyError, InvalidArgument, NotFound
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound
 from argosy.oci.reference import Reference
 from argosy.oci.spec import BindMount, Options, merge_env
-from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
+from argosy.typeurl import SPEC, pack_json
+from argosy_protos.containerd.services.containers.v1 import Container as WireContainer
+from argosy_protos.containerd.services.containers.v1 import ContainerRuntime, CreateContainerRequest, ListContainersRequest
 from argosy_protos.containerd.services.images.v1 import GetImageRequest
 from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
+from argosy_protos.containerd.v1.types import Process as WireProcess
 from argosy_protos.containerd.v1.types import Status
 
 from argosy_cli.output import run_async, show, show_one, watching
@@ -303,9 +306,20 @@ def ps(filters: Annotated[list[str] | None, typer.Argument(help="containerd filt
             rows.append(
                 row | {"pid": process.pid if process else "", "snapshotter": c.snapshotter, "labels": dict(c.labels)}
             )
+        if not filters:
+            # Of a gateway that lost its metadata: "rm --force" ends them.
+            rows += [_without_record(running[id]) for id in sorted(running.keys() - {c.id for c in reply.containers})]
         show(rows, ("id", "image", "status", "pid", "snapshotter"), "no containers")
 
     run_async(work())
+
+
+def _without_record(process: WireProcess) -> dict[str, Any]:
+    """Return the row of a task whose container has no record."""
+    status = f"{Status(process.status).name.lower()} (no record)"
+    return {
+        "id": process.id, "image": "", "runtime": "", "status": status, "pid": process.pid, "snapshotter": "", "labels": {},
+    }  # fmt: skip
 
 
 def logs(
@@ -341,22 +355,38 @@ def kill(
     run_async(work())
 
 
+async def _container_of(client: Client, id: str, force: bool) -> Container:
+    """Return a container, with a new record when there is only its task: calls name a task by that. Raises NotFound, FailedPrecondition."""
+    try:
+        return await Container.get(client, id)
+    except NotFound:
+        state = {found.id: found.status async for found in tasks(client)}.get(id)
+        if state is None:
+            raise
+        _check_over(id, force or state == Status.STOPPED)
+        defaults = await client.defaults()
+        record = WireContainer(id=id, runtime=ContainerRuntime(name=defaults.runtime), spec=pack_json(SPEC, {}))
+        reply = await client.services.containers.create(CreateContainerRequest(container=record))
+        return Container(client, reply.container)
+
+
+def _check_over(id: str, over: bool) -> None:
+    if not over:
+        raise FailedPrecondition(f'container "{id}" is running; stop it first, or use --force')
+
+
 def rm(
     containers: list[str],
     force: Annotated[bool, typer.Option("--force", "-f", help="kill what still runs")] = False,
 ) -> None:
-    """Remove containers with their snapshots and ended tasks."""
+    """Remove containers with their snapshots and ended tasks, and tasks whose containers have no record."""
 
     async def work() -> None:
         async with Target.client() as client:
             for id in containers:
-                container = await Container.get(client, id)
-                task = Task(client, id)
-                if not force and await is_running(client, id):
-                    from argosy.errors import FailedPrecondition
-
-                    raise FailedPrecondition(f'container "{id}" is running; stop it first, or use --force')
-                await _end_task(task)
+                container = await _container_of(client, id, force)
+                _check_over(id, force or not await is_running(client, id))
+                await _end_task(Task(client, id))
                 await container.delete()
                 path = container.record.labels.get(LOG_LABEL)
                 if path and Path(path) == await _log_path(client, id):

@@ -329,6 +329,8 @@ class Channel:
         self._serves = serves
         self.served_by = -1
         """The user that serves the socket, as of the last connection."""
+        self.connections = 0
+        """How many there have been: what was asked on one may be otherwise on the next."""
         self.path = str(path).removeprefix("unix://")
         self.name = name or self.path
         self._own = tuple((metadata or {}).items())
@@ -460,6 +462,7 @@ class Channel:
             self._check_server(made)
             self._backoff = self._not_before = 0.0
             self._connection = made
+            self.connections += 1
             return made
         finally:
             self._connecting = None

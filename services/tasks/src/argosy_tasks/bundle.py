@@ -1,6 +1,6 @@
 """Bundles: a container's directory while it has a task, laid out as containerd lays it out.
 
-    <state>/<ns>/<id>/       0700   config.json, rootfs/, work ->, log (FIFO), shim-binary-path, bootstrap.json
+    <state>/<ns>/<id>/       0700   config.json, rootfs/, work ->, log (FIFO), shim-binary-path, bootstrap.json, gateway
     <root>/<ns>/<id>/        0711   the work directory
 
 ``config.json`` is written last: a bundle without it is of a create that did not get far.
@@ -23,6 +23,7 @@ from argosy.names import check_identifier
 
 BINARY_FILE = "shim-binary-path"
 BOOTSTRAP_FILE = "bootstrap.json"
+GATEWAY_FILE = "gateway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,11 @@ class Bundle:
     work: Path
 
     @classmethod
-    def make(cls, state: Path, root: Path, namespace: str, id: str, config: bytes) -> Bundle:
-        """Make a bundle; what is half made is removed on failure. Raises InvalidArgument, AlreadyExists."""
+    def make(cls, state: Path, root: Path, namespace: str, id: str, config: bytes, gateway: str = "") -> Bundle:
+        """Make a bundle; what is half made is removed on failure. Raises InvalidArgument, AlreadyExists.
+
+        gateway is the uuid of the one that has the container's record; empty when it does not say.
+        """
         check_identifier(id)
         self = cls(namespace, id, state / namespace / id, root / namespace / id)
         for parent in (self.path.parent, self.work.parent):
@@ -59,6 +63,7 @@ class Bundle:
             self.work.mkdir(mode=0o711)
             (self.path / "rootfs").mkdir(mode=0o711)
             (self.path / "work").symlink_to(self.work)
+            (self.path / GATEWAY_FILE).write_text(gateway)
             (self.path / "config.json").write_bytes(config)
         except BaseException:
             self.delete()
@@ -93,6 +98,13 @@ class Bundle:
             return (self.path / BINARY_FILE).read_text().strip() or None
         except FileNotFoundError:
             return None
+
+    def gateway(self) -> str:
+        """Return the uuid of the gateway that had the container's record, or nothing when nobody said."""
+        try:
+            return (self.path / GATEWAY_FILE).read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return ""
 
     def delete(self) -> None:
         """Unmount what is below and remove both directories. Safe to call twice."""

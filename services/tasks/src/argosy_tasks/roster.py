@@ -1,4 +1,9 @@
-"""Who is running: the shims of all namespaces, from their start to their end, and across our own restarts."""
+"""Who is running: the shims of all namespaces, from their start to their end, and across our own restarts.
+
+A task whose container has been deleted while nobody watched is ended at the next start: no call of a client's library could
+name it. Only the gateway that it was made for can say so (a bundle's ``gateway``), and not of many at once: a gateway whose
+metadata was lost, or restored from an old copy, has no record of what runs. Such tasks go on until their operator says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,27 +19,24 @@ from typing import Any, Final, TypeVar
 import anyio
 from argosy import log
 from argosy.errors import AlreadyExists, ArgosyError, NotFound
+from argosy.roots import ALLOW_LOSS, allows_loss, loss_taken
 from argosy.timestamps import from_wire, to_wire
 from argosy.ttrpc.client import Closed
-from argosy_protos._message import Message
 from argosy_protos.containerd import events as ev
 from argosy_protos.containerd.task import v2 as api
+from argosy_protos.containerd.v1.types import Status
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy_tasks.bootstrap import Starter
 from argosy_tasks.bundle import Bootstrap, Bundle, bundles, remove
+from argosy_tasks.gateway import Gateway, Standing
 from argosy_tasks.runtimes import Runtimes
 from argosy_tasks.shim import Shim, ShimLog
 
 T = TypeVar("T")
 logger = log.get("tasks")
 
-Publish = Callable[[str, str, str, Message], Awaitable[None]]
-"""Given namespace, topic, full proto name and event: tell the world."""
-
-Known = Callable[[str, str], Awaitable[bool]]
-"""Given namespace and id: is there a container of that name? True when nobody can say."""
-
+_NAMED: Final = 20
 _ADOPT_AT_ONCE: Final = 32
 _UNKNOWN_EXIT: Final = 255
 # A shim's start outlives the death of whoever ran it; reaping its bundle before it is done would leave it an orphan.
@@ -59,14 +61,16 @@ class Roster:
         root: Path,
         runtimes: Runtimes,
         starter: Starter,
-        publish: Publish,
-        known: Known,
+        gateway: Gateway,
         timeouts: Timeouts,
+        word: Path,
     ) -> None:
+        """word is the directory in which the operator allows a loss."""
         self._state, self._root = state, root
-        self._runtimes, self._starter, self._publish = runtimes, starter, publish
-        self._known = known
+        self._runtimes, self._starter, self._gateway = runtimes, starter, gateway
         self._timeouts = timeouts
+        self._word = word
+        self._kept: list[Shim] = []
         self._shims: dict[tuple[str, str], Shim] = {}
         self._starting: set[tuple[str, str]] = set()
         self._deleting: set[tuple[str, str]] = set()
@@ -91,6 +95,11 @@ class Roster:
 
     def __len__(self) -> int:
         return len(self._shims)
+
+    def kept(self) -> str:
+        """Return the tasks that were not ended for want of a record, and how to end them; nothing when there are none."""
+        left = [shim.bundle for shim in self._kept if self._shims.get((shim.bundle.namespace, shim.bundle.id)) is shim]
+        return f"{_names(left)}: {self._remedy()}" if left else ""
 
     async def create(
         self,
@@ -139,7 +148,8 @@ class Roster:
         binary = self._runtimes.resolve(runtime)
         self._starting.add(key)
         try:
-            bundle = await asyncio.to_thread(Bundle.make, self._state, self._root, namespace, id, spec)
+            gateway = await self._gateway.uuid()
+            bundle = await asyncio.to_thread(Bundle.make, self._state, self._root, namespace, id, spec, gateway)
             bundle.remember_binary(binary)
             shim_log = ShimLog(bundle)
             try:
@@ -249,9 +259,9 @@ class Roster:
         await asyncio.to_thread(bundle.delete)
         ns, id, when = bundle.namespace, bundle.id, to_wire(exited)
         exit_event = ev.TaskExit(container_id=id, id=id, pid=pid, exit_status=status, exited_at=when)
-        await self._publish(ns, "/tasks/exit", "containerd.events.TaskExit", exit_event)
+        await self._gateway.publish(ns, "/tasks/exit", "containerd.events.TaskExit", exit_event)
         gone = ev.TaskDelete(container_id=id, pid=pid, exit_status=status, exited_at=when)
-        await self._publish(ns, "/tasks/delete", "containerd.events.TaskDelete", gone)
+        await self._gateway.publish(ns, "/tasks/delete", "containerd.events.TaskDelete", gone)
 
     def _default_binary(self) -> Path:
         return self._runtimes.resolve("io.containerd.runc.v2")
@@ -280,6 +290,8 @@ class Roster:
             for bundle in found:
                 group.start_soon(one, bundle)
         await asyncio.to_thread(self._drop_stray_work)
+        # The gateway may still be starting, and asks us nothing before that is over.
+        self._later(self._end_deserted(list(self._shims.values()), limit))
         return len(self._shims)
 
     async def _adopt(self, bundle: Bundle) -> None:
@@ -306,12 +318,53 @@ class Roster:
             return
         shim.pid = connected.task_pid
         self._shims[bundle.namespace, bundle.id] = shim
-        self._later(self._end_if_deserted(shim))
 
-    async def _end_if_deserted(self, shim: Shim) -> None:
-        """Kill and delete a task whose container was deleted while nobody watched: no call could name it again."""
+    async def _end_deserted(self, shims: Sequence[Shim], limit: asyncio.Semaphore) -> None:
+        """End the adopted tasks whose containers were deleted while nobody watched, if only the record's absence can't mean its loss."""
+        standings: dict[Shim, Standing] = {}
+
+        async def one(shim: Shim) -> None:
+            bundle = shim.bundle
+            made_for = await asyncio.to_thread(bundle.gateway)
+            async with limit:
+                standings[shim] = await self._gateway.standing(bundle.namespace, bundle.id, made_for)
+
+        allowed = await asyncio.to_thread(allows_loss, self._word)
+        async with anyio.create_task_group() as group:
+            for shim in shims:
+                group.start_soon(one, shim)
+        deleted = [shim for shim in shims if standings[shim] is Standing.DELETED]
+        strange = [shim for shim in shims if standings[shim] is Standing.STRANGE]
+        # What was never started, or has ended, loses nothing; one that runs alone may well have been deleted.
+        lost = sum(shim.runs for shim in deleted)
+        if not allowed and lost > 1 and lost * 2 > sum(shim.runs for shim in shims):
+            self._keep(deleted, "the gateway has no record of their containers, which are more than half of all that run")
+            deleted = []
+        if not allowed:
+            self._keep(strange, "the gateway has no record of their containers, and is not the one that they were made for")
+            strange = []
+        async with anyio.create_task_group() as group:
+            for shim in (*deleted, *strange):
+                group.start_soon(self._end, shim)
+        if allowed and Standing.UNSAID not in standings.values():
+            await asyncio.to_thread(loss_taken, self._word)
+
+    def _keep(self, shims: Sequence[Shim], why: str) -> None:
+        if shims:
+            self._kept += shims
+            names = _names([shim.bundle for shim in shims])
+            logger.warning("tasks.without_record", count=len(shims), tasks=names, why=why, remedy=self._remedy())
+
+    def _remedy(self) -> str:
+        return (
+            "they go on; restore the gateway's metadata.db to have their records back, or end each with "
+            f'"argosy --namespace NAMESPACE rm --force ID", or create {self._word / ALLOW_LOSS} to have all ended at the next start'
+        )
+
+    async def _end(self, shim: Shim) -> None:
+        """Kill and delete a task."""
         ns, id = shim.bundle.namespace, shim.bundle.id
-        if await self._known(ns, id):
+        if self._shims.get((ns, id)) is not shim:
             return
         logger.info("task.deserted", namespace=ns, container=id)
         try:
@@ -341,6 +394,7 @@ class Roster:
         try:
             state: api.StateResponse = await shim.call("State", api.StateRequest(id=shim.bundle.id), self._timeouts.load_s)
             shim.stdout = state.stdout
+            shim.runs = state.status not in (Status.CREATED, Status.STOPPED)
         except NotFound:
             return False
         return True
@@ -362,3 +416,10 @@ class Roster:
         self._shims.clear()
         while self._jobs:
             await asyncio.wait(list(self._jobs))
+
+
+def _names(found: Sequence[Bundle]) -> str:
+    """Return namespaces and ids, not all of very many."""
+    names = [f"{bundle.namespace}/{bundle.id}" for bundle in found]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"

@@ -63,6 +63,8 @@ class Shim:
         self.bundle = bundle
         self.pid = 0
         self.stdout = ""
+        self.runs = False
+        """Whether its task had been started and had not ended, when the shim was adopted."""
         self.execs: set[str] = set()
         """Those that were added and not deleted by us: it knows them. Others may be there from before our own start."""
         self._client = client
