@@ -140,7 +140,15 @@ def unknown(m: Any, b: bytes, p: int, t: int, n: int, known: frozenset[int]) -> 
     if t >> 3 in known:
         raise DecodeError(f"{type(m).__name__}: field {t >> 3} has wire type {t & 7}, which is not its own")
     q = skip(b, p, t, n)
-    m._unknown_fields += vi(t) + b[p:q]
+    kept = m._unknown_fields
+    if len(kept) > 4096:
+        # Bytes would be copied with each field of very many.
+        if type(kept) is bytes:
+            kept = m._unknown_fields = bytearray(kept)
+        kept += vi(t)
+        kept += b[p:q]
+    else:
+        m._unknown_fields = kept + vi(t) + b[p:q]
     return q
 
 

@@ -9,11 +9,15 @@ from typing import Any, Final
 from argosy_protos._message import DecodeError, Message
 from argosy_protos.google.protobuf import Any as AnyMessage
 
+from argosy.fields import count
+
 SPEC: Final = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 PROCESS: Final = "types.containerd.io/opencontainers/runtime-spec/1/Process"
 LINUX_RESOURCES: Final = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
 FEATURES: Final = "types.containerd.io/opencontainers/runtime-spec/1/features/Features"
 _JSON_PREFIX: Final = "types.containerd.io/"
+# Far above what any event or option has; it is decoded in the loop.
+_MOST_BYTES, _MOST_FIELDS = 256 << 10, 4096
 
 _EVENT_PACKAGES: Final = ("containerd.events", "containerd.services.images.v1")
 
@@ -44,7 +48,9 @@ def resolve(name: str) -> type[Message] | None:
 
 
 def unpack(value: AnyMessage) -> Message | dict[str, Any] | None:
-    """Return the message or JSON value inside an Any, or None when its type is unknown or its bytes are not of it."""
+    """Return the message or JSON value inside an Any, or None when its type is unknown, its bytes are not of it, or they are very many."""
+    if len(value.value) > _MOST_BYTES:
+        return None
     if value.type_url.startswith(_JSON_PREFIX):
         try:
             loaded = json.loads(value.value)
@@ -52,7 +58,7 @@ def unpack(value: AnyMessage) -> Message | dict[str, Any] | None:
             return None
         return loaded if isinstance(loaded, dict) else None
     cls = resolve(bare(value.type_url))
-    if cls is None:
+    if cls is None or count(cls, value.value, _MOST_FIELDS) > _MOST_FIELDS:
         return None
     try:
         return cls.decode(value.value)

@@ -33,6 +33,7 @@ from argosy.errors import (
 from argosy.kernel.peer import credentials
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
+from argosy.rpc.decoding import MOST_ANSWER_FIELDS, TooManyFields, decode
 from argosy.rpc.protocol import Connection
 from argosy.rpc.recent import Recent
 
@@ -192,12 +193,12 @@ class ClientStream:
             if credit:
                 connection.engine.acknowledge(self.sid, credit)
                 connection.flush_soon()
-        if self._response is bytes:
-            return data
         try:
-            return self._response.decode(data)
+            return await decode(self._response, data, MOST_ANSWER_FIELDS)
         except DecodeError as error:
             raise self._channel.internal(f"the answer to {self._path} is malformed: {error}") from error
+        except TooManyFields as error:
+            raise self._channel.internal(f"the answer to {self._path} can't be taken: {error}") from error
 
     def __aiter__(self) -> Self:
         return self

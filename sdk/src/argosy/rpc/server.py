@@ -33,6 +33,7 @@ from argosy.kernel.peer import credentials, groups
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.context import CALL, Call, Peer
+from argosy.rpc.decoding import MOST_FIELDS, TooManyFields, decode
 from argosy.rpc.protocol import Connection
 from argosy.rpc.recent import Recent
 from argosy.rpc.sockets import BACKLOG, bind_unix, same_user
@@ -153,7 +154,8 @@ class ServerStream:
     async def recv_message(self) -> Any:
         """Return the next message, or None when the peer has sent its last.
 
-        Raises StreamTerminatedError when the peer gave up, InvalidArgument for bytes that are no message.
+        Raises StreamTerminatedError when the peer gave up, InvalidArgument for bytes that are no message, ResourceExhausted for one of
+        very many fields.
         """
         assembler = self._assembler
         while not assembler.messages:
@@ -169,13 +171,12 @@ class ServerStream:
             await self._waiter
         data, cost = assembler.messages.popleft()
         self._connection.acknowledge(self.sid, cost + assembler.release())
-        request_type = self._handler.request_type
-        if request_type is bytes:
-            return data
         try:
-            return request_type.decode(data)
+            return await decode(self._handler.request_type, data, MOST_FIELDS)
         except DecodeError as error:
             raise InvalidArgument(f"{self.call.path}: the request is malformed: {error}") from error
+        except TooManyFields as error:
+            raise ResourceExhausted(f"{self.call.path}: the request can't be taken: {error}; send less at once") from error
 
     async def send_initial_metadata(self) -> None:
         """Open the response now, so that the peer knows the stream is established."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from argosy_protos._wire import DecodeError
 
 from argosy.errors import DeadlineExceeded, Internal, Unavailable, from_wire
+from argosy.rpc.decoding import MOST_FIELDS, TooManyFields, decode
 from argosy.ttrpc.machine import ClientMachine, Data
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -50,7 +51,7 @@ class TtrpcStream:
         before, self._held = self._held, self._held - len(data)
         if before > _HELD_BYTES >= self._held:
             self._client._full(-1)
-        return _decoded(self._client.name, self._response, data)
+        return await decoded(self._client.name, self._response, data)
 
     def _on_data(self, payload: bytes | None, closed: bool) -> None:
         if payload is not None:
@@ -227,11 +228,14 @@ class TtrpcClient(asyncio.Protocol):
         metadata: Mapping[str, str] | None = None,
     ) -> Any:  # fmt: skip
         """Call a unary method with messages. Raises what ``raw`` does, and Internal for an answer that is none."""
-        return _decoded(self.name, response, await self.raw(service, method, request.encode(), timeout, metadata))
+        return await decoded(self.name, response, await self.raw(service, method, request.encode(), timeout, metadata))
 
 
-def _decoded(name: str, response: type[Any], data: bytes) -> Any:
+async def decoded(name: str, response: type[Any], data: bytes) -> Any:
+    """Return a peer's answer. Raises Internal for one that is none, or has very many fields."""
     try:
-        return response.decode(data)
+        return await decode(response, data, MOST_FIELDS)
     except DecodeError as error:
         raise Internal(f"{name}: malformed answer: {error}") from error
+    except TooManyFields as error:
+        raise Internal(f"{name}: the answer can't be taken: {error}") from error

@@ -8,6 +8,7 @@ from argosy_protos._wire import DecodeError
 from argosy_protos.lean.google.rpc import Status
 from argosy_protos.lean.ttrpc import KeyValue, Request, Response
 
+from argosy.fields import FLAT, count_in
 from argosy.ttrpc.frames import DATA, NO_DATA, REMOTE_CLOSED, REMOTE_OPEN, REQUEST, RESPONSE, Decoder, encode
 
 INVALID_ARGUMENT: Final = 3
@@ -15,6 +16,10 @@ RESOURCE_EXHAUSTED: Final = 8
 UNIMPLEMENTED: Final = 12
 # Of a length's 32 bits, the one that makes it negative where lengths have a sign.
 _NEGATIVE: Final = 1 << 31
+# Around a payload: names, a timeout, a few headers; a status with its details.
+_MOST_FIELDS: Final = 4096
+_REQUEST: Final = {5: FLAT}
+_RESPONSE: Final = {1: {3: FLAT}}
 
 
 class Incoming(NamedTuple):
@@ -102,6 +107,9 @@ class ServerMachine:
             return None
         self._last = stream
         try:
+            if count_in(_REQUEST, payload, _MOST_FIELDS) > _MOST_FIELDS:
+                self.respond_error(stream, RESOURCE_EXHAUSTED, f"the request has more than {_MOST_FIELDS} fields")
+                return None
             request = Request.decode(payload)
         except DecodeError as error:
             self.respond_error(stream, INVALID_ARGUMENT, f"unmarshal error: {error}")
@@ -183,6 +191,10 @@ class ClientMachine:
                 message = f"message length {frame.oversize} exceed maximum message size"
                 events.append(Answer(frame.stream, RESOURCE_EXHAUSTED, message, b""))
             elif frame.kind == RESPONSE:
+                if count_in(_RESPONSE, frame.payload, _MOST_FIELDS) > _MOST_FIELDS:
+                    message = f"the answer has more than {_MOST_FIELDS} fields"
+                    events.append(Answer(frame.stream, RESOURCE_EXHAUSTED, message, b""))
+                    continue
                 response = Response.decode(frame.payload)
                 status = response.status
                 code, message = (status.code, status.message) if status is not None else (0, "")

@@ -10,9 +10,10 @@ from typing import Any
 from argosy_protos._wire import DecodeError
 
 from argosy import log
-from argosy.errors import InvalidArgument, to_wire
+from argosy.errors import InvalidArgument, ResourceExhausted, to_wire
 from argosy.kernel.peer import credentials
 from argosy.rpc.context import Peer
+from argosy.rpc.decoding import MOST_FIELDS, TooManyFields, decode
 from argosy.rpc.sockets import BACKLOG, bind_unix, same_user
 from argosy.ttrpc.machine import UNIMPLEMENTED, Data, Incoming, ServerMachine
 
@@ -30,15 +31,17 @@ class ServerStream:
         self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     async def recv(self) -> Any:
-        """Return the next message, or None when the client has sent its last. Raises InvalidArgument."""
+        """Return the next message, or None when the client has sent its last. Raises InvalidArgument, ResourceExhausted."""
         data = await self._messages.get()
         if data is None:
             self._messages.put_nowait(None)  # the end stays the end
             return None
         try:
-            return self._request.decode(data)
+            return await decode(self._request, data, MOST_FIELDS)
         except DecodeError as error:
             raise InvalidArgument(f"a message is malformed: {error}") from error
+        except TooManyFields as error:
+            raise ResourceExhausted(f"a message can't be taken: {error}; send less at once") from error
 
     async def send(self, message: Any) -> None:
         """Send one message."""
@@ -127,9 +130,11 @@ class _Connection(asyncio.Protocol):
         handler, request_type = row
         try:
             try:
-                request = request_type.decode(incoming.payload)
+                request = await decode(request_type, incoming.payload, MOST_FIELDS)
             except DecodeError as error:
                 raise InvalidArgument(f"the request is malformed: {error}") from error
+            except TooManyFields as error:
+                raise ResourceExhausted(f"the request can't be taken: {error}; send less at once") from error
             timeout = incoming.timeout_ns / 1e9 if incoming.timeout_ns > 0 else None
             async with asyncio.timeout(timeout):
                 answer = await handler(request, incoming.metadata)

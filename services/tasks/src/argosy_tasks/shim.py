@@ -9,10 +9,9 @@ from functools import partial
 from typing import Any, Final
 
 from argosy import log
-from argosy.errors import DeadlineExceeded, Internal, Unimplemented
+from argosy.errors import DeadlineExceeded, Unimplemented
 from argosy.names import NAMESPACE_TTRPC_KEY
-from argosy.ttrpc.client import TtrpcClient
-from argosy_protos._wire import DecodeError
+from argosy.ttrpc.client import TtrpcClient, decoded
 from argosy_protos.containerd.task import v2 as api
 from argosy_protos.google.protobuf import Empty
 
@@ -108,10 +107,8 @@ class Shim:
                 data = await asyncio.shield(future)
         except TimeoutError:
             raise DeadlineExceeded(f"{self._client.name}: Wait took longer than {timeout:g} s") from None
-        try:
-            return api.WaitResponse.decode(data)
-        except DecodeError as error:
-            raise Internal(f"{self._client.name}: malformed answer: {error}") from error
+        answer: api.WaitResponse = await decoded(self._client.name, api.WaitResponse, data)
+        return answer
 
     def _waited(self, exec_id: str, future: asyncio.Future[bytes]) -> None:
         if self._waits.get(exec_id) is future:

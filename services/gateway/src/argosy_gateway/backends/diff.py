@@ -18,5 +18,5 @@ class Diff(Relay):
         super().__init__(DiffBase)
         self._registry = registry
 
-    def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
+    async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
         return self._registry.only("diff")

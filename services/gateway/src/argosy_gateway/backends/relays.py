@@ -39,7 +39,7 @@ class Relay(abc.ABC):
         self._service = service
 
     @abc.abstractmethod
-    def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
+    async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
         """Return who is to answer a call. Raises what the call is refused with."""
 
     def __mapping__(self) -> dict[str, Handler]:
@@ -48,7 +48,7 @@ class Relay(abc.ABC):
 
             async def handle(stream: ServerStream, method: Any = method) -> None:
                 message = await stream.recv_message()
-                plugin = self.plugin(method, stream.call.namespace, message)
+                plugin = await self.plugin(method, stream.call.namespace, message)
                 peeked: Any = Peeked(stream, message)
                 await plugin.relay(peeked, method.cardinality, waits=method.name in self.waits)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from argosy.errors import InvalidArgument, NotFound
+from argosy.errors import InvalidArgument, NotFound, ResourceExhausted
+from argosy.rpc.decoding import MOST_FIELDS, TooManyFields, decode
 from argosy_protos._error import DecodeError
 from argosy_protos.containerd.services.sandbox import v1 as p
 
@@ -20,12 +21,14 @@ class Controller(Relay):
         super().__init__(p.ControllerBase)
         self._registry = registry
 
-    def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
+    async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
         """Raises InvalidArgument, NotFound for a controller that is not configured."""
         try:
-            name = method.request.decode(message).sandboxer
+            name = (await decode(method.request, message, MOST_FIELDS)).sandboxer
         except DecodeError as error:
             raise InvalidArgument(f"{method.name}: the request is malformed: {error}") from error
+        except TooManyFields as error:
+            raise ResourceExhausted(f"{method.name}: the request can't be taken: {error}; send less at once") from error
         if not name:
             raise InvalidArgument("sandbox controller name can not be empty")
         plugin = self._registry.plugins.get(("sandbox", name))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from argosy.errors import InvalidArgument, NotFound
+from argosy.errors import InvalidArgument, NotFound, ResourceExhausted
+from argosy.fields import FLAT, count_in
 from argosy.store.schema import Reader
 from argosy_protos._wire import DecodeError, rv, skip, text
 from argosy_protos.containerd.services.tasks.v1 import TasksBase
@@ -15,11 +16,15 @@ from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.plugins.registry import Registry
 
 _CONTAINER_ID: Final = 10  # field 1, length-delimited, in every Tasks request about one container
+# Mounts and annotations are some hundreds at most.
+_MOST_FIELDS: Final = 8192
 _ABOUT_ALL: Final = frozenset(("List", "Metrics"))
 
 
 def _first_string(data: bytes) -> str:
-    """Return field 1 of a message without decoding the rest. Raises InvalidArgument."""
+    """Return field 1 of a message without decoding the rest. Raises InvalidArgument, ResourceExhausted."""
+    if count_in(FLAT, data, _MOST_FIELDS) > _MOST_FIELDS:
+        raise ResourceExhausted(f"the request has more than {_MOST_FIELDS} fields; send less at once")
     found, p = "", 0
     try:
         while p < len(data):
@@ -32,6 +37,8 @@ def _first_string(data: bytes) -> str:
                 p = skip(data, p, t, len(data))
     except (DecodeError, IndexError) as error:
         raise InvalidArgument(f"the request is malformed: {error}") from error
+    if p > len(data):
+        raise InvalidArgument("the request is malformed: truncated")
     return found
 
 
@@ -42,7 +49,7 @@ class Tasks(Relay):
         super().__init__(TasksBase)
         self._registry, self._reader = registry, reader
 
-    def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
+    async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
         """Raises NotFound for a container that is not there."""
         plugin = self._registry.only("tasks")
         if method.name not in _ABOUT_ALL:
