@@ -136,6 +136,8 @@ def test_unavailable_names_whom_where_and_why(short_path: Path, engine: str) -> 
             with pytest.raises(Unavailable) as caught:
                 await VersionStub(channel).version(Empty())
             assert caught.value.message == f"{NAME} at {short_path}/none: cannot connect: No such file or directory"
+            with pytest.raises(Unavailable, match=r"connecting failed, next try in \d+ ms: No such file or directory$"):
+                await VersionStub(channel).version(Empty())
         async with Channel(socket, name=NAME) as channel:
             lost = asyncio.ensure_future(p.ContentStub(channel).info(p.InfoRequest(digest="slow")))
             await asyncio.sleep(0.1)

@@ -340,6 +340,7 @@ class Channel:
         self._connecting: asyncio.Task[ClientConnection | Unavailable] | None = None
         self._backoff = 0.0
         self._not_before = 0.0
+        self._why_not = ""
         self._cache: Recent[Any, tuple[tuple[bytes, bytes], ...]] = Recent(_CACHE_ENTRIES)
         self._closed = False
 
@@ -413,7 +414,7 @@ class Channel:
         if self._connecting is None:
             wait = self._not_before - time.monotonic()
             if wait > 0:
-                raise self.unreached(f"connecting failed, next try in {wait * 1000:.0f} ms")
+                raise self.unreached(f"connecting failed, next try in {wait * 1000:.0f} ms: {self._why_not}")
             # Not of a group: it belongs to the channel, whose close() cancels it, and ends by itself within CONNECT_TIMEOUT_S.
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
         made = await self._attempt(self._connecting, timeout)
@@ -456,6 +457,7 @@ class Channel:
             self._backoff = min(max(self._backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
             self._not_before = time.monotonic() + self._backoff
             reason = getattr(error, "strerror", None) or str(error) or f"it took longer than {CONNECT_TIMEOUT_S:g} s"
+            self._why_not = reason
             failure = self.unavailable(f"cannot connect: {reason}")
             failure.__cause__ = error
             return failure
