@@ -40,11 +40,58 @@ def refused(ran: Ran, *words: str, code: int | None = None) -> None:
         ("root = ", ("is not TOML", "Invalid value")),
         ("log_level = 'loud'", ('log level "loud"',)),
         ("[proxy_plugins.native]\ntype='snapshot'\naddress='/x'", ("[proxy_plugins.native]", "use another")),
+        (
+            "[proxy_plugins.x]\ntype='snapshot'\nadress='/x'",
+            ('unknown key "proxy_plugins.x.adress"', 'did you mean "address"?'),
+        ),
+        ("[stream_processors.x]\nacepts=[]", ('unknown key "stream_processors.x.acepts"', 'did you mean "accepts"?')),
+        ("[services.x]\nknd='content'", ('unknown key "services.x.knd"', 'did you mean "kind"?')),
+        (
+            "[proxy_plugins.x]\ntype='content'\naddress='/x'",
+            ("[services.content] and [proxy_plugins.x] are 2 content plugins", "take all but one out"),
+        ),
+        (
+            "[services.d1]\nkind='diff'\n[services.d2]\nkind='diff'\n[services.content]\nkind='content'",
+            ("[services.d1] and [services.d2] are 2 diff plugins",),
+        ),
+        ("[proxy_plugins.x]\ntype='snapshot'\naddress='x.sock'", ('address "x.sock" is no absolute path',)),
+        ("[proxy_plugins.x]\ntype='snapshot'\naddress='unix://x.sock'", ('address "unix://x.sock" is no absolute path',)),
+        ("[proxy_plugins.x]\ntype='snapshot'\naddress=''", ('address "" is no absolute path',)),
+        ("[proxy_plugins.x]\ntype='snapshot'\naddress='/x'\nroots=['x']", ('roots "x" is no absolute path',)),
+        ("[proxy_plugins.x]\ntype='snapshot'\naddress='/x'\nexports={root='x'}", ('exports.root "x" is no absolute path',)),
+        (
+            "[proxy_plugins.x]\ntype='snapshot'\naddress='/x'\nservices=['a.B']",
+            ('services means nothing to a plugin of the type "snapshot", only to service; take it out',),
+        ),
+        (
+            "[proxy_plugins.x]\ntype='service'\naddress='/x'\ncleanup='all'",
+            ('cleanup means nothing to a plugin of the type "service", only to snapshot and content',),
+        ),
+        (
+            "[proxy_plugins.x]\ntype='sandbox'\naddress='/x'\nroots=['/y']",
+            ("proxy_plugins.x: roots means nothing", '"sandbox"'),
+        ),
+        (
+            "[proxy_plugins.x]\ntype='service'\naddress='/run/mesh/content.sock'",
+            ("[proxy_plugins.x] has the address of [services.content]",),
+        ),
+        (
+            "[proxy_plugins.x]\ntype='service'\naddress='unix:///run/mesh/a.sock'",
+            ("[proxy_plugins.x] has the address of the gateway",),
+        ),
+        ("address = 'a.sock'", ('mesh.toml: address "a.sock" is no absolute path',)),
+        ("root = 'here'", ('mesh.toml: root "here" is no absolute path',)),
+        ("version = 2\nstate = 'here'", ('mesh.toml: state "here" is no absolute path',)),
     ],
 )
 def test_a_wrong_config_names_the_key_and_the_nearest(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
     config = tmp_path / "mesh.toml"
     config.write_text(text)
+    if "/run/mesh" in text:
+        config.write_text(f"state = '/run/mesh'\naddress = '/run/mesh/a.sock'\n{text}")
+    refused(run([str(ARGOSY), "config", "check", str(config)]), *words)
+    if "/run/mesh" in text:
+        return  # it is about places that a start would be given
     base = ["--root", str(tmp_path / "r"), "--state", str(tmp_path / "s"), "--address", str(tmp_path / "a")]
     refused(run([str(ARGOSY), "up", "--config", str(config), *base]), *words)
 

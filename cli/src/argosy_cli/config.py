@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from argosy.errors import InvalidArgument
+from argosy.log import LEVELS
 from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, validate
 from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, Restart, StreamProcessor
 from argosy.unpack.limits import Limits
@@ -222,6 +223,16 @@ def load(path: Path | None) -> Loaded:
     if path is None:
         return Loaded(defaults())
     table = read_toml(path)
-    if "version" in table:
-        return parse_stock(table, str(path))
-    return Loaded(parse_mesh(table, str(path)))
+    loaded = parse_stock(table, str(path)) if "version" in table else Loaded(parse_mesh(table, str(path)))
+    _sensible(loaded.mesh, str(path))
+    return loaded
+
+
+def _sensible(mesh: MeshConfig, source: str) -> None:
+    """Raise InvalidArgument for what a file can say and no mesh can be."""
+    for key in ("root", "state", "address", "ttrpc_address"):
+        place: Path | None = getattr(mesh, key)
+        if place is not None and not place.is_absolute():
+            raise InvalidArgument(f'{source}: {key} "{place}" is no absolute path; write it from the root on')
+    if mesh.log_level not in LEVELS:
+        raise InvalidArgument(f'{source}: log level "{mesh.log_level}" is not one of {", ".join(LEVELS)}')

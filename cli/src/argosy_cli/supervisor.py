@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from argosy.rpc.engine import preload
 from argosy.rpc.sockets import bind_unix, check_free, closed_to
 from argosy.service import REPORT_BYTES, Handed, Service, notify_systemd, run
 from argosy.settings import from_mesh, validate
-from argosy.tables import ProxyPlugin
+from argosy.tables import ALONE, ProxyPlugin
 
 from argosy_cli.config import MeshConfig, ServiceConfig, seconds
 from argosy_cli.places import socket_in
@@ -119,10 +119,17 @@ def plan(mesh: MeshConfig) -> list[Child]:
             capabilities=list(service.capabilities),
             on_demand=not at_once,
         )
+    taken = {socket: f"[services.{child.name}]" for child in children for socket in child.sockets}
+    taken |= {address: "the gateway", ttrpc: "the gateway"}
     for name, table in mesh.proxy_plugins.items():
         if name in plugins:
             raise InvalidArgument(f"[proxy_plugins.{name}] has the name of one of the mesh's own services; use another")
+        if (whose := taken.get(Path(table.address.removeprefix("unix://")))) is not None:
+            raise InvalidArgument(
+                f"[proxy_plugins.{name}] has the address of {whose}, {table.address}; give it that of its plugin"
+            )
         plugins[name] = table
+    _one_of_each(mesh, plugins)
     values = {
         **common,
         "root": mesh.root / service_of(GATEWAY).root(),
@@ -139,6 +146,16 @@ def plan(mesh: MeshConfig) -> list[Child]:
     }
     children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children
+
+
+def _one_of_each(mesh: MeshConfig, plugins: Mapping[str, ProxyPlugin]) -> None:
+    """Raise InvalidArgument for two plugins of a type of which one can serve."""
+    tables = {config.shown(name): f"[services.{name}]" for name, config in mesh.services.items()}
+    for kind in ALONE:
+        found = [name for name, plugin in plugins.items() if plugin.type == kind]
+        if len(found) > 1:
+            where = " and ".join(tables.get(name, f"[proxy_plugins.{name}]") for name in found)
+            raise InvalidArgument(f"{where} are {len(found)} {kind} plugins, where one can serve; take all but one out")
 
 
 def _settings(name: str, service: Service[Any], config: ServiceConfig, values: dict[str, Any]) -> dict[str, Any]:

@@ -88,8 +88,9 @@ def validate(cls: type[T], values: Mapping[str, Any], source: str) -> T:
 
 
 def _what(error: ValidationError, cls: type[Any]) -> str:
-    """Say in one sentence what is wrong first."""
-    first = error.errors()[0]
+    """Say in one sentence what is wrong first: what nobody knows, then the rest in the order of the fields."""
+    # A key that nobody knows comes before one that is missing: it is the same one, mistyped.
+    first = min(error.errors(), key=lambda one: one["type"] != "unexpected_keyword_argument")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "unexpected_keyword_argument":
         return f'unknown key "{key}"{nearest(str(first["loc"][-1]), _known(cls, first["loc"]))}'

@@ -15,7 +15,11 @@ SHORT_TYPES: Final = {
     "tasks": "io.containerd.runtime.v2",
     "service": "io.containerd.grpc.v1",
 }
+ALONE: Final = ("content", "diff", "tasks")
+"""Of these types one plugin can serve; which of two were meant nobody knows."""
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
+# Keys that mean something to some types only.
+_ONLY_FOR: Final = {"services": ("service",), "roots": ("snapshot",), "cleanup": ("snapshot", "content")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,17 @@ class ProxyPlugin(Strict):
         object.__setattr__(self, "type", short)
         if self.cleanup not in ("own", "all"):
             raise ValueError(f'cleanup "{self.cleanup}" is neither "own" nor "all"')
+        for key, types in _ONLY_FOR.items():
+            if short not in types and getattr(self, key) not in ([], "own"):
+                raise ValueError(
+                    f'{key} means nothing to a plugin of the type "{short}", only to {" and ".join(types)}; take it out'
+                )
+        for key, path in (("address", self.address), *(("roots", root) for root in self.roots), *self._export()):
+            if not path.removeprefix("unix://").startswith("/"):
+                raise ValueError(f'{key} "{path}" is no absolute path; write it from the root on')
+
+    def _export(self) -> list[tuple[str, str]]:
+        return [("exports.root", self.exports["root"])] if "root" in self.exports else []
 
 
 @dataclass(frozen=True, kw_only=True)

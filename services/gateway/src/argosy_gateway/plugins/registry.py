@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from argosy.rpc.channel import Channel
-from argosy.tables import ProxyPlugin
+from argosy.tables import ALONE, ProxyPlugin
 
 from argosy_gateway.plugins.plugin import Plugin, allowed_users, connect
-
-# Of these types one plugin can serve; which of two were meant nobody knows.
-_ALONE: Final = ("content", "diff", "tasks")
 
 
 class Registry:
@@ -40,7 +36,7 @@ class Registry:
 
     def check(self) -> None:
         """Raises FailedPrecondition when there are two of a type of which one can serve: the other's bytes would look lost."""
-        for kind in _ALONE:
+        for kind in ALONE:
             if len(list(self.of_type(kind))) > 1:
                 self.only(kind)
 
