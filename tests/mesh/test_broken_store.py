@@ -58,6 +58,21 @@ def test_a_lost_index_is_told_and_its_trees_stay(own_mesh: Mesh) -> None:
     mesh.ctr("snapshots", "prepare", "new").ok()
 
 
+def test_an_image_whose_snapshots_are_lost_says_how_to_have_it_again(own_mesh: Mesh, image_archive: Path) -> None:
+    mesh = own_mesh
+    mesh.stop()
+    (mesh.root / INDEX).unlink()
+    (mesh.root / INDEX).with_name("allow-loss").touch()
+    mesh.start()
+    told = mesh.argosy("run", "--rm", IMAGE, "true")
+    assert told.code and 'is recorded, but "overlayfs" does not have it' in told.err and '"argosy rmi IMAGE"' in told.err, (
+        told
+    )
+    mesh.argosy("rmi", IMAGE).ok()
+    mesh.ctr("images", "import", str(image_archive)).ok()
+    mesh.argosy("run", "--rm", IMAGE, "true").ok()
+
+
 @pytest.mark.parametrize("how", ["gone", "empty"])
 def test_lost_metadata_is_told_and_no_mesh_starts(own_mesh: Mesh, how: str) -> None:
     mesh = own_mesh
