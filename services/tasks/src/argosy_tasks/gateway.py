@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from argosy import log
-from argosy.errors import ArgosyError, NotFound
+from argosy.errors import ArgosyError, NotFound, Unimplemented
 from argosy.names import NAMESPACE_HEADER
 from argosy.rpc.channel import Channel
 from argosy.timestamps import now_ns, to_wire
@@ -50,15 +50,17 @@ class Gateway:
         self._asked_on = -1
 
     async def uuid(self) -> str:
-        """Return the gateway's uuid, which goes with its metadata; nothing when it does not say. Asked once a connection."""
+        """Return the gateway's uuid, which goes with its metadata; nothing when it has none. Asked once a connection.
+
+        Raises Unavailable, DeadlineExceeded.
+        """
         connection = self._channel.connections
         if connection == self._asked_on and self._channel.is_connected:
             return self._uuid
         try:
             uuid: str = (await self._introspection.server(Empty(), timeout=_CALL_S)).uuid
-        except ArgosyError as error:
-            logger.info("gateway.says_not_which", error=error.message)
-            return ""
+        except Unimplemented:
+            uuid = ""
         if connection == self._channel.connections:
             self._uuid, self._asked_on = uuid, connection
         return uuid
@@ -68,18 +70,21 @@ class Gateway:
         deadline = time.monotonic() + WAIT_S
         while True:
             try:
-                await self._containers.get(
-                    GetContainerRequest(id=id), timeout=_CALL_S, metadata={NAMESPACE_HEADER: namespace}
-                )
-                return Standing.THERE
-            except NotFound:
+                if await self._has(namespace, id):
+                    return Standing.THERE
                 # Asked after that answer: by a gateway that came meanwhile, the task is not taken for a deleted one.
-                same = made_for and made_for == await self.uuid()
-                return Standing.DELETED if same else Standing.STRANGE
+                return Standing.DELETED if made_for and made_for == await self.uuid() else Standing.STRANGE
             except ArgosyError:
                 if time.monotonic() > deadline:
                     return Standing.UNSAID
             await asyncio.sleep(0.1)
+
+    async def _has(self, namespace: str, id: str) -> bool:
+        try:
+            await self._containers.get(GetContainerRequest(id=id), timeout=_CALL_S, metadata={NAMESPACE_HEADER: namespace})
+        except NotFound:
+            return False
+        return True
 
     async def publish(self, namespace: str, topic: str, name: str, event: Message) -> None:
         """Tell the world of an event. name is its full proto name. One that can't be told is logged."""
