@@ -1,0 +1,42 @@
+"""Which of the VM tests run every time. A VM without KVM takes seconds to boot: what differs in its surroundings only is a storm's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+# On stock containerd: that its shim's contract is kept in each kind of call. Everything else is asked of our own mesh.
+_ON_STOCK: Final = frozenset(
+    f"test_{name}"
+    for name in (
+        "the_kernel_is_the_guests",
+        "output_errors_and_exit_code_come_back",
+        "input_reaches_the_process_and_ends",
+        "exec_runs_beside_the_init",
+        "a_terminal_has_its_size_and_its_code",
+        "signals_reach_the_process",
+        "pause_stops_the_container_and_resume_starts_it",
+        "metrics_are_those_of_the_guests_cgroup",
+        "three_containers_share_the_vm_of_their_pod",
+    )
+)
+# Parameters, as they stand in a test's name, of which two or three stand for all in each run.
+_MORE: Final = {
+    "test_what_the_container_writes_is_in_its_snapshot": ("block-overlayfs", "block-native", "virtiofs-erofs"),
+    "test_a_death_at_any_step_leaves_nothing": ("0.15-", "0.7-"),
+}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not isinstance(item, pytest.Function) or not Path(item.path).name.startswith("test_kata"):
+            continue
+        parameters = item.name.partition("[")[2]
+        on_stock = Path(item.path).name == "test_kata.py" and parameters.startswith("containerd")
+        if (on_stock and item.originalname not in _ON_STOCK) or any(
+            more in parameters for more in _MORE.get(item.originalname, ())
+        ):
+            item.add_marker(pytest.mark.storm)
