@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from argosy.kernel.files import full_disk
 
 CHUNK: Final = 1 << 20
 _LOCK_WAIT_S: Final = 2.0
+_STORE_WAIT_S: Final = 30.0
 # How much of a file the store is told of at once.
 _TELL_BYTES: Final = 8 << 20
 
@@ -172,15 +174,24 @@ async def place(ingests: Any, ingest: Ingest) -> PlacedIngest | None:
 
 
 async def open_ingest(content: Any, ref: str, total: int, expected: str) -> Ingest:
-    """Open an ingest, waiting while somebody else writes it. Raises AlreadyExists when the blob is there."""
+    """Open an ingest, waiting while somebody else writes it. Raises AlreadyExists when the blob is there.
+
+    A store that is not there is waited for as long as a service may take to start again; then Unavailable is raised.
+    """
     wait = 0.016
+    until = time.monotonic() + _STORE_WAIT_S
     while True:
         ingest = Ingest(content.write(), ref)
         try:
             await ingest.stat(total, expected)
             return ingest
-        except Unavailable:
+        except Unavailable as error:
             ingest.close()
+            # The code is the same for both; who is at work on the ref is said in containerd's words.
+            if "locked" in error.message:
+                until = time.monotonic() + _STORE_WAIT_S
+            elif time.monotonic() > until:
+                raise
             await anyio.sleep(random.uniform(0, wait))
             wait = min(wait * 2, _LOCK_WAIT_S)
         except BaseException:
