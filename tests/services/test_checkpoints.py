@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from argosy.errors import InvalidArgument, NotFound
-from argosy.names import NAMESPACE_HEADER
+from argosy.names import LEASE_HEADER, NAMESPACE_HEADER
 from argosy.rpc.channel import Channel
+from argosy_protos.containerd.services.leases.v1 import CreateRequest, LeasesStub
 from argosy_tasks.checkpoints import Checkpoints, pack, unpack
 
 from tests.harness.mesh import Mesh
@@ -108,7 +109,10 @@ def test_an_image_comes_back_from_the_content_store(mesh: Mesh, image: Path, tmp
 
     async def main() -> None:
         channel = Channel(mesh.address, name="gateway")
-        caller = channel.with_metadata({NAMESPACE_HEADER: "default"})
+        # As a client does it: what nothing refers to yet is collected without a lease.
+        leases = LeasesStub(channel.with_metadata({NAMESPACE_HEADER: "default"}))
+        await leases.create(CreateRequest(id="checkpoints"))
+        caller = channel.with_metadata({NAMESPACE_HEADER: "default", LEASE_HEADER: "checkpoints"})
         try:
             stored = await checkpoints.put(caller, "application/x-criu", image, "checkpoint-test")
             again = await checkpoints.put(caller, "application/x-criu", image, "checkpoint-test-2")

@@ -15,7 +15,7 @@ import anyio
 import pytest
 from argosy.about import About
 from argosy.digest import Digest
-from argosy.errors import AlreadyExists, ArgosyError, NotFound, Unavailable
+from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, NotFound, Unavailable
 from argosy.filters import EVERYTHING
 from argosy.plugin.content import ContentServicer
 from argosy.rpc.server import Server
@@ -72,6 +72,11 @@ async def put(gateway: Gateway, ref: str, data: bytes, lease: str | None = "l") 
         await writer.commit(len(data), b"", len(data), digest, {})
     except AlreadyExists:
         pass
+    except FailedPrecondition:
+        # The ref has as many bytes of somebody else's from before.
+        await writer.close()
+        await content(gateway).abort(NS, lease, ref)
+        return await put(gateway, ref, data, lease)
     finally:
         await writer.close()
     return digest
