@@ -31,6 +31,7 @@ from argosy_shim_kata_v2.qmp import Qmp
 from argosy_shim_kata_v2.share import listens
 
 from tests.harness import kata
+from tests.harness.leaks import descriptors
 from tests.harness.mesh import BIN, eventually, run
 
 # -- the image --
@@ -400,6 +401,32 @@ def test_qemu_that_talks_nonsense_is_gone(short_path: Path) -> None:
     assert events == ["RESUME"]
     qmp.close()
     thread.join()
+
+
+@pytest.mark.parametrize("words", [b'{"return": {}}\n', b"nonsense\n"])
+def test_a_qemu_that_is_let_go_of_leaves_no_descriptor(short_path: Path, words: bytes) -> None:
+    """Nor does one that is not understood, with whom there is nothing to let go of. A pool of VMs lets go of each."""
+    before = descriptors(os.getpid()).get("socket", 0)
+    guest = Guest(short_path / "qmp")
+
+    def serve() -> None:
+        with guest.accept() as peer:
+            peer.sendall(b'{"QMP": {}}\n')
+            peer.recv(4096)
+            peer.sendall(words)
+            assert peer.recv(4096) == b"", "it is still connected"
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    # Whoever still has the object, or the error's traceback, has no descriptor by it.
+    held: object
+    try:
+        held = Qmp(short_path / "qmp", 5, lambda name, _: None)
+        held.close()
+    except Unavailable as error:
+        held = error
+    thread.join()
+    assert descriptors(os.getpid()).get("socket", 0) == before, held
 
 
 # -- settings and specs --

@@ -31,11 +31,15 @@ class Qmp:
         try:
             self._file.readline(_LINE_BYTES)  # the greeting
         except OSError as error:
-            self._socket.close()
+            self.close()
             raise Unavailable(f"QEMU is gone: {error.strerror}") from None
         self._reader = threading.Thread(target=self._read, daemon=True, name="qmp")
         self._reader.start()
-        self.command("qmp_capabilities")
+        try:
+            self.command("qmp_capabilities")
+        except BaseException:
+            self.close()
+            raise
 
     def _read(self) -> None:
         try:
@@ -95,6 +99,8 @@ class Qmp:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # it was closed at the other end
+        # The descriptor is open for as long as one of the two is; who reads has been woken.
+        self._file.close()
         self._socket.close()
 
 
