@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.harness.mesh import Peer, eventually, run
+from tests.harness.processes import ending
 
 
 @dataclass
@@ -45,13 +46,21 @@ class Containerd(Peer):
                 stderr=log,
                 env={**os.environ, "PATH": path},
             )
-        eventually(lambda: self.ctr("version").code == 0, within=20, what=f"containerd does not answer; see {self.log}")
+        try:
+            eventually(lambda: self.ctr("version").code == 0, within=20, what=f"containerd does not answer; see {self.log}")
+        except BaseException:
+            # Who could not start it has nothing to destroy.
+            with ending(self.process):
+                self.process = None
+            raise
 
     def destroy(self) -> None:
         if self.process is not None:
-            for task in self.ctr("tasks", "ls", "-q").out.split():
-                self.ctr("tasks", "rm", "-f", task)
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(20)
+            with ending(self.process) as process:
+                self.process = None
+                for task in self.ctr("tasks", "ls", "-q").out.split():
+                    self.ctr("tasks", "rm", "-f", task)
+                process.send_signal(signal.SIGTERM)
+                process.wait(20)
         run(["umount", "-R", "-l", str(self.base)])
         shutil.rmtree(self.base, ignore_errors=True)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.harness.processes import ending
+
 BIN = Path(sys.executable).parent
 ARGOSY = BIN / "argosy"
 IMAGE = "docker.io/library/busybox:latest"
@@ -115,20 +117,27 @@ class Mesh(Peer):
                 [*self.command, "up", "--root", str(self.root), "--state", str(self.state), "--address", str(self.address), *self.extra],
                 stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **self.env, "PATH": path},
             )  # fmt: skip
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line == f"argosy: ready address={self.address}\n", f"said {line!r}\n{self.log.read_text()[-4000:]}"
+        try:
+            assert self.process.stdout is not None
+            line = self.process.stdout.readline()
+            assert line == f"argosy: ready address={self.address}\n", f"said {line!r}\n{self.log.read_text()[-4000:]}"
+        except BaseException:
+            # Who could not start it has nothing to destroy.
+            with ending(self.process):
+                self.process = None
+            raise
         return time.monotonic() - began
 
     def stop(self) -> int:
-        """Stop it as a service manager would; return its exit code."""
+        """Stop it as a service manager would, with SIGKILL after 30 s; return its exit code.
+
+        Raises TimeoutExpired when it had to be killed.
+        """
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        self.process = None
-        return code
+        with ending(self.process) as process:
+            self.process = None
+            process.send_signal(signal.SIGTERM)
+            return process.wait(30)
 
     def services(self) -> dict[str, int]:
         """Return service name -> pid."""
@@ -191,16 +200,19 @@ class Mesh(Peer):
     def destroy(self) -> None:
         """End every task and the mesh, and remove everything."""
         if self.process is not None and self.process.poll() is None:
-            for ns in [*self.ctr("namespaces", "ls", "-q").out.split()]:
-                for task in self.ctr("tasks", "ls", "-q", namespace=ns).out.split():
-                    self.ctr("tasks", "rm", "-f", task, namespace=ns)
-            # Those that its gateway has no record of, ctr can't name.
-            for bundle in (self.state / "io.containerd.runtime.v2.task").glob("*/[!.]*"):
-                self.argosy("rm", "--force", bundle.name, namespace=bundle.parent.name)
-            self.stop()
+            try:
+                for ns in [*self.ctr("namespaces", "ls", "-q").out.split()]:
+                    for task in self.ctr("tasks", "ls", "-q", namespace=ns).out.split():
+                        self.ctr("tasks", "rm", "-f", task, namespace=ns)
+                # Those that its gateway has no record of, ctr can't name.
+                for bundle in (self.state / "io.containerd.runtime.v2.task").glob("*/[!.]*"):
+                    self.argosy("rm", "--force", bundle.name, namespace=bundle.parent.name)
+            finally:
+                self.stop()
             mounted = [found for found in self.leftovers(0) if found.startswith("mount") and found.endswith("/mnt")]
             assert mounted == [], mounted
-        elif self.process is not None and self.process.stdout is not None:
-            self.process.stdout.close()
+        elif self.process is not None:
+            with ending(self.process):
+                self.process = None
         run(["umount", "-R", "-l", str(self.base)])
         shutil.rmtree(self.base, ignore_errors=True)
