@@ -18,6 +18,7 @@ from argosy.tables import ProxyPlugin, StreamProcessor
 from argosy.testkit.image import busybox_layer, descriptor, oci_archive
 
 from tests.harness.mesh import ARGOSY, BIN, IMAGE, Mesh, Ran, eventually, run
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
@@ -438,12 +439,7 @@ def test_events_are_shown_and_published(mesh: Mesh) -> None:
     from argosy_protos.containerd.events import TaskOOM
     from argosy_protos.google.protobuf import Any as AnyMessage
 
-    shown = subprocess.Popen(
-        [str(ARGOSY), "--address", str(mesh.address), "-o", "json", "events", 'topic=="/tasks/oom"'],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert shown.stdout is not None
+    watch = [str(ARGOSY), "--address", str(mesh.address), "-o", "json", "events", 'topic=="/tasks/oom"']
     event = AnyMessage(type_url="containerd.events.TaskOOM", value=TaskOOM(container_id="c9").encode())
     command = [str(ARGOSY), "-address", str(mesh.address), "publish", "-topic", "/tasks/oom", "-namespace", "shims"]
 
@@ -451,12 +447,9 @@ def test_events_are_shown_and_published(mesh: Mesh) -> None:
         done = subprocess.run(command, input=event.encode(), capture_output=True, timeout=30)
         assert done.returncode == 0, done.stderr
 
-    try:
+    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as shown:
+        assert shown.stdout is not None
         for _ in range(4):  # the first may come before the subscription
             published()
         row = json.loads(shown.stdout.readline())
         assert (row["namespace"], row["topic"], row["event"]) == ("shims", "/tasks/oom", {"containerId": "c9"})
-    finally:
-        shown.terminate()
-        shown.wait(10)
-        shown.stdout.close()

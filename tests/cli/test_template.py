@@ -12,12 +12,14 @@ import subprocess
 import termios
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from argosy.testkit.image import oci_archive
 
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, eventually, run
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
@@ -76,27 +78,25 @@ def worker_of(home: Path, word: str) -> int:
     raise AssertionError(f"no worker runs {word}")
 
 
-BEGUN: list[subprocess.Popen[bytes]] = []
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_open() -> Iterator[None]:
-    """Whatever ``begin`` began is over, and its pipes are closed."""
-    yield
-    while BEGUN:
-        with BEGUN.pop() as running:
-            running.kill()
-
-
-def begin(mesh: Mesh, home: Path, name: str, script: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Run a script in a container, through a worker; it has begun when this returns."""
-    running = subprocess.Popen(
+@contextmanager
+def begun(mesh: Mesh, name: str, script: str, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a script in a container, through a worker, beside the block; it has begun when the block does."""
+    process = subprocess.Popen(
         [ARGOSY, "--address", mesh.address, "run", "--rm", "--name", name, IMAGE, "sh", "-c", f"echo up; {script}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(env or {})},
     )  # fmt: skip
-    BEGUN.append(running)
-    assert running.stdout is not None and running.stdout.readline() == b"up\n"
-    return running
+    with ending(process) as running:
+        assert running.stdout is not None and running.stdout.readline() == b"up\n"
+        yield running
+
+
+@contextmanager
+def watched(mesh: Mesh, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Follow the events beside the block, which begins when a worker does so."""
+    command = [str(ARGOSY), "--address", str(mesh.address), "events"]
+    with ending(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)) as watching:
+        eventually(lambda: bool(worker_of(home, "events")))
+        yield watching
 
 
 def test_exit_code_streams_directory_environment_and_mask_are_the_callers(
@@ -118,47 +118,41 @@ def test_exit_code_streams_directory_environment_and_mask_are_the_callers(
 
 
 def test_a_command_runs_in_a_worker_and_with_its_name(own_mesh: Mesh, home: Path) -> None:
-    running = begin(own_mesh, home, "named", "sleep 1000")
-    worker = worker_of(home, "named")
-    assert worker != running.pid
-    assert Path(f"/proc/{worker}/cmdline").read_bytes().startswith(os.fsencode(ARGOSY) + b"\0--address\0")
-    own_mesh.ctr("tasks", "kill", "-s", "SIGKILL", "named").ok()
-    assert running.wait(10) == 137
+    with begun(own_mesh, "named", "sleep 1000") as running:
+        worker = worker_of(home, "named")
+        assert worker != running.pid
+        assert Path(f"/proc/{worker}/cmdline").read_bytes().startswith(os.fsencode(ARGOSY) + b"\0--address\0")
+        own_mesh.ctr("tasks", "kill", "-s", "SIGKILL", "named").ok()
+        assert running.wait(10) == 137
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_for_the_caller_reaches_the_container(own_mesh: Mesh, home: Path, number: signal.Signals) -> None:
     name = number.name.removeprefix("SIG")
-    running = begin(own_mesh, home, "trapped", f"trap 'exit 9' {name}; echo set; while :; do sleep 0.1; done")
-    assert worker_of(home, "trapped")
-    assert running.stdout is not None and running.stdout.readline() == b"set\n"
-    running.send_signal(number)
-    assert running.wait(10) == 9
+    with begun(own_mesh, "trapped", f"trap 'exit 9' {name}; echo set; while :; do sleep 0.1; done") as running:
+        assert worker_of(home, "trapped")
+        assert running.stdout is not None and running.stdout.readline() == b"set\n"
+        running.send_signal(number)
+        assert running.wait(10) == 9
 
 
 def test_a_signal_that_ends_the_worker_ends_the_caller_by_it(own_mesh: Mesh, home: Path) -> None:
-    watching = subprocess.Popen([ARGOSY, "--address", own_mesh.address, "events"], stdout=subprocess.DEVNULL)
-    eventually(lambda: bool(worker_of(home, "events")))
-    watching.terminate()
-    assert watching.wait(10) == -signal.SIGTERM
+    with watched(own_mesh, home) as watching:
+        watching.terminate()
+        assert watching.wait(10) == -signal.SIGTERM
 
 
 def test_the_end_of_the_caller_is_the_workers(own_mesh: Mesh, home: Path) -> None:
-    watching = subprocess.Popen([ARGOSY, "--address", own_mesh.address, "events"], stdout=subprocess.DEVNULL)
-    eventually(lambda: bool(worker_of(home, "events")))
-    worker = worker_of(home, "events")
-    watching.kill()
-    watching.wait()
+    with watched(own_mesh, home) as watching:
+        worker = worker_of(home, "events")
+        watching.kill()
     eventually(lambda: not Path(f"/proc/{worker}").exists(), within=3)
 
 
 def test_a_worker_that_was_killed_is_told_of(own_mesh: Mesh, home: Path) -> None:
-    watching = subprocess.Popen(
-        [ARGOSY, "--address", own_mesh.address, "events"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    eventually(lambda: bool(worker_of(home, "events")))
-    os.kill(worker_of(home, "events"), signal.SIGKILL)
-    _, said = watching.communicate(timeout=10)
+    with watched(own_mesh, home) as watching:
+        os.kill(worker_of(home, "events"), signal.SIGKILL)
+        _, said = watching.communicate(timeout=10)
     assert watching.returncode == 137 and b"was killed" in said
 
 
@@ -166,14 +160,14 @@ def test_stop_and_continue_are_for_both(own_mesh: Mesh, home: Path) -> None:
     def state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
-    running = begin(own_mesh, home, "halted", "sleep 1000")
-    worker = worker_of(home, "halted")
-    running.send_signal(signal.SIGTSTP)
-    eventually(lambda: state(running.pid) == "T" and state(worker) == "T")
-    running.send_signal(signal.SIGCONT)
-    eventually(lambda: state(running.pid) == "S" and state(worker) == "S")
-    own_mesh.ctr("tasks", "kill", "-s", "SIGKILL", "halted").ok()
-    assert running.wait(10) == 137
+    with begun(own_mesh, "halted", "sleep 1000") as running:
+        worker = worker_of(home, "halted")
+        running.send_signal(signal.SIGTSTP)
+        eventually(lambda: state(running.pid) == "T" and state(worker) == "T")
+        running.send_signal(signal.SIGCONT)
+        eventually(lambda: state(running.pid) == "S" and state(worker) == "S")
+        own_mesh.ctr("tasks", "kill", "-s", "SIGKILL", "halted").ok()
+        assert running.wait(10) == 137
 
 
 def test_a_terminal_is_the_containers_and_its_size_follows(own_mesh: Mesh, home: Path) -> None:

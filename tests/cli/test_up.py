@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import grpc
 import pytest
@@ -19,19 +21,21 @@ from argosy_cli.main import app, register
 from argosy_cli.up import plain
 
 from tests.harness.mesh import ARGOSY, eventually
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
 
-def end(mesh: subprocess.Popen[str]) -> None:
-    """Stop a mesh as a service manager would, and let its pipes go."""
-    mesh.send_signal(signal.SIGTERM)
-    try:
-        assert mesh.wait(30) == 0
-    finally:
-        for pipe in (mesh.stdout, mesh.stderr):
-            if pipe is not None:
-                pipe.close()
+@contextmanager
+def stopping(mesh: subprocess.Popen[str]) -> Iterator[IO[str]]:
+    """Yield what a mesh says; at the end of the block stop it as a service manager would, with SIGKILL after 30 s."""
+    with ending(mesh):
+        assert mesh.stdout is not None
+        try:
+            yield mesh.stdout
+        finally:
+            mesh.send_signal(signal.SIGTERM)
+            assert mesh.wait(30) == 0
 
 
 def framework() -> typer.core.TyperGroup:
@@ -93,12 +97,9 @@ def test_a_start_takes_its_address_from_the_environment() -> None:
             [str(ARGOSY), "up", "--root", str(base / "r"), f"--state={base / 's'}"],
             env={**os.environ, "ARGOSY_ADDRESS": str(address)}, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        try:
-            assert mesh.stdout is not None
-            assert mesh.stdout.readline() == f"argosy: ready address={address}\n"
+        with stopping(mesh) as said:
+            assert said.readline() == f"argosy: ready address={address}\n"
             eventually(address.is_socket)
-        finally:
-            end(mesh)
     finally:
         shutil.rmtree(base)
 
@@ -152,18 +153,14 @@ def test_who_calls_before_a_mesh_is_ready_waits_for_it(base: Path) -> None:
     """Nobody is refused from the moment that there is a socket, and a call is served once."""
     early = 0
     for _ in range(3):
-        mesh = up(base)
-        assert mesh.stdout is not None
-        try:
+        with stopping(up(base)) as said:
             eventually((base / "c.sock").is_socket)
             with grpc.insecure_channel(f"unix:{base}/c.sock") as channel:
-                ready, _, _ = select.select([mesh.stdout], [], [], 0)
+                ready, _, _ = select.select([said], [], [], 0)
                 early += not ready
                 assert b"argosy" in calls(channel, VERSION)
                 calls(channel, "/containerd.services.namespaces.v1.Namespaces/List")
-                assert mesh.stdout.readline() == f"argosy: ready address={base}/c.sock\n"
-        finally:
-            end(mesh)
+                assert said.readline() == f"argosy: ready address={base}/c.sock\n"
         assert not (base / "c.sock").exists()
     assert early  # of three, should this machine have stood still twice
 
@@ -172,8 +169,8 @@ def test_a_mesh_that_cannot_start_says_why_and_leaves_no_socket(base: Path) -> N
     database = base / "r" / "io.containerd.metadata.v1.argosy" / "metadata.db"
     database.parent.mkdir(parents=True)
     database.write_bytes(b"no database" * 1000)
-    mesh = up(base)
-    _, told = mesh.communicate(timeout=30)
+    with ending(up(base)) as mesh:
+        _, told = mesh.communicate(timeout=30)
     assert mesh.returncode == 6 and f"database {database} is damaged" in told
     assert not (base / "c.sock").exists()
 
@@ -190,15 +187,12 @@ def test_an_engine_that_is_none_is_told_and_leaves_no_socket(base: Path) -> None
 def test_a_call_waits_for_a_gateway_that_is_started_again(base: Path) -> None:
     """The supervisor holds the socket: nobody is refused while there is no gateway."""
     mesh = up(base)
-    assert mesh.stdout is not None
-    try:
-        assert mesh.stdout.readline()
+    with stopping(mesh) as said:
+        assert said.readline()
         os.kill(gateway_of(mesh), signal.SIGKILL)
         with grpc.insecure_channel(f"unix:{base}/c.sock") as channel:
             assert b"argosy" in calls(channel, VERSION)
             calls(channel, "/containerd.services.namespaces.v1.Namespaces/List")
-    finally:
-        end(mesh)
 
 
 def gateway_of(mesh: subprocess.Popen[str]) -> int:
@@ -208,9 +202,8 @@ def gateway_of(mesh: subprocess.Popen[str]) -> int:
 
 def test_a_gateway_that_cannot_start_again_tells_its_callers_until_it_can(base: Path) -> None:
     mesh = up(base)
-    assert mesh.stdout is not None
-    try:
-        assert mesh.stdout.readline()
+    with stopping(mesh) as said:
+        assert said.readline()
         database = base / "r" / "io.containerd.metadata.v1.argosy" / "metadata.db"
         whole = database.read_bytes()
         damaged = b"no database" * 1000
@@ -233,18 +226,12 @@ def test_a_gateway_that_cannot_start_again_tells_its_callers_until_it_can(base: 
                     return False
 
             eventually(answered, within=30)
-    finally:
-        end(mesh)
 
 
 def test_a_socket_belongs_to_whom_it_is_given(base: Path) -> None:
     config = base / "mesh.toml"
     config.write_text("uid = 4711\ngid = 4712\n")
-    mesh = up(base, "--config", str(config))
-    assert mesh.stdout is not None
-    try:
-        assert mesh.stdout.readline()
+    with stopping(up(base, "--config", str(config))) as said:
+        assert said.readline()
         found = (base / "c.sock").stat()
         assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (4711, 4712, 0o660)
-    finally:
-        end(mesh)
