@@ -15,6 +15,7 @@ import pytest
 
 from tests.harness.erofs import SNAPSHOTTERS
 from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
@@ -104,14 +105,15 @@ def test_run_takes_env_mounts_host_network_and_a_pid_file(mesh: Mesh, tmp_path: 
 
 
 def test_a_memory_limit_is_enforced_and_reported(mesh: Mesh) -> None:
-    events = subprocess.Popen(["ctr", "-a", str(mesh.address), "events"], stdout=subprocess.PIPE, text=True)
-    time.sleep(0.3)
-    ran = mesh.ctr(
-        "run", "--rm", "--memory-limit", str(16 << 20), IMAGE, "r4", "sh", "-c", "head -c 64m /dev/zero | tail | wc -c"
-    )
-    time.sleep(0.3)
-    events.terminate()
-    out, _ = events.communicate(timeout=10)
+    watch = ["ctr", "-a", str(mesh.address), "events"]
+    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
+        time.sleep(0.3)
+        ran = mesh.ctr(
+            "run", "--rm", "--memory-limit", str(16 << 20), IMAGE, "r4", "sh", "-c", "head -c 64m /dev/zero | tail | wc -c"
+        )
+        time.sleep(0.3)
+        events.terminate()
+        out, _ = events.communicate(timeout=10)
     assert ran.out.strip() != str(64 << 20)
     assert "/tasks/oom" in out
 
@@ -303,15 +305,16 @@ def test_leases_are_made_listed_and_removed(mesh: Mesh) -> None:
 
 
 def test_events_come_in_order(mesh: Mesh) -> None:
-    events = subprocess.Popen(["ctr", "-a", str(mesh.address), "events"], stdout=subprocess.PIPE, text=True)
-    time.sleep(0.3)
-    mesh.ctr("run", "-d", IMAGE, "ev", "sleep", "100").ok()
-    mesh.ctr("tasks", "exec", "--exec-id", "e", "ev", "true").ok()
-    mesh.ctr("tasks", "rm", "-f", "ev")
-    mesh.ctr("containers", "rm", "ev").ok()
-    time.sleep(0.5)
-    events.terminate()
-    out, _ = events.communicate(timeout=10)
+    watch = ["ctr", "-a", str(mesh.address), "events"]
+    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
+        time.sleep(0.3)
+        mesh.ctr("run", "-d", IMAGE, "ev", "sleep", "100").ok()
+        mesh.ctr("tasks", "exec", "--exec-id", "e", "ev", "true").ok()
+        mesh.ctr("tasks", "rm", "-f", "ev")
+        mesh.ctr("containers", "rm", "ev").ok()
+        time.sleep(0.5)
+        events.terminate()
+        out, _ = events.communicate(timeout=10)
     topics = [
         line.split()[5] for line in out.splitlines() if ('"ev"' in line and "/tasks/" in line) or "/containers/" in line
     ]

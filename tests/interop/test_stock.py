@@ -16,6 +16,7 @@ import pytest
 from tests.harness.containerd import Containerd
 from tests.harness.erofs import CAN_EROFS
 from tests.harness.mesh import BIN, IMAGE, Mesh, eventually, run
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
@@ -34,12 +35,13 @@ def service(name: str, base: Path) -> Iterator[Path]:
         process = subprocess.Popen(
             [str(BIN / f"argosy-{name}"), "--root", str(base / name), "--address", str(address)], stderr=log, stdout=log
         )
-    try:
-        eventually(address.exists, within=20, what=f"{name} does not listen")
-        yield address
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
+    with ending(process):
+        try:
+            eventually(address.exists, within=20, what=f"{name} does not listen")
+            yield address
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
 
 
 @pytest.fixture

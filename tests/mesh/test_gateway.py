@@ -36,6 +36,7 @@ from argosy_protos.google.protobuf import FieldMask, Timestamp
 
 from tests.harness.erofs import SNAPSHOTTERS
 from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
@@ -408,7 +409,7 @@ def test_a_second_gateway_on_the_same_plugin_removes_nothing(mesh: Mesh, short_p
             [str(BIN / "argosy-gateway"), "--config", str(config), "--root", str(short_path / "r"), "--state", str(short_path / "s"),
              "--address", str(other)], stderr=log, stdout=log,
         )  # fmt: skip
-    try:
+    with ending(process):
         eventually(other.exists, within=20)
         blobs = list((mesh.root / "io.containerd.content.v1.content/blobs/sha256").iterdir())
 
@@ -425,9 +426,6 @@ def test_a_second_gateway_on_the_same_plugin_removes_nothing(mesh: Mesh, short_p
         asyncio.run(work())
         assert set(blobs) <= set((mesh.root / "io.containerd.content.v1.content/blobs/sha256").iterdir())
         assert "plugin.owned_by_another" in (short_path / "log").read_text()
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def test_a_container_gets_no_descriptor_of_ours(mesh: Mesh) -> None:

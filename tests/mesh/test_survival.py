@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.mesh import IMAGE, Mesh, comm, eventually
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
@@ -54,11 +55,7 @@ def test_containers_outlive_a_stop_and_start(mesh: Mesh, tmp_path: Path) -> None
 
 def test_an_attached_client_sees_the_end_after_a_restart(mesh: Mesh) -> None:
     """Its stdio goes through FIFOs that the container itself holds."""
-    client = subprocess.Popen(
-        ["ctr", "-a", str(mesh.address), "run", "--null-io", "-d", IMAGE, "att", "sh", "-c", "sleep 2; exit 6"],
-        stdout=subprocess.DEVNULL,
-    )
-    assert client.wait(20) == 0
+    mesh.ctr("run", "--null-io", "-d", IMAGE, "att", "sh", "-c", "sleep 2; exit 6").ok()
     mesh.stop()
     mesh.start()
     eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out)
@@ -89,14 +86,15 @@ def test_a_dead_shim_is_reported_and_cleaned_up(mesh: Mesh) -> None:
     mesh.ctr("run", "-d", IMAGE, "orphan", "sleep", "1000").ok()
     row = next(line for line in mesh.ctr("tasks", "ls").ok().out.splitlines() if line.startswith("orphan"))
     init = int(row.split()[1])
-    events = subprocess.Popen(["ctr", "-a", str(mesh.address), "events"], stdout=subprocess.PIPE, text=True)
-    time.sleep(0.3)
-    shim = int((mesh.state / "io.containerd.runtime.v2.task/default/orphan/shim.pid").read_text())
-    os.kill(shim, signal.SIGKILL)
-    eventually(lambda: "orphan" not in mesh.ctr("tasks", "ls").ok().out)
-    eventually(lambda: not Path(f"/proc/{init}").exists())
-    time.sleep(0.3)
-    events.terminate()
-    out, _ = events.communicate(timeout=10)
+    watch = ["ctr", "-a", str(mesh.address), "events"]
+    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
+        time.sleep(0.3)
+        shim = int((mesh.state / "io.containerd.runtime.v2.task/default/orphan/shim.pid").read_text())
+        os.kill(shim, signal.SIGKILL)
+        eventually(lambda: "orphan" not in mesh.ctr("tasks", "ls").ok().out)
+        eventually(lambda: not Path(f"/proc/{init}").exists())
+        time.sleep(0.3)
+        events.terminate()
+        out, _ = events.communicate(timeout=10)
     assert out.index("/tasks/exit") < out.index("/tasks/delete") and "137" in out
     mesh.ctr("containers", "rm", "orphan").ok()
