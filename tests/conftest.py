@@ -20,7 +20,7 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 
 # Whose tests don't yet close every pipe of the processes that they start: what is left to the collector there is no failure yet.
-_UNSWEPT = ("shims", "storms")
+_UNSWEPT = ("shims",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,8 +11,8 @@ import tarfile
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
-from typing import Any
 
 from argosy.testkit.image import oci_archive
 
@@ -76,10 +76,14 @@ def make(directory: Path, seed: int, count: int = 5) -> list[Sample]:
     return samples
 
 
-def _send(method: str, url: str, data: bytes, kind: str) -> Any:
+def _send(method: str, url: str, data: bytes, kind: str) -> Message:
+    """Return the headers of the answer."""
     request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": kind})
     # A proxy of the environment is none of loopback's.
-    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=20) as answer:
+        headers: Message = answer.headers
+        return headers
 
 
 def push(sample: Sample, registry: str) -> None:
@@ -96,7 +100,7 @@ def push(sample: Sample, registry: str) -> None:
                 manifest = data
                 continue
             started = _send("POST", f"http://{registry}/v2/{name}/blobs/uploads/", b"", "application/octet-stream")
-            place = started.headers["Location"]
+            place = started["Location"]
             _send("PUT", f"{place}{'&' if '?' in place else '?'}digest=sha256:{blob}", data, "application/octet-stream")
     media_type = json.loads(manifest).get("mediaType", "application/vnd.oci.image.manifest.v1+json")
     _send("PUT", f"http://{registry}/v2/{name}/manifests/{tag}", manifest, media_type)

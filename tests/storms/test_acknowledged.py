@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pytest
 
 from tests.harness.erofs import SNAPSHOTTERS
 from tests.harness.mesh import Mesh, eventually
+from tests.harness.processes import ending
 from tests.storms import images
 from tests.storms.faults import GATEWAY
 from tests.storms.wire import ALREADY_EXISTS, FAILED_PRECONDITION, NOT_FOUND, Answer, Wire, message
@@ -221,11 +223,17 @@ def test_five_pulls_of_one_image_at_once_all_succeed(stormy: Mesh, registry: str
         command = [
             "ctr", "-a", str(stormy.address), "-n", f"pulls{n}", "images", "pull", "--plain-http", f"{registry}/{sample.name}",
         ]  # fmt: skip
-        clients = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(5)]
-        for client in clients:
-            out, _ = client.communicate(timeout=60)
-            if client.returncode:
-                failed.append(out.strip().splitlines()[-1][-200:])
+        with ExitStack() as stack:
+            clients = [
+                stack.enter_context(
+                    ending(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+                )
+                for _ in range(5)
+            ]
+            for client in clients:
+                out, _ = client.communicate(timeout=60)
+                if client.returncode:
+                    failed.append(out.strip().splitlines()[-1][-200:])
     assert not failed, f"{len(failed)} of {5 * rounds}: {failed[:2]}"
 
 
@@ -288,36 +296,30 @@ def test_a_dead_snapshotter_with_bytes_to_drop_is_its_own_problem(registry: str,
     mesh = Mesh(base / "m", extra=("--config", str(config)))
     mesh.base.mkdir()
 
-    def serve() -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "argosy_snapshotter_native",
-             "--root", str(root), "--address", str(socket)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        eventually(socket.exists, what="the snapshotter does not listen")
-        return process
+    @contextmanager
+    def alive() -> Iterator[None]:
+        command = [sys.executable, "-m", "argosy_snapshotter_native", "--root", str(root), "--address", str(socket)]
+        with ending(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)):
+            eventually(socket.exists, what="the snapshotter does not listen")
+            yield
 
-    process = serve()
     try:
-        mesh.start()
-        (sample, *_) = images.make(tmp_path, 77, 1)
-        mesh.ctr("images", "import", "--snapshotter", "mine", str(sample.archive)).ok()
-        mesh.ctr("images", "import", "--snapshotter", "native", str(sample.archive), namespace="other").ok()
-        trees = root / "snapshots"
-        assert len(list(trees.iterdir())) == len(sample.chains)
-        process.kill()
-        process.wait()
+        with alive():
+            mesh.start()
+            (sample, *_) = images.make(tmp_path, 77, 1)
+            mesh.ctr("images", "import", "--snapshotter", "mine", str(sample.archive)).ok()
+            mesh.ctr("images", "import", "--snapshotter", "native", str(sample.archive), namespace="other").ok()
+            trees = root / "snapshots"
+            assert len(list(trees.iterdir())) == len(sample.chains)
         mesh.ctr("images", "rm", "--sync", sample.imported).ok()
         mesh.ctr("images", "rm", "--sync", sample.imported, namespace="other").ok()
         gone = mesh.root / "io.containerd.snapshotter.v1.native/snapshots"
         eventually(lambda: list(gone.iterdir()) == [], what="the others' bytes stay, too")
         told = mesh.argosy("gc").ok()
         assert "mine" in told.out + told.err, told
-        process = serve()
-        eventually(lambda: (mesh.argosy("gc"), list(trees.iterdir()) == [])[1], within=20, what="its bytes stay")
-        assert "mine" not in mesh.argosy("gc").ok().out
+        with alive():
+            eventually(lambda: (mesh.argosy("gc"), list(trees.iterdir()) == [])[1], within=20, what="its bytes stay")
+            assert "mine" not in mesh.argosy("gc").ok().out
     finally:
-        process.kill()
-        process.wait()
         mesh.destroy()
         shutil.rmtree(base, ignore_errors=True)

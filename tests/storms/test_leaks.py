@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from tests.harness.leaks import MARK, descriptors, drop_namespaces, holds, new_mark, pinned
 from tests.harness.mesh import eventually, run
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
@@ -20,16 +20,13 @@ pytestmark = pytest.mark.root
 def test_a_marked_process_is_seen_and_others_are_not(short_path: Path) -> None:
     """The mark goes with the environment; another mesh's mark is somebody else's business."""
     mark = new_mark()
-    ours = subprocess.Popen(["sleep", "60"], env={**os.environ, MARK: mark})
-    others = subprocess.Popen(["sleep", "60"], env={**os.environ, MARK: new_mark()})
-    try:
+    with (
+        ending(subprocess.Popen(["sleep", "60"], env={**os.environ, MARK: mark})) as ours,
+        ending(subprocess.Popen(["sleep", "60"], env={**os.environ, MARK: new_mark()})) as others,
+    ):
         eventually(lambda: ours.pid in holds(short_path, mark).processes)
         assert others.pid not in holds(short_path, mark).processes
         assert ours.pid not in holds(short_path, mark, ignore={ours.pid}).processes
-    finally:
-        for process in (ours, others):
-            process.kill()
-            process.wait()
     assert holds(short_path, mark).lines() == []
 
 
@@ -37,12 +34,8 @@ def test_a_zombie_of_a_marked_process_is_seen(short_path: Path) -> None:
     """A child that its parent does not wait for."""
     mark = new_mark()
     script = "import os, time\nif os.fork() == 0: os._exit(0)\ntime.sleep(60)"
-    parent = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, MARK: mark})
-    try:
+    with ending(subprocess.Popen([sys.executable, "-c", script], env={**os.environ, MARK: mark})):
         eventually(lambda: len(holds(short_path, mark).zombies) == 1)
-    finally:
-        parent.kill()
-        parent.wait()
 
 
 def test_mounts_and_sockets_below_the_directory_are_seen(short_path: Path) -> None:
@@ -50,15 +43,14 @@ def test_mounts_and_sockets_below_the_directory_are_seen(short_path: Path) -> No
     point = short_path / "m"
     point.mkdir()
     assert run(["mount", "-t", "tmpfs", "none", str(point)]).code == 0
-    listener = socket.socket(socket.AF_UNIX)
     try:
-        listener.bind(str(short_path / "s"))
-        listener.listen()
-        held = holds(short_path, new_mark())
-        assert held.mounts == (str(point),)
-        assert held.sockets == (str(short_path / "s"),)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(short_path / "s"))
+            listener.listen()
+            held = holds(short_path, new_mark())
+            assert held.mounts == (str(point),)
+            assert held.sockets == (str(short_path / "s"),)
     finally:
-        listener.close()
         run(["umount", str(point)])
 
 
@@ -81,17 +73,13 @@ def test_a_network_namespace_that_a_mount_keeps_is_seen(short_path: Path) -> Non
     """Nobody is in it any more, and it is there all the same."""
     mark, point = new_mark(), short_path / "net"
     point.touch()
-    inside = subprocess.Popen(["unshare", "-n", "sleep", "60"], env={**os.environ, MARK: mark})
     try:
-        eventually(lambda: len(holds(short_path, mark).netns) == 1)
-        (space,) = holds(short_path, mark).netns
-        assert run(["mount", "--bind", f"/proc/{inside.pid}/ns/net", str(point)]).code == 0
-        inside.send_signal(signal.SIGKILL)
-        inside.wait()
+        with ending(subprocess.Popen(["unshare", "-n", "sleep", "60"], env={**os.environ, MARK: mark})) as inside:
+            eventually(lambda: len(holds(short_path, mark).netns) == 1)
+            (space,) = holds(short_path, mark).netns
+            assert run(["mount", "--bind", f"/proc/{inside.pid}/ns/net", str(point)]).code == 0
         assert len(pinned({space})) == 1
     finally:
-        inside.kill()
-        inside.wait()
         run(["umount", str(point)])
     assert pinned({space}) == []
 

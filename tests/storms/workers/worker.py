@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import signal
 import subprocess
 import threading
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.harness.mesh import ARGOSY, Mesh
+from tests.harness.processes import ending
 from tests.storms.faults import Faults, soon
 from tests.storms.images import Sample
 from tests.storms.model import (
@@ -234,15 +234,16 @@ class Worker:
         process = subprocess.Popen(
             args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        try:
-            out, _ = process.communicate(timeout=kill_after or _COMMAND_S)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            out, _ = process.communicate()
-            if kill_after is None:
-                self.findings.add(HUNG, what, f"{' '.join(args)}: nothing for {_COMMAND_S:g} s: {out[-300:]}")
-            self.findings.count(f"{what}: killed")
-            return None
+        with ending(process):
+            try:
+                out, _ = process.communicate(timeout=kill_after or _COMMAND_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out, _ = process.communicate()
+                if kill_after is None:
+                    self.findings.add(HUNG, what, f"{' '.join(args)}: nothing for {_COMMAND_S:g} s: {out[-300:]}")
+                self.findings.count(f"{what}: killed")
+                return None
         self.findings.count(f"{what}: exit {process.returncode}")
         if process.returncode and (found := _WRONG_TEXT.search(out)):
             text = out[found.start() : found.end() + 60].splitlines()[0]
