@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
 from blockbuster import BlockBuster
 
-_OURS: Final = ["argosy", "argosy_content", "argosy_diff", "argosy_gateway", "argosy_tasks"]
+_HERE: Final = Path(__file__).parents[2]
+_OURS: Final = ["argosy", *sorted(path.parent.name for path in _HERE.glob("services/*/src/*/__init__.py"))]
 # What waits for somebody else, for as long as they like. A small file, or a row of SQLite's, answers at once and may be read in the loop.
 _WAITS: Final = ("socket.", "ssl.", "threading.", "time.")
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from types import ModuleType
 
+import argosy_gateway
+import argosy_snapshotter_overlay
 import pytest
 from argosy import settled
 from blockbuster import BlockingError
 
 
-def test_a_call_of_ours_that_waits_in_a_loop_is_an_error_and_one_in_a_thread_is_none() -> None:
-    code = compile("import time\ndef sleep(): time.sleep(0.01)\n", settled.__file__, "exec")
+@pytest.mark.parametrize("module", [settled, argosy_gateway, argosy_snapshotter_overlay], ids=lambda module: module.__name__)
+def test_a_call_of_ours_that_waits_in_a_loop_is_an_error_and_one_in_a_thread_is_none(module: ModuleType) -> None:
+    assert module.__file__ is not None
+    code = compile("import time\ndef sleep(): time.sleep(0.01)\n", module.__file__, "exec")
     ours: dict[str, object] = {}
     exec(code, ours)
     sleep = ours["sleep"]
