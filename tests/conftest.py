@@ -19,15 +19,8 @@ from tests.harness.mesh import IMAGE, Mesh
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 
-# Whose tests don't yet close every pipe of the processes that they start: what is left to the collector there is no failure yet.
-_UNSWEPT = ("shims",)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs root is skipped without it, and says so."""
-    for item in items:
-        if Path(item.path).parent.name in _UNSWEPT:
-            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
     if os.geteuid() == 0:
         return
     for item in items:

@@ -17,6 +17,7 @@ from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapParams, Boots
 from argosy_shim_runc_v2.door import RECORD
 
 from tests.harness.mesh import BIN, eventually
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 SHIM = BIN / "containerd-shim-runc-v2"
@@ -85,12 +86,8 @@ def templates(base: Path) -> list[int]:
 
 
 def test_the_template_sees_the_place_that_a_start_would_name() -> None:
-    asker = subprocess.Popen(["sleep", "60"])
-    try:
+    with ending(subprocess.Popen(["sleep", "60"])) as asker:
         assert place(asker.pid, sys.executable, str(SHIM)) == place(os.getpid(), sys.executable, str(SHIM))
-    finally:
-        asker.kill()
-        asker.wait()
 
 
 def test_a_shell_is_enough_once_there_is_a_template(daemon: Daemon) -> None:

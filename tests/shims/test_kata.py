@@ -21,6 +21,7 @@ from tests.harness.containerd import Containerd
 from tests.harness.erofs import CAN_EROFS
 from tests.harness.kata import RUNTIME, vm_of
 from tests.harness.mesh import BIN, IMAGE, Mesh, Peer, eventually, run
+from tests.harness.processes import ending
 
 pytestmark = kata.MARKS
 
@@ -79,15 +80,13 @@ def test_nothing_is_lost_when_the_reader_is_slow(peer: Peer) -> None:
     script = (
         "i=0; while [ $i -lt 8 ]; do dd if=/dev/zero bs=1M count=1 2>/dev/null | tr '\\0' x; i=$((i+1)); done; echo done"
     )
-    process = subprocess.Popen(
-        ["ctr", "-a", str(peer.address), "run", "--rm", *RUNTIME, IMAGE, "flood", "sh", "-c", script], stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    with process.stdout as stream:
-        first = stream.read(1 << 16)
+    command = ["ctr", "-a", str(peer.address), "run", "--rm", *RUNTIME, IMAGE, "flood", "sh", "-c", script]
+    with ending(subprocess.Popen(command, stdout=subprocess.PIPE)) as process:
+        assert process.stdout is not None
+        first = process.stdout.read(1 << 16)
         time.sleep(2)
-        rest = stream.read()
-    assert process.wait(60) == 0
+        rest = process.stdout.read()
+        assert process.wait(60) == 0
     data = first + rest
     assert len(data) == (8 << 20) + 5 and data.endswith(b"xdone\n") and set(data[:-5]) == {ord("x")}
 
@@ -156,32 +155,34 @@ def test_processes_are_those_of_the_guest(peer: Peer, sleeping: str) -> None:
 
 
 def test_memory_has_its_limit_and_says_so(peer: Peer) -> None:
-    events = subprocess.Popen(["ctr", "-a", str(peer.address), "events"], stdout=subprocess.PIPE, text=True)
-    seen: list[str] = []
-    assert events.stdout is not None
-    reader = threading.Thread(target=lambda: seen.extend(events.stdout or ()), daemon=True)
-    reader.start()
-    try:
-        done = peer.ctr(
-            "run",
-            "--rm",
-            *RUNTIME,
-            "--memory-limit",
-            str(32 << 20),
-            IMAGE,
-            "oom",
-            "dd",
-            "if=/dev/zero",
-            "of=/dev/null",
-            "bs=100M",
-            "count=1",
-        )
-        assert done.code == 137, done
-        eventually(lambda: any("/tasks/oom" in line for line in seen), within=5, what=f"no OOM event: {seen}")
-    finally:
-        events.terminate()
-        events.wait()
-        reader.join(5)
+    watch = ["ctr", "-a", str(peer.address), "events"]
+    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
+        seen: list[str] = []
+        assert events.stdout is not None
+        reader = threading.Thread(target=lambda: seen.extend(events.stdout or ()), daemon=True)
+        reader.start()
+        try:
+            done = peer.ctr(
+                "run",
+                "--rm",
+                *RUNTIME,
+                "--memory-limit",
+                str(32 << 20),
+                IMAGE,
+                "oom",
+                "dd",
+                "if=/dev/zero",
+                "of=/dev/null",
+                "bs=100M",
+                "count=1",
+            )
+            assert done.code == 137, done
+            eventually(lambda: any("/tasks/oom" in line for line in seen), within=5, what=f"no OOM event: {seen}")
+        finally:
+            # Before the pipe is closed that it reads from.
+            events.terminate()
+            events.wait()
+            reader.join(5)
 
 
 def test_a_vm_and_its_file_server_are_in_the_pods_cgroup(peer: Peer, place: Path) -> None:
@@ -359,25 +360,26 @@ def test_a_pod_is_where_its_namespace_is(peer: Peer, pod_network: tuple[str, str
         ["ip", "netns", "exec", host, "python3", "-m", "http.server", "-b", "::", "8000"], cwd=tmp_path, stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    try:
-        six = "wget -qO- http://[fd00:99::1]:8000/page"
-        script = f"ip addr show eth0; ip route; ip -6 route; wget -qO- http://10.99.0.1:8000/page; {six}; echo inside >/tmp/page; httpd -f -p 80 -h /tmp"
-        ns = ("--with-ns", f"network:/run/netns/{pod}")
-        peer.ctr("run", "-d", *ns, *RUNTIME, "--log-uri", f"file://{tmp_path}/log", IMAGE, "net", "sh", "-c", script).ok()
-        read = "import urllib.request as u; print(u.urlopen('http://10.99.0.2/page', timeout=2).read().decode(), end='')"
-        fetch = ["ip", "netns", "exec", host, sys.executable, "-c", read]
+    with ending(outside):
         try:
-            eventually(lambda: run(fetch).out == "inside\n", within=15)
-        except AssertionError:
-            raise AssertionError(f"the pod can't be reached; it says: {(tmp_path / 'log').read_text()}") from None
-        log = (tmp_path / "log").read_text()
-        assert "inet 10.99.0.2/24" in log and "default via 10.99.0.1" in log, log
-        assert "inet6 fd00:99::2/64" in log and "default via fd00:99::1" in log and log.count("from outside") == 2, log
-    finally:
-        outside.kill()
-        outside.wait()
-        peer.ctr("tasks", "rm", "-f", "net")
-        peer.ctr("containers", "rm", "net").ok()
+            six = "wget -qO- http://[fd00:99::1]:8000/page"
+            script = f"ip addr show eth0; ip route; ip -6 route; wget -qO- http://10.99.0.1:8000/page; {six}; echo inside >/tmp/page; httpd -f -p 80 -h /tmp"
+            ns = ("--with-ns", f"network:/run/netns/{pod}")
+            peer.ctr(
+                "run", "-d", *ns, *RUNTIME, "--log-uri", f"file://{tmp_path}/log", IMAGE, "net", "sh", "-c", script
+            ).ok()
+            read = "import urllib.request as u; print(u.urlopen('http://10.99.0.2/page', timeout=2).read().decode(), end='')"
+            fetch = ["ip", "netns", "exec", host, sys.executable, "-c", read]
+            try:
+                eventually(lambda: run(fetch).out == "inside\n", within=15)
+            except AssertionError:
+                raise AssertionError(f"the pod can't be reached; it says: {(tmp_path / 'log').read_text()}") from None
+            log = (tmp_path / "log").read_text()
+            assert "inet 10.99.0.2/24" in log and "default via 10.99.0.1" in log, log
+            assert "inet6 fd00:99::2/64" in log and "default via fd00:99::1" in log and log.count("from outside") == 2, log
+        finally:
+            peer.ctr("tasks", "rm", "-f", "net")
+            peer.ctr("containers", "rm", "net").ok()
     # The namespace is its maker's again.
     assert "argosy" not in run(["ip", "-n", pod, "link"]).ok().out
     assert "ingress" not in run(["ip", "netns", "exec", pod, "tc", "qdisc"]).ok().out
@@ -391,7 +393,7 @@ def test_without_a_namespace_there_is_qemus_network_or_none(peer: Peer, tmp_path
     server = subprocess.Popen(
         ["python3", "-u", "-m", "http.server", "-b", "127.0.0.1", "0"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )  # fmt: skip
-    try:
+    with ending(server):
         assert server.stdout is not None
         port = server.stdout.readline().split("port ")[1].split()[0]
         config = tmp_path / "kata.toml"
@@ -401,9 +403,6 @@ def test_without_a_namespace_there_is_qemus_network_or_none(peer: Peer, tmp_path
             "run", "--rm", "--runtime-config-path", str(config), *RUNTIME, IMAGE, "user", "sh", "-c", script
         ).ok()
         assert done.out == "through slirp\n"
-    finally:
-        server.kill()
-        server.communicate()
     links = peer.ctr("run", "--rm", *RUNTIME, IMAGE, "alone", "ip", "-o", "link").ok().out
     assert links.count("\n") == 1 and ": lo:" in links
 

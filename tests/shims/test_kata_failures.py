@@ -18,6 +18,7 @@ from argosy_shim_kata_v2.image.cpio import Cpio
 from tests.harness import kata
 from tests.harness.kata import RUNTIME, vm_of
 from tests.harness.mesh import IMAGE, Mesh, Ran, comm, eventually, run
+from tests.harness.processes import ending
 
 pytestmark = kata.MARKS
 
@@ -62,16 +63,17 @@ def gone(mesh: Mesh, place: Path, id: str) -> None:
 
 def test_a_killed_vm_is_an_exit_of_all_its_processes(mesh: Mesh, place: Path) -> None:
     mesh.ctr("run", "-d", *RUNTIME, IMAGE, "victim", "sleep", "1000").ok()
-    execs = [
-        subprocess.Popen(["ctr", "-a", str(mesh.address), "tasks", "exec", "--exec-id", f"e{n}", "victim", "sleep", "1000"])
-        for n in range(2)
-    ]
-    # A process is there before its start has been answered; killed in between, the start fails, and rightly.
-    eventually(lambda: all(kata.is_running(mesh, "victim", f"e{n}") for n in range(2)))
-    began = time.monotonic()
-    os.kill(vm_of(mesh, "victim"), signal.SIGKILL)
-    for process in execs:
-        assert process.wait(10) == 137
+    command = ["ctr", "-a", str(mesh.address), "tasks", "exec", "--exec-id"]
+    with (
+        ending(subprocess.Popen([*command, "e0", "victim", "sleep", "1000"])) as first,
+        ending(subprocess.Popen([*command, "e1", "victim", "sleep", "1000"])) as second,
+    ):
+        # A process is there before its start has been answered; killed in between, the start fails, and rightly.
+        eventually(lambda: all(kata.is_running(mesh, "victim", f"e{n}") for n in range(2)))
+        began = time.monotonic()
+        os.kill(vm_of(mesh, "victim"), signal.SIGKILL)
+        for process in (first, second):
+            assert process.wait(10) == 137
     eventually(lambda: status(mesh, "victim") == "STOPPED", within=5)
     assert time.monotonic() - began < 4
     assert "137" in mesh.ctr("tasks", "rm", "victim").err
@@ -181,10 +183,10 @@ def test_a_death_at_any_step_leaves_nothing(
     """Start, VM, create, start, exec, delete: a whole life takes about a second and a half here."""
     id = f"{victim.__name__[5:].replace('_', '-')}-{int(after * 1000)}"
     script = f"ctr -a {mesh.address} run -d {' '.join(RUNTIME)} {IMAGE} {id} sleep 1000 && ctr -a {mesh.address} tasks exec --exec-id e {id} true"
-    process = subprocess.Popen(["sh", "-c", script], stderr=subprocess.DEVNULL)
-    time.sleep(after)
-    victim(mesh, place, id)
-    process.wait(60)
+    with ending(subprocess.Popen(["sh", "-c", script], stderr=subprocess.DEVNULL)) as process:
+        time.sleep(after)
+        victim(mesh, place, id)
+        process.wait(60)
     eventually(lambda: mesh.ctr("version").code == 0)
     eventually(lambda: _removed(mesh, id), within=20)
     eventually(lambda: kata.leftovers(place / "r") == [], within=15, what=f"left: {kata.leftovers(place / 'r')}")
@@ -253,10 +255,11 @@ def test_a_death_while_a_container_is_removed_leaves_nothing(
 ) -> None:
     id = f"rm-{victim.__name__[5:].replace('_', '-')}"
     mesh.ctr("run", "-d", *RUNTIME, IMAGE, id, "sleep", "1000").ok()
-    process = subprocess.Popen(["ctr", "-a", str(mesh.address), "tasks", "rm", "-f", id], stderr=subprocess.DEVNULL)
-    time.sleep(0.1)
-    victim(mesh, place, id)
-    process.wait(60)
+    command = ["ctr", "-a", str(mesh.address), "tasks", "rm", "-f", id]
+    with ending(subprocess.Popen(command, stderr=subprocess.DEVNULL)) as process:
+        time.sleep(0.1)
+        victim(mesh, place, id)
+        process.wait(60)
     eventually(lambda: _removed(mesh, id), within=20)
     eventually(lambda: kata.leftovers(place / "r") == [], within=15, what=f"left: {kata.leftovers(place / 'r')}")
 

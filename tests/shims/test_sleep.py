@@ -21,6 +21,7 @@ from argosy.ttrpc.frames import REQUEST, encode
 from argosy.ttrpc.machine import ServerMachine
 
 from tests.harness.mesh import IMAGE, Mesh, comm, eventually
+from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
@@ -121,58 +122,51 @@ def test_an_idle_shim_is_one_process_and_does_what_it_is_asked(mesh: Mesh) -> No
 
 
 def test_who_waits_hears_of_an_end_that_wakes_the_shim(mesh: Mesh) -> None:
-    events = subprocess.Popen(["ctr", "-a", str(mesh.address), "events"], stdout=subprocess.PIPE, text=True)
-    try:
+    watch = ["ctr", "-a", str(mesh.address), "events"]
+    command = ["ctr", "-a", str(mesh.address), "run", "--rm", IMAGE, "ends", "sh", "-c", "sleep 2; echo late; exit 9"]
+    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
         time.sleep(0.3)
-        client = subprocess.Popen(
-            ["ctr", "-a", str(mesh.address), "run", "--rm", IMAGE, "ends", "sh", "-c", "sleep 2; echo late; exit 9"],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        eventually(lambda: "ends" in mesh.ctr("tasks", "ls").out)
-        asleep(mesh, "ends")
-        out, _ = client.communicate(timeout=20)
+        with ending(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as client:
+            eventually(lambda: "ends" in mesh.ctr("tasks", "ls").out)
+            asleep(mesh, "ends")
+            out, _ = client.communicate(timeout=20)
         assert (client.returncode, out) == (9, "late\n")
         time.sleep(0.3)
-    finally:
         events.terminate()
-    said, _ = events.communicate(timeout=10)
+        said, _ = events.communicate(timeout=10)
     topics = [line.split(" default ")[1].split()[0] for line in said.splitlines() if '"ends"' in line and "/tasks/" in line]
     assert topics == ["/tasks/create", "/tasks/start", "/tasks/exit", "/tasks/delete"]
 
 
 def test_input_goes_on_and_ends_for_a_shim_that_sleeps(mesh: Mesh) -> None:
-    client = subprocess.Popen(
-        ["ctr", "-a", str(mesh.address), "run", "--rm", IMAGE, "cat", "cat"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert client.stdin is not None and client.stdout is not None
-    eventually(lambda: "cat" in mesh.ctr("tasks", "ls").out)
-    asleep(mesh, "cat")
-    client.stdin.write("one\n")
-    client.stdin.flush()
-    assert client.stdout.readline() == "one\n"
-    asleep(mesh, "cat")
-    # The end of the input is a call (CloseIO): the shim, woken, must be the last who has the FIFO open for writing.
-    client.stdin.write("two\n")
-    client.stdin.close()
-    assert client.stdout.read() == "two\n" and client.wait(10) == 0
-    client.stdout.close()
+    command = ["ctr", "-a", str(mesh.address), "run", "--rm", IMAGE, "cat", "cat"]
+    with ending(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)) as client:
+        assert client.stdin is not None and client.stdout is not None
+        eventually(lambda: "cat" in mesh.ctr("tasks", "ls").out)
+        asleep(mesh, "cat")
+        client.stdin.write("one\n")
+        client.stdin.flush()
+        assert client.stdout.readline() == "one\n"
+        asleep(mesh, "cat")
+        # The end of the input is a call (CloseIO): the shim, woken, must be the last who has the FIFO open for writing.
+        client.stdin.write("two\n")
+        client.stdin.close()
+        assert client.stdout.read() == "two\n" and client.wait(10) == 0
 
 
 def test_an_exec_outlives_the_sleep_and_has_its_exit_code(mesh: Mesh) -> None:
     start(mesh, "ex")
-    client = subprocess.Popen(
-        ["ctr", "-a", str(mesh.address), "tasks", "exec", "--exec-id", "long", "ex", "sh", "-c", "sleep 1; exit 5"]
-    )
-    time.sleep(0.3)
-    asleep(mesh, "ex")
-    assert client.wait(10) == 5
+    command = ["ctr", "-a", str(mesh.address), "tasks", "exec", "--exec-id"]
+    with ending(subprocess.Popen([*command, "long", "ex", "sh", "-c", "sleep 1; exit 5"])) as client:
+        time.sleep(0.3)
+        asleep(mesh, "ex")
+        assert client.wait(10) == 5
     # Init's end waits for that of its execs, whoever was awake when they ended.
-    client = subprocess.Popen(["ctr", "-a", str(mesh.address), "tasks", "exec", "--exec-id", "last", "ex", "sleep", "1000"])
-    time.sleep(0.5)
-    asleep(mesh, "ex")
-    mesh.ctr("tasks", "kill", "-s", "KILL", "ex").ok()
-    assert client.wait(10) == 137
+    with ending(subprocess.Popen([*command, "last", "ex", "sleep", "1000"])) as client:
+        time.sleep(0.5)
+        asleep(mesh, "ex")
+        mesh.ctr("tasks", "kill", "-s", "KILL", "ex").ok()
+        assert client.wait(10) == 137
     remove(mesh, "ex")
 
 
@@ -187,11 +181,8 @@ def test_a_sleeping_shim_whose_keeper_is_killed_is_a_dead_shim(mesh: Mesh) -> No
 def test_neither_outlives_the_other_while_both_work(mesh: Mesh, who: str) -> None:
     # A terminal's bytes have to be carried, so its shim stays awake.
     id = f"both-{who}"
-    client = subprocess.Popen(
-        ["script", "-qec", f"ctr -a {mesh.address} run -t {IMAGE} {id} sh", "/dev/null"],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
+    command = ["script", "-qec", f"ctr -a {mesh.address} run -t {IMAGE} {id} sh", "/dev/null"]
+    with ending(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)):
         eventually(lambda: f"{id} " in mesh.ctr("tasks", "ls").ok().out)
         pids = {"worker": awake(mesh, id), "keeper": keeper_of(mesh, id)}
         time.sleep(0.5)
@@ -199,9 +190,6 @@ def test_neither_outlives_the_other_while_both_work(mesh: Mesh, who: str) -> Non
         os.kill(pids[who], signal.SIGKILL)
         eventually(lambda: f"{id} " not in mesh.ctr("tasks", "ls").ok().out)
         eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids.values()))
-    finally:
-        client.kill()
-        client.communicate()  # closes its input, too
     mesh.ctr("containers", "rm", id).ok()
 
 
@@ -220,17 +208,16 @@ def test_a_task_manager_that_dies_finds_sleeping_shims_again(mesh: Mesh) -> None
 
 @pytest.mark.skipif(not Path("/sys/fs/cgroup/memory").exists(), reason="counts on a v1 memory cgroup")
 def test_a_container_that_runs_out_of_memory_wakes_its_shim(mesh: Mesh) -> None:
-    events = subprocess.Popen(["ctr", "-a", str(mesh.address), "events"], stdout=subprocess.PIPE, text=True)
     hog = "sleep 1; x=1; while :; do x=$x$x; done"
-    try:
+    watch = ["ctr", "-a", str(mesh.address), "events"]
+    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
         time.sleep(0.3)
         start(mesh, "hog", "sh", "-c", hog, flags=("--memory-limit", str(16 << 20)))
         asleep(mesh, "hog")
         eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out, within=30)
         time.sleep(0.3)
-    finally:
         events.terminate()
-    said, _ = events.communicate(timeout=10)
+        said, _ = events.communicate(timeout=10)
     assert any("/tasks/oom" in line and '"hog"' in line for line in said.splitlines()), said
     remove(mesh, "hog")
 
