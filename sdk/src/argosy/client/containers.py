@@ -17,7 +17,7 @@ from argosy_protos.containerd.services.tasks import v1 as tasks
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy.client.connection import Client, Defaults, Services
-from argosy.client.images import from_wire, layers_of, lost, resolve, unpack
+from argosy.client.images import from_wire, layers_of, resolve, unpack
 from argosy.client.jobs import both, cleanup, together
 from argosy.client.tasks import Stdio, Task
 from argosy.errors import ArgosyError, NotFound
@@ -44,20 +44,14 @@ async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
 
 
 async def _prepare(services: Services, target: Descriptor, resolved: Resolved, snapshotter: str, key: str) -> list[Any]:
-    """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts.
-
-    Raises AlreadyExists, InvalidArgument, FailedPrecondition when the snapshotter lost a layer.
-    """
+    """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists, InvalidArgument."""
     chain = chain_ids(layers_of(resolved))
     request = snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=chain[-1])
     try:
         prepared = await services.snapshots.prepare(request)
     except NotFound:
         request.parent = await unpack(services, target, snapshotter)
-        try:
-            prepared = await services.snapshots.prepare(request)
-        except NotFound as error:
-            raise lost(request.parent, snapshotter) from error
+        prepared = await services.snapshots.prepare(request)
     mounts: list[Any] = prepared.mounts
     return mounts
 

@@ -328,14 +328,6 @@ async def unpack(
     return chain[-1]
 
 
-def lost(name: str, snapshotter: str) -> FailedPrecondition:
-    """Return the error for a layer's snapshot that is recorded and not there: the snapshotter's store was lost, or begun anew."""
-    return FailedPrecondition(
-        f'snapshot "{name}" is recorded, but "{snapshotter}" does not have it (any more): remove every image with this layer '
-        '("argosy rmi IMAGE"), and the containers made of them, then pull or import them again'
-    )
-
-
 async def _rebases(services: Services, snapshotter: str) -> bool:
     """Return whether a layer's snapshot may be made before the one below it, which is named at its commit."""
     wanted = f"type==io.containerd.snapshotter.v1,id=={snapshotter}"
@@ -389,12 +381,8 @@ async def _unpack_on(
                 break
             except AlreadyExists:
                 continue  # somebody else made it meanwhile, or the snapshotter had it
-            except NotFound as error:
-                if parent:
-                    raise lost(parent, snapshotter) from error
-                raise
         else:
-            raise lost(chain_id, snapshotter)
+            raise FailedPrecondition(f'snapshot "{chain_id}" exists and cannot be found on "{snapshotter}"')
         watch(Progress(ref, "unpacking", 0, layer.size))
         mounts = _detached(prepared.mounts) if detached else prepared.mounts
         try:
