@@ -88,15 +88,16 @@ def bind_unix(path: str | os.PathLike[str], mode: int = 0o660, uid: int = -1, gi
     before = os.umask(0o077)
     try:
         sock.bind(os.fspath(path))
+        # Before anything else: who is let in so far is its owner, and is refused while nobody listens.
+        sock.listen(BACKLOG)
+        if uid >= 0 or gid >= 0:
+            os.chown(path, uid, gid)
+        os.chmod(path, mode)
     except OSError as error:
         sock.close()
         raise FailedPrecondition(f"cannot bind socket {path}: {error.strerror}") from error
     finally:
         os.umask(before)
-    if uid >= 0 or gid >= 0:
-        os.chown(path, uid, gid)
-    os.chmod(path, mode)
-    sock.listen(BACKLOG)
     return sock
 
 
