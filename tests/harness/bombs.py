@@ -150,9 +150,14 @@ def descendants(pid: int) -> Iterator[int]:
             todo.append(child)
 
 
-def peak_bytes(pid: int) -> int:
-    """Return the most memory that a process ever had."""
+def peak_bytes(pid: int, what: str = "VmHWM") -> int:
+    """Return the most memory that a process ever had. One that was forked begins with all that its parent has: see ``own_bytes``."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) << 10
-    raise AssertionError("the kernel tells no VmHWM")
+    raise AssertionError(f"the kernel tells no {what}")
+
+
+def own_bytes() -> int:
+    """Return how much memory this process has, which those that it forks have from their beginning."""
+    return peak_bytes(os.getpid(), "VmRSS")

@@ -75,7 +75,10 @@ def test_an_image_whose_snapshots_are_lost_has_them_made_anew(own_mesh: Mesh, cl
     mesh.start()
     told = mesh.ctr("snapshots", "prepare", "key", top)
     assert told.code and "pull and unpack its image again" in told.err, told
-    commands: list[Callable[[], Ran]] = [lambda: mesh.argosy("run", "--rm", IMAGE, "true"), lambda: mesh.ctr("run", "--rm", IMAGE, "stock", "true")]
+    commands: list[Callable[[], Ran]] = [
+        lambda: mesh.argosy("run", "--rm", IMAGE, "true"),
+        lambda: mesh.ctr("run", "--rm", IMAGE, "stock", "true"),
+    ]
     for command in commands if client == "argosy" else reversed(commands):
         command().ok()
 

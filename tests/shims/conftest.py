@@ -13,18 +13,17 @@ _ON_STOCK: Final = frozenset(
     for name in (
         "the_kernel_is_the_guests",
         "output_errors_and_exit_code_come_back",
-        "input_reaches_the_process_and_ends",
         "exec_runs_beside_the_init",
-        "a_terminal_has_its_size_and_its_code",
         "signals_reach_the_process",
-        "pause_stops_the_container_and_resume_starts_it",
-        "metrics_are_those_of_the_guests_cgroup",
         "three_containers_share_the_vm_of_their_pod",
     )
 )
 # Parameters, as they stand in a test's name, of which two or three stand for all in each run.
 _MORE: Final = {
     "test_what_the_container_writes_is_in_its_snapshot": ("block-overlayfs", "block-native", "virtiofs-erofs"),
+    "test_a_container_that_starts_again_finds_what_it_wrote": ("mesh-block",),
+    "test_a_read_only_root_is_read_only": ("mesh-virtiofs",),
+    "test_a_pod_of_disks_gives_them_back": ("mesh",),
     "test_a_death_at_any_step_leaves_nothing": ("0.15-", "0.7-"),
 }
 
