@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -235,6 +236,25 @@ def test_a_commit_that_hangs_and_has_no_caller_frees_digest_and_ref(monkeypatch:
             await asyncio.sleep(0.3)
             assert await read(gateway, digest) == b"data"
             await agree(gateway, store)
+
+    asyncio.run(main())
+
+
+def test_who_asks_for_an_ingest_waits_for_its_commit() -> None:
+    """Its caller has left, its rows are not written yet: who was told that it is open would find it gone later."""
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, _):
+            writer = await content(gateway).writer(NS, "l", "ref", 4, "")
+            await writer.write(0, b"data", 4, "")
+            busy = gateway.core.db.write(lambda db: time.sleep(0.3))
+            caller = asyncio.ensure_future(writer.commit(4, b"", 4, str(Digest.of(b"data")), {}))
+            await asyncio.sleep(0.05)
+            caller.cancel()
+            with pytest.raises(NotFound):
+                await content(gateway).status(NS, "ref")
+            await busy
+            await writer.close()
 
     asyncio.run(main())
 

@@ -508,7 +508,12 @@ class Content:
     # -- ingests --
 
     async def status(self, ns: str, ref: str) -> Status:
-        """Raises NotFound."""
+        """Return where an ingest stands, once no commit of it is under way: who saw it open must not find it committed later.
+
+        Raises NotFound, Unavailable.
+        """
+        if self._changes.under_way(ns, of_ref(ref)):
+            await self._changes.free(ns, of_ref(ref))
         found = rows.ingest(self._db.reader, ns, ref)
         status = None if found is None else await self._status(found)
         if status is None:
