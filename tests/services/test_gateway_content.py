@@ -240,6 +240,31 @@ def test_a_commit_that_hangs_and_has_no_caller_frees_digest_and_ref(monkeypatch:
     asyncio.run(main())
 
 
+def test_a_blob_that_is_on_its_way_is_not_taken_for_a_lost_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its row is there before its bytes: another namespace that asks for it must not accuse the store."""
+    commit = LocalWriter.commit
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(self: LocalWriter, *args: Any) -> str:
+        begun.set()
+        await go_on.wait()
+        return await commit(self, *args)
+
+    monkeypatch.setattr(LocalWriter, "commit", held)
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, _):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(put, gateway, "ref", b"data")
+                await begun.wait()
+                assert not await content(gateway).is_lost(str(Digest.of(b"data")))
+                assert content(gateway).plugin.last_error == ""
+                go_on.set()
+            assert content(gateway).has(NS, str(Digest.of(b"data")))
+
+    asyncio.run(main())
+
+
 def test_who_asks_for_an_ingest_waits_for_its_commit() -> None:
     """Its caller has left, its rows are not written yet: who was told that it is open would find it gone later."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import random
 import re
 import subprocess
@@ -124,7 +125,7 @@ class Storm:
         return self.mesh.process is None or self.mesh.process.poll() is not None
 
 
-class Worker:
+class Worker(abc.ABC):
     """One thread's work in one namespace."""
 
     kind = ""
@@ -156,20 +157,20 @@ class Worker:
             finally:
                 self.storm.gate.leave()
 
+    @abc.abstractmethod
     def ops(self) -> Sequence[tuple[float, Callable[[], None]]]:
         """Return weights and operations."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Make what the work needs, before the storm."""
         self.surely(LEASES + "Create", id=self.lease)
 
-    def settle(self) -> None:
+    def settle(self) -> None:  # noqa: B027 - most have nothing to end
         """Before the judge looks, with everybody well: end what has no meaning for the model."""
 
+    @abc.abstractmethod
     def check(self, thorough: bool) -> None:
         """Compare what is there with what was acknowledged."""
-        raise NotImplementedError
 
     def clear(self) -> None:
         """Remove everything; nobody is hit any more."""

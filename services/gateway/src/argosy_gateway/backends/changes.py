@@ -138,7 +138,7 @@ class Change(abc.ABC):
 
     def rename(self, db: sqlite3.Connection, skip: int) -> Intent:
         """Take another name, skip numbers further on, in a transaction. Returns the intent that names it."""
-        raise NotImplementedError  # only called when the name was taken
+        raise AssertionError(f"{self.what} has no other name: taken() never says that somebody else has this one")
 
     @abc.abstractmethod
     def undo(self, db: sqlite3.Connection) -> None:

@@ -461,7 +461,7 @@ class Content:
 
     async def is_lost(self, digest: str) -> bool:
         """Return whether a blob has a row and the plugin says that it has no bytes. False when it does not say."""
-        if not rows.holders(self._db.reader, digest):
+        if not rows.holders(self._db.reader, digest) or self._is_coming(digest):
             return False
         if self._root is not None and blob_path(self._root, Digest.parse(digest)).exists():
             return False
@@ -471,8 +471,14 @@ class Content:
         except ArgosyError as error:
             logger.debug("content.not_seen", digest=digest, error=error.message)
             return False
+        if self._is_coming(digest):
+            return False
         self._lost(digest)
         return True
+
+    def _is_coming(self, digest: str) -> bool:
+        """Return whether some namespace's commit of a blob is under way: its row is there before its bytes are."""
+        return any(key == digest for _, key in self._changes.open)
 
     async def holds(self, digest: str) -> bool:
         """Return whether the plugin has a blob. Raises the plugin's error when it does not say."""
