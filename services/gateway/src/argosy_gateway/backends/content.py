@@ -674,7 +674,6 @@ class Content:
         """
         change = _Commit(self, ns, found, digest, total, caller)
         change.backend = backend
-        await self._changes.free(ns, *change.keys)
         lost = await self.is_lost(digest)
         await self._changes.free(ns, *change.keys)
         self._changes.enter(change)
