@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
@@ -35,7 +36,7 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.google.protobuf import FieldMask, Timestamp
 
 from tests.harness.erofs import SNAPSHOTTERS
-from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
+from tests.harness.mesh import BIN, IMAGE, Mesh, comm, eventually
 from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
@@ -144,6 +145,25 @@ def test_a_ref_has_one_writer_and_keeps_its_bytes(mesh: Mesh) -> None:
             await stub.status(content.StatusRequest(ref="held"))
 
     work_in(mesh, "refs", work)
+
+
+def test_a_writer_whose_store_was_killed_hears_it_with_the_next_message(mesh: Mesh) -> None:
+    """Also with one that asks for the status alone: somebody else may have the ref meanwhile."""
+
+    async def work(client: Client) -> None:
+        stub = client.services.content
+        first = await open_ingest(stub, "let go", 10, "")
+        await first.stat(10, "")
+        before = mesh.services()[comm("content")]
+        os.kill(before, signal.SIGKILL)
+        await asyncio.to_thread(eventually, lambda: mesh.services().get(comm("content"), before) != before)
+        second = await open_ingest(stub, "let go", 10, "")
+        with pytest.raises(Unavailable):
+            await first.stat(10, "")
+        await second.write(b"0123456789")
+        assert await second.commit(10, digest_of(b"0123456789")) == digest_of(b"0123456789")
+
+    work_in(mesh, "killed", work)
 
 
 @pytest.mark.parametrize("snapshotter", SNAPSHOTTERS)

@@ -200,7 +200,8 @@ class NamespacedWriter(Writer):
         now = time.time_ns()
         self._started_ns = self._updated_ns = now
         self.virtual = False
-        self._placed = False
+        self._fresh = False
+        """Whether nobody has been told yet what the plugin said when it was opened."""
         self._committed: anyio.Event | None = None
         """Set when the commit that is under way has ended."""
 
@@ -221,17 +222,18 @@ class NamespacedWriter(Writer):
             await self._backend.close()
             self._backend = None
             raise
+        self._fresh = True
         self._store.open_writers[self._ns, self._ref] = self
 
     async def place(self) -> PlaceResponse:
         """Return where the client may write itself. Raises Unimplemented for a plugin that has no such place."""
         async with self._store.plugin.call() as channel:
             reply: PlaceResponse = await IngestsStub(channel).place(PlaceRequest(ref=self._ingest.backend))
-        self._placed = True
         return reply
 
     async def _take(self, answer: Any) -> None:
         response: p.WriteContentResponse = await answer
+        self._fresh = False
         self._offset, self._digest = response.offset, response.digest or self._digest
         self._total = response.total or self._total
         self._started_ns = from_wire(response.started_at) or self._started_ns
@@ -258,9 +260,10 @@ class NamespacedWriter(Writer):
 
     async def stat(self, total: int, expected: str) -> None:
         await self._note(total, expected)
-        if self._placed and self._backend is not None:
-            # The file may have grown behind our back.
+        if self._backend is not None and not self._fresh:
+            # The file may have grown behind our back, and a plugin that was started again has let go of the ref.
             await self._take(self._backend.send(p.WriteAction.STAT))
+        self._fresh = False
 
     async def write(self, offset: int, data: bytes, total: int, expected: str) -> None:
         await self._note(total, expected)
