@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.mesh import IMAGE, Mesh
 
 pytestmark = pytest.mark.root
 NOBODY = 65534
@@ -30,7 +30,7 @@ def running(mesh: Mesh) -> Iterator[Mesh]:
     for id in ids:
         mesh.argosy("rm", "-f", id).ok()
     # A bundle is taken away after the task's end was told.
-    eventually(lambda: mesh.leftovers() == [])
+    assert mesh.leftovers(15) == []
 
 
 def reached(paths: list[Path]) -> list[str]:

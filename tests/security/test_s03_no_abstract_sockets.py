@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.mesh import IMAGE, Mesh
 
 pytestmark = pytest.mark.root
 
@@ -24,7 +24,7 @@ def running(mesh: Mesh) -> Iterator[Mesh]:
     mesh.argosy("run", "-d", "--name", "net", "--net-host", IMAGE, "sleep", "100").ok()
     yield mesh
     mesh.argosy("rm", "-f", "net").ok()
-    eventually(lambda: mesh.leftovers() == [])
+    assert mesh.leftovers(15) == []
 
 
 def family(mesh: Mesh) -> set[int]:

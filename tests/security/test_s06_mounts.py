@@ -19,7 +19,7 @@ from argosy_protos.containerd.services.tasks.v1 import CreateTaskRequest
 from argosy_protos.containerd.types import Descriptor as WireDescriptor
 from argosy_protos.containerd.types import Mount as WireMount
 
-from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.mesh import IMAGE, Mesh
 
 ME = os.geteuid()
 
@@ -326,4 +326,4 @@ def test_a_task_with_a_target_outside_of_its_bundle_is_not_made(mesh: Mesh, tmp_
 
     asyncio.run(main())
     assert mounts_below(str(tmp_path)) == []
-    eventually(lambda: mesh.leftovers() == [])
+    assert mesh.leftovers(15) == []

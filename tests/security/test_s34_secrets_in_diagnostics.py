@@ -103,7 +103,7 @@ def talkative(image_archive: Path) -> Iterator[Mesh]:
     try:
         mesh.ctr("images", "import", str(image_archive)).ok()
         yield mesh
-        eventually(lambda: mesh.leftovers() == [])
+        assert mesh.leftovers(15) == []
     finally:
         mesh.destroy()
 
