@@ -177,5 +177,6 @@ def test_what_can_not_be_given_back_ends_nobody() -> None:
                 await tried.wait()
             with pytest.raises(Unavailable):
                 await work.finish(failing(1, Unavailable("it is gone"), make))
+            group.cancel_scope.cancel()
 
     asyncio.run(main())

@@ -10,6 +10,7 @@ its caller has left, it is given up after a while.
 from __future__ import annotations
 
 import abc
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -148,52 +149,6 @@ class Change(abc.ABC):
         """Called once, when the change is done for good: publish its event."""
 
 
-class _Asked:
-    """One call of a change to its plugin, in a task of its own: who waits for it can stop to."""
-
-    def __init__(self, change: Change) -> None:
-        self._change = change
-        self.over = anyio.Event()
-        self.scope = anyio.CancelScope()
-        self.looking: anyio.CancelScope | None = None
-        """A look that is under way beside the call."""
-        self.error: Exception | None = None
-        self._began = time.monotonic()
-
-    async def run(self) -> None:
-        try:
-            with self.scope:
-                await self._change.ask()
-        except Exception as error:  # whoever waits raises it
-            self.error = error
-        finally:
-            self.over.set()
-            if self.looking is not None:
-                self.looking.cancel()
-
-    async def is_over(self) -> bool:
-        """Wait a while for the answer. Returns whether it has come."""
-        with anyio.move_on_after(_SILENT_S):
-            await self.over.wait()
-        return self.over.is_set()
-
-    async def is_done(self) -> bool:
-        """Return whether the plugin says, beside the call, that the change is done. The answer of the call itself ends the look."""
-        with anyio.CancelScope() as self.looking:
-            try:
-                return await self._change.done()
-            except ArgosyError as error:
-                logger.debug("change.not_seen", change=self._change.what, error=error.message)
-            finally:
-                self.looking = None
-        return False
-
-    def alone_s(self) -> float:
-        """Return for how many seconds it has been silent without anybody who waits for it."""
-        left = self._change.caller.left_at
-        return 0.0 if left is None else time.monotonic() - max(left, self._began)
-
-
 class Changes:
     """The changes of one plugin that are under way, by namespace and key."""
 
@@ -310,25 +265,42 @@ class Changes:
 
     async def _answer(self, change: Change) -> Event:
         """Ask the plugin for a change: YES, or NEW when it holds the new state and says nothing. Raises the plugin's error, Unavailable when nobody waits any more."""
-        asked = _Asked(change)
-        self._work.group.start_soon(asked.run)
-        while not await asked.is_over():
-            if await asked.is_done():
+        # In a task of its own, so that who waits for it can stop to.
+        asked, began = self._work.start(change.ask()), time.monotonic()
+        while not (await asyncio.wait({asked}, timeout=_SILENT_S))[0]:
+            if await self._is_done(change, asked):
                 logger.warning("change.done_without_answer", plugin=self.plugin.name, change=change.what)
                 if change.ends_with_it:
-                    asked.scope.cancel()
+                    asked.cancel()
                 return Event.NEW
-            if (alone := asked.alone_s()) >= change.alone_s and not asked.over.is_set():
-                asked.scope.cancel()
+            left = change.caller.left_at
+            alone = 0.0 if left is None else time.monotonic() - max(left, began)
+            if alone >= change.alone_s and not asked.done():
+                asked.cancel()
                 if change.operation is not Operation.CREATE:
                     change.alone_s = min(change.alone_s * 2, WORK_S)
                 raise Unavailable(
                     f"{self.plugin} at {self.plugin.channel.path} has not answered the {change.operation.value} of "
                     f"{change.what} for {alone:.1f} s, and nobody waits for it; it was given up"
                 )
-        if asked.error is not None:
-            raise asked.error
+        asked.result()
         return Event.YES
+
+    async def _is_done(self, change: Change, asked: asyncio.Task[None]) -> bool:
+        """Return whether the plugin says, beside a call, that the change is done. The answer of the call itself ends the look."""
+        look = self._work.start(change.done())
+        try:
+            await asyncio.wait({look, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            looked = look.done()
+            look.cancel()
+        if not looked:
+            return False
+        try:
+            return look.result()
+        except ArgosyError as error:
+            logger.debug("change.not_seen", change=change.what, error=error.message)
+            return False
 
     async def _meaning(self, change: Change, error: ArgosyError) -> Event:
         """Return what a plugin's error to a change says of the change."""
@@ -397,7 +369,7 @@ class Changes:
         """Leave a change to the background, which asks the plugin until it says how the change ended."""
         if not change.adrift:
             change.adrift = True
-            self._work.group.start_soon(self._look_after, change)
+            self._work.start(self._look_after(change))
         change.reason = reason if isinstance(reason, ArgosyError) else Internal(repr(reason))
         if not isinstance(reason, ArgosyError):
             logger.error("change.failed", plugin=self.plugin.name, change=change.what, error=repr(reason), exc_info=reason)
