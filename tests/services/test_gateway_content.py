@@ -392,6 +392,27 @@ def test_what_an_aborted_ingest_stood_for_is_collected() -> None:
     asyncio.run(main())
 
 
+def test_a_linked_ingest_has_a_status_for_as_long_as_it_keeps_its_blob() -> None:
+    """Also when no namespace has the blob any more: it is what keeps it, and can be committed."""
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, _):
+            data = os.urandom(500)
+            digest = await put(gateway, "one", data)
+            writer = await content(gateway).writer("other", None, "two", len(data), digest)
+            await writer.close()
+            await content(gateway).delete(NS, "l", digest)
+            await gateway.core.collect()
+            status = await content(gateway).status("other", "two")
+            assert (status.offset, status.total, status.expected) == (len(data), len(data), digest)
+            assert [s.ref for s in await content(gateway).statuses("other", EVERYTHING)] == ["two"]
+            writer = await content(gateway).writer("other", None, "two", len(data), digest)
+            await writer.commit(len(data), b"", len(data), digest, {})
+            assert (await content(gateway).info("other", digest)).size == len(data)
+
+    asyncio.run(main())
+
+
 def test_of_two_that_link_one_blob_both_have_it() -> None:
     """A ref whose bytes the store has already locks nobody out: who commits second is told ALREADY_EXISTS, and its lease holds the blob."""
 

@@ -194,7 +194,10 @@ class Judge:
             listed = self._ask(wire, CONTENTS + "List", ns=ns)
             digests |= {info.digest for message in listed.messages for info in message.info}
             statuses = self._ask(wire, CONTENTS + "ListStatuses", ns=ns)
-            refs |= {f"{ns}/{s.ref}" for message in statuses.messages for s in message.statuses}
+            found = [s for message in statuses.messages for s in message.statuses]
+            refs |= {f"{ns}/{s.ref}" for s in found}
+            # One that is at its end from the start stands for a blob, and keeps it.
+            digests |= {s.expected for s in found if s.expected and s.offset == s.total}
         return snapshots, digests, refs
 
     def _compare(self, wire: Wire, empty: bool) -> list[tuple[str, str]]:

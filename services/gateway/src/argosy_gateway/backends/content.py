@@ -531,9 +531,9 @@ class Content:
 
     async def _status(self, found: Ingest) -> Status | None:
         if found.expected:
-            held = rows.holders(self._db.reader, found.expected)
-            if held:
-                now, size = time.time_ns(), held[0][0]
+            size = await self._size(found.expected)
+            if size is not None:
+                now = time.time_ns()
                 return Status(found.ref, size, size, now, now, found.expected)
         try:
             async with self.plugin.call() as channel:
@@ -641,19 +641,22 @@ class Content:
         """Return the size of a blob that may be linked without sending it, or None."""
         if not expected:
             return None
-        holders = rows.holders(self._db.reader, expected)
-        if self._shared and not holders:
-            try:
-                async with self.plugin.call() as channel:
-                    found = (await p.ContentStub(channel).info(p.InfoRequest(digest=expected))).info
-            except NotFound:
-                return None
-            size = found.size if found else None
-        elif self._shared:
-            size = holders[0][0]
+        if self._shared:
+            size = await self._size(expected)
         else:
-            size = next((size for size, shares in holders if shares), None)
+            size = next((size for size, shares in rows.holders(self._db.reader, expected) if shares), None)
         return size if size is not None and total in (0, size) else None
+
+    async def _size(self, digest: str) -> int | None:
+        """Return the size of a blob that is there, also of one that no namespace has any more; None when it is not there."""
+        if holders := rows.holders(self._db.reader, digest):
+            return holders[0][0]
+        try:
+            async with self.plugin.call() as channel:
+                found = (await p.ContentStub(channel).info(p.InfoRequest(digest=digest))).info
+        except NotFound:
+            return None
+        return found.size if found else None
 
     async def link(self, ns: str, lease: str | None, ref: str, digest: str, size: int, labels: dict[str, str]) -> None:
         """Commit a virtual ingest. Raises AlreadyExists, NotFound when it has expired. To be run as ``Work``."""
