@@ -411,44 +411,51 @@ class Snapshotter:
             self._changes.enter(change)
             return await self._work.finish(self._create, ns, lease, wanted, change)
 
-    async def _create(
-        self, ns: str, lease: str | None, wanted: Wanted, change: _Creation, lost: Collection[str] = ()
-    ) -> Sequence[Mount]:
-        """lost holds the plugin's name of a target that it does not have any more."""
-
+    async def _create(self, ns: str, lease: str | None, wanted: Wanted, change: _Creation) -> Sequence[Mount]:
         def busy(key: str) -> bool:
             return self._changes.undecided(ns, key)
 
-        try:
-            await self._changes.carry_out(change, lambda db: rows.begin_create(db, ns, self.name, lease, wanted, busy, lost))
-        except NotFound:
-            if change.intent is not None and wanted.parent and (row := await self._found_lost(ns, wanted.parent)):
-                raise self._lost(ns, row, "parent snapshot") from None
-            raise
-        except AlreadyExists:
-            if change.intent is None:  # by a row of ours
+        lost: Collection[str] = ()
+        """The plugin's name of a target that it does not have any more."""
+        while True:
+            begin = partial(
+                rows.begin_create, ns=ns, snapshotter=self.name, lease=lease, wanted=wanted, busy=busy, lost=lost
+            )
+            try:
+                await self._changes.carry_out(change, begin)
+                break
+            except NotFound:
+                if change.intent is not None and wanted.parent and (row := await self._found_lost(ns, wanted.parent)):
+                    raise self._lost(ns, row, "parent snapshot") from None
+                raise
+            except AlreadyExists:
+                if change.intent is not None:  # by something of the plugin's
+                    await self._met(ns, lease, wanted, change, lost)
+                    raise AlreadyExists(f'target snapshot "{wanted.target}" from snapshotter') from None
                 if (row := await self._found_lost(ns, wanted.key)) is not None:
                     # Who prepares a key that is there goes on with what is in it, so it is not made anew behind their back.
                     raise FailedPrecondition(self._lost(ns, row).message) from None
                 if not wanted.target or (row := await self._found_lost(ns, wanted.target)) is None or row.backend in lost:
                     raise
-                await self._changes.free(ns, *(name for name in (wanted.key, wanted.parent, wanted.target) if name))
-                anew = _Creation(self, ns, wanted, change.caller)
-                self._changes.enter(anew)
-                return await self._create(ns, lease, wanted, anew, [row.backend])
-            if change.names == NAMES:
-                raise no_name(self.plugin, ns, change.intent.body["backend"]) from None
-            if not wanted.target:
-                raise Unknown(
-                    f'unexpected error from snapshotter "{self.name}": snapshot "{change.intent.body["backend"]}" already exists'
-                ) from None
-            await self._adopt(ns, lease, wanted, change.intent.body["parent"], lost)
-            raise AlreadyExists(f'target snapshot "{wanted.target}" from snapshotter') from None
+                lost = (row.backend,)
+            await self._changes.free(ns, *(name for name in (wanted.key, wanted.parent, wanted.target) if name))
+            change = _Creation(self, ns, wanted, change.caller)
+            self._changes.enter(change)
         self._mutated(False)
         if not change.mounts:
             # It was there after all when the plugin was asked again.
             return await self.mounts(ns, wanted.key)
         return change.mounts
+
+    async def _met(self, ns: str, lease: str | None, wanted: Wanted, change: _Creation, lost: Collection[str]) -> None:
+        """Take what the plugin said is there for the target that is wanted. Raises for what it can't be."""
+        assert change.intent is not None
+        backend = change.intent.body["backend"]
+        if change.names == NAMES:
+            raise no_name(self.plugin, ns, backend) from None
+        if not wanted.target:
+            raise Unknown(f'unexpected error from snapshotter "{self.name}": snapshot "{backend}" already exists') from None
+        await self._adopt(ns, lease, wanted, change.intent.body["parent"], lost)
 
     async def _adopt(self, ns: str, lease: str | None, wanted: Wanted, backend_parent: str, lost: Collection[str]) -> None:
         """Register a committed snapshot that the snapshotter already had under its own name. Raises NotFound."""
@@ -482,31 +489,37 @@ class Snapshotter:
             self._changes.enter(change)
             await self._work.finish(self._commit, ns, lease, wanted, change)
 
-    async def _commit(self, ns: str, lease: str | None, wanted: Commit, change: _Commit, lost: Collection[str] = ()) -> None:
+    async def _commit(self, ns: str, lease: str | None, wanted: Commit, change: _Commit) -> None:
         def busy(key: str) -> bool:
             return self._changes.undecided(ns, key)
 
-        try:
-            await self._changes.carry_out(change, lambda db: rows.begin_commit(db, ns, self.name, lease, wanted, busy, lost))
-        except NotFound:
-            for key, what in ((wanted.key, "snapshot"), (wanted.parent, "parent snapshot")):
-                if change.intent is not None and key and (row := await self._found_lost(ns, key)) is not None:
-                    raise self._lost(ns, row, what) from None
-            raise
-        except AlreadyExists as error:
-            if change.intent is None:  # by a row of ours
+        lost: Collection[str] = ()
+        """What the plugin called the name when it still had it."""
+        while True:
+            begin = partial(
+                rows.begin_commit, ns=ns, snapshotter=self.name, lease=lease, wanted=wanted, busy=busy, lost=lost
+            )
+            try:
+                await self._changes.carry_out(change, begin)
+                break
+            except NotFound:
+                for key, what in ((wanted.key, "snapshot"), (wanted.parent, "parent snapshot")):
+                    if change.intent is not None and key and (row := await self._found_lost(ns, key)) is not None:
+                        raise self._lost(ns, row, what) from None
+                raise
+            except AlreadyExists as error:
+                if change.intent is not None:  # by something of the plugin's
+                    if change.names == NAMES:
+                        raise no_name(self.plugin, ns, change.intent.body["new"]) from None
+                    # ALREADY_EXISTS would tell the client that somebody has committed the same: it would throw its own away.
+                    raise Unavailable(f'{self.plugin} did not commit "{wanted.key}": {error.message}; try again') from None
                 row = await self._found_lost(ns, wanted.name)
                 if row is None or row.backend in lost:
                     raise
-                await self._changes.free(ns, *(one for one in (wanted.key, wanted.name, wanted.parent) if one))
-                anew = _Commit(self, ns, wanted, change.caller)
-                self._changes.enter(anew)
-                await self._commit(ns, lease, wanted, anew, [row.backend])
-                return
-            # ALREADY_EXISTS would tell the client that somebody has committed the same: it would throw its own away.
-            if change.names == NAMES:
-                raise no_name(self.plugin, ns, change.intent.body["new"]) from None
-            raise Unavailable(f'{self.plugin} did not commit "{wanted.key}": {error.message}; try again') from None
+                lost = (row.backend,)
+            await self._changes.free(ns, *(one for one in (wanted.key, wanted.name, wanted.parent) if one))
+            change = _Commit(self, ns, wanted, change.caller)
+            self._changes.enter(change)
         self._mutated(False)
 
     async def remove(self, ns: str, lease: str | None, key: str) -> None:
