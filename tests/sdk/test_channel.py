@@ -12,7 +12,7 @@ import pytest
 from argosy.errors import DeadlineExceeded, InvalidArgument, Unavailable
 from argosy.rpc import Channel, Server, wire
 from argosy.rpc import channel as room
-from argosy.rpc.channel import NO_DEADLINE
+from argosy.rpc.channel import NO_DEADLINE, CallGroup
 from argosy.rpc.recent import Recent
 from argosy.rpc.relay import relay
 from argosy_protos.containerd.services.content import v1 as p
@@ -97,6 +97,86 @@ def test_a_stopped_peer_costs_its_caller_the_deadline(short_path: Path, engine: 
                 assert time.monotonic() - began < 2
 
     serve(short_path, body)
+
+
+def test_calls_of_a_group_end_together(short_path: Path, engine: str) -> None:
+    """Those that wait for an answer, or for more of one, and those that begin later; others go on."""
+
+    async def body(socket: Path, content: Content, server: Server) -> None:
+        async with Channel(socket, name=NAME) as channel:
+            group = CallGroup()
+            view = channel.within(30, group)
+            other = asyncio.ensure_future(p.ContentStub(channel).info(p.InfoRequest(digest="later")))
+            silent = asyncio.ensure_future(p.ContentStub(view).info(p.InfoRequest(digest="slow")))
+            read = view.request(
+                "/containerd.services.content.v1.Content/Read", Cardinality.UNARY_STREAM, bytes, p.ReadContentResponse
+            )
+            await read.send_message(p.ReadContentRequest(size=1000), end=True)
+            assert await read.recv_message() is not None
+            await asyncio.sleep(0.1)
+            assert not silent.done()
+            group.end(Unavailable("it is enough"))
+            group.end(Unavailable("it is more than enough"))
+            for call in (
+                silent,
+                read.recv_message(),
+                p.ContentStub(view).info(p.InfoRequest(digest="d")),
+            ):
+                with pytest.raises(Unavailable, match="it is enough"):
+                    while await asyncio.wait_for(call, 5):
+                        call = read.recv_message()  # what had come is still read
+            assert (await other).info is not None
+            assert (await p.ContentStub(channel).info(p.InfoRequest(digest="d"))).info is not None
+
+    serve(short_path, body)
+
+
+def test_a_group_ends_who_waits_for_room_to_write(short_path: Path, engine: str) -> None:
+    """The peer is stopped: it takes neither what is sent nor the word that the call is over."""
+
+    async def main() -> None:
+        with sockets.socket(sockets.AF_UNIX) as listener:
+            listener.bind(str(short_path / "stopped"))
+            listener.listen(1)
+            async with Channel(short_path / "stopped", name=NAME) as channel:
+                group = CallGroup()
+                stream = channel.within(30, group).request(INFO, Cardinality.STREAM_STREAM, bytes, bytes)
+                sender = asyncio.ensure_future(stream.send_message(b"x" * (8 << 20)))
+                await asyncio.sleep(0.1)
+                assert not sender.done()
+                group.end(Unavailable("it is enough"))
+                await asyncio.wait_for(sender, 5)
+                with pytest.raises(Unavailable, match="it is enough"):
+                    await stream.recv_message()
+
+    asyncio.run(main())
+
+
+def test_a_group_ends_who_waits_for_a_connection(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once; the attempt goes on for the others."""
+
+    async def main() -> None:
+        go = asyncio.Event()
+
+        async def slowly(self: Channel) -> object:
+            await go.wait()
+            self._connecting = None
+            return self.unavailable("cannot connect: it came to nothing")
+
+        monkeypatch.setattr(Channel, "_connect", slowly)
+        channel = Channel(short_path / "s", name=NAME)
+        group = CallGroup()
+        ended = asyncio.ensure_future(VersionStub(channel.within(30, group)).version(Empty()))
+        other = asyncio.ensure_future(VersionStub(channel).version(Empty(), timeout=5))
+        await asyncio.sleep(0.05)
+        group.end(Unavailable("it is enough"))
+        with pytest.raises(Unavailable, match="it is enough"):
+            await asyncio.wait_for(ended, 2)
+        go.set()
+        with pytest.raises(Unavailable, match="it came to nothing"):
+            await other
+
+    asyncio.run(main())
 
 
 def test_waiting_for_a_connection_counts(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

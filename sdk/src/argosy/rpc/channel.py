@@ -50,6 +50,27 @@ _CACHE_ENTRIES, _CACHED_BYTES = 2048, 2048
 _SAME_MOMENT_S: Final = 0.25
 
 
+class CallGroup:
+    """Calls that are ended together, from outside: who waits for one of them gets the reason, and so does who begins one later."""
+
+    __slots__ = ("_streams", "reason")
+
+    def __init__(self) -> None:
+        self._streams: list[ClientStream] = []
+        self.reason: ArgosyError | None = None
+
+    def add(self, stream: ClientStream) -> None:
+        self._streams.append(stream)
+        if self.reason is not None:
+            stream.cancel(self.reason)
+
+    def end(self, reason: ArgosyError) -> None:
+        """Give up every call, those that have ended apart. The first reason stays."""
+        self.reason = self.reason or reason
+        for stream in self._streams:
+            stream.cancel(self.reason)
+
+
 class ClientStream:
     """One call, as its caller sees it: grpclib's stream API. Use it as an async context manager."""
 
@@ -95,6 +116,8 @@ class ClientStream:
             self.ended = True
             self.error = self.error or reason or Cancelled("the call was given up")
             self.wake()
+            if connection is not None:
+                connection.wake()
 
     def wake(self) -> None:
         waiter, self._waiter = self._waiter, None
@@ -111,7 +134,17 @@ class ClientStream:
         connection = self._channel.live()
         if connection is None:
             began = time.monotonic()
-            connection = await self._channel.connected(left)
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                connection = await self._channel.connected(left, self._waiter)
+            except ArgosyError:
+                if self.error is not None:
+                    raise self.error from None  # given up meanwhile
+                raise
+            finally:
+                self._waiter = None
+            if self.ended and self.error is not None:
+                raise self.error
             left = None if left is None else left - (time.monotonic() - began)
         if left is not None and left <= 0:
             raise self._late()
@@ -364,9 +397,9 @@ class Channel:
         """Return a view of this channel that adds metadata to every call."""
         return BoundChannel(self, tuple(metadata.items()))
 
-    def within(self, seconds: float) -> BoundChannel:
-        """Return a view of this channel on which every call, streams too, ends with the time that begins now."""
-        return BoundChannel(self, (), time.monotonic() + seconds)
+    def within(self, seconds: float, group: CallGroup | None = None) -> BoundChannel:
+        """Return a view of this channel on which every call, streams too, ends with the time that begins now, and with its group."""
+        return BoundChannel(self, (), time.monotonic() + seconds, group)
 
     def unavailable(self, reason: str) -> Unavailable:
         return Unavailable(f"{self._who()}: {reason}")
@@ -401,8 +434,10 @@ class Channel:
         connection = self._connection
         return None if connection is None or connection.closed or connection.leaving else connection
 
-    async def connected(self, timeout: float | None = None) -> ClientConnection:
+    async def connected(self, timeout: float | None = None, waiter: asyncio.Future[None] | None = None) -> ClientConnection:
         """Return a live connection within timeout seconds. Raises Unavailable when the peer can't be reached, DeadlineExceeded.
+
+        waiter is a future of the caller's, which ends the wait when it is set.
 
         All who wait share one attempt: one that gives up, or whose time is over, takes nothing from the others.
         """
@@ -417,7 +452,7 @@ class Channel:
                 raise self.unreached(f"connecting failed, next try in {wait * 1000:.0f} ms: {self._why_not}")
             # Not of a group: it belongs to the channel, whose close() cancels it, and ends by itself within CONNECT_TIMEOUT_S.
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
-        made = await self._attempt(self._connecting, timeout)
+        made = await self._attempt(self._connecting, timeout, waiter or asyncio.get_running_loop().create_future())
         if isinstance(made, Unavailable):
             failure = Unavailable(made.message)
             failure.unsent = True
@@ -425,18 +460,15 @@ class Channel:
         return made
 
     async def _attempt(
-        self, attempt: asyncio.Task[ClientConnection | Unavailable], timeout: float | None
+        self, attempt: asyncio.Task[ClientConnection | Unavailable], timeout: float | None, waiter: asyncio.Future[None]
     ) -> ClientConnection | Unavailable:
         # A handler that is stepped inline has no task of its own yet, which asyncio's own timeouts want.
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-
         def wake(_: object = None) -> None:
             if not waiter.done():
                 waiter.set_result(None)
 
         attempt.add_done_callback(wake)
-        timer = None if timeout is None else loop.call_later(timeout, wake)
+        timer = None if timeout is None else attempt.get_loop().call_later(timeout, wake)
         try:
             await waiter
         finally:
@@ -513,20 +545,26 @@ class Channel:
 
     def request(
         self, path: str, cardinality: Cardinality, request: type[Any], response: type[Any], *,
-        timeout: float | None = None, metadata: Metadata = None,
+        timeout: float | None = None, metadata: Metadata = None, group: CallGroup | None = None,
     ) -> ClientStream:  # fmt: skip
         """Return a stream for path; nothing is sent before its first use. timeout is in seconds."""
-        return ClientStream(self, path, cardinality, response, timeout, metadata)
+        stream = ClientStream(self, path, cardinality, response, timeout, metadata)
+        if group is not None:
+            group.add(stream)
+        return stream
 
     async def unary(
-        self, path: str, request: Any, response: type[Any], *, timeout: float | None = None, metadata: Metadata = None
-    ) -> Any:
+        self, path: str, request: Any, response: type[Any], *, timeout: float | None = None, metadata: Metadata = None,
+        group: CallGroup | None = None,
+    ) -> Any:  # fmt: skip
         """Call a method with one request and one answer. Raises the peer's error, Unavailable, DeadlineExceeded.
 
         timeout is in seconds; None is the channel's default.
         """
         timeout = self._default_timeout if timeout is None else timeout
-        stream = ClientStream(self, path, Cardinality.UNARY_UNARY, response, timeout, metadata)
+        stream = self.request(
+            path, Cardinality.UNARY_UNARY, bytes, response, timeout=timeout, metadata=metadata, group=group
+        )
         try:
             await stream.send_message(request, end=True)
             message = await stream.recv_message()
@@ -541,10 +579,13 @@ class Channel:
             stream.cancel()
 
     async def server_stream(
-        self, path: str, request: Any, response: type[Any], *, timeout: float | None = None, metadata: Metadata = None
-    ) -> AsyncIterator[Any]:
+        self, path: str, request: Any, response: type[Any], *, timeout: float | None = None, metadata: Metadata = None,
+        group: CallGroup | None = None,
+    ) -> AsyncIterator[Any]:  # fmt: skip
         """Call a method that answers with a stream; leaving the iteration gives the call up."""
-        stream = ClientStream(self, path, Cardinality.UNARY_STREAM, response, timeout, metadata)
+        stream = self.request(
+            path, Cardinality.UNARY_STREAM, bytes, response, timeout=timeout, metadata=metadata, group=group
+        )
         try:
             await stream.send_message(request, end=True)
             while (message := await stream.recv_message()) is not None:
@@ -554,11 +595,17 @@ class Channel:
 
 
 class BoundChannel:
-    """A channel with metadata of its own, such as a namespace or a lease, or with a moment at which its calls end."""
+    """A channel with metadata of its own, such as a namespace or a lease, with a moment at which its calls end, or with a group of them."""
 
-    def __init__(self, channel: Channel, metadata: tuple[tuple[str, str], ...], until: float = NO_DEADLINE) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        metadata: tuple[tuple[str, str], ...],
+        until: float = NO_DEADLINE,
+        group: CallGroup | None = None,
+    ) -> None:
         """until is monotonic time."""
-        self._channel, self._metadata, self._until = channel, metadata, until
+        self._channel, self._metadata, self._until, self._group = channel, metadata, until, group
 
     @property
     def name(self) -> str:
@@ -576,11 +623,11 @@ class BoundChannel:
 
     def with_metadata(self, metadata: Mapping[str, str]) -> BoundChannel:
         """Return a view that adds more metadata; it wins over what is there, since the first value does."""
-        return BoundChannel(self._channel, (*metadata.items(), *self._metadata), self._until)
+        return BoundChannel(self._channel, (*metadata.items(), *self._metadata), self._until, self._group)
 
     def within(self, seconds: float) -> BoundChannel:
         """Return a view whose calls also end with the time that begins now."""
-        return BoundChannel(self._channel, self._metadata, min(self._until, time.monotonic() + seconds))
+        return BoundChannel(self._channel, self._metadata, min(self._until, time.monotonic() + seconds), self._group)
 
     def _left(self, timeout: float | None) -> float | None:
         """Return the seconds that a call has which asks for timeout."""
@@ -590,12 +637,18 @@ class BoundChannel:
         return left if timeout is None else min(timeout, left)
 
     def request(self, *args: Any, timeout: float | None = None, metadata: Metadata = None, **options: Any) -> ClientStream:
-        return self._channel.request(*args, timeout=self._left(timeout), metadata=self._merged(metadata), **options)
+        return self._channel.request(
+            *args, timeout=self._left(timeout), metadata=self._merged(metadata), group=self._group, **options
+        )
 
     async def unary(self, *args: Any, timeout: float | None = None, metadata: Metadata = None, **options: Any) -> Any:
-        return await self._channel.unary(*args, timeout=self._left(timeout), metadata=self._merged(metadata), **options)
+        return await self._channel.unary(
+            *args, timeout=self._left(timeout), metadata=self._merged(metadata), group=self._group, **options
+        )
 
     def server_stream(
         self, *args: Any, timeout: float | None = None, metadata: Metadata = None, **options: Any
     ) -> AsyncIterator[Any]:
-        return self._channel.server_stream(*args, timeout=self._left(timeout), metadata=self._merged(metadata), **options)
+        return self._channel.server_stream(
+            *args, timeout=self._left(timeout), metadata=self._merged(metadata), group=self._group, **options
+        )

@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
             self._receiving = False
         self.flush()
         if self._waiting and not self._paused:
-            self._wake()
+            self.wake()
         if self.engine.over() and not self.transport.is_closing():
             # It ended by what the peer did, of which it has been told.
             logger.debug("rpc.peer_broke_protocol", peer=self.who(), reason="the engine gave the connection up")
@@ -144,7 +144,8 @@ class Connection(asyncio.Protocol):
             finally:
                 self._waiting.discard(waiter)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have everybody who waits in ``drain`` look again."""
         waiting, self._waiting = self._waiting, set()
         for waiter in waiting:
             if not waiter.done():
@@ -159,7 +160,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._paused = False
         self.flush()
-        self._wake()
+        self.wake()
 
     def on_room(self) -> None:
         """Sink: the peer gave credit; data_received wakes the senders when its events are done."""
@@ -167,4 +168,4 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         self._rest = b""
-        self._wake()
+        self.wake()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +56,7 @@ from argosy_gateway.work import Work
 
 logger = log.get("gateway.content")
 
+_READ_PATH: Final = "/containerd.services.content.v1.Content/Read"
 _WRITE_PATH: Final = "/containerd.services.content.v1.Content/Write"
 OWNER_LABEL: Final = "argosy.owner"
 """On a blob that was committed to a plugin that can't be claimed: whose it is."""
@@ -110,7 +111,7 @@ class BackendWriter:
 
     async def send(self, action: p.WriteAction, **fields: Any) -> p.WriteContentResponse:
         """Send one message and return its answer. Raises the plugin's error."""
-        async with self._plugin.call(WORK_S, whole=True):
+        async with self._plugin.call(WORK_S, stream=self._stream):
             await self._stream.send_message(p.WriteContentRequest(action=action, ref=self.ref, **fields))
             response = await self._stream.recv_message()
         if response is None:
@@ -121,7 +122,7 @@ class BackendWriter:
     async def close(self) -> None:
         """End the stream and wait until the plugin has let go of the ref."""
         try:
-            async with self._plugin.call(whole=True):
+            async with self._plugin.call(stream=self._stream):
                 await self._stream.end()
                 while await self._stream.recv_message() is not None:
                     pass
@@ -434,11 +435,15 @@ class Content:
                     yield frame
                 return
             # A reader may be slow: what is bounded is the plugin's silence, not the whole.
-            request = p.ReadContentRequest(digest=digest, offset=offset, size=size)
-            async with aclosing(p.ContentStub(self.plugin.channel).read(request)) as replies:  # type: ignore[type-var] # it is a generator
+            stream = self.plugin.channel.request(
+                _READ_PATH, Cardinality.UNARY_STREAM, p.ReadContentRequest, p.ReadContentResponse
+            )
+            async with stream:
+                async with self.plugin.call(stream=stream):
+                    await stream.send_message(p.ReadContentRequest(digest=digest, offset=offset, size=size), end=True)
                 while True:
-                    async with self.plugin.call(whole=True):
-                        response = await anext(replies, None)
+                    async with self.plugin.call(stream=stream):
+                        response = await stream.recv_message()
                     if response is None:
                         return
                     there -= len(response.data)

@@ -137,7 +137,7 @@ class Services:
 
     async def _ask_in(self, version: Any, plugin: Plugin) -> list[str]:
         path = f"/{version.ServerReflectionBase.__service__}/ServerReflectionInfo"
-        async with plugin.call(ANSWER_S, whole=True) as channel:
+        async with plugin.call(ANSWER_S) as channel:
             stream = channel.request(
                 path, Cardinality.STREAM_STREAM, version.ServerReflectionRequest, version.ServerReflectionResponse
             )

@@ -11,6 +11,7 @@ and is ready as soon as it answers. An answer that is wrong changes no state: it
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import os
@@ -34,15 +35,13 @@ from argosy.errors import (
     Unimplemented,
 )
 from argosy.loops import Complaints
-from argosy.rpc.channel import BoundChannel, Channel
+from argosy.rpc.channel import BoundChannel, CallGroup, Channel, ClientStream
 from argosy.rpc.context import current
 from argosy.rpc.relay import forward
 from argosy.rpc.server import ServerStream
 from argosy.tables import ProxyPlugin
 from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
 from grpclib.const import Cardinality
-
-from argosy_gateway.work import in_a_task
 
 logger = log.get("gateway.plugins")
 
@@ -86,43 +85,40 @@ class Claim(Enum):
 class Call:
     """One call to a plugin, or several in a row: ``async with`` gives the channel to make them on.
 
-    Raises Unavailable: on entering, when the plugin is known not to answer or takes no calls; on leaving, when it was found not to
-    answer meanwhile. Raises DeadlineExceeded on leaving, when a ``whole`` call took too long.
+    Raises Unavailable: on entering, when the plugin is known not to answer or takes no calls; in the calls, when it was found not to
+    answer meanwhile. A stream that was begun before may take part in it: it ends with DeadlineExceeded when the time is over.
     """
 
-    __slots__ = ("_before", "_deadline_s", "_plugin", "_scope", "_whole", "reason", "started", "watched")
+    __slots__ = ("_before", "_deadline_s", "_group", "_plugin", "_stream", "_timer", "started", "watched")
 
-    def __init__(self, plugin: Plugin, deadline_s: float | None, watched: bool, whole: bool) -> None:
-        self._plugin, self._deadline_s, self.watched, self._whole = plugin, deadline_s, watched, whole
-        self._scope = anyio.CancelScope()
-        self.reason: Unavailable | None = None
+    def __init__(self, plugin: Plugin, deadline_s: float | None, watched: bool, stream: ClientStream | None) -> None:
+        self._plugin, self._deadline_s, self.watched, self._stream = plugin, deadline_s, watched, stream
+        self._group = CallGroup()
+        self._timer: asyncio.TimerHandle | None = None
         self.started = 0.0
         self._before = ""
 
     async def __aenter__(self) -> BoundChannel:
         plugin = self._plugin
         plugin.check()
-        await in_a_task()
         self.started = time.monotonic()
         plugin.calls.add(self)
         if self.watched:
             plugin.watch()
-        if self._whole and self._deadline_s is not None:
-            self._scope.deadline = anyio.current_time() + self._deadline_s
-        self._scope.__enter__()
+        if self._stream is not None:
+            self._group.add(self._stream)
+            if self._deadline_s is not None:
+                self._timer = asyncio.get_running_loop().call_later(self._deadline_s, self._expire)
         # Beside a call that is silent another one may be made.
         self._before, current().waiting_for = current().waiting_for, plugin.channel.name
-        return plugin.channel.within(math.inf if self._deadline_s is None else self._deadline_s)
+        return plugin.channel.within(math.inf if self._deadline_s is None else self._deadline_s, self._group)
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         plugin = self._plugin
         plugin.calls.discard(self)
         current().waiting_for = self._before
-        swallowed = self._scope.__exit__(kind, error, trace)
-        if swallowed:
-            raise self.reason or DeadlineExceeded(
-                f"{plugin} at {plugin.channel.path} took longer than {self._deadline_s:g} s"
-            )
+        if self._timer is not None:
+            self._timer.cancel()
         if error is None or (isinstance(error, ArgosyError) and not isinstance(error, (Unavailable, DeadlineExceeded))):
             plugin.answered(time.monotonic() - self.started)
             if isinstance(error, ResourceExhausted):
@@ -131,12 +127,14 @@ class Call:
                 plugin.failed(error)
         elif isinstance(error, ArgosyError):
             plugin.failed(error)
-        return False
+
+    def _expire(self) -> None:
+        plugin = self._plugin
+        self._group.end(DeadlineExceeded(f"{plugin} at {plugin.channel.path} took longer than {self._deadline_s:g} s"))
 
     def end(self, reason: Unavailable) -> None:
         """End the call from outside."""
-        self.reason = reason
-        self._scope.cancel()
+        self._group.end(reason)
 
 
 class Plugin:
@@ -192,13 +190,14 @@ class Plugin:
         """Say where the plugin's own tasks run."""
         self._group = group
 
-    def call(self, deadline_s: float | None = ANSWER_S, *, watched: bool = True, whole: bool = False) -> Call:
+    def call(self, deadline_s: float | None = ANSWER_S, *, watched: bool = True, stream: ClientStream | None = None) -> Call:
         """Return a call to enter with ``async with``.
 
-        deadline_s: seconds for each request that is made on its channel; with ``whole``, for everything that is done inside; None for no end.
+        deadline_s: seconds for each request that is made on its channel, and for what is done with stream; None for no end.
         watched: end the call when the plugin is found not to answer. False for one that waits for what may never happen.
+        stream: one that was begun before on the plugin's channel, and is written to or read from in the call.
         """
-        return Call(self, deadline_s, watched, whole)
+        return Call(self, deadline_s, watched, stream)
 
     async def relay(self, stream: ServerStream, cardinality: Cardinality, *, waits: bool = False) -> None:
         """Forward a client's call as it is. waits: it may take for ever by nature, so only its client ends it. Raises the plugin's error, Unavailable."""
