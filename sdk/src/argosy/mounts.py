@@ -10,10 +10,12 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from argosy.errors import FailedPrecondition
+from argosy.rpc.recent import Recent
 
 DETACHED: Final = "X-argosy.detached"
 """An overlay's upper directory whose lower layers are not known yet: for a differ, never to be mounted."""
@@ -112,8 +114,8 @@ def check(mounts: Sequence[Mount], more: Collection[str] = ()) -> None:
 
 
 def check_answer(
-    mounts: Sequence[Mount], roots: Sequence[Path] | None, server_uid: int, more: Collection[str] = (),
-    others: Collection[Path] = (),
+    mounts: Sequence[Mount], roots: Sequence[Path | Root] | None, server_uid: int, more: Collection[str] = (),
+    others: Collection[Path] = (), right: Recent[Any, bool] | None = None,
 ) -> None:  # fmt: skip
     """Refuse what a plugin may not hand out: what ``check`` refuses, and sources that are not its own.
 
@@ -123,7 +125,8 @@ def check_answer(
     anybody. It is none of ``others``, directories of the mesh and of its other plugins, nor in or above one. A disk is a block
     device of server_uid, and not the one that this machine runs from.
 
-    What a plugin does to its own directory after it has answered is seen by nobody: this keeps it to its places, not from them.
+    What a plugin does to its own directory after it has answered is seen by nobody: this keeps it to its places, not from them. So
+    sources beneath roots that were found right may be kept in ``right``, and are not looked at again.
 
     Blocks on the file systems that hold the sources, which may be the plugin's own (FUSE): call it in a thread, with a deadline.
     Raises FailedPrecondition, which names the mount, the rule and what an operator can do.
@@ -133,18 +136,22 @@ def check_answer(
         for name, path, made_later in sources:
             _check_owner(name, os.path.dirname(path) if made_later else path, server_uid, others)
         return
-    places = [_Root(root) for root in roots]
+    places = [root if isinstance(root, Root) else Root(root) for root in roots]
     for name, path, made_later in sources:
-        _check_place(name, os.path.dirname(path) if made_later else path, places)
+        place = os.path.dirname(path) if made_later else path
+        if right is None or right.get(place) is None:
+            _check_place(name, place, places)
+            if right is not None:
+                right.put(place, True)
 
 
-def _check_place(name: str, path: str, places: Sequence[_Root]) -> None:
+def _check_place(name: str, path: str, places: Sequence[Root]) -> None:
     for root in places:
         if not root.names(path):
             continue
-        if root.real:
+        if real := root.real():
             try:
-                why = "" if _below(root.real, _where(path)) else "a symlink leads out of it"
+                why = "" if _below(real, _where(path)) else "a symlink leads out of it"
             except OSError as error:
                 why = str(error.strerror)
             if why:
@@ -159,21 +166,25 @@ def _check_place(name: str, path: str, places: Sequence[_Root]) -> None:
     )
 
 
-class _Root:
+class Root:
     """A directory that a plugin has declared, under both of its names: as it was written, and where it lies."""
 
     def __init__(self, path: Path) -> None:
         self.path = os.path.normpath(path)
-        try:
-            self.real = _where(self.path)
-        except OSError:
-            self.real = ""  # not there, for this process
+        self._real = ""
+
+    def real(self) -> str:
+        """Return where it lies, or "" when it is not there for this process. Where it was found it is taken to stay."""
+        if not self._real:
+            with suppress(OSError):
+                self._real = _where(self.path)
+        return self._real
 
     def names(self, path: str) -> bool:
         """Return whether path is a name in the root. Compares words."""
         if "//" in path or "/." in path or path.endswith("/"):
             path = os.path.normpath(path)
-        return _below(self.path, path) or _below(self.real or os.path.realpath(self.path), path)
+        return _below(self.path, path) or _below(self.real() or os.path.realpath(self.path), path)
 
 
 def _below(root: str, path: str) -> bool:

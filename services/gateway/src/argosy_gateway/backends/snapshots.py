@@ -29,7 +29,7 @@ from argosy.filters import Filter
 from argosy.kernel.mount import answers_at_once
 from argosy.labels import SNAPSHOT_PREFIX, SNAPSHOT_REF, check_labels, inherited
 from argosy.loops import Complaints
-from argosy.mounts import Mount, check_answer
+from argosy.mounts import Mount, Root, check_answer
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
 from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire
@@ -161,9 +161,9 @@ class Snapshotter:
         self._us, self._owner = us, us[0]
         self._changes = Changes(plugin, db, work)
         self._on_kernel: bool | None = None
-        self._places: list[Path] | None = None
-        self._right: Recent[tuple[Mount, ...], bool] = Recent(_RIGHT_ENTRIES)
-        """Answers of the plugin that were looked at and found right."""
+        self._places: list[Root] | None = None
+        self._right: Recent[tuple[Mount, ...] | str, bool] = Recent(_RIGHT_ENTRIES)
+        """Answers of the plugin, and places in them, that were looked at and found right."""
         self._said = Complaints()
         self._kept: dict[str, int] = {}
         """Names of the plugin's that are about to be written into rows."""
@@ -249,7 +249,7 @@ class Snapshotter:
                 # What was right is not looked at again: a plugin that wants to change its directories does so after any answer.
                 known = tuple(mounts)
                 if self._right.get(known) is None:
-                    check_answer(mounts, self._roots(), plugin.channel.served_by, others=self._others)
+                    check_answer(mounts, self._roots(), plugin.channel.served_by, others=self._others, right=self._right)
                     self._right.put(known, True)
             else:
                 # The plugin may itself be the file system (FUSE) that its directories lie on: looking may take as long as it wants.
@@ -270,11 +270,11 @@ class Snapshotter:
             raise slow from None
         return mounts
 
-    def _roots(self) -> list[Path] | None:
+    def _roots(self) -> list[Root] | None:
         config = self.plugin.config
         if self._places is None:
             roots = config.roots or [root for root in (config.exports.get("root"),) if root]
-            self._places = [Path(root) for root in roots]
+            self._places = [Root(Path(root)) for root in roots]
         return self._places or None
 
     def _local(self) -> bool:
@@ -283,7 +283,7 @@ class Snapshotter:
             roots = self._roots()
             if not roots or self.plugin.claimed is not Claim.OURS:
                 return False
-            self._on_kernel = all(answers_at_once(str(root)) for root in roots)
+            self._on_kernel = all(answers_at_once(root.path) for root in roots)
         return self._on_kernel
 
     # -- reads --
