@@ -4,8 +4,8 @@ Thresholds are containerd's: ``pause_threshold`` is the share of time a collecti
 every 2.5 s), ``deletion_threshold`` 0 means any deletion is collected at the next occasion, ``mutation_threshold``
 mutations are too, ``schedule_delay`` and ``startup_delay`` wait first.
 
-Unlike containerd's, the pause that the share asks for ends after a minute, and much sooner when a plugin had no room: what was
-removed may still lie there.
+Unlike containerd's, the pause that the share asks for follows the last collection when that took longer than the average, and ends
+after a minute, and much sooner when a plugin had no room: what was removed may still lie there.
 """
 
 from __future__ import annotations
@@ -92,9 +92,10 @@ class Scheduler:
     def _interval(self) -> float:
         if not self.runs:
             return _FIRST_INTERVAL_S
-        average = max(self._total_s / self.runs, _LEAST_AVERAGE_S)
+        # The first ones, of an empty store, say nothing about one that has just dropped a thousand snapshots.
+        took = max(self._total_s / self.runs, self.last_s, _LEAST_AVERAGE_S)
         share = min(max(self._t.pause_threshold, 0.0), 0.5)
-        return min(average / share - average, _LONGEST_PAUSE_S) if share > 0 else 0.0
+        return min(took / share - took, _LONGEST_PAUSE_S) if share > 0 else 0.0
 
     def _wait(self, since: float) -> float:
         """Return how long to wait, in seconds, with what has been due since a time."""
