@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,18 +24,18 @@ async def settled(*works: asyncio.Future[Any]) -> None:
 
     Cancellation: waits on, and raises CancelledError when all are done. Needs a task (not in an ``inline`` handler).
     """
-    stopped: asyncio.CancelledError | None = None
-    # A scope of anyio's repeats its cancellation in each turn of the loop, unless it is shielded.
-    with anyio.CancelScope(shield=True):
-        while waiting := [work for work in works if not work.done()]:
-            try:
-                await asyncio.wait(waiting)
-            except asyncio.CancelledError as error:
-                stopped = error
-    if stopped is not None:
+    try:
+        if waiting := [work for work in works if not work.done()]:
+            await asyncio.wait(waiting)
+    except asyncio.CancelledError:
+        # A scope of anyio's repeats its cancellation in each turn of the loop, unless it is shielded.
+        with anyio.CancelScope(shield=True):
+            while waiting := [work for work in works if not work.done()]:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait(waiting)
         for work in works:
             work.cancelled() or work.exception()  # nobody else will look
-        raise stopped
+        raise
     for work in works:
         work.result()
 

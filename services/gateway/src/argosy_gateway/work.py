@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -67,17 +66,38 @@ class Work:
     ) -> T:
         """Await ``call(*args)``. When the caller is cancelled it goes on to its end; what it then returns is given to
         ``unwanted``, and what it raises is dropped: it told whoever has to know."""
-        task = self.start(call(*args))
+        # Set by the task itself: to wait for the task's own end takes two turns of the loop more.
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.start(self._run(future, unwanted, call(*args)))
         try:
-            return await asyncio.shield(task)
+            return await future
         except asyncio.CancelledError:
-            if unwanted is not None and not task.cancelled():
-                task.add_done_callback(partial(self._left, unwanted))
+            # It may have ended in the same moment.
+            if unwanted is not None and future.done() and not future.cancelled() and future.exception() is None:
+                self.start(self._give_back(unwanted, future.result()))
             raise
 
-    def _left(self, unwanted: Callable[[T], Coroutine[Any, Any, None]], task: asyncio.Task[T]) -> None:
-        if not task.cancelled() and task.exception() is None:
-            self.start(self._give_back(unwanted, task.result()))
+    async def _run(
+        self,
+        future: asyncio.Future[T],
+        unwanted: Callable[[T], Coroutine[Any, Any, None]] | None,
+        call: Coroutine[Any, Any, T],
+    ) -> None:
+        try:
+            result = await call
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        except Exception as error:
+            if future.done():
+                logger.debug("work.nobody_waits", error=str(error))
+            else:
+                future.set_exception(error)
+        else:
+            if not future.done():
+                future.set_result(result)
+            elif unwanted is not None:
+                await self._give_back(unwanted, result)
 
     async def _give_back(self, unwanted: Callable[[T], Coroutine[Any, Any, None]], result: T) -> None:
         try:
