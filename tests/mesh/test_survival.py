@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.harness.mesh import IMAGE, Mesh, comm, eventually
+from tests.harness.mesh import IMAGE, Mesh, Ran, comm, eventually
 from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
@@ -80,6 +81,72 @@ def test_each_service_may_be_killed_once(mesh: Mesh, tmp_path: Path, victim: str
     eventually(lambda: mesh.ctr("run", "--rm", IMAGE, f"new-{victim}", "echo", "new work").out == "new work\n", within=20)
     still_counts(log)
     ends_with_42(mesh, id)
+
+
+def send(shim: int, sent: signal.Signals) -> list[int]:
+    """Send a signal to all of a shim: the process that it names, and the worker below that; return their pids."""
+    below = map(int, Path(f"/proc/{shim}/task/{shim}/children").read_text().split())
+    program = os.readlink(f"/proc/{shim}/exe")
+    pids = [shim, *(pid for pid in below if os.readlink(f"/proc/{pid}/exe") == program)]
+    for pid in pids:
+        os.kill(pid, sent)
+    return pids
+
+
+def says(command: Callable[[], Ran], words: str) -> None:
+    """Run a command until its error says something."""
+
+    def check() -> None:
+        ran = command()
+        assert words in ran.err, ran
+
+    eventually(check, within=20)
+
+
+def restarted(mesh: Mesh, sent: signal.Signals) -> None:
+    """End the task manager with a signal, and wait for the next one."""
+    before = mesh.services()[comm("tasks")]
+    os.kill(before, sent)
+    eventually(lambda: mesh.services().get(comm("tasks"), before) != before, within=20)
+
+
+def test_a_shim_that_is_stopped_while_its_manager_starts_keeps_its_container(mesh: Mesh, tmp_path: Path) -> None:
+    """Nobody knows whether it is dead, so it is waited for; meanwhile its task is told as what it is."""
+    log = tmp_path / "log"
+    start_counter(mesh, "mute", log)
+    shim = int((mesh.state / "io.containerd.runtime.v2.task/default/mute/shim.pid").read_text())
+    stopped = send(shim, signal.SIGSTOP)
+    try:
+        restarted(mesh, signal.SIGKILL)
+        says(lambda: mesh.ctr("tasks", "ps", "mute"), "has not answered")
+        told = mesh.ctr("tasks", "kill", "mute")
+        assert told.code != 0 and f"its shim (process {shim}) has not answered for" in told.err
+        assert "mute" not in mesh.ctr("tasks", "ls").ok().out
+        still_counts(log)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    eventually(lambda: "RUNNING" in mesh.ctr("tasks", "ls").ok().out)
+    still_counts(log)
+    ends_with_42(mesh, "mute")
+
+
+def test_a_stopped_shim_that_is_killed_leaves_nothing(mesh: Mesh) -> None:
+    """Also when its manager goes in order meanwhile: only its death ends the container."""
+    mesh.ctr("run", "-d", IMAGE, "mute2", "sleep", "1000").ok()
+    row = next(line for line in mesh.ctr("tasks", "ls").ok().out.splitlines() if line.startswith("mute2"))
+    init = int(row.split()[1])
+    bundle = mesh.state / "io.containerd.runtime.v2.task/default/mute2"
+    shim = int((bundle / "shim.pid").read_text())
+    send(shim, signal.SIGSTOP)
+    for sent in (signal.SIGKILL, signal.SIGTERM):
+        restarted(mesh, sent)
+        says(lambda: mesh.ctr("tasks", "kill", "mute2"), "has not answered")
+        assert Path(f"/proc/{init}").exists()
+    os.kill(shim, signal.SIGKILL)
+    eventually(lambda: not bundle.exists() and not Path(f"/proc/{init}").exists(), within=20)
+    assert "mute2" not in mesh.ctr("tasks", "ls").ok().out
+    mesh.ctr("containers", "rm", "mute2").ok()
 
 
 def test_a_dead_shim_is_reported_and_cleaned_up(mesh: Mesh) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from argosy.errors import DeadlineExceeded, InvalidArgument, Unavailable
+from argosy.recent import Recent
 from argosy.rpc import Channel, Server, wire
 from argosy.rpc import channel as room
 from argosy.rpc.channel import NO_DEADLINE, CallGroup
-from argosy.rpc.recent import Recent
 from argosy.rpc.relay import relay
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.containerd.services.version.v1 import VersionStub

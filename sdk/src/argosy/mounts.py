@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from argosy.errors import FailedPrecondition
-from argosy.rpc.recent import Recent
+from argosy.recent import Recent
 
 DETACHED: Final = "X-argosy.detached"
 """An overlay's upper directory whose lower layers are not known yet: for a differ, never to be mounted."""

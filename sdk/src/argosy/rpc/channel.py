@@ -31,11 +31,11 @@ from argosy.errors import (
     Unavailable,
 )
 from argosy.kernel.peer import credentials
+from argosy.recent import Recent
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.decoding import MOST_ANSWER_FIELDS, TooManyFields, decode
 from argosy.rpc.protocol import Connection
-from argosy.rpc.recent import Recent
 
 Metadata = Mapping[str, str] | Iterable[tuple[str, str]] | None
 

@@ -30,12 +30,12 @@ from argosy.errors import (
     Unimplemented,
 )
 from argosy.kernel.peer import credentials, groups
+from argosy.recent import Recent
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.context import CALL, Call, Peer
 from argosy.rpc.decoding import MOST_FIELDS, TooManyFields, decode
 from argosy.rpc.protocol import Connection
-from argosy.rpc.recent import Recent
 from argosy.rpc.sockets import BACKLOG, bind_unix, same_user
 
 if TYPE_CHECKING:

@@ -53,6 +53,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     ctx.tasks.start_soon(keep_short, roster.outputs)
     ctx.gauges["tasks"] = lambda: len(roster)
     ctx.gauges["tasks_without_record"] = roster.kept
+    ctx.gauges["tasks_silent"] = roster.silent
     return [Tasks(roster, channel, gate, checkpoints, s.state_timeout_s, s.stats_timeout_s)]
 
 

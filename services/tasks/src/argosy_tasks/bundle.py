@@ -99,6 +99,13 @@ class Bundle:
         except FileNotFoundError:
             return None
 
+    def shim_pid(self) -> str:
+        """Return the process that the shim says it is, or nothing: not every shim does."""
+        try:
+            return (self.path / "shim.pid").read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return ""
+
     def gateway(self) -> str:
         """Return the uuid of the gateway that had the container's record, or nothing when nobody said."""
         try:

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 import anyio
 from argosy import log
-from argosy.errors import AlreadyExists, ArgosyError, NotFound
+from argosy.errors import AlreadyExists, ArgosyError, DeadlineExceeded, NotFound, Unavailable
 from argosy.roots import ALLOW_LOSS, allows_loss, loss_taken
 from argosy.timestamps import from_wire, to_wire
 from argosy.ttrpc.client import Closed
@@ -52,6 +52,21 @@ class Timeouts:
     shutdown_s: float = 3.0
 
 
+class Silent:
+    """A shim that takes connections and does not answer: it is stopped, or has too much to do, and its container may well run."""
+
+    def __init__(self, shim: Shim) -> None:
+        self.shim = shim
+        self._since = time.monotonic()
+
+    def why(self) -> str:
+        since, pid = time.monotonic() - self._since, self.shim.bundle.shim_pid()
+        return (
+            f"its shim{pid and f' (process {pid})'} has not answered for {since:.1f} s, and is waited for; if it is stopped, continue it, "
+            "and if it is broken, kill it: its container is ended then"
+        )
+
+
 class Roster:
     """All tasks. One lock a task keeps create and delete of the same name apart."""
 
@@ -71,16 +86,19 @@ class Roster:
         self._timeouts = timeouts
         self._word = word
         self._kept: list[Shim] = []
+        self._silent: dict[tuple[str, str], Silent] = {}
         self._shims: dict[tuple[str, str], Shim] = {}
         self._starting: set[tuple[str, str]] = set()
         self._deleting: set[tuple[str, str]] = set()
         self._jobs: set[asyncio.Task[Any]] = set()
 
     def get(self, namespace: str, id: str) -> Shim:
-        """Raises NotFound."""
+        """Raises NotFound, Unavailable for one whose shim has not answered since our start."""
         try:
             return self._shims[namespace, id]
         except KeyError:
+            if (silent := self._silent.get((namespace, id))) is not None:
+                raise Unavailable(f"task {id}: {silent.why()}") from None
             raise NotFound(f"task {id} not found") from None
 
     def outputs(self) -> list[str]:
@@ -88,13 +106,17 @@ class Roster:
         return [shim.stdout for shim in self._shims.values() if shim.stdout]
 
     def has(self, namespace: str, id: str) -> bool:
-        return (namespace, id) in self._shims
+        return (namespace, id) in self._shims or (namespace, id) in self._silent
 
     def all_of(self, namespace: str) -> list[Shim]:
         return [s for (ns, _), s in sorted(self._shims.items()) if ns == namespace]
 
     def __len__(self) -> int:
-        return len(self._shims)
+        return len(self._shims) + len(self._silent)
+
+    def silent(self) -> str:
+        """Return the tasks whose shims have not answered since our start, a line each; nothing when there are none."""
+        return "\n".join(f"{ns}/{id}: {silent.why()}" for (ns, id), silent in sorted(self._silent.items()))
 
     def kept(self) -> str:
         """Return the tasks that were not ended for want of a record, and how to end them; nothing when there are none."""
@@ -300,24 +322,52 @@ class Roster:
             bootstrap = await self._recall(bundle)
             shim_log = ShimLog(bundle)
             shim = await Shim.connect(bundle, bootstrap, shim_log, lambda: self._lost(bundle), self._timeouts.load_s)
-            try:
-                connected = await shim.call("Connect", api.ConnectRequest(id=bundle.id), self._timeouts.load_s)
-                alive = await self._has_task(shim)
-            except ArgosyError:
-                shim.close()
-                raise
         except ArgosyError as error:
             if shim_log is not None:
                 shim_log.close()
-            logger.info("shim.dead", namespace=bundle.namespace, container=bundle.id, error=str(error))
-            await self._reap(bundle, 0)
+            await self._bury(bundle, error)
             return
-        if not alive:
+        try:
+            await self._take(shim, self._timeouts.load_s)
+        except DeadlineExceeded:
+            silent = self._silent[bundle.namespace, bundle.id] = Silent(shim)
+            logger.warning("shim.silent", namespace=bundle.namespace, container=bundle.id, why=silent.why())
+            self._later(self._take_when_it_answers(shim))
+        except ArgosyError as error:
+            shim.close()
+            await self._bury(bundle, error)
+
+    async def _bury(self, bundle: Bundle, error: ArgosyError) -> None:
+        """Clean up after a shim that was dead when we started."""
+        logger.info("shim.dead", namespace=bundle.namespace, container=bundle.id, error=str(error))
+        await self._reap(bundle, 0)
+
+    async def _take(self, shim: Shim, timeout: float | None) -> None:
+        """Enter the task of a shim; one that knows of none any more is let go. Raises the shim's error, DeadlineExceeded."""
+        bundle = shim.bundle
+        connected = await shim.call("Connect", api.ConnectRequest(id=bundle.id), timeout)
+        if not await self._has_task(shim, timeout):
             logger.info("shim.leaked", namespace=bundle.namespace, container=bundle.id)
             await self._forget(shim)
             return
         shim.pid = connected.task_pid
         self._shims[bundle.namespace, bundle.id] = shim
+
+    async def _take_when_it_answers(self, shim: Shim) -> None:
+        """Wait for a silent shim for as long as it lives."""
+        bundle = shim.bundle
+        key = (bundle.namespace, bundle.id)
+        try:
+            await self._take(shim, None)
+        except ArgosyError as error:
+            if key in self._silent:  # else we end, and it lives on
+                shim.close()
+                await self._bury(bundle, error)
+        finally:
+            self._silent.pop(key, None)
+        if self._shims.get(key) is shim:
+            logger.info("shim.answers", namespace=bundle.namespace, container=bundle.id)
+            await self._end_deserted([shim], asyncio.Semaphore(1))
 
     async def _end_deserted(self, shims: Sequence[Shim], limit: asyncio.Semaphore) -> None:
         """End the adopted tasks whose containers were deleted while nobody watched, if only the record's absence can't mean its loss."""
@@ -390,9 +440,9 @@ class Roster:
                     raise
             await asyncio.sleep(0.05)
 
-    async def _has_task(self, shim: Shim) -> bool:
+    async def _has_task(self, shim: Shim, timeout: float | None) -> bool:
         try:
-            state: api.StateResponse = await shim.call("State", api.StateRequest(id=shim.bundle.id), self._timeouts.load_s)
+            state: api.StateResponse = await shim.call("State", api.StateRequest(id=shim.bundle.id), timeout)
             shim.stdout = state.stdout
             shim.runs = state.status not in (Status.CREATED, Status.STOPPED)
         except NotFound:
@@ -411,7 +461,8 @@ class Roster:
 
     async def close(self) -> None:
         """Let go of every connection; the shims run on. What was begun is waited for, be it begun meanwhile."""
-        for shim in self._shims.values():
+        silent, self._silent = self._silent, {}
+        for shim in (*self._shims.values(), *(one.shim for one in silent.values())):
             shim.close()
         self._shims.clear()
         while self._jobs:

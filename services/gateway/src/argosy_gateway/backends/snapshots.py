@@ -33,7 +33,7 @@ from argosy.mounts import Mount, Root, check_answer
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
 from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire
-from argosy.rpc.recent import Recent
+from argosy.recent import Recent
 from argosy.store.database import Database
 from argosy_protos._message import Message
 from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, SnapshotRemove
