@@ -403,6 +403,16 @@ def test_qemu_that_talks_nonsense_is_gone(short_path: Path) -> None:
     thread.join()
 
 
+def test_a_qemu_that_listens_and_does_not_greet_is_given_up(short_path: Path) -> None:
+    """It is stopped, or never gets to it: the kernel takes the connection in its place."""
+    before = descriptors(os.getpid()).get("socket", 0)
+    guest = Guest(short_path / "qmp")
+    with pytest.raises(Unavailable, match=r"QEMU did not greet within 0\.2 s"):
+        Qmp(short_path / "qmp", 0.2, lambda name, _: None)
+    guest.accept().close()
+    assert descriptors(os.getpid()).get("socket", 0) == before
+
+
 @pytest.mark.parametrize("words", [b'{"return": {}}\n', b"nonsense\n"])
 def test_a_qemu_that_is_let_go_of_leaves_no_descriptor(short_path: Path, words: bytes) -> None:
     """Nor does one that is not understood, with whom there is nothing to let go of. A pool of VMs lets go of each."""

@@ -20,7 +20,7 @@ class Qmp:
     """One connection. Commands may come from any thread, one at a time; events are told in the reader's thread."""
 
     def __init__(self, path: Path, timeout: float, on_event: Callable[[str, Mapping[str, Any]], None]) -> None:
-        """Connect, as soon as QEMU listens. Raises Unavailable."""
+        """Connect, as soon as QEMU listens, and hear its greeting; each within timeout seconds. Raises Unavailable."""
         self._on_event = on_event
         self._turn = threading.Lock()
         self._answered = threading.Condition()
@@ -28,11 +28,16 @@ class Qmp:
         self._lost = False
         self._socket = connect(path, timeout)
         self._file = self._socket.makefile("rb")
+        self._socket.settimeout(timeout)
         try:
             self._file.readline(_LINE_BYTES)  # the greeting
+        except TimeoutError:
+            self.close()
+            raise Unavailable(f"QEMU did not greet within {timeout:g} s") from None
         except OSError as error:
             self.close()
             raise Unavailable(f"QEMU is gone: {error.strerror}") from None
+        self._socket.settimeout(None)
         self._reader = threading.Thread(target=self._read, daemon=True, name="qmp")
         self._reader.start()
         try:
