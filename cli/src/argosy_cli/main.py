@@ -93,8 +93,13 @@ def execute(commands: Callable[..., object] = app) -> int:
     if code is not None and not isinstance(code, int):
         print(code, file=sys.stderr)
         code = 1
-    with contextlib.suppress(BrokenPipeError):
+    try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        code = code or 141  # as a shell says of who died of SIGPIPE
+    except OSError as error:
+        print(f"argosy: standard output cannot be written: {error.strerror}", file=sys.stderr)
+        code = code or 1
     with contextlib.suppress(BrokenPipeError):
         sys.stderr.flush()
     return code or 0

@@ -50,6 +50,8 @@ def fail(error: BaseException) -> int:
     """Say what went wrong in one sentence; return the exit code."""
     if isinstance(error, (NotFound, AlreadyExists)):
         message = to_wire(error)[1]  # with the state: many a sentence is only the noun
+    elif isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
         message = error.message if isinstance(error, ArgosyError) else str(error) or type(error).__name__
     if Shown.json:
@@ -57,6 +59,17 @@ def fail(error: BaseException) -> int:
     else:
         print(f"argosy: {message}", file=sys.stderr)
     return EXIT_CODES.get(getattr(error, "code", 2), 1)
+
+
+async def write_out(data: bytes) -> None:
+    """Write bytes to standard output. Raises OSError with a sentence; a slow reader holds up nothing else."""
+    import anyio.to_thread
+    from argosy.client.stdio import not_written, write_all
+
+    try:
+        await anyio.to_thread.run_sync(write_all, 1, data, abandon_on_cancel=True)
+    except OSError as error:
+        raise not_written(error) from None
 
 
 def run_async(work: Awaitable[T]) -> T:
@@ -68,7 +81,9 @@ def run_async(work: Awaitable[T]) -> T:
     try:
         return asyncio.run(main())
     except ArgosyError as error:
-        raise typer.Exit(fail(error)) from None
+        code = fail(error)
+        number = getattr(error, "number", 0)  # of the signal that ended the wait
+        raise typer.Exit(128 + number if number else code) from None
     except BrokenPipeError:
         raise typer.Exit(141) from None  # as a shell says of who died of SIGPIPE
     except OSError as error:
