@@ -92,7 +92,17 @@ def test_an_exec_outlasts_its_daemon(mesh: Mesh, tmp_path: Path) -> None:
 
 def test_the_exit_code_of_one_that_ended_while_nobody_watched(mesh: Mesh) -> None:
     """Also, a person is told what is waited for."""
-    run = command(mesh, "run", "--rm", "--name", "unseen", IMAGE, "sh", "-c", "trap 'echo out; exit 5' TERM; echo in; while :; do sleep 0.1; done")
+    run = command(
+        mesh,
+        "run",
+        "--rm",
+        "--name",
+        "unseen",
+        IMAGE,
+        "sh",
+        "-c",
+        "trap 'echo out; exit 5' TERM; echo in; while :; do sleep 0.1; done",
+    )
     with ending(subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) as running:
         assert running.stdout is not None and running.stdout.readline() == "in\n"
         row = next(line for line in mesh.ctr("tasks", "ls").ok().out.splitlines() if line.startswith("unseen"))

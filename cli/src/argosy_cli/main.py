@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from argosy.kernel.heap import keep_freed
 
-from argosy_cli.output import Shown
+from argosy_cli.output import CLOSED_PIPE, Shown, fail
 from argosy_cli.target import Target
 
 app = typer.Typer(
@@ -96,11 +96,12 @@ def execute(commands: Callable[..., object] = app) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        code = code or 141  # as a shell says of who died of SIGPIPE
+        code = code or CLOSED_PIPE
     except OSError as error:
-        print(f"argosy: standard output cannot be written: {error.strerror}", file=sys.stderr)
-        code = code or 1
-    with contextlib.suppress(BrokenPipeError):
+        from argosy.client.stdio import not_written  # for this alone
+
+        code = code or fail(not_written(error))
+    with contextlib.suppress(OSError):  # nobody can be told
         sys.stderr.flush()
     return code or 0
 
