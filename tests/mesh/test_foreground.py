@@ -158,3 +158,32 @@ def test_a_start_that_fails_leaves_nothing(mesh: Mesh) -> None:
     assert ran.code != 0 and "no-such-program" in ran.err
     assert is_gone(mesh, "failed")
     assert mesh.ctr("snapshots", "ls").ok().out.find("failed") == -1
+
+
+@pytest.mark.parametrize("by", ["a signal", "a lost connection"])
+def test_a_create_that_is_cut_short_leaves_nothing(mesh: Mesh, tmp_path: Path, by: str) -> None:
+    """Whether the task came to be is not known then: it is looked for."""
+    mesh.wake()
+    manager = mesh.services()[comm("tasks")]
+    run = command(mesh, "run", "--name", "cut", IMAGE, "sleep", "1000")
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    os.kill(manager, signal.SIGSTOP)
+    try:
+        with ending(subprocess.Popen(run, stderr=subprocess.PIPE, text=True, env=env)) as running:
+            eventually(lambda: any(tmp_path.glob("argosy-fifo-*")), what="it does not come to Create")
+            time.sleep(0.5)
+            if by == "a signal":
+                running.send_signal(signal.SIGINT)
+            else:
+                gateway(mesh)
+            time.sleep(0.5)
+            os.kill(manager, signal.SIGCONT)
+            code = running.wait(25)
+            assert running.stderr is not None
+            said = running.stderr.read()
+    finally:
+        os.kill(manager, signal.SIGCONT)
+    assert said.count("\n") == 1 and said.startswith("argosy: "), said
+    assert code == (130 if by == "a signal" else 7), said
+    eventually(lambda: "cut" not in mesh.ctr("tasks", "ls", "-q").ok().out and is_gone(mesh, "cut"), within=5)
+    assert list(tmp_path.glob("argosy-fifo-*")) == []
