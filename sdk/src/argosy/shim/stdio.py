@@ -1,7 +1,7 @@
 """A process's stdio: FIFOs, files and log programs. The process gets the far ends themselves; nothing is copied here.
 
 FIFO rules, as clients rely on them: the shim keeps both ends of an output FIFO open while the process runs, so that
-a client may come and go; of the input FIFO it keeps a writer until CloseIO, so that a client that leaves is no EOF.
+a client may come and go, until a client removes the FIFO's name; of the input FIFO it keeps a writer until CloseIO, so that a client that leaves is no EOF.
 A terminal is the exception: its bytes pass through ``console``.
 """
 
