@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import os
 import re
 import secrets
-import shutil
 import signal
 import sys
-import termios
-import tty
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-import anyio
-import anyio.lowlevel
 import typer
-from argosy.client import Client, Container, Process, Stdio, Task
+from argosy.client import Client, Container, Stdio, Task
 from argosy.client import images as image_api
-from argosy.client.jobs import cleanup, together
+from argosy.client.foreground import end_task
+from argosy.client.jobs import cleanup
 from argosy.client.logs import is_running
 from argosy.client.logs import read as read_log
 from argosy.client.tasks import tasks
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound
+from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
 from argosy.oci.reference import Reference
 from argosy.oci.spec import BindMount, Options, merge_env
 from argosy.typeurl import SPEC, pack_json
@@ -38,7 +31,7 @@ from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
 from argosy_protos.containerd.v1.types import Process as WireProcess
 from argosy_protos.containerd.v1.types import Status
 
-from argosy_cli.output import run_async, show, show_one, watching
+from argosy_cli.output import run_async, show, show_one, watching, write_out
 from argosy_cli.target import Target
 
 LOG_LABEL = "argosy/log"
@@ -76,67 +69,11 @@ async def _log_path(client: Client, id: str) -> Path:
     return root / "logs" / Target.namespace / f"{id}.log"
 
 
-@contextmanager
-def _raw_terminal(terminal: bool) -> Iterator[None]:
-    if not terminal or not sys.stdin.isatty():
-        yield
-        return
-    before = termios.tcgetattr(0)
-    try:
-        tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is for the container
-        yield
-    finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, before)
-
-
-async def _attend(process: Process, terminal: bool, interactive: bool) -> int:
-    """Start a process; carry stdio and signals until it has ended; return its exit status."""
-    loop = asyncio.get_running_loop()
-    ended = anyio.Event()
-    statuses: list[int] = []
-
-    async def wait() -> None:
-        statuses.append(await process.wait())
-        ended.set()
-
-    async def unread() -> None:
-        await pump.reader_gone.wait()
-        raise BrokenPipeError(errno.EPIPE, "nobody reads what the process writes")
-
-    async def resize() -> None:
-        columns, lines = shutil.get_terminal_size()
-        with suppress(ArgosyError):  # it has just ended
-            await process.resize(columns, lines)
-
-    async def deliver(number: int) -> None:
-        with suppress(ArgosyError):  # the same
-            await process.kill(number)
-
-    async with together() as group:
-
-        def later(work: Callable[..., Coroutine[Any, Any, None]], *args: int) -> None:
-            # The handlers outlive the process: what comes while we clear up is for nobody.
-            if not ended.is_set():
-                group.start_soon(work, *args)
-
-        pump = process.attach(group, (1, 2), 0 if interactive else None)
-        if terminal:
-            loop.add_signal_handler(signal.SIGWINCH, later, resize)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, later, deliver, number)
-        group.start_soon(wait)
-        group.start_soon(unread)
-        # So that we wait for it before it can have ended.
-        await anyio.lowlevel.checkpoint()
-        with _raw_terminal(terminal):
-            await process.start()
-            if terminal:
-                group.start_soon(resize)
-            await ended.wait()
-            await pump.drain()
-        # A signal for what has ended, an input that nobody reads.
-        group.cancel_scope.cancel()
-    return statuses[0]
+def _say(text: str) -> None:
+    """Tell a person what is waited for. The terminal may be raw: lines end with both characters there."""
+    end = "\r\n" if sys.stderr.isatty() else "\n"
+    with suppress(OSError):  # nobody is there to be told
+        os.write(2, f"argosy: {text}{end}".encode())
 
 
 def run(
@@ -184,53 +121,27 @@ def run(
             container = await Container.create(
                 client, id, reference, options, snapshotter=snapshotter, runtime=runtime, user=user, labels=labels
             )
-            stdio = Stdio(stdout=uri, stderr=uri) if detach else Stdio.fifos(id, terminal, interactive)
-            task: Task | None = None
-            try:
-                task = await container.new_task(stdio, terminal)
-                if detach:
-                    await task.start()
-                    show_one({"container": id, "pid": task.pid})
-                    return 0
-                status = await _attend(task, terminal, interactive)
-            except BaseException:
-                with cleanup(_CLEAN_S):
-                    await _clean(container, task, stdio)
-                raise
-            if remove:
-                with suppress(NotFound):
-                    await task.delete()
-                await _clean(container, None, stdio)
-            else:
-                stdio.remove()
-            return status
+            if detach:
+                await _run_detached(container, Stdio(stdout=uri, stderr=uri), terminal)
+                return 0
+            source = 0 if interactive else None
+            async with container.run(stdin=source, terminal=terminal, remove=remove, say=_say) as process:
+                return await process.wait()
 
     raise typer.Exit(run_async(work()))
 
 
-async def _clean(container: Container, task: Task | None, stdio: Stdio) -> None:
-    """Take a container away, whatever state it is in."""
-    if task is not None:
-        await _end_task(task)
+async def _run_detached(container: Container, stdio: Stdio, terminal: bool) -> None:
     try:
-        await container.delete()
-    except NotFound:
-        pass
-    stdio.remove()
-
-
-async def _end_task(task: Task) -> None:
-    try:
-        state = await task.state()
-        if state.status not in (Status.STOPPED, Status.CREATED):
-            await task.kill(signal.SIGKILL, everyone=True)
-            await task.wait()
-    except NotFound:
-        pass  # it ended by itself
-    try:
-        await task.delete()
-    except NotFound:
-        pass
+        task = await container.new_task(stdio, terminal)
+        await task.start()
+    except BaseException:
+        with cleanup(_CLEAN_S):
+            await end_task(Task(container.client, container.id))
+            with suppress(NotFound):  # gone already
+                await container.delete()
+        raise
+    show_one({"container": container.id, "pid": task.pid})
 
 
 async def _ensure_image(client: Client, reference: str, snapshotter: str, plain: bool) -> None:
@@ -261,32 +172,16 @@ def exec_(
             if workdir:
                 spec["cwd"] = workdir
             id = f"exec-{secrets.token_hex(6)}"
-            stdio = Stdio() if detach else Stdio.fifos(id, terminal, interactive)
             task = Task(client, container)
-            process = await task.exec(id, spec, stdio, terminal)
-            try:
-                if detach:
-                    show_one({"exec": id, "pid": await process.start()})
-                    return 0
-                status = await _attend(process, terminal, interactive)
-                await task.delete_exec(id)
-                return status
-            except BaseException:
-                if not detach:
-                    with cleanup():
-                        await _forget_exec(task, id)
-                raise
-            finally:
-                stdio.remove()
+            if detach:
+                process = await task.exec(id, spec, Stdio(), terminal)
+                show_one({"exec": id, "pid": await process.start()})
+                return 0
+            source = 0 if interactive else None
+            async with task.run(id, spec, stdin=source, terminal=terminal, say=_say) as running:
+                return await running.wait()
 
     raise typer.Exit(run_async(work()))
-
-
-async def _forget_exec(task: Task, id: str) -> None:
-    try:
-        await task.delete_exec(id)
-    except ArgosyError:
-        pass  # it never came to be
 
 
 def ps(filters: Annotated[list[str] | None, typer.Argument(help="containerd filters")] = None) -> None:
@@ -335,8 +230,7 @@ def logs(
             if not path or not os.path.exists(path):
                 raise NotFound(f'container "{container}" has no log here; only what "argosy run -d" started has one')
             async for data in read_log(client, container, Path(path), follow):
-                sys.stdout.buffer.write(data)
-                sys.stdout.buffer.flush()
+                await write_out(data)
 
     run_async(work())
 
@@ -386,7 +280,7 @@ def rm(
             for id in containers:
                 container = await _container_of(client, id, force)
                 _check_over(id, force or not await is_running(client, id))
-                await _end_task(Task(client, id))
+                await end_task(Task(client, id))
                 await container.delete()
                 path = container.record.labels.get(LOG_LABEL)
                 if path and Path(path) == await _log_path(client, id):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from argosy.kernel.heap import keep_freed
 
-from argosy_cli.output import Shown
+from argosy_cli.output import CLOSED_PIPE, Shown, fail
 from argosy_cli.target import Target
 
 app = typer.Typer(
@@ -93,9 +93,15 @@ def execute(commands: Callable[..., object] = app) -> int:
     if code is not None and not isinstance(code, int):
         print(code, file=sys.stderr)
         code = 1
-    with contextlib.suppress(BrokenPipeError):
+    try:
         sys.stdout.flush()
-    with contextlib.suppress(BrokenPipeError):
+    except BrokenPipeError:
+        code = code or CLOSED_PIPE
+    except OSError as error:
+        from argosy.client.stdio import not_written  # for this alone
+
+        code = code or fail(not_written(error))
+    with contextlib.suppress(OSError):  # nobody can be told
         sys.stderr.flush()
     return code or 0
 

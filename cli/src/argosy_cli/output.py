@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
@@ -22,6 +22,9 @@ T = TypeVar("T")
 # Exit codes by class of failure; 1 is everything else, and a container's own code comes through as it is.
 EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 12: 8, 14: 7, 16: 9, 7: 9, 8: 10, 15: 11}
 
+# As a shell says of who died of SIGPIPE.
+CLOSED_PIPE: Final = 141
+
 # Where nobody looks at a screen, rows stay whole: a script reads them by line.
 _WIDE: Final = 240
 
@@ -30,7 +33,13 @@ def out() -> Console:
     """Where tables go. rich is loaded when something is drawn: a container's output needs none of it."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _WIDE)
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            with suppress(SystemExit):  # with 1
+                super().on_broken_pipe()
+            raise SystemExit(CLOSED_PIPE)
+
+    return Screen(width=None if sys.stdout.isatty() else _WIDE)
 
 
 def err() -> Console:
@@ -50,13 +59,25 @@ def fail(error: BaseException) -> int:
     """Say what went wrong in one sentence; return the exit code."""
     if isinstance(error, (NotFound, AlreadyExists)):
         message = to_wire(error)[1]  # with the state: many a sentence is only the noun
+    elif isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
         message = error.message if isinstance(error, ArgosyError) else str(error) or type(error).__name__
-    if Shown.json:
-        print(json.dumps({"error": message, "class": type(error).__name__}), file=sys.stderr)
-    else:
-        print(f"argosy: {message}", file=sys.stderr)
+    text = json.dumps({"error": message, "class": type(error).__name__}) if Shown.json else f"argosy: {message}"
+    with suppress(OSError):  # it may be standard error that can't be written
+        print(text, file=sys.stderr)
     return EXIT_CODES.get(getattr(error, "code", 2), 1)
+
+
+async def write_out(data: bytes) -> None:
+    """Write bytes to standard output. Raises OSError with a sentence; a slow reader holds up nothing else."""
+    import anyio.to_thread
+    from argosy.client.stdio import not_written, write_all
+
+    try:
+        await anyio.to_thread.run_sync(write_all, 1, data, abandon_on_cancel=True)
+    except OSError as error:
+        raise not_written(error) from None
 
 
 def run_async(work: Awaitable[T]) -> T:
@@ -68,9 +89,11 @@ def run_async(work: Awaitable[T]) -> T:
     try:
         return asyncio.run(main())
     except ArgosyError as error:
-        raise typer.Exit(fail(error)) from None
+        code = fail(error)
+        number = getattr(error, "number", 0)  # of the signal that ended the wait
+        raise typer.Exit(128 + number if number else code) from None
     except BrokenPipeError:
-        raise typer.Exit(141) from None  # as a shell says of who died of SIGPIPE
+        raise typer.Exit(CLOSED_PIPE) from None
     except OSError as error:
         raise typer.Exit(fail(error)) from None
     except KeyboardInterrupt:

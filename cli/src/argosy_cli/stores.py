@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from argosy_protos.containerd.services.content.v1 import DeleteContentRequest, L
 from argosy_protos.containerd.services.leases import v1 as leases_api
 from argosy_protos.containerd.services.snapshots import v1 as snapshots_api
 
-from argosy_cli.output import run_async, show, size
+from argosy_cli.output import run_async, show, size, write_out
 from argosy_cli.target import Target
 
 snapshots_app = typer.Typer(help="Snapshots.", no_args_is_help=True)
@@ -112,7 +111,7 @@ def content_get(digest: str) -> None:
     async def work() -> None:
         async with Target.client() as client:
             async for part in client.services.content.read(ReadContentRequest(digest=digest)):
-                sys.stdout.buffer.write(part.data)
+                await write_out(part.data)
 
     run_async(work())
 

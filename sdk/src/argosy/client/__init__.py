@@ -2,7 +2,9 @@
 
 from argosy.client.connection import Client, Services
 from argosy.client.containers import Container
+from argosy.client.foreground import Foreground, Interrupted
 from argosy.client.progress import Progress
-from argosy.client.tasks import Process, Stdio, Task
+from argosy.client.stdio import Stdio
+from argosy.client.tasks import Process, Task
 
-__all__ = ("Client", "Container", "Process", "Progress", "Services", "Stdio", "Task")
+__all__ = ("Client", "Container", "Foreground", "Interrupted", "Process", "Progress", "Services", "Stdio", "Task")

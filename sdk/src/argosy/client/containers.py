@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,10 +17,13 @@ from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks import v1 as tasks
 from argosy_protos.google.protobuf import Any as AnyMessage
 
+from argosy.client import foreground
 from argosy.client.connection import Client, Defaults, Services
+from argosy.client.foreground import Foreground
 from argosy.client.images import from_wire, layers_of, resolve, unpack
 from argosy.client.jobs import both, cleanup, together
-from argosy.client.tasks import Stdio, Task
+from argosy.client.stdio import Stdio
+from argosy.client.tasks import Task
 from argosy.errors import ArgosyError, NotFound
 from argosy.kernel.mount import temporary_mount
 from argosy.labels import OWN_LABELS_HEADER, of_image
@@ -150,6 +154,22 @@ class Container:
         )
         reply = await self.client.services.tasks.create(request)
         return Task(self.client, self.id, pid=reply.pid, stdio=stdio)
+
+    def run(
+        self, *, stdin: int | None = None, stdout: int = 1, stderr: int = 2, terminal: bool = False, remove: bool = False,
+        signals: bool = True, say: Callable[[str], None] | None = None,
+    ) -> AbstractAsyncContextManager[Foreground]:  # fmt: skip
+        """Run it in the foreground: ``async with container.run() as process: status = await process.wait()``.
+
+        Its stdio is carried to and from our descriptors. When Create or Start fails, or is cancelled, task, record and
+        snapshot are taken away; after that nothing but its end ends it: a lost connection is waited out, and say is told
+        of that when it takes long. With remove they are taken away when it has ended; when the block is left before,
+        it runs on. signals: SIGTERM, SIGINT and SIGHUP go to the process (main thread only), and with terminal our
+        terminal is raw and its size the process's. Raises on entry what ``new_task`` and ``Process.start`` raise, and Interrupted.
+        """
+        return foreground.run(
+            self, stdin=stdin, stdout=stdout, stderr=stderr, terminal=terminal, remove=remove, signals=signals, say=say
+        )
 
     async def delete(self, snapshot: bool = True) -> None:
         """Delete the record, and its snapshot. Raises NotFound."""

@@ -1,171 +1,22 @@
-"""Tasks and execs: start, wait, signal, resize, stdio over FIFOs."""
+"""Tasks and execs: start, wait, signal, resize."""
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import os
-import shutil
-import tempfile
-import threading
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import anyio
 from argosy_protos.containerd.services.tasks import v1 as p
 from argosy_protos.containerd.v1.types import Process as WireProcess
 
 from argosy.client.connection import Client
-from argosy.errors import ArgosyError, NotFound
+from argosy.client.stdio import Stdio
+from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, NotFound, Unavailable
 from argosy.typeurl import PROCESS, pack_json
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskGroup
-
-_CHUNK: Final = 64 << 10
-_IO_DRAIN_S: Final = 5.0
-_REOPEN_S: Final = 0.01
-
-
-@dataclass
-class Stdio:
-    """Where a process's stdio goes: paths of FIFOs, or URIs (file://, binary://); "" is nowhere."""
-
-    stdin: str = ""
-    stdout: str = ""
-    stderr: str = ""
-    directory: str = ""
-
-    @classmethod
-    def fifos(cls, id: str, terminal: bool = False, stdin: bool = True) -> Stdio:
-        """Make FIFOs in a private directory; ``remove`` takes them away."""
-        directory = tempfile.mkdtemp(prefix="argosy-fifo-")
-        self = cls(directory=directory)
-        for name in ("stdin", "stdout", "stderr"):
-            if (name == "stderr" and terminal) or (name == "stdin" and not stdin):
-                continue
-            path = os.path.join(directory, f"{id}-{name}")
-            os.mkfifo(path, 0o700)
-            setattr(self, name, path)
-        return self
-
-    def remove(self) -> None:
-        if self.directory:
-            shutil.rmtree(self.directory, ignore_errors=True)
-
-
-class Pump:
-    """Carries bytes between FIFOs and our own descriptors, in the loop."""
-
-    input_over: anyio.Event
-    """Set when there is no more input: its source has ended, or the process."""
-    reader_gone: anyio.Event
-    """Set when nobody reads our output any more: a pipe that ends elsewhere."""
-
-    def __init__(self, stdio: Stdio) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._out: dict[int, int] = {}
-        self._stdin = -1
-        self._source = -1
-        self._closed = False
-        self._done = anyio.Event()
-        self.input_over = anyio.Event()
-        self.reader_gone = anyio.Event()
-        self._pending = b""
-        self._stdio = stdio
-
-    def attach_output(self, path: str, target: int) -> None:
-        """Carry a FIFO's bytes to target from now on."""
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        self._out[fd] = target
-        self._loop.add_reader(fd, self._read, fd)
-
-    def attach_input(self, source: int) -> None:
-        """Carry source's bytes to the process; its end closes the process's stdin."""
-        self._source = source
-        # A daemon thread: one that waits for a person to type must not keep us from leaving.
-        threading.Thread(target=self._feed, daemon=True).start()
-
-    def _feed(self) -> None:
-        """In a thread: files and terminals alike can be read there. Ends with source, or with the process."""
-        try:
-            # What is written before the shim has its end open would be lost with our own.
-            while self._stdin < 0:
-                if self._closed:
-                    return
-                try:
-                    self._stdin = os.open(self._stdio.stdin, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-                except OSError as error:
-                    if error.errno != errno.ENXIO:
-                        return
-                    time.sleep(_REOPEN_S)
-            while data := os.read(self._source, _CHUNK):
-                view = memoryview(data)
-                while view and self._stdin >= 0:
-                    try:
-                        view = view[os.write(self._stdin, view) :]
-                    except BlockingIOError:
-                        import select
-
-                        select.select([], [self._stdin], [], 0.2)
-        except OSError:
-            pass  # the process or the terminal is gone
-        try:
-            self._loop.call_soon_threadsafe(self._input_ended)
-        except RuntimeError:
-            pass  # the loop is gone, and we with it
-
-    def _input_ended(self) -> None:
-        fd, self._stdin = self._stdin, -1
-        if fd >= 0:
-            os.close(fd)
-        self.input_over.set()
-
-    def _read(self, fd: int) -> None:
-        try:
-            data = os.read(fd, _CHUNK)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            data = b""
-        if not data:
-            self._end(fd)
-            return
-        target = self._out[fd]
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[os.write(target, view) :]
-        except BrokenPipeError:
-            self._end(fd)
-            self.reader_gone.set()
-
-    def _end(self, fd: int) -> None:
-        self._loop.remove_reader(fd)
-        os.close(fd)
-        del self._out[fd]
-        if not self._out:
-            self._done.set()
-
-    async def drain(self) -> None:
-        """Wait until all output has come, a few seconds at most: the process has ended."""
-        if self._out:
-            # Something that it left behind may hold the other end.
-            with anyio.move_on_after(_IO_DRAIN_S):
-                await self._done.wait()
-        self.close()
-
-    def close(self) -> None:
-        self._closed = True
-        for fd in list(self._out):
-            self._end(fd)
-        fd, self._stdin = self._stdin, -1
-        if fd >= 0:
-            os.close(fd)
+    from argosy.client.foreground import Foreground
 
 
 @dataclass
@@ -202,11 +53,13 @@ class Process:
         )
 
     async def close_stdin(self) -> None:
-        """Let the process see the end of its input."""
+        """Let the process see the end of its input. Raises Unavailable while no daemon answers."""
         try:
             await self.client.services.tasks.close_io(
                 p.CloseIORequest(container_id=self.container_id, exec_id=self.exec_id, stdin=True)
             )
+        except (Unavailable, Cancelled, DeadlineExceeded):
+            raise
         except ArgosyError:
             pass  # it has ended
 
@@ -215,25 +68,6 @@ class Process:
         reply = await self.client.services.tasks.get(p.GetRequest(container_id=self.container_id, exec_id=self.exec_id))
         process: WireProcess = reply.process
         return process
-
-    def attach(self, group: TaskGroup, outputs: Sequence[int], source: int | None) -> Pump:
-        """Carry stdio between the process and our descriptors: (stdout, stderr), and where input comes from.
-
-        A task of group lets the process see the end of its input; it ends by itself, or with the group.
-        """
-        pump = Pump(self.stdio)
-        for path, target in zip((self.stdio.stdout, self.stdio.stderr), outputs, strict=False):
-            if path:
-                pump.attach_output(path, target)
-        if source is not None and self.stdio.stdin:
-            pump.attach_input(source)
-
-            async def end() -> None:
-                await pump.input_over.wait()
-                await self.close_stdin()
-
-            group.start_soon(end)
-        return pump
 
 
 @dataclass
@@ -248,6 +82,17 @@ class Task(Process):
         )  # fmt: skip
         await self.client.services.tasks.exec(request)
         return Process(self.client, self.container_id, exec_id, stdio=stdio)
+
+    def run(
+        self, exec_id: str, spec: dict[str, Any], *, stdin: int | None = None, stdout: int = 1, stderr: int = 2,
+        terminal: bool = False, signals: bool = True, say: Callable[[str], None] | None = None,
+    ) -> AbstractAsyncContextManager[Foreground]:  # fmt: skip
+        """Run an exec in the foreground, as ``Container.run`` runs a container; it is deleted when it has ended."""
+        from argosy.client import foreground  # it is built on this module
+
+        return foreground.execute(
+            self, exec_id, spec, stdin=stdin, stdout=stdout, stderr=stderr, terminal=terminal, signals=signals, say=say
+        )
 
     async def delete(self) -> int:
         """Delete a task that has ended; return its exit status. Raises NotFound."""

@@ -1,7 +1,7 @@
 """A process's stdio: FIFOs, files and log programs. The process gets the far ends themselves; nothing is copied here.
 
 FIFO rules, as clients rely on them: the shim keeps both ends of an output FIFO open while the process runs, so that
-a client may come and go; of the input FIFO it keeps a writer until CloseIO, so that a client that leaves is no EOF.
+a client may come and go, until a client removes the FIFO's name; of the input FIFO it keeps a writer until CloseIO, so that a client that leaves is no EOF.
 A terminal is the exception: its bytes pass through ``console``.
 """
 
@@ -11,6 +11,7 @@ import contextlib
 import os
 import select
 import signal
+import stat
 import threading
 from typing import Final
 
@@ -31,6 +32,7 @@ class Endpoints:
     def __init__(self) -> None:
         self.stdin = self.stdout = self.stderr = -1
         self.keep: list[int] = []
+        self._keeping = threading.Lock()
         self.stdin_writer = -1
         self.logger: Logger | None = None
 
@@ -51,13 +53,21 @@ class Endpoints:
         if writer >= 0:
             os.close(writer)
 
+    def close_unread(self) -> None:
+        """Let go of the FIFOs that have no name any more: nobody can come to read them, so the process is to be told."""
+        with self._keeping:
+            for fd in [fd for fd in self.keep if stat.S_ISFIFO((status := os.fstat(fd)).st_mode) and status.st_nlink == 0]:
+                self.keep.remove(fd)
+                os.close(fd)
+
     def close(self) -> None:
         """Let go of everything: readers see the end, a log program gets the end of its input. Safe to call twice."""
         self.close_process_ends()
         self.close_stdin()
-        keep, self.keep = self.keep, []
-        for fd in keep:
-            os.close(fd)
+        with self._keeping:
+            keep, self.keep = self.keep, []
+            for fd in keep:
+                os.close(fd)
         if self.logger is not None:
             self.logger.stop()
 

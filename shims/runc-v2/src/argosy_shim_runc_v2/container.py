@@ -121,6 +121,8 @@ class Process(tasks.Process):
     def close_stdin(self) -> None:
         if self.ends is not None:
             self.ends.close_stdin()
+            if self.console is None:
+                self.ends.close_unread()
         if self.console is not None:
             self.console.close_stdin()
 
