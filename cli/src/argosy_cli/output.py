@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import sys
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
-from argosy.errors import AlreadyExists, ArgosyError, NotFound, to_wire
+from argosy.errors import ArgosyError, Unavailable, in_words
 
 if TYPE_CHECKING:
     from argosy.client.progress import Progress as Step
@@ -22,6 +24,18 @@ T = TypeVar("T")
 # Exit codes by class of failure; 1 is everything else, and a container's own code comes through as it is.
 EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 12: 8, 14: 7, 16: 9, 7: 9, 8: 10, 15: 11}
 
+# As a shell says of a command that could not be run: how runc and crun tell it of the container's.
+_NOT_STARTED: Final = {
+    127: re.compile(
+        r'exec: ".*": (executable file not found in |(stat .*: |fork/exec .*: )?no such file or directory)'
+        r"|executable file `.*` not found|open executable: No such file or directory"
+    ),
+    126: re.compile(
+        r'exec: ".*": (permission denied|is a directory|(stat|fork/exec) .*: (permission denied|not a directory)|exec format error)'
+        r"|open executable: Permission denied|exec container process .*(Permission denied|[Ee]xec format error)"
+    ),
+}
+
 # Where nobody looks at a screen, rows stay whole: a script reads them by line.
 _WIDE: Final = 240
 
@@ -30,7 +44,9 @@ def out() -> Console:
     """Where tables go. rich is loaded when something is drawn: a container's output needs none of it."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _WIDE)
+    wish = os.environ.get("COLUMNS", "")
+    width = int(wish) if wish.isdecimal() and int(wish) else None
+    return Console(width=width if width or sys.stdout.isatty() else _WIDE)
 
 
 def err() -> Console:
@@ -46,17 +62,50 @@ class Shown:
     json = False
 
 
+def sentence(error: BaseException) -> str:
+    """Return what went wrong as a person reads it: the noun, its state, and what helps."""
+    if isinstance(error, OSError):
+        message = in_words(error)
+        if isinstance(error, PermissionError) and os.geteuid() != 0:
+            message += f"; you are user {os.geteuid()}, not root: try it with sudo"
+        return message
+    return str(error) or type(error).__name__
+
+
 def fail(error: BaseException) -> int:
     """Say what went wrong in one sentence; return the exit code."""
-    if isinstance(error, (NotFound, AlreadyExists)):
-        message = to_wire(error)[1]  # with the state: many a sentence is only the noun
-    else:
-        message = error.message if isinstance(error, ArgosyError) else str(error) or type(error).__name__
+    message = sentence(error)
     if Shown.json:
         print(json.dumps({"error": message, "class": type(error).__name__}), file=sys.stderr)
     else:
         print(f"argosy: {message}", file=sys.stderr)
+    for code, pattern in _NOT_STARTED.items():
+        if pattern.search(message):
+            return code
     return EXIT_CODES.get(getattr(error, "code", 2), 1)
+
+
+async def each(names: Iterable[str], done: str, work: Callable[[str], Awaitable[object]]) -> None:
+    """Do work for every name, for the rest too when it fails for one; show those that are done, under the heading done.
+
+    Each failure is said. Raises typer.Exit with the first one's code; only a daemon that is away ends the rest.
+    """
+    rows: list[dict[str, Any]] = []
+    code = 0
+    for name in names:
+        try:
+            await work(name)
+        except (ArgosyError, OSError) as error:
+            failed = fail(error)
+            code = code or failed
+            if isinstance(error, Unavailable):
+                break
+        else:
+            rows.append({done: name})
+    if rows:
+        show(rows, (done,))
+    if code:
+        raise typer.Exit(code)
 
 
 def run_async(work: Awaitable[T]) -> T:
