@@ -37,7 +37,7 @@ up *args:
     @.venv/bin/argosy up {{ args }}
 
 fmt:
-    @{{ python }} -m ruff format --quiet protos/generate.py sdk services shims cli tests scripts bench
+    @{{ python }} -m ruff format --quiet protos/generate.py sdk services shims cli tests scripts bench examples
     @{{ python }} -m ruff check --fix --quiet .
 
 lint:
@@ -45,7 +45,7 @@ lint:
     @{{ python }} scripts/imports.py > /tmp/argosy-lint-imports.log || { cat /tmp/argosy-lint-imports.log; exit 1; }
 
 types:
-    @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src tests scripts bench
+    @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src tests scripts bench examples
 
 # write the generated package from protos/proto
 protos:
