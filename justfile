@@ -17,10 +17,11 @@ demo:
     @scripts/packages
     @{{ python }} scripts/demo.py
 
-# lint, types and every test
+# lint, types and every test; with words of pytest only those tests: ./run test -k NAME
+[positional-arguments]
 test *args: setup
-    @just lint types protos-check compose-check
-    @{{ python }} -m pytest -m "not storm" {{ args }}
+    @if [ $# = 0 ]; then just lint types protos-check compose-check; fi
+    @{{ python }} -m pytest -m "not storm" "$@"
 
 # longer storms and soaks; kills, cancels and stops at every step, with a table: ./run storm --minutes 10 --seed N
 storm *args: setup
