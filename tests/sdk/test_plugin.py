@@ -7,7 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from argosy.errors import FailedPrecondition, NotFound, Unavailable, Unimplemented
+from argosy.errors import (
+    AlreadyExists,
+    ArgosyError,
+    DataLoss,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    Locked,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+)
 from argosy.mounts import Mount
 from argosy.plugin.diff import Descriptor, Differ
 from argosy.plugin.serve import serve
@@ -96,7 +108,7 @@ def test_a_plugin_answers_about_itself_as_our_own_services_do(short_path: Path) 
                     await about.claim(p.ClaimRequest(owner="one", address="/a"))
                     assert (short_path / "root/owner").read_text() == "one /a"
                 told = await about.statistics(p.StatisticsRequest())
-                assert (told.name, told.state, told.calls_failed) == ("TreeSnapshotter", "ready", 1)
+                assert (told.name, told.state, told.calls_failed) == ("TreeSnapshotter", "ready", 0)
                 for _ in range(2):
                     await about.drain(p.DrainRequest())
                     with pytest.raises(Unavailable, match="TreeSnapshotter is draining"):
@@ -171,5 +183,32 @@ def test_what_a_backend_says_nothing_about_is_not_put_under_another_parent(short
         with pytest.raises(FailedPrecondition, match='prepare it on "below"'):
             await tree.commit("above", "b", {}, "below")
         await tree.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (NotFound("x"), 0), (AlreadyExists("x"), 0), (InvalidArgument("x"), 0), (FailedPrecondition("x"), 0), (Locked("x"), 0),
+        (Unimplemented("x"), 0), (Unavailable("x"), 1), (ResourceExhausted("x"), 1), (DataLoss("x"), 1), (Internal("x"), 1),
+        (OSError(5, "Input/output error"), 1),
+    ],
+)  # fmt: skip
+def test_a_no_to_a_caller_is_no_failed_call(short_path: Path, error: Exception, failed: int) -> None:
+    class Says(Nothing):
+        async def compare(self, *_: object) -> Descriptor:
+            raise error
+
+    async def main() -> None:
+        serving = asyncio.ensure_future(serve(Says(), short_path / "s"))
+        await asyncio.to_thread(eventually, (short_path / "s").exists)
+        async with Channel(short_path / "s") as channel:
+            with pytest.raises(ArgosyError):
+                await diff.DiffStub(channel).diff(diff.DiffRequest())
+            told = await p.ServiceStub(channel).statistics(p.StatisticsRequest())
+            assert (told.calls_total, told.calls_failed) == (1, failed)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
     asyncio.run(main())
