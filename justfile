@@ -17,10 +17,11 @@ demo:
     @scripts/packages
     @{{ python }} scripts/demo.py
 
-# lint, types and every test
+# lint, types and every test; with words of pytest only those tests: ./run test -k NAME
+[positional-arguments]
 test *args: setup
-    @just lint types protos-check compose-check
-    @{{ python }} -m pytest -m "not storm" {{ args }}
+    @if [ $# = 0 ]; then just lint types protos-check compose-check; fi
+    @{{ python }} -m pytest -m "not storm" "$@"
 
 # longer storms and soaks; kills, cancels and stops at every step, with a table: ./run storm --minutes 10 --seed N
 storm *args: setup
@@ -37,7 +38,7 @@ up *args:
     @.venv/bin/argosy up {{ args }}
 
 fmt:
-    @{{ python }} -m ruff format --quiet protos/generate.py sdk services shims cli tests scripts bench
+    @{{ python }} -m ruff format --quiet protos/generate.py sdk services shims cli tests scripts bench examples
     @{{ python }} -m ruff check --fix --quiet .
 
 lint:
@@ -45,7 +46,7 @@ lint:
     @{{ python }} scripts/imports.py > /tmp/argosy-lint-imports.log || { cat /tmp/argosy-lint-imports.log; exit 1; }
 
 types:
-    @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src tests scripts bench
+    @{{ python }} -m mypy --no-error-summary protos/src/argosy_protos sdk/src services/*/src shims/*/src cli/src tests scripts bench examples
 
 # write the generated package from protos/proto
 protos:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket as sockets
 import time
 from pathlib import Path
@@ -215,8 +217,8 @@ def test_unavailable_names_whom_where_and_why(short_path: Path, engine: str) -> 
         async with Channel(short_path / "none", name=NAME) as channel:
             with pytest.raises(Unavailable) as caught:
                 await VersionStub(channel).version(Empty())
-            assert caught.value.message == f"{NAME} at {short_path}/none: cannot connect: No such file or directory"
-            with pytest.raises(Unavailable, match=r"connecting failed, next try in \d+ ms: No such file or directory$"):
+            assert caught.value.message == f"{NAME} at {short_path}/none: cannot connect: no such socket"
+            with pytest.raises(Unavailable, match=r"connecting failed, next try in \d+ ms: no such socket$"):
                 await VersionStub(channel).version(Empty())
         async with Channel(socket, name=NAME) as channel:
             lost = asyncio.ensure_future(p.ContentStub(channel).info(p.InfoRequest(digest="slow")))
@@ -227,6 +229,34 @@ def test_unavailable_names_whom_where_and_why(short_path: Path, engine: str) -> 
                 await lost
 
     serve(short_path, body)
+
+
+def test_why_there_is_no_connection_is_told_in_words(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No number, no name of an error; what helps stands there where nobody listens, and nowhere else."""
+    (short_path / "file").touch()
+    left = sockets.socket(sockets.AF_UNIX)
+    left.bind(str(short_path / "left"))
+    left.close()
+
+    async def failure(path: Path) -> str:
+        async with Channel(path, name=NAME, remedy="start it") as channel:
+            with pytest.raises(Unavailable) as caught:
+                await VersionStub(channel).version(Empty())
+        return str(caught.value).removeprefix(f"{NAME} at {path}: cannot connect: ")
+
+    async def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    async def main() -> None:
+        assert await failure(short_path / "none") == "no such socket; start it"
+        assert await failure(short_path / "file/none") == "no such socket; start it"
+        for nobody in ("left", "file"):
+            assert await failure(short_path / nobody) == "nobody listens there; start it"
+        assert await failure(short_path / ("x" * 200)) == "the path of a socket has at most 107 bytes; take a shorter one"
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_unix_connection", refuse)
+        assert (await failure(short_path / "s")).startswith(f"user {os.geteuid()} may not; be root")
+
+    asyncio.run(main())
 
 
 def test_what_is_used_is_remembered_and_no_more_than_fits() -> None:

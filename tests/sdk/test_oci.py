@@ -17,7 +17,7 @@ from argosy.errors import InvalidArgument, NotFound
 from argosy.oci.image import ContainerConfig, Index, Platform, chain_ids, choose, parse_document
 from argosy.oci.reference import Reference
 from argosy.oci.seccomp import architectures, default_profile
-from argosy.oci.spec import CAPABILITIES, BindMount, Options, build, default_spec, merge_env
+from argosy.oci.spec import CAPABILITIES, BindMount, Options, bounding_set, build, default_spec, merge_env
 from argosy.oci.users import User, resolve
 
 from tests.harness.mesh import run
@@ -221,3 +221,35 @@ def test_chain_ids() -> None:
     import hashlib
 
     assert chain_ids([a, b]) == [a, "sha256:" + hashlib.sha256(f"{a} {b}".encode()).hexdigest()]
+
+
+@pytest.mark.parametrize("cpus", [-1.0, -0.5, 0.001, float("nan"), float("inf"), -float("inf"), 1e12])
+def test_a_number_of_cpus_that_no_kernel_takes_is_refused(cpus: float) -> None:
+    with pytest.raises(InvalidArgument, match="is no number of CPUs; write one from 0.01 on"):
+        Options(cpus=cpus)
+
+
+def test_a_negative_memory_limit_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="-1 bytes are no memory limit"):
+        Options(memory=-1)
+
+
+@pytest.mark.parametrize(
+    ("mask", "has", "lacks"),
+    [
+        ("000001ffffffffff", ("CHOWN", "SYS_RESOURCE", "CHECKPOINT_RESTORE"), ()),
+        ("000001fffeffffff", ("CHOWN", "SYS_BOOT"), ("SYS_RESOURCE",)),
+        ("0000000000000001", ("CHOWN",), ("DAC_OVERRIDE", "CHECKPOINT_RESTORE")),
+        ("0000000000000000", (), ("CHOWN",)),
+        # A kernel that is newer than the table.
+        ("00000fffffffffff", ("CHOWN", "CHECKPOINT_RESTORE"), ()),
+    ],
+)
+def test_privileged_asks_for_no_capability_that_the_bounding_set_lacks(
+    tmp_path: Path, mask: str, has: tuple[str, ...], lacks: tuple[str, ...]
+) -> None:
+    status = tmp_path / "status"
+    status.write_text(f"Name:\tx\nCapInh:\t0000000000000000\nCapBnd:\t{mask}\nCapAmb:\t0000000000000000\n")
+    found = bounding_set(status)
+    assert {f"CAP_{name}" for name in has} <= set(found) and not {f"CAP_{name}" for name in lacks} & set(found)
+    assert len(found) == min(41, int(mask, 16).bit_count()) and len(set(found)) == len(found)

@@ -1,14 +1,25 @@
-"""A plugin is one class on a socket: the README's snapshotter, and a differ."""
+"""A plugin is one class on a socket: a snapshotter, and a differ."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from argosy.errors import FailedPrecondition, NotFound, Unavailable, Unimplemented
+from argosy.errors import (
+    AlreadyExists,
+    ArgosyError,
+    DataLoss,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    Locked,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+)
 from argosy.mounts import Mount
 from argosy.plugin.diff import Descriptor, Differ
 from argosy.plugin.serve import serve
@@ -21,50 +32,20 @@ from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub, StatSn
 from argosy_protos.containerd.types import Descriptor as WireDescriptor
 from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
 
-from tests.harness.mesh import eventually, run
+from tests.harness.mesh import eventually
 
 
 class Plain(Backend):
-    """The README's."""
+    """One that keeps trees; examples/ has one that copies them."""
 
     def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:
         directory.chmod(0o755)
-        if parents:
-            subprocess.run(["cp", "-aT", "--", parents[0], directory], check=True)
 
     def mounts(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> Sequence[Mount]:
         return [Mount("bind", str(directory), ("rbind", "rw" if kind is Kind.ACTIVE else "ro"))]
 
     def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
         return disk_usage(directory)
-
-
-def test_the_readmes_snapshotter_serves_ctr(short_path: Path) -> None:
-    async def main() -> None:
-        tree = await TreeSnapshotter.open(short_path / "root", Plain())
-        serving = asyncio.ensure_future(serve(tree, short_path / "s"))
-
-        def drive() -> None:
-            eventually((short_path / "s").exists)
-
-            def ctr(*args: str) -> str:
-                return run(["ctr", "-a", str(short_path / "s"), "snapshots", *args]).ok().out
-
-            ctr("prepare", "k")
-            (short_path / "root/snapshots/1/file").write_text("x")
-            ctr("commit", "c", "k")
-            ctr("prepare", "k2", "c")
-            assert (short_path / "root/snapshots/2/file").read_text() == "x"
-            assert "Committed" in ctr("ls") and "snapshots/2 /m" in ctr("mounts", "/m", "k2")
-
-        try:
-            await asyncio.to_thread(drive)
-        finally:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
-            await tree.close()
-
-    asyncio.run(main())
 
 
 class Nothing(Differ):
@@ -127,7 +108,7 @@ def test_a_plugin_answers_about_itself_as_our_own_services_do(short_path: Path) 
                     await about.claim(p.ClaimRequest(owner="one", address="/a"))
                     assert (short_path / "root/owner").read_text() == "one /a"
                 told = await about.statistics(p.StatisticsRequest())
-                assert (told.name, told.state, told.calls_failed) == ("TreeSnapshotter", "ready", 1)
+                assert (told.name, told.state, told.calls_failed) == ("TreeSnapshotter", "ready", 0)
                 for _ in range(2):
                     await about.drain(p.DrainRequest())
                     with pytest.raises(Unavailable, match="TreeSnapshotter is draining"):
@@ -172,5 +153,62 @@ def test_a_plugin_that_can_not_serve_is_closed(short_path: Path) -> None:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         await first.close()
+
+    asyncio.run(main())
+
+
+def test_a_plugin_is_closed_when_its_serving_ends(short_path: Path) -> None:
+    """A thread of it would keep the process, which Ctrl-C was to end, from ending."""
+
+    async def main() -> None:
+        tree = await TreeSnapshotter.open(short_path / "root", Plain())
+        serving = asyncio.ensure_future(serve(tree, short_path / "s"))
+        await asyncio.to_thread(eventually, (short_path / "s").exists)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        with pytest.raises(Unavailable, match="closed"):
+            await tree.prepare("k", "", {})
+
+    asyncio.run(main())
+
+
+def test_what_a_backend_says_nothing_about_is_not_put_under_another_parent(short_path: Path) -> None:
+    """Right for a copy, which holds its parent's files, and for one that is stacked only slower."""
+
+    async def main() -> None:
+        tree = await TreeSnapshotter.open(short_path / "root", Plain())
+        await tree.prepare("a", "", {})
+        await tree.commit("below", "a", {}, "")
+        await tree.prepare("b", "", {})
+        with pytest.raises(FailedPrecondition, match='prepare it on "below"'):
+            await tree.commit("above", "b", {}, "below")
+        await tree.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (NotFound("x"), 0), (AlreadyExists("x"), 0), (InvalidArgument("x"), 0), (FailedPrecondition("x"), 0), (Locked("x"), 0),
+        (Unimplemented("x"), 0), (Unavailable("x"), 1), (ResourceExhausted("x"), 1), (DataLoss("x"), 1), (Internal("x"), 1),
+        (OSError(5, "Input/output error"), 1),
+    ],
+)  # fmt: skip
+def test_a_no_to_a_caller_is_no_failed_call(short_path: Path, error: Exception, failed: int) -> None:
+    class Says(Nothing):
+        async def compare(self, *_: object) -> Descriptor:
+            raise error
+
+    async def main() -> None:
+        serving = asyncio.ensure_future(serve(Says(), short_path / "s"))
+        await asyncio.to_thread(eventually, (short_path / "s").exists)
+        async with Channel(short_path / "s") as channel:
+            with pytest.raises(ArgosyError):
+                await diff.DiffStub(channel).diff(diff.DiffRequest())
+            told = await p.ServiceStub(channel).statistics(p.StatisticsRequest())
+            assert (told.calls_total, told.calls_failed) == (1, failed)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
     asyncio.run(main())

@@ -31,6 +31,8 @@ from tests.harness.mesh import run
 class Layers(Backend):
     """``data`` is an active one's bytes and ``image`` a committed one's; ``data`` goes when it is committed."""
 
+    rebases = True
+
     def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:
         for parent in parents:
             assert (parent / "image").exists()

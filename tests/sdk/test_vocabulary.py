@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 from argosy import filters, labels, timestamps
 from argosy.digest import Digest
-from argosy.errors import WIRE, FailedPrecondition, InvalidArgument, NotFound, Unknown, from_wire, to_wire
+from argosy.errors import (
+    WIRE,
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unknown,
+    from_wire,
+    in_words,
+    to_wire,
+)
 from argosy.names import check_identifier, check_namespace, check_topic
 from argosy.timestamps import format_rfc3339, parse_rfc3339
 from argosy_protos.containerd.services.containers.v1 import Container
 from argosy_protos.google.protobuf import Timestamp
+
+
+@pytest.mark.parametrize(("kind", "state"), [(NotFound, "not found"), (AlreadyExists, "already exists")])
+def test_an_error_that_names_a_thing_says_its_state_too(kind: type[NotFound | AlreadyExists], state: str) -> None:
+    """Made here, or come over the wire, where the state is taken off the message."""
+    for error in (kind('image "a"'), from_wire(kind.code, f'image "a": {state}'), kind(f'image "a": {state}')):
+        assert str(error) == f'image "a": {state}' and to_wire(error) == (kind.code, f'image "a": {state}')
+    assert str(kind()) == state
+    assert str(FailedPrecondition('container "a" is running')) == 'container "a" is running'
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "/a"), "/a: no such file or directory"),
+        (OSError(errno.EXDEV, os.strerror(errno.EXDEV), b"/a", None, b"/b"), "/a -> /b: invalid cross-device link"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "no space left on device"),
+        (OSError(errno.EIO), "input/output error"),
+        (OSError(errno.EBADF, "Bad file descriptor", 7), "bad file descriptor"),
+        (OSError("the peer is odd"), "the peer is odd"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_an_error_of_the_system_is_told_in_words(error: OSError, words: str) -> None:
+    assert in_words(error) == words and to_wire(error) == (2, words)
 
 
 @pytest.mark.parametrize("good", ["a", "a" * 76, "A.b-c_d", "0"])

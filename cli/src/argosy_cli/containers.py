@@ -31,7 +31,7 @@ from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
 from argosy_protos.containerd.v1.types import Process as WireProcess
 from argosy_protos.containerd.v1.types import Status
 
-from argosy_cli.output import run_async, show, show_one, watching, write_out
+from argosy_cli.output import each, run_async, show, show_one, watching, write_out
 from argosy_cli.target import Target
 
 LOG_LABEL = "argosy/log"
@@ -40,7 +40,8 @@ _CLEAN_S: Final = 30.0
 # Of what a detached container writes, so much is kept; when it is reached, half of it goes.
 _LOG_BYTES = 64 << 20
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_PASS_ALL = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+# What stands behind the image or the container is the command's; a word before it that looks like an option is one of ours, or wrong.
+_COMMAND_FOLLOWS: Final = {"allow_interspersed_args": False}
 
 
 def parse_size(text: str) -> int:
@@ -277,7 +278,8 @@ def rm(
 
     async def work() -> None:
         async with Target.client() as client:
-            for id in containers:
+
+            async def remove(id: str) -> None:
                 container = await _container_of(client, id, force)
                 _check_over(id, force or not await is_running(client, id))
                 await end_task(Task(client, id))
@@ -285,15 +287,16 @@ def rm(
                 path = container.record.labels.get(LOG_LABEL)
                 if path and Path(path) == await _log_path(client, id):
                     Path(path).unlink(missing_ok=True)
-        show([{"removed": c} for c in containers], ("removed",))
+
+            await each(containers, "removed", remove)
 
     run_async(work())
 
 
 def register(app: typer.Typer) -> None:
     """Put the commands on the app."""
-    app.command(context_settings=_PASS_ALL)(run)
-    app.command("exec", context_settings=_PASS_ALL)(exec_)
+    app.command(context_settings=_COMMAND_FOLLOWS)(run)
+    app.command("exec", context_settings=_COMMAND_FOLLOWS)(exec_)
     app.command()(ps)
     app.command()(logs)
     app.command()(kill)

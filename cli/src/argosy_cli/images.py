@@ -14,7 +14,7 @@ from argosy.oci.reference import Reference
 from argosy.timestamps import format_rfc3339, from_wire
 from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest, ListImagesRequest
 
-from argosy_cli.output import run_async, show, show_one, size, watching
+from argosy_cli.output import each, run_async, show, show_one, size, watching
 from argosy_cli.target import Target
 
 _Snapshotter = Annotated[str, typer.Option("--snapshotter", help="snapshotter; default: the namespace's")]
@@ -136,9 +136,8 @@ def rmi(
     async def work() -> None:
         async with Target.client() as client:
             names = [str(Reference.parse(r)) for r in references]
-            for i, name in enumerate(names):
-                await client.services.images.delete(DeleteImageRequest(name=name, sync=sync and i == len(names) - 1))
-        show([{"removed": n} for n in names], ("removed",))
+            stub = client.services.images
+            await each(names, "removed", lambda n: stub.delete(DeleteImageRequest(name=n, sync=sync and n == names[-1])))
 
     run_async(work())
 

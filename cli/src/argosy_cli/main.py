@@ -7,14 +7,18 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
+import typer.core
 from argosy.kernel.heap import keep_freed
 
 from argosy_cli.output import CLOSED_PIPE, Shown, fail
 from argosy_cli.target import Target
+
+_OUTPUT: Final = "table or json"
 
 app = typer.Typer(
     name="argosy",
@@ -27,6 +31,47 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"argosy {version('argosy-cli')}")
+        raise typer.Exit
+
+
+def _choose_output(form: str | None) -> None:
+    """Take the wish of how things are shown, which stands before a verb or after it."""
+    if form is None:
+        return
+    if form not in ("table", "json"):
+        raise typer.BadParameter(f'"{form}" is no output form; use table or json')
+    Shown.json = form == "json"
+
+
+@cache
+def _output_option() -> Any:
+    """Return the option as a command has it, whose function does not get it."""
+    one = typer.Typer(add_completion=False)
+
+    @one.command()
+    def _(
+        output: Annotated[str | None, typer.Option("--output", "-o", help=_OUTPUT, callback=_choose_output)] = None,
+    ) -> None:
+        raise AssertionError("this command lends its option, and is never run")
+
+    (option,) = typer.main.get_command(one).params
+    option.expose_value = False
+    return option
+
+
+class Verb(typer.core.TyperCommand):
+    """A command that takes --output, too."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.params.append(_output_option())
+
+
 @app.callback()
 def everything(
     address: Annotated[
@@ -35,17 +80,18 @@ def everything(
     namespace: Annotated[
         str, typer.Option("--namespace", "-n", envvar="CONTAINERD_NAMESPACE", help="namespace")
     ] = "default",
-    output: Annotated[str, typer.Option("--output", "-o", help="table or json")] = "table",
+    output: Annotated[str, typer.Option("--output", "-o", help=_OUTPUT)] = "table",
     log_level: Annotated[str, typer.Option("--log-level", "-l", help="trace, debug, info, warn or error")] = "warn",
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="show this command's version")
+    ] = False,
 ) -> None:
     """containerd's contract, served by a mesh of small processes."""
     from argosy import log
 
-    if output not in ("table", "json"):
-        raise typer.BadParameter(f'"{output}" is no output form; use table or json')
+    _choose_output(output)
     if log_level not in log.LEVELS:
         raise typer.BadParameter(f'"{log_level}" is no log level; use one of {", ".join(log.LEVELS)}')
-    Shown.json = output == "json"
     log.configure(log_level, service="argosy")
     Target.address, Target.namespace, Target.log_level = address, namespace, log_level
 
@@ -67,6 +113,15 @@ def register(words: Sequence[str]) -> None:
         wanted = list(COMMANDS)
     for module in wanted:
         importlib.import_module(f"argosy_cli.{module}").register(app)
+    _make_verbs(app)
+
+
+def _make_verbs(group: typer.Typer) -> None:
+    for command in group.registered_commands:
+        command.cls = Verb
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _make_verbs(inner.typer_instance)
 
 
 def _reorder(argv: list[str]) -> list[str]:

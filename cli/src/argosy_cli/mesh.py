@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from argosy.errors import ArgosyError
 
-from argosy_cli.output import Shown, err, fail, out, run_async, show, show_one
+from argosy_cli.output import Shown, err, fail, out, run_async, sentence, show, show_one
 from argosy_cli.target import Target
 
 
@@ -39,6 +39,7 @@ def status() -> None:
     """Show the mesh's processes and what they are doing."""
 
     async def work() -> None:
+        from argosy.errors import Unimplemented
         from argosy.rpc.channel import Channel
         from argosy_protos.argosy.service.v1 import ServiceStub, StatisticsRequest
         from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
@@ -61,8 +62,11 @@ def status() -> None:
                     s = await ServiceStub(channel).statistics(StatisticsRequest(), timeout=5.0)
                     row |= {"name": s.name, "pid": s.pid, "state": s.state, "calls": s.calls_total, "failed": s.calls_failed}
                     row |= {"in_flight": s.calls_in_flight, "gauges": dict(s.gauges), "details": _gauges(s.gauges)}
+                except Unimplemented:
+                    # A plugin of another make, which has told us just now that it serves: nothing is wrong with it.
+                    row |= {"state": "ready", "details": "a plugin of another make: it counts no calls"}
                 except ArgosyError as error:
-                    row |= {"state": "down" if error.code == 14 else "foreign", "details": error.message}
+                    row |= {"state": "down", "details": sentence(error)}
             rows.append(row)
         show(rows, ("role", "state", "pid", "calls", "failed", "details"))
 

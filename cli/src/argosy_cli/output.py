@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import sys
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
-from argosy.errors import AlreadyExists, ArgosyError, NotFound, to_wire
+from argosy.errors import ArgosyError, Unavailable, in_words
 
 if TYPE_CHECKING:
     from argosy.client.progress import Progress as Step
@@ -24,6 +26,17 @@ EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 12: 8, 14: 7, 16: 9, 7: 9, 8: 10, 1
 
 # As a shell says of who died of SIGPIPE.
 CLOSED_PIPE: Final = 141
+# As a shell says of a command that could not be run: how runc and crun tell it of the container's.
+_NOT_STARTED: Final = {
+    127: re.compile(
+        r'exec: ".*": (executable file not found in |(stat .*: |fork/exec .*: )?no such file or directory)'
+        r"|executable file `.*` not found|open executable: No such file or directory"
+    ),
+    126: re.compile(
+        r'exec: ".*": (permission denied|is a directory|(stat|fork/exec) .*: (permission denied|not a directory)|exec format error)'
+        r"|open executable: Permission denied|exec container process .*(Permission denied|[Ee]xec format error)"
+    ),
+}
 
 # Where nobody looks at a screen, rows stay whole: a script reads them by line.
 _WIDE: Final = 240
@@ -39,7 +52,9 @@ def out() -> Console:
                 super().on_broken_pipe()
             raise SystemExit(CLOSED_PIPE)
 
-    return Screen(width=None if sys.stdout.isatty() else _WIDE)
+    wish = os.environ.get("COLUMNS", "")
+    width = int(wish) if wish.isdecimal() and int(wish) else None
+    return Screen(width=width if width or sys.stdout.isatty() else _WIDE)
 
 
 def err() -> Console:
@@ -55,18 +70,49 @@ class Shown:
     json = False
 
 
+def sentence(error: BaseException) -> str:
+    """Return what went wrong as a person reads it: the noun, its state, and what helps."""
+    if isinstance(error, OSError):
+        message = in_words(error)
+        if isinstance(error, PermissionError) and os.geteuid() != 0:
+            message += f"; you are user {os.geteuid()}, not root: try it with sudo"
+        return message
+    return str(error) or type(error).__name__
+
+
 def fail(error: BaseException) -> int:
     """Say what went wrong in one sentence; return the exit code."""
-    if isinstance(error, (NotFound, AlreadyExists)):
-        message = to_wire(error)[1]  # with the state: many a sentence is only the noun
-    elif isinstance(error, OSError) and error.strerror:
-        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    else:
-        message = error.message if isinstance(error, ArgosyError) else str(error) or type(error).__name__
+    message = sentence(error)
     text = json.dumps({"error": message, "class": type(error).__name__}) if Shown.json else f"argosy: {message}"
     with suppress(OSError):  # it may be standard error that can't be written
         print(text, file=sys.stderr)
+    for code, pattern in _NOT_STARTED.items():
+        if pattern.search(message):
+            return code
     return EXIT_CODES.get(getattr(error, "code", 2), 1)
+
+
+async def each(names: Iterable[str], done: str, work: Callable[[str], Awaitable[object]]) -> None:
+    """Do work for every name, for the rest too when it fails for one; show those that are done, under the heading done.
+
+    Each failure is said. Raises typer.Exit with the first one's code; only a daemon that is away ends the rest.
+    """
+    rows: list[dict[str, Any]] = []
+    code = 0
+    for name in names:
+        try:
+            await work(name)
+        except (ArgosyError, OSError) as error:
+            failed = fail(error)
+            code = code or failed
+            if isinstance(error, Unavailable):
+                break
+        else:
+            rows.append({done: name})
+    if rows:
+        show(rows, (done,))
+    if code:
+        raise typer.Exit(code)
 
 
 async def write_out(data: bytes) -> None:

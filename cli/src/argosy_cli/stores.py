@@ -11,7 +11,7 @@ from argosy_protos.containerd.services.content.v1 import DeleteContentRequest, L
 from argosy_protos.containerd.services.leases import v1 as leases_api
 from argosy_protos.containerd.services.snapshots import v1 as snapshots_api
 
-from argosy_cli.output import run_async, show, size, write_out
+from argosy_cli.output import each, run_async, show, size, write_out
 from argosy_cli.target import Target
 
 snapshots_app = typer.Typer(help="Snapshots.", no_args_is_help=True)
@@ -53,8 +53,10 @@ def snapshots_rm(keys: list[str], snapshotter: _Snapshotter = "") -> None:
     async def work() -> None:
         async with Target.client() as client:
             name = snapshotter or await client.default_snapshotter()
-            for key in keys:
-                await client.services.snapshots.remove(snapshots_api.RemoveSnapshotRequest(snapshotter=name, key=key))
+            stub = client.services.snapshots
+            await each(
+                keys, "removed", lambda key: stub.remove(snapshots_api.RemoveSnapshotRequest(snapshotter=name, key=key))
+            )
 
     run_async(work())
 
@@ -122,8 +124,8 @@ def content_rm(digests: list[str]) -> None:
 
     async def work() -> None:
         async with Target.client() as client:
-            for digest in digests:
-                await client.services.content.delete(DeleteContentRequest(digest=digest))
+            stub = client.services.content
+            await each(digests, "removed", lambda digest: stub.delete(DeleteContentRequest(digest=digest)))
 
     run_async(work())
 
@@ -165,8 +167,8 @@ def leases_rm(ids: list[str], sync: Annotated[bool, typer.Option("--sync", help=
 
     async def work() -> None:
         async with Target.client() as client:
-            for i, id in enumerate(ids):
-                await client.services.leases.delete(leases_api.DeleteRequest(id=id, sync=sync and i == len(ids) - 1))
+            stub = client.services.leases
+            await each(ids, "removed", lambda id: stub.delete(leases_api.DeleteRequest(id=id, sync=sync and id == ids[-1])))
 
     run_async(work())
 

@@ -6,6 +6,7 @@ class text exactly once (``container "a": not found``), because Go clients strip
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar, Final
@@ -16,10 +17,16 @@ class ArgosyError(Exception):
 
     code: ClassVar[int] = 2
     text: ClassVar[str] = ""
+    names_only: ClassVar[bool] = False
+    """Whether a message of this class may be the noun alone, and the class is its state: ``image "a"`` is not found."""
 
     @property
     def message(self) -> str:
+        """What was said, which of some classes is the noun alone; ``str()`` has the state, too."""
         return str(self.args[0]) if self.args else self.text
+
+    def __str__(self) -> str:
+        return to_wire(self)[1] if self.names_only else self.message
 
 
 class Unknown(ArgosyError):
@@ -47,13 +54,13 @@ class DeadlineExceeded(ArgosyError):
 class NotFound(ArgosyError):
     """Raised when the named thing is not there."""
 
-    code, text = 5, "not found"
+    code, text, names_only = 5, "not found", True
 
 
 class AlreadyExists(ArgosyError):
     """Raised when the name is taken."""
 
-    code, text = 6, "already exists"
+    code, text, names_only = 6, "already exists", True
 
 
 class PermissionDenied(ArgosyError):
@@ -134,12 +141,27 @@ WIRE: Final[Mapping[int, type[ArgosyError]]] = {
 
 def to_wire(error: BaseException) -> tuple[int, str]:
     """Return (code, message) for any exception. What is not ours is UNKNOWN, in its own words."""
+    if isinstance(error, OSError):
+        return 2, in_words(error)
     if not isinstance(error, ArgosyError):
         return 2, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     message = error.message
     if error.text and not message.endswith(error.text):
         message = f"{message}: {error.text}" if message else error.text
     return error.code, message
+
+
+def in_words(error: OSError) -> str:
+    """Return what an error of the system says: the files, if it names any, and what is wrong with them; no error number."""
+    number, text = error.errno, error.strerror
+    if number is None and len(error.args) == 1 and isinstance(error.args[0], int):
+        number = error.args[0]
+    if text is None:
+        text = str(error) if number is None else os.strerror(number)
+    # "No such file" begins with a capital as a sentence does, "AF_UNIX" is one by itself.
+    what = (text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text) or type(error).__name__
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes | os.PathLike)]
+    return f"{' -> '.join(names)}: {what}" if names else what
 
 
 def from_wire(code: int, message: str) -> ArgosyError:

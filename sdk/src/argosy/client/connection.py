@@ -38,6 +38,7 @@ from argosy.rpc.channel import NO_DEADLINE, BoundChannel, Channel
 LEASE_LIFE: Final = timedelta(hours=24)
 DEFAULT_SNAPSHOTTER: Final = "overlayfs"
 DEFAULT_RUNTIME: Final = "io.containerd.runc.v2"
+_START: Final = 'start a daemon with "argosy up", or name another\'s socket (--address, ARGOSY_ADDRESS)'
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Client:
     def __init__(self, address: str | Path | None = None, namespace: str = "", services: Services | None = None) -> None:
         self.namespace = namespace or os.environ.get("CONTAINERD_NAMESPACE") or DEFAULT_NAMESPACE
         self.address = str(address or default_address())
-        self._channel = Channel(self.address, name="containerd", default_timeout_s=NO_DEADLINE)
+        self._channel = Channel(self.address, name="containerd", default_timeout_s=NO_DEADLINE, remedy=_START)
         self._bound = self._channel.with_metadata({NAMESPACE_HEADER: self.namespace})
         self.services = services or Services.on(self._bound)
         self._replaced = services is not None

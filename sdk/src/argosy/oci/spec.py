@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,10 @@ _MOUNTS: Final = (
     ("/run", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
 )
 _NOFILE: Final = 1024
+_CPU_PERIOD_US: Final = 100_000
+# The kernel takes no quota below a millisecond, and none above 2^44 µs.
+_FEWEST_CPUS: Final = 0.01
+_MOST_CPUS: Final = 1e6
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,10 @@ class BindMount:
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller says about a container. Memory is bytes, cpus a number of CPUs."""
+    """What a caller says about a container. Memory is bytes, cpus a number of CPUs; 0 is no limit.
+
+    Raises InvalidArgument for a limit that no kernel takes.
+    """
 
     args: Sequence[str] = ()
     env: Sequence[str] = ()
@@ -78,6 +86,12 @@ class Options:
     seccomp: bool = True
     annotations: Mapping[str, str] = field(default_factory=dict)
     cgroup: str = ""
+
+    def __post_init__(self) -> None:
+        if self.cpus and not _FEWEST_CPUS <= self.cpus <= _MOST_CPUS:  # what is not a number is not between them either
+            raise InvalidArgument(f"{self.cpus:g} is no number of CPUs; write one from {_FEWEST_CPUS} on, or 0 for no limit")
+        if self.memory < 0:
+            raise InvalidArgument(f"{self.memory} bytes are no memory limit; write a positive number, or 0 for no limit")
 
 
 def _devices() -> list[dict[str, Any]]:
@@ -169,7 +183,7 @@ def build(namespace: str, id: str, image: ContainerConfig, user: User, options: 
     if options.memory:
         resources["memory"] = {"limit": options.memory}
     if options.cpus:
-        resources["cpu"] = {"period": 100_000, "quota": int(options.cpus * 100_000)}
+        resources["cpu"] = {"period": _CPU_PERIOD_US, "quota": round(options.cpus * _CPU_PERIOD_US)}
     if options.annotations:
         spec["annotations"] = dict(options.annotations)
     if options.privileged:
@@ -180,9 +194,8 @@ def build(namespace: str, id: str, image: ContainerConfig, user: User, options: 
 
 
 def _privilege(spec: dict[str, Any]) -> None:
-    """Take the walls down: every capability, every device, nothing masked."""
-    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
-    everything = [f"CAP_{name}" for name in _ALL_CAPABILITIES[: last + 1]]
+    """Take the walls down: every capability that can be had here, every device, nothing masked."""
+    everything = bounding_set()
     spec["process"]["capabilities"] = {kind: list(everything) for kind in ("bounding", "effective", "permitted")}
     spec["process"]["noNewPrivileges"] = False
     spec["linux"]["maskedPaths"], spec["linux"]["readonlyPaths"] = [], []
@@ -190,6 +203,12 @@ def _privilege(spec: dict[str, Any]) -> None:
     for mount in spec["mounts"]:
         if mount["type"] in ("sysfs", "cgroup"):
             mount["options"] = [o if o != "ro" else "rw" for o in mount["options"]]
+
+
+def bounding_set(status: Path = Path("/proc/self/status")) -> list[str]:
+    """Return the capabilities that a child of this process may have: a runtime that is asked for another one refuses the container."""
+    mask = int(re.search(r"^CapBnd:\s*([0-9a-f]+)$", status.read_text(), re.MULTILINE)[1], 16)  # type: ignore[index] # every kernel has it
+    return [f"CAP_{name}" for bit, name in enumerate(_ALL_CAPABILITIES) if mask >> bit & 1]
 
 
 _ALL_CAPABILITIES: Final = (

@@ -33,7 +33,8 @@ async def serve(
 
     name is what it calls itself, by default its class's. root is the directory that holds what it keeps, by default its ``root`` where it
     has one: one process at a time serves it, and one gateway owns it.
-    Raises FailedPrecondition when another process serves there, or has the root; the plugin is closed then. Cancellation: calls get a moment to end.
+    Raises FailedPrecondition when another process serves there, or has the root. Cancellation: calls get a moment to end.
+    The plugin's ``close``, if it has one, is called at the end, however it comes.
     """
     name = name or type(plugin).__name__
     root = root or getattr(plugin, "root", None)
@@ -44,13 +45,12 @@ async def serve(
             if root is not None:
                 held.callback(os.close, lock_root(root, name))
             await server.listen_unix(Path(address))
-        except BaseException:
-            # Whoever made it for this call has no name for it: what it holds open would keep the process from ending.
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.shield(server.close(1.0))
+        finally:
+            # Whoever made it for this call has no name for it: what it holds open, a thread too, would keep the process from ending.
             close = getattr(plugin, "close", None)
             if close is not None:
                 await close()
-            raise
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.shield(server.close(1.0))

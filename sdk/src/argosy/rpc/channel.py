@@ -11,6 +11,7 @@ beginning, connecting included. When it is over, the stream is reset and DEADLIN
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import os
 import time
@@ -29,6 +30,7 @@ from argosy.errors import (
     PermissionDenied,
     ResourceExhausted,
     Unavailable,
+    in_words,
 )
 from argosy.kernel.peer import credentials
 from argosy.recent import Recent
@@ -48,6 +50,14 @@ NO_DEADLINE: Final = math.inf
 _CACHE_ENTRIES, _CACHED_BYTES = 2048, 2048
 # Who is told by its peer, so shortly before its own clock says so, that the time is over, is told the same by us.
 _SAME_MOMENT_S: Final = 0.25
+# The kernel's sockaddr_un has 108 with the zero byte at their end.
+_LONGEST_PATH: Final = 107
+# What it means for a socket when connecting to it fails so.
+_NOBODY: Final = {
+    errno.ENOENT: "no such socket",
+    errno.ENOTDIR: "no such socket",
+    errno.ECONNREFUSED: "nobody listens there",
+}
 
 
 class CallGroup:
@@ -349,6 +359,7 @@ class Channel:
     name says whom we talk to, for errors: ``snapshot plugin "overlayfs"``. metadata goes with every call.
     default_timeout_s bounds calls with one request and one answer that say nothing else; ``NO_DEADLINE`` bounds none.
     serves says which users may serve there: by their ids, as of the socket's inode and of the process that listens.
+    remedy is what helps when nobody listens there, for a person who reads the error.
     """
 
     def __init__(
@@ -359,8 +370,10 @@ class Channel:
         metadata: Mapping[str, str] | None = None,
         default_timeout_s: float = DEFAULT_TIMEOUT_S,
         serves: Collection[int] | None = None,
+        remedy: str = "",
     ) -> None:
         self._serves = serves
+        self._remedy = remedy
         self.served_by = -1
         """The user that serves the socket, as of the last connection."""
         self.connections = 0
@@ -488,8 +501,7 @@ class Channel:
         except (OSError, TimeoutError) as error:
             self._backoff = min(max(self._backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
             self._not_before = time.monotonic() + self._backoff
-            reason = getattr(error, "strerror", None) or str(error) or f"it took longer than {CONNECT_TIMEOUT_S:g} s"
-            self._why_not = reason
+            reason = self._why_not = self._reason(error)
             failure = self.unavailable(f"cannot connect: {reason}")
             failure.__cause__ = error
             return failure
@@ -501,6 +513,21 @@ class Channel:
             return made
         finally:
             self._connecting = None
+
+    def _reason(self, error: OSError | TimeoutError) -> str:
+        """Say why there is no connection, and what helps."""
+        if isinstance(error, TimeoutError) and error.errno is None:
+            return f"it took longer than {CONNECT_TIMEOUT_S:g} s"
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return (
+                f"user {os.geteuid()} may not; be root, or a user or in a group that the socket's mode and directory let in"
+            )
+        if len(os.fsencode(self.path)) > _LONGEST_PATH:
+            return f"the path of a socket has at most {_LONGEST_PATH} bytes; take a shorter one"
+        reason = _NOBODY.get(error.errno or 0)
+        if reason is None:
+            return in_words(error)
+        return f"{reason}; {self._remedy}" if self._remedy else reason
 
     def _check_server(self, made: ClientConnection) -> None:
         """Raise PermissionDenied, and hang up, when somebody serves here who may not."""

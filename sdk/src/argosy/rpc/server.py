@@ -21,12 +21,20 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from argosy import log
 from argosy.errors import (
+    Aborted,
+    AlreadyExists,
     ArgosyError,
     Cancelled,
     DeadlineExceeded,
+    FailedPrecondition,
     Internal,
     InvalidArgument,
+    Locked,
+    NotFound,
+    OutOfRange,
+    PermissionDenied,
     ResourceExhausted,
+    Unauthenticated,
     Unimplemented,
 )
 from argosy.kernel.peer import credentials, groups
@@ -47,6 +55,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Header tuples repeat for every call of one client method; a client that varies them must not fill memory.
 _HEADER_CACHE_ENTRIES, _CACHED_HEADER_BYTES = 4096, 2048
 _HIDDEN: Final = frozenset((b"te", b"content-type", b"user-agent", b"grpc-accept-encoding", b"accept-encoding"))
+# A caller's own fault, a state that is as it is, somebody who gave up: nothing that an operator could mend in the service.
+_ANSWERS: Final = (
+    AlreadyExists, FailedPrecondition, InvalidArgument, Locked, NotFound, OutOfRange, PermissionDenied, Unauthenticated, Unimplemented,
+    Aborted, Cancelled, asyncio.CancelledError,
+)  # fmt: skip
 
 
 def inline(function: F) -> F:
@@ -289,7 +302,7 @@ class ServerConnection(Connection):
     def count(self, error: BaseException | None) -> None:
         stats = self._server.statistics
         stats.total += 1
-        if error is not None:
+        if error is not None and not isinstance(error, _ANSWERS):
             stats.failed += 1
 
     def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None:
@@ -458,7 +471,7 @@ class Elsewhere(Protocol):
 
 
 class Statistics:
-    """Counts since start."""
+    """Counts since start. A call has failed when the service is to blame: a no to its caller is an answer."""
 
     __slots__ = ("failed", "total")
 

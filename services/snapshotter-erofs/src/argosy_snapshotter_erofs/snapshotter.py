@@ -36,6 +36,8 @@ _WORK: Final = "work"
 class ErofsBackend(Backend):
     """One image a committed snapshot."""
 
+    rebases = True
+
     def __init__(self, abilities: Abilities, mount_options: Sequence[str] = (), kernel: Mounter = KERNEL) -> None:
         self._image_options = abilities.image_options
         self._extra = [*mount_options, *(["index=off"] if abilities.index_off else [])]

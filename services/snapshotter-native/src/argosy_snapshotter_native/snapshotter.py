@@ -16,8 +16,6 @@ from argosy_snapshotter_native.copy import copy_tree
 class NativeBackend(Backend):
     """One plain tree a snapshot."""
 
-    rebases = False
-
     def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:
         if parents and kind is Kind.ACTIVE:
             copy_tree(parents[0], directory)

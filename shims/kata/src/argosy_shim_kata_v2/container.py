@@ -314,7 +314,7 @@ class Container(tasks.Container[Process]):
                 try:
                     self._call("delete", id=self.id, force=self.init.status == lifecycle.CREATED)
                 except Unknown as error:
-                    if "does not exist" not in error.message and "No such file" not in error.message:
+                    if "does not exist" not in error.message and "no such file" not in error.message.lower():
                         raise
         if self.init.status == lifecycle.CREATED and machine is not None:
             machine.streams.drop(self.init.base)

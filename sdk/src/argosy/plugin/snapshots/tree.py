@@ -61,8 +61,8 @@ class Snapshotter(abc.ABC):
 class Backend(abc.ABC):
     """How one kind of snapshotter keeps its bytes: one directory a snapshot. Every method blocks and runs in a thread."""
 
-    rebases: bool = True
-    """Whether bytes made without a parent are right under any: layers that are stacked are, copies of a parent aren't."""
+    rebases: bool = False
+    """Whether bytes made without a parent are right under any: layers that are stacked are, copies of a parent aren't. Say True if yours are."""
 
     @abc.abstractmethod
     def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:

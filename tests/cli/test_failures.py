@@ -1,0 +1,103 @@
+"""What a person reads when a command fails, and the code that a script gets."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from argosy.errors import AlreadyExists, NotFound, Unknown, from_wire
+from argosy_cli.output import fail, sentence
+
+from tests.harness.mesh import ARGOSY, Mesh, run
+
+
+def test_no_daemon_says_how_to_start_one() -> None:
+    ran = run([str(ARGOSY), "-a", "/nonexistent/argosy.sock", "ps"])
+    assert ran.code == 7
+    assert (
+        "/nonexistent/argosy.sock" in ran.err
+        and "no such socket" in ran.err
+        and 'start a daemon with "argosy up"' in ran.err
+    )
+
+
+def test_a_system_that_says_no_to_a_user_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = PermissionError(13, "Permission denied", "/run/argosy")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert sentence(error) == "/run/argosy: permission denied; you are user 1000, not root: try it with sudo"
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert sentence(error) == "/run/argosy: permission denied"
+
+
+def test_a_thing_is_told_with_its_state() -> None:
+    assert sentence(from_wire(5, 'image "hello": not found')) == 'image "hello": not found'
+    assert sentence(AlreadyExists('container "a"')) == 'container "a": already exists'
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ('exec: "nosuch": executable file not found in $PATH: unknown', 127),
+        ('exec: "/no/x": stat /no/x: no such file or directory: unknown', 127),
+        ("crun: executable file `nosuch` not found in $PATH: No such file or directory", 127),
+        ('exec: "/etc": permission denied: unknown', 126),
+        ('exec: "/etc": is a directory: permission denied', 126),
+        ('exec: "/x": exec format error', 126),
+        ("crun: open executable: Permission denied", 126),
+        # What is missing is not the container's.
+        ('OCI runtime "no-such-runc" is not installed: executable file not found in $PATH', 1),
+        ("mount /x: no such file or directory", 1),
+    ],
+)
+def test_a_command_that_can_not_be_run_has_the_shells_code(told: str, code: int) -> None:
+    assert fail(Unknown(f"OCI runtime create failed: {told}")) == code
+    assert fail(NotFound("x")) == 4
+
+
+@pytest.mark.root
+def test_a_missing_command_is_127_and_one_that_can_not_be_executed_126(mesh: Mesh) -> None:
+    mesh.argosy("run", "-d", "--name", "c", "busybox", "sleep", "100").ok()
+    for word, code in (("nosuch", 127), ("/nosuch/x", 127), ("/etc", 126), ("/bin", 126)):
+        assert mesh.argosy("run", "--rm", "busybox", word).code == code, word
+        assert mesh.argosy("exec", "c", word).code == code, word
+    mesh.argosy("rm", "-f", "c").ok()
+
+
+@pytest.mark.root
+def test_privileged_runs_where_the_machine_lacks_capabilities(mesh: Mesh) -> None:
+    own = next(x.split()[1] for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("CapBnd"))
+    inside = mesh.argosy("run", "--rm", "--privileged", "busybox", "grep", "CapBnd", "/proc/self/status").ok().out
+    assert inside.split()[1] == own
+
+
+@pytest.mark.root
+def test_several_are_removed_though_one_can_not_be(mesh: Mesh) -> None:
+    """What was done is shown, each failure is told, and the code is the first one's."""
+    mesh.argosy("run", "-d", "--name", "one", "busybox", "true").ok()
+    mesh.argosy("run", "-d", "--name", "two", "busybox", "true").ok()
+    mesh.argosy("run", "-d", "--name", "busy", "busybox", "sleep", "100").ok()
+    for lease in ("l1", "l2"):
+        mesh.argosy("leases", "create", lease).ok()
+    mesh.argosy("tag", "busybox", "other:1").ok()
+    missing = "sha256:" + "1" * 64
+
+    ran = mesh.argosy("-o", "json", "rm", "one", "nope", "busy", "two")
+    assert ran.code == 4 and json.loads(ran.out) == [{"removed": "one"}, {"removed": "two"}]
+    assert [json.loads(line)["class"] for line in ran.err.splitlines()] == ["NotFound", "FailedPrecondition"]
+    ran = mesh.argosy("leases", "rm", "l1", "l0", "l2", "--sync")
+    assert ran.code == 4 and 'lease "l0": not found' in ran.err and ran.out.split() == ["REMOVED", "l1", "l2"]
+    ran = mesh.argosy("rmi", "nope", "other:1")
+    assert ran.code == 4 and "docker.io/library/other:1" in ran.out and "nope:latest" in ran.err
+    ran = mesh.argosy("content", "rm", missing, missing)
+    assert ran.code == 4 and ran.err.count("not found") == 2 and ran.out == ""
+    ran = mesh.argosy("snapshots", "rm", "a", "b")
+    assert ran.code == 4 and ran.err.count("not found") == 2
+    assert [row["id"] for row in json.loads(mesh.argosy("ps", "-o", "json").ok().out)] == ["busy"]
+    mesh.argosy("rm", "-f", "busy").ok()
+
+
+def test_a_daemon_that_is_away_is_told_once() -> None:
+    ran = run([str(ARGOSY), "-a", "/nonexistent/argosy.sock", "rm", "a", "b", "c"])
+    assert ran.code == 7 and ran.err.count("no such socket") == 1
