@@ -48,11 +48,11 @@ from argosy.oci.image import (
     Platform,
     Resolved,
     chain_ids,
-    choose,
     parse_config,
     parse_docker_listing,
     parse_document,
 )  # fmt: skip
+from argosy.oci.platforms import Read, choose
 from argosy.oci.reference import Reference
 
 PARALLEL_FETCHES: Final = 4
@@ -90,13 +90,22 @@ async def put_image(services: Services, name: str, target: WireDescriptor, label
     return made
 
 
+def _reader(services: Services) -> Read:
+    """Return what reads documents from content."""
+
+    async def read(d: Descriptor) -> bytes:
+        return await read_blob(services.content, d.digest, MAX_MANIFEST_BYTES)
+
+    return read
+
+
 async def resolve(services: Services, target: Descriptor, platform: Platform | None = None) -> Resolved:
     """Return manifest and config of an image for a platform, from content. Raises NotFound, InvalidArgument."""
     wanted = platform or Platform.of_host()
     data = await read_blob(services.content, target.digest, MAX_MANIFEST_BYTES)
     document = parse_document(data, target.media_type)
     if isinstance(document, Index):
-        return await resolve(services, choose(document, wanted), wanted)
+        return await resolve(services, await choose(document, wanted, _reader(services)), wanted)
     config = parse_config(await read_blob(services.content, document.config.digest, MAX_CONFIG_BYTES))
     return Resolved(target, document, config)
 
@@ -223,7 +232,7 @@ class _Puller:
         labels: dict[str, str] = {}
         async with together() as group:
             if isinstance(document, Index):
-                wanted = [choose(document, self._platform)] if self._platform else document.manifests
+                wanted = [await choose(document, self._platform, self._document)] if self._platform else document.manifests
                 for i, child in enumerate(document.manifests):
                     labels[f"{GC_REF_CONTENT}.m.{i}"] = child.digest
                 for child in {c.digest: c for c in wanted}.values():
@@ -236,6 +245,11 @@ class _Puller:
                 for layer in {layer.digest: layer for layer in document.layers}.values():
                     group.start_soon(self.blob, layer)
         await set_labels(self._services.content, d.digest, labels)
+
+    async def _document(self, d: Descriptor) -> bytes:
+        """Fetch a document to look into it: what it is of is seen only there."""
+        await self.blob(d)
+        return await read_blob(self._services.content, d.digest, MAX_MANIFEST_BYTES)
 
     async def _config(self, d: Descriptor) -> None:
         if d.size > MAX_CONFIG_BYTES:
@@ -695,7 +709,7 @@ async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str]
         document = parse_document(await read_blob(services.content, d.digest, MAX_MANIFEST_BYTES), d.media_type)
         await blob(d)
         if isinstance(document, Index):
-            for child in [choose(document, platform)] if platform else document.manifests:
+            for child in [await choose(document, platform, _reader(services))] if platform else document.manifests:
                 try:
                     await services.content.info(content.InfoRequest(digest=child.digest))
                 except NotFound:
