@@ -11,6 +11,7 @@ import os
 import random
 import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -141,12 +142,11 @@ class Registry:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_read=_READ_S)
         # What a server wants us to say again is a secret like others, and we have no use for one.
         cookies = aiohttp.DummyCookieJar()
         headers = {"User-Agent": "argosy/0.1", "Accept-Encoding": "identity"}
         self._session = aiohttp.ClientSession(
-            timeout=timeout, auto_decompress=False, headers=headers, read_bufsize=_CHUNK, cookie_jar=cookies
+            timeout=_timeout(), auto_decompress=False, headers=headers, read_bufsize=_CHUNK, cookie_jar=cookies
         )
         return self
 
@@ -173,7 +173,7 @@ class Registry:
 
     async def _send(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], secrets: _Secrets | None, verify: Any,
-        data: Callable[[], Any] | bytes | None = None,
+        data: Callable[[], Any] | bytes | None = None, dial_s: float | None = None,
     ) -> aiohttp.ClientResponse:  # fmt: skip
         """Send one request; an answer that leads elsewhere is returned as it is. Raises Unavailable."""
         origin = Origin.of(url)
@@ -182,7 +182,9 @@ class Registry:
         contexts = (home.identities if home is not None else ()) or (verify,)
         for i, context in enumerate(contexts):
             body = data() if callable(data) else data
-            asked = self.session.request(method, _encoded(url), headers=sent, data=body, ssl=context, allow_redirects=False)
+            asked = self.session.request(
+                method, _encoded(url), headers=sent, data=body, ssl=context, allow_redirects=False, timeout=_timeout(dial_s)
+            )
             try:
                 if data is not None:
                     return await asked  # it ends with the upload
@@ -196,7 +198,8 @@ class Registry:
         raise AssertionError("unreachable: the last context returns or raises")
 
     async def _get(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], secrets: _Secrets | None, verify: Any, strict: bool = False
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], secrets: _Secrets | None, verify: Any,
+        strict: bool = False, dial_s: float | None = None,
     ) -> aiohttp.ClientResponse:  # fmt: skip
         """Send a GET or HEAD and go where it leads: what is led to another origin gets no secrets any more, wherever it comes to.
 
@@ -204,7 +207,7 @@ class Registry:
         """
         start = Origin.of(url)
         for _ in range(_REDIRECTS + 1):
-            response = await self._send(method, url, headers, secrets, verify)
+            response = await self._send(method, url, headers, secrets, verify, dial_s=dial_s)
             if response.status not in _REDIRECTING or "Location" not in response.headers:
                 return response
             response.release()
@@ -227,9 +230,9 @@ class Registry:
             secrets = _Secrets(host.origin, [*own, *([("Authorization", token)] if token else [])], host.identities)
             sent = list((headers or {}).items())
             if method in ("GET", "HEAD"):
-                response = await self._get(method, url, sent, secrets, host.verify, strict)
+                response = await self._get(method, url, sent, secrets, host.verify, strict, host.dial_timeout_s)
             else:
-                response = await self._send(method, url, sent, secrets, host.verify, data)
+                response = await self._send(method, url, sent, secrets, host.verify, data, host.dial_timeout_s)
             if response.status == 401 and attempt == 0 and Origin.of(str(response.url)) == host.origin:
                 challenges = response.headers.getall("WWW-Authenticate", [])
                 response.release()
@@ -384,9 +387,10 @@ class Registry:
         """
         at = firm = offset
         tries = 0
+        broken: Counter[str] = Counter()
         while at < descriptor.size:
             try:
-                async with aclosing(self._fetch_once(descriptor, at)) as pieces:
+                async with aclosing(self._fetch_once(descriptor, at, broken)) as pieces:
                     async for chunk in pieces:
                         if at + len(chunk) > descriptor.size:
                             raise DataLoss(
@@ -408,23 +412,28 @@ class Registry:
                     raise
             await anyio.sleep(wait)
 
-    async def _fetch_once(self, descriptor: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
-        """Yield what the first host sends that begins to; before its first byte, each may fail."""
+    async def _fetch_once(self, descriptor: Descriptor, offset: int, broken: Counter[str]) -> AsyncGenerator[bytes, None]:
+        """Yield what the first host sends that begins to; before its first byte, each may fail.
+
+        Who broke off is counted in broken, and asked after those who did less often: a mirror that ends each answer early is not
+        all that there is.
+        """
         kind = "manifests" if descriptor.media_type in _DOCUMENTS else "blobs"
         failure: ArgosyError = Unavailable(f"no host serves {descriptor.digest}")
         headers = {"Accept": f"{descriptor.media_type}, */*"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
         sent = list(headers.items())
-        asks: list[Callable[[], Awaitable[aiohttp.ClientResponse]]] = []
+        asks: list[tuple[str, Callable[[], Awaitable[aiohttp.ClientResponse]]]] = []
         for host in self._hosts:
             if "pull" in host.capabilities:
                 url = self._mirrored(host, self._url(host, kind, descriptor.digest))
-                asks.append(partial(self._request, host, "GET", url, self._pull_scope(), headers=headers))
+                asks.append((url, partial(self._request, host, "GET", url, self._pull_scope(), headers=headers)))
         # A descriptor's own addresses: nobody's secrets go there (CVE-2020-15157).
-        asks += [partial(self._get, "GET", address, sent, None, True) for address in descriptor.urls]
-        for ask in asks:
+        asks += [(address, partial(self._get, "GET", address, sent, None, True)) for address in descriptor.urls]
+        for asked, ask in sorted(asks, key=lambda pair: broken[pair[0]]):
             begun = False
+            at = offset
             try:
                 response = await ask()
                 try:
@@ -433,14 +442,18 @@ class Registry:
                     skip = _skipped(response, descriptor, offset)
                     async for chunk in _body(response, skip, descriptor.digest):
                         begun = True
+                        at += len(chunk)
                         yield chunk
                     if begun:
+                        # Complete, or cut off without a word.
+                        broken[asked] += at < descriptor.size
                         return
                     raise Unavailable(f"{descriptor.digest}: {Origin.of(str(response.url))} sent nothing")
                 finally:
                     response.close()
             except ArgosyError as error:
                 if begun:
+                    broken[asked] += 1
                     raise
                 # That it is nowhere else says less than what went wrong where it should be.
                 if not (isinstance(error, NotFound) and isinstance(failure, Busy)):
@@ -495,6 +508,10 @@ class Registry:
         if response.status not in (200, 201):
             raise await self._refusal(response, name)
         response.release()
+
+
+def _timeout(dial_s: float | None = None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_connect=dial_s, sock_read=_READ_S)
 
 
 def _encoded(url: str) -> Any:
