@@ -23,6 +23,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import anyio
 
 from argosy.client.hosts import Host, Origin, hosts_for
+from argosy.client.proxies import Proxies, Proxy
 from argosy.digest import Digest
 from argosy.errors import (
     ArgosyError,
@@ -63,6 +64,8 @@ _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 _RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 _REDIRECTING: Final = frozenset((301, 302, 303, 307, 308))
 
+
+_PROXY_LOGIN: Final = "; write name and password into HTTP_PROXY or HTTPS_PROXY: http://name:password@host:port"
 
 # Shorter values of a query are numbers and words that messages need.
 _SECRET_BYTES: Final = 6
@@ -108,7 +111,8 @@ class Busy(Unavailable):
 def _without_secrets(said: str, response: aiohttp.ClientResponse) -> str:
     """Return what a server says without what we said to it: it may repeat our credentials, or a signed address."""
     request = response.request_info
-    secrets = [request.headers.get("Authorization", "").partition(" ")[2], *request.url.query.values()]
+    given = [request.headers.get(name, "").partition(" ")[2] for name in ("Authorization", "Proxy-Authorization")]
+    secrets = [*given, *request.url.query.values()]
     for secret in secrets:
         if len(secret) >= _SECRET_BYTES:
             said = said.replace(secret, "...")
@@ -117,6 +121,10 @@ def _without_secrets(said: str, response: aiohttp.ClientResponse) -> str:
 
 def _reason(error: Exception) -> str:
     """Return what went wrong with a connection, without the address, whose query may be a signature."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy answered {error.status} when asked for a connection{_PROXY_LOGIN if error.status == 407 else ''}"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"the proxy of HTTP_PROXY or HTTPS_PROXY cannot be reached: {error}"
     return str(error) if isinstance(error, aiohttp.ClientConnectorError) and str(error) else type(error).__name__
 
 
@@ -131,7 +139,10 @@ class Registry:
         credentials: Credentials | None = None,
         hosts: Sequence[Host] | None = None,
     ) -> None:
-        """With hosts of your own, those with ``is_registry`` get the credentials. Raises InvalidArgument for a bad hosts.toml."""
+        """With hosts of your own, those with ``is_registry`` get the credentials. Proxies are those of the environment.
+
+        Raises InvalidArgument for a bad hosts.toml, and for a proxy that is none.
+        """
         self.reference = reference
         config = os.environ.get("ARGOSY_HOSTS_DIR")
         self._hosts = (
@@ -139,6 +150,7 @@ class Registry:
         )
         self._credentials = credentials
         self._tokens: dict[tuple[str, str], str] = {}
+        self._proxies = Proxies.of_environment()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -180,10 +192,26 @@ class Registry:
         home = secrets if secrets is not None and secrets.origin == origin else None
         sent = [*headers, *(home.headers if home is not None else ())]
         contexts = (home.identities if home is not None else ()) or (verify,)
+        proxy = self._proxies.of(origin)
+        through = _through(proxy, origin)
+        if proxy is not None and origin.scheme == "http":
+            sent += [("Proxy-Authorization", proxy.authorization)] if proxy.authorization else []
         for i, context in enumerate(contexts):
+            if proxy is not None and proxy.origin.scheme == "https" and context is not True:
+                raise InvalidArgument(
+                    f"{proxy.origin} is a proxy over TLS, and would be spoken to with the certificates that hosts.toml says for {origin};"
+                    f" name an http:// proxy, or write {origin.host} into NO_PROXY"
+                )
             body = data() if callable(data) else data
             asked = self.session.request(
-                method, _encoded(url), headers=sent, data=body, ssl=context, allow_redirects=False, timeout=_timeout(dial_s)
+                method,
+                _encoded(url),
+                headers=sent,
+                data=body,
+                ssl=context,
+                allow_redirects=False,
+                timeout=_timeout(dial_s),
+                **through,
             )
             try:
                 if data is not None:
@@ -310,8 +338,16 @@ class Registry:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             said = body.decode("utf-8", "replace")
         said = _shown(_without_secrets(said, response))
-        text = f"{what}: the registry answered {response.status}{f' ({said})' if said else ''}"
-        kinds: dict[int, type[ArgosyError]] = {401: Unauthenticated, 403: PermissionDenied, 404: NotFound, 429: Unavailable}
+        who = "proxy" if response.status == 407 else "registry"
+        text = f"{what}: the {who} answered {response.status}{f' ({said})' if said else ''}"
+        text += _PROXY_LOGIN if response.status == 407 else ""
+        kinds: dict[int, type[ArgosyError]] = {
+            401: Unauthenticated,
+            407: Unauthenticated,
+            403: PermissionDenied,
+            404: NotFound,
+            429: Unavailable,
+        }
         wait = response.headers.get("Retry-After", "")
         if response.status in (429, 503) and wait.isascii() and wait.isdigit() and len(wait) < 6:
             return Busy(text, float(wait))
@@ -508,6 +544,14 @@ class Registry:
         if response.status not in (200, 201):
             raise await self._refusal(response, name)
         response.release()
+
+
+def _through(proxy: Proxy | None, origin: Origin) -> dict[str, Any]:
+    """Return how a request goes through a proxy: over TLS in a tunnel, whose far end never sees what the proxy is told."""
+    if proxy is None:
+        return {}
+    tunnel = {"Proxy-Authorization": proxy.authorization} if origin.scheme == "https" and proxy.authorization else None
+    return {"proxy": proxy.url, "proxy_headers": tunnel}
 
 
 def _timeout(dial_s: float | None = None) -> aiohttp.ClientTimeout:
