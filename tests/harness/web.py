@@ -156,7 +156,7 @@ class Authority:
         """Return the files of a certificate for loopback addresses, and of its key."""
         self._openssl(
             name, "-CA", str(self.certificate), "-CAkey", f"{self.folder}/{self.name}.key", "-addext",
-            "subjectAltName=IP:127.0.0.1,IP:127.0.0.2,DNS:localhost", "-addext", "basicConstraints=CA:FALSE",
+            "subjectAltName=IP:127.0.0.1,IP:127.0.0.2,DNS:localhost,DNS:registry.invalid", "-addext", "basicConstraints=CA:FALSE",
         )  # fmt: skip
         return self.folder / f"{name}.crt", self.folder / f"{name}.key"
 

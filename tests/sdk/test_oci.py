@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from argosy.errors import InvalidArgument, NotFound
-from argosy.oci.image import ContainerConfig, Index, Platform, chain_ids, choose, parse_document
+from argosy.oci.image import ContainerConfig, chain_ids, parse_document
 from argosy.oci.reference import Reference
 from argosy.oci.seccomp import architectures, default_profile
 from argosy.oci.spec import CAPABILITIES, BindMount, Options, bounding_set, build, default_spec, merge_env
@@ -198,22 +198,6 @@ def test_a_document_is_one_thing() -> None:
         parse_document(b" " * (9 << 20), "")
     with pytest.raises(InvalidArgument, match="malformed"):
         parse_document(b"{", "application/vnd.oci.image.manifest.v1+json")
-
-
-def test_platforms_are_chosen_or_listed() -> None:
-    index = Index.model_validate(
-        {
-            "manifests": [
-                {"digest": f"sha256:{i:064x}", "size": 1, "platform": {"os": "linux", "architecture": a}}
-                for i, a in enumerate(("amd64", "arm64"))
-            ]
-        }
-    )
-    assert choose(index, Platform.parse("arm64")).digest == f"sha256:{1:064x}"
-    with pytest.raises(NotFound, match=r"no manifest for linux/riscv64; it has linux/amd64, linux/arm64"):
-        choose(index, Platform.parse("linux/riscv64"))
-    with pytest.raises(InvalidArgument):
-        Platform.parse("a/b/c/d")
 
 
 def test_chain_ids() -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from argosy.client import images as api
 from argosy.client.registry import Credentials
-from argosy.errors import ArgosyError
+from argosy.client.sources import Source
+from argosy.errors import ArgosyError, InvalidArgument
 from argosy.oci.image import Platform
 from argosy.oci.reference import Reference
 from argosy.timestamps import format_rfc3339, from_wire
 from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest, ListImagesRequest
 
-from argosy_cli.output import each, run_async, show, show_one, size, watching
+from argosy_cli.output import each, fail, run_async, show, show_one, size, watching
 from argosy_cli.target import Target
 
 _Snapshotter = Annotated[str, typer.Option("--snapshotter", help="snapshotter; default: the namespace's")]
@@ -70,16 +72,21 @@ def push(
 
 
 def import_(
-    archive: Path,
+    archive: Annotated[Path, typer.Argument(help="a file, a FIFO, a folder with an OCI layout, or - for standard input")],
     snapshotter: _Snapshotter = "",
     unpack: Annotated[bool, typer.Option(help="unpack after importing")] = True,
 ) -> None:
     """Import an OCI or docker archive."""
+    source: Source = archive
+    if str(archive) == "-":
+        if sys.stdin is None:
+            raise typer.Exit(fail(InvalidArgument("standard input is closed; pipe an archive into it, or name a file")))
+        source = sys.stdin.buffer
 
     async def work() -> None:
         async with Target.client() as client:
             with watching() as watch:
-                names = await api.import_archive(client, archive, snapshotter=snapshotter, unpack_images=unpack, watch=watch)
+                names = await api.import_archive(client, source, snapshotter=snapshotter, unpack_images=unpack, watch=watch)
         show([{"image": n} for n in names], ("image",))
 
     run_async(work())

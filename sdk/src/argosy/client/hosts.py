@@ -14,12 +14,15 @@ A secret is a user's name and password, a token, a client's certificate or a hea
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from argosy import log
 from argosy.errors import InvalidArgument
 from argosy.settings import read_toml
 
@@ -27,8 +30,13 @@ if TYPE_CHECKING:
     import ssl
 
 DOCKER: Final = "registry-1.docker.io"
-_CAPABILITIES: Final = ("pull", "resolve", "push")
-_KEYS: Final = frozenset(("capabilities", "ca", "client", "skip_verify", "header", "override_path"))
+# containerd knows "referrers" as well; it is accepted, and nothing here asks for them.
+_CAPABILITIES: Final = ("pull", "resolve", "push", "referrers")
+_KEYS: Final = frozenset(("capabilities", "ca", "client", "skip_verify", "header", "override_path", "dial_timeout"))
+# Go's durations: "3s", "1m30s", "500ms".
+_DURATION: Final = re.compile(r"\+?(?:0|(?:(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?:ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)
+_PART: Final = re.compile(r"([\d.]+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -75,6 +83,8 @@ class Host:
     """The same with a client's certificate each: for this server only."""
     is_registry: bool = False
     """Whether it is the registry that the image's name says: it gets the secrets that are given for that."""
+    dial_timeout_s: float | None = None
+    """How long connecting may take, in seconds; None: as long as with any host."""
     origin: Origin = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,7 +109,8 @@ def default_scheme(registry: str, plain: bool) -> str:
 def hosts_for(registry: str, plain: bool = False, config: Path | None = None) -> list[Host]:
     """Return where to look for a registry's images: its mirrors by ``<config>/<registry>/hosts.toml``, then itself.
 
-    Raises InvalidArgument for a file that says what we don't understand: what is left out could be what keeps a secret.
+    Raises InvalidArgument for a key that says what we don't understand: what is left out could be what keeps a secret. Unknown
+    keys are warned about and ignored, as in containerd, whose newer versions have more of them.
     """
     real = DOCKER if registry == "docker.io" else registry
     own = Host(f"{default_scheme(registry, plain)}://{real}/v2", is_registry=True)
@@ -139,9 +150,10 @@ def _folder(registry: str, config: Path) -> Path | None:
 
 
 def _host(url: str, values: Mapping[str, Any], file: Path) -> Host:
-    unknown = set(values) - _KEYS
-    if unknown:
-        raise InvalidArgument(f'{file}: unknown key "{sorted(unknown)[0]}"; known keys: {", ".join(sorted(_KEYS))}')
+    for key in sorted(set(values) - _KEYS):
+        near = get_close_matches(key, _KEYS, 1)
+        hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(sorted(_KEYS))}"
+        log.get("hosts").warning("hosts.unknown_key_ignored", file=str(file), host=url, key=key, hint=hint)
     for key in ("skip_verify", "override_path"):
         if not isinstance(values.get(key, False), bool):
             raise InvalidArgument(f"{file}: {key} is true or false")
@@ -171,7 +183,17 @@ def _host(url: str, values: Mapping[str, Any], file: Path) -> Host:
         _headers(values.get("header"), file),
         _context(file.parent, authorities, skip) if authorities or skip else True,
         [_context(file.parent, authorities, skip, pair) for pair in pairs],
+        dial_timeout_s=_seconds(values.get("dial_timeout"), f"{file}: dial_timeout"),
     )
+
+
+def _seconds(value: Any, what: str) -> float | None:
+    """Return a Go duration in seconds; None for none, and for 0, which is no limit. Raises InvalidArgument."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        raise InvalidArgument(f'{what} is a time like "3s", "500ms" or "1m30s"')
+    return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(value)) or None
 
 
 def _texts(value: Any, what: str) -> list[str]:

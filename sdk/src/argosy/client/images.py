@@ -30,6 +30,7 @@ from argosy.client.jobs import cleanup, together
 from argosy.client.members import Archive, Part
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.registry import Credentials, Registry
+from argosy.client.sources import Folder, Source, opened
 from argosy.digest import Digest, hasher
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT, GC_REF_SNAPSHOT, SNAPSHOT_REF, UNCOMPRESSED
@@ -48,11 +49,11 @@ from argosy.oci.image import (
     Platform,
     Resolved,
     chain_ids,
-    choose,
     parse_config,
     parse_docker_listing,
     parse_document,
 )  # fmt: skip
+from argosy.oci.platforms import Read, choose
 from argosy.oci.reference import Reference
 
 PARALLEL_FETCHES: Final = 4
@@ -90,13 +91,22 @@ async def put_image(services: Services, name: str, target: WireDescriptor, label
     return made
 
 
+def _reader(services: Services) -> Read:
+    """Return what reads documents from content."""
+
+    async def read(d: Descriptor) -> bytes:
+        return await read_blob(services.content, d.digest, MAX_MANIFEST_BYTES)
+
+    return read
+
+
 async def resolve(services: Services, target: Descriptor, platform: Platform | None = None) -> Resolved:
     """Return manifest and config of an image for a platform, from content. Raises NotFound, InvalidArgument."""
     wanted = platform or Platform.of_host()
     data = await read_blob(services.content, target.digest, MAX_MANIFEST_BYTES)
     document = parse_document(data, target.media_type)
     if isinstance(document, Index):
-        return await resolve(services, choose(document, wanted), wanted)
+        return await resolve(services, await choose(document, wanted, _reader(services)), wanted)
     config = parse_config(await read_blob(services.content, document.config.digest, MAX_CONFIG_BYTES))
     return Resolved(target, document, config)
 
@@ -223,7 +233,7 @@ class _Puller:
         labels: dict[str, str] = {}
         async with together() as group:
             if isinstance(document, Index):
-                wanted = [choose(document, self._platform)] if self._platform else document.manifests
+                wanted = [await choose(document, self._platform, self._document)] if self._platform else document.manifests
                 for i, child in enumerate(document.manifests):
                     labels[f"{GC_REF_CONTENT}.m.{i}"] = child.digest
                 for child in {c.digest: c for c in wanted}.values():
@@ -236,6 +246,11 @@ class _Puller:
                 for layer in {layer.digest: layer for layer in document.layers}.values():
                     group.start_soon(self.blob, layer)
         await set_labels(self._services.content, d.digest, labels)
+
+    async def _document(self, d: Descriptor) -> bytes:
+        """Fetch a document to look into it: what it is of is seen only there."""
+        await self.blob(d)
+        return await read_blob(self._services.content, d.digest, MAX_MANIFEST_BYTES)
 
     async def _config(self, d: Descriptor) -> None:
         if d.size > MAX_CONFIG_BYTES:
@@ -430,6 +445,29 @@ def _detached(mounts: Sequence[WireMount]) -> list[WireMount]:
 # -- pushing --
 
 
+async def _get(services: Services, name: str) -> p.Image:
+    image: p.Image = (await services.images.get(p.GetImageRequest(name=name))).image
+    return image
+
+
+async def _local(services: Services, name: str) -> p.Image:
+    """Return an image by its full or its short name, or by one that is no reference, which others may have given it."""
+    try:
+        full = str(Reference.parse(name))
+    except InvalidArgument:
+        return await _get(services, name)
+    try:
+        return await _get(services, full)
+    except NotFound:
+        if full == name:
+            raise
+        try:
+            return await _get(services, name)
+        except NotFound:
+            pass  # what is missing is what the name stands for
+        raise
+
+
 async def push(
     client: Client,
     name: str,
@@ -439,10 +477,16 @@ async def push(
     credentials: Credentials | None = None,
     watch: Watch = nobody,
 ) -> None:
-    """Push an image to the registry its name says; source is another local image to push under that name."""
+    """Push an image to the registry its name says; source is another local image to push under that name, in any form of its name.
+
+    Raises NotFound, InvalidArgument, and what the registry refuses with.
+    """
     reference = Reference.parse(name)
     services = client.services
-    image = (await services.images.get(p.GetImageRequest(name=source or str(reference)))).image
+    image = await _local(services, source) if source else await _get(services, str(reference))
+    if image.target is None:
+        raise FailedPrecondition(f'image "{image.name}" names no content; pull or import it again')
+    target = from_wire(image.target)
     async with Registry(reference, plain=plain, credentials=credentials) as registry:
         limit = anyio.Semaphore(PARALLEL_FETCHES)
 
@@ -479,40 +523,36 @@ async def push(
             await registry.push_manifest(d.media_type, data, name)
             watch(Progress(f"{_kind(d)}-{d.digest}", "done", d.size, d.size))
 
-        await tree(from_wire(image.target), reference.tag or reference.digest)
+        await tree(target, reference.tag or reference.digest)
 
 
 # -- archives --
 
 
 async def import_archive(
-    client: Client, path: Path, *, snapshotter: str = "", unpack_images: bool = True, prefix: str = "", watch: Watch = nobody
+    client: Client,
+    source: Source,
+    *,
+    snapshotter: str = "",
+    unpack_images: bool = True,
+    prefix: str = "",
+    watch: Watch = nobody,
 ) -> list[str]:
-    """Import an OCI or docker archive; return the names of its images. Raises InvalidArgument, NotFound.
+    """Import an OCI or docker archive, or a folder that holds one's members; return the names of its images.
 
-    The images get their names when all of it is there. Cancelling gives the lease back, and so all that came of it.
+    A FIFO or a stream is read to its end first. The images get their names when all of it is there. Cancelling gives the lease
+    back, and so all that came of it. Raises InvalidArgument, NotFound.
     """
-    if not path.exists():
-        raise NotFound(f"archive {path} does not exist")
-    if not path.is_file():
-        raise InvalidArgument(f"archive {path} is not a file")
-    async with client.lease() as services:
-        archive = Archive.open(path)
+    async with client.lease() as services, opened(source) as (archive, called, stem):
         try:
-            while not await anyio.to_thread.run_sync(archive.advance):
-                pass
             if "index.json" in archive:
-                found = await _import_oci(services, archive, prefix or path.stem, watch)
+                found = await _import_oci(services, archive, prefix or stem, watch)
             elif "manifest.json" in archive:
                 found = await _import_docker(services, archive, watch)
             else:
-                raise InvalidArgument(
-                    f"{path} is neither an OCI nor a docker archive: it has no index.json or manifest.json"
-                )
+                raise InvalidArgument("it is neither an OCI nor a docker archive: it has no index.json or manifest.json")
         except InvalidArgument as error:
-            raise InvalidArgument(f"{path}: {error.message}") from error
-        finally:
-            archive.close()
+            raise InvalidArgument(f"{called}: {error.message}") from error
         if unpack_images:
             chosen = snapshotter or await client.default_snapshotter()
             for _, target in found:
@@ -558,7 +598,7 @@ def _blob_path(digest: str) -> str:
     return f"blobs/{parsed.algorithm}/{parsed.hex}"
 
 
-def _document_in(archive: Archive, d: Descriptor) -> Index | Manifest:
+def _document_in(archive: Archive | Folder, d: Descriptor) -> Index | Manifest:
     """Return a document whose bytes are those that its descriptor says. Raises InvalidArgument."""
     part = archive.member(_blob_path(d.digest))
     data = part.whole(MAX_MANIFEST_BYTES)
@@ -567,7 +607,9 @@ def _document_in(archive: Archive, d: Descriptor) -> Index | Manifest:
     return parse_document(data, d.media_type)
 
 
-async def _import_oci(services: Services, archive: Archive, prefix: str, watch: Watch) -> list[tuple[str, Descriptor]]:
+async def _import_oci(
+    services: Services, archive: Archive | Folder, prefix: str, watch: Watch
+) -> list[tuple[str, Descriptor]]:
     index = parse_document(archive.member("index.json").whole(MAX_MANIFEST_BYTES), "")
     if not isinstance(index, Index):
         raise InvalidArgument("its index.json is no index")
@@ -593,6 +635,8 @@ async def _import_oci(services: Services, archive: Archive, prefix: str, watch: 
                 labels = {f"{GC_REF_CONTENT}.l.{i}": c.digest for i, c in enumerate(document.layers)}
                 labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
             for child in children:
+                if not isinstance(document, Index):
+                    await _is_somewhere(services, archive, child)
                 await tree(child, depth + 1)
         await _ingest_member(services, archive.member(path), d, labels, watch)
 
@@ -613,7 +657,22 @@ async def _import_oci(services: Services, archive: Archive, prefix: str, watch: 
     return found
 
 
-async def _import_docker(services: Services, archive: Archive, watch: Watch) -> list[tuple[str, Descriptor]]:
+async def _is_somewhere(services: Services, archive: Archive | Folder, d: Descriptor) -> None:
+    """Raise InvalidArgument when a config or layer is neither in an archive nor here: the image would never run.
+
+    Layers that may not be given away stay with whoever made them.
+    """
+    if _blob_path(d.digest) in archive or any(word in d.media_type for word in ("nondistributable", ".foreign.")):
+        return
+    try:
+        await services.content.info(content.InfoRequest(digest=d.digest))
+    except NotFound:
+        raise InvalidArgument(
+            f"it names {d.digest}, and does not have it: it is cut off, or was written without it"
+        ) from None
+
+
+async def _import_docker(services: Services, archive: Archive | Folder, watch: Watch) -> list[tuple[str, Descriptor]]:
     found: list[tuple[str, Descriptor]] = []
     for entry in parse_docker_listing(archive.member("manifest.json").whole(MAX_MANIFEST_BYTES)):
         config = archive.member(entry.config).whole(MAX_CONFIG_BYTES)
@@ -695,7 +754,7 @@ async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str]
         document = parse_document(await read_blob(services.content, d.digest, MAX_MANIFEST_BYTES), d.media_type)
         await blob(d)
         if isinstance(document, Index):
-            for child in [choose(document, platform)] if platform else document.manifests:
+            for child in [await choose(document, platform, _reader(services))] if platform else document.manifests:
                 try:
                     await services.content.info(content.InfoRequest(digest=child.digest))
                 except NotFound:

@@ -53,7 +53,8 @@ class _Zlib:
         return out
 
 
-def _decompressor(head: bytes) -> Callable[[], Any] | None:
+def decompressor(head: bytes) -> Callable[[], Any] | None:
+    """Return what makes the decompressor of a file that begins so; None when it is not compressed."""
     if head.startswith(b"\x1f\x8b"):
         return _Zlib
     if head.startswith(b"BZh"):
@@ -103,7 +104,7 @@ class _Inflated(io.RawIOBase):
                 if self._inner.eof:
                     # Compressed files may follow each other; what else follows is padding.
                     self._rest = self._inner.unused_data or self._file.read(_READ)
-                    if _decompressor(self._rest) is None:
+                    if decompressor(self._rest) is None:
                         self._ended = True
                     self._inner = self._make()
                 if out:
@@ -150,7 +151,7 @@ class Archive:
 
     def __init__(self, file: BinaryIO) -> None:
         self._raw = file
-        make = _decompressor(file.read(BLOCK))
+        make = decompressor(file.read(BLOCK))
         self._file: Any = file if make is None else _Inflated(file, make)
         self._seeks = make is None
         self._at = 0

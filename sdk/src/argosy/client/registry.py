@@ -11,6 +11,7 @@ import os
 import random
 import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import anyio
 
 from argosy.client.hosts import Host, Origin, hosts_for
+from argosy.client.proxies import Proxies, Proxy
 from argosy.digest import Digest
 from argosy.errors import (
     ArgosyError,
@@ -62,6 +64,8 @@ _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 _RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 _REDIRECTING: Final = frozenset((301, 302, 303, 307, 308))
 
+
+_PROXY_LOGIN: Final = "; write name and password into HTTP_PROXY or HTTPS_PROXY: http://name:password@host:port"
 
 # Shorter values of a query are numbers and words that messages need.
 _SECRET_BYTES: Final = 6
@@ -107,7 +111,8 @@ class Busy(Unavailable):
 def _without_secrets(said: str, response: aiohttp.ClientResponse) -> str:
     """Return what a server says without what we said to it: it may repeat our credentials, or a signed address."""
     request = response.request_info
-    secrets = [request.headers.get("Authorization", "").partition(" ")[2], *request.url.query.values()]
+    given = [request.headers.get(name, "").partition(" ")[2] for name in ("Authorization", "Proxy-Authorization")]
+    secrets = [*given, *request.url.query.values()]
     for secret in secrets:
         if len(secret) >= _SECRET_BYTES:
             said = said.replace(secret, "...")
@@ -116,6 +121,10 @@ def _without_secrets(said: str, response: aiohttp.ClientResponse) -> str:
 
 def _reason(error: Exception) -> str:
     """Return what went wrong with a connection, without the address, whose query may be a signature."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy answered {error.status} when asked for a connection{_PROXY_LOGIN if error.status == 407 else ''}"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"the proxy of HTTP_PROXY or HTTPS_PROXY cannot be reached: {error}"
     return str(error) if isinstance(error, aiohttp.ClientConnectorError) and str(error) else type(error).__name__
 
 
@@ -130,7 +139,10 @@ class Registry:
         credentials: Credentials | None = None,
         hosts: Sequence[Host] | None = None,
     ) -> None:
-        """With hosts of your own, those with ``is_registry`` get the credentials. Raises InvalidArgument for a bad hosts.toml."""
+        """With hosts of your own, those with ``is_registry`` get the credentials. Proxies are those of the environment.
+
+        Raises InvalidArgument for a bad hosts.toml, and for a proxy that is none.
+        """
         self.reference = reference
         config = os.environ.get("ARGOSY_HOSTS_DIR")
         self._hosts = (
@@ -138,15 +150,15 @@ class Registry:
         )
         self._credentials = credentials
         self._tokens: dict[tuple[str, str], str] = {}
+        self._proxies = Proxies.of_environment()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_read=_READ_S)
         # What a server wants us to say again is a secret like others, and we have no use for one.
         cookies = aiohttp.DummyCookieJar()
         headers = {"User-Agent": "argosy/0.1", "Accept-Encoding": "identity"}
         self._session = aiohttp.ClientSession(
-            timeout=timeout, auto_decompress=False, headers=headers, read_bufsize=_CHUNK, cookie_jar=cookies
+            timeout=_timeout(), auto_decompress=False, headers=headers, read_bufsize=_CHUNK, cookie_jar=cookies
         )
         return self
 
@@ -173,16 +185,34 @@ class Registry:
 
     async def _send(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], secrets: _Secrets | None, verify: Any,
-        data: Callable[[], Any] | bytes | None = None,
+        data: Callable[[], Any] | bytes | None = None, dial_s: float | None = None,
     ) -> aiohttp.ClientResponse:  # fmt: skip
         """Send one request; an answer that leads elsewhere is returned as it is. Raises Unavailable."""
         origin = Origin.of(url)
         home = secrets if secrets is not None and secrets.origin == origin else None
         sent = [*headers, *(home.headers if home is not None else ())]
         contexts = (home.identities if home is not None else ()) or (verify,)
+        proxy = self._proxies.of(origin)
+        through = _through(proxy, origin)
+        if proxy is not None and origin.scheme == "http":
+            sent += [("Proxy-Authorization", proxy.authorization)] if proxy.authorization else []
         for i, context in enumerate(contexts):
+            if proxy is not None and proxy.origin.scheme == "https" and context is not True:
+                raise InvalidArgument(
+                    f"{proxy.origin} is a proxy over TLS, and would be spoken to with the certificates that hosts.toml says for {origin};"
+                    f" name an http:// proxy, or write {origin.host} into NO_PROXY"
+                )
             body = data() if callable(data) else data
-            asked = self.session.request(method, _encoded(url), headers=sent, data=body, ssl=context, allow_redirects=False)
+            asked = self.session.request(
+                method,
+                _encoded(url),
+                headers=sent,
+                data=body,
+                ssl=context,
+                allow_redirects=False,
+                timeout=_timeout(dial_s),
+                **through,
+            )
             try:
                 if data is not None:
                     return await asked  # it ends with the upload
@@ -196,7 +226,8 @@ class Registry:
         raise AssertionError("unreachable: the last context returns or raises")
 
     async def _get(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], secrets: _Secrets | None, verify: Any, strict: bool = False
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], secrets: _Secrets | None, verify: Any,
+        strict: bool = False, dial_s: float | None = None,
     ) -> aiohttp.ClientResponse:  # fmt: skip
         """Send a GET or HEAD and go where it leads: what is led to another origin gets no secrets any more, wherever it comes to.
 
@@ -204,7 +235,7 @@ class Registry:
         """
         start = Origin.of(url)
         for _ in range(_REDIRECTS + 1):
-            response = await self._send(method, url, headers, secrets, verify)
+            response = await self._send(method, url, headers, secrets, verify, dial_s=dial_s)
             if response.status not in _REDIRECTING or "Location" not in response.headers:
                 return response
             response.release()
@@ -227,9 +258,9 @@ class Registry:
             secrets = _Secrets(host.origin, [*own, *([("Authorization", token)] if token else [])], host.identities)
             sent = list((headers or {}).items())
             if method in ("GET", "HEAD"):
-                response = await self._get(method, url, sent, secrets, host.verify, strict)
+                response = await self._get(method, url, sent, secrets, host.verify, strict, host.dial_timeout_s)
             else:
-                response = await self._send(method, url, sent, secrets, host.verify, data)
+                response = await self._send(method, url, sent, secrets, host.verify, data, host.dial_timeout_s)
             if response.status == 401 and attempt == 0 and Origin.of(str(response.url)) == host.origin:
                 challenges = response.headers.getall("WWW-Authenticate", [])
                 response.release()
@@ -307,8 +338,16 @@ class Registry:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             said = body.decode("utf-8", "replace")
         said = _shown(_without_secrets(said, response))
-        text = f"{what}: the registry answered {response.status}{f' ({said})' if said else ''}"
-        kinds: dict[int, type[ArgosyError]] = {401: Unauthenticated, 403: PermissionDenied, 404: NotFound, 429: Unavailable}
+        who = "proxy" if response.status == 407 else "registry"
+        text = f"{what}: the {who} answered {response.status}{f' ({said})' if said else ''}"
+        text += _PROXY_LOGIN if response.status == 407 else ""
+        kinds: dict[int, type[ArgosyError]] = {
+            401: Unauthenticated,
+            407: Unauthenticated,
+            403: PermissionDenied,
+            404: NotFound,
+            429: Unavailable,
+        }
         wait = response.headers.get("Retry-After", "")
         if response.status in (429, 503) and wait.isascii() and wait.isdigit() and len(wait) < 6:
             return Busy(text, float(wait))
@@ -384,9 +423,10 @@ class Registry:
         """
         at = firm = offset
         tries = 0
+        broken: Counter[str] = Counter()
         while at < descriptor.size:
             try:
-                async with aclosing(self._fetch_once(descriptor, at)) as pieces:
+                async with aclosing(self._fetch_once(descriptor, at, broken)) as pieces:
                     async for chunk in pieces:
                         if at + len(chunk) > descriptor.size:
                             raise DataLoss(
@@ -408,23 +448,28 @@ class Registry:
                     raise
             await anyio.sleep(wait)
 
-    async def _fetch_once(self, descriptor: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
-        """Yield what the first host sends that begins to; before its first byte, each may fail."""
+    async def _fetch_once(self, descriptor: Descriptor, offset: int, broken: Counter[str]) -> AsyncGenerator[bytes, None]:
+        """Yield what the first host sends that begins to; before its first byte, each may fail.
+
+        Who broke off is counted in broken, and asked after those who did less often: a mirror that ends each answer early is not
+        all that there is.
+        """
         kind = "manifests" if descriptor.media_type in _DOCUMENTS else "blobs"
         failure: ArgosyError = Unavailable(f"no host serves {descriptor.digest}")
         headers = {"Accept": f"{descriptor.media_type}, */*"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
         sent = list(headers.items())
-        asks: list[Callable[[], Awaitable[aiohttp.ClientResponse]]] = []
+        asks: list[tuple[str, Callable[[], Awaitable[aiohttp.ClientResponse]]]] = []
         for host in self._hosts:
             if "pull" in host.capabilities:
                 url = self._mirrored(host, self._url(host, kind, descriptor.digest))
-                asks.append(partial(self._request, host, "GET", url, self._pull_scope(), headers=headers))
+                asks.append((url, partial(self._request, host, "GET", url, self._pull_scope(), headers=headers)))
         # A descriptor's own addresses: nobody's secrets go there (CVE-2020-15157).
-        asks += [partial(self._get, "GET", address, sent, None, True) for address in descriptor.urls]
-        for ask in asks:
+        asks += [(address, partial(self._get, "GET", address, sent, None, True)) for address in descriptor.urls]
+        for asked, ask in sorted(asks, key=lambda pair: broken[pair[0]]):
             begun = False
+            at = offset
             try:
                 response = await ask()
                 try:
@@ -433,14 +478,18 @@ class Registry:
                     skip = _skipped(response, descriptor, offset)
                     async for chunk in _body(response, skip, descriptor.digest):
                         begun = True
+                        at += len(chunk)
                         yield chunk
                     if begun:
+                        # Complete, or cut off without a word.
+                        broken[asked] += at < descriptor.size
                         return
                     raise Unavailable(f"{descriptor.digest}: {Origin.of(str(response.url))} sent nothing")
                 finally:
                     response.close()
             except ArgosyError as error:
                 if begun:
+                    broken[asked] += 1
                     raise
                 # That it is nowhere else says less than what went wrong where it should be.
                 if not (isinstance(error, NotFound) and isinstance(failure, Busy)):
@@ -495,6 +544,18 @@ class Registry:
         if response.status not in (200, 201):
             raise await self._refusal(response, name)
         response.release()
+
+
+def _through(proxy: Proxy | None, origin: Origin) -> dict[str, Any]:
+    """Return how a request goes through a proxy: over TLS in a tunnel, whose far end never sees what the proxy is told."""
+    if proxy is None:
+        return {}
+    tunnel = {"Proxy-Authorization": proxy.authorization} if origin.scheme == "https" and proxy.authorization else None
+    return {"proxy": proxy.url, "proxy_headers": tunnel}
+
+
+def _timeout(dial_s: float | None = None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_connect=dial_s, sock_read=_READ_S)
 
 
 def _encoded(url: str) -> Any:

@@ -1,15 +1,16 @@
-"""Image documents, taken for hostile: size limits, no document that is two things at once, platform choice."""
+"""Image documents, taken for hostile: size limits, no document that is two things at once, platforms."""
 
 from __future__ import annotations
 
 import hashlib
 import platform as host
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from argosy.digest import Digest
-from argosy.errors import InvalidArgument, NotFound
+from argosy.errors import InvalidArgument
 from argosy.models import (
     BaseModel,
     ConfigDict,
@@ -36,7 +37,15 @@ MAX_CONFIG_BYTES: Final = 4 << 20
 MAX_CHILDREN: Final = 4096
 # Indexes of indexes are rare, and deeper ones are nobody's.
 MAX_DEPTH: Final = 8
-_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+_ARCHITECTURES: Final = {
+    "x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i486": "386", "i586": "386", "i686": "386",
+    "ppc64el": "ppc64le",
+}  # fmt: skip
+# Names that say a variant, too.
+_ARM: Final = {"armhf": "v7", "armv7l": "v7", "armel": "v6", "armv6l": "v6", "armv5l": "v5", "armv5tel": "v5"}
+# What an architecture without a variant means.
+_PLAIN: Final = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
+_VARIANT: Final = re.compile(r"v?(\d{1,3})(?:\.(\d{1,3}))?", re.ASCII)
 
 
 class _Document(BaseModel):
@@ -70,24 +79,54 @@ class Platform(_Document):
 
     @classmethod
     def of_host(cls) -> Platform:
-        machine = host.machine()
-        return cls(os="linux", architecture=_ARCHITECTURES.get(machine, machine))
+        return cls(os="linux", architecture=host.machine()).normal()
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Return the platform written as os/architecture[/variant], or as an architecture alone. Raises InvalidArgument."""
+        """Return the platform written as [os/]architecture[/variant]. Raises InvalidArgument."""
         parts = text.split("/")
-        if len(parts) == 1:
+        if len(parts) == 1 or (len(parts) == 2 and _VARIANT.fullmatch(parts[1])):
             parts = ["linux", *parts]
         if not 2 <= len(parts) <= 3 or not all(parts):
-            raise InvalidArgument(f'platform "{text}" is not os/architecture[/variant]')
-        architecture = _ARCHITECTURES.get(parts[1], parts[1])
-        return cls(os=parts[0], architecture=architecture, variant=parts[2] if len(parts) == 3 else "")
+            raise InvalidArgument(f'platform "{text}" is not [os/]architecture[/variant]')
+        return cls(os=parts[0], architecture=parts[1], variant=parts[2] if len(parts) == 3 else "").normal()
 
-    def matches(self, wanted: Platform) -> bool:
-        if (self.os, self.architecture) != (wanted.os, wanted.architecture):
-            return False
-        return not wanted.variant or not self.variant or self.variant == wanted.variant
+    def normal(self) -> Platform:
+        """Return it by the names that Go uses; a variant that its architecture means anyway is left out, arm's is written."""
+        os, architecture, variant = self.os.lower() or "linux", self.architecture.lower(), self.variant.lower()
+        os = "darwin" if os == "macos" else os
+        if architecture in _ARM:
+            architecture, variant = "arm", variant or _ARM[architecture]
+        architecture = _ARCHITECTURES.get(architecture, architecture)
+        if variant.isascii() and variant.isdigit():
+            variant = f"v{variant}"
+        if architecture == "arm":
+            variant = variant or _PLAIN["arm"]
+        elif variant == _PLAIN.get(architecture, ""):
+            variant = ""
+        return Platform(os=os, architecture=architecture, variant=variant)
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether it says anything: an index may leave it out, or write it empty."""
+        return bool(self.architecture)
+
+    def distance(self, wanted: Platform) -> int | None:
+        """Return how well an image for this platform serves the wanted one: 0 the very one, more is older; None: not at all.
+
+        A processor runs what was made for older variants of its architecture, and nothing made for newer ones.
+        """
+        mine, theirs = self.normal(), wanted.normal()
+        if (mine.os, mine.architecture) != (theirs.os, theirs.architecture):
+            return None
+        if mine.variant == theirs.variant:
+            return 0
+        plain = _PLAIN.get(mine.architecture, "")
+        versions = [_VARIANT.fullmatch(v.variant or plain) for v in (mine, theirs)]
+        if not all(versions):
+            return None
+        old, new = (int(v[1]) * 1000 + int(v[2] or 0) for v in versions if v is not None)
+        return new - old if old < new else None
 
     def __str__(self) -> str:
         return "/".join(p for p in (self.os, self.architecture, self.variant) if p)
@@ -228,24 +267,6 @@ def parse_docker_listing(data: bytes) -> list[DockerImage]:
         return _LISTING.validate_json(data)
     except ValidationError as error:
         raise _refuse("manifest.json", error) from None
-
-
-def choose(index: Index, wanted: Platform) -> Descriptor:
-    """Return the manifest for a platform; one without a platform counts when it is the only one. Raises NotFound."""
-    images = [
-        m
-        for m in index.manifests
-        if m.annotations.get("vnd.docker.reference.type") != "attestation-manifest"
-        and (not m.media_type or m.media_type in INDEX_TYPES | MANIFEST_TYPES)
-    ]
-    for manifest in images:
-        if manifest.platform is not None and manifest.platform.matches(wanted):
-            return manifest
-    unknown = [m for m in images if m.platform is None or not m.platform.os]
-    if len(unknown) == 1 and len(images) == 1:
-        return unknown[0]
-    have = ", ".join(str(m.platform) for m in images if m.platform) or "none"
-    raise NotFound(f"the image has no manifest for {wanted}; it has {have}")
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
