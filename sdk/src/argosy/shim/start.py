@@ -32,6 +32,8 @@ _SWITCHES: Final = ("debug", "v", "version", "info")
 _GROUPS: Final = ("io.containerd.runc.v2.group", "io.kubernetes.cri.sandbox-id")
 VERSION: Final = "0.1.0"
 _STDIN_PARTS: Final = 64
+# sun_path has 108 bytes, with a NUL.
+_SOCKET_BYTES: Final = 107
 
 
 def parse_flags(argv: list[str]) -> tuple[dict[str, str], str]:
@@ -154,6 +156,12 @@ def start(
         or "/run/containerd/s"
     )
     path = socket_path(directory, flags.get("address", ""), namespace, kind + group_of(bundle, id))
+    if len(os.fsencode(path)) > _SOCKET_BYTES:
+        print(
+            f"the shim's socket {path} has {len(os.fsencode(path))} bytes, at most {_SOCKET_BYTES} can be; use a shorter directory",
+            file=sys.stderr,
+        )
+        return 1
     address = f"unix://{path}"
     os.makedirs(directory, mode=0o700, exist_ok=True)
     answer = answer_of(address, params)
