@@ -81,7 +81,7 @@ class Process(tasks.Process):
         ends = self.ends
         if self.console is not None or self.starting or self.pending_exit is not None:
             return None
-        if ends is not None and (ends.logger is not None or max(ends.stdin, ends.stdout, ends.stderr) >= 0):
+        if ends is not None and (ends.logger is not None or ends.carries or max(ends.stdin, ends.stdout, ends.stderr) >= 0):
             return None
         waiting = [given for given in map(call, self.waiters) if given is not None]
         fields = {name: getattr(self, name) for name in _KEPT}
@@ -137,6 +137,7 @@ class Process(tasks.Process):
         if ends is not None:
             logger = ends.logger
             ends.close()
+            ends.drain(_IO_DRAIN_S)
             if logger is not None:
                 logger.wait(_IO_DRAIN_S)
 
@@ -301,6 +302,8 @@ class Container(tasks.Container[Process]):
                 raise
         else:
             process.ends = open_stdio(process.stdin, process.stdout, process.stderr, self.namespace, label)
+            if process.exec_id:
+                process.ends.carry()
             self.runtime.run([*args, *tail], self.log, process.ends.for_runtime())
             process.ends.close_process_ends()
         process.adopt(read_pid(pid_file))
