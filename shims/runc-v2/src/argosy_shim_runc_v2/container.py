@@ -55,9 +55,10 @@ class Process(tasks.Process):
         self.console: Console | None = None
 
     def adopt(self, pid: int) -> None:
-        """Hold the process by descriptor."""
-        self.pid = pid
+        """Hold the process by descriptor. Raises ProcessLookupError when it has ended, and somebody else has reaped it."""
+        # In this order: a process with a number and no descriptor would count as one whose end nobody can see.
         self.pidfd = os.pidfd_open(pid)
+        self.pid = pid
         know(pid)
 
     def reap(self, keeper: Keeper | None) -> int:
@@ -343,7 +344,7 @@ class Container(tasks.Container[Process]):
     def start_exec(self, process: Process) -> None:
         """Have the runtime start an exec. Raises FailedPrecondition when init has ended."""
         lifecycle.move(process.status, "start")
-        if self.init.status in (lifecycle.STOPPED, lifecycle.CREATED):
+        if self.init.status in (lifecycle.STOPPED, lifecycle.CREATED) or self.init_exit is not None:
             raise FailedPrecondition(f"container {self.id} init process is not running")
         guard.check_process(self.rootfs_path, process.spec)
         spec_file = os.path.join(self.bundle, f"{process.exec_id}-process.json")
