@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -243,17 +243,25 @@ def _become_daemon(
         os._exit(code)
 
 
-def info(name: str) -> int:
-    """Say what this runtime is, to a daemon that asks with ``-info``."""
+def info(name: str, more: Callable[[bytes], Mapping[str, Any]] | None = None) -> int:
+    """Say what this runtime is, to a daemon that asks with ``-info``.
+
+    more returns what else a RuntimeInfo says, given the options on standard input. Raises what it raises.
+    """
     from argosy_protos.lean.containerd.types import RuntimeInfo, RuntimeVersion
 
-    read_stdin()
-    told = RuntimeInfo(name=name, version=RuntimeVersion(version=VERSION))
+    given = read_stdin()
+    told = RuntimeInfo(name=name, version=RuntimeVersion(version=VERSION), **(more(given) if more is not None else {}))
     os.write(1, told.encode())
     return 0
 
 
-def main(name: str, start: Callable[[dict[str, str]], int], delete: Callable[[dict[str, str]], int]) -> None:
+def main(
+    name: str,
+    start: Callable[[dict[str, str]], int],
+    delete: Callable[[dict[str, str]], int],
+    more: Callable[[bytes], Mapping[str, Any]] | None = None,
+) -> None:
     """Do what the command line says, for the runtime of that name. Does not return."""
     try:
         flags, action = parse_flags(sys.argv[1:])
@@ -264,7 +272,7 @@ def main(name: str, start: Callable[[dict[str, str]], int], delete: Callable[[di
         print(f"{os.path.basename(sys.argv[0])}:\n  Version:  {VERSION}\n  Revision: argosy")
         raise SystemExit(0)
     if "info" in flags:
-        raise SystemExit(info(name))
+        raise SystemExit(info(name, more))
     if action == "start":
         raise SystemExit(start(flags))
     if action == "delete":

@@ -168,7 +168,7 @@ class Container(tasks.Container[Process]):
         self.namespace = namespace
         self.checkpoint: str = request.checkpoint
         self._given = request.options
-        self.options = _options(request.options)
+        self.options = options_of(request.options)
         root = os.path.join(self.options.root or default_runc_root(), namespace)
         self.runtime = Runtime(self.options.binary_name, root, self.options.systemd_cgroup)
         self.rootfs = [Mount.from_wire(m) for m in request.rootfs]
@@ -447,7 +447,8 @@ class Container(tasks.Container[Process]):
             raise Unknown(f"checkpoint of {self.id} failed: {error.message}") from error
 
 
-def _options(value: Any) -> Any:
+def options_of(value: Any) -> Any:
+    """Return the runtime options in an Any, the defaults without any. Raises InvalidArgument for those of another runtime."""
     if value is None or (not value.value and not value.type_url):
         return Options()
     if value.type_url.rpartition("/")[2] != OPTIONS_TYPE:
