@@ -156,7 +156,9 @@ def test_input_goes_on_and_ends_for_a_shim_that_sleeps(mesh: Mesh) -> None:
 
 def test_an_exec_outlives_the_sleep_and_has_its_exit_code(mesh: Mesh) -> None:
     start(mesh, "ex")
-    command = ["ctr", "-a", str(mesh.address), "tasks", "exec", "--exec-id"]
+    # Into a file: what goes to a client's FIFO is carried by the shim, which stays awake for that.
+    log = f"file://{mesh.base}/exec.log"
+    command = ["ctr", "-a", str(mesh.address), "tasks", "exec", "--log-uri", log, "--exec-id"]
     with ending(subprocess.Popen([*command, "long", "ex", "sh", "-c", "sleep 1; exit 5"])) as client:
         time.sleep(0.3)
         asleep(mesh, "ex")

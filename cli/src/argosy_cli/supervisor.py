@@ -26,8 +26,9 @@ from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument
 from argosy.kernel.process import set_name
 from argosy.roots import lock_root, private
+from argosy.rpc import short
 from argosy.rpc.engine import preload
-from argosy.rpc.sockets import bind_unix, check_free, closed_to
+from argosy.rpc.sockets import MAX_PATH_BYTES, bind_unix, check_free, closed_to
 from argosy.service import REPORT_BYTES, Handed, Service, notify_systemd, run
 from argosy.settings import from_mesh, validate
 from argosy.tables import ALONE, ProxyPlugin
@@ -90,7 +91,12 @@ class Child:
 def plan(mesh: MeshConfig) -> list[Child]:
     """Return the processes of a mesh with their settings; the gateway is last. Raises InvalidArgument."""
     address = mesh.address or Path(socket_in(mesh.state))
+    sockets = _directory(mesh)
+    if mesh.address is None and not short.fits(address):
+        address = Path(socket_in(sockets))
     ttrpc = mesh.ttrpc_address or Path(f"{address}.ttrpc")
+    if mesh.ttrpc_address is None and not short.fits(ttrpc):
+        ttrpc = sockets / "ttrpc.sock"
     common = {"log_level": mesh.log_level}
     # What a service can ask for by ``option(mesh=...)``.
     known: dict[str, Any] = {"state": mesh.state, "address": address, "ttrpc_address": ttrpc}
@@ -104,7 +110,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         except ArgosyError as error:
             raise type(error)(f"[services.{name}] {error.message}") from error
         shown = config.shown(name)
-        root, address_of = mesh.root / service.root(shown), mesh.state / f"{name}.sock"
+        root, address_of = mesh.root / service.root(shown), sockets / f"{name}.sock"
         told = {field: known[key] for key, field in from_mesh(service.settings).items() if key in known}
         values = _settings(name, service, config, {**common, **told, **config.settings, "root": root, "address": address_of})
         waits = partial(service.wanted, service.settings(**values)) if service.wanted is not None else bool
@@ -129,6 +135,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
                 f"[proxy_plugins.{name}] has the address of {whose}, {table.address}; give it that of its plugin"
             )
         plugins[name] = table
+    _short_enough(mesh, address, ttrpc)
     _one_of_each(mesh, plugins)
     values = {
         **common,
@@ -146,6 +153,28 @@ def plan(mesh: MeshConfig) -> list[Child]:
     }
     children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children
+
+
+def _directory(mesh: MeshConfig) -> Path:
+    """Return where the services' sockets are."""
+    names = (len(os.fsencode(f"{name}.sock")) for name in mesh.services)
+    return short.directory_for(mesh.state, max((short.SHIM_BYTES, *names)))
+
+
+def _short_enough(mesh: MeshConfig, address: Path, ttrpc: Path) -> None:
+    """Raise InvalidArgument for a socket that nobody could make or connect to: better now than by the first call."""
+    for what, path in (("address", address), ("ttrpc address", ttrpc)):
+        if not short.fits(path):
+            raise InvalidArgument(
+                f"the mesh's {what} {path} has {len(os.fsencode(path))} bytes, and a socket's path at most {MAX_PATH_BYTES}; "
+                f"give a shorter {what}"
+            )
+    for name, table in mesh.proxy_plugins.items():
+        if not short.fits(far := table.address.removeprefix("unix://")):
+            raise InvalidArgument(
+                f"[proxy_plugins.{name}] has the address {far} of {len(os.fsencode(far))} bytes, and a socket's path has "
+                f"at most {MAX_PATH_BYTES}; have its plugin listen at a shorter one"
+            )
 
 
 def _one_of_each(mesh: MeshConfig, plugins: Mapping[str, ProxyPlugin]) -> None:
@@ -223,6 +252,8 @@ class Supervisor:
             check_free(path)
         lock = lock_root(mesh.root, "argosy up")
         private(mesh.state)
+        short.sweep()
+        short.make(_directory(mesh), mesh.state)
         if mesh.cgroup:
             join_cgroup(mesh.cgroup)
         read, write = os.pipe()
@@ -264,6 +295,7 @@ class Supervisor:
                 if child.listener is not None:
                     child.sockets[0].unlink(missing_ok=True)
                     child.idle_mark.unlink(missing_ok=True)
+            short.leave(_directory(mesh))
             os.close(lock)
 
     def _listen(self, child: Child) -> None:

@@ -13,8 +13,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from argosy_cli.places import socket_in
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -75,8 +73,6 @@ def start(
         given["log_level"] = log_level
     chosen = dataclasses.replace(loaded.mesh, **given)
     _known(chosen.log_level)
-    if chosen.address is None:
-        chosen = dataclasses.replace(chosen, address=Path(socket_in(chosen.state)))
     paths: dict[str, Any] = {k: getattr(chosen, k) for k in ("root", "state", "address", "ttrpc_address")}
     chosen = dataclasses.replace(chosen, **{k: path.absolute() for k, path in paths.items() if path})
     log.configure(chosen.log_level, service="argosy")

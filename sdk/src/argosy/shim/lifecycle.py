@@ -25,6 +25,7 @@ MOVES: Final[Mapping[tuple[int, str], int]] = {
     (PAUSED, "resume"): RUNNING,
     (PAUSED, "kill"): PAUSED,
     (PAUSED, "update"): PAUSED,
+    (PAUSED, "checkpoint"): PAUSED,
     (PAUSED, "exit"): STOPPED,
     (STOPPED, "delete"): STOPPED,
 }

@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ _SWITCHES: Final = ("debug", "v", "version", "info")
 _GROUPS: Final = ("io.containerd.runc.v2.group", "io.kubernetes.cri.sandbox-id")
 VERSION: Final = "0.1.0"
 _STDIN_PARTS: Final = 64
+# sun_path has 108 bytes, with a NUL.
+_SOCKET_BYTES: Final = 107
 
 
 def parse_flags(argv: list[str]) -> tuple[dict[str, str], str]:
@@ -154,6 +156,12 @@ def start(
         or "/run/containerd/s"
     )
     path = socket_path(directory, flags.get("address", ""), namespace, kind + group_of(bundle, id))
+    if len(os.fsencode(path)) > _SOCKET_BYTES:
+        print(
+            f"the shim's socket {path} has {len(os.fsencode(path))} bytes, at most {_SOCKET_BYTES} can be; use a shorter directory",
+            file=sys.stderr,
+        )
+        return 1
     address = f"unix://{path}"
     os.makedirs(directory, mode=0o700, exist_ok=True)
     answer = answer_of(address, params)
@@ -235,17 +243,25 @@ def _become_daemon(
         os._exit(code)
 
 
-def info(name: str) -> int:
-    """Say what this runtime is, to a daemon that asks with ``-info``."""
+def info(name: str, more: Callable[[bytes], Mapping[str, Any]] | None = None) -> int:
+    """Say what this runtime is, to a daemon that asks with ``-info``.
+
+    more returns what else a RuntimeInfo says, given the options on standard input. Raises what it raises.
+    """
     from argosy_protos.lean.containerd.types import RuntimeInfo, RuntimeVersion
 
-    read_stdin()
-    told = RuntimeInfo(name=name, version=RuntimeVersion(version=VERSION))
+    given = read_stdin()
+    told = RuntimeInfo(name=name, version=RuntimeVersion(version=VERSION), **(more(given) if more is not None else {}))
     os.write(1, told.encode())
     return 0
 
 
-def main(name: str, start: Callable[[dict[str, str]], int], delete: Callable[[dict[str, str]], int]) -> None:
+def main(
+    name: str,
+    start: Callable[[dict[str, str]], int],
+    delete: Callable[[dict[str, str]], int],
+    more: Callable[[bytes], Mapping[str, Any]] | None = None,
+) -> None:
     """Do what the command line says, for the runtime of that name. Does not return."""
     try:
         flags, action = parse_flags(sys.argv[1:])
@@ -256,7 +272,7 @@ def main(name: str, start: Callable[[dict[str, str]], int], delete: Callable[[di
         print(f"{os.path.basename(sys.argv[0])}:\n  Version:  {VERSION}\n  Revision: argosy")
         raise SystemExit(0)
     if "info" in flags:
-        raise SystemExit(info(name))
+        raise SystemExit(info(name, more))
     if action == "start":
         raise SystemExit(start(flags))
     if action == "delete":

@@ -1,18 +1,25 @@
-"""A process's stdio: FIFOs, files and log programs. The process gets the far ends themselves; nothing is copied here.
+"""A process's stdio: FIFOs, files and log programs. An init gets the far ends themselves; nothing is copied.
 
 FIFO rules, as clients rely on them: the shim keeps both ends of an output FIFO open while the process runs, so that
-a client may come and go, until a client removes the FIFO's name; of the input FIFO it keeps a writer until CloseIO, so that a client that leaves is no EOF.
-A terminal is the exception: its bytes pass through ``console``.
+a client may come and go, until a client removes the FIFO's name; of the input FIFO it keeps a writer until CloseIO, so that a client
+that leaves is no EOF. A terminal is the exception: its bytes pass through ``console``. So is an exec: what it leaves in the background
+would hold its FIFOs, and so the client that reads them, for as long as the container runs. It gets pipes, which ``Endpoints.carry``
+moves to the FIFOs until a moment after its end. What an init leaves ends with it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import math
 import os
 import select
 import signal
 import stat
+import struct
+import termios
 import threading
+import time
 from typing import Final
 
 from argosy.errors import InvalidArgument, NotFound, Unknown
@@ -24,6 +31,9 @@ _LOGGER_GRACE_S: Final = 12.0
 _LOGGER_EOF_GRACE_S: Final = 1.0
 # So long a log program may take to say that it is ready.
 _LOGGER_READY_S: Final = 5
+# So long what an exec has left in the background may go on writing; containerd's own shim gives it 2 to 10 s.
+_BACKGROUND_S: Final = 2.0
+_CARRY_BYTES: Final = 1 << 20
 
 
 class Endpoints:
@@ -35,6 +45,65 @@ class Endpoints:
         self._keeping = threading.Lock()
         self.stdin_writer = -1
         self.logger: Logger | None = None
+        self._carriers: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._ended = -1
+
+    @property
+    def carries(self) -> bool:
+        """Whether output passes through this process."""
+        return any(carrier.is_alive() for carrier in self._carriers)
+
+    def carry(self) -> None:
+        """Have the process write to pipes instead of FIFOs, and move what comes until it and what it left have ended, or a moment after ``close``."""
+        names = [name for name in ("stdout", "stderr") if stat.S_ISFIFO(os.fstat(getattr(self, name)).st_mode)]
+        if self.logger is not None or not names:
+            return
+        self._ended = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._carriers = []
+        for name in names:
+            read, write = os.pipe()
+            fifo = getattr(self, name)
+            setattr(self, name, write)
+            self._carriers.append(threading.Thread(target=self._carry, args=(read, fifo), daemon=True))
+        for carrier in self._carriers:
+            carrier.start()
+
+    def _carry(self, source: int, target: int) -> None:
+        try:
+            self._move(source, target)
+        except OSError:
+            pass  # nobody has the FIFO open any more: what is written to the pipe breaks now, as it would there
+        finally:
+            os.close(source)
+            os.close(target)
+            with self._lock:
+                self._carriers.remove(threading.current_thread())
+                if not self._carriers:
+                    os.close(self._ended)
+                    self._ended = -1
+
+    def _move(self, source: int, target: int) -> None:
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        poll.register(self._ended, select.POLLIN)
+        deadline = math.inf
+        while (now := time.monotonic()) < deadline:
+            ready = {fd for fd, _ in poll.poll(None if deadline == math.inf else (deadline - now) * 1000)}
+            if self._ended in ready:
+                poll.unregister(self._ended)
+                deadline = time.monotonic() + _BACKGROUND_S
+            if source in ready and not os.splice(source, target, _CARRY_BYTES):
+                return
+        # What it wrote in time arrives, however slow its reader is.
+        left = struct.unpack("i", fcntl.ioctl(source, termios.FIONREAD, bytes(4)))[0]
+        while left > 0:
+            left -= os.splice(source, target, left)
+
+    def drain(self, timeout: float) -> None:
+        """Wait until all output has been carried, after ``close``."""
+        for carrier in [*self._carriers]:
+            carrier.join(timeout)
 
     def for_runtime(self) -> Stdio:
         return Stdio(self.stdin, self.stdout, self.stderr)
@@ -68,6 +137,10 @@ class Endpoints:
             keep, self.keep = self.keep, []
             for fd in keep:
                 os.close(fd)
+        # Who carries goes on for who reads, and ends at once (EPIPE) where nobody does.
+        with self._lock:
+            if self._ended >= 0:
+                os.eventfd_write(self._ended, 1)
         if self.logger is not None:
             self.logger.stop()
 

@@ -2,7 +2,7 @@
 
 Order, per container: create, start, (exec-added, exec-started, exit of the exec)*, exit of init, delete. The exit
 of a process that ends while its start is under way waits for the start's event; init's exit waits for those of
-its execs.
+its execs, and for the starts that are under way, which fail alone.
 """
 
 from __future__ import annotations
@@ -261,15 +261,21 @@ class TaskService(ABC, Generic[C]):
         if not process.exec_id:
             self.init_gone(container)
         with self._lock:
-            running = [e for e in container.execs.values() if e.pid and e.status != lifecycle.STOPPED]
-            if not process.exec_id and running:
+            if process.exec_id:
+                self._settle(container, process, status, now)
+            else:
                 container.init_exit = (status, now)
+            self._settle_init(container)
+
+    def _settle_init(self, container: C) -> None:
+        """Tell the exit of an init that has ended, once no exec of it runs or is about to."""
+        with self._lock:
+            execs = container.execs.values()
+            if container.init_exit is None or any(e.starting or (e.pid and e.status != lifecycle.STOPPED) for e in execs):
                 return
-            self._settle(container, process, status, now)
-            if process.exec_id and container.init_exit and len([e for e in running if e is not process]) == 0:
-                init_status, then = container.init_exit
-                container.init_exit = None
-                self._settle(container, container.init, init_status, then)
+            status, then = container.init_exit
+            container.init_exit = None
+            self._settle(container, container.init, status, then)
 
     def _settle(self, container: C, process: Any, status: int, now: int) -> None:
         process.status = lifecycle.STOPPED
@@ -297,6 +303,10 @@ class TaskService(ABC, Generic[C]):
             pending, process.pending_exit = process.pending_exit, None
         if pending is not None:
             self._exited(container, process, *pending)
+        if process.exec_id and container.init_exit is not None:
+            # What was started meanwhile came too late to be ended with the rest.
+            self.init_gone(container)
+        self._settle_init(container)
 
     # -- the API, one method a call --
 
@@ -402,6 +412,7 @@ class TaskService(ABC, Generic[C]):
                 container.delete_exec(process)
                 with self._lock:
                     container.execs.pop(r.exec_id, None)
+                self._settle_init(container)
             else:
                 container.delete_init()
                 with self._lock:

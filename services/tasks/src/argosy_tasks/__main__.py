@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from argosy import log
 from argosy.roots import private
+from argosy.rpc import short
 from argosy.rpc.channel import Channel
 from argosy.service import ServiceContext, run
 from argosy_protos._service import ServiceBase
@@ -29,7 +30,9 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     publisher = s.publish_binary or str(own_directory() / "argosy")
     ttrpc = str(s.ttrpc or f"{s.gateway}.ttrpc")
     state, root = s.state / s.bundles, s.root / s.bundles
-    for path in (s.state, s.state / "s", s.state / "runc"):
+    sockets = short.directory_for(s.state)
+    short.make(sockets, s.state)
+    for path in (s.state, sockets / "s", s.state / "runc"):
         private(path)
     for path in (state, root):
         path.mkdir(parents=True, exist_ok=True, mode=0o711)
@@ -39,7 +42,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     os.environ["PATH"] = os.pathsep.join(runtimes.directories)
     gate = Gate(s.require_safe_runc, os.environ["PATH"])
     ctx.tasks.start_soon(gate.look)  # beside the rest of the start: nothing waits for it
-    starter = Starter(str(s.gateway), ttrpc, publisher, s.state, s.log_level == "debug")
+    starter = Starter(str(s.gateway), ttrpc, publisher, s.state, sockets / "s", s.log_level == "debug")
     roster = Roster(
         state, root, runtimes, starter, Gateway(channel),
         Timeouts(s.load_timeout_s, s.cleanup_timeout_s, s.shutdown_timeout_s), s.root,

@@ -104,7 +104,9 @@ def parse_answer(output: bytes) -> Bootstrap:
 class Starter:
     """Runs shims' ``start`` and ``delete``."""
 
-    def __init__(self, address: str, ttrpc_address: str, publish_binary: str, state: Path, debug: bool) -> None:
+    def __init__(
+        self, address: str, ttrpc_address: str, publish_binary: str, state: Path, sockets: Path, debug: bool
+    ) -> None:
         self._address, self._ttrpc, self._publish = address, ttrpc_address, publish_binary
         self._debug = debug
         self._dialects = Dialects()
@@ -114,7 +116,7 @@ class Starter:
             "MAX_SHIM_VERSION": str(_HIGHEST_TASK_API),
             "GOMAXPROCS": "2",
             # Ours alone: shims of other makes use their own places.
-            "ARGOSY_SHIM_SOCKET_DIR": str(state / "s"),
+            "ARGOSY_SHIM_SOCKET_DIR": str(sockets),
             "ARGOSY_RUNC_ROOT": str(state / "runc"),
         }
 

@@ -4,6 +4,10 @@
     <root>/<ns>/<id>/        0711   the work directory
 
 ``config.json`` is written last: a bundle without it is of a create that did not get far.
+
+The root of a container in a user namespace is nobody on the host, and goes to ``rootfs`` by its path before it is let in there.
+Its bundle is 0710 with that root's group, and what is above, the mesh's state directory too, 0711 from then on: it can be passed,
+and not listed; every other thing in it is closed by itself.
 """
 
 from __future__ import annotations
@@ -17,13 +21,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from argosy import log
 from argosy.errors import AlreadyExists, NotFound
 from argosy.kernel.mount import unmount_tree
 from argosy.names import check_identifier
+from argosy.rpc.sockets import closed_to
 
 BINARY_FILE = "shim-binary-path"
 BOOTSTRAP_FILE = "bootstrap.json"
 GATEWAY_FILE = "gateway"
+# 2**32 - 1 means "leave it" to chown.
+_NOBODY = 0xFFFFFFFF
+
+logger = log.get("bundle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,30 @@ class Bootstrap:
     address: str
     version: int = 2
     protocol: str = "ttrpc"
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRoot:
+    """Who the root of a container in a user namespace is on the host."""
+
+    uid: int
+    gid: int
+
+
+def mapped_root(config: bytes) -> MappedRoot | None:
+    """Return who root is on the host, None in a container without a user namespace of its own, or in one whose map has no root."""
+    if b"Mappings" not in config:
+        return None
+    try:
+        linux = json.loads(config).get("linux") or {}
+        maps = [linux.get(kind) or [] for kind in ("uidMappings", "gidMappings")]
+        # Go leaves out what is 0.
+        uid, gid = (next(row.get("hostID", 0) for row in rows if not row.get("containerID", 0)) for rows in maps)
+    # A StopIteration in a generator arrives as a RuntimeError: no row is for root.
+    except (ValueError, AttributeError, TypeError, RuntimeError):
+        return None  # the runtime will say what is wrong with it
+    fits = all(type(id) is int and 0 < id < _NOBODY for id in (uid, gid))
+    return MappedRoot(uid, gid) if fits else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +88,10 @@ class Bundle:
         self = cls(namespace, id, state / namespace / id, root / namespace / id)
         for parent in (self.path.parent, self.work.parent):
             parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        mapped = mapped_root(config)
+        if mapped is not None:
+            for parent in (self.path.parent, state, state.parent):
+                parent.chmod(0o711)
         try:
             self.path.mkdir(mode=0o700)
         except FileExistsError:
@@ -64,11 +102,25 @@ class Bundle:
             (self.path / "rootfs").mkdir(mode=0o711)
             (self.path / "work").symlink_to(self.work)
             (self.path / GATEWAY_FILE).write_text(gateway)
+            if mapped is not None:
+                os.chown(self.path, -1, mapped.gid)
+                self.path.chmod(0o710)
+                # Whatever the process's umask, and though it is empty: where nothing is mounted on it, it is the root itself.
+                (self.path / "rootfs").chmod(0o711)
+                self._warn_of_closed(mapped)
             (self.path / "config.json").write_bytes(config)
         except BaseException:
             self.delete()
             raise
         return self
+
+    def _warn_of_closed(self, mapped: MappedRoot) -> None:
+        closed = closed_to(self.path / "rootfs", mapped.uid, mapped.gid)
+        if closed is not None:
+            logger.warning(
+                "bundle.out_of_reach", id=self.id, directory=closed, uid=mapped.uid, gid=mapped.gid,
+                remedy="let others pass it (chmod o+x), or use another state directory",
+            )  # fmt: skip
 
     def remember_binary(self, binary: Path) -> None:
         (self.path / BINARY_FILE).write_text(str(binary))

@@ -27,14 +27,12 @@ class ConsoleSocket:
     def __init__(self, directory: str) -> None:
         self._folder = os.path.join(directory, f"pty{os.getpid()}-{threading.get_ident()}")
         os.mkdir(self._folder, 0o700)
-        self.path = os.path.join(self._folder, "s")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # A bundle's path may be longer than a socket's may be; its directory's descriptor is not.
-        fd = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            self._socket.bind(f"/proc/self/fd/{fd}/s")
-        finally:
-            os.close(fd)
+        # A bundle's path may be longer than a socket's may be: with an id of 64 digits it is. That of a descriptor never is, for
+        # the runtime as for us, and nothing has to be made outside the bundle, which would stay when we are killed.
+        self._directory = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.path = f"/proc/{os.getpid()}/fd/{self._directory}/s"
+        self._socket.bind(self.path)
         self._socket.listen(1)
         self._socket.settimeout(_MASTER_TIMEOUT_S)
 
@@ -61,7 +59,8 @@ class ConsoleSocket:
     def close(self) -> None:
         self._socket.close()
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+            os.unlink("s", dir_fd=self._directory)
+        os.close(self._directory)
         with contextlib.suppress(OSError):
             os.rmdir(self._folder)
 

@@ -55,9 +55,10 @@ class Process(tasks.Process):
         self.console: Console | None = None
 
     def adopt(self, pid: int) -> None:
-        """Hold the process by descriptor."""
-        self.pid = pid
+        """Hold the process by descriptor. Raises ProcessLookupError when it has ended, and somebody else has reaped it."""
+        # In this order: a process with a number and no descriptor would count as one whose end nobody can see.
         self.pidfd = os.pidfd_open(pid)
+        self.pid = pid
         know(pid)
 
     def reap(self, keeper: Keeper | None) -> int:
@@ -81,7 +82,7 @@ class Process(tasks.Process):
         ends = self.ends
         if self.console is not None or self.starting or self.pending_exit is not None:
             return None
-        if ends is not None and (ends.logger is not None or max(ends.stdin, ends.stdout, ends.stderr) >= 0):
+        if ends is not None and (ends.logger is not None or ends.carries or max(ends.stdin, ends.stdout, ends.stderr) >= 0):
             return None
         waiting = [given for given in map(call, self.waiters) if given is not None]
         fields = {name: getattr(self, name) for name in _KEPT}
@@ -139,6 +140,7 @@ class Process(tasks.Process):
         if ends is not None:
             logger = ends.logger
             ends.close()
+            ends.drain(_IO_DRAIN_S)
             if logger is not None:
                 logger.wait(_IO_DRAIN_S)
 
@@ -168,7 +170,7 @@ class Container(tasks.Container[Process]):
         self.namespace = namespace
         self.checkpoint: str = request.checkpoint
         self._given = request.options
-        self.options = _options(request.options)
+        self.options = options_of(request.options)
         root = os.path.join(self.options.root or default_runc_root(), namespace)
         self.runtime = Runtime(self.options.binary_name, root, self.options.systemd_cgroup)
         self.rootfs = [Mount.from_wire(m) for m in request.rootfs]
@@ -303,6 +305,8 @@ class Container(tasks.Container[Process]):
                 raise
         else:
             process.ends = open_stdio(process.stdin, process.stdout, process.stderr, self.namespace, label)
+            if process.exec_id:
+                process.ends.carry()
             self.runtime.run([*args, *tail], self.log, process.ends.for_runtime())
             process.ends.close_process_ends()
         process.adopt(read_pid(pid_file))
@@ -342,7 +346,7 @@ class Container(tasks.Container[Process]):
     def start_exec(self, process: Process) -> None:
         """Have the runtime start an exec. Raises FailedPrecondition when init has ended."""
         lifecycle.move(process.status, "start")
-        if self.init.status in (lifecycle.STOPPED, lifecycle.CREATED):
+        if self.init.status in (lifecycle.STOPPED, lifecycle.CREATED) or self.init_exit is not None:
             raise FailedPrecondition(f"container {self.id} init process is not running")
         guard.check_process(self.rootfs_path, process.spec)
         spec_file = os.path.join(self.bundle, f"{process.exec_id}-process.json")
@@ -445,7 +449,8 @@ class Container(tasks.Container[Process]):
             raise Unknown(f"checkpoint of {self.id} failed: {error.message}") from error
 
 
-def _options(value: Any) -> Any:
+def options_of(value: Any) -> Any:
+    """Return the runtime options in an Any, the defaults without any. Raises InvalidArgument for those of another runtime."""
     if value is None or (not value.value and not value.type_url):
         return Options()
     if value.type_url.rpartition("/")[2] != OPTIONS_TYPE:

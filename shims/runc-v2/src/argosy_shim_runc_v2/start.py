@@ -12,6 +12,7 @@ from typing import Any
 from argosy.shim import start as shared
 
 NAME = "io.containerd.runc.v2"
+_FEATURES_S = 5.0
 
 
 def service() -> Any:
@@ -64,6 +65,35 @@ def delete(flags: dict[str, str]) -> int:
     return 0
 
 
+def about(given: bytes) -> dict[str, Any]:
+    """Return the options that were given and the features of the runtime they name; none of one too old to say. Exits 1 without a runtime."""
+    import subprocess
+
+    from argosy.errors import ArgosyError
+    from argosy.typeurl import FEATURES
+    from argosy_protos._wire import DecodeError
+    from argosy_protos.lean.google.protobuf import Any as AnyMessage
+
+    from argosy_shim_runc_v2.container import options_of
+    from argosy_shim_runc_v2.runc import Runtime
+
+    try:
+        options = AnyMessage.decode(given) if given else None
+        binary = Runtime(options_of(options).binary_name, "").binary
+    except (ArgosyError, DecodeError) as error:
+        print(f"info: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    found: dict[str, Any] = {"options": options} if options is not None else {}
+    try:
+        said = subprocess.run(
+            [binary, "features"], capture_output=True, stdin=subprocess.DEVNULL, timeout=_FEATURES_S, check=True
+        )
+        json.loads(said.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return found  # runc before 1.1 and some others have no such verb
+    return {**found, "features": AnyMessage(type_url=FEATURES, value=said.stdout)}
+
+
 def main(template: str = "", key: str = "") -> None:
     """Do what the command line says. A start leaves a template of place key behind at the address template, if any."""
 
@@ -75,7 +105,7 @@ def main(template: str = "", key: str = "") -> None:
             begin(template, key, os.getppid())
         return code
 
-    shared.main(NAME, start, delete)
+    shared.main(NAME, start, delete, about)
 
 
 if __name__ == "__main__":

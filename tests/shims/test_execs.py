@@ -1,0 +1,104 @@
+"""Execs that leave something behind, or are started while their container ends: their clients come back all the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.harness.mesh import IMAGE, Mesh
+from tests.harness.processes import ending
+
+pytestmark = pytest.mark.root
+
+
+def _exec(mesh: Mesh, id: str, name: str, *command: str) -> list[str]:
+    return ["ctr", "-a", str(mesh.address), "tasks", "exec", "--exec-id", name, id, *command]
+
+
+def _remove(mesh: Mesh, id: str) -> None:
+    mesh.ctr("tasks", "rm", "-f", id).ok()
+    mesh.ctr("containers", "rm", id).ok()
+
+
+def _descriptors(mesh: Mesh, id: str) -> int:
+    """Return how many the shim has open, whichever of its two processes has most."""
+    pid = (mesh.state / "io.containerd.runtime.v2.task/default" / id / "shim.pid").read_text()
+    found = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and _parent(p) == pid]
+    return max(
+        (len(os.listdir(f"/proc/{one}/fd")) for one in [int(pid), *found] if os.path.exists(f"/proc/{one}/fd")), default=0
+    )
+
+
+def _parent(process: Path) -> str:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[1]
+    except OSError:
+        return ""  # it has gone
+
+
+@pytest.mark.parametrize(
+    ("script", "out"),
+    [
+        ("sleep 40 & echo started", "started\n"),
+        ("sleep 40 2>&1 >/dev/null & echo started", "started\n"),
+        ("(sleep 0.5; echo late) & echo started", "started\nlate\n"),
+        ("(sleep 40; echo too late) & echo error >&2; echo out", "out\n"),
+    ],
+)
+def test_what_an_exec_leaves_in_the_background_holds_its_client_for_seconds_only(mesh: Mesh, script: str, out: str) -> None:
+    """What it says within two seconds is heard, and the container goes on."""
+    mesh.ctr("run", "-d", IMAGE, "bg", "sleep", "100").ok()
+    began = time.monotonic()
+    ran = subprocess.run(_exec(mesh, "bg", "e", "sh", "-c", script), capture_output=True, text=True, timeout=30)
+    assert (ran.returncode, ran.stdout) == (0, out)
+    assert time.monotonic() - began < 10
+    assert mesh.ctr("tasks", "exec", "--exec-id", "f", "bg", "echo", "goes on").ok().out == "goes on\n"
+    _remove(mesh, "bg")
+
+
+def test_what_never_stops_writing_in_the_background_holds_nobody_either(mesh: Mesh) -> None:
+    """It gets SIGPIPE, as from a pipe whose reader has left."""
+    mesh.ctr("run", "-d", IMAGE, "yes", "sleep", "100").ok()
+    began = time.monotonic()
+    with ending(subprocess.Popen(_exec(mesh, "yes", "e", "sh", "-c", "yes & exit 3"), stdout=subprocess.PIPE)) as client:
+        assert client.stdout is not None
+        while client.stdout.read(1 << 20):
+            assert time.monotonic() - began < 10
+        assert client.wait(10) == 3
+    # Init reaps nothing here, so it may be a zombie.
+    left = mesh.ctr("tasks", "exec", "--exec-id", "f", "yes", "sh", "-c", "cat /proc/[0-9]*/stat").out
+    assert [line.split()[2] for line in left.splitlines() if "(yes)" in line] in ([], ["Z"])
+    _remove(mesh, "yes")
+
+
+def test_a_slow_reader_of_an_exec_gets_every_byte(mesh: Mesh) -> None:
+    """More than pipe and FIFO take, read long after the exec has written what fits."""
+    mesh.ctr("run", "-d", IMAGE, "slow", "sleep", "100").ok()
+    script = "head -c 3000000 /dev/zero; head -c 100000 /dev/zero >&2; exit 4"
+    command = _exec(mesh, "slow", "e", "sh", "-c", script)
+    with ending(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)) as client:
+        assert client.stdout is not None
+        got = 0
+        for pause in (3.0, *(0.0 for _ in range(100000))):
+            time.sleep(pause)
+            part = client.stdout.read1(65536)  # type: ignore[attr-defined] # of a BufferedReader, which it is
+            got += len(part)
+            if not part:
+                break
+        assert got == 3000000
+        assert client.wait(10) == 4
+    _remove(mesh, "slow")
+
+
+def test_execs_leave_no_descriptors_or_threads_in_the_shim(mesh: Mesh) -> None:
+    mesh.ctr("run", "-d", IMAGE, "fds", "sleep", "100").ok()
+    counts = []
+    for n in range(6):
+        mesh.ctr("tasks", "exec", "--exec-id", f"e{n}", "fds", "echo", "x").ok()
+        counts.append(_descriptors(mesh, "fds"))
+    assert max(counts[2:]) <= counts[1] + 2, counts
+    _remove(mesh, "fds")
