@@ -20,8 +20,7 @@ demo:
 # lint, types and every test; with words of pytest only those tests: ./run test -k NAME
 [positional-arguments]
 test *args: setup
-    @if [ $# = 0 ]; then just lint types protos-check compose-check; fi
-    @{{ python }} -m pytest -m "not storm" "$@"
+    @if [ $# = 0 ]; then just lint; exec scripts/tests; fi; exec {{ python }} -m pytest -m "not storm" "$@"
 
 # longer storms and soaks; kills, cancels and stops at every step, with a table: ./run storm --minutes 10 --seed N
 storm *args: setup
