@@ -128,6 +128,27 @@ def test_a_closed_standard_input_is_said_to_be_closed(tmp_path: Path) -> None:
     assert closed.returncode != 0 and closed.stderr.startswith(b"argosy: standard input is closed")
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("template", ["on", "off"])
+def test_closed_streams_are_no_sockets_of_ours(mesh: Mesh, tmp_path: Path, template: str) -> None:
+    """The next descriptor that is opened has the number of one that is closed: input is not read from it, nor output written to it."""
+    env = {**os.environ, "ARGOSY_CLI_TEMPLATE": template, "ARGOSY_CLI_DIR": str(tmp_path)}
+    command = [ARGOSY, "-a", str(mesh.address)]
+    for _ in range(2):  # the first leaves a template behind
+        subprocess.run([*command, "version"], capture_output=True, timeout=30, check=True, env=env)
+    for closed, args, wanted in (
+        ("<&-", ["import", "-"], "argosy: standard input is closed"),
+        (">&-", ["content", "get", "sha256:" + "0" * 64], "not found"),
+        (">&-", ["run", "--rm", IMAGE, "echo", "words"], "argosy: standard output cannot be written"),
+    ):
+        ran = subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", *command, *args],
+            capture_output=True, text=True, timeout=30, check=False, env=env,
+        )  # fmt: skip
+        assert ran.returncode not in (0, 141) and wanted in ran.stderr, ran
+    assert subprocess.run([*command, "ps"], capture_output=True, timeout=30, check=True, env=env).stderr == b""
+
+
 def test_a_fifo_is_read_whenever_its_writer_comes(mesh: Mesh, image_archive: Path, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

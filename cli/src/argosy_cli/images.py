@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -79,7 +81,8 @@ def import_(
     """Import an OCI or docker archive."""
     source: Source = archive
     if str(archive) == "-":
-        if sys.stdin is None:
+        # What stands in for one that was closed can't be read.
+        if sys.stdin is None or fcntl.fcntl(0, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
             raise typer.Exit(fail(InvalidArgument("standard input is closed; pipe an archive into it, or name a file")))
         source = sys.stdin.buffer
 
