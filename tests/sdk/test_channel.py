@@ -181,6 +181,56 @@ def test_a_group_ends_who_waits_for_a_connection(short_path: Path, monkeypatch: 
     asyncio.run(main())
 
 
+def test_a_group_ends_who_waits_for_a_connection_without_a_deadline(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream has none of its own: it ends with the group's reason, too."""
+
+    async def main() -> None:
+        go = asyncio.Event()
+
+        async def slowly(self: Channel) -> None:
+            await go.wait()
+
+        monkeypatch.setattr(Channel, "_connect", slowly)
+        group = CallGroup()
+        stream = Channel(short_path / "s", name=NAME).request(INFO, Cardinality.STREAM_STREAM, bytes, bytes, group=group)
+        began = asyncio.ensure_future(stream.send_request())
+        await asyncio.sleep(0.05)
+        group.end(Unavailable("it is enough"))
+        with pytest.raises(Unavailable, match="it is enough"):
+            await asyncio.wait_for(began, 2)
+        go.set()
+
+    asyncio.run(main())
+
+
+def test_a_peer_whose_queue_is_full_takes_no_connection(short_path: Path) -> None:
+    """One that is stopped fills it: asyncio says that it is connected then, to nobody."""
+
+    async def main() -> None:
+        with sockets.socket(sockets.AF_UNIX) as listener:
+            listener.bind(str(short_path / "s"))
+            listener.listen(0)
+            waiting: list[sockets.socket] = []
+            while True:
+                waiting.append(sockets.socket(sockets.AF_UNIX))
+                waiting[-1].setblocking(False)
+                if waiting[-1].connect_ex(str(short_path / "s")):
+                    break
+            try:
+                with pytest.raises(
+                    Unavailable, match="s: cannot connect: it takes no connection: its queue is full"
+                ) as failed:
+                    await VersionStub(Channel(short_path / "s", name=NAME)).version(Empty(), timeout=5)
+                assert failed.value.unsent  # a change that it was asked for can be undone at once
+            finally:
+                for one in waiting:
+                    one.close()
+
+    asyncio.run(main())
+
+
 def test_waiting_for_a_connection_counts(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who gives up, or is cancelled, leaves the one attempt to the others."""
 

@@ -57,6 +57,8 @@ _NOBODY: Final = {
     errno.ENOENT: "no such socket",
     errno.ENOTDIR: "no such socket",
     errno.ECONNREFUSED: "nobody listens there",
+    errno.EBADF: "it takes no connection: its queue is full, or it hung up at once",
+    errno.ENOTCONN: "it takes no connection: its queue is full, or it hung up at once",
 }
 
 
@@ -489,6 +491,8 @@ class Channel:
             if timer is not None:
                 timer.cancel()
         if not attempt.done():
+            if timeout is None:  # the call was given up, which says why itself
+                raise self.unreached("the call was given up before there was a connection")
             raise self.deadline_exceeded(f"it did not take a connection within {timeout:.3g} s")
         if attempt.cancelled():
             return self.unavailable("this channel is closed")
@@ -498,6 +502,8 @@ class Channel:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, made = await asyncio.get_running_loop().create_unix_connection(lambda: ClientConnection(self), self.path)
+            # asyncio takes EAGAIN, of a peer whose queue is full, for a connection that is being made: nobody is at its other end.
+            self._check_server(made)
         except (OSError, TimeoutError) as error:
             self._backoff = min(max(self._backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
             self._not_before = time.monotonic() + self._backoff
@@ -506,7 +512,6 @@ class Channel:
             failure.__cause__ = error
             return failure
         else:
-            self._check_server(made)
             self._backoff = self._not_before = 0.0
             self._connection = made
             self.connections += 1
