@@ -149,3 +149,19 @@ def test_a_short_directory_that_is_somebody_elses_is_refused(short_path: Path, m
     with pytest.raises(FailedPrecondition, match="is not a directory of user 0"):
         short.make(short.directory_for(state), state)
     assert not any((short_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("how", ["a link", "another owner"])
+def test_nothing_is_swept_where_somebody_else_was_first(short_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """A link to a directory of ours would have its empty directories removed, and those with a dangling link in them."""
+    monkeypatch.setattr(short, "base", lambda: short_path / "b")
+    elsewhere = short_path / ("elsewhere" if how == "a link" else "b")
+    for name in ("empty", "full"):
+        (elsewhere / name).mkdir(parents=True)
+    (elsewhere / "full" / "state").symlink_to(short_path / "gone")
+    if how == "a link":
+        (short_path / "b").symlink_to(elsewhere)
+    else:
+        os.chown(elsewhere, 12345, -1)
+    short.sweep()
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["empty", "full"]

@@ -71,23 +71,27 @@ def make(directory: Path, state: str | os.PathLike[str]) -> None:
 def _ours(path: Path) -> None:
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+    if not _is_ours(path.lstat()):
         raise FailedPrecondition(
             f"{path} is not a directory of user {os.geteuid()}, and sockets are to be made in it; remove it, or use a shorter state directory"
         )
     path.chmod(0o700)
 
 
+def _is_ours(found: os.stat_result) -> bool:
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
 def sweep() -> None:
     """Remove the directories whose state directory has gone, and in which nobody answers."""
-    if not base().is_dir():
-        return
     import shutil  # the same
 
     try:
+        # Without root it may be anybody's, and a link of theirs to a directory of ours: nothing is removed there.
+        if not _is_ours(base().lstat()):
+            return
         found = sorted(base().iterdir())
-    except OSError:  # it has gone, or is somebody else's
+    except OSError:  # it has gone, or was never there
         return
     for directory in found:
         record = directory / _RECORD
