@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argosy.errors import DataLoss, FailedPrecondition, Internal
+from argosy.errors import AlreadyExists, DataLoss, FailedPrecondition, Internal, InvalidArgument, NotFound
 from argosy.filters import EVERYTHING
+from argosy.labels import SNAPSHOT_REF
 from argosy.plugin.snapshots.rules import Kind
 from argosy.tables import ProxyPlugin
 from argosy_gateway.backends import listing
@@ -320,6 +321,80 @@ def test_a_content_plugin_sends_no_more_than_a_blob_has() -> None:
                             got += frame
                             assert len(got) < 100
                     assert got == b"abc"
+                finally:
+                    await gateway.stop()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "labels", [{}, {SNAPSHOT_REF: "another"}, {SNAPSHOT_REF: "target"}], ids=["none", "another", "parent"]
+)
+def test_a_target_is_what_its_labels_and_its_parent_say(labels: dict[str, str]) -> None:
+    """A plugin that heeds no filter lists all that it has: the first of it would become a layer of somebody's image."""
+
+    class Heedless(MemorySnapshotter):
+        async def prepare(self, request: snapshots.PrepareSnapshotRequest) -> snapshots.PrepareSnapshotResponse:
+            if request.key.endswith("second"):
+                raise AlreadyExists("it is there")
+            return await super().prepare(request)
+
+    async def main() -> None:
+        async with one_snapshotter(Heedless()) as (_, core):
+            store = core.snapshots("s")
+            for key, name, parent in (("a", "base", ""), ("b", "innocent", "base")):
+                await store.create(NS, None, Kind.ACTIVE, key, parent, {})
+                await store.commit(NS, None, name, key, labels, "")
+            parent = "innocent" if labels.get(SNAPSHOT_REF) == "target" else "base"
+            with pytest.raises(NotFound, match='target snapshot "target" in backend'):
+                await store.create(NS, None, Kind.ACTIVE, "second", parent, {SNAPSHOT_REF: "target"})
+            assert await walked(core) == ["base", "innocent"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"digest": "../../etc"}, "says the digest '../../etc'"),
+        ({"digest": f"sha256:{'x' * 100_000}"}, "says the digest 'sha256:xxx"),
+        ({"offset": -5}, "has -5 of"),
+        ({"total": -1}, "of -1 bytes"),
+    ],
+    ids=["a path", "a long one", "an offset", "a total"],
+)
+def test_what_a_content_plugin_says_of_an_ingest_is_looked_at_before_it_is_a_row(said: dict[str, Any], told: str) -> None:
+    """A blob of that name could be neither asked for nor deleted. What a client says of it is its own error."""
+
+    class Lying(content.ContentBase):
+        async def write(
+            self, requests: AsyncIterator[content.WriteContentRequest]
+        ) -> AsyncIterator[content.WriteContentResponse]:
+            async for asked in requests:
+                answer = content.WriteContentResponse(
+                    action=asked.action, offset=asked.offset + len(asked.data), digest=DIGEST
+                )
+                if asked.data == b"lie":
+                    for field, value in said.items():
+                        setattr(answer, field, value)
+                yield answer
+
+    async def main() -> None:
+        with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+            path = Path(short) / "c.sock"
+            async with serving(path, Lying()):
+                gateway = Gateway(Path(short), {"c": ProxyPlugin(type="content", address=str(path))})
+                core = await gateway.start()
+                try:
+                    blobs = core.blobs()
+                    writer = await blobs.writer(NS, None, "ref", 0, "")
+                    with pytest.raises(InvalidArgument):
+                        await writer.commit(0, b"", 0, "sha512:no", {})
+                    with pytest.raises(DataLoss, match='content plugin "c" at .*' + told) as failed:
+                        await writer.write(0, b"lie", 0, "")
+                        await writer.commit(3, b"", 0, "", {})
+                    assert len(failed.value.message) < 1000 and not blobs.walk(NS)
+                    await writer.close()
                 finally:
                     await gateway.stop()
 

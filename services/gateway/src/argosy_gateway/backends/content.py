@@ -235,7 +235,12 @@ class NamespacedWriter(Writer):
     async def _take(self, answer: Any) -> None:
         response: p.WriteContentResponse = await answer
         self._fresh = False
-        self._offset, self._digest = response.offset, response.digest or self._digest
+        if response.offset < 0 or response.total < 0:
+            raise wrong(
+                self._store.plugin, f'says that the ingest "{self._ref}" has {response.offset} of {response.total} bytes'
+            )
+        # It may say none before the commit, and the one of fewer bytes is not this one.
+        self._offset, self._digest = response.offset, response.digest
         self._total = response.total or self._total
         self._started_ns = from_wire(response.started_at) or self._started_ns
         self._updated_ns = from_wire(response.updated_at) or self._updated_ns
@@ -312,6 +317,8 @@ class NamespacedWriter(Writer):
     async def _commit(
         self, caller: Caller, offset: int, data: bytes, total: int, expected: str, labels: dict[str, str]
     ) -> str:
+        if expected:
+            Digest.parse(expected)
         await self._note(total, expected)
         check_labels(labels)
         if self.virtual and (data or offset == 0 < self._offset or (expected and expected != self._digest)):
@@ -330,9 +337,9 @@ class NamespacedWriter(Writer):
         if total > 0 and total != self._offset:
             raise FailedPrecondition(f'"{self._ref}" failed size validation: {self._offset} != {total}')
         sha = not expected or expected.startswith("sha256:")
-        if sha and expected and expected != self._digest:
+        if sha and expected and self._digest and expected != self._digest:
             raise FailedPrecondition(f'"{self._ref}": unexpected commit digest {self._digest}, expected {expected}')
-        digest = expected or self._digest
+        digest = expected or self._parsed(self._digest)
         answer = await self._store.commit(
             self._ns, self._lease, self._ingest, backend, digest, self._offset, total, labels, caller
         )
@@ -340,6 +347,20 @@ class NamespacedWriter(Writer):
             self._updated_ns = from_wire(answer.updated_at) or self._updated_ns
         self._digest = digest
         return digest
+
+    def _parsed(self, digest: str) -> str:
+        """Return the digest that the plugin said, which is about to name a row.
+
+        Raises DataLoss for what is none: nobody could ask for it or delete it. Raises FailedPrecondition when it said nothing.
+        """
+        if not digest:
+            raise FailedPrecondition(
+                f'"{self._ref}": {self._store.plugin} says no digest before the commit; commit it with the digest that is expected'
+            )
+        try:
+            return str(Digest.parse(digest))
+        except InvalidArgument as error:
+            raise wrong(self._store.plugin, f'says the digest {digest[:100]!r} of the ingest "{self._ref}"') from error
 
     async def close(self) -> None:
         if self._backend is not None:

@@ -463,7 +463,17 @@ class Snapshotter:
         held = await self._held(
             [f'labels."{SNAPSHOT_REF}"=={quoted},parent=={json.dumps(backend_parent, ensure_ascii=False)}']
         )
-        found = next((info for info in held.values() if info.kind is Kind.COMMITTED), None)
+        # One that heeds no filter lists whatever it has, and the target would have the bytes of another layer.
+        found = next(
+            (
+                info
+                for info in held.values()
+                if info.kind is Kind.COMMITTED
+                and info.parent == backend_parent
+                and info.labels.get(SNAPSHOT_REF) == wanted.target
+            ),
+            None,
+        )
         if found is None:
             raise NotFound(f'target snapshot "{wanted.target}" in backend')
         self._kept[found.name] = self._kept.get(found.name, 0) + 1
