@@ -31,15 +31,18 @@ class Work:
         self.group = group
         self._tasks: set[asyncio.Task[Any]] = set()
         self._kept = False
+        self._over = False
 
     def start(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run call in a task of its own. What it raises is for whoever asks the task for it."""
+        """Run call in a task of its own, which is cancelled at once when the gateway has ended. What it raises is for whoever asks the task for it."""
         if not self._kept:
             self._kept = True
             self.group.start_soon(self._keep)
         task = asyncio.create_task(call)  # noqa: TID251 - see above
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        if self._over:
+            task.cancel()
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
@@ -52,6 +55,7 @@ class Work:
         try:
             await anyio.sleep_forever()
         finally:
+            self._over = True
             with anyio.CancelScope(shield=True):
                 while self._tasks:
                     for task in self._tasks:
@@ -68,7 +72,9 @@ class Work:
         ``unwanted``, and what it raises is dropped: it told whoever has to know."""
         # Set by the task itself: to wait for the task's own end takes two turns of the loop more.
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.start(self._run(future, unwanted, call(*args)))
+        task = self.start(self._run(future, unwanted, call, args))
+        # One that is cancelled before its first step sets nothing.
+        task.add_done_callback(lambda _: future.cancel())
         try:
             return await future
         except asyncio.CancelledError:
@@ -81,13 +87,11 @@ class Work:
         self,
         future: asyncio.Future[T],
         unwanted: Callable[[T], Coroutine[Any, Any, None]] | None,
-        call: Coroutine[Any, Any, T],
+        call: Callable[..., Coroutine[Any, Any, T]],
+        args: tuple[Any, ...],
     ) -> None:
         try:
-            result = await call
-        except asyncio.CancelledError:
-            future.cancel()
-            raise
+            result = await call(*args)
         except Exception as error:
             if future.done():
                 logger.debug("work.nobody_waits", error=str(error))
