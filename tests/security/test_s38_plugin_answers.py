@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from functools import partial
@@ -395,6 +396,54 @@ def test_what_a_content_plugin_says_of_an_ingest_is_looked_at_before_it_is_a_row
                         await writer.commit(3, b"", 0, "", {})
                     assert len(failed.value.message) < 1000 and not blobs.walk(NS)
                     await writer.close()
+                finally:
+                    await gateway.stop()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("offset", "size", "whole"), [(0, 0, 3), (1, 0, 2), (0, 2, 2), (1, 9, 2)])
+@pytest.mark.parametrize("root", [False, True], ids=["sent", "read by ourselves"])
+def test_a_content_plugin_sends_no_less_than_a_blob_has(offset: int, size: int, whole: int, root: bool) -> None:
+    """A stream that ends early, or a file that was cut, is an error: the client would take what came for the whole."""
+
+    class Short(content.ContentBase):
+        less = 0
+
+        async def write(
+            self, requests: AsyncIterator[content.WriteContentRequest]
+        ) -> AsyncIterator[content.WriteContentResponse]:
+            async for asked in requests:
+                end = asked.offset + len(asked.data)
+                yield content.WriteContentResponse(action=asked.action, offset=end, digest=DIGEST)
+
+        async def read(self, request: content.ReadContentRequest) -> AsyncIterator[content.ReadContentResponse]:
+            data = b"abc"[request.offset :][: request.size or None]
+            yield content.ReadContentResponse(data=data[: len(data) - self.less])
+
+    async def main() -> None:
+        with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:
+            path = Path(short) / "c.sock"
+            plugin = Short()
+            blob = Path(short) / "c" / "blobs" / "sha256" / DIGEST.removeprefix("sha256:")
+            blob.parent.mkdir(parents=True)
+            blob.write_bytes(b"abc")
+            async with serving(path, plugin):
+                exports = {"root": str(Path(short) / "c")} if root else {}
+                gateway = Gateway(Path(short), {"c": ProxyPlugin(type="content", address=str(path), exports=exports)})
+                blobs = (await gateway.start()).blobs()
+                try:
+                    writer = await blobs.writer(NS, None, "ref", 3, "")
+                    await writer.write(0, b"abc", 3, "")
+                    await writer.commit(3, b"", 3, "", {})
+                    await writer.close()
+                    got = b"".join([bytes(frame) async for frame in blobs.read(NS, DIGEST, offset, size)])
+                    assert len(got) == whole
+                    plugin.less = 1
+                    os.truncate(blob, offset + whole - 1)
+                    with pytest.raises(DataLoss, match='content plugin "c" at .* 1 bytes of .* less than it had'):
+                        async for _ in blobs.read(NS, DIGEST, offset, size):
+                            pass
                 finally:
                     await gateway.stop()
 

@@ -448,12 +448,17 @@ class Content:
     async def read_raw(self, digest: str, offset: int, size: int, there: int) -> AsyncIterator[bytes]:
         """Yield a blob's bytes, whatever its namespace: from the plugin's exported root where there is one, else over its socket.
 
-        there is how many bytes the blob has from offset on. Raises DataLoss when the plugin sends more, NotFound when it has lost it.
+        there is how many bytes the blob has from offset on. Raises DataLoss when the plugin sends more or fewer, NotFound when it has lost it.
         """
+        # Whoever gets fewer bytes and no error takes them for the whole.
+        owed = min(size, there) if size > 0 else there
         try:
             if self._blobs is not None:
                 for frame in self._blobs.read(digest, offset, size):
+                    owed -= len(frame)
                     yield frame
+                if owed > 0:
+                    raise wrong(self.plugin, f"has {owed} bytes of {digest} less than it had")
                 return
             # A reader may be slow: what is bounded is the plugin's silence, not the whole.
             stream = self.plugin.channel.request(
@@ -466,8 +471,10 @@ class Content:
                     async with self.plugin.call(stream=stream):
                         response = await stream.recv_message()
                     if response is None:
+                        if owed > 0:
+                            raise wrong(self.plugin, f"sent {owed} bytes of {digest} less than it had")
                         return
-                    there -= len(response.data)
+                    there, owed = there - len(response.data), owed - len(response.data)
                     if there < 0:
                         raise wrong(self.plugin, f"sent more bytes of {digest} than it has")
                     yield response.data
