@@ -15,9 +15,9 @@ from argosy_protos.containerd.services.version.v1 import VersionBase, VersionRes
 from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.google.protobuf import Empty
 
+from argosy_gateway.backends.tasks import runtime_info
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.listing import listing
-from argosy_gateway.plugins.plugin import ANSWER_S
 
 # Clients parse the version; the contract served is that of containerd 1.7's API plus what is listed in the docs.
 VERSION: Final = "1.7.0+argosy.0.1.0"
@@ -86,5 +86,4 @@ class Introspection(p.IntrospectionBase):
     async def _extra(self, request: p.PluginInfoRequest) -> AnyMessage | None:
         if request.type != SHORT_TYPES["tasks"]:
             raise Unimplemented(f'plugin "{request.type}.{request.id}" says no more of itself; ask without options')
-        async with self._core.registry.only("tasks").call(ANSWER_S) as channel:
-            return (await p.IntrospectionStub(channel).plugin_info(request)).extra
+        return await runtime_info(self._core.registry, request)
