@@ -19,7 +19,9 @@ from argosy_gateway.backends.tasks import runtime_info
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.listing import listing
 
-# Clients parse the version; the contract served is that of containerd 1.7's API plus what is listed in the docs.
+# Clients parse the version; the contract served is that of containerd 1.7's API plus what is listed in the docs. `ctr version` warns
+# of a mismatch unless both strings are its own, byte for byte (an empty one differs, too). Debian's would want to hear that we are
+# Debian's build of containerd 1.6.20: a request doesn't say which client asks, and we are not.
 VERSION: Final = "1.7.0+argosy.0.1.0"
 REVISION: Final = "argosy-0.1.0"
 
