@@ -35,6 +35,14 @@ def test_version_and_plugins_are_listed(mesh: Mesh) -> None:
     assert "overlayfs" in only and "native" not in only
 
 
+def test_the_version_is_our_own_whatever_the_client_compares_it_with(mesh: Mesh) -> None:
+    """ctr warns unless a server's version and revision are exactly its own. It says so on the side, and has the answer."""
+    ran = mesh.ctr("version").ok()
+    server = ran.out.partition("Server:")[2]
+    assert "argosy" in server and re.search(r"Version: +1\.7\.", server) and "UUID:" in server
+    assert "mismatch" not in ran.out and ran.err.splitlines() == ["WARNING: version mismatch", "WARNING: revision mismatch"]
+
+
 def test_namespaces_are_made_labelled_listed_and_removed(mesh: Mesh) -> None:
     mesh.ctr("namespaces", "create", "blue", "colour=blue").ok()
     assert "colour=blue" in mesh.ctr("namespaces", "ls").ok().out

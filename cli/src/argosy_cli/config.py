@@ -5,7 +5,7 @@ What a mesh runs unless it is told is in the ``mesh.toml`` beside this file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,6 +27,7 @@ _STOCK_PLUGINS: Final = {
     "restart": "io.containerd.internal.v1.restart",
     "monitor": "io.containerd.monitor.container.v1.restart",
 }
+_CRI: Final = "io.containerd.grpc.v1.cri"
 _OURS: Final = frozenset(one.name for one in fields(Settings))
 
 
@@ -191,7 +192,14 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
     for plugin in (_STOCK_PLUGINS["restart"], _STOCK_PLUGINS["monitor"]):
         if (value := reader.take("plugins", plugin, "interval")) is not None:
             values["restart_interval_s"] = seconds(value, f"{source}: interval")
-    services = _default_services()
+    disabled = reader.take("disabled_plugins") or []
+    if not isinstance(disabled, list) or not all(isinstance(id, str) for id in disabled):
+        raise InvalidArgument(f'{source}: disabled_plugins is {disabled!r}; write a list of ids, such as ["{_CRI}"]')
+    services, left = _without(_default_services(), disabled, short_ids=version == 1)
+    restart = {_STOCK_PLUGINS["restart"], _STOCK_PLUGINS["monitor"], *(("restart",) if version == 1 else ())}
+    if restart.intersection(disabled):
+        values["restart_interval_s"] = 0.0
+    left = [id for id in left if id not in restart]
     for name, one in services.items():
         # What a plugin of containerd's is told, ours of that type and name is told, too, as far as it knows the words.
         service = plugin_of(one.kind)
@@ -207,7 +215,25 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
         values["cgroup"] = cgroup
     found = {name: reader.take("timeouts", name) for name in timeouts(services)}
     values["timeouts"] = {k: v for k, v in found.items() if v is not None}
-    return Loaded(validate(MeshConfig, values, source), reader.ignored())
+    return Loaded(validate(MeshConfig, values, source), [*reader.ignored(), *(f'disabled_plugins "{id}"' for id in left)])
+
+
+def _without(
+    services: Mapping[str, ServiceConfig], disabled: Collection[str], short_ids: bool
+) -> tuple[dict[str, ServiceConfig], list[str]]:
+    """Return the services that are not disabled, and of disabled what runs here all the same.
+
+    A plugin that is disabled leaves its name to a proxy. Where we have no plugin of such a type and id, it is off anyway; of what
+    the gateway does itself only the restart monitor can be turned off. short_ids: an id alone will do, as in version 1.
+    """
+    names = {name: f"{SHORT_TYPES[plugin_of(one.kind).plugin]}.{one.shown(name)}" for name, one in services.items()}
+    off = {name for name, id in names.items() if id in disabled or (short_ids and id.rpartition(".")[2] in disabled)}
+    types = {id.rpartition(".")[0] for id in names.values()}
+
+    def runs_here(id: str) -> bool:
+        return id.rpartition(".")[0] not in types and id != _CRI and ("." in id or not short_ids)
+
+    return {name: one for name, one in services.items() if name not in off}, [id for id in disabled if runs_here(id)]
 
 
 def as_table(mesh: MeshConfig) -> dict[str, Any]:

@@ -103,6 +103,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "containers": ("run", "exec", "ps", "logs", "kill", "rm"),
     "stores": ("snapshots", "content", "leases"),
     "kata": ("kata",),
+    "oci_hook": ("oci-hook",),
 }
 
 

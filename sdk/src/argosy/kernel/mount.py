@@ -5,6 +5,7 @@ Options are those of mount(8). Besides flags and file system data these have a m
 * ``loop``: the source is a file; a loop device is made for it, which goes with the mount
 * ``uidmap=c:h:n`` / ``gidmap=c:h:n``: the source (or an overlay's lower layers) is mounted id-mapped
 * an overlay whose options are longer than a page is mounted through the new mount API
+* a type ``fuse3.NAME`` or ``fuse.NAME`` is mounted by ``mount.fuse3`` or ``mount.fuse``, which runs the program NAME
 
 A mount's own target is a name in a tree that somebody else has written: it is looked up inside of that tree (openat2), and what
 was found is mounted on by its descriptor. ``mount_all`` refuses what ``mounts.check`` does.
@@ -52,6 +53,16 @@ _MOUNT_ATTR_IDMAP: Final = 0x00100000
 _PAGE: Final = 4096
 _LOOP_SET_FD, _LOOP_SET_STATUS64, _LOOP_CTL_GET_FREE, _LO_FLAGS_AUTOCLEAR = 0x4C00, 0x4C04, 0x4C82, 4
 _CLONE_NEWUSER: Final = 0x10000000
+
+
+# The helper of a type's prefix.
+_HELPERS: Final = {"fuse3": "mount.fuse3", "fuse": "mount.fuse"}
+# A helper runs what it is given as root. A plugin may be another user's, so its word is good for programs that are file systems only.
+_PROGRAMS: Final = frozenset({"fuse-overlayfs", "nydus-overlayfs"})
+# fuse-overlayfs loads these as code.
+_CODE: Final = "plugins"
+_HELPER_S: Final = 60.0
+_SAID_BYTES: Final = 4096
 
 
 class Mounter(Protocol):
@@ -157,9 +168,13 @@ class Kernel:
         """
         if "/" in spec.type:
             raise FailedPrecondition(f'a mount of type "{spec.type}" has to be prepared by a mount manager first')
+        prefix, _, program = spec.type.partition(".")
+        if program and prefix in _HELPERS:
+            _mount_by_helper(_HELPERS[prefix], program, spec, target)
+            return
         place = _Place(target, spec.target)
         parsed = parse_options(spec.options)
-        kind = spec.type.removeprefix("fuse3.") if spec.type.startswith("fuse3.") else spec.type
+        kind = spec.type
         bind = kind in ("bind", "rbind") or bool(parsed.flags & MS_BIND)
         if parsed.uidmap or parsed.gidmap:
             self._mount_idmapped(spec, parsed, place)
@@ -301,6 +316,51 @@ class Kernel:
             os.close(tree)
             raise
         return tree
+
+
+def _mount_by_helper(helper: str, program: str, spec: Mount, target: str) -> None:
+    """Have mount.fuse3 or mount.fuse mount spec; what it starts serves the mount until that is gone.
+
+    Raises FailedPrecondition: the helper or the program is not there, it is none that may run, or it says no.
+    """
+    import subprocess  # slow to import, and shims seldom need these
+    import tempfile
+    from shutil import which
+
+    if program not in _PROGRAMS:
+        known = ", ".join(sorted(_PROGRAMS))
+        raise FailedPrecondition(
+            f'a mount of type "{spec.type}" would run {program} as root; of such programs only {known} may'
+        )
+    if spec.target.strip("/"):
+        raise FailedPrecondition(f'a mount of type "{spec.type}" can\'t have a target of its own, "{spec.target}"')
+    if any(part.partition("=")[0].strip() == _CODE for option in spec.options for part in option.split(",")):
+        raise FailedPrecondition(f'a mount of type "{spec.type}" may not load code with the option "{_CODE}"')
+    for name, package in ((helper, "fuse3" if helper == "mount.fuse3" else "fuse"), (program, program)):
+        if which(name) is None:
+            raise FailedPrecondition(f'a mount of type "{spec.type}" needs {name}, which is not on PATH; install {package}')
+    options = [word for option in spec.options for word in ("-o", option)]
+    before = _mounts_on(target)
+    # No pipe: what goes on to serve the mount may keep it open.
+    with tempfile.TemporaryFile() as said:
+        try:
+            code = subprocess.run(
+                [helper, spec.source, target, *options, "-t", program],
+                cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=_HELPER_S, check=False,
+            ).returncode  # fmt: skip
+        except subprocess.TimeoutExpired:
+            code = errno.ETIMEDOUT
+        # Its exit status may have been taken by who reaps orphans here, so the mount table has the last word.
+        if _mounts_on(target) > before:
+            return
+        said.seek(0)
+        words = said.read(_SAID_BYTES).decode("utf-8", "replace").strip()
+    raise FailedPrecondition(f"{helper} could not mount {program} on {target} (code {code}): {words or 'without a word'}")
+
+
+def _mounts_on(target: str) -> int:
+    real = os.path.realpath(target)
+    return sum(mounted.point == real for mounted in mount_points())
 
 
 class RecordingKernel:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -149,7 +150,8 @@ def start(
     if not id or not namespace:
         print("shim start needs -id and -namespace", file=sys.stderr)
         return 1
-    params = bootstrap_params(read_stdin(), id, namespace)
+    given = read_stdin()
+    params = bootstrap_params(given, id, namespace)
     directory = (
         (params.socket_dir if params is not None else None)
         or os.environ.get("ARGOSY_SHIM_SOCKET_DIR")
@@ -179,6 +181,21 @@ def start(
     pid = forked[0].pid if forked is not None else os.fork()
     if pid == 0:
         _become_daemon(listener, path, flags, bundle, service, None)
+    if group := cgroup_of(given, params):
+        try:
+            # The keeper as well: later workers are its children.
+            _join(group, [pid] if forked is None else [pid, os.getpid()])
+        except OSError as error:
+            print(
+                f"the shim can't join the cgroup {group}: {error.strerror}; make it, or leave out shim_cgroup",
+                file=sys.stderr,
+            )
+            listener.close()
+            os.unlink(path)
+            if forked is None:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            return 1
     _write_address(bundle, address)
     with open(os.path.join(bundle, "shim.pid"), "w") as file:
         file.write(str(pid))
@@ -189,6 +206,44 @@ def start(
         _become_daemon(listener, path, flags, bundle, service, keeper)
     listener.close()
     return 0
+
+
+def cgroup_of(given: bytes, params: Any) -> str:
+    """Return the cgroup that runc's options ask for the shim itself, "" for none. given is the standard input, params what it holds if it is newer."""
+    if not given:
+        return ""
+    from argosy_protos._wire import DecodeError
+    from argosy_protos.lean.containerd.runc.v1 import Options
+    from argosy_protos.lean.google.protobuf import Any as AnyMessage
+
+    try:
+        found = [one.value for one in params.extensions] if params is not None else [AnyMessage.decode(given)]
+        for value in found:
+            if value is not None and value.type_url.rpartition("/")[2] == "containerd.runc.v1.Options":
+                return Options.decode(value.value).shim_cgroup
+    except DecodeError:
+        pass  # Create has the same options, and says what is wrong with them
+    return ""
+
+
+def _join(group: str, pids: list[int]) -> None:
+    """Move processes into a cgroup, in each hierarchy that has it. Raises OSError: none has it, or it takes no process."""
+    import errno
+
+    from argosy.kernel.mount import mount_points
+
+    parts = [part for part in group.split("/") if part]
+    if ".." in parts:
+        raise OSError(errno.EINVAL, "it leads out of the hierarchy")
+    places = {os.path.join(one.point, *parts) for one in mount_points() if one.type in ("cgroup", "cgroup2")}
+    there = sorted(place for place in places if os.path.isdir(place))
+    if not parts or not there:
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for place in there:
+        with open(os.path.join(place, "cgroup.procs"), "w") as file:
+            for pid in pids:
+                file.write(f"{pid}\n")
+                file.flush()  # the kernel takes one a write
 
 
 def _write_address(bundle: str, address: str) -> None:

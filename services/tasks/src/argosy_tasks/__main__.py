@@ -17,6 +17,7 @@ from argosy_tasks.bootstrap import Starter
 from argosy_tasks.checkpoints import Checkpoints
 from argosy_tasks.gate import Gate
 from argosy_tasks.gateway import Gateway
+from argosy_tasks.introspection import Introspection
 from argosy_tasks.logs import keep_short
 from argosy_tasks.roster import Roster, Timeouts
 from argosy_tasks.runtimes import Runtimes, own_directory
@@ -57,7 +58,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     ctx.gauges["tasks"] = lambda: len(roster)
     ctx.gauges["tasks_without_record"] = roster.kept
     ctx.gauges["tasks_silent"] = roster.silent
-    return [Tasks(roster, channel, gate, checkpoints, s.state_timeout_s, s.stats_timeout_s)]
+    return [Tasks(roster, channel, gate, checkpoints, s.state_timeout_s, s.stats_timeout_s), Introspection(runtimes)]
 
 
 def main() -> None:

@@ -8,11 +8,13 @@ from argosy.errors import InvalidArgument, NotFound, ResourceExhausted
 from argosy.fields import FLAT, count_in
 from argosy.store.schema import Reader
 from argosy_protos._wire import DecodeError, rv, skip, text
+from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub, PluginInfoRequest
 from argosy_protos.containerd.services.tasks.v1 import TasksBase
+from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy_gateway.backends.relays import Relay
 from argosy_gateway.metadata import containers
-from argosy_gateway.plugins.plugin import Plugin
+from argosy_gateway.plugins.plugin import ANSWER_S, Plugin
 from argosy_gateway.plugins.registry import Registry
 
 _CONTAINER_ID: Final = 10  # field 1, length-delimited, in every Tasks request about one container
@@ -40,6 +42,12 @@ def _first_string(data: bytes) -> str:
     if p > len(data):
         raise InvalidArgument("the request is malformed: truncated")
     return found
+
+
+async def runtime_info(registry: Registry, request: PluginInfoRequest) -> AnyMessage | None:
+    """Return what the task manager says of the runtime in a question's options. Raises what it raises, Unimplemented, Unavailable."""
+    async with registry.only("tasks").call(ANSWER_S) as channel:
+        return (await IntrospectionStub(channel).plugin_info(request)).extra
 
 
 class Tasks(Relay):

@@ -23,4 +23,3 @@ class GatewaySettings(Settings):
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
-    disabled_plugins: list[str] = field(default_factory=list)

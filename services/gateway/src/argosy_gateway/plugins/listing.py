@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from argosy.errors import Unavailable
 from argosy.tables import SHORT_TYPES
@@ -50,7 +50,8 @@ _OWN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         )
     ),
 )  # fmt: skip
-_IDS = {"content": "content", "diff": "walking", "tasks": "task"}
+# containerd has no proxies of this type, and clients ask for its one plugin by this id.
+_TASKS_ID: Final = "task"
 
 
 class Served(Protocol):
@@ -66,10 +67,7 @@ def listing(
     here = host_platform()
     out: list[p.Plugin] = []
     for plugin in registry:
-        kind, name, config = plugin.type, plugin.name, plugin.config
-        id = _IDS.get(kind, name)
-        if kind == "diff" and name != "diff":
-            id = name
+        kind, config = plugin.type, plugin.config
         wanted = here
         if config.platform:
             parts = config.platform.split("/")
@@ -79,7 +77,7 @@ def listing(
         out.append(
             p.Plugin(
                 type=SHORT_TYPES[kind],
-                id=id,
+                id=_TASKS_ID if kind == "tasks" else plugin.name,
                 platforms=[wanted] if kind in ("snapshot", "diff", "tasks") else [],
                 exports={**config.exports, "address": config.address, **_served(plugin, services)},
                 capabilities=list(config.capabilities),

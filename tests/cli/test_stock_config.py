@@ -1,0 +1,65 @@
+"""What a stock configuration of containerd's means to a mesh: plugins that are disabled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from argosy.errors import InvalidArgument
+from argosy_cli.config import Loaded, parse_stock
+from argosy_cli.supervisor import plan
+
+
+def read(disabled: Any, version: int = 2, **more: Any) -> Loaded:
+    return parse_stock({"version": version, "disabled_plugins": disabled, **more}, "config.toml")
+
+
+def proxy(type: str, name: str) -> dict[str, Any]:
+    return {"proxy_plugins": {name: {"type": type, "address": "/run/theirs.sock"}}}
+
+
+@pytest.mark.parametrize(
+    ("id", "type", "service"),
+    [
+        ("io.containerd.snapshotter.v1.overlayfs", "snapshot", "snapshotter-overlay"),
+        ("io.containerd.snapshotter.v1.native", "snapshot", "snapshotter-native"),
+        ("io.containerd.content.v1.content", "content", "content"),
+        ("io.containerd.differ.v1.walking", "diff", "diff"),
+    ],
+)
+def test_a_plugin_that_is_disabled_leaves_its_place_to_a_proxy(id: str, type: str, service: str) -> None:
+    name = id.rpartition(".")[2]
+    loaded = read([id], **proxy(type, name))
+    assert service not in loaded.mesh.services and loaded.ignored == []
+    gateway = plan(loaded.mesh)[-1]
+    assert gateway.values["proxy_plugins"][name].address == "/run/theirs.sock"
+    with pytest.raises(InvalidArgument):
+        plan(read([], **proxy(type, name)).mesh)
+
+
+@pytest.mark.parametrize(("type", "disabled"), [("content", "content.v1.content"), ("diff", "differ.v1.walking")])
+def test_the_proxy_may_have_another_name(type: str, disabled: str) -> None:
+    plugins = plan(read([f"io.containerd.{disabled}"], **proxy(type, "theirs")).mesh)[-1].values["proxy_plugins"]
+    assert [name for name, plugin in plugins.items() if plugin.type == type] == ["theirs"]
+
+
+def test_version_1_has_short_ids() -> None:
+    loaded = read(["cri", "overlayfs", "restart"], version=1)
+    assert loaded.mesh.restart_interval_s == 0
+    assert "snapshotter-overlay" not in loaded.mesh.services and loaded.ignored == []
+    assert read(["overlayfs"]).ignored == ['disabled_plugins "overlayfs"']
+
+
+def test_what_is_not_here_is_disabled_and_what_cannot_be_turned_off_is_said() -> None:
+    images = "io.containerd.grpc.v1.images"
+    loaded = read(
+        ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.restart", images]
+    )
+    assert loaded.ignored == [f'disabled_plugins "{images}"']
+    assert loaded.mesh.restart_interval_s == 0 and loaded.mesh.services.keys() == read([]).mesh.services.keys()
+
+
+@pytest.mark.parametrize("wrong", ["io.containerd.grpc.v1.cri", [1], {"cri": True}])
+def test_something_else_than_a_list_of_ids_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidArgument, match="disabled_plugins"):
+        read(wrong)
