@@ -133,7 +133,7 @@ def test_a_closed_standard_input_is_said_to_be_closed(tmp_path: Path) -> None:
 def test_closed_streams_are_no_sockets_of_ours(mesh: Mesh, tmp_path: Path, template: str) -> None:
     """The next descriptor that is opened has the number of one that is closed: input is not read from it, nor output written to it."""
     env = {**os.environ, "ARGOSY_CLI_TEMPLATE": template, "ARGOSY_CLI_DIR": str(tmp_path)}
-    command = [ARGOSY, "-a", str(mesh.address)]
+    command = [str(ARGOSY), "-a", str(mesh.address)]
     for _ in range(2):  # the first leaves a template behind
         subprocess.run([*command, "version"], capture_output=True, timeout=30, check=True, env=env)
     for closed, args, wanted in (
