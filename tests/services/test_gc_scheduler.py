@@ -135,3 +135,29 @@ def test_a_snapshotter_without_room_has_what_was_removed_dropped() -> None:
                     await gateway.stop()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("waited", [False, True])
+def test_a_long_collection_is_followed_by_its_own_pause(waited: bool) -> None:
+    """The first ones, of an empty store, do not shorten it; one that was long because a plugin was silent does not ask for it."""
+    took = 0.0
+
+    async def collect() -> None:
+        await asyncio.sleep(took)
+        if took and waited:
+            scheduler.again(True)
+
+    scheduler = Scheduler(collect, Thresholds(pause_threshold=0.1, startup_delay_s=0))
+
+    async def main() -> None:
+        nonlocal took
+        async with anyio.create_task_group() as group:
+            group.start_soon(scheduler.run)
+            for _ in range(9):
+                await scheduler.collect_now()
+            took = 0.5
+            await scheduler.collect_now()
+            group.cancel_scope.cancel()
+
+    asyncio.run(main())
+    assert (scheduler._pause_s > 9 * 0.5 - 0.01) is not waited

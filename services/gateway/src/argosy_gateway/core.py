@@ -80,6 +80,8 @@ class Core:
         self.services: Services | None = None
         self.uuid = ""
         self._cleaning: dict[Plugin, _Cleaning] = {}
+        self._failed: set[Plugin] = set()
+        """Plugins whose last cleaning came to nothing."""
 
     @classmethod
     async def open(cls, settings: GatewaySettings, group: anyio.abc.TaskGroup) -> Core:
@@ -203,8 +205,9 @@ class Core:
         async with anyio.create_task_group() as group:
             for store in self._stores():
                 group.start_soon(self._cleaned, store)
-        if any(store.plugin.dirty or store.plugin in self._cleaning for store in self._stores()):
-            self.scheduler.again()
+        waited = any(store.plugin in self._cleaning or store.plugin in self._failed for store in self._stores())
+        if waited or any(store.plugin.dirty for store in self._stores()):
+            self.scheduler.again(waited)
         return gone
 
     async def _cleaned(self, store: _Store) -> None:
@@ -228,9 +231,11 @@ class Core:
             if plugin.channel.is_connected and await plugin.suspect(_THERE_S):
                 raise plugin.unavailable()
             await store.cleanup()
+            self._failed.discard(plugin)
         except Exception as error:
             # One plugin that fails never stops the rest.
             plugin.dirty = True
+            self._failed.add(plugin)
             if isinstance(error, ArgosyError):
                 plugin.failed(error)
                 logger.warning("gc.plugin_left_out", plugin=plugin.name, type=plugin.type, error=error.message)

@@ -53,7 +53,7 @@ class Scheduler:
         self._wake = asyncio.Event()
         self._triggered = False
         self._deletions = self._mutations = 0
-        self._left = False
+        self._left = self._waited = False
         self._retry_at = 0.0
         self._retry_s = _RETRY_FIRST_S
         self._full = False
@@ -72,9 +72,9 @@ class Scheduler:
             self._deletions += 1
             self._wake.set()
 
-    def again(self) -> None:
-        """Collect once more when it is due: something was left out."""
-        self._left = True
+    def again(self, waited: bool = False) -> None:
+        """Collect once more when it is due: something was left out. waited: for a plugin that did not do it, so that the time it took says nothing."""
+        self._left, self._waited = True, waited
 
     def full(self) -> None:
         """Note that a plugin had no room: collect soon."""
@@ -93,7 +93,7 @@ class Scheduler:
         if not self.runs:
             return _FIRST_INTERVAL_S
         # The first ones, of an empty store, say nothing about one that has just dropped a thousand snapshots.
-        took = max(self._total_s / self.runs, self.last_s, _LEAST_AVERAGE_S)
+        took = max(self._total_s / self.runs, 0.0 if self._waited else self.last_s, _LEAST_AVERAGE_S)
         share = min(max(self._t.pause_threshold, 0.0), 0.5)
         return min(took / share - took, _LONGEST_PAUSE_S) if share > 0 else 0.0
 
@@ -144,7 +144,7 @@ class Scheduler:
         waiters, self._waiters = self._waiters, []
         self._triggered = False
         self._deletions = self._mutations = 0
-        self._left = False
+        self._left = self._waited = False
         began = time.monotonic()
         try:
             await self._collect()
