@@ -288,11 +288,11 @@ def test_a_token_is_looked_at_before_it_is_used(body: bytes, error: type[ArgosyE
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b'{"errors": [{"message": "no \\u001b]0;evil\\u0007 such"}]}', r"\(no  \]0;evil  such\)$"),
-        (b"<html>\x1b[2J" + b"x" * 10000, r"\(<html> \[2Jx+\)$"),
-        (b'{"errors":' + b"[" * 5000, r"\(\{\"errors\":\[+\)$"),
-        (b'{"errors": [1, 2]}', r"\(\{\"errors\": \[1, 2\]\}\)$"),
-        (b"", "answered 404$"),
+        (b'{"errors": [{"message": "no \\u001b]0;evil\\u0007 such"}]}', r"\(no  \]0;evil  such\): not found$"),
+        (b"<html>\x1b[2J" + b"x" * 10000, r"\(<html> \[2Jx+\): not found$"),
+        (b'{"errors":' + b"[" * 5000, r"\(\{\"errors\":\[+\): not found$"),
+        (b'{"errors": [1, 2]}', r"\(\{\"errors\": \[1, 2\]\}\): not found$"),
+        (b"", "answered 404: not found$"),
     ],
 )
 def test_what_a_refusal_says_can_be_shown(body: bytes, said: str) -> None:

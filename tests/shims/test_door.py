@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ def daemon(short_path: Path) -> Iterator[Daemon]:
     for pid in found.shims:
         os.kill(pid, signal.SIGKILL)
     for pid in templates(short_path):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # one that has just ended by itself
+            os.kill(pid, signal.SIGKILL)
     eventually(lambda: not templates(short_path), what="a template is left")
 
 

@@ -146,6 +146,18 @@ def run_async(work: Awaitable[T]) -> T:
         raise typer.Exit(130) from None
 
 
+@contextmanager
+def _written() -> Iterator[None]:
+    """Say of standard output that it can't be written, where that is so."""
+    try:
+        yield
+    except OSError as error:
+        from argosy.client.stdio import not_written
+
+        raise not_written(error) from None
+
+
+@_written()
 def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], empty: str = "") -> None:
     """Print rows as a table, or all they hold as JSON."""
     if Shown.json:
@@ -164,6 +176,7 @@ def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], empty: str = ""
         out().print(empty)
 
 
+@_written()
 def show_one(value: dict[str, Any]) -> None:
     """Print one thing."""
     if Shown.json:
