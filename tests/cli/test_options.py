@@ -40,6 +40,13 @@ def test_what_is_no_number_of_cpus_is_refused_before_anything_is_asked(cpus: str
     assert ran.code == 2 and "Traceback" not in ran.err and "no such socket" not in ran.err, ran.err
 
 
+@pytest.mark.parametrize("words", [("run", "-it", "alpine", "sh"), ("exec", "-i", "-t", "c", "sh")])
+def test_a_terminal_wants_one_for_its_input(words: tuple[str, ...]) -> None:
+    """The end of a pipe is lost in a terminal that a shell sets up anew: such a container waited for ever."""
+    ran = run([str(ARGOSY), *NOWHERE, *words], input="exit\n")
+    assert ran.code != 0 and "-i with -t wants a terminal for standard input" in ran.err, ran.err
+
+
 def test_the_version_is_told_without_a_daemon() -> None:
     assert run([str(ARGOSY), *NOWHERE, "--version"]).ok().out == f"argosy {version('argosy-cli')}\n"
 

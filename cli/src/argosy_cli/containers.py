@@ -104,6 +104,7 @@ def run(
     """Run a command in a new container; an image that is not here is pulled first."""
 
     async def work() -> int:
+        _check_terminal(interactive, terminal, detach)
         id = name or secrets.token_hex(6)
         reference = str(Reference.parse(image))
         options = Options(
@@ -130,6 +131,12 @@ def run(
                 return await process.wait()
 
     raise typer.Exit(run_async(work()))
+
+
+def _check_terminal(interactive: bool, terminal: bool, detach: bool) -> None:
+    """A terminal knows no end of its input: what comes from a pipe or a file through one may leave the container waiting for ever."""
+    if interactive and terminal and not detach and not os.isatty(0):
+        raise InvalidArgument("-i with -t wants a terminal for standard input, which is none; leave out -t, or -i")
 
 
 async def _run_detached(container: Container, stdio: Stdio, terminal: bool) -> None:
@@ -165,6 +172,7 @@ def exec_(
     """Run another command in a running container."""
 
     async def work() -> int:
+        _check_terminal(interactive, terminal, detach)
         async with Target.client() as client:
             found = await Container.get(client, container)
             spec = dict(found.spec["process"])
