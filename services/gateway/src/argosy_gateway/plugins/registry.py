@@ -62,7 +62,8 @@ class Registry:
             raise InvalidArgument("snapshotter argument missing")
         found = self.plugins.get(("snapshot", name))
         if found is None:
-            raise InvalidArgument(f"snapshotter not loaded: {name}")
+            loaded = ", ".join(plugin.name for plugin in self.of_type("snapshot")) or "none"
+            raise InvalidArgument(f"snapshotter not loaded: {name}; loaded are {loaded}")
         return found
 
     def close(self) -> None:
