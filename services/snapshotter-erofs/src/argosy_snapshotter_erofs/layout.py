@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 from argosy.erofs.image import DATA_START, Node, directory, finish
 from argosy.errors import FailedPrecondition
 from argosy.kernel.mount import KERNEL, MNT_DETACH
+from argosy.kernel.scratch import scratch_in
 from argosy.mounts import Mount
 
 _INSTEAD: Final = "use the overlayfs snapshotter instead"
@@ -30,8 +30,7 @@ def ask(root: Path) -> Abilities:
     """Try an image below an overlay. Raises FailedPrecondition with the reason when this machine can't."""
     if os.geteuid() != 0:
         raise FailedPrecondition(f"EROFS images are mounted by root only; run as root, or {_INSTEAD}")
-    with tempfile.TemporaryDirectory(prefix="check-", dir=root) as scratch:
-        base = Path(scratch)
+    with scratch_in(root) as base:
         for name in ("image", "upper", "work", "merged"):
             (base / name).mkdir()
         fd = os.open(base / "i", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from argosy.errors import FailedPrecondition
 from argosy.kernel.mount import KERNEL, MNT_DETACH
+from argosy.kernel.scratch import scratch_in
 from argosy.mounts import Mount
 
 
@@ -32,8 +32,7 @@ def in_user_namespace() -> bool:
 
 def ask(root: Path) -> Abilities:
     """Try an overlay below root. Raises FailedPrecondition when the file system can't carry one."""
-    with tempfile.TemporaryDirectory(prefix="check-", dir=root) as scratch:
-        base = Path(scratch)
+    with scratch_in(root) as base:
         for name in ("l1", "l2", "u", "w", "m"):
             (base / name).mkdir()
         options = [f"lowerdir={base / 'l2'}:{base / 'l1'}", f"upperdir={base / 'u'}", f"workdir={base / 'w'}"]

@@ -1,0 +1,24 @@
+"""A directory to try things out in, mounts too, below a root whose lock is ours. What a killed process left there goes with the next try."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from argosy.kernel.mount import unmount_tree
+
+_PREFIX: Final = "check-"
+
+
+@contextmanager
+def scratch_in(root: Path) -> Iterator[Path]:
+    """Yield a new directory below root; it goes with the block, and so do earlier ones. The caller holds root's lock. Raises OSError."""
+    for left in root.glob(f"{_PREFIX}*"):
+        unmount_tree(str(left))
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=root) as place:
+        yield Path(place)
