@@ -284,6 +284,44 @@ def test_who_asks_for_an_ingest_waits_for_its_commit() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_commit_whose_caller_leaves_before_it_begins_does_not_begin(monkeypatch: pytest.MonkeyPatch, linked: bool) -> None:
+    """Who asks then is told that the ingest is open, and must not find it committed later."""
+    begun = asyncio.Event()
+    changes_of = changes.Changes.free
+
+    async def slowly(self: changes.Changes, ns: str, *keys: str) -> None:
+        await changes_of(self, ns, *keys)
+        if any(key.startswith("sha256:") for key in keys):
+            begun.set()
+            await asyncio.sleep(0.3)
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, _):
+            data = os.urandom(100)
+            digest = str(Digest.of(data))
+            if linked:
+                await put(gateway, "one", data)
+            ns = "other"
+            await gateway.core.change(lambda db: leases.create(db, ns, "l", {}))
+            writer = await content(gateway).writer(ns, "l", "ref", len(data), digest if linked else "")
+            if not linked:
+                await writer.write(0, data, len(data), "")
+            assert writer.virtual is linked
+            monkeypatch.setattr(changes.Changes, "free", slowly)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(writer.commit, len(data), b"", len(data), digest, {})
+                await begun.wait()
+                tasks.cancel_scope.cancel()
+            assert (await content(gateway).status(ns, "ref")).offset == len(data)
+            await asyncio.sleep(0.6)
+            assert (await content(gateway).status(ns, "ref")).offset == len(data)
+            await writer.close()
+            await content(gateway).abort(ns, "l", "ref")
+
+    asyncio.run(main())
+
+
 def test_an_abort_or_a_delete_that_is_cancelled_is_done_or_not() -> None:
     """Their callers may leave at any await."""
 

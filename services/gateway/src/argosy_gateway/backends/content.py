@@ -23,6 +23,7 @@ from argosy.digest import Digest
 from argosy.errors import (
     AlreadyExists,
     ArgosyError,
+    Cancelled,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
@@ -183,6 +184,12 @@ class _Commit(Change):
         self._store.created(self.ns, self._digest, self.intent.body["size"])
 
 
+def _check_there(caller: Caller, ref: str) -> None:
+    """Raise Cancelled for a commit whose caller left before it began: who then asks where the ingest stands must not find it committed later."""
+    if caller.left_at is not None:
+        raise Cancelled(f'the caller left before the commit of ingest "{ref}" began')
+
+
 def of_ref(ref: str) -> str:
     """Return the key of an ingest among the changes, where digests are keys as they are."""
     return f"ingest {ref}"
@@ -328,7 +335,7 @@ class NamespacedWriter(Writer):
         if self.virtual:
             if total > 0 and total != self._offset:
                 raise FailedPrecondition(f'"{self._ref}" failed size validation: {self._offset} != {total}')
-            await self._store.link(self._ns, self._lease, self._ref, self._digest, self._offset, labels)
+            await self._store.link(self._ns, self._lease, self._ref, self._digest, self._offset, labels, caller)
             return self._digest
         backend = self._backend
         assert backend is not None
@@ -557,6 +564,9 @@ class Content:
         if self._changes.under_way(ns, of_ref(ref)):
             await self._changes.free(ns, of_ref(ref))
         found = rows.ingest(self._db.reader, ns, ref)
+        if found is not None and found.expected:
+            # Its commit changes rows only: one that is being written comes first.
+            found = await self._db.write(lambda db: rows.ingest(db, ns, ref))
         status = None if found is None else await self._status(found)
         if status is None:
             raise NotFound(f'could not get status for ref "{ref}": reference {ref}')
@@ -691,10 +701,13 @@ class Content:
             return None
         return found.size if found else None
 
-    async def link(self, ns: str, lease: str | None, ref: str, digest: str, size: int, labels: dict[str, str]) -> None:
-        """Commit a virtual ingest. Raises AlreadyExists, NotFound when it has expired. To be run as ``Work``."""
+    async def link(
+        self, ns: str, lease: str | None, ref: str, digest: str, size: int, labels: dict[str, str], caller: Caller
+    ) -> None:
+        """Commit a virtual ingest. Raises AlreadyExists, NotFound when it has expired, Cancelled. To be run as ``Work``."""
         await self._changes.free(ns, digest)
         async with self._held.hold(digest):
+            _check_there(caller, ref)
             error = await self._db.write(lambda db: rows.link(db, ns, lease, ref, digest, size, labels))
         # Before it stood for a blob it may have been an ingest with bytes of its own.
         self.plugin.dirty = True
@@ -709,12 +722,13 @@ class Content:
     ) -> p.WriteContentResponse | None:  # fmt: skip
         """Commit an ingest; returns the plugin's answer where there is one.
 
-        Raises AlreadyExists when the namespace has the blob, and the plugin's error. To be run as ``Work``.
+        Raises AlreadyExists when the namespace has the blob, Cancelled, and the plugin's error. To be run as ``Work``.
         """
         change = _Commit(self, ns, found, digest, total, caller)
         change.backend = backend
         lost = await self.is_lost(digest)
         await self._changes.free(ns, *change.keys)
+        _check_there(caller, found.ref)
         self._changes.enter(change)
         async with self._held.hold(digest):
             try:
