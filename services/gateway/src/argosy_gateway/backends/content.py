@@ -564,8 +564,8 @@ class Content:
         if self._changes.under_way(ns, of_ref(ref)):
             await self._changes.free(ns, of_ref(ref))
         found = rows.ingest(self._db.reader, ns, ref)
-        if found is not None and found.expected:
-            # Its commit changes rows only: one that is being written comes first.
+        if found is not None:
+            # The abort of a caller who has left, or the commit of a linked one, may be being written: it comes first.
             found = await self._db.write(lambda db: rows.ingest(db, ns, ref))
         status = None if found is None else await self._status(found)
         if status is None:
