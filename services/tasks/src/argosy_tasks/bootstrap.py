@@ -101,6 +101,17 @@ def parse_answer(output: bytes) -> Bootstrap:
     return found
 
 
+def answered(message: type[Any], command: str, code: int, output: bytes, errors: bytes) -> Any:
+    """Return the message that a shim's binary wrote. Raises Unknown: it failed, or wrote something else."""
+    if code:
+        said = errors.decode("utf-8", "replace").strip()
+        raise Unknown(f"{command} exited {code}: {said or 'without a word'}")
+    try:
+        return message.decode(output)
+    except DecodeError as error:
+        raise Unknown(f"{command} answered no {message.__name__}: {error}") from error
+
+
 class Starter:
     """Runs shims' ``start`` and ``delete``."""
 
@@ -169,10 +180,4 @@ class Starter:
 
         env = {**self._env, "NAMESPACE": bundle.namespace}
         code, output, errors = await run(self._command(binary, bundle, "delete"), bundle.path, env, b"", timeout)
-        if code:
-            said = errors.decode("utf-8", "replace").strip()
-            raise Unknown(f"{binary.name} delete exited {code}: {said or 'without a word'}")
-        try:
-            return DeleteResponse.decode(output)
-        except DecodeError as error:
-            raise Unknown(f"{binary.name} delete answered no DeleteResponse: {error}") from error
+        return answered(DeleteResponse, f"{binary.name} delete", code, output, errors)

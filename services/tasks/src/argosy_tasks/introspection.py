@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from argosy.errors import FailedPrecondition, InvalidArgument, Unimplemented, Unknown
+from argosy.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from argosy.typeurl import bare, pack
 from argosy_protos._wire import DecodeError
 from argosy_protos.containerd.services.introspection import v1 as p
 from argosy_protos.containerd.types import RuntimeInfo, RuntimeRequest
 
-from argosy_tasks.bootstrap import run
+from argosy_tasks.bootstrap import answered, run
 from argosy_tasks.runtimes import Runtimes
 
 _REQUEST: Final = "containerd.types.RuntimeRequest"
@@ -49,10 +49,5 @@ async def _ask(binary: Path, options: bytes) -> RuntimeInfo:
         code, output, errors = await run([str(binary), "-info"], Path("/"), {}, options, _INFO_S)
     except OSError as error:
         raise FailedPrecondition(f"the shim {binary} can't be run: {error.strerror}; check what its file is") from error
-    if code:
-        said = errors.decode("utf-8", "replace").strip()
-        raise Unknown(f"{binary.name} -info exited {code}: {said or 'without a word'}")
-    try:
-        return RuntimeInfo.decode(output)
-    except DecodeError as error:
-        raise Unknown(f"{binary.name} -info answered no RuntimeInfo: {error}") from error
+    info: RuntimeInfo = answered(RuntimeInfo, f"{binary.name} -info", code, output, errors)
+    return info
