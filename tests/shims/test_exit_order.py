@@ -71,7 +71,7 @@ class Service(tasks.TaskService[Container]):
     gone = 0
 
     def make(self, request: Any) -> Container:
-        raise NotImplementedError  # nothing is created here
+        raise AssertionError("nothing is created here")
 
     def init_gone(self, container: Container) -> None:
         self.gone += 1
