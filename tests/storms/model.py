@@ -150,20 +150,21 @@ class Ledger:
     def resolve(self, look: Callable[[Any], Any], same: Callable[[Any, Any], bool], findings: Findings) -> int:
         """Look at every object that has an open outcome; return how many changes there were.
 
-        look returns the state as it is seen, same says whether a state of ours looks like that.
+        look returns the state as it is seen, same says whether a state of ours looks like that. An object whose states all look like
+        that is forgotten.
         """
         changes, self.open = self.open, []
         for change in changes:
             seen = {key: look(key) for key in change.alternatives[0]}
-            fitting = next(
-                (a for a in change.alternatives if all(same(a[key], seen[key]) for key in a)), None
-            )  # fmt: skip
-            if fitting is None:
+            fitting = [a for a in change.alternatives if all(same(a[key], seen[key]) for key in a)]
+            if not fitting:
                 kind = change.what.partition(" ")[0]
                 allowed = " or ".join(str(dict(a)) for a in change.alternatives)
                 findings.add(NEITHER, kind, f"{change.what}: found {seen}, allowed {allowed}")
                 continue
-            for key, state in fitting.items():
+            for key, state in fitting[0].items():
+                if any(other[key] != state for other in fitting):
+                    continue  # both look the same, as an ingest without bytes and none do: nothing is known of it any more
                 if state is None:
                     self.gone[key] = None
                 else:

@@ -1,0 +1,31 @@
+"""The storm's memory of what was acknowledged: what a look at an object can tell, and what it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.storms.model import Findings, Ledger
+
+KEY = ("ref", "r1")
+
+
+def _resolved(seen: Any, *alternatives: Any) -> Ledger:
+    """Return a ledger after a look at a change of one object; its empty state (0) looks like none at all."""
+    ledger, findings = Ledger(), Findings()
+    ledger.unsure("Abort r1", [{KEY: one} for one in alternatives])
+    ledger.resolve(lambda _: seen, lambda state, found: (state or None) == found, findings)
+    assert not findings.total
+    assert not ledger.open
+    return ledger
+
+
+def test_an_abort_that_was_cut_leaves_an_ingest_with_bytes_or_none() -> None:
+    assert _resolved(7, 7, None).certain == {KEY: 7}
+    assert _resolved(None, 7, None).gone == {KEY: None}
+
+
+def test_of_states_that_look_the_same_neither_is_taken_for_certain() -> None:
+    """An ingest that was opened and never written to looks like one that was aborted: a later Abort may say either."""
+    ledger = _resolved(None, 0, None)
+    assert not ledger.certain
+    assert not ledger.gone
