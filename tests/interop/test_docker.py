@@ -70,8 +70,7 @@ def docker() -> Iterator[Docker]:
                 found("rm", "--force", left).ok()
             daemon.terminate()
             assert daemon.wait(_WITHIN_S) == 0, (found.base / "log").read_text()[-2000:]
-        left = mesh.leftovers()
-        assert left == [], left
+        assert mesh.leftovers() == []
     finally:
         mesh.destroy()
         # What dockerd makes and leaves, as on any host.
