@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from argosy.client import Client
 from argosy.errors import ArgosyError
-from argosy.kernel.mount import mount_points
+from argosy.kernel.mount_table import mount_points
 from argosy.typeurl import pack
 from argosy_protos.containerd.runc.v1 import Options
 from argosy_protos.containerd.services.snapshots.v1 import MountsRequest

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from argosy.errors import FailedPrecondition
-from argosy.kernel.mount import mount_all, mounts_below, temporary_mount, unmount_all
+from argosy.kernel.mount import mount_all, temporary_mount
+from argosy.kernel.mount_table import mounts_below
+from argosy.kernel.unmount import unmount_all
 from argosy.mounts import Mount
 
 pytestmark = pytest.mark.root

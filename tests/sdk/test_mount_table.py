@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from argosy.kernel.mount import KERNEL, MNT_DETACH, mount_points, mounts_below, unmount_tree
+from argosy.kernel.mount import mount
+from argosy.kernel.mount_table import mount_points, mounts_below
+from argosy.kernel.unmount import MNT_DETACH, unmount, unmount_tree
 from argosy.mounts import Mount
 
 pytestmark = pytest.mark.root
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.root
 def test_a_mount_point_is_found_under_its_own_name(tmp_path: Path, name: str) -> None:
     place = tmp_path / name
     place.mkdir()
-    KERNEL.mount(Mount("tmpfs", "a source", ("size=64k", "ro")), os.fspath(place))
+    mount(Mount("tmpfs", "a source", ("size=64k", "ro")), os.fspath(place))
     try:
         (found,) = [mount for mount in mount_points() if mount.point == os.fspath(place)]
         assert (found.type, found.source, found.root) == ("tmpfs", "a source", "/")
@@ -26,4 +28,4 @@ def test_a_mount_point_is_found_under_its_own_name(tmp_path: Path, name: str) ->
         assert mounts_below(os.fspath(tmp_path)) == []
     finally:
         if mounts_below(os.fspath(tmp_path)):
-            KERNEL.unmount(os.fspath(place), MNT_DETACH)
+            unmount(os.fspath(place), MNT_DETACH)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from argosy.kernel.mount import Mounted
+from argosy.kernel.mount_table import Mounted
 from argosy.kernel.moves import Moves, hierarchies, own_procs
 
 

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from argosy.kernel.mount import KERNEL, mounts_below
+from argosy.kernel.mount import mount
+from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.scratch import scratch_in
 from argosy.mounts import Mount
 
@@ -20,7 +21,7 @@ def test_what_a_killed_process_mounted_there_goes_with_the_next(short_path: Path
     pid = os.fork()
     if not pid:
         with scratch_in(short_path) as place:
-            KERNEL.mount(Mount("tmpfs", "tmpfs", ("ro",)), str(place))
+            mount(Mount("tmpfs", "tmpfs", ("ro",)), str(place))
             os.write(said, b"x")
             time.sleep(60)
         os._exit(1)

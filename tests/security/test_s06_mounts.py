@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from argosy.client import Client, Container
 from argosy.errors import ArgosyError, FailedPrecondition
-from argosy.kernel.mount import mount_all, mounts_below, temporary_mount, unmount_tree
+from argosy.kernel.mount import mount_all, temporary_mount
+from argosy.kernel.mount_table import mounts_below
+from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import DETACHED, Mount, check, check_answer
 from argosy.oci.spec import Options
 from argosy.plugin.diff import Descriptor, Differ, DiffServicer

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from argosy.errors import InvalidArgument, NotFound
-from argosy.kernel.mount import loop_device
+from argosy.kernel.loop_device import loop_device
 from argosy.kernel.path import open_regular, open_regular_at, peek, read_in_root
 
 from tests.harness.layers import UNMARKED_WAYS, WAYS, Layer, archive, directory, entry, hard_link, unpacked

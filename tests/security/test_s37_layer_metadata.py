@@ -15,7 +15,7 @@ import pytest
 import zstandard
 from argosy.erofs.layer import LayerIndex
 from argosy.errors import ArgosyError, InvalidArgument, ResourceExhausted
-from argosy.kernel.mount import mounts_below
+from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.process import alive
 from argosy.mounts import Mount
 from argosy.testkit.image import oci_archive

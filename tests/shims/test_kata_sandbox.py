@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from argosy.errors import AlreadyExists, FailedPrecondition, NotFound
-from argosy.kernel.mount import KERNEL
+from argosy.kernel.mount import mount
+from argosy.kernel.unmount import unmount
 from argosy.mounts import Mount as OurMount
 from argosy.testkit.image import busybox_layer
 from argosy.ttrpc.client import TtrpcClient
@@ -268,7 +269,7 @@ def test_layers_that_are_images_are_the_guests_disks(
     spec["linux"]["namespaces"] = [{"type": "pid"}, {"type": "mount"}, {"type": "network"}]
     Path(request.bundle, "config.json").write_text(json.dumps(spec))
     for point in points:
-        KERNEL.mount(OurMount("erofs", str(tmp_path / f"{point.name[3:]}.erofs"), ("ro", *IMAGE_OPTIONS)), str(point))
+        mount(OurMount("erofs", str(tmp_path / f"{point.name[3:]}.erofs"), ("ro", *IMAGE_OPTIONS)), str(point))
 
     packed = set((place / "data").glob("rootfs/*.erofs"))
 
@@ -288,7 +289,7 @@ def test_layers_that_are_images_are_the_guests_disks(
         told = asyncio.run(main())
     finally:
         for point in points:
-            KERNEL.unmount(str(point))
+            unmount(str(point))
     disks = [line for line in told.splitlines() if line.startswith("vd")]
     if form == "overlay":
         assert told.startswith("above\n") and len(disks) == 3

@@ -197,7 +197,7 @@ def _settings(name: str, service: Service[Any], config: ServiceConfig, values: d
 
 def join_cgroup(path: str) -> None:
     """Move this process, and so every service it forks, into a cgroup of each hierarchy. Raises FailedPrecondition."""
-    from argosy.kernel.mount import mount_points  # of use to few, and each start would pay for it
+    from argosy.kernel.mount_table import mount_points  # of use to few, and each start would pay for it
 
     relative = path.strip("/")
     points = [mount.point for mount in mount_points() if mount.type in ("cgroup", "cgroup2")]

@@ -107,7 +107,7 @@ def check(mounts: Sequence[Mount], more: Collection[str] = ()) -> None:
     """Refuse mounts that nobody may ask for: by type, options, number and size, and by paths that lead elsewhere.
 
     more are types and names of options that are allowed besides. Looks at words only; that a target stays where it belongs when
-    symlinks come in, ``kernel.mount`` sees to. Raises FailedPrecondition, which names the mount and the rule.
+    symlinks come in, ``kernel.mount_target`` sees to. Raises FailedPrecondition, which names the mount and the rule.
     """
     for _ in _sources(mounts, more):
         pass

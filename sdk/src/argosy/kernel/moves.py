@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from argosy.kernel.mount import Mounted, mount_points
+from argosy.kernel.mount_table import Mounted, mount_points
 
 # Without a move it takes 15 ms and more until the next one waits again.
 _PAUSE_S: Final = 0.005

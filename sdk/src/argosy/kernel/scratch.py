@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from argosy.kernel.mount import unmount_tree
+from argosy.kernel.unmount import unmount_tree
 
 _PREFIX: Final = "check-"
 

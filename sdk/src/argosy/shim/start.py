@@ -230,7 +230,7 @@ def _join(group: str, pids: list[int]) -> None:
     """Move processes into a cgroup, in each hierarchy that has it. Raises OSError: none has it, or it takes no process."""
     import errno
 
-    from argosy.kernel.mount import mount_points
+    from argosy.kernel.mount_table import mount_points
 
     parts = [part for part in group.split("/") if part]
     if ".." in parts:

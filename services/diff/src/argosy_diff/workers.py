@@ -30,8 +30,9 @@ import anyio
 import anyio.to_thread
 from argosy import log
 from argosy.errors import ResourceExhausted, Unavailable, from_wire, to_wire
-from argosy.kernel.mount import mounts_below, unmount_tree
+from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.process import become_subreaper, die_with_parent, pidfd, set_name
+from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
 from argosy.tables import StreamProcessor
 from argosy.unpack.limits import Limits

@@ -11,8 +11,9 @@ from typing import Final
 
 from argosy.erofs.image import DATA_START, Node, directory, finish
 from argosy.errors import FailedPrecondition
-from argosy.kernel.mount import KERNEL, MNT_DETACH
+from argosy.kernel.mount import mount
 from argosy.kernel.scratch import scratch_in
+from argosy.kernel.unmount import MNT_DETACH, unmount
 from argosy.mounts import Mount
 
 _INSTEAD: Final = "use the overlayfs snapshotter instead"
@@ -44,14 +45,14 @@ def ask(root: Path) -> Abilities:
         options = _image_options(base)
         try:
             layers = (f"workdir={base / 'work'}", f"upperdir={base / 'upper'}", f"lowerdir={base / 'image'}")
-            KERNEL.mount(Mount("overlay", "overlay", layers), str(base / "merged"))
-            KERNEL.unmount(str(base / "merged"), MNT_DETACH)
+            mount(Mount("overlay", "overlay", layers), str(base / "merged"))
+            unmount(str(base / "merged"), MNT_DETACH)
         except OSError as error:
             raise FailedPrecondition(
                 f"{root} cannot carry overlay mounts ({error.strerror}); put the root on ext4, xfs or btrfs"
             ) from error
         finally:
-            KERNEL.unmount(str(base / "image"), MNT_DETACH)
+            unmount(str(base / "image"), MNT_DETACH)
     return Abilities(options, Path("/sys/module/overlay/parameters/index").exists())
 
 
@@ -59,14 +60,14 @@ def _image_options(base: Path) -> tuple[str, ...]:
     first: OSError | None = None
     for options in ((), ("loop",)):
         try:
-            KERNEL.mount(Mount("erofs", str(base / "i"), ("ro", *options)), str(base / "image"))
+            mount(Mount("erofs", str(base / "i"), ("ro", *options)), str(base / "image"))
         except OSError as error:
             first = first or error
             continue
         if os.listdir(base / "image") == ["file"]:
             return options
         with contextlib.suppress(OSError):
-            KERNEL.unmount(str(base / "image"), MNT_DETACH)
+            unmount(str(base / "image"), MNT_DETACH)
     assert first is not None
     if first.errno == errno.ENODEV:
         raise FailedPrecondition(f"this kernel has no EROFS (CONFIG_EROFS_FS); load the erofs module, or {_INSTEAD}")

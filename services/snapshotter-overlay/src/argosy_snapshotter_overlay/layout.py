@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from argosy.errors import FailedPrecondition
-from argosy.kernel.mount import KERNEL, MNT_DETACH
+from argosy.kernel.mount import mount
 from argosy.kernel.scratch import scratch_in
+from argosy.kernel.unmount import MNT_DETACH, unmount
 from argosy.mounts import Mount
 
 
@@ -48,13 +49,13 @@ def ask(root: Path) -> Abilities:
 
 def _attempt(root: Path, base: Path, options: list[str]) -> None:
     try:
-        KERNEL.mount(Mount("overlay", "overlay", tuple(options)), str(base / "m"))
+        mount(Mount("overlay", "overlay", tuple(options)), str(base / "m"))
     except OSError as error:
         raise FailedPrecondition(
             f"{root} cannot carry overlay mounts ({error.strerror}); put the root on ext4, xfs or btrfs, "
             "or use the native snapshotter"
         ) from error
-    KERNEL.unmount(str(base / "m"), MNT_DETACH)
+    unmount(str(base / "m"), MNT_DETACH)
 
 
 def _attempt_mapped(base: Path) -> bool:
@@ -62,8 +63,8 @@ def _attempt_mapped(base: Path) -> bool:
         "overlay", "overlay", ("uidmap=0:100000:1000", "gidmap=0:100000:1000", f"lowerdir={base / 'l2'}:{base / 'l1'}")
     )
     try:
-        KERNEL.mount(mapped, str(base / "m"))
+        mount(mapped, str(base / "m"))
     except (OSError, FailedPrecondition):
         return False  # no such mounts in this kernel, or no user namespaces: in a chroot, or where they are forbidden
-    KERNEL.unmount(str(base / "m"), MNT_DETACH)
+    unmount(str(base / "m"), MNT_DETACH)
     return True

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from argosy import log
 from argosy.errors import AlreadyExists, NotFound
-from argosy.kernel.mount import unmount_tree
+from argosy.kernel.unmount import unmount_tree
 from argosy.names import check_identifier
 from argosy.rpc.sockets import closed_to
 

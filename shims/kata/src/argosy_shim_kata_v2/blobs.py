@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from argosy.kernel.mount import Mounted, mount_points
+from argosy.kernel.mount_table import Mounted, mount_points
 
 # A VM has sixteen places for devices, and a pod more containers than one.
 MOST: Final = 6

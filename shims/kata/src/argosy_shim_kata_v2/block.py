@@ -23,7 +23,9 @@ from typing import Any, Final
 
 from argosy.errors import InvalidArgument, NotFound, Unknown
 from argosy.kernel.files import exchange
-from argosy.kernel.mount import loop_device, mount_all, temporary_mount, unmount_all
+from argosy.kernel.loop_device import loop_device
+from argosy.kernel.mount import mount_all, temporary_mount
+from argosy.kernel.unmount import unmount_all
 from argosy.mounts import Mount
 
 from argosy_shim_kata_v2 import blobs

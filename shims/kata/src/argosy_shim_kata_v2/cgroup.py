@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from argosy.errors import InvalidArgument
-from argosy.kernel.mount import mount_points
+from argosy.kernel.mount_table import mount_points
 
 _WANTED: Final = ("cpu", "memory", "pids", "io")
 _TRIES: Final = 5

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from argosy.errors import Unknown
-from argosy.kernel.mount import mount_all, unmount_tree
+from argosy.kernel.mount import mount_all
+from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
 
 from argosy_shim_kata_v2.config import Config

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from argosy.errors import NotFound
-from argosy.kernel.mount import mount_points
+from argosy.kernel.mount_table import mount_points
 from argosy.shim.metrics import NO_LIMIT, number, table, unified
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
 from argosy_protos.lean.io.containerd.cgroups import v1

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
-from argosy.kernel.mount import mount_all, unmount_all, unmount_tree
+from argosy.kernel.mount import mount_all
+from argosy.kernel.unmount import unmount_all, unmount_tree
 from argosy.mounts import Mount
 from argosy.shim import lifecycle, tasks
 from argosy.shim.spawn import Stdio, forget, know

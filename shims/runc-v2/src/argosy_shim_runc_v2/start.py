@@ -25,7 +25,7 @@ def service() -> Any:
 def delete(flags: dict[str, str]) -> int:
     """Clean up after a shim that died: end the container, unmount, say how it ended."""
     from argosy.errors import ArgosyError
-    from argosy.kernel.mount import unmount_tree
+    from argosy.kernel.unmount import unmount_tree
     from argosy.shim.events import stamp
     from argosy_protos.lean.containerd.task.v2 import DeleteResponse
 

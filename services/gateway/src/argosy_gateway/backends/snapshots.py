@@ -26,7 +26,7 @@ from argosy.errors import (
     Unknown,
 )
 from argosy.filters import Filter
-from argosy.kernel.mount import answers_at_once
+from argosy.kernel.mount_table import answers_at_once
 from argosy.labels import SNAPSHOT_PREFIX, SNAPSHOT_REF, check_labels, inherited
 from argosy.loops import Complaints
 from argosy.mounts import Mount, Root, check_answer
