@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from argosy.errors import FailedPrecondition, NotFound
-from argosy.shim import lifecycle, tasks
+from argosy.shim import lifecycle, model, tasks
 
 from tests.harness.mesh import IMAGE, Mesh, eventually
 
 
-class Process(tasks.Process):
+class Process(model.Process):
     def resize(self, width: int, height: int) -> None: ...
 
     def close_stdin(self) -> None: ...
@@ -26,7 +26,7 @@ class Process(tasks.Process):
     def drain_and_close(self) -> None: ...
 
 
-class Container(tasks.Container[Process]):
+class Container(model.Container[Process]):
     """Its execs start when they are told to, as they are told to."""
 
     def __init__(self) -> None:

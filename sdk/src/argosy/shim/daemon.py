@@ -20,14 +20,14 @@ from typing import Any, Final, NamedTuple
 from argosy_protos._wire import DecodeError
 from argosy_protos.lean.containerd.task import v2 as api
 
-from argosy.errors import to_wire
+from argosy.errors import ArgosyError, FailedPrecondition, to_wire
 from argosy.kernel.peer import credentials
 from argosy.kernel.process import become_subreaper, set_name
 from argosy.shim.events import Publisher
 from argosy.shim.keeper import Asleep, Keeper
 from argosy.shim.spawn import known, reap_orphans
 from argosy.shim.start import shim_name
-from argosy.shim.tasks import TaskService, failure
+from argosy.shim.tasks import TaskService
 from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
 
 # Task v2 and v3 differ in nothing but the name.
@@ -68,6 +68,13 @@ def report(error: BaseException | None) -> None:
     import traceback  # slow to import, and most shims never need it
 
     traceback.print_exception(error, file=sys.stderr)
+
+
+def _failure(error: BaseException) -> ArgosyError | BaseException:
+    """Return what to tell the daemon about error."""
+    if isinstance(error, OSError):
+        return FailedPrecondition(f"{error.strerror}: {error.filename}" if error.filename else str(error))
+    return error
 
 
 class _Connection:
@@ -318,7 +325,7 @@ class Daemon:
 
     def _answer(self, connection: _Connection, stream: int, response: Any, error: BaseException | None) -> None:
         if error is not None:
-            code, text = to_wire(failure(error))
+            code, text = to_wire(_failure(error))
             if os.environ.get("ARGOSY_SHIM_DEBUG"):
                 report(error)
             connection.machine.respond_error(stream, code, text)

@@ -1,174 +1,33 @@
-"""The Task service: requests in, runtime verbs and events out; exits put in order.
+"""The Task service: one method a call, runtime verbs and events out of it.
 
 Order, per container: create, start, (exec-added, exec-started, exit of the exec)*, exit of init, delete. The exit
 of a process that ends while its start is under way waits for the start's event; init's exit waits for those of
-its execs, and for the starts that are under way, which fail alone.
+its execs, and for the starts that are under way, which fail alone (``argosy.shim.exits``).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from argosy_protos.lean.containerd import events as ev
 from argosy_protos.lean.containerd.runc.v1 import ProcessDetails
 from argosy_protos.lean.containerd.task import v2 as api
 from argosy_protos.lean.containerd.v1.types import ProcessInfo
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
-from argosy_protos.lean.google.protobuf import Empty, Timestamp
+from argosy_protos.lean.google.protobuf import Empty
 
-from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unknown
+from argosy.errors import AlreadyExists, NotFound
 from argosy.shim import lifecycle
-from argosy.shim.events import Publisher, stamp
+from argosy.shim.events import Publisher
+from argosy.shim.exits import Exits, when
+from argosy.shim.model import Container, Reply
 
 if TYPE_CHECKING:
     from argosy.shim.keeper import Keeper
-
-# Go's zero time on the wire: what Go clients read as "not yet".
-_NEVER: Final = Timestamp(seconds=-62135596800)
-
-Reply = Callable[[Any], None]
-
-
-def _when(ns: int) -> Timestamp:
-    return stamp(ns) if ns else _NEVER
-
-
-def _ended(process: Process) -> Any:
-    return api.WaitResponse(exit_status=process.exit_status, exited_at=_when(process.exited_ns))
-
-
-class Process(ABC):
-    """A container's init (exec_id "") or an exec."""
-
-    def __init__(
-        self, exec_id: str, stdin: str, stdout: str, stderr: str, terminal: bool, spec: dict[str, Any] | None = None
-    ) -> None:
-        self.exec_id = exec_id
-        self.stdin, self.stdout, self.stderr, self.terminal = stdin, stdout, stderr, terminal
-        self.spec = spec
-        self.status = lifecycle.CREATED
-        self.pid = 0
-        self.exit_status = 0
-        self.exited_ns = 0
-        self.starting = False
-        self.pending_exit: tuple[int, int] | None = None
-        self.waiters: list[Reply] = []
-
-    @abstractmethod
-    def resize(self, width: int, height: int) -> None:
-        """Tell a terminal its size; nothing without one."""
-
-    @abstractmethod
-    def close_stdin(self) -> None:
-        """Let the process see the end of its input once the client has closed its own end."""
-
-    @abstractmethod
-    def let_go(self) -> None:
-        """The process has ended: whoever reads its output shall see the end of it."""
-
-    @abstractmethod
-    def drain_and_close(self) -> None:
-        """Let output reach its readers, then let go of it."""
-
-
-P = TypeVar("P", bound=Process)
-
-
-class Container(ABC, Generic[P]):
-    """A container as the Task service sees it; a shim says how each verb is done, and with which errors."""
-
-    id: str
-    bundle: str
-    init: P
-    execs: dict[str, P]
-    lock: threading.RLock  # one runtime verb at a time
-
-    def __init__(self, id: str, bundle: str, init: P) -> None:
-        self.id, self.bundle, self.init = id, bundle, init
-        self.execs = {}
-        self.lock = threading.RLock()
-        self.init_exit: tuple[int, int] | None = None
-
-    def process(self, exec_id: str) -> P:
-        """Raises NotFound."""
-        if not exec_id:
-            return self.init
-        try:
-            return self.execs[exec_id]
-        except KeyError:
-            raise NotFound(f"process does not exist {exec_id}") from None
-
-    @abstractmethod
-    def create(self) -> None:
-        """Make the container and its init, which waits for ``start``. Everything is undone on failure."""
-
-    @abstractmethod
-    def start(self) -> None:
-        """Start the created init."""
-
-    @abstractmethod
-    def new_exec(self, request: Any, spec: dict[str, Any]) -> P:
-        """Return the process of an exec that is to be started later."""
-
-    def add_exec(self, request: Any) -> None:
-        """Remember an exec to start later. Raises AlreadyExists, FailedPrecondition, InvalidArgument, Unknown."""
-        if request.exec_id in self.execs:
-            raise AlreadyExists(f"id {request.exec_id}")
-        if self.init.status == lifecycle.STOPPED:
-            raise FailedPrecondition("cannot exec in a stopped container")
-        if self.init.status == lifecycle.PAUSED:
-            raise Unknown("cannot exec in a paused container")
-        if request.spec is None:
-            raise InvalidArgument("an exec needs a process spec")
-        spec = json.loads(request.spec.value)
-        spec["terminal"] = request.terminal
-        self.execs[request.exec_id] = self.new_exec(request, spec)
-
-    @abstractmethod
-    def start_exec(self, process: P) -> None:
-        """Start an exec. Raises FailedPrecondition when init has ended."""
-
-    @abstractmethod
-    def delete_init(self) -> None:
-        """Take away a container whose init has ended or never started."""
-
-    def delete_exec(self, process: P) -> None:
-        """Let go of an exec that has ended."""
-        process.drain_and_close()
-
-    @abstractmethod
-    def kill(self, process: P, number: int, everyone: bool) -> None:
-        """Signal a process, or everyone in the container. Raises NotFound when it has ended."""
-
-    @abstractmethod
-    def pause(self) -> None:
-        """Stop every process where it is."""
-
-    @abstractmethod
-    def resume(self) -> None:
-        """Let them go on."""
-
-    @abstractmethod
-    def update(self, resources: bytes) -> None:
-        """Change resources, given as the runtime spec's JSON."""
-
-    @abstractmethod
-    def make_checkpoint(self, path: str, options: Any) -> None:
-        """Write the container's state below path."""
-
-    @abstractmethod
-    def pids(self) -> list[tuple[int, str]]:
-        """Return (pid, exec id) of every process, "" for those that are no exec. Raises NotFound when there is no cgroup any more."""
-
-    @abstractmethod
-    def stats(self) -> AnyMessage:
-        """Return containerd's Metrics. Raises NotFound when there is no cgroup any more."""
-
 
 C = TypeVar("C", bound=Container[Any])
 
@@ -207,6 +66,7 @@ class TaskService(ABC, Generic[C]):
         self.containers: dict[str, C] = {}
         self._creating: set[str] = set()
         self.keeper: Keeper | None = None
+        self._exits = Exits(self._lock, publisher, self.init_gone)
 
     def _container(self, id: str) -> C:
         with self._lock:
@@ -247,66 +107,9 @@ class TaskService(ABC, Generic[C]):
         """Be what another process was when it fell asleep: the reverse of ``asleep``, at the beginning of the loop."""
         raise NotImplementedError  # whoever says something in asleep understands it here
 
-    # -- exits --
-
     def exited(self, container: C, process: Any, status: int, now: int) -> None:
-        """A process has ended, with this status, at this time in ns. One whose start is under way waits for its event."""
-        with self._lock:
-            if process.starting:
-                process.pending_exit = (status, now)
-                return
-        self._exited(container, process, status, now)
-
-    def _exited(self, container: C, process: Any, status: int, now: int) -> None:
-        if not process.exec_id:
-            self.init_gone(container)
-        with self._lock:
-            if process.exec_id:
-                self._settle(container, process, status, now)
-            else:
-                container.init_exit = (status, now)
-            self._settle_init(container)
-
-    def _settle_init(self, container: C) -> None:
-        """Tell the exit of an init that has ended, once no exec of it runs or is about to."""
-        with self._lock:
-            execs = container.execs.values()
-            if container.init_exit is None or any(e.starting or (e.pid and e.status != lifecycle.STOPPED) for e in execs):
-                return
-            status, then = container.init_exit
-            container.init_exit = None
-            self._settle(container, container.init, status, then)
-
-    def _settle(self, container: C, process: Any, status: int, now: int) -> None:
-        process.status = lifecycle.STOPPED
-        process.exit_status, process.exited_ns = status, now
-        process.let_go()
-        self._events.publish(
-            "/tasks/exit",
-            "containerd.events.TaskExit",
-            ev.TaskExit(
-                container_id=container.id,
-                id=process.exec_id or container.id,
-                pid=process.pid,
-                exit_status=status,
-                exited_at=stamp(now),
-            ),
-        )
-        waiters, process.waiters = process.waiters, []
-        for reply in waiters:
-            reply(_ended(process))
-
-    def _start_over(self, container: C, process: Any) -> None:
-        """The start is done, one way or the other: deliver an exit that came meanwhile."""
-        with self._lock:
-            process.starting = False
-            pending, process.pending_exit = process.pending_exit, None
-        if pending is not None:
-            self._exited(container, process, *pending)
-        if process.exec_id and container.init_exit is not None:
-            # What was started meanwhile came too late to be ended with the rest.
-            self.init_gone(container)
-        self._settle_init(container)
+        """Tell that a process has ended, with this status, at this time in ns since the epoch; in order, so perhaps later."""
+        self._exits.exited(container, process, status, now)
 
     # -- the API, one method a call --
 
@@ -357,8 +160,7 @@ class TaskService(ABC, Generic[C]):
     def start(self, r: Any) -> Any:
         container = self._container(r.id)
         process = container.process(r.exec_id)
-        with self._lock:
-            process.starting = True
+        self._exits.begin_start(process)
         started = False
         try:
             with container.lock:
@@ -384,7 +186,7 @@ class TaskService(ABC, Generic[C]):
         finally:
             if not started and process.pid and r.exec_id:
                 self.watch(container, process)
-            self._start_over(container, process)
+            self._exits.start_ended(container, process)
 
     def state(self, r: Any) -> Any:
         container = self._container(r.id)
@@ -400,7 +202,7 @@ class TaskService(ABC, Generic[C]):
                 stderr=process.stderr,
                 terminal=process.terminal,
                 exit_status=process.exit_status,
-                exited_at=_when(process.exited_ns),
+                exited_at=when(process.exited_ns),
             )
 
     def delete(self, r: Any) -> Any:
@@ -412,7 +214,7 @@ class TaskService(ABC, Generic[C]):
                 container.delete_exec(process)
                 with self._lock:
                     container.execs.pop(r.exec_id, None)
-                self._settle_init(container)
+                self._exits.settle_init(container)
             else:
                 container.delete_init()
                 with self._lock:
@@ -425,10 +227,10 @@ class TaskService(ABC, Generic[C]):
                         container_id=container.id,
                         pid=process.pid,
                         exit_status=process.exit_status,
-                        exited_at=_when(process.exited_ns),
+                        exited_at=when(process.exited_ns),
                     ),
                 )
-        return api.DeleteResponse(pid=process.pid, exit_status=process.exit_status, exited_at=_when(process.exited_ns))
+        return api.DeleteResponse(pid=process.pid, exit_status=process.exit_status, exited_at=when(process.exited_ns))
 
     def pids(self, r: Any) -> Any:
         container = self._container(r.id)
@@ -498,12 +300,7 @@ class TaskService(ABC, Generic[C]):
 
     def wait(self, r: Any, reply: Reply) -> None:
         """Answer when the process has ended; the only call that may take for ever."""
-        process = self._container(r.id).process(r.exec_id)
-        with self._lock:
-            if process.status != lifecycle.STOPPED:
-                process.waiters.append(reply)
-                return
-        reply(_ended(process))
+        self._exits.wait(self._container(r.id).process(r.exec_id), reply)
 
     def stats(self, r: Any) -> Any:
         return api.StatsResponse(stats=self._container(r.id).stats())
@@ -523,10 +320,3 @@ class TaskService(ABC, Generic[C]):
                 return Empty()
         self._quit()
         return Empty()
-
-
-def failure(error: BaseException) -> ArgosyError | BaseException:
-    """Return what to tell the daemon about error."""
-    if isinstance(error, OSError):
-        return FailedPrecondition(f"{error.strerror}: {error.filename}" if error.filename else str(error))
-    return error

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unimplemented, Unknown
 from argosy.mounts import Mount, check
-from argosy.shim import lifecycle, metrics, tasks
+from argosy.shim import lifecycle, metrics, model
 from argosy.shim.stdio import Endpoints, fifo_path, open_input, open_outputs, open_stdio
 from argosy_protos.lean.containerd.runc.v1 import Options as RuncOptions
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
@@ -67,7 +67,7 @@ def _empty(mounts: Sequence[Mount]) -> bool:
     return os.path.isdir(mounts[0].source) and not os.listdir(mounts[0].source)
 
 
-class Process(tasks.Process):
+class Process(model.Process):
     """A process in the guest; its streams end after it does."""
 
     def __init__(
@@ -148,7 +148,7 @@ class Process(tasks.Process):
             logger.wait(_IO_DRAIN_S)
 
 
-class Container(tasks.Container[Process]):
+class Container(model.Container[Process]):
     """A container of a sandbox."""
 
     def __init__(self, namespace: str, request: Any, sandbox: Sandbox) -> None:

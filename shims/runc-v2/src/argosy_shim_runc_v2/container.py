@@ -14,7 +14,7 @@ from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
 from argosy.kernel.mount import mount_all
 from argosy.kernel.unmount import unmount_all, unmount_tree
 from argosy.mounts import Mount
-from argosy.shim import lifecycle, tasks
+from argosy.shim import lifecycle, model
 from argosy.shim.spawn import Stdio, forget, know
 from argosy.shim.stdio import Endpoints, open_stdio
 from argosy_protos.lean.containerd.runc.v1 import CheckpointOptions, Options
@@ -44,7 +44,7 @@ def default_runc_root() -> str:
     return os.environ.get("ARGOSY_RUNC_ROOT", "/run/containerd/runc")
 
 
-class Process(tasks.Process):
+class Process(model.Process):
     """A process whose exit is ours to collect, with the descriptors of its stdio."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Process(tasks.Process):
             return 255
         return result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
 
-    def asleep(self, hand: Callable[[int], int], call: Callable[[tasks.Reply], Any]) -> Any:
+    def asleep(self, hand: Callable[[int], int], call: Callable[[model.Reply], Any]) -> Any:
         """Return what ``woken`` needs. None of one whose output somebody has to carry, or that is about to start or end."""
         ends = self.ends
         if self.console is not None or self.starting or self.pending_exit is not None:
@@ -91,7 +91,7 @@ class Process(tasks.Process):
         return {**fields, **handed, "keep": [hand(fd) for fd in ends.keep] if ends is not None else [], "waiting": waiting}
 
     @classmethod
-    def woken(cls, state: Any, descriptor: Callable[[int], int], reply: Callable[[Any], tasks.Reply]) -> Process:
+    def woken(cls, state: Any, descriptor: Callable[[int], int], reply: Callable[[Any], model.Reply]) -> Process:
         """Return the process that was ``asleep``."""
         process = cls(*(state[name] for name in ("exec_id", "stdin", "stdout", "stderr", "terminal", "spec")))
         for name in _KEPT:
@@ -162,7 +162,7 @@ def read_pid(path: str) -> int:
         time.sleep(0.002)
 
 
-class Container(tasks.Container[Process]):
+class Container(model.Container[Process]):
     """A container the runtime made for us."""
 
     def __init__(self, namespace: str, request: Any) -> None:
@@ -182,7 +182,7 @@ class Container(tasks.Container[Process]):
         self.host_pid_namespace = False
         self._start_hooks = False
 
-    def asleep(self, hand: Callable[[int], int], call: Callable[[tasks.Reply], Any]) -> Any:
+    def asleep(self, hand: Callable[[int], int], call: Callable[[model.Reply], Any]) -> Any:
         """Return what ``woken`` needs, or None when a process of it can't sleep, or its init's exit waits for others."""
         processes = [process.asleep(hand, call) for process in (self.init, *self.execs.values())]
         if None in processes or self.init_exit is not None:
@@ -202,7 +202,7 @@ class Container(tasks.Container[Process]):
 
     @classmethod
     def woken(
-        cls, namespace: str, state: Any, descriptor: Callable[[int], int], reply: Callable[[Any], tasks.Reply]
+        cls, namespace: str, state: Any, descriptor: Callable[[int], int], reply: Callable[[Any], model.Reply]
     ) -> Container:
         """Return the container that was ``asleep``."""
         init, *execs = (Process.woken(one, descriptor, reply) for one in state["processes"])

@@ -1,0 +1,145 @@
+"""A container and its processes as the Task service sees them; a shim says how each verb is done, and with which errors."""
+
+from __future__ import annotations
+
+import json
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from argosy_protos.lean.google.protobuf import Any as AnyMessage
+
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unknown
+from argosy.shim import lifecycle
+
+Reply = Callable[[Any], None]
+"""Answers a call that waits."""
+
+
+class Process(ABC):
+    """A container's init (exec_id "") or an exec."""
+
+    def __init__(
+        self, exec_id: str, stdin: str, stdout: str, stderr: str, terminal: bool, spec: dict[str, Any] | None = None
+    ) -> None:
+        self.exec_id = exec_id
+        self.stdin, self.stdout, self.stderr, self.terminal = stdin, stdout, stderr, terminal
+        self.spec = spec
+        self.status = lifecycle.CREATED
+        self.pid = 0
+        self.exit_status = 0
+        self.exited_ns = 0
+        self.starting = False
+        self.pending_exit: tuple[int, int] | None = None
+        self.waiters: list[Reply] = []
+
+    @abstractmethod
+    def resize(self, width: int, height: int) -> None:
+        """Tell a terminal its size; nothing without one."""
+
+    @abstractmethod
+    def close_stdin(self) -> None:
+        """Let the process see the end of its input once the client has closed its own end."""
+
+    @abstractmethod
+    def let_go(self) -> None:
+        """The process has ended: whoever reads its output shall see the end of it."""
+
+    @abstractmethod
+    def drain_and_close(self) -> None:
+        """Let output reach its readers, then let go of it."""
+
+
+P = TypeVar("P", bound=Process)
+
+
+class Container(ABC, Generic[P]):
+    """A container: its init, its execs, and the verbs that a shim does in its own way."""
+
+    id: str
+    bundle: str
+    init: P
+    execs: dict[str, P]
+    lock: threading.RLock  # one runtime verb at a time
+
+    def __init__(self, id: str, bundle: str, init: P) -> None:
+        self.id, self.bundle, self.init = id, bundle, init
+        self.execs = {}
+        self.lock = threading.RLock()
+        self.init_exit: tuple[int, int] | None = None
+
+    def process(self, exec_id: str) -> P:
+        """Raises NotFound."""
+        if not exec_id:
+            return self.init
+        try:
+            return self.execs[exec_id]
+        except KeyError:
+            raise NotFound(f"process does not exist {exec_id}") from None
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make the container and its init, which waits for ``start``. Everything is undone on failure."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the created init."""
+
+    @abstractmethod
+    def new_exec(self, request: Any, spec: dict[str, Any]) -> P:
+        """Return the process of an exec that is to be started later."""
+
+    def add_exec(self, request: Any) -> None:
+        """Remember an exec to start later. Raises AlreadyExists, FailedPrecondition, InvalidArgument, Unknown."""
+        if request.exec_id in self.execs:
+            raise AlreadyExists(f"id {request.exec_id}")
+        if self.init.status == lifecycle.STOPPED:
+            raise FailedPrecondition("cannot exec in a stopped container")
+        if self.init.status == lifecycle.PAUSED:
+            raise Unknown("cannot exec in a paused container")
+        if request.spec is None:
+            raise InvalidArgument("an exec needs a process spec")
+        spec = json.loads(request.spec.value)
+        spec["terminal"] = request.terminal
+        self.execs[request.exec_id] = self.new_exec(request, spec)
+
+    @abstractmethod
+    def start_exec(self, process: P) -> None:
+        """Start an exec. Raises FailedPrecondition when init has ended."""
+
+    @abstractmethod
+    def delete_init(self) -> None:
+        """Take away a container whose init has ended or never started."""
+
+    def delete_exec(self, process: P) -> None:
+        """Let go of an exec that has ended."""
+        process.drain_and_close()
+
+    @abstractmethod
+    def kill(self, process: P, number: int, everyone: bool) -> None:
+        """Signal a process, or everyone in the container. Raises NotFound when it has ended."""
+
+    @abstractmethod
+    def pause(self) -> None:
+        """Stop every process where it is."""
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Let them go on."""
+
+    @abstractmethod
+    def update(self, resources: bytes) -> None:
+        """Change resources, given as the runtime spec's JSON."""
+
+    @abstractmethod
+    def make_checkpoint(self, path: str, options: Any) -> None:
+        """Write the container's state below path."""
+
+    @abstractmethod
+    def pids(self) -> list[tuple[int, str]]:
+        """Return (pid, exec id) of every process, "" for those that are no exec. Raises NotFound when there is no cgroup any more."""
+
+    @abstractmethod
+    def stats(self) -> AnyMessage:
+        """Return containerd's Metrics. Raises NotFound when there is no cgroup any more."""
