@@ -311,14 +311,14 @@ def test_a_content_plugin_sends_no_more_than_a_blob_has() -> None:
                 gateway = Gateway(Path(short), {"c": ProxyPlugin(type="content", address=str(path))})
                 core = await gateway.start()
                 try:
-                    blobs = core.blobs()
-                    writer = await blobs.writer(NS, None, "ref", 3, "")
+                    store = core.content_store()
+                    writer = await store.ingests.open(NS, None, "ref", 3, "")
                     await writer.write(0, b"abc", 3, "")
                     await writer.commit(3, b"", 3, "", {})
                     await writer.close()
                     got = b""
                     with pytest.raises(DataLoss, match='content plugin "c" at .* sent more bytes'):
-                        async for frame in blobs.read(NS, DIGEST, 0, 0):
+                        async for frame in store.blobs.read(NS, DIGEST, 0, 0):
                             got += frame
                             assert len(got) < 100
                     assert got == b"abc"
@@ -387,14 +387,14 @@ def test_what_a_content_plugin_says_of_an_ingest_is_looked_at_before_it_is_a_row
                 gateway = Gateway(Path(short), {"c": ProxyPlugin(type="content", address=str(path))})
                 core = await gateway.start()
                 try:
-                    blobs = core.blobs()
-                    writer = await blobs.writer(NS, None, "ref", 0, "")
+                    store = core.content_store()
+                    writer = await store.ingests.open(NS, None, "ref", 0, "")
                     with pytest.raises(InvalidArgument):
                         await writer.commit(0, b"", 0, "sha512:no", {})
                     with pytest.raises(DataLoss, match='content plugin "c" at .*' + told) as failed:
                         await writer.write(0, b"lie", 0, "")
                         await writer.commit(3, b"", 0, "", {})
-                    assert len(failed.value.message) < 1000 and not blobs.walk(NS)
+                    assert len(failed.value.message) < 1000 and not store.blobs.walk(NS)
                     await writer.close()
                 finally:
                     await gateway.stop()
@@ -431,18 +431,18 @@ def test_a_content_plugin_sends_no_less_than_a_blob_has(offset: int, size: int, 
             async with serving(path, plugin):
                 exports = {"root": str(Path(short) / "c")} if root else {}
                 gateway = Gateway(Path(short), {"c": ProxyPlugin(type="content", address=str(path), exports=exports)})
-                blobs = (await gateway.start()).blobs()
+                store = (await gateway.start()).content_store()
                 try:
-                    writer = await blobs.writer(NS, None, "ref", 3, "")
+                    writer = await store.ingests.open(NS, None, "ref", 3, "")
                     await writer.write(0, b"abc", 3, "")
                     await writer.commit(3, b"", 3, "", {})
                     await writer.close()
-                    got = b"".join([bytes(frame) async for frame in blobs.read(NS, DIGEST, offset, size)])
+                    got = b"".join([bytes(frame) async for frame in store.blobs.read(NS, DIGEST, offset, size)])
                     assert len(got) == whole
                     plugin.less = 1
                     os.truncate(blob, offset + whole - 1)
                     with pytest.raises(DataLoss, match='content plugin "c" at .* 1 bytes of .* less than it had'):
-                        async for _ in blobs.read(NS, DIGEST, offset, size):
+                        async for _ in store.blobs.read(NS, DIGEST, offset, size):
                             pass
                 finally:
                     await gateway.stop()

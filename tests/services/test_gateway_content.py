@@ -24,7 +24,8 @@ from argosy.tables import ProxyPlugin
 from argosy_content.blobs import Blobs
 from argosy_content.store import LocalStore, LocalWriter
 from argosy_gateway.backends import changes
-from argosy_gateway.backends.content import Content, NamespacedWriter
+from argosy_gateway.backends.content import Content
+from argosy_gateway.backends.writers import IngestWriter
 from argosy_gateway.metadata import leases
 from argosy_gateway.plugins import plugin as plugins
 
@@ -57,14 +58,14 @@ async def behind_a_gateway(shared: bool = True, claimed: bool = True) -> AsyncIt
 
 
 def content(gateway: Gateway) -> Content:
-    return gateway.core.blobs()
+    return gateway.core.content_store()
 
 
 async def put(gateway: Gateway, ref: str, data: bytes, lease: str | None = "l") -> str:
     """Write a blob as the servicer does it; it is there then."""
     digest = str(Digest.of(data))
     try:
-        writer = await content(gateway).writer(NS, lease, ref, len(data), digest)
+        writer = await content(gateway).ingests.open(NS, lease, ref, len(data), digest)
     except AlreadyExists:
         return digest
     try:
@@ -76,7 +77,7 @@ async def put(gateway: Gateway, ref: str, data: bytes, lease: str | None = "l") 
     except FailedPrecondition:
         # The ref has as many bytes of somebody else's from before.
         await writer.close()
-        await content(gateway).abort(NS, lease, ref)
+        await content(gateway).ingests.abort(NS, lease, ref)
         return await put(gateway, ref, data, lease)
     finally:
         await writer.close()
@@ -93,18 +94,18 @@ async def again(gateway: Gateway, ref: str, data: bytes) -> str:
     raise AssertionError(f"{ref} can't be used again")
 
 
-async def opened(gateway: Gateway, ref: str) -> NamespacedWriter:
+async def opened(gateway: Gateway, ref: str) -> IngestWriter:
     """Open an ingest that somebody lets go of at this moment."""
     for _ in range(100):
         try:
-            return await content(gateway).writer(NS, "l", ref, 0, "")
+            return await content(gateway).ingests.open(NS, "l", ref, 0, "")
         except Unavailable:
             await asyncio.sleep(0.05)
     raise AssertionError(f"{ref} can't be opened again")
 
 
 async def read(gateway: Gateway, digest: str) -> bytes:
-    return b"".join([frame async for frame in content(gateway).read(NS, digest, 0, 0)])
+    return b"".join([frame async for frame in content(gateway).blobs.read(NS, digest, 0, 0)])
 
 
 async def agree(gateway: Gateway, store: LocalStore) -> None:
@@ -112,7 +113,7 @@ async def agree(gateway: Gateway, store: LocalStore) -> None:
     gateway.core.registry.only("content").dirty = True
     await gateway.core.collect()
     assert gateway.core.left_dirty() == ""
-    rows = {info.digest for info in content(gateway).walk(NS)}
+    rows = {info.digest for info in content(gateway).blobs.walk(NS)}
     held = {info.digest async for info in store.walk(EVERYTHING)}
     assert held == rows
     for digest in rows:
@@ -138,7 +139,7 @@ def test_a_write_that_is_cancelled_at_any_await_leaves_a_ref_that_can_be_used(mo
             async def check(ended: bool) -> None:
                 digest = await again(gateway, "ref", data)
                 assert await read(gateway, digest) == data
-                assert not ended or content(gateway).has(NS, digest)
+                assert not ended or content(gateway).blobs.has(NS, digest)
                 await agree(gateway, store)
 
             assert await at_each_await(make, check) >= 3
@@ -166,7 +167,7 @@ def test_a_caller_who_leaves_while_the_store_commits_holds_nobody_up(monkeypatch
                 tasks.cancel_scope.cancel()
             digest = str(Digest.of(b"data"))
             with anyio.fail_after(5):
-                assert (await content(gateway).info(NS, digest)).size == 4
+                assert (await content(gateway).blobs.info(NS, digest)).size == 4
             assert await again(gateway, "ref", b"other") != digest
             await agree(gateway, store)
 
@@ -229,7 +230,7 @@ def test_a_commit_that_hangs_and_has_no_caller_frees_digest_and_ref(monkeypatch:
             digest = str(Digest.of(b"data"))
             with anyio.fail_after(10):
                 if not keeps:
-                    assert (await content(gateway).info(NS, digest)).size == 4
+                    assert (await content(gateway).blobs.info(NS, digest)).size == 4
                 assert await again(gateway, "ref", b"data") == digest
                 assert await read(gateway, digest) == b"data"
             hanging.go.set()
@@ -257,10 +258,10 @@ def test_a_blob_that_is_on_its_way_is_not_taken_for_a_lost_one(monkeypatch: pyte
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(put, gateway, "ref", b"data")
                 await begun.wait()
-                assert not await content(gateway).is_lost(str(Digest.of(b"data")))
+                assert not await content(gateway).blobs.is_lost(str(Digest.of(b"data")))
                 assert content(gateway).plugin.last_error == ""
                 go_on.set()
-            assert content(gateway).has(NS, str(Digest.of(b"data")))
+            assert content(gateway).blobs.has(NS, str(Digest.of(b"data")))
 
     asyncio.run(main())
 
@@ -270,14 +271,14 @@ def test_who_asks_for_an_ingest_waits_for_its_commit() -> None:
 
     async def main() -> None:
         async with behind_a_gateway() as (gateway, _):
-            writer = await content(gateway).writer(NS, "l", "ref", 4, "")
+            writer = await content(gateway).ingests.open(NS, "l", "ref", 4, "")
             await writer.write(0, b"data", 4, "")
             busy = gateway.core.db.write(lambda db: time.sleep(0.3))
             caller = asyncio.ensure_future(writer.commit(4, b"", 4, str(Digest.of(b"data")), {}))
             await asyncio.sleep(0.05)
             caller.cancel()
             with pytest.raises(NotFound):
-                await content(gateway).status(NS, "ref")
+                await content(gateway).ingests.status(NS, "ref")
             await busy
             await writer.close()
 
@@ -304,7 +305,7 @@ def test_a_commit_whose_caller_leaves_before_it_begins_does_not_begin(monkeypatc
                 await put(gateway, "one", data)
             ns = "other"
             await gateway.core.change(lambda db: leases.create(db, ns, "l", {}))
-            writer = await content(gateway).writer(ns, "l", "ref", len(data), digest if linked else "")
+            writer = await content(gateway).ingests.open(ns, "l", "ref", len(data), digest if linked else "")
             if not linked:
                 await writer.write(0, data, len(data), "")
             assert writer.virtual is linked
@@ -313,11 +314,11 @@ def test_a_commit_whose_caller_leaves_before_it_begins_does_not_begin(monkeypatc
                 tasks.start_soon(writer.commit, len(data), b"", len(data), digest, {})
                 await begun.wait()
                 tasks.cancel_scope.cancel()
-            assert (await content(gateway).status(ns, "ref")).offset == len(data)
+            assert (await content(gateway).ingests.status(ns, "ref")).offset == len(data)
             await asyncio.sleep(0.6)
-            assert (await content(gateway).status(ns, "ref")).offset == len(data)
+            assert (await content(gateway).ingests.status(ns, "ref")).offset == len(data)
             await writer.close()
-            await content(gateway).abort(ns, "l", "ref")
+            await content(gateway).ingests.abort(ns, "l", "ref")
 
     asyncio.run(main())
 
@@ -334,12 +335,12 @@ def test_an_abort_or_a_delete_that_is_cancelled_is_done_or_not() -> None:
                 writer = await opened(gateway, "a")
                 await writer.write(0, b"some", 0, "")
                 await writer.close()
-                await content(gateway).abort(NS, "l", "a")
+                await content(gateway).ingests.abort(NS, "l", "a")
 
             async def after_abort(ended: bool) -> None:
                 if ended:
                     with pytest.raises(NotFound):
-                        await content(gateway).status(NS, "a")
+                        await content(gateway).ingests.status(NS, "a")
                 else:
                     await again(gateway, "a", b"some" + os.urandom(10))
                 await agree(gateway, store)
@@ -348,10 +349,10 @@ def test_an_abort_or_a_delete_that_is_cancelled_is_done_or_not() -> None:
 
             async def deleted() -> None:
                 await again(gateway, "d", data)
-                await content(gateway).delete(NS, "l", digest)
+                await content(gateway).blobs.delete(NS, "l", digest)
 
             async def after_delete(ended: bool) -> None:
-                assert not (ended and content(gateway).has(NS, digest))
+                assert not (ended and content(gateway).blobs.has(NS, digest))
                 await agree(gateway, store)
 
             await at_each_await(deleted, after_delete)
@@ -399,7 +400,7 @@ def test_two_namespaces_and_a_collection_never_lose_a_blob_that_one_of_them_name
             data = os.urandom(2000)
             for _ in range(30):
                 digest = await put(gateway, "one", data)
-                await content(gateway).delete(NS, "l", digest)
+                await content(gateway).blobs.delete(NS, "l", digest)
                 answers = await asyncio.gather(
                     gateway.core.collect(), put(gateway, "two", data), gateway.core.collect(), return_exceptions=True
                 )
@@ -417,13 +418,13 @@ def test_what_an_aborted_ingest_stood_for_is_collected() -> None:
         async with behind_a_gateway() as (gateway, store):
             data = os.urandom(500)
             digest = await put(gateway, "one", data)
-            writer = await content(gateway).writer("other", None, "two", len(data), digest)
+            writer = await content(gateway).ingests.open("other", None, "two", len(data), digest)
             assert writer.virtual
             await writer.close()
-            await content(gateway).delete(NS, "l", digest)
+            await content(gateway).blobs.delete(NS, "l", digest)
             await gateway.core.collect()
             assert [info.digest async for info in store.walk(EVERYTHING)] == [digest]
-            await content(gateway).abort("other", None, "two")
+            await content(gateway).ingests.abort("other", None, "two")
             await gateway.core.collect()
             assert [info.digest async for info in store.walk(EVERYTHING)] == []
 
@@ -437,16 +438,16 @@ def test_a_linked_ingest_has_a_status_for_as_long_as_it_keeps_its_blob() -> None
         async with behind_a_gateway() as (gateway, _):
             data = os.urandom(500)
             digest = await put(gateway, "one", data)
-            writer = await content(gateway).writer("other", None, "two", len(data), digest)
+            writer = await content(gateway).ingests.open("other", None, "two", len(data), digest)
             await writer.close()
-            await content(gateway).delete(NS, "l", digest)
+            await content(gateway).blobs.delete(NS, "l", digest)
             await gateway.core.collect()
-            status = await content(gateway).status("other", "two")
+            status = await content(gateway).ingests.status("other", "two")
             assert (status.offset, status.total, status.expected) == (len(data), len(data), digest)
-            assert [s.ref for s in await content(gateway).statuses("other", EVERYTHING)] == ["two"]
-            writer = await content(gateway).writer("other", None, "two", len(data), digest)
+            assert [s.ref for s in await content(gateway).ingests.statuses("other", EVERYTHING)] == ["two"]
+            writer = await content(gateway).ingests.open("other", None, "two", len(data), digest)
             await writer.commit(len(data), b"", len(data), digest, {})
-            assert (await content(gateway).info("other", digest)).size == len(data)
+            assert (await content(gateway).blobs.info("other", digest)).size == len(data)
 
     asyncio.run(main())
 
@@ -461,8 +462,8 @@ def test_of_two_that_link_one_blob_both_have_it() -> None:
             store_of = content(gateway)
             await gateway.core.change(lambda db: leases.create(db, "other", "l", {}))
             await gateway.core.change(lambda db: leases.create(db, "other", "m", {}))
-            first = await store_of.writer("other", "l", "r", len(data), digest)
-            second = await store_of.writer("other", "m", "r", len(data), digest)
+            first = await store_of.ingests.open("other", "l", "r", len(data), digest)
+            second = await store_of.ingests.open("other", "m", "r", len(data), digest)
             assert first.virtual and second.virtual
             await first.commit(len(data), b"", len(data), digest, {})
             with pytest.raises(AlreadyExists, match=digest):
@@ -488,10 +489,10 @@ def test_an_ingest_of_another_gateway_is_left_to_it() -> None:
             assert await read(gateway, await put(gateway, "ref", b"ours")) == b"ours"
             assert {(s.ref, s.offset) for s in await store.statuses(EVERYTHING)} == {(f"{NS}/{n}/ref", 6) for n in (1, 2)}
             # One that is taken up again keeps its name.
-            writer = await content(gateway).writer(NS, "l", "part", 0, "")
+            writer = await content(gateway).ingests.open(NS, "l", "part", 0, "")
             await writer.write(0, b"half", 0, "")
             await writer.close()
-            writer = await content(gateway).writer(NS, "l", "part", 0, "")
+            writer = await content(gateway).ingests.open(NS, "l", "part", 0, "")
             assert writer.status().offset == 4
             await writer.close()
 

@@ -45,16 +45,16 @@ def test_a_digest_that_is_said_late(first: str) -> None:
             path = Path(short) / "c.sock"
             async with serving(path, Late(first)):
                 gateway = Gateway(Path(short), {"c": ProxyPlugin(type="content", address=str(path))})
-                blobs = (await gateway.start()).blobs()
+                store = (await gateway.start()).content_store()
                 try:
-                    writer = await blobs.writer("n", None, "ref", 3, "")
+                    writer = await store.ingests.open("n", None, "ref", 3, "")
                     await writer.write(0, b"abc", 3, "")
                     with pytest.raises(FailedPrecondition, match='content plugin "c" says no digest before the commit'):
                         await writer.commit(3, b"", 3, "", {})
-                    assert not blobs.walk("n")
+                    assert not store.blobs.walk("n")
                     assert await writer.commit(3, b"", 3, DIGEST, {}) == DIGEST
                     await writer.close()
-                    assert [(info.digest, info.size) for info in blobs.walk("n")] == [(DIGEST, 3)]
+                    assert [(info.digest, info.size) for info in store.blobs.walk("n")] == [(DIGEST, 3)]
                 finally:
                     await gateway.stop()
 

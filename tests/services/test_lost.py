@@ -197,12 +197,12 @@ class TestContent:
                     await read(gateway, digest)
                 assert "does not have its bytes" in gateway.core.registry.only("content").last_error
                 await gateway.core.collect()
-                assert content(gateway).has(NS, digest)
+                assert content(gateway).blobs.has(NS, digest)
                 assert await put(gateway, "again", data) == digest
                 assert await read(gateway, digest) == data
-                assert (await content(gateway).info(NS, digest)).labels == {"a": "b"}
+                assert (await content(gateway).blobs.info(NS, digest)).labels == {"a": "b"}
                 with pytest.raises(AlreadyExists):
-                    await content(gateway).writer(NS, "l", "more", len(data), digest)
+                    await content(gateway).ingests.open(NS, "l", "more", len(data), digest)
 
         asyncio.run(main())
 
@@ -213,7 +213,7 @@ class TestContent:
             async with behind_a_gateway() as (gateway, store):
                 digest = await put(gateway, "ref", b"data")
                 lose(store, digest)
-                writer = await content(gateway).writer("other", None, "r", 4, digest)
+                writer = await content(gateway).ingests.open("other", None, "r", 4, digest)
                 assert writer.status().offset == 0
                 await writer.write(0, b"data", 4, digest)
                 await writer.commit(4, b"", 4, digest, {})
@@ -229,7 +229,7 @@ class TestContent:
             async with behind_a_gateway() as (gateway, store):
                 digest = await put(gateway, "ref", b"data")
                 lose(store, digest)
-                writer = await content(gateway).writer(NS, "l", "late", 0, "")
+                writer = await content(gateway).ingests.open(NS, "l", "late", 0, "")
                 await writer.write(0, b"data", 0, "")
                 assert await writer.commit(4, b"", 0, "", {}) == digest
                 await writer.close()
@@ -253,7 +253,7 @@ class TestContent:
                 await gateway.kill()
                 await asyncio.gather(writing, return_exceptions=True)
                 await gateway.start()
-                assert (await content(gateway).info(NS, digest)).size == 4
+                assert (await content(gateway).blobs.info(NS, digest)).size == 4
                 for _ in range(100):
                     try:
                         await put(gateway, "again", b"data")

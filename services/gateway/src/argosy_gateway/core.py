@@ -147,7 +147,7 @@ class Core:
         """Return a snapshotter by the name a client gave. Raises InvalidArgument."""
         return self.snapshotters[self.registry.snapshotter(name).name]
 
-    def blobs(self) -> Content:
+    def content_store(self) -> Content:
         """Return the content store. Raises Unimplemented."""
         if self.content is None:
             self.registry.only("content")

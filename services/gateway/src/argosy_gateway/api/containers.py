@@ -76,7 +76,7 @@ class Containers(p.ContainersBase):
             target = images.get(reader, ns, image).target.digest
         except NotFound:
             return
-        for key in await brought(image, target, fresh, lambda digest: content.read(ns, digest, 0, 0)):
+        for key in await brought(image, target, fresh, lambda digest: content.blobs.read(ns, digest, 0, 0)):
             logger.warning("container.label_of_image_dropped", namespace=ns, container=container.id, label=key)
             del container.labels[key]
 

@@ -1,4 +1,4 @@
-"""Content: which blobs a namespace may see, and its ingests. Bytes are shared between namespaces, names are not.
+"""Blobs: which a namespace may see. Bytes are shared between namespaces, names are not.
 
 Each function here is a part of one transaction: what it looks at is what it changes.
 """
@@ -9,30 +9,16 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-from argosy.errors import AlreadyExists, NotFound
+from argosy.errors import NotFound
 from argosy.filters import EVERYTHING, Filter
 from argosy.labels import SHAREABLE, masked, stored
 from argosy.plugin.content import Info
 
-from argosy_gateway.metadata import intents, leases, namespaces, sequences
-from argosy_gateway.metadata.intents import Intent
+from argosy_gateway.metadata import leases, namespaces
 
-TYPE: Final = "content"
-# An ingest outside any lease that nobody finishes is collected after this long, as in containerd.
-INGEST_EXPIRY_NS: Final = 24 * 3600 * 1_000_000_000
 _COLUMNS: Final = "digest, size, created, updated, labels"
-
-
-class Ingest(NamedTuple):
-    """An ingest's row: its name in the plugin, and the blob that it stands for when it is a virtual one."""
-
-    ref: str
-    backend: str
-    expected: str
-    fresh: bool = False
-    """Whether the row was made by this call."""
 
 
 def _of(row: Sequence[object]) -> Info:
@@ -40,6 +26,7 @@ def _of(row: Sequence[object]) -> Info:
 
 
 def find(db: sqlite3.Connection, ns: str, digest: str) -> Info | None:
+    """Return a namespace's blob, or None."""
     row = db.execute(f"SELECT {_COLUMNS} FROM content WHERE ns = ? AND digest = ?", (ns, digest)).fetchone()
     return None if row is None else _of(row)
 
@@ -84,142 +71,19 @@ def delete(db: sqlite3.Connection, ns: str, lease: str | None, digest: str) -> N
     leases.part(db, ns, lease, leases.CONTENT, digest)
 
 
-def _insert(db: sqlite3.Connection, ns: str, digest: str, size: int, labels: Mapping[str, str]) -> None:
+def insert(db: sqlite3.Connection, ns: str, digest: str, size: int, labels: Mapping[str, str]) -> None:
+    """Write the row of a blob that the namespace does not have."""
     namespaces.touch(db, ns)
     now = time.time_ns()
     db.execute("INSERT INTO content VALUES (?, ?, ?, ?, ?, ?)", (ns, digest, size, json.dumps(stored(labels)), now, now))
 
 
-# -- ingests --
-
-
-def _name(db: sqlite3.Connection, ns: str, ref: str, skip: int = 0) -> str:
-    return f"{ns}/{sequences.following(db, ns, 'ingests', skip)}/{ref}"
-
-
-def ingest(db: sqlite3.Connection, ns: str, ref: str) -> Ingest | None:
-    row = db.execute("SELECT ref, backend, expected FROM ingests WHERE ns = ? AND ref = ?", (ns, ref)).fetchone()
-    return None if row is None else Ingest(*row)
-
-
-def ingests(db: sqlite3.Connection, ns: str) -> list[Ingest]:
-    """Return the ingests of a namespace, by ref."""
-    return [Ingest(*r) for r in db.execute("SELECT ref, backend, expected FROM ingests WHERE ns = ? ORDER BY ref", (ns,))]
-
-
-def open_ingest(
-    db: sqlite3.Connection, ns: str, lease: str | None, ref: str, expected: str, *, lost: bool = False
-) -> Ingest | None:
-    """Return the ingest of a ref, made when it is not there; None when the namespace has the blob, which is leased then.
-
-    lost: the blob's bytes are gone, so that it is to be written again.
-    Raises NotFound for the lease.
-    """
-    leases.check_header(db, ns, lease)
-    if expected and not lost and size_of(db, ns, expected) is not None:
-        leases.join(db, ns, lease, leases.CONTENT, expected)
-        return None
-    found = ingest(db, ns, ref)
-    if found is None:
-        namespaces.touch(db, ns)
-        found = Ingest(ref, _name(db, ns, ref), "", fresh=True)
-        _insert_ingest(db, ns, found, lease)
-    leases.join(db, ns, lease, leases.INGESTS, ref)
-    return found
-
-
-def _insert_ingest(db: sqlite3.Connection, ns: str, found: Ingest, lease: str | None) -> None:
-    expire = 0 if lease else time.time_ns() + INGEST_EXPIRY_NS
-    namespaces.touch(db, ns)
-    db.execute("INSERT INTO ingests VALUES (?, ?, ?, ?, ?)", (ns, found.ref, found.backend, found.expected, expire))
-
-
-def rename_ingest(db: sqlite3.Connection, ns: str, found: Ingest, skip: int) -> Ingest:
-    """Give an ingest another name in the plugin, skip numbers further on."""
-    name = _name(db, ns, found.ref, skip)
-    db.execute("UPDATE ingests SET backend = ? WHERE ns = ? AND backend = ?", (name, ns, found.backend))
-    return found._replace(backend=name)
-
-
-def stand_for(db: sqlite3.Connection, ns: str, ref: str, expected: str) -> None:
-    """Say which blob a virtual ingest stands for; none makes it a real one."""
-    db.execute("UPDATE ingests SET expected = ? WHERE ns = ? AND ref = ?", (expected, ns, ref))
-
-
-def drop_ingest(db: sqlite3.Connection, ns: str, lease: str | None, ref: str, instead: str = "") -> Ingest | None:
-    """Forget an ingest and return it; with instead, the blob that it would have been is leased in its place."""
-    found = ingest(db, ns, ref)
-    db.execute("DELETE FROM ingests WHERE ns = ? AND ref = ?", (ns, ref))
-    leases.part(db, ns, lease, leases.INGESTS, ref)
-    if instead:
-        leases.join(db, ns, lease, leases.CONTENT, instead)
-    return found
-
-
-def link(
-    db: sqlite3.Connection, ns: str, lease: str | None, ref: str, digest: str, size: int, labels: Mapping[str, str]
-) -> AlreadyExists | None:
-    """Enter a blob in place of the virtual ingest that stands for it. Returns an error when the namespace had it; it is leased.
-
-    Raises NotFound when the ingest is gone: nothing kept the bytes then.
-    """
-    found = ingest(db, ns, ref)
-    if found is None or found.expected != digest:
-        if size_of(db, ns, digest) is None:
-            raise NotFound(f'ingest "{ref}" of {digest} has expired; write it again')
-        # Nobody is locked out of an ingest that is at its end from the start: another who had it open was first.
-        leases.join(db, ns, lease, leases.CONTENT, digest)
-        return AlreadyExists(f"content {digest}")
-    return _enter(db, ns, lease, ref, digest, size, labels)
-
-
-def _enter(
-    db: sqlite3.Connection, ns: str, lease: str | None, ref: str, digest: str, size: int, labels: Mapping[str, str]
-) -> AlreadyExists | None:
-    drop_ingest(db, ns, lease, ref, digest)
-    if size_of(db, ns, digest) is not None:
-        return AlreadyExists(f"content {digest}")
-    _insert(db, ns, digest, size, labels)
-    return None
-
-
-def begin_commit(
-    db: sqlite3.Connection, ns: str, plugin: str, lease: str | None, found: Ingest, digest: str, size: int,
-    labels: Mapping[str, str], *, lost: bool = False,
-) -> Intent | AlreadyExists:  # fmt: skip
-    """Put a blob in its ingest's place; the plugin of that name is asked next. Returns an error when the namespace has the blob already:
-    it is leased, and the ingest is gone. lost: the bytes of the one that it has are gone; its row stays, with the labels of both."""
-    leased = bool(lease) and leases.holds(db, ns, lease, leases.INGESTS, found.ref)
-    was = find(db, ns, digest) if lost else None
-    if was is not None:
-        drop_ingest(db, ns, lease, found.ref, digest)
-        both = json.dumps(stored({**was.labels, **labels}))
-        db.execute(
-            "UPDATE content SET labels = ?, updated = ? WHERE ns = ? AND digest = ?", (both, time.time_ns(), ns, digest)
-        )
-    elif (error := _enter(db, ns, lease, found.ref, digest, size, labels)) is not None:
-        return error
-    body = {
-        "ref": found.ref, "backend": found.backend, "digest": digest, "size": size, "lease": lease or "", "leased": leased,
-        "kept": was is not None,
-    }  # fmt: skip
-    return intents.add(db, TYPE, plugin, "ingest", ns, body)
-
-
-def undo_commit(db: sqlite3.Connection, intent: Intent, *, anew: bool = False) -> None:
-    """Put the ingest back in its blob's place; anew: without what the plugin has of it, which is lost or held."""
-    body, ns = intent.body, intent.ns
-    if body.get("kept"):
-        pass  # the row was there before, without bytes
-    elif db.execute("DELETE FROM content WHERE ns = ? AND digest = ?", (ns, body["digest"])).rowcount == 0:
-        return  # it was deleted meanwhile
-    else:
-        leases.part(db, ns, body["lease"], leases.CONTENT, body["digest"])
-    if ingest(db, ns, body["ref"]) is None:
-        lease = body["lease"] if leases.exists(db, ns, body["lease"]) else ""
-        _insert_ingest(db, ns, Ingest(body["ref"], _name(db, ns, body["ref"]) if anew else body["backend"], ""), lease)
-        if body["leased"] and lease:
-            leases.join(db, ns, lease, leases.INGESTS, body["ref"])
+def add_labels(db: sqlite3.Connection, ns: str, old: Info, labels: Mapping[str, str]) -> None:
+    """Give a blob labels beside those that it has."""
+    both = json.dumps(stored({**old.labels, **labels}))
+    db.execute(
+        "UPDATE content SET labels = ?, updated = ? WHERE ns = ? AND digest = ?", (both, time.time_ns(), ns, old.digest)
+    )
 
 
 # -- what the plugin may hold --
@@ -235,9 +99,3 @@ def is_needed(db: sqlite3.Connection, digest: str) -> bool:
     """Return whether somebody needs a blob."""
     sql = "SELECT 1 FROM content WHERE digest = ? UNION ALL SELECT 1 FROM ingests WHERE expected = ? LIMIT 1"
     return db.execute(sql, (digest, digest)).fetchone() is not None
-
-
-def refs(db: sqlite3.Connection, plugin: str) -> set[str]:
-    """Return the names in the plugin of every ingest that somebody needs."""
-    named = {r[0] for r in db.execute("SELECT backend FROM ingests")}
-    return named | {intent.body["backend"] for intent in intents.of_plugin(db, TYPE, plugin)}
