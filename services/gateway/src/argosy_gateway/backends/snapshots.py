@@ -7,13 +7,10 @@ that they act in, and the lease that gets what they make. A caller who leaves do
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
 
-import anyio
 from argosy import log
 from argosy.errors import (
     AlreadyExists,
@@ -22,129 +19,30 @@ from argosy.errors import (
     InvalidArgument,
     NotFound,
     Unavailable,
-    Unimplemented,
     Unknown,
 )
 from argosy.filters import Filter
-from argosy.kernel.mount_table import answers_at_once
-from argosy.labels import SNAPSHOT_PREFIX, SNAPSHOT_REF, check_labels, inherited
+from argosy.labels import SNAPSHOT_REF, check_labels
 from argosy.loops import Complaints
-from argosy.mounts import Mount, Root, check_answer
+from argosy.mounts import Mount
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
-from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire
-from argosy.recent import Recent
 from argosy.store.database import Database
-from argosy_protos._message import Message
-from argosy_protos.containerd.events import SnapshotCommit, SnapshotPrepare, SnapshotRemove
-from argosy_protos.containerd.services.snapshots import v1 as p
-from argosy_protos.google.protobuf import FieldMask
+from argosy_protos.containerd.events import SnapshotRemove
 
 from argosy_gateway.backends.changes import NAMES, Caller, Change, Changes, no_name
-from argosy_gateway.backends.listing import bounded, leaves_first, wrong
-from argosy_gateway.backends.protocol import Event, Operation
+from argosy_gateway.backends.listing import leaves_first
+from argosy_gateway.backends.protocol import Operation
+from argosy_gateway.backends.snapshot_changes import CommitChange, CreateChange, Publish
+from argosy_gateway.backends.snapshot_plugin import OWNER_LABEL, SnapshotPlugin
 from argosy_gateway.gc.removal import remove_all
 from argosy_gateway.metadata import snapshots as rows
 from argosy_gateway.metadata.intents import Intent
 from argosy_gateway.metadata.snapshots import Commit, Row, Wanted
-from argosy_gateway.plugins.plugin import ANSWER_S, WORK_S, Claim, Plugin
+from argosy_gateway.plugins.plugin import Claim, Plugin
 from argosy_gateway.work import Work
 
 logger = log.get("gateway.snapshots")
-
-_RIGHT_ENTRIES: Final = 1024
-OWNER_LABEL: Final = SNAPSHOT_PREFIX + "argosy.owner"
-"""On what is made in a plugin that can't be claimed: whose it is."""
-Publish = Callable[[str, str, str, Message], None]
-
-
-class _Creation(Change):
-    """A snapshot that is prepared or viewed."""
-
-    operation = Operation.CREATE
-
-    def __init__(self, store: Snapshotter, ns: str, wanted: Wanted, caller: Caller | None = None) -> None:
-        super().__init__(ns, [wanted.key], caller)
-        self._store, self._wanted = store, wanted
-        self.mounts: Sequence[Mount] = ()
-
-    async def ask(self) -> None:
-        assert self.intent is not None
-        body, wanted = self.intent.body, self._wanted
-        self.mounts = await self._store.make(Kind(wanted.kind), body["backend"], body["parent"], wanted.labels)
-
-    async def look(self) -> Event:
-        assert self.intent is not None
-        held = await self._store.held(self.intent.body["backend"])
-        return Event.NEW if held is not None and not self._store.is_strange(held) else Event.OLD
-
-    async def done(self) -> bool:
-        # One that is to become another may be there for a while as itself. Mounts are what its caller waits for.
-        if self._wanted.target or await self.look() is not Event.NEW:
-            return False
-        assert self.intent is not None
-        self.mounts = await self._store.mounts_of(self.intent.body["backend"])
-        return True
-
-    async def taken(self) -> bool:
-        assert self.intent is not None
-        return await self._store.held(self.intent.body["backend"]) is not None
-
-    def rename(self, db: sqlite3.Connection, skip: int) -> Intent:
-        assert self.intent is not None
-        return rows.rename_created(db, self._store.name, self.intent, skip)
-
-    def undo(self, db: sqlite3.Connection) -> None:
-        assert self.intent is not None
-        rows.undo_create(db, self._store.name, self.intent)
-
-    def settled(self) -> None:
-        wanted = self._wanted
-        if wanted.kind == Kind.ACTIVE:
-            event = SnapshotPrepare(key=wanted.key, parent=wanted.parent, snapshotter=self._store.name)
-            self._store.publish(self.ns, "/snapshot/prepare", "containerd.events.SnapshotPrepare", event)
-
-
-class _Commit(Change):
-    """An active snapshot that becomes a committed one."""
-
-    operation = Operation.COMMIT
-
-    def __init__(self, store: Snapshotter, ns: str, wanted: Commit, caller: Caller | None = None) -> None:
-        super().__init__(ns, [wanted.key, wanted.name], caller)
-        self._store, self._wanted = store, wanted
-
-    async def ask(self) -> None:
-        assert self.intent is not None
-        body = self.intent.body
-        await self._store.seal(body["new"], body["backend"], self._wanted.labels, body["parent"])
-
-    async def look(self) -> Event:
-        assert self.intent is not None
-        new = await self._store.held(self.intent.body["new"])
-        if new is not None and self._store.plugin.claimed is Claim.OURS:
-            return Event.NEW
-        # In a plugin that others use the name may be theirs; while the key is there, it was not committed.
-        if await self._store.held(self.intent.body["backend"]) is not None:
-            return Event.OLD
-        return Event.NEITHER if new is None or self._store.is_strange(new) else Event.NEW
-
-    async def taken(self) -> bool:
-        assert self.intent is not None
-        body = self.intent.body
-        return await self._store.held(body["new"]) is not None and await self._store.held(body["backend"]) is not None
-
-    def rename(self, db: sqlite3.Connection, skip: int) -> Intent:
-        assert self.intent is not None
-        return rows.rename_committed(db, self._store.name, self.intent, skip)
-
-    def undo(self, db: sqlite3.Connection) -> None:
-        assert self.intent is not None
-        rows.undo_commit(db, self._store.name, self.intent)
-
-    def settled(self) -> None:
-        event = SnapshotCommit(key=self._wanted.key, name=self._wanted.name, snapshotter=self._store.name)
-        self._store.publish(self.ns, "/snapshot/commit", "containerd.events.SnapshotCommit", event)
 
 
 class Snapshotter:
@@ -155,15 +53,11 @@ class Snapshotter:
         us: tuple[str, Path], others: Sequence[Path] = (),
     ) -> None:  # fmt: skip
         """us is who claims the plugin: the gateway's uuid and its socket. others are directories that are not the plugin's."""
-        self.plugin, self.name, self._others = plugin, plugin.name, others
-        self.publish = publish
-        self._db, self._work, self._mutated = db, work, mutated
-        self._us, self._owner = us, us[0]
+        self.plugin, self.name = plugin, plugin.name
+        self._calls = SnapshotPlugin(plugin, us, others)
+        self._db, self._work, self._mutated, self._publish = db, work, mutated, publish
+        self._us = us
         self._changes = Changes(plugin, db, work)
-        self._on_kernel: bool | None = None
-        self._places: list[Root] | None = None
-        self._right: Recent[tuple[Mount, ...] | str, bool] = Recent(_RIGHT_ENTRIES)
-        """Answers of the plugin, and places in them, that were looked at and found right."""
         self._said = Complaints()
         self._kept: dict[str, int] = {}
         """Names of the plugin's that are about to be written into rows."""
@@ -174,117 +68,12 @@ class Snapshotter:
             body = intent.body
             change: Change
             if intent.operation == Operation.CREATE.value:
-                change = _Creation(self, intent.ns, Wanted(body["key"], "", {}, "", Kind.VIEW))
+                change = CreateChange(self._calls, self._publish, intent.ns, Wanted(body["key"], "", {}, "", Kind.VIEW))
             else:
-                change = _Commit(self, intent.ns, Commit(body["key"], body["name"], body["labels"], ""))
+                change = CommitChange(
+                    self._calls, self._publish, intent.ns, Commit(body["key"], body["name"], body["labels"], "")
+                )
             self._changes.restore(change, intent)
-
-    # -- the plugin's side --
-
-    async def _down(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """Return the labels that the plugin gets to see."""
-        down = inherited(labels)
-        down.pop(OWNER_LABEL, None)
-        if await self.plugin.whose(*self._us) is Claim.FOREIGN:
-            down[OWNER_LABEL] = self._owner
-        return down
-
-    async def make(self, kind: Kind, backend: str, parent: str, labels: Mapping[str, str]) -> Sequence[Mount]:
-        """Have the plugin make a snapshot; returns its mounts. Raises the plugin's error."""
-        down = await self._down(labels)
-        async with self.plugin.call(WORK_S) as channel:
-            stub = p.SnapshotsStub(channel)
-            if kind is Kind.ACTIVE:
-                request: Any = p.PrepareSnapshotRequest(snapshotter=self.name, key=backend, parent=parent, labels=down)
-                reply: Any = await stub.prepare(request)
-            else:
-                request = p.ViewSnapshotRequest(snapshotter=self.name, key=backend, parent=parent, labels=down)
-                reply = await stub.view(request)
-        return await self._checked(reply.mounts)
-
-    async def seal(self, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
-        """Have the plugin commit key to name. Raises the plugin's error."""
-        down = await self._down(labels)
-        async with self.plugin.call(WORK_S) as channel:
-            await p.SnapshotsStub(channel).commit(
-                p.CommitSnapshotRequest(snapshotter=self.name, name=name, key=key, labels=down, parent=parent)
-            )
-
-    async def held(self, name: str) -> Info | None:
-        """Return a snapshot of the plugin's, None when it says that there is none. Raises the plugin's error."""
-        try:
-            return await self._stat(name)
-        except NotFound:
-            return None
-
-    def is_strange(self, held: Info) -> bool:
-        """Return whether a snapshot of the plugin's says that somebody else made it."""
-        return held.labels.get(OWNER_LABEL, self._owner) != self._owner
-
-    async def mounts_of(self, name: str) -> Sequence[Mount]:
-        """Return the mounts of a snapshot of the plugin's. Raises the plugin's error, FailedPrecondition."""
-        async with self.plugin.call() as channel:
-            reply = await p.SnapshotsStub(channel).mounts(p.MountsRequest(snapshotter=self.name, key=name))
-        return await self._checked(reply.mounts)
-
-    async def _stat(self, name: str) -> Info:
-        async with self.plugin.call() as channel:
-            reply = await p.SnapshotsStub(channel).stat(p.StatSnapshotRequest(snapshotter=self.name, key=name))
-        if reply.info is None:
-            raise wrong(self.plugin, f'answered without an info for "{name}"')
-        return self._info(reply.info)
-
-    def _info(self, wire: p.Info) -> Info:
-        try:
-            return info_from_wire(wire)
-        except InvalidArgument as error:
-            raise wrong(self.plugin, f"answered with what can't be: {error.message}") from error
-
-    async def _checked(self, answered: Sequence[Any]) -> Sequence[Mount]:
-        """Return the plugin's mounts when they may be handed on. Raises FailedPrecondition for others, which are noted as its last error."""
-        plugin = self.plugin
-        mounts = [Mount.from_wire(m) for m in answered]
-        try:
-            if self._local():
-                # What was right is not looked at again: a plugin that wants to change its directories does so after any answer.
-                known = tuple(mounts)
-                if self._right.get(known) is None:
-                    check_answer(mounts, self._roots(), plugin.channel.served_by, others=self._others, right=self._right)
-                    self._right.put(known, True)
-            else:
-                # The plugin may itself be the file system (FUSE) that its directories lie on: looking may take as long as it wants.
-                with anyio.fail_after(ANSWER_S):
-                    await anyio.to_thread.run_sync(
-                        partial(check_answer, mounts, self._roots(), plugin.channel.served_by, others=self._others),
-                        abandon_on_cancel=True,
-                    )
-        except FailedPrecondition as error:
-            refused = FailedPrecondition(f"{plugin} at {plugin.channel.path}: {error.message}")
-            plugin.distrust(refused)
-            raise refused from None
-        except TimeoutError:
-            slow = Unavailable(
-                f"{plugin} at {plugin.channel.path}: the places of its mounts did not answer in {ANSWER_S:g} s"
-            )
-            plugin.failed(slow)
-            raise slow from None
-        return mounts
-
-    def _roots(self) -> list[Root] | None:
-        config = self.plugin.config
-        if self._places is None:
-            roots = config.roots or [root for root in (config.exports.get("root"),) if root]
-            self._places = [Root(Path(root)) for root in roots]
-        return self._places or None
-
-    def _local(self) -> bool:
-        """Return whether looking at the plugin's directories can't block: the kernel alone serves the file systems that they lie on."""
-        if self._on_kernel is None:
-            roots = self._roots()
-            if not roots or self.plugin.claimed is not Claim.OURS:
-                return False
-            self._on_kernel = all(answers_at_once(root.path) for root in roots)
-        return self._on_kernel
 
     # -- reads --
 
@@ -318,7 +107,7 @@ class Snapshotter:
         if row is None or self._changes.under_way(ns, key):
             return None
         try:
-            if await self.held(row.backend) is not None:
+            if await self._calls.find(row.backend) is not None:
                 return None
         except ArgosyError as error:
             logger.debug("snapshot.not_seen", snapshotter=self.name, key=key, error=error.message)
@@ -335,7 +124,7 @@ class Snapshotter:
         """Raises NotFound."""
         row = await self._row(ns, key)
         try:
-            return self._merged(row, await self._stat(row.backend))
+            return self._merged(row, await self._calls.stat(row.backend))
         except NotFound:
             raise self._lost(ns, row) from None
 
@@ -343,7 +132,7 @@ class Snapshotter:
         """Raises NotFound, FailedPrecondition."""
         row = await self._row(ns, key)
         try:
-            return await self.mounts_of(row.backend)
+            return await self._calls.mounts_of(row.backend)
         except NotFound:
             raise self._lost(ns, row) from None
 
@@ -351,32 +140,19 @@ class Snapshotter:
         """Raises NotFound."""
         row = await self._row(ns, key)
         try:
-            async with self.plugin.call(WORK_S) as channel:
-                reply = await p.SnapshotsStub(channel).usage(p.UsageRequest(snapshotter=self.name, key=row.backend))
+            return await self._calls.usage(row.backend)
         except NotFound:
             raise self._lost(ns, row) from None
-        return Usage(reply.size, reply.inodes)
-
-    async def _held(self, filters: Sequence[str] = ()) -> dict[str, Info]:
-        """Return the plugin's own snapshots, by name. Raises DataLoss for a list that can't be true."""
-        held: dict[str, Info] = {}
-        async with self.plugin.call(WORK_S) as channel:
-            replies = p.SnapshotsStub(channel).list(p.ListSnapshotsRequest(snapshotter=self.name, filters=list(filters)))
-            async for wire in bounded(self.plugin, replies):
-                if wire.name in held:
-                    raise wrong(self.plugin, f'listed "{wire.name}" twice')
-                held[wire.name] = self._info(wire)
-        return held
 
     async def walk(self, ns: str, filter: Filter) -> AsyncIterator[Info]:
         """Yield every snapshot of ns in the order of its key; rows that the plugin has nothing for are skipped."""
         if not rows.listed(self._db.reader, ns, self.name):
             return
-        held = await self._held()
+        held = await self._calls.listed()
         found = {row.key: row for row in rows.listed(self._db.reader, ns, self.name)}
         for (space, _), change in self._changes.open.items():
             # A commit under way is listed as what the plugin has of it: the name, or still the key.
-            if space == ns and isinstance(change, _Commit) and change.intent is not None:
+            if space == ns and isinstance(change, CommitChange) and change.intent is not None:
                 body = change.intent.body
                 if body["new"] not in held:
                     found.pop(body["name"], None)
@@ -407,11 +183,11 @@ class Snapshotter:
         wanted = Wanted(key, parent, labels, labels.get(SNAPSHOT_REF, "") if kind is Kind.ACTIVE else "", kind)
         await self._changes.free(ns, *(name for name in (key, parent, wanted.target) if name))
         with Caller() as caller:
-            change = _Creation(self, ns, wanted, caller)
+            change = CreateChange(self._calls, self._publish, ns, wanted, caller)
             self._changes.enter(change)
             return await self._work.finish(self._create, ns, lease, wanted, change)
 
-    async def _create(self, ns: str, lease: str | None, wanted: Wanted, change: _Creation) -> Sequence[Mount]:
+    async def _create(self, ns: str, lease: str | None, wanted: Wanted, change: CreateChange) -> Sequence[Mount]:
         def busy(key: str) -> bool:
             return self._changes.undecided(ns, key)
 
@@ -439,7 +215,7 @@ class Snapshotter:
                     raise
                 lost = (row.backend,)
             await self._changes.free(ns, *(name for name in (wanted.key, wanted.parent, wanted.target) if name))
-            change = _Creation(self, ns, wanted, change.caller)
+            change = CreateChange(self._calls, self._publish, ns, wanted, change.caller)
             self._changes.enter(change)
         self._mutated(False)
         if not change.mounts:
@@ -447,7 +223,7 @@ class Snapshotter:
             return await self.mounts(ns, wanted.key)
         return change.mounts
 
-    async def _met(self, ns: str, lease: str | None, wanted: Wanted, change: _Creation, lost: Collection[str]) -> None:
+    async def _met(self, ns: str, lease: str | None, wanted: Wanted, change: CreateChange, lost: Collection[str]) -> None:
         """Take what the plugin said is there for the target that is wanted. Raises for what it can't be."""
         assert change.intent is not None
         backend = change.intent.body["backend"]
@@ -460,7 +236,7 @@ class Snapshotter:
     async def _adopt(self, ns: str, lease: str | None, wanted: Wanted, backend_parent: str, lost: Collection[str]) -> None:
         """Register a committed snapshot that the snapshotter already had under its own name. Raises NotFound."""
         quoted = json.dumps(wanted.target, ensure_ascii=False)
-        held = await self._held(
+        held = await self._calls.listed(
             [f'labels."{SNAPSHOT_REF}"=={quoted},parent=={json.dumps(backend_parent, ensure_ascii=False)}']
         )
         # One that heeds no filter lists whatever it has, and the target would have the bytes of another layer.
@@ -495,11 +271,11 @@ class Snapshotter:
         await self._changes.free(ns, *(one for one in (key, name, parent) if one))
         wanted = Commit(key, name, labels, parent)
         with Caller() as caller:
-            change = _Commit(self, ns, wanted, caller)
+            change = CommitChange(self._calls, self._publish, ns, wanted, caller)
             self._changes.enter(change)
             await self._work.finish(self._commit, ns, lease, wanted, change)
 
-    async def _commit(self, ns: str, lease: str | None, wanted: Commit, change: _Commit) -> None:
+    async def _commit(self, ns: str, lease: str | None, wanted: Commit, change: CommitChange) -> None:
         def busy(key: str) -> bool:
             return self._changes.undecided(ns, key)
 
@@ -528,7 +304,7 @@ class Snapshotter:
                     raise
                 lost = (row.backend,)
             await self._changes.free(ns, *(one for one in (wanted.key, wanted.name, wanted.parent) if one))
-            change = _Commit(self, ns, wanted, change.caller)
+            change = CommitChange(self._calls, self._publish, ns, wanted, change.caller)
             self._changes.enter(change)
         self._mutated(False)
 
@@ -542,7 +318,7 @@ class Snapshotter:
         self.plugin.dirty = True
         self._mutated(True)
         event = SnapshotRemove(key=key, snapshotter=self.name)
-        self.publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
+        self._publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
 
     async def update(self, ns: str, info: Info, paths: Sequence[str]) -> Info:
         """Change labels. Raises NotFound, InvalidArgument."""
@@ -556,20 +332,10 @@ class Snapshotter:
         row = await self._db.write(lambda db: rows.update(db, ns, self.name, info, paths))
         self._mutated(False)
         try:
-            backend = await self._stat(row.backend)
+            held = await self._calls.stat(row.backend)
         except NotFound:
             raise self._lost(ns, row) from None
-        down = await self._down(row.labels)
-        if down != {**inherited(backend.labels)}:
-            changed = Info(row.backend, backend.parent, backend.kind, backend.created_ns, backend.updated_ns, down)
-            request = p.UpdateSnapshotRequest(
-                snapshotter=self.name, info=info_to_wire(changed), update_mask=FieldMask(paths=["labels"])
-            )
-            async with self.plugin.call() as channel:
-                reply = await p.SnapshotsStub(channel).update(request)
-            if reply.info is not None:
-                backend = self._info(reply.info)
-        return self._merged(row, backend)
+        return self._merged(row, await self._calls.set_labels(row.backend, held, row.labels, paths))
 
     # -- the collector's side --
 
@@ -578,15 +344,7 @@ class Snapshotter:
         if name in self._kept:
             self.plugin.dirty = True  # whoever keeps it may not name it after all
             return False
-        try:
-            async with self.plugin.call(WORK_S) as channel:
-                await p.SnapshotsStub(channel).remove(p.RemoveSnapshotRequest(snapshotter=self.name, key=name))
-        except NotFound:
-            return False
-        except FailedPrecondition as error:
-            logger.warning("gc.snapshot_stays", snapshotter=self.name, key=name, error=error.message)
-            return False
-        return True
+        return await self._calls.remove(name)
 
     async def cleanup(self) -> int:
         """Remove what the plugin holds and no row names, leaves first; of a plugin that can't be claimed only what we made.
@@ -598,22 +356,18 @@ class Snapshotter:
         plugin.dirty = False
         removed = strangers = 0
         try:
-            held = await self._held()
+            held = await self._calls.listed()
             # A name is written into a row before the plugin hears of it, and never used again.
             named = rows.backends(self._db.reader, self.name)
             for level in leaves_first(plugin, {name: info.parent for name, info in held.items()}):
                 doomed = [name for name in level if name not in named]
                 if claim is Claim.FOREIGN and plugin.config.cleanup == "own":
-                    ours = [name for name in doomed if held[name].labels.get(OWNER_LABEL) == self._owner]
+                    ours = [name for name in doomed if held[name].labels.get(OWNER_LABEL) == self._calls.owner]
                     strangers += len(doomed) - len(ours)
                     doomed = ours
                 # Those of one level have nothing to do with each other.
                 removed += await remove_all(doomed, self._drop)
-            try:
-                async with plugin.call(WORK_S) as channel:
-                    await p.SnapshotsStub(channel).cleanup(p.CleanupRequest(snapshotter=self.name))
-            except Unimplemented:
-                pass  # this snapshotter has nothing to clean
+            await self._calls.cleanup()
         except BaseException:  # also a caller who left in the middle of it
             plugin.dirty = True
             raise
