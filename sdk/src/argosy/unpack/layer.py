@@ -1,11 +1,9 @@
-"""How a layer is read: what its names, whiteouts, links and missing directories mean, for every kind of writer.
+"""How a layer is read: what its entries, whiteouts and links mean, for every kind of writer.
 
-A writer (a directory, an image) makes and removes single names in a directory that it was given; where an entry belongs is decided
-here, one part of a path at a time. So overlay, native and erofs hold the same tree for every archive.
+A writer (a directory, an image) makes and removes single names in a directory that it was given (``writer``); in which directory
+an entry belongs is said by ``directories``, and what becomes of it there is decided here. So overlay, native and erofs hold the
+same tree for every archive.
 
-* A parent that is a symlink is followed inside the root, also where it leads to what is not there yet, or is in a lower layer.
-* A missing parent takes owner, mode, times and xattrs from the nearest lower layer that shows it; one that no layer shows is
-  root's, 0755, and as old as the epoch.
 * Whiteouts (OCI image spec, layer.md) are about lower layers only: ``.wh.NAME`` hides NAME, ``.wh..wh..opq`` everything in its
   directory, and what the same layer brings stays, in whichever order they come. A character device 0/0 is a whiteout.
 * A directory where the layer had something else is new: nothing below shows through.
@@ -13,31 +11,23 @@ here, one part of a path at a time. So overlay, native and erofs hold the same t
 
 from __future__ import annotations
 
-import abc
 import errno
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
-from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from argosy.errors import InvalidArgument, NotFound, ResourceExhausted
 from argosy.unpack import tar
 from argosy.unpack.attributes import Attributes, attributes, device, link_target, shown
-from argosy.unpack.below import Below, Found, Parts
+from argosy.unpack.below import Parts
+from argosy.unpack.directories import Directories, attributes_of, needs_lower
 from argosy.unpack.limits import Budget
+from argosy.unpack.names import OPAQUE, RESERVED, WHITEOUT, hidden_name, split_name
 from argosy.unpack.tar import Entry, TarReader
 
-WHITEOUT: Final = b".wh."
-OPAQUE: Final = b".wh..wh..opq"
-RESERVED: Final = b".wh..wh."
-_MAX_PATH_BYTES: Final = 4096
-_MAX_NAME_BYTES: Final = 255
 _MAX_FILE_BYTES: Final = (1 << 63) - 1
-# As many symlinks as the kernel follows on the way to one file.
-_MAX_LINKS: Final = 40
 _SPECIAL: Final = {tar.CHARACTER: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}
-_NEW: Final = Attributes()
 
 D = TypeVar("D")
 
@@ -50,41 +40,7 @@ class Result:
     size: int = 0
 
 
-def split_name(name: bytes) -> list[bytes]:
-    """Return the parts of an entry's name, cleaned. Raises InvalidArgument when it leaves the root or is absurd."""
-    if len(name) > _MAX_PATH_BYTES or b"\0" in name:
-        raise InvalidArgument(f"an entry's name of {len(name)} bytes is no path")
-    parts: list[bytes] = []
-    for part in name.split(b"/"):
-        if part in (b"", b"."):
-            continue
-        if part == b"..":
-            if not parts:
-                raise InvalidArgument(f"entry {name!r} leaves the root of its layer")
-            parts.pop()
-            continue
-        if len(part) > _MAX_NAME_BYTES:
-            raise InvalidArgument(f"entry {shown(name)} has a name of {len(part)} bytes; {_MAX_NAME_BYTES} are the most")
-        parts.append(part)
-    return parts
-
-
-def hidden_name(name: bytes) -> bytes | None:
-    """Return the name that a whiteout hides, None for a mark of older union file systems. Raises InvalidArgument."""
-    if name.startswith(RESERVED):
-        return None  # hard link farms and such
-    original = name[len(WHITEOUT) :]
-    if original in (b"", b".", b".."):
-        raise InvalidArgument(f"invalid whiteout name: {name!r}")
-    return original
-
-
-def needs_lower(path: bytes) -> FailedPrecondition:
-    """Return the refusal of a layer that cannot be unpacked by itself."""
-    return FailedPrecondition(f"the layer says nothing of {shown(path)} itself; apply it on the layers below it")
-
-
-class Layer(abc.ABC, Generic[D]):
+class Layer(Directories[D]):
     """Applies one archive to a tree. D is what a writer knows a directory by.
 
     stacked: the tree is one layer of a stack, and whiteouts stay in it; otherwise it is the whole tree, and they delete. lowers are
@@ -95,236 +51,10 @@ class Layer(abc.ABC, Generic[D]):
     def __init__(
         self, root: D, stacked: bool, lowers: Sequence[str] = (), detached: bool = False, user_xattr: bool = False
     ) -> None:
-        self._root = root
-        self._stacked = stacked
-        self._detached = detached
+        self._opaque_xattr = "user.overlay.opaque" if user_xattr else "trusted.overlay.opaque"
+        super().__init__(root, stacked, lowers, detached, self._opaque_xattr)
         self._budget = Budget()
         self._user_xattr = user_xattr
-        self._opaque_xattr = "user.overlay.opaque" if user_xattr else "trusted.overlay.opaque"
-        self._below = Below(lowers, self._opaque_xattr) if stacked and lowers else None
-        # Directories by their true path; and by what entries call them, which symlinks make another thing.
-        self._open: dict[Parts, D] = {(): root}
-        self._places: dict[Parts, Parts] = {(): ()}
-        self._links: set[Parts] = set()
-        # What this layer brought, with the directories that lead to it.
-        self._brought: set[Parts] = {()}
-        self._covered: set[Parts] = set()
-        self._times: dict[Parts, tuple[int, int]] = {}
-
-    def close(self) -> None:
-        if self._below is not None:
-            self._below.close()
-
-    # -- what a writer does --
-
-    @abc.abstractmethod
-    def _enter(self, at: D, name: bytes) -> D | None:
-        """Return a directory in at; None when name is missing or something else. What it returns is given to ``_leave``."""
-
-    @abc.abstractmethod
-    def _kind(self, at: D, name: bytes) -> int | None:
-        """Return S_IFMT bits of what is called name; None when it is missing."""
-
-    @abc.abstractmethod
-    def _read_link(self, at: D, name: bytes) -> bytes:
-        """Return where a symlink leads."""
-
-    @abc.abstractmethod
-    def _names(self, at: D) -> list[bytes]:
-        """Return the names in a directory."""
-
-    @abc.abstractmethod
-    def _remove(self, at: D, name: bytes) -> bool:
-        """Remove whatever is called name, a tree with all below it; return whether it was a tree. A missing one is fine."""
-
-    @abc.abstractmethod
-    def _make_directory(self, at: D, name: bytes, what: Attributes) -> D:
-        """Make a directory. Raises FileExistsError."""
-
-    @abc.abstractmethod
-    def _dress(self, at: D, what: Attributes) -> None:
-        """Give a directory these attributes and no others."""
-
-    @abc.abstractmethod
-    def _make_file(self, at: D, name: bytes, what: Attributes, reader: TarReader, entry: Entry) -> None:
-        """Make a regular file of the entry's data. Raises FileExistsError before any data is read."""
-
-    @abc.abstractmethod
-    def _make_symlink(self, at: D, name: bytes, what: Attributes, target: bytes) -> None:
-        """Make a symlink. Raises FileExistsError."""
-
-    @abc.abstractmethod
-    def _make_special(self, at: D, name: bytes, what: Attributes, kind: int, major: int, minor: int) -> None:
-        """Make a device, FIFO or socket. Raises FileExistsError."""
-
-    @abc.abstractmethod
-    def _make_link(self, source: D, target: bytes, at: D, name: bytes) -> None:
-        """Make name in at another name of target in source, which is there and no directory."""
-
-    @abc.abstractmethod
-    def _copy_file(self, at: D, name: bytes, what: Attributes, found: Found, path: Parts) -> None:
-        """Make a regular file with the bytes of one of a lower layer, whose path is known too."""
-
-    @abc.abstractmethod
-    def _hide(self, at: D, name: bytes) -> None:
-        """Put a whiteout where nothing is."""
-
-    @abc.abstractmethod
-    def _is_hidden(self, at: D, name: bytes) -> bool:
-        """Return whether name is a whiteout."""
-
-    @abc.abstractmethod
-    def _make_opaque(self, at: D) -> None:
-        """Have nothing of lower layers show through a directory."""
-
-    def _leave(self, at: D) -> None:
-        """A directory is not needed any more."""
-
-    def _changes(self, at: D, place: Parts) -> None:
-        """An existing directory is about to change."""
-
-    def _put_off(self, place: Parts, what: Attributes) -> Attributes:
-        """Return what a directory is to have from the beginning; the rest is remembered for ``_finish_directories``."""
-        return what
-
-    def _finish_directories(self) -> None:
-        """Give directories what they can have only after everything else: their times."""
-
-    # -- directories --
-
-    def _opened(self, place: Parts) -> D:
-        """Return a directory by its true path."""
-        depth = len(place)
-        while (at := self._open.get(place[:depth])) is None:
-            depth -= 1
-        while depth < len(place):
-            depth += 1
-            entered = self._enter(at, place[depth - 1])
-            if entered is None:
-                raise FailedPrecondition(
-                    f"{shown(b'/'.join(place))} went meanwhile: somebody else writes where a layer is unpacked"
-                )
-            at = self._keep_open(place[:depth], entered)
-        return at
-
-    def _keep_open(self, place: Parts, at: D) -> D:
-        self._open[place] = at
-        return at
-
-    def _directory(self, parts: Parts) -> tuple[D, Parts]:
-        """Return a directory and its true path; missing ones are made."""
-        place = self._places.get(parts)
-        if place is not None:
-            return self._opened(place), place
-        depth = len(parts) - 1
-        while (place := self._places.get(parts[:depth])) is None:
-            depth -= 1
-        at = self._opened(place)
-        todo = list(reversed(parts[depth:]))
-        links = 0
-        while todo:
-            part = todo.pop()
-            if part in (b"", b"."):
-                continue
-            if part == b"..":
-                place = place[:-1]
-                at = self._opened(place)
-                continue
-            if len(part) > _MAX_NAME_BYTES:
-                raise InvalidArgument(
-                    f"a symlink on the way to {shown(b'/'.join(parts))} leads to a name of {len(part)} bytes"
-                )
-            here = (*place, part)
-            found = self._open.get(here)
-            if found is None:
-                entered = self._enter(at, part)
-                leads = None if entered is not None else self._symlink(at, here)
-                if leads is not None:
-                    links += 1
-                    if links > _MAX_LINKS:
-                        raise InvalidArgument(f"too many symlinks on the way to {shown(b'/'.join(parts))}")
-                    self._links.add(here)
-                    if leads.startswith(b"/"):
-                        at, place = self._root, ()
-                    todo += reversed(leads.split(b"/"))
-                    continue
-                found = self._keep_open(here, entered if entered is not None else self._make_missing(at, here))
-                if entered is not None:
-                    self._changes(found, here)
-            at, place = found, here
-            if not todo:
-                break
-        self._places[parts] = place
-        self._bring(place)
-        return at, place
-
-    def _symlink(self, at: D, here: Parts) -> bytes | None:
-        """Return where here leads when it is a symlink, of this layer or of one below."""
-        kind = self._kind(at, here[-1])
-        if kind == stat.S_IFLNK:
-            return self._read_link(at, here[-1])
-        if kind is None and self._below is not None and not self._is_covered(here):
-            with self._below.find(here) as found:
-                return found.link() if found is not None else None
-        return None
-
-    def _make_missing(self, at: D, here: Parts) -> D:
-        """Make a directory that no entry spoke of."""
-        name = here[-1]
-        kind = self._kind(at, name)
-        if kind is not None:
-            self._remove(at, name)
-        elif self._stacked and not self._is_covered(here):
-            if self._detached:
-                raise needs_lower(b"/".join(here))
-            if self._below is not None:
-                with self._below.find(here) as found:
-                    if found is not None and found.is_directory:
-                        what = _of(found)
-                        made = self._make_directory(at, name, self._put_off(here, what))
-                        self._times[here] = (what.atime_ns, what.mtime_ns)
-                        return made
-        made = self._make_directory(at, name, _NEW)
-        self._times[here] = (0, 0)
-        if kind is not None:
-            self._cover(made, here)
-        return made
-
-    def _cover(self, at: D, here: Parts) -> None:
-        if self._stacked:
-            self._make_opaque(at)
-            self._covered.add(here)
-
-    def _is_covered(self, here: Parts) -> bool:
-        """Return whether this layer hides what is below at here."""
-        return bool(self._covered) and any(here[:n] in self._covered for n in range(len(here)))
-
-    def _bring(self, here: Parts) -> None:
-        while here not in self._brought:
-            self._brought.add(here)
-            here = here[:-1]
-
-    @contextmanager
-    def _held(self, at: D) -> Iterator[D]:
-        """Keep a directory while others are opened."""
-        yield at
-
-    def _clear(self, at: D, here: Parts) -> None:
-        """Make room for a name."""
-        self._forget_link(here)
-        if self._remove(at, here[-1]):
-            depth = len(here)
-            for place in [p for p in self._open if p[:depth] == here]:
-                self._leave(self._open.pop(place))
-            for place in [p for p in self._times if p[:depth] == here]:
-                del self._times[place]
-            self._places = {(): ()}
-
-    def _forget_link(self, here: Parts) -> None:
-        """A symlink goes, if it is one: what it led to is called otherwise from now on."""
-        if here in self._links:
-            self._links.clear()
-            self._places = {(): ()}
 
     # -- entries --
 
@@ -354,17 +84,17 @@ class Layer(abc.ABC, Generic[D]):
             if any(part.startswith(RESERVED) for part in parts[:-1]):
                 return  # what older union file systems kept beside their files
             raise InvalidArgument(f"entry {shown(entry.name)} is below a whiteout")
-        at, place = self._directory(parts[:-1])
+        at, path = self._directory(parts[:-1])
         name = parts[-1]
         if name == OPAQUE:
-            self._empty(place)
+            self._empty(path)
             return
         if name.startswith(WHITEOUT):
             original = hidden_name(name)
             if original is not None:
-                self._whiteout(at, (*place, original))
+                self._whiteout(at, (*path, original))
             return
-        here = (*place, name)
+        here = (*path, name)
         kind = entry.type
         if kind == tar.CHARACTER and not entry.major and not entry.minor:
             self._whiteout(at, here)
@@ -439,12 +169,12 @@ class Layer(abc.ABC, Generic[D]):
         with self._below.find(here) as found:
             return found is not None
 
-    def _empty(self, place: Parts) -> None:
+    def _empty(self, path: Parts) -> None:
         """Hide everything of lower layers in a directory. What this layer brought stays."""
-        if self._stacked and not place:
+        if self._stacked and not path:
             self._empty_root()
             return
-        todo = [place]
+        todo = [path]
         while todo:
             above = todo.pop()
             at = self._opened(above)
@@ -455,7 +185,7 @@ class Layer(abc.ABC, Generic[D]):
                     self._clear(at, here)
                 elif self._kind(at, name) == stat.S_IFDIR:
                     todo.append(here)
-        self._cover(self._opened(place), place)
+        self._cover(self._opened(path), path)
 
     def _empty_root(self) -> None:
         """The kernel looks for no mark on the root of a layer: each name below is hidden by itself."""
@@ -476,8 +206,8 @@ class Layer(abc.ABC, Generic[D]):
             raise InvalidArgument(f"hard link {shown(entry.name)} points at the root")
         self._clear(at, here)
         with self._held(at):
-            source, place = self._directory(target[:-1])
-            there = (*place, target[-1])
+            source, path = self._directory(target[:-1])
+            there = (*path, target[-1])
             if there == here:
                 raise InvalidArgument(f"hard link {shown(entry.name)} points at itself")
             kind = self._kind(source, target[-1])
@@ -503,7 +233,7 @@ class Layer(abc.ABC, Generic[D]):
         with self._below.find(there) as found:
             if found is None:
                 raise _in_no_layer(entry)
-            kind, what = stat.S_IFMT(found.info.st_mode), _of(found)
+            kind, what = stat.S_IFMT(found.info.st_mode), attributes_of(found)
             if kind == stat.S_IFDIR:
                 raise InvalidArgument(f"hard link {shown(entry.name)} points at a directory")
             leads = found.link()
@@ -514,18 +244,6 @@ class Layer(abc.ABC, Generic[D]):
                 self._make_symlink(at, there[-1], what, leads)
             else:
                 self._make_special(at, there[-1], what, kind, *found.device)
-
-
-def _of(found: Found) -> Attributes:
-    info = found.info
-    return Attributes(
-        stat.S_IMODE(info.st_mode),
-        info.st_uid,
-        info.st_gid,
-        max(0, info.st_mtime_ns),
-        max(0, info.st_atime_ns),
-        found.xattrs(),
-    )
 
 
 def _in_no_layer(entry: Entry) -> NotFound:

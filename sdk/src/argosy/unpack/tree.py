@@ -1,6 +1,6 @@
 """Writing an archive's entries below a root: by directory descriptors only, one name at a time.
 
-No path of an archive is ever given to the kernel as a path: ``argosy.unpack.layer`` says in which directory a name belongs, and
+No path of an archive is ever given to the kernel as a path: ``argosy.unpack.directories`` says in which directory a name belongs, and
 here it is made in that directory's descriptor. Owner, mode, times and xattrs are set through a descriptor of what was just made.
 """
 
@@ -62,13 +62,13 @@ class TreeWriter(Layer[int]):
 
     # -- directories --
 
-    def _keep_open(self, place: Parts, at: int) -> int:
+    def _keep_open(self, path: Parts, at: int) -> int:
         if len(self._open) > _OPEN_DIRECTORIES:
             # Its parent is in use, too, or there would be no such descriptor to keep.
-            keep = {(), place[:-1]}
+            keep = {(), path[:-1]}
             for old in [p for p, fd in self._open.items() if p not in keep and fd not in self._pins]:
                 os.close(self._open.pop(old))
-        self._open[place] = at
+        self._open[path] = at
         return at
 
     @contextmanager
@@ -90,30 +90,30 @@ class TreeWriter(Layer[int]):
                 return None
             raise
 
-    def _changes(self, at: int, place: Parts) -> None:
-        if place in self._times:
+    def _changes(self, at: int, path: Parts) -> None:
+        if path in self._times:
             return
         info = os.fstat(at)
-        self._times[place] = (info.st_atime_ns, info.st_mtime_ns)
+        self._times[path] = (info.st_atime_ns, info.st_mtime_ns)
         if _DEFAULT_ACL in list_xattrs(at):
-            self._default_acls[place] = os.getxattr(at, _DEFAULT_ACL)
+            self._default_acls[path] = os.getxattr(at, _DEFAULT_ACL)
             os.removexattr(at, _DEFAULT_ACL)
 
-    def _put_off(self, place: Parts, what: Attributes) -> Attributes:
+    def _put_off(self, path: Parts, what: Attributes) -> Attributes:
         # What is unpacked must not inherit it.
-        self._default_acls.pop(place, None)
+        self._default_acls.pop(path, None)
         key = _DEFAULT_ACL.encode()
         if key in what.xattrs:
-            self._default_acls[place] = what.xattrs[key]
+            self._default_acls[path] = what.xattrs[key]
             what = what._replace(xattrs={k: v for k, v in what.xattrs.items() if k != key})
         return what
 
     def _finish_directories(self) -> None:
-        for place in sorted(self._times, key=len, reverse=True):
-            at = self._opened(place)
-            if place in self._default_acls:
-                _set_xattr(at, _DEFAULT_ACL.encode(), self._default_acls[place], True)
-            os.utime(at, ns=self._times[place])
+        for path in sorted(self._times, key=len, reverse=True):
+            at = self._opened(path)
+            if path in self._default_acls:
+                _set_xattr(at, _DEFAULT_ACL.encode(), self._default_acls[path], True)
+            os.utime(at, ns=self._times[path])
 
     def _kind(self, at: int, name: bytes) -> int | None:
         try:
