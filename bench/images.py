@@ -117,7 +117,7 @@ def _layer(path: Path, rng: random.Random, pool: bytes, number: int, total: int,
 
 
 class _Slices(io.RawIOBase):
-    """A file's content: pieces of the pool from places that chance chooses."""
+    """A file's content: pieces of the pool from offsets that chance chooses."""
 
     def __init__(self, rng: random.Random, pool: bytes, size: int) -> None:
         self._rng, self._pool, self._left = rng, pool, size

@@ -156,7 +156,7 @@ class Ours(Side):
 
 
 def _stock_path() -> str:
-    """PATH without the places of any Argosy: where its commands are its shims are, under the names of the stock ones."""
+    """PATH without the folders of any Argosy: where its commands are its shims are, under the names of the stock ones."""
     return os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if p and not Path(p, "argosy").exists())
 
 
@@ -180,8 +180,8 @@ class Theirs(Side):
         return Path(found)
 
     def environment(self) -> Mapping[str, str]:
-        places = [str(place) for place in (self._peer, self._shims) if place is not None]
-        return {**super().environment(), "PATH": os.pathsep.join([*places, _stock_path()])}
+        folders = [str(folder) for folder in (self._peer, self._shims) if folder is not None]
+        return {**super().environment(), "PATH": os.pathsep.join([*folders, _stock_path()])}
 
     def command(self) -> list[str]:
         config = self.base / "config.toml"

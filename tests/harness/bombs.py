@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import anyio
-from argosy.erofs.place import MARKER
+from argosy.erofs.snapshot import MARKER
 from argosy.kernel.process import alive
 from argosy.mounts import Mount
 from argosy.tables import StreamProcessor

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from argosy.erofs.place import FILES, IMAGE, MARKER, layer_directory, seal, write_layer
+from argosy.erofs.snapshot import FILES, IMAGE, MARKER, layer_directory, seal, write_layer
 from argosy.errors import ArgosyError, InvalidArgument, NotFound
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount

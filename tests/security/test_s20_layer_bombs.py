@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from argosy.erofs.place import MARKER
+from argosy.erofs.snapshot import MARKER
 from argosy.errors import ResourceExhausted
 from argosy.mounts import Mount
 from argosy.unpack import limits as module

@@ -271,7 +271,7 @@ EVERYTHING: Final = Filter()
 def parse(filters: Iterable[str]) -> Filter:
     """Return the filter for a request's list.
 
-    Raises InvalidArgument with the place and the reason, and for more than a request may ask of us.
+    Raises InvalidArgument with the position and the reason, and for more than a request may ask of us.
     """
     alternatives: list[tuple[Selector, ...]] = []
     everything = False

@@ -65,7 +65,7 @@ _MANAGED: Final = {
     "mkfs": frozenset({"X-containerd.mkfs.fs", "X-containerd.mkfs.size", "X-containerd.mkfs.uuid"}),
     "erofs": frozenset({"X-containerd.dmverity"}),
 }
-# Values that begin with a slash, and are no place on this machine.
+# Values that begin with a slash, and are no path on this machine.
 _INSIDE: Final = frozenset({"subvol"})
 _LISTS: Final = frozenset({"lowerdir", "lowerdir+", "datadir+"})
 
@@ -125,7 +125,7 @@ def check_answer(
     anybody. It is none of ``others``, directories of the mesh and of its other plugins, nor in or above one. A disk is a block
     device of server_uid, and not the one that this machine runs from.
 
-    What a plugin does to its own directory after it has answered is seen by nobody: this keeps it to its places, not from them. So
+    What a plugin does to its own directory after it has answered is seen by nobody: this keeps it to its directories, not from them. So
     sources beneath roots that were found right may be kept in ``right``, and are not looked at again.
 
     Blocks on the file systems that hold the sources, which may be the plugin's own (FUSE): call it in a thread, with a deadline.
@@ -136,17 +136,17 @@ def check_answer(
         for name, path, made_later in sources:
             _check_owner(name, os.path.dirname(path) if made_later else path, server_uid, others)
         return
-    places = [root if isinstance(root, Root) else Root(root) for root in roots]
+    known = [root if isinstance(root, Root) else Root(root) for root in roots]
     for name, path, made_later in sources:
-        place = os.path.dirname(path) if made_later else path
-        if right is None or right.get(place) is None:
-            _check_place(name, place, places)
+        looked_at = os.path.dirname(path) if made_later else path
+        if right is None or right.get(looked_at) is None:
+            _check_root(name, looked_at, known)
             if right is not None:
-                right.put(place, True)
+                right.put(looked_at, True)
 
 
-def _check_place(name: str, path: str, places: Sequence[Root]) -> None:
-    for root in places:
+def _check_root(name: str, path: str, roots: Sequence[Root]) -> None:
+    for root in roots:
         if not root.names(path):
             continue
         if real := root.real():
@@ -156,11 +156,11 @@ def _check_place(name: str, path: str, places: Sequence[Root]) -> None:
                 why = str(error.strerror)
             if why:
                 raise FailedPrecondition(
-                    f"{name} is not a place beneath {root.path}, the plugin's root ({why}); "
+                    f"{name} does not lie beneath {root.path}, the plugin's root ({why}); "
                     "if a symlink in it is right, add where it leads to `roots`"
                 )
         return
-    told = ", ".join(root.path for root in places) or "none at all"
+    told = ", ".join(root.path for root in roots) or "none at all"
     raise FailedPrecondition(
         f"{name} is outside of the plugin's roots ({told}); if it belongs to the plugin, add its directory to `roots`"
     )
@@ -217,9 +217,9 @@ def _check_owner(name: str, path: str, uid: int, others: Collection[Path]) -> No
             os.close(fd)
         if real.count("/") < 2 or any(real == tree or real.startswith(tree + "/") for tree in _SYSTEM):
             raise FailedPrecondition(f"{name} is a directory of the system; {remedy}")
-        for place in map(os.path.realpath, others):
-            if os.path.commonpath((real, place)) in (real, place):
-                raise FailedPrecondition(f"{name} reaches {place}, which is the mesh's or another plugin's; {remedy}")
+        for other in map(os.path.realpath, others):
+            if os.path.commonpath((real, other)) in (real, other):
+                raise FailedPrecondition(f"{name} reaches {other}, which is the mesh's or another plugin's; {remedy}")
         owner = os.stat(os.path.dirname(real)).st_uid
     except OSError as error:
         raise FailedPrecondition(f"{name} can't be looked at ({error.strerror}); {remedy}") from error
@@ -243,7 +243,9 @@ def _sources(mounts: Sequence[Mount], more: Collection[str]) -> Iterator[tuple[s
         if any("\0" in text for text in (mount.type, mount.source, mount.target, *mount.options)):
             raise FailedPrecondition(f"{name} has a NUL character in it")
         if len(os.fsencode(mount.target)) > _PATH_BYTES or ".." in mount.target.split("/"):
-            raise FailedPrecondition(f'{name} has the target "{mount.target[:256]}", which leads out of the place it is for')
+            raise FailedPrecondition(
+                f'{name} has the target "{mount.target[:256]}", which leads out of the directory that it is for'
+            )
         *transformers, kind = mount.type.split("/")
         templates = "format" in transformers
         if len(mount.type) > _TYPE_BYTES or not _TRANSFORMERS.issuperset(transformers):
@@ -350,7 +352,7 @@ def _path(name: str, path: str, templates: bool, made_later: bool) -> Iterator[t
     begins = _TEMPLATE.match(path) if templates else None
     rest = path[begins.end() :] if begins else path
     if ".." in rest.split("/"):
-        raise FailedPrecondition(f'{name} has ".." in it; name the place itself')
+        raise FailedPrecondition(f'{name} has ".." in it; name the path itself')
     if begins:
         if rest and not rest.startswith("/"):
             raise FailedPrecondition(f"{name} is not a path below a mount")

@@ -13,12 +13,12 @@ from typing import Final
 
 from argosy.errors import FailedPrecondition
 
-Place = str | os.PathLike[str]
+StrPath = str | os.PathLike[str]
 
 ALLOW_LOSS: Final = "allow-loss"
 
 
-def private(path: Place) -> None:
+def private(path: StrPath) -> None:
     """Make a directory that nobody else can enter, or close one that is there. What has to be made above it is as private."""
     before = os.umask(0o077)
     try:
@@ -28,7 +28,7 @@ def private(path: Place) -> None:
     os.chmod(path, 0o700)
 
 
-def lock_root(root: Place, name: str) -> int:
+def lock_root(root: StrPath, name: str) -> int:
     """Make root private and ours; return the descriptor that holds the lock. Raises FailedPrecondition when taken."""
     private(root)
     fd = os.open(os.path.join(root, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -51,7 +51,7 @@ def lock_root(root: Place, name: str) -> int:
     return fd
 
 
-def sync_directory(path: Place) -> None:
+def sync_directory(path: StrPath) -> None:
     """Make what was created, renamed or removed in a directory durable."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -60,7 +60,7 @@ def sync_directory(path: Place) -> None:
         os.close(fd)
 
 
-def replace_file(path: Place, text: str, durable: bool = True) -> None:
+def replace_file(path: StrPath, text: str, durable: bool = True) -> None:
     """Replace a small file; who reads it sees the old or the new text, also after a power loss if durable.
 
     Raises OSError; the old text is there then. Without durable, a power loss may leave it empty.
@@ -87,12 +87,12 @@ def replace_file(path: Place, text: str, durable: bool = True) -> None:
         sync_directory(os.path.dirname(os.path.abspath(path)))
 
 
-def allows_loss(root: Place) -> bool:
+def allows_loss(root: StrPath) -> bool:
     """Return whether the operator has said so."""
     return os.path.exists(os.path.join(root, ALLOW_LOSS))
 
 
-def loss_taken(root: Place) -> None:
+def loss_taken(root: StrPath) -> None:
     """Take the operator's word away: it was for one start."""
     try:
         os.unlink(os.path.join(root, ALLOW_LOSS))

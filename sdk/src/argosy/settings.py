@@ -102,9 +102,9 @@ def _what(error: ValidationError, cls: type[Any]) -> str:
     return f'"{key}": {first["msg"]} (got {first["input"]!r})'
 
 
-def _known(cls: Any, place: Sequence[str | int]) -> list[str]:
-    """Return the fields of the table in which the last part of place stands."""
-    for part in place[:-1]:
+def _known(cls: Any, path: Sequence[str | int]) -> list[str]:
+    """Return the fields of the table in which the last key of path stands."""
+    for part in path[:-1]:
         if hasattr(cls, "__dataclass_fields__"):
             cls = typing.get_type_hints(cls).get(str(part))
         else:

@@ -113,7 +113,7 @@ def _xattr_bytes(xattrs: dict[bytes, bytes]) -> bytes:
 
 
 def _walk(root: Node) -> tuple[list[Node], dict[Node, bytes]]:
-    """Return every node once, the root first, with its place and its count of links, and the xattrs as bytes."""
+    """Return every node once, the root first, with its number and its count of links, and the xattrs as bytes."""
     nodes: list[Node] = []
     extras: dict[Node, bytes] = {}
     nid = 0

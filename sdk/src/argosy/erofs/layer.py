@@ -53,7 +53,7 @@ class LayerIndex(Layer[Node]):
         super().__init__(root, True, lowers, detached)
         self.root = root
         self.hides = False
-        # What has no place in the tar yet: holes to fill in, files of lower layers.
+        # What no block of the tar holds yet: holes to fill in, files of lower layers.
         self._sparse: list[tuple[Node, int, list[tuple[int, int]]]] = []
         self._foreign: list[tuple[Node, Parts]] = []
 
@@ -64,7 +64,7 @@ class LayerIndex(Layer[Node]):
         self.close()
 
     def settle(self, data: Appender) -> None:
-        """Give a place to the files that the tar does not hold in one run of blocks. Raises InvalidArgument, OSError."""
+        """Give blocks to the files that the tar does not hold in one run of them. Raises InvalidArgument, OSError."""
         for node, offset, segments in self._sparse:
             at = data.reserve(node.size)
             for where, length in segments:

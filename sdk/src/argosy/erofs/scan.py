@@ -96,15 +96,15 @@ def settle_nodes(root: Node, lowers: Sequence[str]) -> None:
                     there.xattrs = {**(there.xattrs or {}), OPAQUE_XATTR: b"y"}
         todo: list[tuple[Parts, Node, bool]] = [((), root, below is None)]
         while todo:
-            place, node, covered = todo.pop()
+            path, node, covered = todo.pop()
             assert node.kids is not None
             covered = covered or (node.xattrs or {}).get(OPAQUE_XATTR) == b"y"
             if below is None:
                 _unmark(node)
             node.kids = {
-                n: kid for n, kid in node.kids.items() if not (kid.is_whiteout and useless(below, (*place, n), covered))
+                n: kid for n, kid in node.kids.items() if not (kid.is_whiteout and useless(below, (*path, n), covered))
             }
-            todo += [((*place, name), kid, covered) for name, kid in node.kids.items() if kid.kids is not None]
+            todo += [((*path, name), kid, covered) for name, kid in node.kids.items() if kid.kids is not None]
 
 
 def hides(root: Node) -> bool:

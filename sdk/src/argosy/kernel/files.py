@@ -1,4 +1,4 @@
-"""What the standard library has no name for: a disk that is full, two paths that change places, what a file system is, all of several
+"""What the standard library has no name for: a disk that is full, two paths that are exchanged, what a file system is, all of several
 descriptors, bytes that shall be on their way to the disk, a file's bytes with its holes, blocks behind its end."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def full_disk(error: OSError, noun: str) -> OSError | ResourceExhausted:
 
 
 def exchange(one: str, other: str) -> None:
-    """Let two paths of one file system change places, at once (renameat2(2)). Raises OSError."""
+    """Exchange two paths of one file system, at once (renameat2(2)). Raises OSError."""
     names = (os.fsencode(one), os.fsencode(other))
     call(
         "renameat2", ctypes.c_int(_AT_FDCWD), names[0], ctypes.c_int(_AT_FDCWD), names[1], ctypes.c_uint(_EXCHANGE), path=one

@@ -30,9 +30,9 @@ def _writable(pid: int) -> Iterator[tuple[int, int]]:
     """Yield (first page, number of pages) of a process's private writable mappings."""
     with open(f"/proc/{pid}/maps", "rb") as maps:
         for line in maps:
-            place, rights, _ = line.split(b" ", 2)
+            addresses, rights, _ = line.split(b" ", 2)
             if rights == b"rw-p":
-                begin, end = (int(text, 16) // _PAGE for text in place.split(b"-"))
+                begin, end = (int(text, 16) // _PAGE for text in addresses.split(b"-"))
                 yield begin, end - begin
 
 

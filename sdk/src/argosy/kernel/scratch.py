@@ -20,5 +20,5 @@ def scratch_in(root: Path) -> Iterator[Path]:
     for left in root.glob(f"{_PREFIX}*"):
         unmount_tree(str(left))
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=root) as place:
-        yield Path(place)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=root) as made:
+        yield Path(made)

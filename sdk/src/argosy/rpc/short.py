@@ -52,7 +52,7 @@ def directory_for(state: str | os.PathLike[str], longest: int = SHIM_BYTES) -> P
 
 
 def make(directory: Path, state: str | os.PathLike[str]) -> None:
-    """Make what ``directory_for`` returned, closed to others. Raises FailedPrecondition when somebody else has its place, OSError."""
+    """Make what ``directory_for`` returned, closed to others. Raises FailedPrecondition when there is one of somebody else's, OSError."""
     if directory.parent != base():
         private(directory)
         return

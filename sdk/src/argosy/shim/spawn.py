@@ -110,9 +110,9 @@ def exit_code(status: int) -> int:
 
 def on_path(name: str) -> str | None:
     """Return the program of that name or path. shutil has the same, but takes every shim longer to import than this."""
-    places = [""] if "/" in name else os.environ.get("PATH", os.defpath).split(os.pathsep)
-    for place in places:
-        path = os.path.join(place, name)
+    folders = [""] if "/" in name else os.environ.get("PATH", os.defpath).split(os.pathsep)
+    for folder in folders:
+        path = os.path.join(folder, name)
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return None

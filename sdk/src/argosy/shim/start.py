@@ -235,12 +235,12 @@ def _join(group: str, pids: list[int]) -> None:
     parts = [part for part in group.split("/") if part]
     if ".." in parts:
         raise OSError(errno.EINVAL, "it leads out of the hierarchy")
-    places = {os.path.join(one.point, *parts) for one in mount_points() if one.type in ("cgroup", "cgroup2")}
-    there = sorted(place for place in places if os.path.isdir(place))
+    candidates = {os.path.join(one.point, *parts) for one in mount_points() if one.type in ("cgroup", "cgroup2")}
+    there = sorted(path for path in candidates if os.path.isdir(path))
     if not parts or not there:
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-    for place in there:
-        with open(os.path.join(place, "cgroup.procs"), "w") as file:
+    for path in there:
+        with open(os.path.join(path, "cgroup.procs"), "w") as file:
             for pid in pids:
                 file.write(f"{pid}\n")
                 file.flush()  # the kernel takes one a write

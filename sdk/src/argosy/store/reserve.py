@@ -13,8 +13,8 @@ from typing import Final
 
 from argosy import log
 from argosy.kernel.files import preallocate
+from argosy.roots import StrPath
 
-Place = str | os.PathLike[str]
 logger = log.get("argosy.store")
 
 # Twice what SQLite lets its log grow to before it writes it into the database (1000 pages of 4 KiB).
@@ -30,7 +30,7 @@ _MOST_BYTES: Final = 64 << 20
 _AGAIN_S: Final = 5.0
 
 
-def free_bytes(path: Place) -> int:
+def free_bytes(path: StrPath) -> int:
     """Return how much we may still write to the file system of path."""
     found = os.statvfs(path)
     # Some blocks are root's alone.
@@ -40,7 +40,7 @@ def free_bytes(path: Place) -> int:
 class Reserve:
     """The file beside a database, or whatever has its name. For one process at a time; every method blocks briefly and none raises OSError."""
 
-    def __init__(self, database: Place) -> None:
+    def __init__(self, database: StrPath) -> None:
         self._path = f"{os.fspath(database)}{_SUFFIX}"
         self._database = database
         self._folder = os.path.dirname(os.path.abspath(database))
@@ -108,7 +108,7 @@ class Reserve:
         return True
 
 
-def give_all(root: Place) -> bool:
+def give_all(root: StrPath) -> bool:
     """Give up every reserve in a root, for something small that removals wait for; return whether there was any."""
     try:
         names = [name for name in os.listdir(root) if name.endswith(_SUFFIX)]
@@ -118,7 +118,7 @@ def give_all(root: Place) -> bool:
     return any(given)
 
 
-def grow_log(database: Place) -> None:
+def grow_log(database: StrPath) -> None:
     """Have blocks behind the end of a database's log, which is open. Without them it has what the disk has."""
     try:
         # No lock of SQLite's is on this file: closing a descriptor of the database itself would drop them.

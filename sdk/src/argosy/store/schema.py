@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from argosy.errors import Aborted, ArgosyError, DataLoss, FailedPrecondition, ResourceExhausted, Unavailable
-from argosy.roots import ALLOW_LOSS, allows_loss, sync_directory
-
-Place = str | os.PathLike[str]
+from argosy.roots import ALLOW_LOSS, StrPath, allows_loss, sync_directory
 
 # Without space, SQLite says one of these. All but the first may have other reasons.
 _NO_ROOM: Final = frozenset(
@@ -41,7 +39,7 @@ class Migration:
     statements: Sequence[str]
 
 
-def prepare(path: Place, migrations: Sequence[Migration]) -> None:
+def prepare(path: StrPath, migrations: Sequence[Migration]) -> None:
     """Make, check and migrate the file at path, each step in one transaction; only we can read it.
 
     Raises FailedPrecondition when it is damaged, newer, not a database, or gone though there was one; ResourceExhausted, Unavailable.
@@ -63,7 +61,7 @@ def prepare(path: Place, migrations: Sequence[Migration]) -> None:
         os.umask(before)
 
 
-def no_room(error: sqlite3.Error, path: Place) -> bool:
+def no_room(error: sqlite3.Error, path: StrPath) -> bool:
     """Return whether error is that of a full disk."""
     code = getattr(error, "sqlite_errorcode", 0)
     if code == sqlite3.SQLITE_FULL:
@@ -74,7 +72,7 @@ def no_room(error: sqlite3.Error, path: Place) -> bool:
     return found.f_bavail * found.f_frsize < 1 << 20 or (found.f_files > 0 and not found.f_favail)
 
 
-def translated(error: sqlite3.Error, path: Place) -> ArgosyError:
+def translated(error: sqlite3.Error, path: StrPath) -> ArgosyError:
     """Return what to tell a peer in place of an error of SQLite's."""
     if no_room(error, path):
         return ResourceExhausted(f"database {path}: the disk is full; nothing was written: remove something, then try again")
@@ -122,7 +120,7 @@ class _Rows(sqlite3.Cursor):
 class Reader(sqlite3.Connection):
     """A connection that only reads. Raises Unavailable, and DataLoss for a damaged file, in place of SQLite's errors."""
 
-    path: Place = ""
+    path: StrPath = ""
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         try:
@@ -132,7 +130,7 @@ class Reader(sqlite3.Connection):
         return rows.execute(sql, parameters)
 
 
-def read_only(path: Place) -> Reader:
+def read_only(path: StrPath) -> Reader:
     """Return a connection that only reads, in whatever thread uses it."""
     name = os.fspath(path)
     for special in "%?#":
@@ -144,18 +142,18 @@ def read_only(path: Place) -> Reader:
     return reader
 
 
-def _marker(path: Place) -> str:
+def _marker(path: StrPath) -> str:
     return f"{os.fspath(path)}.made"
 
 
-def _size(path: Place) -> int:
+def _size(path: StrPath) -> int:
     try:
         return os.stat(path).st_size
     except FileNotFoundError:
         return 0
 
 
-def _gone(path: Place, what: str) -> FailedPrecondition:
+def _gone(path: StrPath, what: str) -> FailedPrecondition:
     folder = os.path.dirname(os.path.abspath(path))
     return FailedPrecondition(
         f"database {path} {what}, though there was one; nothing was changed: restore it from a copy, or create {folder}/{ALLOW_LOSS} "
@@ -163,7 +161,7 @@ def _gone(path: Place, what: str) -> FailedPrecondition:
     )
 
 
-def _made_before(path: Place) -> bool:
+def _made_before(path: StrPath) -> bool:
     """Return whether there was a database here, and is to be one. Raises FailedPrecondition when it is gone."""
     if allows_loss(os.path.dirname(os.path.abspath(path))):
         return False
@@ -174,7 +172,7 @@ def _made_before(path: Place) -> bool:
     return known
 
 
-def _mark(path: Place) -> None:
+def _mark(path: StrPath) -> None:
     """Note, durably, that there is a database. Where a full disk has no room for that, the next start does it."""
     marker = _marker(path)
     if os.path.exists(marker):
@@ -186,7 +184,7 @@ def _mark(path: Place) -> None:
         return
 
 
-def _damage(path: Place, error: Exception) -> FailedPrecondition:
+def _damage(path: StrPath, error: Exception) -> FailedPrecondition:
     folder = os.path.dirname(os.path.abspath(path))
     return FailedPrecondition(
         f"database {path} is damaged ({error}); nothing was changed: restore it from a copy, or move it away and create "
@@ -194,7 +192,7 @@ def _damage(path: Place, error: Exception) -> FailedPrecondition:
     )
 
 
-def _check(path: Place, migrations: Sequence[Migration], known: bool) -> None:
+def _check(path: StrPath, migrations: Sequence[Migration], known: bool) -> None:
     """Check and migrate the file, each step in one transaction. Raises FailedPrecondition for a damaged or newer one."""
     check = "integrity_check" if _size(path) <= _THOROUGH_BYTES else "quick_check"
     try:

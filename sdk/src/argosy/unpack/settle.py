@@ -54,19 +54,19 @@ def _useless_ones(root: str, below: Below | None, xattr: str) -> Iterator[tuple[
         if not isinstance(step, Entered):
             stack.pop()
             continue
-        place, covered = stack[-1] if stack else ((), False)
+        path, covered = stack[-1] if stack else ((), False)
         if stack:
-            place = (*place, os.fsencode(step.name))
+            path = (*path, os.fsencode(step.name))
         if _is_opaque(step.fd, xattr):
             covered = True
             if below is None:
                 yield step.fd, ""
-        stack.append((place, covered))
+        stack.append((path, covered))
         for entry in step.entries:
             # What the directory says of the kind spares nearly all of the lstats.
             if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False) or entry.is_symlink():
                 continue
-            if is_whiteout(entry.stat(follow_symlinks=False)) and useless(below, (*place, os.fsencode(entry.name)), covered):
+            if is_whiteout(entry.stat(follow_symlinks=False)) and useless(below, (*path, os.fsencode(entry.name)), covered):
                 yield step.fd, entry.name
 
 

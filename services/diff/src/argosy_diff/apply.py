@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from argosy.erofs.place import layer_directory, takes_images, write_layer
+from argosy.erofs.snapshot import layer_directory, takes_images, write_layer
 from argosy.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from argosy.kernel.files import sync_file_system
 from argosy.kernel.mount import temporary_mount
@@ -76,15 +76,15 @@ def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
     if any(DETACHED in m.options for m in mounts):
         raise FailedPrecondition("a layer cannot be applied here without the layers below it; apply it on them")
     os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
-    with temporary_mount(mounts) as place, TreeWriter(place) as writer:
-        yield writer, place
+    with temporary_mount(mounts) as point, TreeWriter(point) as writer:
+        yield writer, point
 
 
-def _write_image(place: Path, mount: Mount, counted: _Counted, sync: bool, budget: Budget) -> None:
+def _write_image(snapshot: Path, mount: Mount, counted: _Counted, sync: bool, budget: Budget) -> None:
     lower = mount.option("lowerdir") if mount.type == "overlay" else None
     lowers = lower.split(":") if lower else ()
     try:
-        write_layer(place, iter(counted), lowers, sync, counted.hash.digest, DETACHED in mount.options, budget)
+        write_layer(snapshot, iter(counted), lowers, sync, counted.hash.digest, DETACHED in mount.options, budget)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResourceExhausted("unpacking: the disk is full; free some space and pull again") from error
@@ -122,12 +122,12 @@ def _unpack(
     """Write what source holds to mounts. beside runs the making of chunks beside their use, or does not: a stream
     processor is a process of its own and works ahead as it is.
     """
-    place = layer_directory(mounts)
-    if place is not None:
+    snapshot = layer_directory(mounts)
+    if snapshot is not None:
         # Nearly all there is to do besides inflating is to write one file.
         with beside(inflate(source)) as inflated:
             counted = _Counted(inflated, budget)
-            _write_image(place, mounts[0], counted, sync, budget)
+            _write_image(snapshot, mounts[0], counted, sync, budget)
         return counted
     counted = _Counted(inflate(source), budget)
     with writer_for(mounts) as (writer, directory), beside(iter(counted)) as chunks:

@@ -101,9 +101,9 @@ class Tree:
 
 def _capability(fd: int, name: str = "") -> bytes | None:
     """Return the file capabilities of what a descriptor holds, or of an entry of the directory that it holds."""
-    place = f"/proc/self/fd/{fd}/{name}" if name else f"/proc/self/fd/{fd}"
+    path = f"/proc/self/fd/{fd}/{name}" if name else f"/proc/self/fd/{fd}"
     try:
-        return os.getxattr(place, _CAPABILITY, follow_symlinks=not name)
+        return os.getxattr(path, _CAPABILITY, follow_symlinks=not name)
     except OSError:
         return None
 

@@ -221,13 +221,13 @@ class Workers:
         raise Unavailable("diff: the worker of this layer died (was it out of memory?); try again")
 
 
-def clean(place: Path) -> None:
+def clean(scratch: Path) -> None:
     """Remove what a worker that was killed left: mounts, and the empty directories below them. Nothing else is removed."""
-    if not place.exists():
+    if not scratch.exists():
         return
-    if mounts_below(str(place)):
-        unmount_tree(str(place))
-    for directory, _, _ in os.walk(place, topdown=False):
+    if mounts_below(str(scratch)):
+        unmount_tree(str(scratch))
+    for directory, _, _ in os.walk(scratch, topdown=False):
         with suppress(OSError):  # it is no directory of ours, or still a mount
             os.rmdir(directory)
 

@@ -42,7 +42,7 @@ LOG_URI: Final = "containerd.io/restart.loguri"
 EXPLICITLY_STOPPED: Final = "containerd.io/restart.explicitly-stopped"
 _SIGTERM, _SIGKILL = 15, 9
 _KILL_AFTER_S: Final = 10.0
-# One container's stop or start takes no longer than this; a shim that hangs must not hold a place for ever.
+# One container's stop or start takes no longer than this; a shim that hangs must not hold others up for ever.
 _EACH_S: Final = 60.0
 _AT_ONCE: Final = 16
 # What Go's Atoi and ParseBool read.

@@ -19,7 +19,7 @@ async def start(ctx: ServiceContext[ErofsSettings]) -> Sequence[ServiceBase]:
     backend = ErofsBackend(await asyncio.to_thread(ask, s.root), s.mount_options)
     tree = await TreeSnapshotter.open(s.root, backend, s.sync_remove)
     ctx.on_close(tree.close)
-    # Mounts handed out before we were stopped name these places still.
+    # Mounts handed out before we were stopped name these directories still.
     await asyncio.to_thread(backend.resume, tree.committed())
 
     async def release() -> None:

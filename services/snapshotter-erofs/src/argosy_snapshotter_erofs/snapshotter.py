@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from argosy import log
-from argosy.erofs.place import FILES, IMAGE, MARKER, seal
+from argosy.erofs.snapshot import FILES, IMAGE, MARKER, seal
 from argosy.errors import FailedPrecondition
 from argosy.kernel.descent import remove_tree
 from argosy.kernel.mount import mount

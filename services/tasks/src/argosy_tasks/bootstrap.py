@@ -126,7 +126,7 @@ class Starter:
             "GRPC_ADDRESS": address,
             "MAX_SHIM_VERSION": str(_HIGHEST_TASK_API),
             "GOMAXPROCS": "2",
-            # Ours alone: shims of other makes use their own places.
+            # Ours alone: shims of other makes use their own directories.
             "ARGOSY_SHIM_SOCKET_DIR": str(sockets),
             "ARGOSY_RUNC_ROOT": str(state / "runc"),
         }

@@ -175,10 +175,10 @@ class Bundle:
         hidden = []
         for path in (self.path, self.work):
             # A name with a dot is nobody's bundle, whatever happens before it is removed; ids have none in front.
-            place = path.with_name(f".{path.name}.{time.time_ns()}")
+            nameless = path.with_name(f".{path.name}.{time.time_ns()}")
             with contextlib.suppress(FileNotFoundError):
-                path.rename(place)
-                hidden.append(place)
+                path.rename(nameless)
+                hidden.append(nameless)
         return hidden
 
 

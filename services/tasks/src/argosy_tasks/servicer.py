@@ -54,12 +54,12 @@ async def _of_each(shims: Sequence[Shim], ask: Callable[[Shim], Awaitable[T | No
     """Ask all shims side by side; return the answers that there are, in the shims' order. Cancellation: ends every question."""
     answers: list[T | None] = [None] * len(shims)
 
-    async def one(place: int, shim: Shim) -> None:
-        answers[place] = await ask(shim)
+    async def one(index: int, shim: Shim) -> None:
+        answers[index] = await ask(shim)
 
     async with anyio.create_task_group() as group:
-        for place, shim in enumerate(shims):
-            group.start_soon(one, place, shim)
+        for index, shim in enumerate(shims):
+            group.start_soon(one, index, shim)
     return [answer for answer in answers if answer is not None]
 
 

@@ -54,14 +54,14 @@ class Cgroup:
     """The cgroups that a process was in when this was made."""
 
     def __init__(self, pid: int) -> None:
-        places = hierarchies()
+        mounted = hierarchies()
         paths: dict[str, Path] = {}
         with open(f"/proc/{pid}/cgroup") as table:
             for line in table:
                 _, controllers, path = line.strip().split(":", 2)
                 for controller in controllers.split(","):
-                    if controller in places:
-                        paths[controller] = places[controller] / path.lstrip("/")
+                    if controller in mounted:
+                        paths[controller] = mounted[controller] / path.lstrip("/")
         self._are(paths)
 
     def asleep(self) -> dict[str, str]:

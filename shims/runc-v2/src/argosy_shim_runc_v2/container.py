@@ -40,7 +40,7 @@ _PID_WAIT_S: Final = 5.0
 
 
 def default_runc_root() -> str:
-    """Return where the runtime keeps its state when no option says so: the daemon's wish, else containerd's place."""
+    """Return where the runtime keeps its state when no option says so: the daemon's wish, else containerd's directory."""
     return os.environ.get("ARGOSY_RUNC_ROOT", "/run/containerd/runc")
 
 

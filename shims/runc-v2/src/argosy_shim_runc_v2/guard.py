@@ -12,7 +12,7 @@ from argosy.errors import FailedPrecondition
 from argosy.kernel.path import open_in_root
 
 _LINKS: Final = 40
-# A process's own descriptors, and whatever else of it is a link of the kernel's that leads to a place, not to a name.
+# A process's own descriptors, and whatever else of it is a link of the kernel's that leads to a file, not to a name.
 _MAGIC: Final = re.compile(r"/proc/(?:self|thread-self|\d+)(?:/task/\d+)?/(?:fd|fdinfo|cwd|root|exe|map_files)(?:/.*)?")
 
 

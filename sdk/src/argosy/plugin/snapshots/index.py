@@ -53,7 +53,7 @@ _CHAIN: Final = """WITH RECURSIVE chain(id, parent, depth) AS (
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One snapshot with its place on disk. ``parents`` are directory ids, nearest first."""
+    """One snapshot with its directory. ``parents`` are directory ids, nearest first."""
 
     id: int
     info: Info

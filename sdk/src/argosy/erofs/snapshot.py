@@ -1,4 +1,4 @@
-"""Where a layer's image lies, so that a differ and a snapshotter that never met agree (containerd's names for it).
+"""A snapshot's directory and the image of its layer in it: a differ and a snapshotter that never met use the same names, containerd's.
 
 A snapshot's directory holds ``.erofslayer`` while it may be given an image, ``fs`` with what was written to it as
 files, and ``layer.erofs`` once there is an image.
@@ -51,14 +51,14 @@ def layer_directory(mounts: Sequence[Mount]) -> Path | None:
         return None
     if not source:
         return None
-    place = Path(source).parent
-    if not takes_images(source) or (place / IMAGE).exists() or os.listdir(source):
+    snapshot = Path(source).parent
+    if not takes_images(source) or (snapshot / IMAGE).exists() or os.listdir(source):
         return None
-    return place
+    return snapshot
 
 
 def write_layer(
-    place: Path, tar: Iterator[bytes], lowers: Sequence[str], sync: bool, uuid: Callable[[], bytes], detached: bool = False,
+    snapshot: Path, tar: Iterator[bytes], lowers: Sequence[str], sync: bool, uuid: Callable[[], bytes], detached: bool = False,
     budget: Budget | None = None,
 ) -> None:  # fmt: skip
     """Make the image of an uncompressed tar, which is read to its end. A crash leaves a file that the next try begins anew.
@@ -66,8 +66,8 @@ def write_layer(
     Whiteouts stay: what is below a layer is settled at its commit only (``seal``). lowers and detached are ``LayerIndex``'s, budget
     is ``TarReader``'s; uuid is asked last. Raises InvalidArgument, NotFound, FailedPrecondition, ResourceExhausted, OSError.
     """
-    info = os.stat(place / FILES)
-    fd = os.open(place / _NEW, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    info = os.stat(snapshot / FILES)
+    fd = os.open(snapshot / _NEW, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         tee = Tee(tar, fd)
         root = directory(stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, info.st_mtime_ns)
@@ -81,21 +81,21 @@ def write_layer(
         if sync:
             os.fsync(fd)
     except BaseException:
-        os.unlink(place / _NEW)
+        os.unlink(snapshot / _NEW)
         raise
     finally:
         os.close(fd)
-    os.rename(place / _NEW, place / IMAGE)
+    os.rename(snapshot / _NEW, snapshot / IMAGE)
 
 
-def seal(place: Path, options: Sequence[str] = (), lowers: Sequence[str] | None = None) -> None:
+def seal(snapshot: Path, options: Sequence[str] = (), lowers: Sequence[str] | None = None) -> None:
     """Make the image of what was written as files, over the image there may be. Does nothing when there is no need.
 
     The files are left: whoever commits removes them after the commit. Options are for mounting an image, besides ``ro``. lowers are
     the mounted layers below, nearest first, when they were not known before: whiteouts of what isn't there are dropped then. None
     means that they were known. Raises InvalidArgument, OSError.
     """
-    image, files = place / IMAGE, os.fspath(place / FILES)
+    image, files = snapshot / IMAGE, os.fspath(snapshot / FILES)
     there = image.exists()
     bare = there and not os.listdir(files)
     if bare and (lowers is None or not _may_hide(image)):
@@ -108,7 +108,7 @@ def seal(place: Path, options: Sequence[str] = (), lowers: Sequence[str] | None 
             before = stack.enter_context(temporary_mount([Mount("erofs", str(image), ("ro", *options))]))
             if bare and lowers is not None and is_settled(before, lowers):
                 return
-        fd = os.open(place / _SEALED, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        fd = os.open(snapshot / _SEALED, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             data = Appender(fd, DATA_START)
             if before:
@@ -118,11 +118,11 @@ def seal(place: Path, options: Sequence[str] = (), lowers: Sequence[str] | None 
                 settle_nodes(root, lowers)
             finish(fd, data.end, root, b"argosy: files..", hides(root))
         except BaseException:
-            os.unlink(place / _SEALED)
+            os.unlink(snapshot / _SEALED)
             raise
         finally:
             os.close(fd)
-    os.rename(place / _SEALED, image)
+    os.rename(snapshot / _SEALED, image)
 
 
 def _may_hide(image: Path) -> bool:
