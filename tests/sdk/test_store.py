@@ -15,7 +15,7 @@ from argosy import roots
 from argosy.errors import Aborted, ArgosyError, DataLoss, FailedPrecondition, ResourceExhausted, Unavailable
 from argosy.store import reserve, schema
 from argosy.store.database import Database
-from argosy.store.schema import Migration, prepare
+from argosy.store.schema import Migration, migrate
 
 from tests.harness.cancelling import at_each_await
 from tests.harness.mesh import run
@@ -137,7 +137,7 @@ def test_a_writer_that_ends_leaves_nobody_waiting(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("how", ["gone", "empty"])
 def test_a_database_that_was_there_is_not_made_anew(tmp_path: Path, how: str) -> None:
     path = tmp_path / "x.db"
-    prepare(path, STEPS)
+    migrate(path, STEPS)
     path.unlink()
     if how == "empty":
         path.touch()
@@ -145,7 +145,7 @@ def test_a_database_that_was_there_is_not_made_anew(tmp_path: Path, how: str) ->
         with pytest.raises(
             FailedPrecondition, match=f"x.db is {how}, though there was one; nothing was changed: restore it"
         ):
-            prepare(path, STEPS)
+            migrate(path, STEPS)
     assert path.exists() == (how == "empty")
     (tmp_path / roots.ALLOW_LOSS).touch()
 
@@ -155,7 +155,7 @@ def test_a_database_that_was_there_is_not_made_anew(tmp_path: Path, how: str) ->
 
     asyncio.run(main())
     assert not (tmp_path / roots.ALLOW_LOSS).exists()
-    prepare(path, STEPS)
+    migrate(path, STEPS)
 
 
 # -- a full disk --
@@ -239,10 +239,10 @@ def test_a_root_is_locked_and_a_database_made_on_a_full_disk_or_it_is_told(small
     fd = roots.lock_root(small / "r", "another")
     os.close(fd)
     with pytest.raises(ArgosyError, match="disk is full"):
-        prepare(small / "r" / "x.db", STEPS)
+        migrate(small / "r" / "x.db", STEPS)
     for one in small.glob("ballast*"):
         one.unlink()
-    prepare(small / "r" / "x.db", STEPS)
+    migrate(small / "r" / "x.db", STEPS)
 
 
 def test_small_files_are_there_whole_or_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +283,7 @@ def test_a_log_is_given_blocks_and_keeps_its_length(tmp_path: Path) -> None:
 
 def test_the_reader_is_as_sqlites_own(tmp_path: Path) -> None:
     """What is read through it is what Python's own connection reads."""
-    prepare(tmp_path / "x.db", STEPS)
+    migrate(tmp_path / "x.db", STEPS)
     with sqlite3.connect(tmp_path / "x.db") as db:
         db.executemany("INSERT INTO things VALUES (?, ?)", [(f"{n}", b"x" * n) for n in range(300)])
     reader = schema.read_only(tmp_path / "x.db")

@@ -25,7 +25,7 @@ from argosy.errors import ResourceExhausted, Unavailable
 from argosy.roots import loss_taken
 from argosy.settled import to_its_end
 from argosy.store.reserve import SCRAPS_BYTES, Reserve, grow_log
-from argosy.store.schema import Migration, Reader, no_room, prepare, read_only, translated
+from argosy.store.schema import Migration, Reader, migrate, no_room, read_only, translated
 
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
@@ -86,7 +86,7 @@ class Database:
     @classmethod
     async def _open(cls, path: Path, migrations: Sequence[Migration], prepared: bool) -> Database:
         if not prepared:
-            prepare(path, migrations)
+            migrate(path, migrations)
         try:
             writer, reader = await cls._connect(path)
         except (sqlite3.Error, ResourceExhausted) as error:

@@ -39,7 +39,7 @@ class Migration:
     statements: Sequence[str]
 
 
-def prepare(path: StrPath, migrations: Sequence[Migration]) -> None:
+def migrate(path: StrPath, migrations: Sequence[Migration]) -> None:
     """Make, check and migrate the file at path, each step in one transaction; only we can read it.
 
     Raises FailedPrecondition when it is damaged, newer, not a database, or gone though there was one; ResourceExhausted, Unavailable.
