@@ -1,8 +1,8 @@
 """Worker processes: each applies or compares one layer at a time, so that layers use as many cores as there are.
 
-A keeper, forked before the service has a thread, forks the workers; files travel as descriptors, requests and answers
+A forker, a fork from before the service had a thread, forks the workers; files travel as descriptors, requests and answers
 as JSON. A worker that dies fails its own layer only. Whoever gives up ends it with all that it began, whatever it is
-doing: a worker is killed, not asked. The service's death ends keeper, workers and their stream processors.
+doing: a worker is killed, not asked. The service's death ends forker, workers and their stream processors.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _GREETING: Final = struct.Struct("!I")
 
 @dataclass(frozen=True)
 class Setup:
-    """What keeper and workers know from the beginning."""
+    """What forker and workers know from the beginning."""
 
     processors: Mapping[str, StreamProcessor]
     limits: Limits
@@ -86,16 +86,16 @@ class Workers:
     """The service's end of all."""
 
     def __init__(self, setup: Setup, most: int) -> None:
-        """Fork the keeper: call this before there is any other thread. most is how many large layers go at a time."""
+        """Fork the forker: call this before there is any other thread. most is how many large layers go at a time."""
         self._setup = setup
         self._idle: list[_Worker] = []
         self._room = anyio.Semaphore(most)
         self._small = anyio.Semaphore(most * _SMALL_AT_A_TIME)
-        self._keeper, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._forker, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _become(_keep, theirs, setup, parent=parent)
+            _become(_fork_workers, theirs, setup, parent=parent)
         theirs.close()
 
     async def apply(
@@ -129,11 +129,11 @@ class Workers:
         return Compared(answer["digest"], answer["size"], answer["uncompressed"])
 
     def close(self) -> None:
-        """End the idle workers and the keeper, and with it the busy ones."""
+        """End the idle workers and the forker, and with it the busy ones."""
         for worker in self._idle:
             worker.close()
         self._idle.clear()
-        self._keeper.close()
+        self._forker.close()
 
     async def _call(self, request: Mapping[str, Any], file: int, small: bool) -> dict[str, Any]:
         async with self._small if small else self._room:
@@ -165,13 +165,13 @@ class Workers:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             try:
-                socket.send_fds(self._keeper, [b"w"], [theirs.fileno()])
+                socket.send_fds(self._forker, [b"w"], [theirs.fileno()])
             except OSError as error:
                 ours.close()
-                # There is no new keeper for a service that has threads; whoever runs us starts us again.
+                # There is no new forker for a service that has threads; whoever runs us starts us again.
                 os.kill(os.getpid(), signal.SIGTERM)
                 raise Unavailable(
-                    f"diff: the keeper of the workers died ({error.strerror}); the service starts again, try again"
+                    f"diff: the process that forks workers died ({error.strerror}); the service starts again, try again"
                 ) from error
         ours.setblocking(False)
         return _Worker(ours)
@@ -232,7 +232,7 @@ def clean(scratch: Path) -> None:
             os.rmdir(directory)
 
 
-# -- in the keeper and its workers --
+# -- in the forker and its workers --
 
 
 def _become(work: Any, connection: socket.socket, *more: Any, parent: int) -> None:
@@ -283,8 +283,8 @@ def _waiting_in(fds: Sequence[int]) -> int:
     return count[0]
 
 
-def _keep(connection: socket.socket, setup: Setup) -> None:
-    set_name("argosy-diff-keeper")
+def _fork_workers(connection: socket.socket, setup: Setup) -> None:
+    set_name("argosy-diff-forker")
     gc.freeze()
     me = os.getpid()
     workers: dict[int, int] = {}  # pidfd -> pid
