@@ -34,7 +34,7 @@ _ON_DISK: Final = frozenset({"btrfs", "erofs", "ext2", "ext3", "ext4", "squashfs
 _FUSE: Final = re.compile(r"fuse3?\.[a-z0-9][a-z0-9_.-]*")
 # What comes before the type, in the order in which containerd's mount manager is to do it.
 _TRANSFORMERS: Final = frozenset({"format", "mkdir", "mkfs"})
-_TEMPLATE: Final = re.compile(r"\{\{ *(?:mount|source|target|overlay)(?: +\d+){1,2} *\}\}")
+_PLACEHOLDER: Final = re.compile(r"\{\{ *(?:mount|source|target|overlay)(?: +\d+){1,2} *\}\}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:@-]*")
 _DATASET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*(?:/[A-Za-z0-9_.:@-]+)*")
 
@@ -247,7 +247,7 @@ def _sources(mounts: Sequence[Mount], more: Collection[str]) -> Iterator[tuple[s
                 f'{name} has the target "{mount.target[:256]}", which leads out of the directory that it is for'
             )
         *transformers, kind = mount.type.split("/")
-        templates = "format" in transformers
+        formatted = "format" in transformers
         if len(mount.type) > _TYPE_BYTES or not _TRANSFORMERS.issuperset(transformers):
             raise FailedPrecondition(
                 f"{name} is of a type that nothing here mounts; use one that stock snapshotters hand out"
@@ -261,17 +261,17 @@ def _sources(mounts: Sequence[Mount], more: Collection[str]) -> Iterator[tuple[s
         free = _FUSE.fullmatch(kind) is not None
         if bind or kind in _ON_DISK or kind in more:
             if mount.source.startswith("/") or bind or kind in _ON_DISK:
-                yield from _path(f'{name}: source "{mount.source[:256]}"', mount.source, templates, "mkfs" in transformers)
+                yield from _path(f'{name}: source "{mount.source[:256]}"', mount.source, formatted, "mkfs" in transformers)
         elif kind == "zfs":
             if not _DATASET.fullmatch(mount.source) or ".." in mount.source.split("/"):
                 raise FailedPrecondition(f'{name} has the source "{mount.source[:256]}", which is no name of a dataset')
         elif free and mount.source.startswith("/"):
-            yield from _path(f'{name}: source "{mount.source[:256]}"', mount.source, templates, False)
+            yield from _path(f'{name}: source "{mount.source[:256]}"', mount.source, formatted, False)
         elif not _WORD.fullmatch(mount.source):
             raise FailedPrecondition(f'{name} has the source "{mount.source[:256]}", and this type has none')
         for text in mount.options:
             for option in _split(text):
-                yield from _option(name, option, options, free, templates)
+                yield from _option(name, option, options, free, formatted)
 
 
 def _options_of(kind: str, bind: bool, transformers: Sequence[str], more: Collection[str]) -> frozenset[str] | None:
@@ -316,7 +316,7 @@ def _split(text: str) -> Iterator[str]:
 
 
 def _option(
-    mount: str, option: str, allowed: Collection[str], free: bool, templates: bool
+    mount: str, option: str, allowed: Collection[str], free: bool, formatted: bool
 ) -> Iterator[tuple[str, str, bool]]:
     """Check one option; yield the paths in it."""
     name, given, value = option.partition("=")
@@ -333,11 +333,11 @@ def _option(
         if len(layers) > _LAYERS:
             raise FailedPrecondition(f"{mount} has {len(layers)} layers, more than the {_LAYERS} that an overlay may have")
         for layer in layers:
-            yield from _path(f'{mount}: {name} "{layer[:256]}"', _plain(layer), templates, False)
+            yield from _path(f'{mount}: {name} "{layer[:256]}"', _plain(layer), formatted, False)
     elif name in ("upperdir", "workdir", "device", "X-containerd.dmverity", "X-containerd.mkdir.path") or value.startswith(
         "/"
     ):
-        yield from _path(f'{mount}: {name} "{value[:256]}"', _plain(value), templates, made_later)
+        yield from _path(f'{mount}: {name} "{value[:256]}"', _plain(value), formatted, made_later)
 
 
 def _plain(text: str) -> str:
@@ -345,11 +345,11 @@ def _plain(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text) if "\\" in text else text
 
 
-def _path(name: str, path: str, templates: bool, made_later: bool) -> Iterator[tuple[str, str, bool]]:
+def _path(name: str, path: str, formatted: bool, made_later: bool) -> Iterator[tuple[str, str, bool]]:
     """Check the words of a path; yield it if it is one of this machine's, and not below a mount that is made before."""
     if len(os.fsencode(path)) > _PATH_BYTES:
         raise FailedPrecondition(f"{name} is longer than a path may be")
-    begins = _TEMPLATE.match(path) if templates else None
+    begins = _PLACEHOLDER.match(path) if formatted else None
     rest = path[begins.end() :] if begins else path
     if ".." in rest.split("/"):
         raise FailedPrecondition(f'{name} has ".." in it; name the path itself')
