@@ -98,7 +98,7 @@ class Judge:
             self._machine()
 
     def finish(self) -> None:
-        """Remove everything through the front door: nothing may be left behind it."""
+        """Remove everything through the API: nothing may be left behind it."""
         self._each(lambda worker: worker.clear())
         with Wire(self.storm.mesh.address, "default") as wire:
             self._collect(wire)

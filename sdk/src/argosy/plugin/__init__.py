@@ -1,1 +1,1 @@
-"""Serve a snapshotter, a content store or a differ from one class: the plugin author's door."""
+"""Serve a snapshotter, a content store or a differ from one class: what a plugin's author imports."""

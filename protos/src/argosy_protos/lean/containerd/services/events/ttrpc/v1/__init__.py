@@ -1,4 +1,4 @@
-"""The door through which shims forward events, over ttrpc.
+"""Shims forward their events to it, over ttrpc.
 
 Written by protos/generate.py; change the .proto, not this.
 """
