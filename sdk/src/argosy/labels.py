@@ -23,7 +23,7 @@ SNAPSHOT_REF: Final = "containerd.io/snapshot.ref"
 SNAPSHOT_PREFIX: Final = "containerd.io/snapshot/"
 SHAREABLE: Final = "containerd.io/namespace.shareable"
 RESERVED: Final = ("containerd.io/", "io.cri-containerd", "argosy/")
-"""Where the names of labels begin that steer a daemon or its clients: restarts, collection, snapshotters, CRI, logs."""
+"""Prefixes of labels that steer a daemon or its clients: restarts, collection, snapshotters, CRI, logs."""
 OWN_LABELS_HEADER: Final = "argosy-own-labels"
 """A client that sends this with Containers.Create says that it took no reserved label over from an image."""
 

@@ -1,4 +1,4 @@
-"""Whose a root directory is, and what small files in it survive: one process at a time holds its lock.
+"""The root directory of a service: its lock, which one process at a time holds, and small files in it that survive a crash.
 
 ``allow-loss`` in a root is its operator's word that what is gone may be gone: a database that is missing is made anew, and
 what no record names is removed, where that would otherwise be refused. The next start that goes well takes it away.

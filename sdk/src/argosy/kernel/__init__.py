@@ -1,1 +1,1 @@
-"""The danger map: every raw system call of Argosy is made in this package, each with a recording twin for tests."""
+"""Every raw system call of Argosy is made in this package: its modules are the ones to read with most care."""

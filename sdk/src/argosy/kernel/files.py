@@ -1,4 +1,4 @@
-"""What the standard library has no name for: a disk that is full, two paths that are exchanged, what a file system is, all of several
+"""Operations on files that the standard library does not have: a disk that is full, two paths that are exchanged, what a file system is, all of several
 descriptors, bytes that shall be on their way to the disk, a file's bytes with its holes, blocks behind its end."""
 
 from __future__ import annotations

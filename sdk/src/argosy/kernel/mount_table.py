@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Mounted(NamedTuple):
-    """A row of mountinfo(5): where, which part of the file system, its type and source, options."""
+    """A row of mountinfo(5): mount point, mounted directory of the file system, type, source, options."""
 
     point: str
     root: str

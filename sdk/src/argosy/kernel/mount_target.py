@@ -17,7 +17,7 @@ from argosy.kernel.unmount import MNT_DETACH
 
 
 class Target:
-    """Where one mount goes. ``below`` is a name below path, or "" for path itself."""
+    """The target of one mount. ``below`` is a name below path, or "" for path itself."""
 
     def __init__(self, path: str, below: str) -> None:
         self.path, self._below = path, below.strip("/")

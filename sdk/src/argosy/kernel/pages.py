@@ -1,4 +1,4 @@
-"""Pages that a forked process has written to, and so has for itself: which ones, and having them before they are needed.
+"""Pages of memory that a forked process has written to, and so has for itself: listing them, and making them its own ahead of time.
 
 The first write to a page that is shared with a parent takes microseconds each time, and a program that was forked to do some work writes
 to thousands. Which ones is much the same from one fork to the next.

@@ -1,4 +1,4 @@
-"""A directory to try things out in, mounts too, below a root whose lock is ours. What a killed process left there goes with the next try."""
+"""A temporary directory below a root that we have locked, for trying out mounts. What a killed process left there is removed by the next one."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every shim does the same way: starting, serving the Task API, stdio, telling the daemon. Lean: no asyncio, no pydantic."""
+"""The parts that all shims share: their start, the Task service, stdio, events for the daemon. Lean: no asyncio, no pydantic."""

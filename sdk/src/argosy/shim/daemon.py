@@ -1,6 +1,6 @@
 """The shim's process: one epoll loop for sockets and exits, a thread for every runtime verb.
 
-One that has a keeper leaves all to it when nobody has asked for a while.
+A shim with a keeper hands its state over to it, and ends, when no call has come for a while.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def patience() -> float | None:
 
 
 class Identity(NamedTuple):
-    """Whose shim this is."""
+    """The names of one shim: its socket, its group, its namespace, and how its daemon is reached."""
 
     path: str
     """Its socket."""
@@ -64,7 +64,7 @@ class Identity(NamedTuple):
 
 
 def report(error: BaseException | None) -> None:
-    """Tell the daemon's log of an error that has no caller to go to."""
+    """Write an error that no caller waits for to standard error, which is the daemon's log."""
     import traceback  # slow to import, and most shims never need it
 
     traceback.print_exception(error, file=sys.stderr)
@@ -116,7 +116,7 @@ class Daemon:
         self._publisher = Publisher(
             identity.namespace, os.environ.get("TTRPC_ADDRESS", ""), identity.address, identity.publish_binary
         )
-        # Those of one with a keeper are the keeper's.
+        # Orphans of a shim with a keeper are the keeper's.
         self._adopts = keeper is None and make.ADOPTS
         self._quitting = False
         self._working = 0  # calls in threads; they are answered even by a shim that leaves
@@ -336,7 +336,7 @@ class Daemon:
     # -- sleep --
 
     def _sleep(self) -> None:
-        """Leave all to the keeper and end, unless something is under way."""
+        """Hand the state over to the keeper and end this process, unless something is under way."""
         assert self._keeper is not None and self._patience_s is not None
         asleep = self._asleep()
         if asleep is not None:
@@ -388,7 +388,7 @@ class Daemon:
         return Asleep(state, descriptors, wake) if len(wake) == len(self._handlers) - 1 else None
 
     def woken(self, asleep: Asleep) -> None:
-        """Be what another process was when it fell asleep. Before ``run``."""
+        """Take over the connections, calls and containers of the worker that fell asleep. Call it before ``run``."""
         state = asleep.state
         short = time.monotonic() - state["since_s"] < _GOOD_SLEEP_S
         self._be_patient(state["patience_s"] * (2.0 if short else 0.5))
@@ -407,7 +407,7 @@ class Daemon:
 
 
 def resume(keeper: Keeper, asleep: Asleep, make: type[TaskService[Any]]) -> None:
-    """Be the shim again that another process was before it fell asleep; it was started as ``serve`` has it."""
+    """Serve on from the state of a worker that fell asleep; ``serve`` did its part in the first worker. Returns after Shutdown."""
     environ = asleep.state["environ"]
     for name in os.environb.keys() - environ.keys():
         del os.environb[name]
@@ -420,7 +420,7 @@ def resume(keeper: Keeper, asleep: Asleep, make: type[TaskService[Any]]) -> None
 
 
 def serve(listener: socket.socket, identity: Identity, make: type[TaskService[Any]], keeper: Keeper | None = None) -> None:
-    """Be the shim: adopt orphans (those of one with a keeper are the keeper's), ignore what ends a session, serve, leave."""
+    """Serve a new shim until Shutdown: adopt orphans (where there is a keeper, they are the keeper's), and ignore signals that end a session."""
     set_name(shim_name(identity.id))
     if keeper is None:
         become_subreaper()

@@ -1,4 +1,4 @@
-"""Telling the daemon: over TTRPC_ADDRESS, in order, with retries; else through its publish command."""
+"""Events for the daemon: sent over TTRPC_ADDRESS, in order, with retries; without that, through its publish command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may happen to a process, as a table, and the sentence for everything else."""
+"""The statuses of a process and the moves between them, as a table, and the error for every other move."""
 
 from __future__ import annotations
 

@@ -44,11 +44,11 @@ class Process(ABC):
 
     @abstractmethod
     def let_go(self) -> None:
-        """The process has ended: whoever reads its output shall see the end of it."""
+        """The process has ended: close our ends of its output, so that readers see the end of file."""
 
     @abstractmethod
     def drain_and_close(self) -> None:
-        """Let output reach its readers, then let go of it."""
+        """Wait until the output is with its readers, then close our ends of it."""
 
 
 P = TypeVar("P", bound=Process)
@@ -113,12 +113,12 @@ class Container(ABC, Generic[P]):
         """Take away a container whose init has ended or never started."""
 
     def delete_exec(self, process: P) -> None:
-        """Let go of an exec that has ended."""
+        """Close what is kept open for an exec that has ended."""
         process.drain_and_close()
 
     @abstractmethod
     def kill(self, process: P, number: int, everyone: bool) -> None:
-        """Signal a process, or everyone in the container. Raises NotFound when it has ended."""
+        """Signal a process, or with everyone all processes of the container. Raises NotFound when it has ended."""
 
     @abstractmethod
     def pause(self) -> None:
@@ -126,7 +126,7 @@ class Container(ABC, Generic[P]):
 
     @abstractmethod
     def resume(self) -> None:
-        """Let them go on."""
+        """Let every process go on."""
 
     @abstractmethod
     def update(self, resources: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Starting a program with chosen descriptors, finding it on PATH, and telling our children from those that we were left."""
+"""Starting a program with chosen descriptors, finding it on PATH, and telling children that we started from orphans that we adopted."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def wait(pid: int) -> int:
 
 
 def know(pid: int) -> None:
-    """Leave a child's end to whoever waits for it, until ``forget``."""
+    """Keep ``reap_orphans`` from a child whose exit status somebody waits for, until ``forget``."""
     _known.add(pid)
 
 
@@ -84,7 +84,7 @@ def known() -> list[int]:
 
 
 def reap_orphans(also_known: Collection[int] = (), stop: Callable[[], bool] = lambda: False) -> bool:
-    """Reap the children that nobody here knows: a container's, left to us by a parent that ended before them.
+    """Reap adopted children: processes of a container whose parent ended before them.
 
     Which of the ended comes first is the kernel's choice. Where that is one whose end is wanted, or stop says so, the rest are left
     for now, and False is returned: try again soon.

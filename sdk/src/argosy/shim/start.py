@@ -1,4 +1,4 @@
-"""A shim's command line, which every containerd knows.
+"""A shim's command line: ``start``, ``delete`` and ``-info``, as containerd calls them.
 
     containerd-shim-NAME-v2 -namespace NS -address A -publish-binary P -id ID [-debug] start
     containerd-shim-NAME-v2 ... -bundle B delete
@@ -262,7 +262,7 @@ def _become_daemon(
     service: Callable[[], type[TaskService[Any]]],
     keeper: Keeper | None,
 ) -> None:
-    """In the child: leave the daemon's session and pipes behind, then serve. Does not return."""
+    """In the child: become a process of its own, without the daemon's session and pipes, then serve. Does not return."""
     code = 1
     try:
         os.setsid()
@@ -317,7 +317,7 @@ def main(
     delete: Callable[[dict[str, str]], int],
     more: Callable[[bytes], Mapping[str, Any]] | None = None,
 ) -> None:
-    """Do what the command line says, for the runtime of that name. Does not return."""
+    """Run the verb of the command line, for the runtime of that name. Does not return."""
     try:
         flags, action = parse_flags(sys.argv[1:])
     except ValueError as error:

@@ -159,7 +159,7 @@ class Database:
             self.write(lambda db: None).add_done_callback(_forget)
 
     def _take_later(self) -> None:
-        """Put what waits for company before what is written now."""
+        """Move the changes of ``later`` in front of those that are written now."""
         later, self._later = self._later, []
         loop = asyncio.get_running_loop()
         for change in reversed(later):

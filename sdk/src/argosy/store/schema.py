@@ -1,4 +1,4 @@
-"""A database file as it has to be before anybody works with it: there if it ever was, whole, and of the newest schema.
+"""Checks and migrations of a database file before it is used: it is there if it ever was, whole, and of the newest schema.
 
 An empty file ``<database>.made`` says that there was one. A database that is gone, or empty, is an error then and no fresh start: what it
 named would be taken for garbage. Its operator may say otherwise (``argosy.roots``).
@@ -84,7 +84,7 @@ def translated(error: sqlite3.Error, path: StrPath) -> ArgosyError:
 
 
 class _Rows(sqlite3.Cursor):
-    """Rows that are read by and by; no error of SQLite's leaves it."""
+    """An iterator over rows that translates SQLite's errors."""
 
     def execute(self, sql: str, parameters: Any = ()) -> _Rows:
         try:

@@ -1,4 +1,4 @@
-"""What an entry says of its file, as far as a layer may say it: owner, mode, times, xattrs.
+"""Attributes of a file, as an entry of a layer gives them: owner, mode, times, xattrs, as far as a layer may set them.
 
 One judgement for every writer: what the kernel would refuse on a directory is refused for an image, too.
 """
@@ -30,7 +30,7 @@ _CAPABILITY_BYTES: Final = {2: 20, 3: 24}
 
 
 class Attributes(NamedTuple):
-    """What a file is to have. mode is the permissions alone; times are nanoseconds since the epoch."""
+    """The attributes that a file is to have. mode is the permissions alone; times are nanoseconds since the epoch."""
 
     mode: int = 0o755
     uid: int = 0
@@ -41,7 +41,7 @@ class Attributes(NamedTuple):
 
 
 def attributes(entry: Entry, kind: int, user_overlay: bool = False) -> Attributes:
-    """Return what entry says of a file of a kind (stat's S_IFMT bits).
+    """Return the attributes that entry gives a file of a kind (stat's S_IFMT bits).
 
     An owner of -1 means nobody in particular, which is root; a time that no clock has is the epoch, as containerd has it.
     ``trusted.*`` is the system's own and never comes from a layer; with user_overlay ``user.overlay.*`` isn't either. Raises

@@ -1,4 +1,4 @@
-"""What is below a layer: the layers under it as the kernel would stack them, looked at and never opened on a guess.
+"""The layers below one that is being written, as the kernel would stack them. Their files are looked at, and opened only when known to be regular.
 
 The layers are directories in overlay form: a character device 0/0 hides a name, an opaque directory hides what is below it, and
 so does everything that is no directory. Symlinks are found, not followed.
@@ -23,7 +23,7 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a name means below: an O_PATH descriptor of it, for as long as the question takes, and its fstat."""
+    """A file of a lower layer: an O_PATH descriptor, valid inside the ``find`` block, and its fstat."""
 
     fd: int
     info: os.stat_result

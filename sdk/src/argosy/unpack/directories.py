@@ -1,4 +1,4 @@
-"""In which directory an entry's name belongs: paths followed one part at a time, and directories made that no entry spoke of.
+"""The directories of a tree that is being written: paths of entries followed one part at a time, and directories made that no entry spoke of.
 
 * A parent that is a symlink is followed inside the root, also where it leads to what is not there yet, or is in a lower layer.
 * A missing parent takes owner, mode, times and xattrs from the nearest lower layer that shows it; one that no layer shows is
@@ -183,7 +183,7 @@ class Directories(Writer[D]):
             self._true = {(): ()}
 
     def _forget_link(self, here: Parts) -> None:
-        """A symlink goes, if it is one: what it led to is called otherwise from now on."""
+        """A name is removed or replaced: where it was a symlink, paths through it are followed anew."""
         if here in self._links:
             self._links.clear()
             self._true = {(): ()}

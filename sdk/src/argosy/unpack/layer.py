@@ -34,7 +34,7 @@ D = TypeVar("D")
 
 @dataclass
 class Result:
-    """What was written."""
+    """Counts of one applied archive: its entries, and the bytes of their files."""
 
     entries: int = 0
     size: int = 0

@@ -1,4 +1,4 @@
-"""What one layer may take: bytes, entries and memory are counted before they are taken, so that a bomb stops at a limit.
+"""Limits of one layer: bytes, entries and memory are counted before they are taken, so that a bomb stops at a limit.
 
 A default refuses no layer that somebody packed for use. What stops a bomb is the ratio: whoever wants to fill a disk
 has to send a part of it that is worth noticing.
@@ -47,7 +47,7 @@ _NONE: Final = 1 << 63
 
 
 class Budget:
-    """What is left to one layer. Each method raises ResourceExhausted, which names layer, limit and setting."""
+    """The counters of one layer. Each method counts, and raises ResourceExhausted, which names layer, limit and setting."""
 
     def __init__(self, limits: Limits = DEFAULTS, layer: str = "the layer", packed: int | None = None) -> None:
         """packed is the blob's size in bytes; without it there is no ratio."""

@@ -155,7 +155,7 @@ def _time_ns(raw: bytes) -> int:
 
 @dataclass(slots=True)
 class _Pax:
-    """What a pax header says that counts here."""
+    """The records of a pax header that matter here."""
 
     values: dict[bytes, bytes] = field(default_factory=dict)
     xattrs: dict[bytes, bytes] = field(default_factory=dict)

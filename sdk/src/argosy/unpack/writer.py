@@ -1,4 +1,4 @@
-"""What a writer of trees can do: make, look at and remove one name in one directory. Which name goes where is ``Layer``'s to say."""
+"""The interface of a writer of trees: make, look at and remove one name in one directory. ``Layer`` says which name goes where."""
 
 from __future__ import annotations
 

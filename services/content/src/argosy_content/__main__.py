@@ -17,7 +17,7 @@ from argosy_content.store import LocalStore
 
 
 class Ingests(IngestsBase):
-    """Where ingests are, for clients that write them themselves."""
+    """argosy.content.v1.Ingests: the paths of open ingests, for clients that write them themselves."""
 
     def __init__(self, store: LocalStore) -> None:
         self._store = store

@@ -37,7 +37,7 @@ _HASH_CHUNK: Final = 1 << 20
 # A list of ingests is one message; clients' refs are a digest and a few words.
 _MAX_REF_BYTES: Final = 4096
 _UNREADABLE: Final = (FileNotFoundError, ValueError, InvalidArgument)
-"""What an ingest that is none raises: ended since, or of a crash."""
+"""The errors of opening an ingest that is gone: it ended since, or is half of one that a crash left."""
 _NOTES: Final = ("total", "startedat", "updatedat", "ref")
 
 

@@ -1,4 +1,4 @@
-"""Which refs are being written right now, by whom and for how long."""
+"""The refs that are being written right now, each with its writer and since when."""
 
 from __future__ import annotations
 

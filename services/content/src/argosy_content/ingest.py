@@ -13,7 +13,7 @@ from argosy.errors import FailedPrecondition, OutOfRange
 
 
 class Kind(Enum):
-    """What the shell has to do."""
+    """The steps that the caller of this machine has to do."""
 
     TRUNCATE = auto()
     APPEND = auto()

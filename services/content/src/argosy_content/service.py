@@ -1,4 +1,4 @@
-"""What the content store says of itself, and what it can be told."""
+"""The content store as a service of a mesh: its name, how it is started, and its settings."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from argosy_diff.processors import Chain, resolve
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came out: the digest and size of the uncompressed tar."""
+    """The outcome of an Apply: digest and size of the uncompressed tar."""
 
     digest: str
     size: int

@@ -1,4 +1,4 @@
-"""Where a differ's blobs come from and go to: the content service of its owner, by path where one is exported."""
+"""The blobs that a differ reads and writes: in the content service of its owner, by path where one is exported."""
 
 from __future__ import annotations
 

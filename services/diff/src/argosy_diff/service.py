@@ -1,4 +1,4 @@
-"""What the differ says of itself, and what it can be told."""
+"""The differ as a service of a mesh: its name, how it is started, and its settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from argosy.unpack.limits import Limits
 
 @dataclass(frozen=True, kw_only=True)
 class DiffSettings(Settings):
-    """Whose layers these are, what may decode them, and what one of them may take."""
+    """The differ's settings: the daemon whose layers these are, the stream processors, and the limits of a layer."""
 
     content: Path = option("socket that serves the content of the layers; usually the gateway's", mesh="address")
     stream_processors: dict[str, StreamProcessor] = option(

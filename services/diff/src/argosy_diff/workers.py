@@ -55,7 +55,7 @@ _GREETING: Final = struct.Struct("!I")
 
 @dataclass(frozen=True)
 class Setup:
-    """What forker and workers know from the beginning."""
+    """The settings that forker and workers are forked with."""
 
     processors: Mapping[str, StreamProcessor]
     limits: Limits
@@ -83,7 +83,7 @@ class _Worker:
 
 
 class Workers:
-    """The service's end of all."""
+    """The service's side of the forker and of all workers."""
 
     def __init__(self, setup: Setup, most: int) -> None:
         """Fork the forker: call this before there is any other thread. most is how many large layers go at a time."""

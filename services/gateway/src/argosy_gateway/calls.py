@@ -1,4 +1,4 @@
-"""Whose call is being served: its namespace and its lease."""
+"""The namespace and the lease of the call that is being served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API translators share: rows, plugins, events and the collector, put together once."""
+"""The gateway without its wire: rows, plugins, events and the collector, put together once for all API translators."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _PATIENCE_S: Final = 30.0
 
 
 class _Store(Protocol):
-    """What collection asks of a plugin's rooms."""
+    """A plugin with its rows, as collection sees it."""
 
     plugin: Plugin
 
@@ -60,7 +60,7 @@ class _Cleaning:
 
 
 class Core:
-    """The gateway without its wire."""
+    """All that the API translators call."""
 
     def __init__(self, settings: GatewaySettings, db: Database, group: anyio.abc.TaskGroup) -> None:
         self.settings = settings

@@ -1,4 +1,4 @@
-"""Where a restarted task's output may go: only where the configuration says, since a label says it, and a label may be an image's.
+"""The log URIs that a restart label may name: only where the configuration says, since a label says it, and a label may be an image's.
 
 A log URI is dangerous whatever its scheme: ``binary://`` starts a program as root, ``file://`` makes and appends to any file,
 and a FIFO's path that names a file is written over.

@@ -1,4 +1,4 @@
-"""Which labels of a new container its image brought: reserved ones among them steer nothing, whichever client copied them.
+"""Finds the labels of a new container that its image brought: reserved ones among them steer nothing, whichever client copied them.
 
 Clients put an image's labels on the containers they make from it, and the gateway acts on labels (restart, collection). So an
 image could have its container restarted for ever, or other objects pinned (CVE-2026-53488). Here the image's
@@ -29,7 +29,7 @@ _WANTED: Final = frozenset(("manifests", "digest", "config", "labels"))
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """What matters of a JSON object, as it stands: Go's decoder ignores case and merges what stands twice, so nothing of
+    """The pairs of a JSON object, as they are written: Go's decoder ignores case and merges what stands twice, so nothing of
     it may get lost."""
 
     __slots__ = ()

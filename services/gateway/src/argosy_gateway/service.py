@@ -1,4 +1,4 @@
-"""What the gateway says of itself; what it can be told is in ``plugins/config.py``."""
+"""The gateway as a service of a mesh: its name and how it is started. Its settings are in ``plugins/config.py``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work that its caller can give up waiting for, but not cut in two."""
+"""Work of the gateway that goes on to its end when its caller is cancelled: what changes rows and a plugin must not be cut in two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel here can do with EROFS: mount a file of 512-byte blocks, by itself or through a loop device."""
+"""Tries out, at start, what this kernel can do with EROFS: mount a file of 512-byte blocks, by itself or through a loop device."""
 
 from __future__ import annotations
 

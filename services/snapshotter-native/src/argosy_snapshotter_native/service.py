@@ -1,4 +1,4 @@
-"""What the native snapshotter says of itself, and what it can be told."""
+"""The native snapshotter as a service of a mesh: its name, how it is started, and its settings."""
 
 from __future__ import annotations
 

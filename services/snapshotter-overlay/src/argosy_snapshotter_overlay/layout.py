@@ -1,4 +1,4 @@
-"""What the kernel here can do with overlays: index, userxattr, id-mapped layers. Asked once, at start."""
+"""Tries out, at start, what this kernel can do with overlays: index, userxattr, id-mapped layers."""
 
 from __future__ import annotations
 

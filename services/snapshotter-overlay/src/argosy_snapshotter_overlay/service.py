@@ -1,4 +1,4 @@
-"""What the overlayfs snapshotter says of itself, and what it can be told."""
+"""The overlayfs snapshotter as a service of a mesh: its name, how it is started, and its settings."""
 
 from __future__ import annotations
 

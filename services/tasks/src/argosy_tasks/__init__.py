@@ -1,1 +1,1 @@
-"""The task manager: finds shims, starts them, adopts them, and speaks to them for everybody."""
+"""The task manager: finds shim binaries, starts shims, adopts running ones, and forwards calls to them."""

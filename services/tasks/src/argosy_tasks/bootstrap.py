@@ -30,7 +30,7 @@ _HIGHEST_TASK_API: Final = 3
 
 
 class Dialects:
-    """Which shims speak the newer dialect, asked once each."""
+    """The dialect that each shim binary speaks on ``start``; each is asked once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], tuple[bool, bool]] = {}

@@ -38,7 +38,7 @@ logger = log.get("bundle")
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """Where a shim listens and which Task API it speaks."""
+    """The address of a running shim, and the version of the Task API that it speaks."""
 
     address: str
     version: int = 2
@@ -47,7 +47,7 @@ class Bootstrap:
 
 @dataclass(frozen=True, slots=True)
 class MappedRoot:
-    """Who the root of a container in a user namespace is on the host."""
+    """The host's user and group that the root of a container in a user namespace is."""
 
     uid: int
     gid: int

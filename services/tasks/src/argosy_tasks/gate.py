@@ -1,4 +1,4 @@
-"""Which OCI runtimes are too old: a version with a known way out of a container is told, or refused where that is wanted.
+"""Refuses, or warns of, OCI runtimes that are too old: a version with a known way out of a container is told, or refused where that is wanted.
 
 A distribution may have mended an old version without a new number; only whoever runs it can know that.
 """
@@ -46,7 +46,7 @@ _REMEDY: Final = {
 
 
 class Version(NamedTuple):
-    """What a runtime says of itself."""
+    """The version that a runtime binary prints."""
 
     name: str
     number: tuple[int, int, int]

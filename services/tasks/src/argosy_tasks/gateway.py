@@ -28,7 +28,7 @@ _CALL_S: Final = 5.0
 
 
 class Standing(Enum):
-    """What can be said of the container of a task that was found at a start."""
+    """Whether the container of a task that was found at a start still has its record."""
 
     THERE = "there"
     DELETED = "deleted"
@@ -40,7 +40,7 @@ class Standing(Enum):
 
 
 class Gateway:
-    """What the task manager asks and tells the daemon above it, by containerd's own services."""
+    """The calls of the task manager to its daemon, to containerd's own services."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

@@ -1,4 +1,4 @@
-"""Who is running: the shims of all namespaces, from their start to their end, and across our own restarts.
+"""The running shims of all namespaces, from their start to their end, and across restarts of the task manager.
 
 A task whose container has been deleted while nobody watched is ended at the next start: no call of a client's library could
 name it. Only the gateway that it was made for can say so (a bundle's ``gateway``), and not of many at once: a gateway whose

@@ -1,4 +1,4 @@
-"""What the task manager says of itself, and what it can be told."""
+"""The task manager as a service of a mesh: its name, how it is started, and its settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from argosy.settings import Settings, option
 
 @dataclass(frozen=True, kw_only=True)
 class TasksSettings(Settings):
-    """Where tasks live and whom they belong to."""
+    """The task manager's settings: its directories, and the daemon that its tasks belong to."""
 
     state: Path = option("directory for bundles; does not outlive a reboot", mesh="state")
     gateway: Path = option("socket of the daemon that knows the containers and takes events", mesh="address")

@@ -1,1 +1,1 @@
-"""A runtime-v2 shim over runc and crun: one small process that owns containers, whoever their daemon is."""
+"""A runtime-v2 shim over runc and crun: one small process that owns containers, for every daemon that speaks containerd's shim API."""

@@ -22,7 +22,7 @@ _MASTER_TIMEOUT_S: Final = 30.0
 
 
 class ConsoleSocket:
-    """Where the runtime delivers the terminal's master."""
+    """The socket to which the runtime sends the terminal's master."""
 
     def __init__(self, directory: str) -> None:
         self._folder = os.path.join(directory, f"pty{os.getpid()}-{threading.get_ident()}")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 OPTIONS_TYPE: Final = "containerd.runc.v1.Options"
 CHECKPOINT_TYPE: Final = "containerd.runc.v1.CheckpointOptions"
 _IO_DRAIN_S: Final = 10.0
-# What of a process is plain.
+# The attributes of a process that are plain values: a sleeping shim keeps them as they are.
 _KEPT: Final = (
     "exec_id", "stdin", "stdout", "stderr", "terminal", "spec", "status", "pid", "exit_status", "exited_ns",
 )  # fmt: skip

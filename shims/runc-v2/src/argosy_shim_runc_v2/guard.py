@@ -1,4 +1,4 @@
-"""What a runtime is not given, because one that is not the newest would follow it out of the container."""
+"""Refuses specs and root file systems that would lead an older runtime out of the container."""
 
 from __future__ import annotations
 

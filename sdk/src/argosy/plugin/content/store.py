@@ -1,4 +1,4 @@
-"""What a content store is: blobs by digest, ingests by ref. Inherit, fill in, serve with ``ContentServicer``."""
+"""The interface of a content store: blobs by digest, ingests by ref. Inherit, fill in, serve with ``ContentServicer``."""
 
 from __future__ import annotations
 

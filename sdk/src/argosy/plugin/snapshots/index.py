@@ -1,4 +1,4 @@
-"""Which snapshots there are: one SQLite table and the tree's rules, each change one transaction.
+"""The index of a snapshotter's snapshots: one SQLite table and the tree's rules, each change one transaction.
 
 snapshots
   id        directory name, given by the tree; never used again

@@ -1,4 +1,4 @@
-"""Which snapshot directories are mounted anywhere on this machine, in whatever mount namespace."""
+"""Finds the snapshot directories that are mounted anywhere on this machine, in whatever mount namespace."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class Snapshotter(abc.ABC):
-    """What the wire can ask of a snapshotter; see ``rules`` for the words and containerd's contract for the meaning."""
+    """The calls of a snapshotter as the wire has them; see ``rules`` for the words and containerd's contract for the meaning."""
 
     @abc.abstractmethod
     async def prepare(self, key: str, parent: str, labels: Mapping[str, str]) -> Sequence[Mount]: ...

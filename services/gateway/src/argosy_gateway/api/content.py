@@ -57,7 +57,7 @@ class Content(ContentServicer):
 
 
 class Ingests(IngestsBase):
-    """Where the open ingests of the caller's namespace are, for clients that write them themselves."""
+    """argosy.content.v1.Ingests: the paths of open ingests, for clients that write them themselves."""
 
     def __init__(self, core: Core) -> None:
         self._core = core

@@ -27,7 +27,7 @@ REVISION: Final = "argosy-0.1.0"
 
 
 class Version(VersionBase):
-    """Who answers."""
+    """containerd.services.version.v1.Version: the version that this gateway says it is."""
 
     @inline
     async def version(self, request: Empty) -> VersionResponse:
@@ -35,7 +35,7 @@ class Version(VersionBase):
 
 
 class Introspection(p.IntrospectionBase):
-    """Which plugins serve here, and which server this is."""
+    """containerd.services.introspection.v1.Introspection: the plugins, and the server's uuid and process."""
 
     def __init__(self, core: Core) -> None:
         self._core = core

@@ -1,1 +1,4 @@
-"""What needs rows and a plugin together: one module a type. Rows and rules are in ``metadata``, the plugins themselves in ``plugins``."""
+"""Stores that need rows and a plugin together, and services that are only forwarded to a plugin.
+
+Rows and rules are in ``metadata``, the plugins themselves in ``plugins``.
+"""

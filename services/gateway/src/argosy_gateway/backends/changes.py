@@ -1,4 +1,4 @@
-"""Changes under way on one plugin: who carries them out, who waits for them, and how they are found again after a restart.
+"""Changes under way on one plugin: carrying them out, waiting for them, and taking them up again after a restart.
 
 Which step follows which is the table in ``protocol``; the reads, writes and waits between the steps are here. Changes that
 share a key take turns, and reads of such a key wait as well; nobody else does.
@@ -67,7 +67,7 @@ def no_name(plugin: Plugin, ns: str, name: str) -> FailedPrecondition:
 
 
 class Caller:
-    """Whoever waits for a change, with ``with`` around the waiting. One that is cancelled there has left, and the change knows."""
+    """The caller of a change: ``with`` around its waiting. A caller that is cancelled there has left, which the change sees in ``left_at``."""
 
     def __init__(self) -> None:
         self.left_at: float | None = None

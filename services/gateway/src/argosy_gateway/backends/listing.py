@@ -1,4 +1,4 @@
-"""What a plugin says that it holds, bounded and checked: names may be empty, parents circular, lists endless or huge."""
+"""Lists of what a plugin holds, bounded and checked: names may be empty, parents circular, lists endless or huge."""
 
 from __future__ import annotations
 

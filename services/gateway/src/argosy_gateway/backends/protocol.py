@@ -38,7 +38,7 @@ from typing import Final
 
 
 class Operation(Enum):
-    """What a plugin is asked for. Values as in the table ``intents``."""
+    """The kinds of changes that a plugin is asked for. Values as in the table ``intents``."""
 
     CREATE = "create"
     """A snapshot is prepared, or viewed. Old: it is not there; new: it is."""
@@ -75,7 +75,7 @@ class Stage(Enum):
 
 
 class Event(Enum):
-    """What was heard of the plugin after a call, or after a look at what it holds: NEW, OLD, NEITHER. NEW is looked for beside a silent call, too."""
+    """The outcome of a call to the plugin, or of a look at what it holds: NEW, OLD, NEITHER. NEW is looked for beside a silent call, too."""
 
     YES = "yes"
     NO = "no"

@@ -1,4 +1,4 @@
-"""Mounts that a snapshotter plugin answers: looked at before anybody gets them."""
+"""The check of the mounts that a snapshotter plugin answers, before a client gets them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshotter plugin: what it is asked for, and which of its answers are believed. Names and keys here are the plugin's own."""
+"""Calls to a snapshotter plugin, and the checks of its answers. Names and keys here are the plugin's own."""
 
 from __future__ import annotations
 

@@ -280,7 +280,7 @@ class Snapshotter:
             return self._changes.undecided(ns, key)
 
         lost: Collection[str] = ()
-        """What the plugin called the name when it still had it."""
+        """The plugin's own name of the snapshot that it has lost."""
         while True:
             begin = partial(
                 rows.begin_commit, ns=ns, snapshotter=self.name, lease=lease, wanted=wanted, busy=busy, lost=lost

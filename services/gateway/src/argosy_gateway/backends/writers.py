@@ -61,7 +61,7 @@ class WriteStream:
 
 
 class IngestWriter(Writer):
-    """An ingest of one namespace."""
+    """A namespace's open ingest: the servicer's side of one Write stream."""
 
     def __init__(
         self, ingests: Ingests, blobs: Blobs, ns: str, lease: str | None, found: Ingest, total: int, expected: str
@@ -82,7 +82,7 @@ class IngestWriter(Writer):
         """Set when the commit that is under way has ended."""
 
     def is_named(self, found: Ingest) -> None:
-        """Take what the ingest is called in the plugin, before it is opened."""
+        """Set the ingest's name in the plugin, before it is opened."""
         self._ingest = found
 
     def link_to(self, digest: str, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What is alive: roots, edges and the closure, as a pure function of what each kind of objects said.
+"""The objects that collection keeps: roots, edges and the closure, as a pure function of what each kind of objects holds.
 
 A node is (kind, namespace, key). Flat nodes keep their targets but not what their labels refer to (a snapshot's parent is a
 target, it is part of it). References never cross namespaces, and a reference to nothing is ignored.
@@ -25,7 +25,7 @@ Key = tuple[str, str, str, bool]
 
 
 class Facts(NamedTuple):
-    """What an object's labels mean to the collector; references are (kind, key) within its namespace."""
+    """The labels of an object, as the collector reads them; references are (kind, key) within its namespace."""
 
     root: bool = False
     refs: tuple[tuple[str, str], ...] = ()
@@ -43,7 +43,7 @@ NOTHING: Final[Held] = ((), NO_FACTS)
 
 
 class Said(NamedTuple):
-    """What a kind said: its objects by their nodes, none of which is flat, those that are roots, and why they are."""
+    """All objects of one kind: by their nodes, none of which is flat, those that are roots, and why they are."""
 
     held: Mapping[Key, Held]
     roots: Collection[Key]

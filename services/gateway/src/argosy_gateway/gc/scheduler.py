@@ -1,4 +1,4 @@
-"""When to collect: after deletions soon, after many mutations eventually, for no more than a share of the time.
+"""Decides when to collect: after deletions soon, after many mutations eventually, for no more than a share of the time.
 
 Thresholds are containerd's: ``pause_threshold`` is the share of time a collection may take (0.02: one of 50 ms at most
 every 2.5 s), ``deletion_threshold`` 0 means any deletion is collected at the next occasion, ``mutation_threshold``

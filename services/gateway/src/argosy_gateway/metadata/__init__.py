@@ -1,1 +1,1 @@
-"""What the gateway knows: stores that know SQLite and the contract's rules, and no gRPC."""
+"""The gateway's records: functions on SQLite rows that keep the contract's rules. No gRPC, and no plugin."""

@@ -1,4 +1,4 @@
-"""Containers: what to run. Specs and extensions are kept byte for byte."""
+"""Rows of containers: the image, runtime and spec of each. Specs and extensions are kept byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blobs: which a namespace may see. Bytes are shared between namespaces, names are not.
+"""Rows of blobs: the ones that a namespace may see. Bytes are shared between namespaces, names are not.
 
 Each function here is a part of one transaction: what it looks at is what it changes.
 """

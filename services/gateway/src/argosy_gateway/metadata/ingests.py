@@ -1,4 +1,4 @@
-"""Ingests: the blobs that a namespace is writing, by ref, and how one becomes a blob.
+"""Rows of ingests: the blobs that a namespace is writing, by ref, and how one becomes a blob.
 
 A virtual ingest stands for a blob whose bytes are in the plugin already; it is linked, without sending it, at its commit. Each
 function here is a part of one transaction: what it looks at is what it changes.

@@ -1,4 +1,4 @@
-"""Leases: what must not be collected, for a while or until the lease goes."""
+"""Rows of leases, which hold things against collection until they expire or are deleted."""
 
 from __future__ import annotations
 

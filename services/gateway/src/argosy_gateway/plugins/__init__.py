@@ -1,1 +1,1 @@
-"""Which processes serve behind the gateway, and what they are called in containerd's terms."""
+"""The plugin processes behind the gateway, and their names in containerd's terms."""

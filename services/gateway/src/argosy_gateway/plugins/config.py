@@ -12,7 +12,7 @@ from argosy.tables import Gc, ProxyPlugin, Restart
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings(Settings):
-    """What a gateway can be told."""
+    """The gateway's settings, as flags, variables and a file."""
 
     state: Path = option("directory for what does not outlive a reboot")
     ttrpc_address: Path | None = option("socket of the event endpoint; default <address>.ttrpc", None)

@@ -55,7 +55,7 @@ _TASKS_ID: Final = "task"
 
 
 class Served(Protocol):
-    """Who knows what the plugins of the type ``service`` serve."""
+    """The services that plugins of the type ``service`` serve, by plugin."""
 
     def of(self, plugin: Plugin) -> list[str]: ...
 

@@ -62,7 +62,7 @@ _LATENCIES: Final = 1024
 
 
 class State(Enum):
-    """What can be said of a plugin."""
+    """The states of a plugin's life, as drawn in docs/architecture.md."""
 
     STARTING = "starting"
     READY = "ready"
@@ -72,7 +72,7 @@ class State(Enum):
 
 
 class Claim(Enum):
-    """Whose bytes a plugin holds."""
+    """The owner of the bytes that a plugin holds."""
 
     UNKNOWN = "unknown"
     OURS = "ours"

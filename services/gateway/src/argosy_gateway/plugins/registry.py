@@ -1,4 +1,4 @@
-"""Which plugins there are: one object each, found by type and name. Those at one address, served by the same users, share a channel."""
+"""The plugins of this gateway: one object each, found by type and name. Those at one address, served by the same users, share a channel."""
 
 from __future__ import annotations
 
