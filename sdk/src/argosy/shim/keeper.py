@@ -1,12 +1,32 @@
-"""A shim in two processes: one that keeps what must not change, and one that works and goes to sleep.
+"""A shim in two processes: the keeper, which is the parent of all that runs in the container, and the worker, which serves and sleeps.
 
 A shim that has started its container has nothing to do, for hours or for ever, and most of its memory is what the start has touched.
-Of that only its place among the processes has to stay: containers are its children, and only a parent learns how they ended. So
-what a template forks is a keeper, which does next to nothing, and a worker below it, which is the shim as everybody sees it. When
-nobody has asked a worker for a while it hands the keeper its descriptors and what it knows, and ends. The keeper waits for
-any of these descriptors to be readable, and forks a worker that goes on from there.
+What has to stay is a parent: containers are its children, and only a parent learns how they ended. So a template forks a keeper,
+which does next to nothing, and the keeper forks a worker, which is the shim as its daemon sees it. A worker that was asked nothing for a
+while hands the keeper its descriptors and its state, and ends. The keeper polls these descriptors, and forks a worker that goes on.
 
-Neither outlives the other, but for a worker that sleeps: a shim of which one process is killed is dead, as any shim.
+    template ── fork ──► keeper ── fork ──► worker ── spawn ──► runc, which makes the container's init
+                           ▲  └── control ────┘                   │
+                           └────── adopts init and all orphans ◄─┘     (it is a subreaper; the worker is not)
+
+control is a pair of sockets (SOCK_SEQPACKET), a new one for each worker. The keeper's states:
+
+| state  | worker              | descriptors held by                          | ends with                                        |
+|--------|---------------------|----------------------------------------------|--------------------------------------------------|
+| SPARE  | waits for a program | both: control, and what the template had      | the template: both ask to die with their parents |
+| AWAKE  | serves the Task API | worker: listener, connections, pidfds, stdio  | either of the two, which ends the other          |
+| ASLEEP | none                | keeper: all of these                          | the keeper alone                                 |
+
+| from   | what happens                                            | to     |
+|--------|---------------------------------------------------------|--------|
+| SPARE  | FREE: a program has taken the spare                     | AWAKE  |
+| AWAKE  | SLEEP, and all descriptors came; the worker has ended   | ASLEEP |
+| AWAKE  | SLEEP, and some did not fit: the answer is STAY         | AWAKE  |
+| ASLEEP | one of the descriptors in ``wake`` is readable: fork    | AWAKE  |
+| any    | the worker ends without SLEEP, or the keeper is killed  | dead: the daemon cleans up, as after the death of any shim |
+
+A worker also says SHOW (the name, command line and directory of both), HOLD and RELEASE (around a verb of the runtime: a process that the
+keeper does not know may be what that verb makes, so it is not reaped), and REAP (the exit status of a process of the container).
 """
 
 from __future__ import annotations
@@ -42,7 +62,7 @@ _ORPHANS_AGAIN_MS: Final = 50
 
 
 class Asleep(NamedTuple):
-    """What a worker leaves to the next one."""
+    """The state of a worker that goes to sleep, for the worker that wakes."""
 
     state: Any
     """A dict of what marshal takes; descriptors are indices of ``descriptors``."""
@@ -52,7 +72,7 @@ class Asleep(NamedTuple):
 
 
 class Keeper:
-    """A worker's side of its keeper."""
+    """The worker's end of control: messages to its keeper."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -62,7 +82,7 @@ class Keeper:
         return self._control.fileno()
 
     def free(self) -> bool:
-        """Have the keeper, until now a template's spare, be its own. False when the template's end was faster, or it does not answer."""
+        """Have the keeper, until now a spare, outlive the template. Returns False when the template ended before, or the keeper does not answer."""
         self._control.settimeout(_FREE_S)
         try:
             self._control.send(_FREE)
@@ -73,16 +93,16 @@ class Keeper:
             self._control.settimeout(None)
 
     def show(self, name: str, title: Sequence[str], directory: str) -> None:
-        """Let both processes be named as the shim, and have its directory and its standard error."""
+        """Give both processes the shim's name and command line, and the keeper its directory and standard error."""
         set_title(title)
         socket.send_fds(self._control, [_SHOW + marshal.dumps((name, list(title), directory))], [2])
 
     def hold(self) -> None:
-        """A process is about to be made that the keeper will be left and does not know: it reaps none of those now."""
+        """Say that a verb of the runtime begins: the keeper reaps no process that it does not know, until ``release``."""
         self._control.send(_HOLD)
 
     def release(self, known: Sequence[int]) -> None:
-        """The reverse of ``hold``: the ends of these processes are asked for with ``reap``, and nobody else's are."""
+        """Say that the verb is over. known are the processes whose exit status ``reap`` will ask for; the keeper may reap all others."""
         self._control.send(_RELEASE + marshal.dumps(list(known)))
 
     def reap(self, pid: int) -> int:
@@ -91,7 +111,7 @@ class Keeper:
         return int.from_bytes(self._control.recv(4), "little")
 
     def sleep(self, asleep: Asleep) -> None:
-        """Leave all to the keeper, and end. Returns when it is too much to be handed over, or has not arrived whole."""
+        """Hand everything to the keeper, and end. Returns only when it is too much for one message, or did not arrive whole."""
         data = _SLEEP + marshal.dumps((asleep.state, list(asleep.wake), len(asleep.descriptors)))
         if len(data) > _MESSAGE_BYTES or len(asleep.descriptors) > _DESCRIPTORS:
             return
@@ -105,9 +125,9 @@ class Keeper:
 
 
 def keep(work: Callable[[Keeper], None], go_on: Callable[[Keeper, Asleep], None]) -> NoReturn:
-    """Be a keeper: fork a worker that does work, and, each time one has slept, one that does go_on. The first is a spare still.
+    """Be a keeper: fork a worker that calls work, and, each time one was asleep, one that calls go_on. The first is a spare still.
 
-    For a process that was forked by a template and has asked to die with it.
+    For a process that a template has forked and that has asked to die with it.
     """
     template = os.getppid()
     worker, control = _fork(work)
@@ -150,7 +170,7 @@ def keep(work: Callable[[Keeper], None], go_on: Callable[[Keeper, Asleep], None]
 
 
 class _Children:
-    """What the keeper was left by its worker's helpers, and by a container's processes that ended before their children."""
+    """The keeper's children besides its worker: processes of the container, and orphans of those and of the runtime."""
 
     def __init__(self) -> None:
         self.known: set[int] = set()
@@ -159,13 +179,13 @@ class _Children:
         self._wake = self._written = -1
 
     def begin(self) -> None:
-        """Hear of the ends of children."""
+        """Have the end of a child wake the keeper's poll."""
         self._wake, self._written = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._written, warn_on_full_buffer=False)
 
     def end(self) -> None:
-        """In a worker: its children are its own."""
+        """In a forked worker: undo ``begin``; its children are its own."""
         if self._wake < 0:
             return
         signal.set_wakeup_fd(-1)
@@ -188,16 +208,16 @@ class _Children:
 
     @property
     def wait_ms(self) -> int | None:
-        """How long to wait for anything else before the next look."""
+        """How many milliseconds to wait for anything else before the next ``look``; None for no bound."""
         return _ORPHANS_AGAIN_MS if self.changed and not self.held else None
 
     def look(self, worker: int, stop: Callable[[], bool] = lambda: False) -> None:
-        """Reap whom nobody knows. Not while a worker makes a process."""
+        """Reap children that are not known, unless the runtime is at work. stop says that the worker has sent something."""
         if self.changed and not self.held:
             self.changed = not reap_orphans({*self.known, worker}, stop)
 
     def next_message(self, control: socket.socket, worker: int) -> tuple[bytes, list[int]]:
-        """Return the worker's next message and its descriptors; meanwhile reap whom nobody knows."""
+        """Return the worker's next message and its descriptors, reaping children meanwhile."""
         poll = select.poll()
         poll.register(control, select.POLLIN)
         said = select.poll()
@@ -250,7 +270,7 @@ def _whole(message: bytes, descriptors: list[int]) -> Asleep | None:
 
 
 def _be_free(control: int) -> None:
-    """Let go of the template, and of all that came with it."""
+    """Outlive the template: a session of its own, no parent-death signal, none of the template's descriptors but control."""
     become_subreaper()
     die_with_parent(0)
     os.setsid()
@@ -284,7 +304,7 @@ def _reap(pid: int) -> int:
 
 
 def _sleep(asleep: Asleep, go_on: Callable[[Keeper, Asleep], None], children: _Children) -> tuple[int, socket.socket]:
-    """Wait until there is something to do; return the worker that does it, as ``_fork``."""
+    """Wait until a descriptor in wake is readable, and fork the worker that goes on. Returns what ``_fork`` does."""
     poll = select.poll()
     for index in asleep.wake:
         poll.register(asleep.descriptors[index], select.POLLIN)
