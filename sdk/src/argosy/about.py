@@ -123,7 +123,7 @@ class About(ServiceBase):
 
     @staticmethod
     def _write_owner(mark: Path, text: str) -> None:
-        """Raises ResourceExhausted, Unavailable."""
+        """Write the owner's mark of a root. Raises ResourceExhausted, Unavailable."""
         try:
             try:
                 replace_file(mark, text)

@@ -70,7 +70,7 @@ class Container(ABC, Generic[P]):
         self.init_exit: tuple[int, int] | None = None
 
     def process(self, exec_id: str) -> P:
-        """Raises NotFound."""
+        """Return a process by its exec id, the init for "". Raises NotFound."""
         if not exec_id:
             return self.init
         try:

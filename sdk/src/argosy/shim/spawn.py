@@ -75,7 +75,7 @@ def know(pid: int) -> None:
 
 
 def forget(pid: int) -> None:
-    """The end of a child has been heard of, or nobody wants to hear of it."""
+    """The exit status of a child is known, or not wanted any more: ``reap_orphans`` may take it."""
     _known.discard(pid)
 
 

@@ -123,7 +123,7 @@ class Endpoints:
             os.close(writer)
 
     def close_unread(self) -> None:
-        """Let go of the FIFOs that have no name any more: nobody can come to read them, so the process is to be told."""
+        """Close the FIFOs whose names are gone: no reader can come any more, and the process gets SIGPIPE instead of waiting."""
         with self._keeping:
             for fd in [fd for fd in self.keep if stat.S_ISFIFO((status := os.fstat(fd)).st_mode) and status.st_nlink == 0]:
                 self.keep.remove(fd)

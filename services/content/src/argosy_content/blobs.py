@@ -279,7 +279,7 @@ class Blobs:
         return blob_path(self._root, digest)
 
     def info(self, digest: Digest) -> BlobInfo:
-        """Raises NotFound."""
+        """Return a blob's size and times. Raises NotFound."""
         try:
             stat = os.stat(self.path_of(digest))
         except FileNotFoundError:
@@ -291,7 +291,7 @@ class Blobs:
         return open_blob(self._root, digest)
 
     def delete(self, digest: Digest) -> None:
-        """Raises NotFound."""
+        """Remove a blob's file. Raises NotFound."""
         try:
             os.unlink(self.path_of(digest))
         except FileNotFoundError:
@@ -319,7 +319,7 @@ class Blobs:
         return self.ingests / hashlib.sha256(ref.encode()).hexdigest()
 
     def status(self, ref: str) -> IngestStatus:
-        """Raises NotFound."""
+        """Return where an ingest stands. Raises NotFound."""
         path = self.ingest_path(ref)
         try:
             return self._status(path)

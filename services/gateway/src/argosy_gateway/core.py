@@ -160,7 +160,7 @@ class Core:
         self.work.group.start_soon(keep_going, "collection", self.scheduler.run)
 
     def note_dropped_ingests(self) -> None:
-        """Ingests went with their namespace: their bytes, and the blobs that they stood for, may be nobody's now."""
+        """Note that ingests went with their namespace: no row may need their bytes, and the blobs that they stood for, any more."""
         if self.content is not None:
             self.content.plugin.dirty = True
         self.scheduler.mutated(True)
@@ -258,7 +258,7 @@ class Core:
 
 
 def _begin(db: sqlite3.Connection) -> tuple[str, set[str] | None]:
-    """Return the server's uuid and the dirty plugins, None when nobody knows: the last life ended without an order."""
+    """Return the server's uuid and the names of the dirty plugins; None for these when the gateway did not end in order."""
     rows = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('uuid', ?)", (_DIRTY,)).fetchall())
     known = rows.get("uuid")
     if known is None:

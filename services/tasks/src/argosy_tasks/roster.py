@@ -93,7 +93,7 @@ class Roster:
         self._jobs: set[asyncio.Task[Any]] = set()
 
     def get(self, namespace: str, id: str) -> Shim:
-        """Raises NotFound, Unavailable for one whose shim has not answered since our start."""
+        """Return the shim of a task. Raises NotFound, Unavailable for one whose shim has not answered since our start."""
         try:
             return self._shims[namespace, id]
         except KeyError:
@@ -370,7 +370,7 @@ class Roster:
             await self._end_deserted([shim], asyncio.Semaphore(1))
 
     async def _end_deserted(self, shims: Sequence[Shim], limit: asyncio.Semaphore) -> None:
-        """End the adopted tasks whose containers were deleted while nobody watched, if only the record's absence can't mean its loss."""
+        """End adopted tasks whose containers were deleted while the task manager was down; those whose records may be lost, not deleted, stay."""
         standings: dict[Shim, Standing] = {}
 
         async def one(shim: Shim) -> None:

@@ -76,7 +76,7 @@ class Shim:
     async def connect(
         cls, bundle: Bundle, bootstrap: Bootstrap, shim_log: ShimLog, on_close: Callable[[], None], timeout: float
     ) -> Shim:
-        """Raises Unavailable."""
+        """Connect to a shim's socket. Raises Unavailable."""
         client = await TtrpcClient.connect(bootstrap.address, f"shim of {bundle.namespace}/{bundle.id}", on_close, timeout)
         return cls(bundle, client, bootstrap, shim_log)
 

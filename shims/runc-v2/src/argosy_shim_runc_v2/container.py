@@ -106,7 +106,7 @@ class Process(model.Process):
         return process
 
     def signal(self, number: int) -> None:
-        """Raises NotFound when it has ended, FailedPrecondition when it was never started."""
+        """Send a signal. Raises NotFound when it has ended, FailedPrecondition when it was never started."""
         if self.pid == 0:
             raise FailedPrecondition("process not created")
         if self.status == lifecycle.STOPPED or self.pidfd < 0:

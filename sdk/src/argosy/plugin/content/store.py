@@ -83,7 +83,7 @@ class ContentStore(abc.ABC):
 
     @abc.abstractmethod
     async def info(self, digest: str) -> Info:
-        """Raises NotFound."""
+        """Return a blob's size, times and labels. Raises NotFound."""
 
     @abc.abstractmethod
     def walk(self, filter: Filter) -> AsyncIterator[Info]:
@@ -91,7 +91,7 @@ class ContentStore(abc.ABC):
 
     @abc.abstractmethod
     async def delete(self, digest: str) -> None:
-        """Raises NotFound."""
+        """Remove a blob. Raises NotFound."""
 
     @abc.abstractmethod
     def read(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
@@ -99,7 +99,7 @@ class ContentStore(abc.ABC):
 
     @abc.abstractmethod
     async def status(self, ref: str) -> Status:
-        """Raises NotFound."""
+        """Return where an ingest stands. Raises NotFound."""
 
     @abc.abstractmethod
     async def statuses(self, filter: Filter) -> list[Status]: ...

@@ -82,7 +82,7 @@ class Index:
     # -- reads --
 
     def get(self, key: str) -> Record:
-        """Raises NotFound."""
+        """Return the record of a key or a name. Raises NotFound."""
         return self._get(self._db.reader, key)
 
     def has(self, key: str) -> bool:

@@ -60,7 +60,7 @@ class Blobs:
         return not self._changes.under_way(ns, digest) and rows.size_of(self._db.reader, ns, digest) is not None
 
     async def info(self, ns: str, digest: str) -> Info:
-        """Raises InvalidArgument, NotFound, Unavailable."""
+        """Return a blob of a namespace, once no commit of it is under way. Raises InvalidArgument, NotFound, Unavailable."""
         parsed = str(Digest.parse(digest))
         if self._changes.under_way(ns, parsed):
             await self._changes.free(ns, parsed)
@@ -169,7 +169,7 @@ class Blobs:
         return True
 
     async def update(self, ns: str, info: Info, paths: Sequence[str]) -> Info:
-        """Raises InvalidArgument, NotFound."""
+        """Change a blob's labels. Raises InvalidArgument, NotFound."""
         digest = str(Digest.parse(info.digest))
         check_labels(info.labels)
         if self._changes.under_way(ns, digest):

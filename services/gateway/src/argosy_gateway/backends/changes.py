@@ -59,7 +59,7 @@ _CUT: Final = (Unavailable, DeadlineExceeded, Cancelled, Aborted, Internal, Data
 
 
 def no_name(plugin: Plugin, ns: str, name: str) -> FailedPrecondition:
-    """Return the error for a plugin in which every name that was tried is somebody else's; name is the last one."""
+    """Return the error for a plugin in which another gateway has every name that was tried; name is the last one."""
     return FailedPrecondition(
         f'{plugin} at {plugin.channel.path} has "{name}" from somebody else, and {NAMES - 1} names before it: another gateway '
         f'uses it with the namespace "{ns}", too; give one of them another plugin, or another namespace'
@@ -134,7 +134,7 @@ class Change(abc.ABC):
     """Whether a call that is silent is ended when the change is done; otherwise the plugin may have its answer out."""
 
     async def taken(self) -> bool:
-        """Return whether the plugin, which said that the name is there, has it from somebody else. Raises the plugin's error."""
+        """Return whether another gateway has the name of which the plugin said that it is there. Raises the plugin's error."""
         return False
 
     def rename(self, db: sqlite3.Connection, skip: int) -> Intent:

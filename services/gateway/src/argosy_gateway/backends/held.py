@@ -9,7 +9,7 @@ import anyio
 
 
 class Held:
-    """Digests that somebody is about to write into a row, and digests that are being dropped: none is both at once."""
+    """Digests that are about to be written into a row, and digests whose bytes are being dropped: none is both at once."""
 
     def __init__(self) -> None:
         self._held: dict[str, int] = {}
@@ -29,11 +29,11 @@ class Held:
                 del self._held[digest]
 
     def holds(self, digest: str) -> bool:
-        """Return whether somebody is about to name a digest."""
+        """Return whether a digest is about to be written into a row."""
         return digest in self._held
 
     async def drop(self, digest: str, drop: Callable[[], Awaitable[bool]]) -> bool:
-        """Call drop and return what it said; False, without a call, when somebody holds the digest or drops it already."""
+        """Call drop and return what it said; False, without a call, when the digest is held or being dropped already."""
         if digest in self._held or digest in self._dropping:
             return False
         gone = self._dropping[digest] = anyio.Event()

@@ -160,7 +160,7 @@ class Ingests:
         return found
 
     async def abort(self, ns: str, lease: str | None, ref: str) -> None:
-        """Raises NotFound."""
+        """Forget an ingest and have the plugin drop its bytes. Raises NotFound, Unavailable."""
         await self._changes.free(ns, of_ref(ref))
         if rows.find(self._db.reader, ns, ref) is None:
             raise NotFound(f"reference {ref}")

@@ -22,7 +22,7 @@ class Controller(Relay):
         self._registry = registry
 
     async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
-        """Raises InvalidArgument, NotFound for a controller that is not configured."""
+        """Return the plugin of the controller that a call names. Raises InvalidArgument, NotFound for one that is not configured."""
         try:
             name = (await decode(method.request, message, MOST_FIELDS)).sandboxer
         except DecodeError as error:

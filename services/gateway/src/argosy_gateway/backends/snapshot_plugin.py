@@ -71,7 +71,7 @@ class SnapshotPlugin:
             return None
 
     def is_strange(self, held: Info) -> bool:
-        """Return whether a snapshot of the plugin's says that somebody else made it."""
+        """Return whether a snapshot of the plugin's was made by another gateway, as its label says."""
         return held.labels.get(OWNER_LABEL, self.owner) != self.owner
 
     async def mounts_of(self, name: str) -> Sequence[Mount]:

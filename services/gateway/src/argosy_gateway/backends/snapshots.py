@@ -121,7 +121,7 @@ class Snapshotter:
         return Info(row.key, row.parent, backend.kind, row.created_ns, row.updated_ns, labels)
 
     async def stat(self, ns: str, key: str) -> Info:
-        """Raises NotFound."""
+        """Return a snapshot, with the labels of row and plugin. Raises NotFound, Unavailable."""
         row = await self._row(ns, key)
         try:
             return self._merged(row, await self._calls.stat(row.backend))
@@ -129,7 +129,7 @@ class Snapshotter:
             raise self._lost(ns, row) from None
 
     async def mounts(self, ns: str, key: str) -> Sequence[Mount]:
-        """Raises NotFound, FailedPrecondition."""
+        """Return the mounts of an active snapshot or a view. Raises NotFound, FailedPrecondition, Unavailable."""
         row = await self._row(ns, key)
         try:
             return await self._calls.mounts_of(row.backend)
@@ -137,7 +137,7 @@ class Snapshotter:
             raise self._lost(ns, row) from None
 
     async def usage(self, ns: str, key: str) -> Usage:
-        """Raises NotFound."""
+        """Return what a snapshot takes on disk. Raises NotFound, Unavailable."""
         row = await self._row(ns, key)
         try:
             return await self._calls.usage(row.backend)
@@ -262,7 +262,7 @@ class Snapshotter:
         self._mutated(False)
 
     async def commit(self, ns: str, lease: str | None, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
-        """Raises AlreadyExists, NotFound, FailedPrecondition, InvalidArgument, Unavailable. A name that the plugin has lost is made anew."""
+        """Commit an active snapshot; a name that the plugin has lost is made anew. Raises AlreadyExists, NotFound, FailedPrecondition, InvalidArgument, Unavailable."""
         check_labels(labels)
         if not name:
             raise InvalidArgument("committed snapshot name must not be empty")

@@ -58,7 +58,7 @@ class Tasks(Relay):
         self._registry, self._reader = registry, reader
 
     async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
-        """Raises NotFound for a container that is not there."""
+        """Return the task manager, for a container that is there. Raises NotFound for another."""
         plugin = self._registry.only("tasks")
         if method.name not in _ABOUT_ALL:
             id = _first_string(message)

@@ -90,7 +90,7 @@ class IngestWriter(Writer):
         self.virtual, self._digest, self._offset, self._total, self._expected = True, digest, size, size, digest
 
     async def open(self) -> None:
-        """Open the plugin's ingest. Raises Locked when somebody else writes it."""
+        """Open the plugin's ingest. Raises Locked when another writer has it."""
         self._stream = WriteStream(self._ingests.plugin, self._ingest.backend)
         try:
             await self._take(self._stream.send(p.WriteAction.STAT, total=self._total))

@@ -38,7 +38,7 @@ def lookup(container: Container) -> Callable[[Sequence[str]], str | None]:
 
 
 def check(container: Container, what: str = "create") -> None:
-    """Raises InvalidArgument."""
+    """Check a container's fields. Raises InvalidArgument."""
     try:
         check_identifier(container.id)
         for key in container.extensions:
@@ -56,7 +56,7 @@ def check(container: Container, what: str = "create") -> None:
 
 
 def get(db: sqlite3.Connection, ns: str, id: str) -> Container:
-    """Raises NotFound."""
+    """Return a container. Raises NotFound."""
     return Container.decode(stored_bytes(db, ns, id))
 
 
@@ -88,7 +88,7 @@ def _put(db: sqlite3.Connection, ns: str, container: Container) -> None:
 
 
 def create(db: sqlite3.Connection, ns: str, container: Container) -> Container:
-    """Raises InvalidArgument, AlreadyExists."""
+    """Write a new container; returns it with its times. Raises InvalidArgument, AlreadyExists."""
     check(container)
     if exists(db, ns, container.id):
         raise AlreadyExists(f'container "{container.id}"')
@@ -101,7 +101,7 @@ def create(db: sqlite3.Connection, ns: str, container: Container) -> Container:
 
 
 def update(db: sqlite3.Connection, ns: str, container: Container, paths: Sequence[str]) -> Container:
-    """Raises InvalidArgument, NotFound."""
+    """Change the fields that paths name, all of them without paths; returns the container as it is then. Raises InvalidArgument, NotFound."""
     if not container.id:
         raise InvalidArgument("must specify a container id")
     old = get(db, ns, container.id)
@@ -121,6 +121,6 @@ def update(db: sqlite3.Connection, ns: str, container: Container, paths: Sequenc
 
 
 def delete(db: sqlite3.Connection, ns: str, id: str) -> None:
-    """Raises NotFound."""
+    """Delete a container. Raises NotFound."""
     if db.execute("DELETE FROM containers WHERE ns = ? AND id = ?", (ns, id)).rowcount == 0:
         raise NotFound(f'container "{id}" in namespace "{ns}"')

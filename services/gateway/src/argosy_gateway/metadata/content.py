@@ -90,12 +90,12 @@ def add_labels(db: sqlite3.Connection, ns: str, old: Info, labels: Mapping[str, 
 
 
 def digests(db: sqlite3.Connection) -> set[str]:
-    """Return the digests of every blob that somebody needs."""
+    """Return the digest of every blob that a row needs: those of namespaces, and those that virtual ingests stand for."""
     named = {r[0] for r in db.execute("SELECT DISTINCT digest FROM content")}
     return named | {r[0] for r in db.execute("SELECT expected FROM ingests WHERE expected != ''")}
 
 
 def is_needed(db: sqlite3.Connection, digest: str) -> bool:
-    """Return whether somebody needs a blob."""
+    """Return whether a row needs a blob, as ``digests`` has it."""
     sql = "SELECT 1 FROM content WHERE digest = ? UNION ALL SELECT 1 FROM ingests WHERE expected = ? LIMIT 1"
     return db.execute(sql, (digest, digest)).fetchone() is not None

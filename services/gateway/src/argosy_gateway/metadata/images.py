@@ -48,7 +48,7 @@ _COLUMNS = "name, target, labels, created, updated"
 
 
 def check(image: Image) -> None:
-    """Raises InvalidArgument."""
+    """Check an image's fields. Raises InvalidArgument."""
     if not image.name:
         raise InvalidArgument("image name must not be empty")
     check_labels(image.labels)
@@ -67,7 +67,7 @@ def check(image: Image) -> None:
 
 
 def get(db: sqlite3.Connection, ns: str, name: str) -> Image:
-    """Raises NotFound."""
+    """Return an image. Raises NotFound."""
     row = db.execute(f"SELECT {_COLUMNS} FROM images WHERE ns = ? AND name = ?", (ns, name)).fetchone()
     if row is None:
         raise NotFound(f'image "{name}"')
@@ -94,7 +94,7 @@ def _put(db: sqlite3.Connection, ns: str, image: Image) -> None:
 
 
 def create(db: sqlite3.Connection, ns: str, image: Image, lease: str | None, epoch_ns: int | None) -> Image:
-    """Raises InvalidArgument, AlreadyExists, NotFound for the lease."""
+    """Write a new image; one that can expire is held by the lease. Raises InvalidArgument, AlreadyExists, NotFound for the lease."""
     check(image)
     if db.execute("SELECT 1 FROM images WHERE ns = ? AND name = ?", (ns, image.name)).fetchone():
         raise AlreadyExists(f'image "{image.name}"')
@@ -115,7 +115,7 @@ def _join(db: sqlite3.Connection, ns: str, lease: str | None, image: Image) -> N
 def update(
     db: sqlite3.Connection, ns: str, image: Image, paths: Sequence[str], lease: str | None, epoch_ns: int | None
 ) -> Image:
-    """Raises InvalidArgument, NotFound."""
+    """Change the fields that paths name, all of them without paths; returns the image as it is then. Raises InvalidArgument, NotFound."""
     if not image.name:
         raise InvalidArgument("image name is required for update")
     old = get(db, ns, image.name)

@@ -160,6 +160,6 @@ def undo_commit(db: sqlite3.Connection, intent: Intent, *, anew: bool = False) -
 
 
 def refs(db: sqlite3.Connection, plugin: str) -> set[str]:
-    """Return the names in the plugin of every ingest that somebody needs."""
+    """Return the names in the plugin of every ingest that a row or an intent needs."""
     named = {r[0] for r in db.execute("SELECT backend FROM ingests")}
     return named | {intent.body["backend"] for intent in intents.of_plugin(db, TYPE, plugin)}

@@ -44,7 +44,7 @@ def fresh_id() -> str:
 
 
 def create(db: sqlite3.Connection, ns: str, id: str, labels: Mapping[str, str]) -> Lease:
-    """Raises AlreadyExists."""
+    """Make a lease. Raises AlreadyExists."""
     id = id or fresh_id()
     if exists(db, ns, id):
         raise AlreadyExists(f'lease "{id}"')
@@ -55,7 +55,7 @@ def create(db: sqlite3.Connection, ns: str, id: str, labels: Mapping[str, str]) 
 
 
 def delete(db: sqlite3.Connection, ns: str, id: str) -> None:
-    """Raises NotFound."""
+    """Delete a lease; what only it held goes with the next collection. Raises NotFound."""
     if db.execute("DELETE FROM leases WHERE ns = ? AND id = ?", (ns, id)).rowcount == 0:
         raise NotFound(f'lease "{id}"')
     db.execute("DELETE FROM lease_resources WHERE ns = ? AND lease = ?", (ns, id))
@@ -81,7 +81,7 @@ def check_resource(kind: str, id: str) -> None:
 
 
 def add_resource(db: sqlite3.Connection, ns: str, lease: str, kind: str, id: str) -> None:
-    """Raises NotFound for the lease; what is leased need not exist."""
+    """Have a lease hold something, which need not exist. Raises NotFound for the lease."""
     check_resource(kind, id)
     if not exists(db, ns, lease):
         raise NotFound(f'lease "{lease}"')
@@ -89,7 +89,7 @@ def add_resource(db: sqlite3.Connection, ns: str, lease: str, kind: str, id: str
 
 
 def delete_resource(db: sqlite3.Connection, ns: str, lease: str, kind: str, id: str) -> None:
-    """Raises NotFound for the lease; what is not leased may be deleted all the same."""
+    """Take something out of a lease, whether it is in it or not. Raises NotFound for the lease."""
     check_resource(kind, id)
     if not exists(db, ns, lease):
         raise NotFound(f'lease "{lease}"')

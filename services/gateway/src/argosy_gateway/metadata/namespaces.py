@@ -35,7 +35,7 @@ def listed(db: sqlite3.Connection) -> list[tuple[str, dict[str, str]]]:
 
 
 def create(db: sqlite3.Connection, ns: str, wanted: Mapping[str, str]) -> None:
-    """Raises InvalidArgument, AlreadyExists."""
+    """Make a namespace. Raises InvalidArgument, AlreadyExists."""
     check_identifier(ns)
     if ns == _RESERVED:
         raise InvalidArgument(f'namespace "{ns}" is reserved; use another name')

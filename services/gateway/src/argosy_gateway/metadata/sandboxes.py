@@ -19,7 +19,7 @@ _FIELDS: Final = {field: field for field in ("labels", "extensions", "spec", "ru
 
 
 def get(db: sqlite3.Connection, ns: str, id: str) -> Sandbox:
-    """Raises NotFound."""
+    """Return a sandbox. Raises NotFound."""
     row = db.execute("SELECT message FROM sandboxes WHERE ns = ? AND id = ?", (ns, id)).fetchone()
     if row is None:
         raise NotFound(f'sandbox "{id}"')
@@ -53,7 +53,7 @@ def _check(sandbox: Sandbox) -> None:
 
 
 def create(db: sqlite3.Connection, ns: str, sandbox: Sandbox) -> Sandbox:
-    """Raises InvalidArgument, AlreadyExists."""
+    """Write a new sandbox. Raises InvalidArgument, AlreadyExists."""
     _check(sandbox)
     if db.execute("SELECT 1 FROM sandboxes WHERE ns = ? AND id = ?", (ns, sandbox.sandbox_id)).fetchone():
         raise AlreadyExists(f'sandbox "{sandbox.sandbox_id}"')
@@ -65,7 +65,7 @@ def create(db: sqlite3.Connection, ns: str, sandbox: Sandbox) -> Sandbox:
 
 
 def update(db: sqlite3.Connection, ns: str, sandbox: Sandbox, fields: Sequence[str]) -> Sandbox:
-    """Raises InvalidArgument, NotFound."""
+    """Change the fields named, all of them without fields; returns the sandbox as it is then. Raises InvalidArgument, NotFound."""
     old = get(db, ns, sandbox.sandbox_id)
     if not fields:
         if sandbox.runtime and old.runtime and sandbox.runtime.name != old.runtime.name:
@@ -80,6 +80,6 @@ def update(db: sqlite3.Connection, ns: str, sandbox: Sandbox, fields: Sequence[s
 
 
 def delete(db: sqlite3.Connection, ns: str, id: str) -> None:
-    """Raises NotFound."""
+    """Delete a sandbox's record. Raises NotFound."""
     if db.execute("DELETE FROM sandboxes WHERE ns = ? AND id = ?", (ns, id)).rowcount == 0:
         raise NotFound(f'sandbox "{id}"')

@@ -38,7 +38,7 @@ class Row:
 
 
 class Wanted(NamedTuple):
-    """A snapshot that somebody wants made."""
+    """A snapshot that is to be made."""
 
     key: str
     parent: str
@@ -49,7 +49,7 @@ class Wanted(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """A commit that somebody wants: of an active key to a name, perhaps onto a parent."""
+    """A commit that is to be made: of an active key to a name, perhaps onto a parent."""
 
     key: str
     name: str

@@ -23,7 +23,7 @@ class Registry:
         return iter(self.plugins.values())
 
     def add(self, name: str, config: ProxyPlugin) -> Plugin:
-        """Raises FailedPrecondition when the name is taken within its type."""
+        """Make the object of a plugin. Raises FailedPrecondition when the name is taken within its type."""
         at = (config.type, name)
         if at in self.plugins:
             raise FailedPrecondition(f'proxy plugin "{name}" of type {config.type} is configured twice')
@@ -35,7 +35,7 @@ class Registry:
         return plugin
 
     def check(self) -> None:
-        """Raises FailedPrecondition when there are two of a type of which one can serve: the other's bytes would look lost."""
+        """Raise FailedPrecondition when there are two of a type of which one can serve: the other's bytes would look lost."""
         for kind in ALONE:
             if len(list(self.of_type(kind))) > 1:
                 self.only(kind)
@@ -57,7 +57,7 @@ class Registry:
         return found[0]
 
     def snapshotter(self, name: str) -> Plugin:
-        """Raises InvalidArgument, as containerd does for a snapshotter it has not."""
+        """Return a snapshotter by its name. Raises InvalidArgument, as containerd does for one that it has not."""
         if not name:
             raise InvalidArgument("snapshotter argument missing")
         found = self.plugins.get(("snapshot", name))
