@@ -70,7 +70,7 @@ def zeros_gzip(size: int) -> bytes:
     )
 
 
-def place(base: Path, kind: str) -> tuple[list[Mount], Path]:
+def mounts_for(base: Path, kind: str) -> tuple[list[Mount], Path]:
     """Return mounts to apply a layer to, as a snapshotter of a kind would give them, and the directory to look at."""
     base.mkdir()
     if kind == "native":

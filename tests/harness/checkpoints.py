@@ -77,9 +77,9 @@ class Roster:
         self.made: list[tuple[bytes, dict[str, bytes]]] = []
 
     async def create(self, ns: str, id: str, runtime: str, spec: bytes, options: Any, call: Any) -> int:
-        place = Path(call.checkpoint)
-        files = {p.name: p.read_bytes() for p in place.iterdir()} if call.checkpoint else {}
-        assert all(p.is_file() and not p.is_symlink() for p in place.iterdir())
+        images = Path(call.checkpoint)
+        files = {p.name: p.read_bytes() for p in images.iterdir()} if call.checkpoint else {}
+        assert all(p.is_file() and not p.is_symlink() for p in images.iterdir())
         self.made.append((spec, files))
         return 1
 
@@ -89,8 +89,8 @@ class House:
 
     def __init__(self, channel: Channel, base: Path) -> None:
         self.containers, self.content, self.roster = Containers(), Content(), Roster()
-        self.place = base / "checkpoints"
-        checkpoints = Checkpoints(self.place)
+        self.images = base / "checkpoints"
+        checkpoints = Checkpoints(self.images)
         checkpoints.open(lambda namespace, id: False)
         gate = Gate(False, os.environ["PATH"])
         self.tasks = Tasks(self.roster, channel, gate, checkpoints)  # type: ignore[arg-type] # a roster that makes nothing
@@ -125,8 +125,8 @@ def in_house(work: Callable[[House], Awaitable[None]]) -> None:
             try:
                 await asyncio.wait_for(work(house), 60)
                 # What is left is of tasks that were made, and goes with them.
-                left = [p for p in house.place.glob("*/*") if p.parent.name != ".new" and not house.roster.made]
-                assert [*left, *house.place.glob(".new/*")] == []
+                left = [p for p in house.images.glob("*/*") if p.parent.name != ".new" and not house.roster.made]
+                assert [*left, *house.images.glob(".new/*")] == []
             finally:
                 house.channel.close()
                 channel.close()

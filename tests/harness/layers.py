@@ -96,8 +96,8 @@ def unpacked(way: tuple[str, str], base: Path, layers: Sequence[Layer]) -> Itera
     root.mkdir()
     backend = _BACKENDS[kind](root)
     try:
-        with temporary_mount(asyncio.run(_stack(root, backend, how, layers))) as place:
-            yield Path(place)
+        with temporary_mount(asyncio.run(_stack(root, backend, how, layers))) as point:
+            yield Path(point)
     finally:
         for path in (root / "snapshots").iterdir():
             backend.release(path)
@@ -121,8 +121,8 @@ async def _stack(root: Path, backend: Backend, how: str, layers: Sequence[Layer]
                 if isinstance(layer, bytes):
                     await asyncio.to_thread(apply, layer, mounts)
                 else:
-                    with temporary_mount(mounts) as place:
-                        layer(Path(place))
+                    with temporary_mount(mounts) as point:
+                        layer(Path(point))
             await tree.commit(f"n{number}", f"k{number}", {}, parent if alone else "")
             parent = f"n{number}"
         return await tree.view("view", parent, {})

@@ -72,12 +72,12 @@ def test_images_are_tagged_checked_exported_imported_mounted_and_removed(mesh: M
     mesh.ctr("images", "export", str(out), IMAGE).ok()
     mesh.ctr("images", "import", str(out), namespace="copy").ok()
     assert IMAGE in mesh.ctr("images", "ls", "-q", namespace="copy").ok().out
-    place = tmp_path / "mnt"
-    place.mkdir()
-    mesh.ctr("images", "mount", IMAGE, str(place)).ok()
-    assert (place / "etc/motd").read_text() == "hello from an argosy\n"
-    mesh.ctr("images", "unmount", "--rm", str(place)).ok()
-    assert not (place / "etc").exists()
+    point = tmp_path / "mnt"
+    point.mkdir()
+    mesh.ctr("images", "mount", IMAGE, str(point)).ok()
+    assert (point / "etc/motd").read_text() == "hello from an argosy\n"
+    mesh.ctr("images", "unmount", "--rm", str(point)).ok()
+    assert not (point / "etc").exists()
     mesh.ctr("images", "rm", "--sync", "docker.io/library/other:1").ok()
     assert "other" not in mesh.ctr("images", "ls", "-q").ok().out
     missing = mesh.ctr("images", "rm", "docker.io/library/none:1")
@@ -215,18 +215,18 @@ def test_snapshots_are_prepared_viewed_committed_mounted_compared_and_removed(
         assert ran.code == code, f"{args}: {ran.out} {ran.err}"
         return ran.out + ran.err
 
-    place = tmp_path / "m"
-    place.mkdir()
+    point = tmp_path / "m"
+    point.mkdir()
     snapshots("prepare", "k1")
-    subprocess.run(snapshots("mounts", str(place), "k1"), shell=True, check=True)
-    (place / "hello").write_text("world")
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(snapshots("mounts", str(point), "k1"), shell=True, check=True)
+    (point / "hello").write_text("world")
+    subprocess.run(["umount", point], check=True)
     snapshots("commit", "c1", "k1")
     snapshots("prepare", "k2", "c1")
-    subprocess.run(snapshots("mounts", str(place), "k2"), shell=True, check=True)
-    (place / "hello").unlink()
-    (place / "new").write_text("file")
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(snapshots("mounts", str(point), "k2"), shell=True, check=True)
+    (point / "hello").unlink()
+    (point / "new").write_text("file")
+    subprocess.run(["umount", point], check=True)
     command = [
         "ctr",
         "-a",
@@ -253,18 +253,18 @@ def test_snapshots_are_prepared_viewed_committed_mounted_compared_and_removed(
         if held.code == 0:
             break
     held.ok()
-    subprocess.run(snapshots("mounts", str(place), "v1"), shell=True, check=True)
-    assert sorted(p.name for p in place.iterdir()) == ["new"]
+    subprocess.run(snapshots("mounts", str(point), "v1"), shell=True, check=True)
+    assert sorted(p.name for p in point.iterdir()) == ["new"]
     with pytest.raises(OSError):
-        (place / "x").write_text("no")
-    subprocess.run(["umount", place], check=True)
+        (point / "x").write_text("no")
+    subprocess.run(["umount", point], check=True)
     assert "c1" in snapshots("usage") and "c2" in snapshots("tree")
     info = json.loads(snapshots("info", "c2"))
     assert info["Kind"] == "Committed" and info["Parent"] == "c1"
     assert "cannot remove snapshot with child: failed precondition" in snapshots("rm", "c1", code=1)
     assert "already exists" in snapshots("prepare", "c2", code=1)
     assert "parent snapshot nope does not exist: not found" in snapshots("prepare", "x", "nope", code=1)
-    assert "not active or view: failed precondition" in snapshots("mounts", str(place), "c2", code=1)
+    assert "not active or view: failed precondition" in snapshots("mounts", str(point), "c2", code=1)
     snapshots("rm", "v1", "c2", "c1")
     assert snapshots("ls").splitlines()[1:] == []
 

@@ -35,8 +35,8 @@ def image(base: Path, data: bytes, lowers: tuple[str, ...] = (), keep: bool = Fa
 
 @contextmanager
 def mounted(image: Path) -> Iterator[Path]:
-    with temporary_mount([Mount("erofs", str(image), ("ro", *IMAGE_OPTIONS))]) as place:
-        yield Path(place)
+    with temporary_mount([Mount("erofs", str(image), ("ro", *IMAGE_OPTIONS))]) as point:
+        yield Path(point)
 
 
 def described(root: Path, directory_times: bool = True) -> dict[str, tuple[object, ...]]:
@@ -83,27 +83,27 @@ def test_an_image_holds_what_gnu_tar_packed(rich_tree: Path, tmp_path: Path, for
 
 
 def test_an_image_of_files_holds_the_files(rich_tree: Path, tmp_path: Path) -> None:  # noqa: F811 - the fixture
-    place = tmp_path / "s"
-    place.mkdir()
-    rich_tree.rename(place / FILES)
-    seal(place, IMAGE_OPTIONS)
-    with mounted(place / IMAGE) as root:
-        assert described(root) == described(place / FILES)
+    snapshot = tmp_path / "s"
+    snapshot.mkdir()
+    rich_tree.rename(snapshot / FILES)
+    seal(snapshot, IMAGE_OPTIONS)
+    with mounted(snapshot / IMAGE) as root:
+        assert described(root) == described(snapshot / FILES)
 
 
 def test_what_was_written_after_a_layer_lies_over_it(tmp_path: Path) -> None:
-    place, work, merged = tmp_path / "s", tmp_path / "work", tmp_path / "m"
+    snapshot, work, merged = tmp_path / "s", tmp_path / "work", tmp_path / "m"
     image(
-        place,
+        snapshot,
         archive(
             entry("gone", data=b"1"), entry("dir/old", data=b"1"), entry("dir/sub/x", data=b"1"), entry("keep", data=b"keep"),
             entry("tree/a", data=b"a"), entry("hard", tarfile.LNKTYPE, link="keep"),
         ),
     )  # fmt: skip
-    with mounted(place / IMAGE) as lower:
+    with mounted(snapshot / IMAGE) as lower:
         work.mkdir()
         merged.mkdir()
-        overlay = Mount("overlay", "overlay", (f"lowerdir={lower}", f"upperdir={place / FILES}", f"workdir={work}"))
+        overlay = Mount("overlay", "overlay", (f"lowerdir={lower}", f"upperdir={snapshot / FILES}", f"workdir={work}"))
         with temporary_mount([overlay]) as name:
             top = Path(name)
             (top / "gone").unlink()
@@ -114,15 +114,15 @@ def test_what_was_written_after_a_layer_lies_over_it(tmp_path: Path) -> None:
             os.chmod(top / "keep", 0o600)
             expected = described(top, directory_times=False)
     bottom = tmp_path / "bottom"
-    subprocess.run(["cp", "-a", place, bottom], check=True)
+    subprocess.run(["cp", "-a", snapshot, bottom], check=True)
     seal(bottom, IMAGE_OPTIONS, ())
     with mounted(bottom / IMAGE) as alone:
         # Nothing lies below: seen without an overlay it is the same tree, not one full of whiteouts.
         assert {str(p.relative_to(alone)) for p in alone.rglob("*")} == set(expected)
         assert "trusted.overlay.opaque" not in os.listxattr(alone / "tree")
-    seal(place, IMAGE_OPTIONS)
+    seal(snapshot, IMAGE_OPTIONS)
     with (
-        mounted(place / IMAGE) as both,
+        mounted(snapshot / IMAGE) as both,
         temporary_mount([Mount("overlay", "overlay", (f"lowerdir={both}:{merged}",))]) as name,
     ):
         found = described(Path(name), directory_times=False)
@@ -209,15 +209,15 @@ def test_missing_directories_and_link_targets_come_from_lower_layers(tmp_path: P
 
 def test_more_than_four_gigabytes_are_one_file(tmp_path: Path) -> None:
     """Sizes are 64 bits wide; the hole is not written out."""
-    place = tmp_path / "s"
-    (place / FILES).mkdir(parents=True)
+    snapshot = tmp_path / "s"
+    (snapshot / FILES).mkdir(parents=True)
     size = (5 << 30) + 3
-    with (place / FILES / "big").open("wb") as file:
+    with (snapshot / FILES / "big").open("wb") as file:
         file.seek(size - 3)
         file.write(b"end")
-    seal(place, IMAGE_OPTIONS)
-    assert (place / IMAGE).stat().st_blocks * 512 < 1 << 20
-    with mounted(place / IMAGE) as root, (root / "big").open("rb") as file:
+    seal(snapshot, IMAGE_OPTIONS)
+    assert (snapshot / IMAGE).stat().st_blocks * 512 < 1 << 20
+    with mounted(snapshot / IMAGE) as root, (root / "big").open("rb") as file:
         assert os.fstat(file.fileno()).st_size == size
         file.seek(size - 5)
         assert file.read() == b"\0\0end"
@@ -231,14 +231,14 @@ def test_a_broken_archive_leaves_no_image(tmp_path: Path) -> None:
 
 
 def test_only_an_untouched_layer_is_given_an_image(tmp_path: Path) -> None:
-    place = tmp_path / "s"
-    (place / FILES).mkdir(parents=True)
-    bind = [Mount("bind", str(place / FILES), ("rw", "rbind"))]
+    snapshot = tmp_path / "s"
+    (snapshot / FILES).mkdir(parents=True)
+    bind = [Mount("bind", str(snapshot / FILES), ("rw", "rbind"))]
     assert layer_directory(bind) is None  # no marker: some other snapshotter's
-    (place / MARKER).touch()
-    assert layer_directory(bind) == place
-    overlay = [Mount("overlay", "overlay", (f"upperdir={place / FILES}", "lowerdir=/x"))]
-    assert layer_directory(overlay) == place
-    assert layer_directory([Mount("bind", str(place / FILES), ("ro", "rbind"))]) is None
-    (place / FILES / "x").touch()
+    (snapshot / MARKER).touch()
+    assert layer_directory(bind) == snapshot
+    overlay = [Mount("overlay", "overlay", (f"upperdir={snapshot / FILES}", "lowerdir=/x"))]
+    assert layer_directory(overlay) == snapshot
+    assert layer_directory([Mount("bind", str(snapshot / FILES), ("ro", "rbind"))]) is None
+    (snapshot / FILES / "x").touch()
     assert layer_directory(bind) is None

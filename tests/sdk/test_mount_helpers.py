@@ -40,12 +40,12 @@ def bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("type", "helper"), [("fuse3.fuse-overlayfs", "mount.fuse3"), ("fuse.nydus-overlayfs", "mount.fuse")]
 )
 def test_the_helper_of_the_type_mounts_it(bin: Path, tmp_path: Path, type: str, helper: str) -> None:
-    with temporary_mount([Mount(type, "overlay", OPTIONS)]) as place:
-        assert mounts_below(place) == [place]
+    with temporary_mount([Mount(type, "overlay", OPTIONS)]) as point:
+        assert mounts_below(point) == [point]
         words = (tmp_path / "said").read_text().splitlines()
     options = [word for option in OPTIONS for word in ("-o", option)]
-    assert words == [str(bin / helper), "overlay", place, *options, "-t", type.partition(".")[2]]
-    assert mounts_below(place) == [] and not os.path.exists(place)
+    assert words == [str(bin / helper), "overlay", point, *options, "-t", type.partition(".")[2]]
+    assert mounts_below(point) == [] and not os.path.exists(point)
 
 
 def test_what_serves_the_mount_may_keep_its_output_open(bin: Path, tmp_path: Path) -> None:
@@ -82,13 +82,13 @@ def test_what_is_not_installed_is_named(bin: Path, tmp_path: Path, missing: str,
 @pytest.mark.parametrize("text", ["echo no such device >&2; exit 1", "echo no such device; exit 0"])
 def test_a_helper_that_mounts_nothing_has_failed_and_earlier_mounts_go(bin: Path, tmp_path: Path, text: str) -> None:
     program(bin, "mount.fuse3", text)
-    place = tmp_path / "place"
-    place.mkdir()
+    point = tmp_path / "point"
+    point.mkdir()
     try:
         with pytest.raises(FailedPrecondition, match="no such device"):
             mount_all(
-                [Mount("tmpfs", "tmpfs", ("size=64k",)), Mount("fuse3.fuse-overlayfs", "overlay", OPTIONS)], str(place)
+                [Mount("tmpfs", "tmpfs", ("size=64k",)), Mount("fuse3.fuse-overlayfs", "overlay", OPTIONS)], str(point)
             )
-        assert mounts_below(str(place)) == []
+        assert mounts_below(str(point)) == []
     finally:
-        unmount_all(str(place))
+        unmount_all(str(point))

@@ -16,16 +16,16 @@ pytestmark = pytest.mark.root
 
 @pytest.mark.parametrize("name", ["plain", "a space and\ttab", "back\\slash\\040", "層 übung", os.fsdecode(b"no\xffutf8")])
 def test_a_mount_point_is_found_under_its_own_name(tmp_path: Path, name: str) -> None:
-    place = tmp_path / name
-    place.mkdir()
-    mount(Mount("tmpfs", "a source", ("size=64k", "ro")), os.fspath(place))
+    point = tmp_path / name
+    point.mkdir()
+    mount(Mount("tmpfs", "a source", ("size=64k", "ro")), os.fspath(point))
     try:
-        (found,) = [mount for mount in mount_points() if mount.point == os.fspath(place)]
+        (found,) = [mount for mount in mount_points() if mount.point == os.fspath(point)]
         assert (found.type, found.source, found.root) == ("tmpfs", "a source", "/")
         assert "ro" in found.options and "size=64k" in found.super_options
-        assert mounts_below(os.fspath(tmp_path)) == [os.fspath(place)]
+        assert mounts_below(os.fspath(tmp_path)) == [os.fspath(point)]
         unmount_tree(os.fspath(tmp_path))
         assert mounts_below(os.fspath(tmp_path)) == []
     finally:
         if mounts_below(os.fspath(tmp_path)):
-            unmount(os.fspath(place), MNT_DETACH)
+            unmount(os.fspath(point), MNT_DETACH)

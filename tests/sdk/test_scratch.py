@@ -20,8 +20,8 @@ def test_what_a_killed_process_mounted_there_goes_with_the_next(short_path: Path
     ready, said = os.pipe()
     pid = os.fork()
     if not pid:
-        with scratch_in(short_path) as place:
-            mount(Mount("tmpfs", "tmpfs", ("ro",)), str(place))
+        with scratch_in(short_path) as scratch:
+            mount(Mount("tmpfs", "tmpfs", ("ro",)), str(scratch))
             os.write(said, b"x")
             time.sleep(60)
         os._exit(1)
@@ -29,9 +29,9 @@ def test_what_a_killed_process_mounted_there_goes_with_the_next(short_path: Path
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert len(list(mounts_below(str(short_path)))) == 1
-    with scratch_in(short_path) as place:
+    with scratch_in(short_path) as scratch:
         assert list(mounts_below(str(short_path))) == []
-        assert sorted(path.name for path in short_path.iterdir()) == sorted(["kept", place.name])
+        assert sorted(path.name for path in short_path.iterdir()) == sorted(["kept", scratch.name])
     assert [path.name for path in short_path.iterdir()] == ["kept"]
     os.close(ready)
     os.close(said)

@@ -399,15 +399,15 @@ def test_what_is_mounted_is_not_removed_on_the_index_word(tmp_path: Path, how: s
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
-@example(place=0.171875, value=128)  # in a name of the schema, which SQLite's error quotes
-@given(place=st.floats(0, 0.9999), value=st.integers(0, 255))
-def test_a_bad_byte_anywhere(tmp_path_factory: pytest.TempPathFactory, place: float, value: int) -> None:
+@example(offset=0.171875, value=128)  # in a name of the schema, which SQLite's error quotes
+@given(offset=st.floats(0, 0.9999), value=st.integers(0, 255))
+def test_a_bad_byte_anywhere(tmp_path_factory: pytest.TempPathFactory, offset: float, value: int) -> None:
     """The index is refused in a sentence, or is used; no tree goes, and no error of SQLite's gets out."""
     root = tmp_path_factory.mktemp("bad")
     made(root, 3)
     path = root / "index.db"
     data = bytearray(path.read_bytes())
-    data[int(place * len(data))] = value
+    data[int(offset * len(data))] = value
     path.write_bytes(data)
 
     async def main() -> None:

@@ -164,28 +164,28 @@ def test_a_database_that_was_there_is_not_made_anew(tmp_path: Path, how: str) ->
 @pytest.fixture(params=["tmpfs", "ext4"])
 def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 MiB."""
-    place = tmp_path / "small"
-    place.mkdir()
+    point = tmp_path / "small"
+    point.mkdir()
     if request.param == "tmpfs":
-        run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]).ok()
+        run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(point)]).ok()
     else:
         image = tmp_path / "image"
         with image.open("wb") as file:
             file.truncate(64 << 20)
         # As on any but tiny disks; with smaller blocks, the mapped file of a log has holes, and a full disk kills who touches them.
         run(["mkfs.ext4", "-q", "-b", "4096", "-m", "0", str(image)]).ok()
-        mounting = run(["mount", "-o", "loop", str(image), str(place)])
+        mounting = run(["mount", "-o", "loop", str(image), str(point)])
         if mounting.code:
             pytest.skip(f"no loop devices here: {mounting.err.strip()}")
     try:
-        yield place
+        yield point
     finally:
-        run(["umount", str(place)]).ok()
+        run(["umount", str(point)]).ok()
 
 
-def fill(place: Path) -> None:
+def fill(point: Path) -> None:
     """Leave not one byte on the file system."""
-    with (place / f"ballast{len(list(place.iterdir()))}").open("wb", buffering=0) as file:
+    with (point / f"ballast{len(list(point.iterdir()))}").open("wb", buffering=0) as file:
         for size in (1 << 20, 4096, 1):
             try:
                 while True:

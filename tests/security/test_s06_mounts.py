@@ -183,20 +183,20 @@ def test_without_roots_the_machine_itself_is_no_snapshot(source: str) -> None:
 @pytest.mark.root
 def test_without_roots_a_source_lies_where_its_server_writes(tmp_path: Path) -> None:
     """A plugin of user 4242 hands out what lies in a directory of 4242: nobody else's, and no link of its own to there."""
-    place = tmp_path / "snapshots"
-    (place / "1").mkdir(parents=True)
-    answer = [Mount("bind", str(place / "1"), ("rbind",))]
+    snapshots = tmp_path / "snapshots"
+    (snapshots / "1").mkdir(parents=True)
+    answer = [Mount("bind", str(snapshots / "1"), ("rbind",))]
     with pytest.raises(FailedPrecondition, match="user 0.*user 4242"):
         check_answer(answer, None, 4242)
-    os.chown(place, 4242, 4242)
-    os.chown(place / "1", 1000, 1000)  # a container has given its root directory away
+    os.chown(snapshots, 4242, 4242)
+    os.chown(snapshots / "1", 1000, 1000)  # a container has given its root directory away
     check_answer(answer, None, 4242)
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "secret").mkdir()
-    (place / "2").symlink_to(tmp_path / "others" / "secret")
-    for source in (place / "2", tmp_path / "others" / "secret"):
+    (snapshots / "2").symlink_to(tmp_path / "others" / "secret")
+    for source in (snapshots / "2", tmp_path / "others" / "secret"):
         with pytest.raises(FailedPrecondition, match="user 4242"):
-            check_answer([Mount("overlay", "overlay", (f"lowerdir={place / '1'}:{source}",))], None, 4242)
+            check_answer([Mount("overlay", "overlay", (f"lowerdir={snapshots / '1'}:{source}",))], None, 4242)
 
 
 def test_with_roots_a_source_lies_beneath_one_of_them(root: Path, tmp_path: Path) -> None:
@@ -283,9 +283,9 @@ def test_a_list_that_fails_halfway_leaves_no_mount(bundle: Path) -> None:
 def test_a_mount_for_a_while_goes_with_all_its_targets(bundle: Path) -> None:
     """The mounts of differs and clients are gone afterwards, wherever below they were."""
     listed = [Mount("bind", str(bundle / "source"), ("rbind",)), Mount("bind", str(bundle / "source"), ("rbind",), "inner")]
-    with temporary_mount(listed) as place:
-        assert (Path(place) / "inner" / "file").read_text() == "from the source"
-    assert not os.path.exists(place)
+    with temporary_mount(listed) as point:
+        assert (Path(point) / "inner" / "file").read_text() == "from the source"
+    assert not os.path.exists(point)
 
 
 @pytest.mark.anyio

@@ -19,11 +19,11 @@ from tests.harness.bombs import (
     Unpacker,
     archive,
     entry,
+    mounts_for,
     own_bytes,
     padded,
     pax,
     peak_bytes,
-    place,
     record,
     with_workers,
     zeros_gzip,
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.root
 
 def refused(base: Path, data: bytes, kind: str, words: str, limits: Limits = module.DEFAULTS, peak: int = 256 * MIB) -> Path:
     """Apply a layer that is to be refused; return where it was to go."""
-    mounts, root = place(base / kind, kind)
+    mounts, root = mounts_for(base / kind, kind)
     inherited = own_bytes()
 
     async def work(unpacker: Unpacker) -> None:
@@ -102,7 +102,7 @@ def test_entries_are_limited(tmp_path: Path, kind: str) -> None:
 def test_links_to_lower_files_are_counted(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each hard link to a lower file copies it: ten of them, in five kilobytes, shall not make ten gibibytes of one."""
     monkeypatch.setattr(module, "RATIO_FREE_BYTES", 16 * MIB)
-    mounts, root = place(tmp_path / "root", "overlay")
+    mounts, root = mounts_for(tmp_path / "root", "overlay")
     lower = tmp_path / "root/lower"
     (lower / "0").write_bytes(bytes(6 * MIB))
     for n in range(1, 10):
@@ -122,13 +122,13 @@ def test_links_to_lower_files_are_counted(tmp_path: Path, kind: str, monkeypatch
 
 def place_again(tmp_path: Path, lower: Path) -> list[Mount]:
     """Return mounts on the same lower layer that two links do fit on."""
-    _, root = place(tmp_path / "other", "overlay")
+    _, root = mounts_for(tmp_path / "other", "overlay")
     return [Mount("overlay", "overlay", (f"workdir={root.parent}/work", f"upperdir={root}", f"lowerdir={lower}"))]
 
 
 def test_an_honest_layer_is_no_bomb(tmp_path: Path) -> None:
     """What packs very small and stays below a gibibyte is unpacked, and tens of gigabytes of data are no reason to refuse."""
-    mounts, root = place(tmp_path / "root", "native")
+    mounts, root = mounts_for(tmp_path / "root", "native")
 
     async def work(unpacker: Unpacker) -> None:
         applied = await unpacker.apply(zeros_gzip(128 * MIB), mounts)

@@ -15,7 +15,7 @@ from argosy.errors import InvalidArgument, Unknown
 from argosy.kernel.process import alive
 from argosy.tables import StreamProcessor
 
-from tests.harness.bombs import TAR, Unpacker, archive, place, with_workers
+from tests.harness.bombs import TAR, Unpacker, archive, mounts_for, with_workers
 from tests.harness.mesh import eventually
 
 pytestmark = pytest.mark.root
@@ -60,7 +60,7 @@ def test_a_processor_has_its_four_descriptors_and_nothing_of_ours(
     found = tmp_path / "found"
     look = tmp_path / "look.py"
     look.write_text(LOOK)
-    mounts, root = place(tmp_path / "root", "native")
+    mounts, root = mounts_for(tmp_path / "root", "native")
 
     async def work(unpacker: Unpacker) -> None:
         await unpacker.apply(LAYER, mounts, "x/y", {} if payload is None else {"p": payload})
@@ -78,7 +78,7 @@ def test_a_processor_has_its_four_descriptors_and_nothing_of_ours(
 
 def test_a_processor_that_waits_for_a_payload_finds_its_end(tmp_path: Path) -> None:
     """A decoder that reads descriptor 3 first does not hang where there is none."""
-    mounts, root = place(tmp_path / "root", "native")
+    mounts, root = mounts_for(tmp_path / "root", "native")
 
     async def work(unpacker: Unpacker) -> None:
         with anyio.fail_after(5):
@@ -114,7 +114,7 @@ def chain(base: Path) -> dict[str, StreamProcessor]:
 
 def test_the_whole_chain_ends_with_a_cancelled_call(tmp_path: Path) -> None:
     """A second after the caller gave up there is no processor, and nothing that one of them began."""
-    mounts, _ = place(tmp_path / "root", "native")
+    mounts, _ = mounts_for(tmp_path / "root", "native")
 
     async def work(unpacker: Unpacker) -> None:
         async with anyio.create_task_group() as tasks:
@@ -138,7 +138,7 @@ def gone(running: list[int]) -> None:
 
 def test_the_whole_chain_ends_with_its_worker(tmp_path: Path) -> None:
     """A worker that is killed, by the kernel for its memory say, leaves nobody behind."""
-    mounts, _ = place(tmp_path / "root", "native")
+    mounts, _ = mounts_for(tmp_path / "root", "native")
 
     async def work(unpacker: Unpacker) -> None:
         async with anyio.create_task_group() as tasks:
@@ -159,7 +159,7 @@ def test_the_whole_chain_ends_with_its_worker(tmp_path: Path) -> None:
 
 def test_what_a_processor_leaves_behind_ends_with_its_call(tmp_path: Path) -> None:
     """One that ended well, and left something in the background that holds its standard error, leaves nothing."""
-    mounts, root = place(tmp_path / "root", "native")
+    mounts, root = mounts_for(tmp_path / "root", "native")
     left = tmp_path / "pids"
 
     async def work(unpacker: Unpacker) -> None:
@@ -174,7 +174,7 @@ def test_what_a_processor_leaves_behind_ends_with_its_call(tmp_path: Path) -> No
 
 
 def failing(tmp_path: Path, body: str, data: bytes = LAYER) -> Exception:
-    mounts, _ = place(tmp_path / "root", "native")
+    mounts, _ = mounts_for(tmp_path / "root", "native")
     caught: list[Exception] = []
 
     async def work(unpacker: Unpacker) -> None:
@@ -210,7 +210,7 @@ def test_the_error_is_that_of_whoever_failed(tmp_path: Path, body: str, data: by
 
 def test_one_that_does_not_start_leaves_none_of_the_others(tmp_path: Path) -> None:
     """The second of a chain is no program: the first one, started already, ends."""
-    mounts, _ = place(tmp_path / "root", "native")
+    mounts, _ = mounts_for(tmp_path / "root", "native")
     (tmp_path / "text").write_text("no program")
     (tmp_path / "text").chmod(0o755)
     processors = chain(tmp_path)

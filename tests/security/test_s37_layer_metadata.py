@@ -30,10 +30,10 @@ from tests.harness.bombs import (
     Unpacker,
     descendants,
     entry,
+    mounts_for,
     padded,
     pax,
     peak_bytes,
-    place,
     record,
     with_workers,
 )
@@ -151,12 +151,14 @@ def many_names() -> Iterator[bytes]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_memory_of_whoever_unpacks_is_about_what_the_limit_says(tmp_path: Path, kind: str) -> None:
     """A million names of a hundred parts are refused at the limit; the process took about that much."""
-    mounts, _ = place(tmp_path / "root", kind)
+    mounts, _ = mounts_for(tmp_path / "root", kind)
     stream = zstandard.ZstdCompressor().compressobj()
     data = b"".join(stream.compress(chunk) for _, chunk in zip(range(10_000), many_names(), strict=False)) + stream.flush()
 
     async def work(unpacker: Unpacker) -> None:
-        await unpacker.apply(entry("first") + bytes(1024), mounts if kind != "erofs" else place(tmp_path / "other", kind)[0])
+        await unpacker.apply(
+            entry("first") + bytes(1024), mounts if kind != "erofs" else mounts_for(tmp_path / "other", kind)[0]
+        )
         before = peak_bytes(unpacker.pids()[0])
         with pytest.raises(ResourceExhausted, match="raise max_metadata_bytes"):
             await unpacker.apply(data, mounts)
@@ -240,7 +242,7 @@ def busy_worker(above: int) -> int:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_cancelled_apply_is_over_within_a_second(tmp_path: Path, kind: str) -> None:
     """The worker is dead when the cancelled call returns, and the next layer has another one."""
-    mounts, _ = place(tmp_path / "root", kind)
+    mounts, _ = mounts_for(tmp_path / "root", kind)
 
     async def work(unpacker: Unpacker) -> None:
         seen: list[int] = []
@@ -251,7 +253,7 @@ def test_a_cancelled_apply_is_over_within_a_second(tmp_path: Path, kind: str) ->
 
         assert await cancelled(unpacker.apply(slow_layer(), mounts), busy) < 1
         assert not alive(seen[-1])
-        await unpacker.apply(entry("x") + bytes(1024), place(tmp_path / "other", kind)[0])
+        await unpacker.apply(entry("x") + bytes(1024), mounts_for(tmp_path / "other", kind)[0])
 
     with_workers(tmp_path, work, NO_LIMITS)
 
