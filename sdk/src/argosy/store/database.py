@@ -64,8 +64,8 @@ class Database:
         self._added_pages = 0
 
     @classmethod
-    async def open(cls, path: Path, migrations: Sequence[Migration], prepared: bool = False) -> Database:
-        """Open or make the file at path. prepared says that ``prepare`` was called since its root was locked.
+    async def open(cls, path: Path, migrations: Sequence[Migration]) -> Database:
+        """Open the file at path, which is made, checked and migrated first.
 
         Raises FailedPrecondition when it is damaged, newer, not a database, or gone though there was one. Cancellation: nothing
         stays open.
@@ -73,7 +73,7 @@ class Database:
         opened: list[Database] = []
 
         async def work() -> None:
-            opened.append(await cls._open(path, migrations, prepared))
+            opened.append(await cls._open(path, migrations))
 
         try:
             await to_its_end(work())
@@ -84,9 +84,8 @@ class Database:
         return opened[0]
 
     @classmethod
-    async def _open(cls, path: Path, migrations: Sequence[Migration], prepared: bool) -> Database:
-        if not prepared:
-            migrate(path, migrations)
+    async def _open(cls, path: Path, migrations: Sequence[Migration]) -> Database:
+        migrate(path, migrations)
         try:
             writer, reader = await cls._connect(path)
         except (sqlite3.Error, ResourceExhausted) as error:
