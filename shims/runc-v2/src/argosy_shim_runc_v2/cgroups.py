@@ -1,4 +1,4 @@
-"""A container's cgroups: where they are, who is in them, what they measured, when they ran out of memory."""
+"""A container's cgroups: their paths, their processes, their metrics, and the event of running out of memory."""
 
 from __future__ import annotations
 

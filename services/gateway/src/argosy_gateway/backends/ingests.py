@@ -174,7 +174,7 @@ class Ingests:
         return await writer.place()
 
     async def drop(self, ns: str, lease: str | None, ref: str, instead: str) -> None:
-        """Forget an ingest; with instead, the blob it would have been is leased in its place."""
+        """Forget an ingest; instead is the blob that it would have been, which is leased then."""
         await self.work.finish(self._drop, ns, lease, ref, instead)
 
     async def _drop(self, ns: str, lease: str | None, ref: str, instead: str) -> None:

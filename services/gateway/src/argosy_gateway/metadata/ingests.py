@@ -87,7 +87,7 @@ def stand_for(db: sqlite3.Connection, ns: str, ref: str, expected: str) -> None:
 
 
 def drop(db: sqlite3.Connection, ns: str, lease: str | None, ref: str, instead: str = "") -> Ingest | None:
-    """Forget an ingest and return it; with instead, the blob that it would have been is leased in its place."""
+    """Forget an ingest and return it; instead is the blob that it would have been, which is leased then."""
     found = find(db, ns, ref)
     db.execute("DELETE FROM ingests WHERE ns = ? AND ref = ?", (ns, ref))
     leases.part(db, ns, lease, leases.INGESTS, ref)
@@ -127,7 +127,7 @@ def begin_commit(
     db: sqlite3.Connection, ns: str, plugin: str, lease: str | None, found: Ingest, digest: str, size: int,
     labels: Mapping[str, str], *, lost: bool = False,
 ) -> Intent | AlreadyExists:  # fmt: skip
-    """Put a blob in its ingest's place; the plugin of that name is asked next. Returns an error when the namespace has the blob already:
+    """Replace an ingest by its blob; the plugin of that name is asked next. Returns an error when the namespace has the blob already:
     it is leased, and the ingest is gone. lost: the bytes of the one that it has are gone; its row stays, with the labels of both."""
     leased = bool(lease) and leases.holds(db, ns, lease, leases.INGESTS, found.ref)
     was = content.find(db, ns, digest) if lost else None
@@ -144,7 +144,7 @@ def begin_commit(
 
 
 def undo_commit(db: sqlite3.Connection, intent: Intent, *, anew: bool = False) -> None:
-    """Put the ingest back in its blob's place; anew: without what the plugin has of it, which is lost or held."""
+    """Replace the blob by its ingest again; anew: without what the plugin has of it, which is lost or held."""
     body, ns = intent.body, intent.ns
     if body.get("kept"):
         pass  # the row was there before, without bytes

@@ -173,7 +173,7 @@ def begin_commit(
     db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, wanted: Commit, busy: Busy,
     lost: Collection[str] = (),
 ) -> Intent:  # fmt: skip
-    """Put the committed snapshot in the active one's place, and in that of a lost one of its name; the plugin is asked next.
+    """Replace the active snapshot, and a lost one of the name, by the committed one; the plugin is asked next.
 
     Raises AlreadyExists, NotFound for the key, the parent or the lease, InvalidArgument for a parent that it can't have.
     """
