@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from argosy.shim import lifecycle
-from argosy.shim.tasks import Reply, TaskService
+from argosy.shim.model import Reply
+from argosy.shim.tasks import TaskService
 from argosy_protos.lean.containerd import events as ev
 from argosy_protos.lean.containerd.runtime.sandbox import v1 as p
 from argosy_protos.lean.google.protobuf import Empty

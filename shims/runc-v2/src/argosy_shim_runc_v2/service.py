@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from argosy.shim.tasks import Reply, TaskService
+from argosy.shim.model import Reply
+from argosy.shim.tasks import TaskService
 from argosy_protos.lean.containerd import events as ev
 
 from argosy_shim_runc_v2.container import Container, Process
