@@ -1,10 +1,25 @@
-"""The door of a template: a FIFO where a ``start`` that is a shell asks for a shim.
+"""The door of a template: a FIFO where a ``start`` that is still a shell asks for a shim.
 
 Two thirds of a start are an interpreter that only has to hand over what it was given. All of that can be seen in /proc, so
-bash is enough: it writes its pid and its start time (one record, padded) and waits at descriptor 3, a pipe without a name
-whose other end a spare opens. "+" says that somebody is at it, and a line with the exit code that it is done. From "+" on the
-end of the pipe tells bash that there will be no code; before, it looks whether the template is still there. In both cases
-it goes on by itself, as it does where there is no door or where bash has no pipe for a here-string (before 5.1).
+bash is enough.
+
+    bash                                              spare of the template
+      3: a pipe without a name; 5, 6, 7: its 0, 1, 2
+      its pid and start time ─── the door ─────────►    opens a pidfd; compares user and start time
+      waits at 3                                        fetches 5, 6, 7 (pidfd_getfd), opens 3 and the directory
+                            ◄────── "+" ───────────
+      waits at 3                                        reads cmdline and environ in /proc, and makes the shim
+                            ◄── exit code ─────────
+      exits with it
+
+| bash sees                                                              | and                    |
+|------------------------------------------------------------------------|------------------------|
+| no door, no ``.pid`` file, or has no pipe for a here-string (before 5.1) | becomes the interpreter |
+| no "+" for three seconds, or the process of the template is gone       | becomes the interpreter |
+| "+", and then the end of the pipe without a code                       | becomes the interpreter |
+| a code                                                                 | exits with it          |
+
+The interpreter asks at the template's socket, and makes the shim itself where that does not answer either.
 """
 
 from __future__ import annotations
@@ -29,7 +44,7 @@ _START_WORDS: Final = 4
 
 
 class Door:
-    """The template's side: made once for a daemon, and read by whichever spare is there."""
+    """The FIFO, as the template and its spares have it: one for a daemon, read by the first spare that is ready."""
 
     def __init__(self, directory: str, daemon: int) -> None:
         self._path = f"{directory}/d-{daemon}"
@@ -58,14 +73,14 @@ class Door:
         return True
 
     def remove(self) -> None:
-        """Take the door away; what is behind it goes on."""
+        """Remove the FIFO; shims that were asked for at it go on."""
         if self.fd >= 0:
             for path in (self._path, f"{self._path}.pid"):
                 if os.path.exists(path):
                     os.unlink(path)
 
     def knocked(self) -> Knock | None:
-        """Return who knocks, or None when nobody does, or somebody who has gone or can't be asked."""
+        """Return the shell that asks; None when none does, or one that has ended or can't be looked at."""
         try:
             record = os.read(self.fd, RECORD)
         except BlockingIOError:
