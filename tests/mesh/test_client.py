@@ -12,7 +12,6 @@ import subprocess
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +170,7 @@ def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place
 
         files.clear()
         async with fake_registry(routes) as host, client.lease() as leased:
-            services = replace(leased, **other)
+            services = leased.replaced(**other)
             async with Registry(Reference.parse(f"{host}/x:1")) as registry:
                 puller = api._Puller(services, registry, None, lambda _: None)
                 await puller.blob(Descriptor(mediaType="application/x", digest=digest, size=size))
@@ -388,7 +387,7 @@ def test_layers_unpacked_side_by_side_are_what_ctr_makes_one_after_the_other(
 
         target = await target_of(client, name)
         async with client.lease() as services:
-            await api.unpack(replace(services, diff=Watched()), target, snapshotter)
+            await api.unpack(services.replaced(diff=Watched()), target, snapshotter)
 
     with_client(mesh, work, f"many-{snapshotter}")
     # The third layer was tried by itself and then on the others.
@@ -431,7 +430,7 @@ def test_a_wrong_layer_among_many_leaves_no_snapshot(mesh: Mesh, tmp_path: Path)
         target = await target_of(client, name)
         async with client.lease() as services:
             with pytest.raises(InvalidArgument, match="wrong diff id"):
-                await api.unpack(replace(services, diff=Wrong()), target, "overlayfs")
+                await api.unpack(services.replaced(diff=Wrong()), target, "overlayfs")
         found = [
             i.name
             async for r in client.services.snapshots.list(ListSnapshotsRequest(snapshotter="overlayfs"))

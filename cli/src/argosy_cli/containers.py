@@ -19,6 +19,7 @@ from argosy.client.foreground import end_task
 from argosy.client.jobs import cleanup
 from argosy.client.logs import is_running
 from argosy.client.logs import read as read_log
+from argosy.client.services import present
 from argosy.client.tasks import tasks
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
 from argosy.oci.reference import Reference
@@ -270,7 +271,7 @@ async def _container_of(client: Client, id: str, force: bool) -> Container:
         defaults = await client.defaults()
         record = WireContainer(id=id, runtime=ContainerRuntime(name=defaults.runtime), spec=pack_json(SPEC, {}))
         reply = await client.services.containers.create(CreateContainerRequest(container=record))
-        return Container(client, reply.container)
+        return Container(client, present(reply.container, f'container "{id}"'))
 
 
 def _check_over(id: str, over: bool) -> None:

@@ -6,11 +6,12 @@ import fcntl
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from argosy.client import images as api
 from argosy.client.registry import Credentials
+from argosy.client.services import present
 from argosy.client.sources import Source
 from argosy.errors import ArgosyError, InvalidArgument
 from argosy.oci.image import Platform
@@ -119,10 +120,11 @@ def images(filters: Annotated[list[str] | None, typer.Argument(help="containerd 
         async with Target.client() as client:
             reply = await client.services.images.list(ListImagesRequest(filters=filters or []))
             for image in reply.images:
-                row = {"name": image.name, "digest": image.target.digest, "labels": dict(image.labels)}
+                target = present(image.target, f'the target of image "{image.name}"')
+                row: dict[str, Any] = {"name": image.name, "digest": target.digest, "labels": dict(image.labels)}
                 row["created"] = format_rfc3339(from_wire(image.created_at) or 0)
                 try:
-                    found = await api.resolve(client.services, api.from_wire(image.target))
+                    found = await api.resolve(client.services, api.from_wire(target))
                     total = found.manifest.config.size + sum(layer.size for layer in found.manifest.layers)
                     row |= {
                         "size": size(total),
@@ -157,8 +159,10 @@ def tag(source: str, target: str) -> None:
 
     async def work() -> None:
         async with Target.client() as client:
-            old = (await client.services.images.get(GetImageRequest(name=str(Reference.parse(source))))).image
-            await api.put_image(client.services, str(Reference.parse(target)), old.target, dict(old.labels))
+            name = str(Reference.parse(source))
+            old = present((await client.services.images.get(GetImageRequest(name=name))).image, f'image "{name}"')
+            digest = present(old.target, f'the target of image "{name}"')
+            await api.put_image(client.services, str(Reference.parse(target)), digest, dict(old.labels))
         show_one({"image": str(Reference.parse(target))})
 
     run_async(work())

@@ -120,6 +120,7 @@ def collect() -> None:
     """Collect garbage now, and wait until it is done."""
 
     async def work() -> None:
+        from argosy.client.services import present
         from argosy.errors import Unimplemented
         from argosy.rpc.channel import Channel
         from argosy_protos.argosy.service.v1 import ServiceStub, StatisticsRequest
@@ -127,7 +128,7 @@ def collect() -> None:
 
         async with Target.client() as client:
             made = await client.services.leases.create(CreateRequest())
-            await client.services.leases.delete(DeleteRequest(id=made.lease.id, sync=True))
+            await client.services.leases.delete(DeleteRequest(id=present(made.lease, "the lease").id, sync=True))
         async with Channel(Target.socket(), name="gateway") as channel:
             try:
                 left = dict((await ServiceStub(channel).statistics(StatisticsRequest(), timeout=10.0)).gauges).get(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from argosy.client.content import blobs
+from argosy.client.services import present
 from argosy.timestamps import format_rfc3339, from_wire
 from argosy_protos.containerd.services.content.v1 import DeleteContentRequest, ListStatusesRequest, ReadContentRequest
 from argosy_protos.containerd.services.leases import v1 as leases_api
@@ -156,7 +157,7 @@ def leases_create(id: Annotated[str, typer.Argument(help="default: made by the d
     async def work() -> None:
         async with Target.client() as client:
             reply = await client.services.leases.create(leases_api.CreateRequest(id=id))
-        show([{"id": reply.lease.id}], ("id",))
+        show([{"id": present(reply.lease, "the lease").id}], ("id",))
 
     run_async(work())
 

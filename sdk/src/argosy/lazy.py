@@ -1,10 +1,13 @@
-"""Modules that load when they are first used: for libraries that cost a start much, and that few runs need."""
+"""Modules that load when they are first used: for what costs a start much, and few runs need."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 
 def lazy(name: str) -> ModuleType:
@@ -20,3 +23,16 @@ def lazy(name: str) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def later(package: str, rooms: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a package's ``__getattr__``: it loads the module of a name when that is first asked for. rooms maps names to modules."""
+
+    def load(name: str) -> Any:
+        if name not in rooms:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{package}.{rooms[name]}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return load

@@ -15,13 +15,15 @@ from argosy_protos.containerd.services.containers import v1 as p
 from argosy_protos.containerd.services.images.v1 import GetImageRequest
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks import v1 as tasks
+from argosy_protos.containerd.types import Mount as WireMount
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy.client import foreground
-from argosy.client.connection import Client, Defaults, Services
+from argosy.client.connection import Client, Defaults
 from argosy.client.foreground import Foreground
 from argosy.client.images import from_wire, layers_of, resolve, unpack
 from argosy.client.jobs import both, cleanup, together
+from argosy.client.services import Services, present
 from argosy.client.stdio import Stdio
 from argosy.client.tasks import Task
 from argosy.errors import ArgosyError, NotFound
@@ -42,12 +44,14 @@ def _user_of(mounts: list[Mount], user: str) -> User:
 
 async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
     """Return an image's target, and what it says. Raises NotFound."""
-    found = (await client.services.images.get(GetImageRequest(name=image))).image
-    target = from_wire(found.target)
+    found = present((await client.services.images.get(GetImageRequest(name=image))).image, f'image "{image}"')
+    target = from_wire(present(found.target, f'the target of image "{image}"'))
     return target, await resolve(client.services, target)
 
 
-async def _prepare(services: Services, target: Descriptor, resolved: Resolved, snapshotter: str, key: str) -> list[Any]:
+async def _prepare(
+    services: Services, target: Descriptor, resolved: Resolved, snapshotter: str, key: str
+) -> list[WireMount]:
     """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists, InvalidArgument."""
     chain = chain_ids(layers_of(resolved))
     request = snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=chain[-1])
@@ -56,8 +60,7 @@ async def _prepare(services: Services, target: Descriptor, resolved: Resolved, s
     except NotFound:
         request.parent = await unpack(services, target, snapshotter)
         prepared = await services.snapshots.prepare(request)
-    mounts: list[Any] = prepared.mounts
-    return mounts
+    return prepared.mounts
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Container:
 
     client: Client
     record: p.Container
-    prepared: Sequence[Any] = ()
+    prepared: Sequence[WireMount] = ()
     """The mounts that its snapshot was prepared with, if that was just now."""
 
     @property
@@ -82,7 +85,7 @@ class Container:
     async def get(cls, client: Client, id: str) -> Container:
         """Raises NotFound."""
         reply = await client.services.containers.get(p.GetContainerRequest(id=id))
-        return cls(client, reply.container)
+        return cls(client, present(reply.container, f'container "{id}"'))
 
     @classmethod
     async def create(
@@ -131,16 +134,15 @@ class Container:
                 except BaseException:
                     await _forget(client, chosen, key)
                     raise
-        return cls(client, reply.container, prepared)
+        return cls(client, present(reply.container, f'container "{id}"'), prepared)
 
-    async def mounts(self) -> list[Any]:
+    async def mounts(self) -> list[WireMount]:
         """Return the mounts of its root file system; none when it has no snapshot."""
         if not self.record.snapshot_key:
             return []
         request = snapshots.MountsRequest(snapshotter=self.record.snapshotter, key=self.record.snapshot_key)
         reply = await self.client.services.snapshots.mounts(request)
-        mounts: list[Any] = reply.mounts
-        return mounts
+        return reply.mounts
 
     async def new_task(self, stdio: Stdio, terminal: bool = False) -> Task:
         """Create its task. Raises AlreadyExists, and what the runtime says."""

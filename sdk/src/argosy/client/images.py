@@ -24,12 +24,13 @@ from argosy_protos.containerd.types import Descriptor as WireDescriptor
 from argosy_protos.containerd.types import Mount as WireMount
 from argosy_protos.google.protobuf import FieldMask
 
-from argosy.client.connection import Client, Services
+from argosy.client.connection import Client
 from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels, write_blob
 from argosy.client.jobs import cleanup, together
 from argosy.client.members import Archive, Part
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.registry import Credentials, Registry
+from argosy.client.services import Services, present
 from argosy.client.sources import Folder, Source, opened
 from argosy.digest import Digest, hasher
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, FailedPrecondition, InvalidArgument, NotFound
@@ -87,8 +88,7 @@ async def put_image(services: Services, name: str, target: WireDescriptor, label
     except AlreadyExists:
         paths = ["target", *(["labels"] if labels else [])]
         reply = await services.images.update(p.UpdateImageRequest(image=image, update_mask=FieldMask(paths=paths)))
-    made: p.Image = reply.image
-    return made
+    return present(reply.image, f'image "{name}"')
 
 
 def _reader(services: Services) -> Read:
@@ -194,7 +194,7 @@ class _Puller:
 
     async def _has(self, d: Descriptor) -> None:
         """Raise DataLoss when a blob that is here has another size than a descriptor says: one of them lies about the digest."""
-        info = (await self._services.content.info(content.InfoRequest(digest=d.digest))).info
+        info = present((await self._services.content.info(content.InfoRequest(digest=d.digest))).info, d.digest)
         if info.size != d.size:
             raise DataLoss(f"{d.digest} has {info.size} bytes, its descriptor says {d.size}")
 
@@ -446,8 +446,7 @@ def _detached(mounts: Sequence[WireMount]) -> list[WireMount]:
 
 
 async def _get(services: Services, name: str) -> p.Image:
-    image: p.Image = (await services.images.get(p.GetImageRequest(name=name))).image
-    return image
+    return present((await services.images.get(p.GetImageRequest(name=name))).image, f'image "{name}"')
 
 
 async def _local(services: Services, name: str) -> p.Image:
@@ -774,8 +773,7 @@ async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str]
         entry["RepoTags"].append(name)
 
     for name in names:
-        image = (await services.images.get(p.GetImageRequest(name=name))).image
-        target = from_wire(image.target)
+        target = from_wire(present((await _get(services, name)).target, f'the target of image "{name}"'))
         await tree(target, name)
         annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}
         manifests.append(
