@@ -21,6 +21,8 @@ from argosy.client import Client, Container, Progress, Stdio
 from argosy.client import images as api
 from argosy.client.content import Ingest, PlacedIngest, open_ingest, place, read_blob
 from argosy.client.hosts import hosts_for
+from argosy.client.images import pulling
+from argosy.client.images.pulling import Puller
 from argosy.client.registry import Credentials, Registry
 from argosy.digest import Digest
 from argosy.errors import (
@@ -130,7 +132,7 @@ def test_a_broken_download_goes_on_where_it_broke_and_a_wrong_blob_is_refused(me
     async def work(client: Client) -> None:
         async with fake_registry(routes) as host, client.lease() as services:
             async with Registry(Reference.parse(f"{host}/x:1")) as registry:
-                puller = api._Puller(services, registry, None, lambda _: None)
+                puller = Puller(services, registry, None, lambda _: None)
                 layer = Descriptor(mediaType="application/vnd.oci.image.layer.v1.tar", digest=digest, size=len(data))
                 # What an earlier pull left is not fetched again.
                 ingest = await open_ingest(services.content, f"layer-{digest}", len(data), digest)
@@ -158,7 +160,7 @@ def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place
         files.append(await place(ingests, ingest))
         return files[-1]
 
-    monkeypatch.setattr(api, "place", placed)
+    monkeypatch.setattr(pulling, "place", placed)
 
     async def fetched(client: Client, size: int, **other: Any) -> bool:
         """Fetch a blob of that size; return whether it went straight into its file."""
@@ -172,7 +174,7 @@ def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place
         async with fake_registry(routes) as host, client.lease() as leased:
             services = leased.replaced(**other)
             async with Registry(Reference.parse(f"{host}/x:1")) as registry:
-                puller = api._Puller(services, registry, None, lambda _: None)
+                puller = Puller(services, registry, None, lambda _: None)
                 await puller.blob(Descriptor(mediaType="application/x", digest=digest, size=size))
             assert await read_blob(services.content, digest) == data
         return files != [] and files[-1] is not None
@@ -255,12 +257,12 @@ def test_a_gateway_that_dies_while_a_blob_is_written_leaves_what_was_there(mesh:
             layer = Descriptor(mediaType="application/x", digest=digest, size=len(data))
             async with Registry(Reference.parse(f"{host}/x:1")) as registry:
                 with pytest.raises(Unavailable):
-                    await api._Puller(client.services, registry, None, lambda _: None).blob(layer)
+                    await Puller(client.services, registry, None, lambda _: None).blob(layer)
                 async with Client(mesh.address, client.namespace) as again:
                     while not await answers(again):
                         await asyncio.sleep(0.05)
                     async with again.lease() as services:
-                        await api._Puller(services, registry, None, lambda _: None).blob(layer)
+                        await Puller(services, registry, None, lambda _: None).blob(layer)
                         assert await read_blob(services.content, digest) == data
         # What came in meanwhile went into the file, gateway or not.
         assert all(int(r.removeprefix("bytes=").rstrip("-")) >= len(data) // 2 for r in ranges[1:]) and len(ranges) <= 2

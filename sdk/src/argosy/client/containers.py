@@ -21,7 +21,8 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy.client import foreground
 from argosy.client.connection import Client, Defaults
 from argosy.client.foreground import Foreground
-from argosy.client.images import from_wire, layers_of, resolve, unpack
+from argosy.client.images.documents import from_wire, layers_of, resolve
+from argosy.client.images.unpacking import unpack
 from argosy.client.jobs import both, cleanup, together
 from argosy.client.services import Services, present
 from argosy.client.stdio import Stdio
