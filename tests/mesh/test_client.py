@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from argosy.client import Client, Container, Progress, Stdio
+from argosy.client import Client, Container, Progress, Registries, Stdio
 from argosy.client import images as api
 from argosy.client.content import Ingest, PlacedIngest, open_ingest, place, read_blob
 from argosy.client.hosts import hosts_for
@@ -131,8 +131,8 @@ def test_a_broken_download_goes_on_where_it_broke_and_a_wrong_blob_is_refused(me
 
     async def work(client: Client) -> None:
         async with fake_registry(routes) as host, client.lease() as services:
-            async with Registry(Reference.parse(f"{host}/x:1")) as registry:
-                puller = Puller(services, registry, None, lambda _: None)
+            async with Registries() as registries:
+                puller = Puller(services, registries, Reference.parse(f"{host}/x:1"), None, lambda _: None)
                 layer = Descriptor(mediaType="application/vnd.oci.image.layer.v1.tar", digest=digest, size=len(data))
                 # What an earlier pull left is not fetched again.
                 ingest = await open_ingest(services.content, f"layer-{digest}", len(data), digest)
@@ -173,8 +173,8 @@ def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place
         files.clear()
         async with fake_registry(routes) as host, client.lease() as leased:
             services = leased.replaced(**other)
-            async with Registry(Reference.parse(f"{host}/x:1")) as registry:
-                puller = Puller(services, registry, None, lambda _: None)
+            async with Registries() as registries:
+                puller = Puller(services, registries, Reference.parse(f"{host}/x:1"), None, lambda _: None)
                 await puller.blob(Descriptor(mediaType="application/x", digest=digest, size=size))
             assert await read_blob(services.content, digest) == data
         return files != [] and files[-1] is not None
@@ -255,14 +255,15 @@ def test_a_gateway_that_dies_while_a_blob_is_written_leaves_what_was_there(mesh:
     async def work(client: Client) -> None:
         async with fake_registry(routes) as host:
             layer = Descriptor(mediaType="application/x", digest=digest, size=len(data))
-            async with Registry(Reference.parse(f"{host}/x:1")) as registry:
+            reference = Reference.parse(f"{host}/x:1")
+            async with Registries() as registries:
                 with pytest.raises(Unavailable):
-                    await Puller(client.services, registry, None, lambda _: None).blob(layer)
+                    await Puller(client.services, registries, reference, None, lambda _: None).blob(layer)
                 async with Client(mesh.address, client.namespace) as again:
                     while not await answers(again):
                         await asyncio.sleep(0.05)
                     async with again.lease() as services:
-                        await Puller(services, registry, None, lambda _: None).blob(layer)
+                        await Puller(services, registries, reference, None, lambda _: None).blob(layer)
                         assert await read_blob(services.content, digest) == data
         # What came in meanwhile went into the file, gateway or not.
         assert all(int(r.removeprefix("bytes=").rstrip("-")) >= len(data) // 2 for r in ranges[1:]) and len(ranges) <= 2

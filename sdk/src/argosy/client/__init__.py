@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from argosy.client.containers import Container
     from argosy.client.foreground import Foreground, Interrupted
     from argosy.client.progress import Progress
+    from argosy.client.resolvers import Registries, Resolver
     from argosy.client.services import Services
     from argosy.client.stdio import Stdio
     from argosy.client.tasks import Process, Task
@@ -20,8 +21,21 @@ else:
         __name__,
         {
             "Client": "connection", "Container": "containers", "Foreground": "foreground", "Interrupted": "foreground",
-            "Process": "tasks", "Progress": "progress", "Services": "services", "Stdio": "stdio", "Task": "tasks",
+            "Process": "tasks", "Progress": "progress", "Registries": "resolvers", "Resolver": "resolvers",
+            "Services": "services", "Stdio": "stdio", "Task": "tasks",
         },
     )  # fmt: skip
 
-__all__ = ("Client", "Container", "Foreground", "Interrupted", "Process", "Progress", "Services", "Stdio", "Task")
+__all__ = (
+    "Client",
+    "Container",
+    "Foreground",
+    "Interrupted",
+    "Process",
+    "Progress",
+    "Registries",
+    "Resolver",
+    "Services",
+    "Stdio",
+    "Task",
+)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from argosy.client.jobs import cleanup
 from argosy.client.services import Services
@@ -21,6 +21,9 @@ from argosy.errors import ArgosyError
 from argosy.labels import GC_EXPIRE
 from argosy.names import DEFAULT_NAMESPACE, LEASE_HEADER, NAMESPACE_HEADER
 from argosy.rpc.channel import NO_DEADLINE, Channel
+
+if TYPE_CHECKING:
+    from argosy.client.resolvers import Resolver
 
 LEASE_LIFE: Final = timedelta(hours=24)
 DEFAULT_SNAPSHOTTER: Final = "overlayfs"
@@ -44,11 +47,19 @@ class Defaults(NamedTuple):
 class Client:
     """One namespace of one daemon. Use it as an async context manager."""
 
-    def __init__(self, address: str | Path | None = None, namespace: str = "", services: Services | None = None) -> None:
+    def __init__(
+        self,
+        address: str | Path | None = None,
+        namespace: str = "",
+        services: Services | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        """resolver is where pulled images come from; by default the registries that their names say."""
         self.namespace = namespace or os.environ.get("CONTAINERD_NAMESPACE") or DEFAULT_NAMESPACE
         self.address = str(address or default_address())
         self._channel = Channel(self.address, name="containerd", default_timeout_s=NO_DEADLINE, remedy=_START)
         self.services = services or Services(self._channel.with_metadata({NAMESPACE_HEADER: self.namespace}))
+        self.resolver = resolver
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import anyio
@@ -17,7 +17,8 @@ from argosy.client.images.names import put_image
 from argosy.client.images.unpacking import unpack
 from argosy.client.jobs import cleanup, together
 from argosy.client.progress import Progress, Watch, nobody
-from argosy.client.registry import Credentials, Registry
+from argosy.client.registry import Credentials
+from argosy.client.resolvers import Registries, Resolver
 from argosy.client.services import Services, present
 from argosy.errors import AlreadyExists, DataLoss, FailedPrecondition, InvalidArgument
 from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT
@@ -54,14 +55,30 @@ async def _large(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield b"".join(waiting)
 
 
+@asynccontextmanager
+async def _closed(pieces: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Yield pieces; whoever makes them need not go on after the block."""
+    try:
+        yield pieces
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
+
+
 class Puller:
     """One pull: a tree of descriptors fetched in parallel, children before their parents' labels."""
 
-    def __init__(self, services: Services, registry: Registry, platform: Platform | None, watch: Watch) -> None:
-        self._services, self._registry, self._platform, self._watch = services, registry, platform, watch
+    def __init__(
+        self, services: Services, resolver: Resolver, reference: Reference, platform: Platform | None, watch: Watch
+    ) -> None:
+        """Without a platform all that there are are fetched."""
+        self._services, self._resolver, self._reference = services, resolver, reference
+        self._platform, self._watch = platform, watch
         self._limit = anyio.Semaphore(PARALLEL_FETCHES)
-        ref = registry.reference
-        self._source = {f"{DISTRIBUTION_SOURCE}{ref.registry}": ref.repository}
+        # What is no registry can't be asked for a blob by such a label.
+        registry = isinstance(resolver, Registries)
+        self._source = {f"{DISTRIBUTION_SOURCE}{reference.registry}": reference.repository} if registry else {}
+        self._who = "registry" if registry else "resolver"
         self._fetched: dict[str, anyio.Event] = {}
         self._described = anyio.Event()
         self._documents = 0
@@ -96,7 +113,8 @@ class Puller:
             except AlreadyExists:
                 await self._has(d)
                 self._watch(Progress(ref, "exists", d.size, d.size))
-                await set_labels(self._services.content, d.digest, self._source)
+                if self._source:
+                    await set_labels(self._services.content, d.digest, self._source)
                 return
             try:
                 if ingest.offset > d.size:
@@ -112,7 +130,7 @@ class Puller:
                     await self._services.content.abort(content.AbortRequest(ref=ref))
                 if isinstance(error, DataLoss):
                     raise
-                raise DataLoss(f"{d.digest}: the registry sent other bytes: {error.message}") from error
+                raise DataLoss(f"{d.digest}: the {self._who} sent other bytes: {error.message}") from error
             finally:
                 ingest.close()
         self._watch(Progress(ref, "done", d.size, d.size))
@@ -130,8 +148,10 @@ class Puller:
             file = await place(self._services.ingests, ingest)
         target = file or ingest
         try:
-            async with aclosing(self._registry.fetch(d, ingest.offset)) as pieces:
+            async with _closed(self._resolver.fetch(self._reference, d, ingest.offset)) as pieces:
                 async for piece in pieces if file is not None else _large(pieces):
+                    if target.offset + len(piece) > d.size:
+                        raise DataLoss(f"{d.digest}: the {self._who} sends more than the {d.size} bytes of its descriptor")
                     await target.write(piece)
                     self._watch(Progress(ingest.ref, "downloading", target.offset, d.size))
             if file is not None:
@@ -187,17 +207,28 @@ class Puller:
 async def pull(
     client: Client, name: str, *, plain: bool = False, credentials: Credentials | None = None, platform: Platform | None = None,
     all_platforms: bool = False, snapshotter: str = "", unpack_image: bool = True, watch: Watch = nobody,
+    resolver: Resolver | None = None,
 ) -> Image:  # fmt: skip
     """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss.
 
+    It comes from where resolver says, else the client's, else from the registry of its name; plain and credentials are for that.
     The image gets its name when all of it is there. A pull that fails or is cancelled ends everything that it started and gives
     its lease back; what it has fetched of a blob stays for the next one to go on from.
     """
     reference = Reference.parse(name)
     wanted = platform or Platform.of_host()
-    async with client.lease() as services, Registry(reference, plain=plain, credentials=credentials) as registry:
-        target = await registry.resolve()
-        puller = Puller(services, registry, None if all_platforms else wanted, watch)
+    own = resolver or client.resolver
+    if own is not None and (plain or credentials is not None):
+        raise InvalidArgument(
+            "plain and credentials are for registries, and images come from another resolver here; tell them to that"
+        )
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(client.lease())
+        chosen = own or await stack.enter_async_context(Registries(plain=plain, credentials=credentials))
+        target = await chosen.resolve(reference)
+        if reference.digest and reference.digest != target.digest:
+            raise DataLoss(f"{reference}: the resolver answers with {target.digest}")
+        puller = Puller(services, chosen, reference, None if all_platforms else wanted, watch)
         async with together() as group:
             if all_platforms or not unpack_image:
                 # With many platforms, whose documents are there first is not known.
@@ -205,6 +236,6 @@ async def pull(
             else:
                 group.start_soon(puller.run, target)
             if unpack_image:
-                chosen = snapshotter or await client.default_snapshotter()
-                await unpack(services, target, chosen, wanted, watch, puller.fetched)
+                where = snapshotter or await client.default_snapshotter()
+                await unpack(services, target, where, wanted, watch, puller.fetched)
         return await put_image(services, str(reference), to_wire(target))
