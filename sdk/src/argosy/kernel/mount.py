@@ -24,6 +24,7 @@ from typing import Final, NamedTuple, Protocol
 from argosy.errors import FailedPrecondition, InvalidArgument
 from argosy.kernel.libc import call, syscall
 from argosy.kernel.path import open_in_root
+from argosy.kernel.temporary import temporary_directory
 from argosy.mounts import Mount, check
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_SYNCHRONOUS, MS_REMOUNT = 1, 2, 4, 8, 16, 32
@@ -262,11 +263,9 @@ class Kernel:
         )  # fmt: skip
 
     def _mount_idmapped(self, spec: Mount, parsed: ParsedOptions, place: _Place) -> None:
-        import tempfile  # slow to import, and shims seldom need it
-
         with user_namespace(parsed.uidmap, parsed.gidmap) as userns:
             if spec.type == "overlay":
-                with tempfile.TemporaryDirectory(prefix="argosy-idmap-") as scratch:
+                with temporary_directory() as scratch:
                     self._overlay_on_mapped(parsed, place, scratch, userns)
                 return
             tree = self._mapped_tree(spec.source, userns, bool(parsed.flags & MS_REC))
@@ -577,18 +576,15 @@ def temporary_mount(mounts: Sequence[Mount], read_only: bool = False, kernel: Mo
 
     ``volatile`` is left out: the next mount of a volatile overlay is refused while its mark exists.
     """
-    import tempfile  # the same
-
-    place = tempfile.mkdtemp(prefix="argosy-mount-")
     cleaned = [_for_a_while(m, read_only and i == len(mounts) - 1) for i, m in enumerate(mounts)]
-    try:
+    with temporary_directory() as directory:
+        place = os.path.join(directory, "mount")
+        os.mkdir(place, 0o700)
         mount_all(cleaned, place, kernel)
         try:
             yield place
         finally:
             unmount_list(cleaned, place, kernel)
-    finally:
-        os.rmdir(place)
 
 
 def _for_a_while(spec: Mount, read_only: bool) -> Mount:

@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any, Final
 from argosy.errors import InvalidArgument, NotFound, Unknown
 from argosy.kernel.files import exchange
 from argosy.kernel.mount import loop_device, mount_all, temporary_mount, unmount_all
+from argosy.kernel.temporary import temporary_directory
 from argosy.mounts import Mount
 
 from argosy_shim_kata_v2 import blobs
@@ -120,17 +120,15 @@ def packed(lowers: Sequence[str]) -> Path:
 @contextlib.contextmanager
 def _opened(image: Path, read_only: bool) -> Iterator[str]:
     """Yield where an ext4 image is mounted, for a moment."""
-    place = tempfile.mkdtemp(prefix="argosy-upper-")
-    try:
-        with loop_device(str(image), False) as device:
-            options = [*_UNTRUSTED, *(["ro"] if read_only else [])]
-            mount_all([Mount("ext4", device, tuple(options))], place)
-            try:
-                yield place
-            finally:
-                unmount_all(place)
-    finally:
-        os.rmdir(place)
+    with temporary_directory() as directory, loop_device(str(image), False) as device:
+        place = os.path.join(directory, "upper")
+        os.mkdir(place, 0o700)
+        options = [*_UNTRUSTED, *(["ro"] if read_only else [])]
+        mount_all([Mount("ext4", device, tuple(options))], place)
+        try:
+            yield place
+        finally:
+            unmount_all(place)
 
 
 def carry_back(image: Path, target: str, plain: bool) -> None:
