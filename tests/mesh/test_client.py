@@ -62,6 +62,7 @@ def with_client(mesh: Mesh, work: Callable[[Client], Awaitable[None]], namespace
 
 async def target_of(client: Client, name: str) -> Descriptor:
     image = (await client.services.images.get(GetImageRequest(name=name))).image
+    assert image is not None and image.target is not None
     return api.from_wire(image.target)
 
 
