@@ -23,7 +23,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples/run.py"
 @pytest.fixture(scope="module", params=["argosy", "containerd"])
 def peer(request: pytest.FixtureRequest, image_archive: Path) -> Iterator[Peer]:
     base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
-    running = Mesh(base) if request.param == "argosy" else Containerd(base)
+    running: Mesh | Containerd = Mesh(base) if request.param == "argosy" else Containerd(base)
     running.start()
     try:
         running.ctr("images", "import", str(image_archive)).ok()

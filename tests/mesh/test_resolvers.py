@@ -193,15 +193,18 @@ def test_secrets_for_a_registry_do_not_vanish_in_another_resolver(mesh: Mesh) ->
 def test_a_resolver_may_ask_registries_for_the_rest(mesh: Mesh, registry: str) -> None:
     mine = Memory()
 
-    class Mirror(Memory):
+    class Mirror:
         def __init__(self, rest: Registries) -> None:
             self.rest = rest
 
+        def of(self, reference: Reference) -> Resolver:
+            return mine if reference.registry == "registry.invalid" else self.rest
+
         async def resolve(self, reference: Reference) -> Descriptor:
-            return await (mine if reference.registry == "registry.invalid" else self.rest).resolve(reference)
+            return await self.of(reference).resolve(reference)
 
         def fetch(self, reference: Reference, descriptor: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:
-            return (mine if reference.registry == "registry.invalid" else self.rest).fetch(reference, descriptor, offset)
+            return self.of(reference).fetch(reference, descriptor, offset)
 
     async def work(client: Client) -> None:
         async with Registries() as rest:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from argosy.client import Client, services
+from argosy.client import Client
+from argosy.client.services import present
+from argosy.errors import Internal
 
 LISTS = """
 import sys
@@ -43,5 +45,5 @@ def test_a_service_of_a_wrong_name_is_refused() -> None:
 
 
 def test_an_answer_that_lacks_its_part_says_so() -> None:
-    with pytest.raises(services.Internal, match='without image "a"'):
-        services.present(None, 'image "a"')
+    with pytest.raises(Internal, match='without image "a"'):
+        present(None, 'image "a"')
