@@ -193,6 +193,7 @@ def test_snapshot_rules(mesh: Mesh, snapshotter: str) -> None:
             snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name="base", key="extract-1 a/b:c", labels=labels)
         )
         info = (await stub.stat(snapshots.StatSnapshotRequest(snapshotter=snapshotter, key="base"))).info
+        assert info is not None
         assert info.kind == snapshots.Kind.COMMITTED and info.labels == labels and info.created_at == info.updated_at
         with pytest.raises(AlreadyExists, match='target snapshot "base"'):
             await stub.prepare(
