@@ -24,6 +24,7 @@ from argosy.client.hosts import hosts_for
 from argosy.client.images import pulling
 from argosy.client.images.pulling import Puller
 from argosy.client.registry import Credentials, Registry
+from argosy.client.services import present
 from argosy.digest import Digest
 from argosy.errors import (
     DataLoss,
@@ -207,15 +208,15 @@ def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place
 def test_an_ingest_of_another_namespace_or_of_nobody_has_no_place(mesh: Mesh) -> None:
     async def work(client: Client) -> None:
         ingest = await open_ingest(client.services.content, "mine", 5, "")
-        assert await client.services.ingests.place(PlaceRequest(ref="mine"))
+        assert await present(client.services.ingests, "a place").place(PlaceRequest(ref="mine"))
         async with Client(mesh.address, "stranger") as other:
             with pytest.raises(NotFound, match='ingest "mine" is not open in namespace "stranger"'):
-                await other.services.ingests.place(PlaceRequest(ref="mine"))
+                await present(other.services.ingests, "a place").place(PlaceRequest(ref="mine"))
         ingest.close()
 
         async def closed() -> bool:
             try:
-                await client.services.ingests.place(PlaceRequest(ref="mine"))
+                await present(client.services.ingests, "a place").place(PlaceRequest(ref="mine"))
             except NotFound:
                 return True
             return False
@@ -427,6 +428,7 @@ def test_a_wrong_layer_among_many_leaves_no_snapshot(mesh: Mesh, tmp_path: Path)
         class Wrong:
             async def apply(self, request: ApplyRequest) -> object:
                 reply = await real.apply(request)
+                assert reply.applied is not None
                 if len(request.mounts[0].options) == 2 and reply.applied.size > 1 << 20:
                     reply.applied.digest = f"sha256:{'0' * 64}"
                 return reply

@@ -15,11 +15,11 @@ async def put_image(services: Services, name: str, target: WireDescriptor, label
     """Create an image, or point an existing one at target."""
     image = p.Image(name=name, target=target, labels=labels or {})
     try:
-        reply = await services.images.create(p.CreateImageRequest(image=image))
+        made = (await services.images.create(p.CreateImageRequest(image=image))).image
     except AlreadyExists:
         paths = ["target", *(["labels"] if labels else [])]
-        reply = await services.images.update(p.UpdateImageRequest(image=image, update_mask=FieldMask(paths=paths)))
-    return present(reply.image, f'image "{name}"')
+        made = (await services.images.update(p.UpdateImageRequest(image=image, update_mask=FieldMask(paths=paths)))).image
+    return present(made, f'image "{name}"')
 
 
 async def get_image(services: Services, name: str) -> p.Image:

@@ -217,18 +217,19 @@ async def pull(
     """
     reference = Reference.parse(name)
     wanted = platform or Platform.of_host()
-    own = resolver or client.resolver
+    own = client.resolver if resolver is None else resolver
     if own is not None and (plain or credentials is not None):
         raise InvalidArgument(
             "plain and credentials are for registries, and images come from another resolver here; tell them to that"
         )
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(client.lease())
-        chosen = own or await stack.enter_async_context(Registries(plain=plain, credentials=credentials))
-        target = await chosen.resolve(reference)
+        if own is None:
+            own = await stack.enter_async_context(Registries(plain=plain, credentials=credentials))
+        target = await own.resolve(reference)
         if reference.digest and reference.digest != target.digest:
             raise DataLoss(f"{reference}: the resolver answers with {target.digest}")
-        puller = Puller(services, chosen, reference, None if all_platforms else wanted, watch)
+        puller = Puller(services, own, reference, None if all_platforms else wanted, watch)
         async with together() as group:
             if all_platforms or not unpack_image:
                 # With many platforms, whose documents are there first is not known.
