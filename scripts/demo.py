@@ -74,7 +74,7 @@ class Counter:
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         self.seen: list[tuple[float, str]] = []
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True)
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
 
@@ -174,7 +174,9 @@ class Demo:
         up = [str(ARGOSY), "up", *(word for key, name in places.items() for word in (key, str(self._base / name)))]
         with (
             self.log.open("w") as log,
-            subprocess.Popen(up, stdout=subprocess.PIPE, stderr=log, text=True, env=self.env) as process,
+            subprocess.Popen(
+                up, stdout=subprocess.PIPE, stderr=log, text=True, env=self.env, start_new_session=True
+            ) as process,
         ):
             try:
                 assert process.stdout is not None
@@ -272,7 +274,12 @@ def run(work: Callable[[Demo, Path], None] = show) -> int:
     return 0
 
 
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def _ended(number: int, _: object) -> NoReturn:
+    for other in _ENDING:
+        signal.signal(other, signal.SIG_IGN)  # taking it down has an end of its own
     raise SystemExit(128 + number)
 
 
@@ -280,7 +287,9 @@ def main() -> int:
     if os.geteuid() != 0:
         print("the demo mounts file systems and makes cgroups: run it as root (sudo ./run demo)", file=sys.stderr)
         return 1
-    signal.signal(signal.SIGTERM, _ended)
+    # What runs beside us has sessions of its own: who ends the demo has it taken down in order.
+    for number in _ENDING:
+        signal.signal(number, _ended)
     return run()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from scripts import demo
 from tests.harness.mesh import run
+from tests.harness.processes import ending
 
 HERE = Path(__file__).parents[1]
 
@@ -71,6 +73,26 @@ def test_a_count_that_stands_still_is_a_failure_and_leaves_only_a_log() -> None:
     kept = Path(ran.stdout.rstrip().rpartition(" is in ")[2])
     assert "What to type next" not in ran.stdout
     assert left(ran.stdout) == [str(kept)]
+    kept.unlink()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_it_in_the_middle_is_left_only_a_log(number: signal.Signals) -> None:
+    command = [sys.executable, str(HERE / "scripts/demo.py")]
+    with ending(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as running:
+        assert running.stdout is not None
+        said = ""
+        for line in running.stdout:
+            said += line
+            if line.startswith("$ kill -9 "):
+                break
+        running.send_signal(number)
+        said += running.stdout.read()
+        assert running.wait(60) == 128 + number
+    assert "demo: it was interrupted; " in said
+    kept = Path(said.rstrip().rpartition(" is in ")[2])
+    assert left(said) == [str(kept)]
     kept.unlink()
 
 

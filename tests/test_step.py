@@ -18,12 +18,12 @@ STEP = str(Path(__file__).parents[1] / "scripts/step")
 def test_a_long_step_is_never_silent_for_long(tmp_path: Path) -> None:
     began = str(int(time.time()) - 40)
     ran = run(
-        [STEP, "counting", "sh", "-c", "echo one; echo two; sleep 6"], {"RUN_BEGAN": began, "TMPDIR": str(tmp_path)}
+        [STEP, "counting", "sh", "-c", "echo One; echo '  Two things'; echo WARNING: no; echo '  2/2 MB'; sleep 6"], {"RUN_BEGAN": began, "TMPDIR": str(tmp_path)}
     ).ok()
     assert ran.out == ""
     first, second = ran.err.splitlines()
     assert re.fullmatch(r"run: \[ 4[01] s\] counting", first)
-    assert re.fullmatch(r"run: \[ 4[567] s\] \.\.\. two", second)
+    assert re.fullmatch(r"run: \[ 4[567] s\] \.\.\. Two things", second)
     assert list(tmp_path.iterdir()) == []
 
 
