@@ -162,7 +162,7 @@ def execute(commands: Callable[..., object] = app) -> int:
     return code or 0
 
 
-def _leave(address: str, key: str) -> None:
+def _leave(address: str) -> None:
     """Leave a template behind that ends with the process that listens at the target's socket, if there is one."""
     import socket
 
@@ -177,16 +177,16 @@ def _leave(address: str, key: str) -> None:
         from argosy.template import begin
 
         pid, _, _ = credentials(connection)
-    begin("argosy_cli.template", address, key, daemon, watched=pid)
+    begin("argosy_cli.template", address, daemon, watched=pid)
 
 
-def main(template: str = "", key: str = "") -> NoReturn:
-    """Run a command in this process. A template of place key is left behind at the address template, if any."""
+def main(template: str = "") -> NoReturn:
+    """Run a command in this process. A template is left behind at the address template, if any."""
     sys.argv[1:] = _reorder(sys.argv[1:])
     register(sys.argv[1:])
     code = execute()
     if template and code == 0:
-        _leave(template, key)
+        _leave(template)
     # Taking the interpreter apart costs a tenth of a second, and nobody is left who needs that.
     os._exit(code)
 

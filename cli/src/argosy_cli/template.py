@@ -23,6 +23,7 @@ import argosy
 from argosy import template
 from argosy.client import Client
 from argosy.errors import ArgosyError
+from argosy.kernel.place import place
 from argosy.kernel.process import set_title
 from argosy.oci.seccomp import architectures
 from argosy.template import Asked
@@ -42,19 +43,27 @@ _LOADED: Final = (
     "rich.console",
     "rich.table",
 )
+# What belongs to the place of a command, besides what belongs to every one: in whose name an audit or a security module sees what is done, too.
+_STATUS: Final = ("Umask", "SigIgn", "SigBlk")
+_FILES: Final = ("loginuid", "sessionid", "attr/current")
+_LOOKED_AT: Final = (b"LANG", b"LC_", b"LD_", b"TZ", b"OPENSSL_", b"SSL_", b"MALLOC_", b"GLIBC_")
 _FREQUENT: Final = (("run", "image"), ("exec", "container", "command"))
 
 
 class Template(template.Template):
     """Its workers are commands."""
 
-    def __init__(self, address: str, key: str, daemon: str) -> None:
+    def __init__(self, address: str, daemon: str) -> None:
         folders = {os.path.dirname(__file__)}
         (home,) = argosy.__path__
         folders.update(folder for folder, _, files in os.walk(home) if "__init__.py" in files)
-        super().__init__("argosy-template", address, key, sorted(folders))
+        super().__init__("argosy-template", address, sorted(folders))
         self._daemon = daemon
+        self._looked_at = _looked_at()
         self._commands: Any = None
+
+    def place_of(self, pid: int) -> str:
+        return place(pid, _STATUS, _FILES)
 
     def load(self) -> None:
         self._commands = command.prepare()
@@ -76,6 +85,8 @@ class Template(template.Template):
 
     def work(self, asked: Asked, argv: list[str]) -> None:
         assert isinstance(asked, socket.socket)
+        if _looked_at() != self._looked_at:
+            return
         asked.sendall(TAKEN + str(os.getpid()).encode())
         if asked.recv(1) != TAKEN:
             return
@@ -97,6 +108,11 @@ class Template(template.Template):
         asked.sendall(bytes((code & 0xFF,)))
 
 
+def _looked_at() -> list[tuple[bytes, bytes]]:
+    """Return what an interpreter and its libraries look at once, when they start: a worker's must be what its template had."""
+    return sorted(item for item in os.environb.items() if item[0].startswith(_LOOKED_AT))
+
+
 def _reopen_streams() -> None:
     """Make sys.stdin, stdout and stderr anew: whether they are terminals was decided when the template began."""
 
@@ -111,11 +127,11 @@ def _reopen_streams() -> None:
 
 
 def main() -> None:
-    key = template.begun()
+    template.begun()
     # A caller that ignores it has another place.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    Template(sys.argv[1], key, sys.argv[2]).run()
+    Template(sys.argv[1], sys.argv[2]).run()
 
 
 if __name__ == "__main__":
