@@ -268,7 +268,6 @@ def test_a_place_is_what_the_kernel_says_of_who_connects(own_mesh: Mesh, home: P
     argv = [str(ARGOSY), "--address", str(own_mesh.address), "images"]
     assert served(address, argv)
     for wrap in (
-        ["nice", "-n", "5"],
         ["unshare", "--uts"],
         ["prlimit", "--nofile=512:512"],
         ["sh", "-c", 'umask 077; exec "$@"', "sh"],
