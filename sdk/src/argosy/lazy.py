@@ -1,28 +1,11 @@
-"""Modules that load when they are first used: for what costs a start much, and few runs need."""
+"""Packages whose modules load when one of their names is first used: for what costs a start much, and few runs need."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from types import ModuleType
 from typing import Any
-
-
-def lazy(name: str) -> ModuleType:
-    """Return a module that is executed at the first use of one of its names. Raises ModuleNotFoundError at once."""
-    loaded = sys.modules.get(name)
-    if loaded is not None:
-        return loaded
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def later(package: str, rooms: Mapping[str, str]) -> Callable[[str], Any]:
