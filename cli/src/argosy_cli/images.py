@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import typer
-from argosy.client import images as api
-from argosy.client.registry import Credentials
-from argosy.client.services import present
-from argosy.client.sources import Source
 from argosy.errors import ArgosyError, InvalidArgument
-from argosy.oci.image import Platform
-from argosy.oci.reference import Reference
-from argosy.timestamps import format_rfc3339, from_wire
-from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest, ListImagesRequest
 
-from argosy_cli.output import each, fail, run_async, show, show_one, size, watching
+from argosy_cli.output import Exit, each, fail, run_async, show, show_one, size, watching
 from argosy_cli.target import Target
+from argosy_cli.words import Argument, Group, Option, Verb
 
-_Snapshotter = Annotated[str, typer.Option("--snapshotter", help="snapshotter; default: the namespace's")]
-_User = Annotated[str, typer.Option("--user", "-u", help="name:password for the registry")]
-_Plain = Annotated[bool, typer.Option("--plain-http", help="speak HTTP to the registry")]
+if TYPE_CHECKING:
+    from argosy.client.registry import Credentials
+    from argosy.client.sources import Source
+
+_Snapshotter = Annotated[str, Option("--snapshotter", help="snapshotter; default: the namespace's")]
+_User = Annotated[str, Option("--user", "-u", help="name:password for the registry")]
+_Plain = Annotated[bool, Option("--plain-http", help="speak HTTP to the registry")]
 
 
 def _credentials(user: str) -> Credentials | None:
+    from argosy.client.registry import Credentials
+
     name, _, secret = user.partition(":")
     return Credentials(name, secret) if user else None
 
@@ -36,12 +33,14 @@ def pull(
     reference: str,
     plain_http: _Plain = False,
     user: _User = "",
-    platform: Annotated[str, typer.Option("--platform", help="os/architecture[/variant]")] = "",
-    all_platforms: Annotated[bool, typer.Option("--all-platforms", help="fetch every platform")] = False,
+    platform: Annotated[str, Option("--platform", help="os/architecture[/variant]")] = "",
+    all_platforms: Annotated[bool, Option("--all-platforms", help="fetch every platform")] = False,
     snapshotter: _Snapshotter = "",
-    unpack: Annotated[bool, typer.Option(help="unpack after fetching")] = True,
+    unpack: Annotated[bool, Option(help="unpack after fetching")] = True,
 ) -> None:
     """Pull an image from its registry and unpack it."""
+    from argosy.client import images as api
+    from argosy.oci.image import Platform
 
     async def work() -> None:
         async with Target.client() as client:
@@ -57,11 +56,13 @@ def pull(
 
 def push(
     reference: str,
-    source: Annotated[str, typer.Argument(help="local image to push under that name; default: the same name")] = "",
+    source: Annotated[str, Argument(help="local image to push under that name; default: the same name")] = "",
     plain_http: _Plain = False,
     user: _User = "",
 ) -> None:
     """Push an image to the registry that its name says."""
+    from argosy.client import images as api
+    from argosy.oci.reference import Reference
 
     async def work() -> None:
         async with Target.client() as client:
@@ -75,16 +76,20 @@ def push(
 
 
 def import_(
-    archive: Annotated[Path, typer.Argument(help="a file, a FIFO, a folder with an OCI layout, or - for standard input")],
+    archive: Annotated[Path, Argument(help="a file, a FIFO, a folder with an OCI layout, or - for standard input")],
     snapshotter: _Snapshotter = "",
-    unpack: Annotated[bool, typer.Option(help="unpack after importing")] = True,
+    unpack: Annotated[bool, Option(help="unpack after importing")] = True,
 ) -> None:
     """Import an OCI or docker archive."""
+    import fcntl
+
+    from argosy.client import images as api
+
     source: Source = archive
     if str(archive) == "-":
         # What stands in for one that was closed can't be read.
         if sys.stdin is None or fcntl.fcntl(0, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
-            raise typer.Exit(fail(InvalidArgument("standard input is closed; pipe an archive into it, or name a file")))
+            raise Exit(fail(InvalidArgument("standard input is closed; pipe an archive into it, or name a file")))
         source = sys.stdin.buffer
 
     async def work() -> None:
@@ -99,9 +104,12 @@ def import_(
 def export(
     archive: Path,
     references: list[str],
-    platform: Annotated[str, typer.Option("--platform", help="only this platform")] = "",
+    platform: Annotated[str, Option("--platform", help="only this platform")] = "",
 ) -> None:
     """Write images into an OCI archive that docker reads too."""
+    from argosy.client import images as api
+    from argosy.oci.image import Platform
+    from argosy.oci.reference import Reference
 
     async def work() -> None:
         async with Target.client() as client:
@@ -112,8 +120,13 @@ def export(
     run_async(work())
 
 
-def images(filters: Annotated[list[str] | None, typer.Argument(help="containerd filters")] = None) -> None:
+def images(filters: Annotated[list[str] | None, Argument(help="containerd filters")] = None) -> None:
     """List images."""
+    from argosy.client import images as api
+    from argosy.client.services import present
+    from argosy.oci.image import Platform
+    from argosy.timestamps import format_rfc3339, from_wire
+    from argosy_protos.containerd.services.images.v1 import ListImagesRequest
 
     async def work() -> None:
         rows = []
@@ -141,9 +154,11 @@ def images(filters: Annotated[list[str] | None, typer.Argument(help="containerd 
 
 def rmi(
     references: list[str],
-    sync: Annotated[bool, typer.Option("--sync", help="wait until the disk is free")] = False,
+    sync: Annotated[bool, Option("--sync", help="wait until the disk is free")] = False,
 ) -> None:
     """Remove images."""
+    from argosy.oci.reference import Reference
+    from argosy_protos.containerd.services.images.v1 import DeleteImageRequest
 
     async def work() -> None:
         async with Target.client() as client:
@@ -156,6 +171,10 @@ def rmi(
 
 def tag(source: str, target: str) -> None:
     """Give an image another name."""
+    from argosy.client import images as api
+    from argosy.client.services import present
+    from argosy.oci.reference import Reference
+    from argosy_protos.containerd.services.images.v1 import GetImageRequest
 
     async def work() -> None:
         async with Target.client() as client:
@@ -168,12 +187,12 @@ def tag(source: str, target: str) -> None:
     run_async(work())
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands on the app."""
-    app.command()(pull)
-    app.command()(push)
-    app.command("import")(import_)
-    app.command()(export)
-    app.command()(images)
-    app.command()(rmi)
-    app.command()(tag)
+VERBS: Final[dict[str, Verb | Group]] = {
+    "pull": Verb(pull),
+    "push": Verb(push),
+    "import": Verb(import_),
+    "export": Verb(export),
+    "images": Verb(images),
+    "rmi": Verb(rmi),
+    "tag": Verb(tag),
+}

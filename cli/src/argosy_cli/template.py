@@ -29,19 +29,24 @@ from argosy.oci.seccomp import architectures
 from argosy.template import Asked
 
 from argosy_cli import main as command
+from argosy_cli.words import Group, parameters
 
 TAKEN: Final = b"+"
 # Besides the commands: what they import when they run.
 _LOADED: Final = (
     "anyio._backends._asyncio",
     "anyio.to_thread",
+    "argosy.client.containers",
     "argosy.client.content",
+    "argosy.client.events",
+    "argosy.client.foreground",
+    "argosy.client.images",
+    "argosy.client.logs",
     "argosy.client.progress",
     "argosy.kernel.mount",
     "concurrent.futures.thread",
     "importlib.metadata",
-    "rich.console",
-    "rich.table",
+    "unicodedata",
 )
 # What belongs to the place of a command, besides what belongs to every one: in whose name an audit or a security module sees what is done, too.
 _STATUS: Final = ("Umask", "SigIgn", "SigBlk")
@@ -49,7 +54,6 @@ _FILES: Final = ("loginuid", "sessionid", "attr/current")
 # 32 and 33, as a bit each.
 _LIBRARYS_SIGNALS: Final = 0b11 << 31
 _LOOKED_AT: Final = (b"LANG", b"LC_", b"LD_", b"TZ", b"OPENSSL_", b"SSL_", b"MALLOC_", b"GLIBC_")
-_FREQUENT: Final = (("run", "image"), ("exec", "container", "command"))
 
 
 class Template(template.Template):
@@ -62,19 +66,19 @@ class Template(template.Template):
         super().__init__("argosy-template", address, sorted(folders))
         self._daemon = daemon
         self._looked_at = _looked_at()
-        self._commands: Any = None
 
     def place_of(self, pid: int) -> str:
         return "\n".join(_meant(line) for line in place(pid, _STATUS, _FILES).split("\n"))
 
     def load(self) -> None:
-        self._commands = command.prepare()
         for name in _LOADED:
             importlib.import_module(name)
         # How a command's words become values is worked out when it is first asked for.
-        for name, *words in _FREQUENT:
-            self._commands.make_context("argosy", ["--address", self._daemon, name, *words])
-            self._commands.commands[name].make_context(name, list(words))
+        for names in command.COMMANDS.values():
+            for name in names:
+                found = command.load(name)
+                for verb in found.verbs.values() if isinstance(found, Group) else [found]:
+                    parameters(verb.run)
         architectures()
         # What is loaded and set up with the first call of all.
         with contextlib.suppress(ArgosyError):
@@ -103,7 +107,7 @@ class Template(template.Template):
         sys.argv = argv
         _reopen_streams()
         try:
-            code = command.execute(self._commands)
+            code = command.run(argv[1:])
         except BaseException:
             traceback.print_exc()
             code = 1
