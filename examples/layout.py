@@ -21,7 +21,7 @@ class Layout:
         for entry in json.loads((self.folder / "index.json").read_bytes())["manifests"]:
             names = entry["digest"], entry.get("annotations", {}).get("org.opencontainers.image.ref.name")
             if reference.target in names:  # its digest, if it has one, else its tag
-                return Descriptor.model_validate(entry)
+                return Descriptor.of(entry)
         raise NotFound(f'image "{reference.target}" in {self.folder}')
 
     async def fetch(self, reference: Reference, descriptor: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:

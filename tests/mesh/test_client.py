@@ -135,7 +135,7 @@ def test_a_broken_download_goes_on_where_it_broke_and_a_wrong_blob_is_refused(me
         async with fake_registry(routes) as host, client.lease() as services:
             async with Registries() as registries:
                 puller = Puller(services, registries, Reference.parse(f"{host}/x:1"), None, lambda _: None)
-                layer = Descriptor(mediaType="application/vnd.oci.image.layer.v1.tar", digest=digest, size=len(data))
+                layer = Descriptor(media_type="application/vnd.oci.image.layer.v1.tar", digest=digest, size=len(data))
                 # What an earlier pull left is not fetched again.
                 ingest = await open_ingest(services.content, f"layer-{digest}", len(data), digest)
                 await ingest.write(data[:1000])
@@ -144,7 +144,7 @@ def test_a_broken_download_goes_on_where_it_broke_and_a_wrong_blob_is_refused(me
                 await puller.blob(layer)
                 assert ranges[0] == "bytes=1000-" and len(ranges) == 3
                 assert await read_blob(services.content, digest) == data
-                wrong = Descriptor(mediaType=layer.media_type, digest="sha256:" + "0" * 64, size=len(data))
+                wrong = Descriptor(media_type=layer.media_type, digest="sha256:" + "0" * 64, size=len(data))
                 with pytest.raises(DataLoss, match="the registry sent other bytes"):
                     await puller.blob(wrong)
                 left = (await services.content.list_statuses(ListStatusesRequest())).statuses
@@ -177,7 +177,7 @@ def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place
             services = leased.replaced(**other)
             async with Registries() as registries:
                 puller = Puller(services, registries, Reference.parse(f"{host}/x:1"), None, lambda _: None)
-                await puller.blob(Descriptor(mediaType="application/x", digest=digest, size=size))
+                await puller.blob(Descriptor(media_type="application/x", digest=digest, size=size))
             assert await read_blob(services.content, digest) == data
         return files != [] and files[-1] is not None
 
@@ -256,7 +256,7 @@ def test_a_gateway_that_dies_while_a_blob_is_written_leaves_what_was_there(mesh:
 
     async def work(client: Client) -> None:
         async with fake_registry(routes) as host:
-            layer = Descriptor(mediaType="application/x", digest=digest, size=len(data))
+            layer = Descriptor(media_type="application/x", digest=digest, size=len(data))
             reference = Reference.parse(f"{host}/x:1")
             async with Registries() as registries:
                 with pytest.raises(Unavailable):
@@ -299,12 +299,12 @@ def test_tokens_are_fetched_and_credentials_stay_with_their_host() -> None:
 
             async with fake_registry(routes) as host:
                 reference = Reference.parse(f"{host}/lib/box:1")
-                descriptor = Descriptor(mediaType="x/layer", digest="sha256:" + "1" * 64, size=7)
+                descriptor = Descriptor(media_type="x/layer", digest="sha256:" + "1" * 64, size=7)
                 async with Registry(reference, credentials=Credentials("me", "secret")) as registry:
                     assert b"".join([c async for c in registry.fetch(descriptor)]) == b"foreign"
                 assert ("elsewhere", "") in seen and not any(a for p, a in seen if p == "elsewhere")
                 foreign = Descriptor(
-                    mediaType="x/layer", digest="sha256:" + "2" * 64, size=7, urls=[f"http://{other}/foreign"]
+                    media_type="x/layer", digest="sha256:" + "2" * 64, size=7, urls=[f"http://{other}/foreign"]
                 )
                 seen.clear()
                 async with Registry(reference, credentials=Credentials("me", "secret"), hosts=[]) as registry:

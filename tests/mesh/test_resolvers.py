@@ -55,7 +55,7 @@ class Memory:
         config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": rootfs}).encode()
         described = {"config": descriptor(CONFIG, config), "layers": [descriptor(LAYER, self.layer)]}
         manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, **described}).encode()
-        self.target = Descriptor.model_validate(descriptor(MANIFEST, manifest))
+        self.target = Descriptor.of(descriptor(MANIFEST, manifest))
         self.blobs = {str(descriptor("", data)["digest"]): data for data in (manifest, config, self.layer)}
         self.asked: list[tuple[str, int]] = []
         self.closed = 0

@@ -193,7 +193,12 @@ async def _import_docker(services: Services, archive: Archive | Folder, watch: W
             ),
             layers=layers,
         )
-        body = {"schemaVersion": 2, **json.loads(document.model_dump_json(by_alias=True, exclude_defaults=True))}
+        body = {
+            "schemaVersion": 2,
+            "mediaType": document.media_type,
+            "config": _written(document.config),
+            "layers": [_written(layer) for layer in layers],
+        }
         data = json.dumps(body, sort_keys=True).encode()
         labels = {f"{GC_REF_CONTENT}.l.{i}": d.digest for i, d in enumerate(layers)}
         labels[f"{GC_REF_CONTENT}.config"] = config_digest
@@ -201,6 +206,10 @@ async def _import_docker(services: Services, archive: Archive | Folder, watch: W
         target = Descriptor(media_type=document.media_type, digest=digest, size=len(data))
         found += [(str(Reference.parse(name)), target) for name in entry.repo_tags or [digest.replace(":", "-")]]
     return found
+
+
+def _written(d: Descriptor) -> dict[str, object]:
+    return {"mediaType": d.media_type, "digest": d.digest, "size": d.size}
 
 
 async def _digest_of(part: Part) -> tuple[str, int, bool]:
