@@ -12,7 +12,7 @@ default:
 setup:
     @scripts/packages test
 
-# run the main job end to end on an image made here: import, run, exec, status, stop
+# a container counts while the processes that serve it are killed; offline, on an image made here
 demo:
     @scripts/packages
     @{{ python }} scripts/demo.py

@@ -17,7 +17,7 @@ from bench import report
 from bench.disk import fresh_disk
 from bench.limits import beside, limits
 from bench.measure import HEADER, Bench, note
-from bench.rows.containers import exec, run, stress
+from bench.rows.containers import exec, ps, run, stress
 from bench.rows.content import content
 from bench.rows.gc import gc, growth
 from bench.rows.images import big
@@ -36,6 +36,7 @@ _SHARED: dict[str, Callable[[Bench], None]] = {
     "read write": content,
     "prepare": prepare,
     "run": run,
+    "ps": ps,
     "exec": exec,
     "stress": stress,
     "shim": shim,

@@ -108,10 +108,14 @@ class Side(abc.ABC):
         """Memory of the daemon's processes, as if those of other sides were not there."""
         return pss_bytes(self.cgroup.pids(), [pid for side in besides for pid in side.cgroup.pids()])
 
-    def run(self, *command: str, input: Path | None = None, output: Path | None = None) -> None:
-        """Run a client to its end and count its CPU time. Raises Failed."""
+    def run(
+        self, *command: str, input: Path | None = None, output: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Run a client to its end and count its CPU time; env is added to the environment. Raises Failed."""
         with open(input or os.devnull, "rb") as stdin, open(output or os.devnull, "wb") as stdout:
-            process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE)
+            process = subprocess.Popen(
+                command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env={**os.environ, **(env or {})}
+            )
             assert process.stderr is not None
             errors = process.stderr.read()
             _, status, used = os.wait4(process.pid, 0)

@@ -166,19 +166,19 @@ class Module:
             if m.client_streaming:
                 stubs += [
                     "",
-                    f"    def {attribute}(self, **options: Any) -> Any:",
+                    f"    def {attribute}(self, **options: Unpack[_Options]) -> _Stream[{request}, {response}]:",
                     f"        return self._open({path}, Cardinality.{kind}, {request}, {response}, options)",
                 ]
             elif m.server_streaming:
                 stubs += [
                     "",
-                    f"    def {attribute}(self, request: {request}, **options: Any) -> AsyncIterator[{response}]:",
+                    f"    def {attribute}(self, request: {request}, **options: Unpack[_Options]) -> AsyncIterator[{response}]:",
                     f"        return self._stream({path}, request, {response}, options)",
                 ]
             else:
                 stubs += [
                     "",
-                    f"    async def {attribute}(self, request: {request}, **options: Any) -> {response}:",
+                    f"    async def {attribute}(self, request: {request}, **options: Unpack[_Options]) -> {response}:",
                     f"        return await self._unary({path}, request, {response}, options)",
                 ]
         if self.lean:
@@ -208,7 +208,7 @@ class Module:
         if has_services:
             out += ["from collections.abc import AsyncIterator"]
         if has_services:
-            out += ["from typing import Any"]
+            out += ["from typing import TYPE_CHECKING"]
         out += [""]
         if not self.lean and (has_messages or "betterproto2." in body):
             out += ["from argosy_protos._betterproto import betterproto2"]
@@ -247,6 +247,10 @@ class Module:
         ]
         if has_messages:
             out += [f"from argosy_protos._wire import {', '.join(used)}"]
+        if has_services:
+            out += ["", "if TYPE_CHECKING:", "    from typing import Unpack", ""]
+            taken = ["Options", *(["Stream"] if "_Stream[" in body else [])]
+            out += [f"    from argosy_protos._typing import {name} as _{name}" for name in taken]
         if has_messages and not self.lean:
             out += ["", "new = object.__new__"]
         names = "".join(f'    "{e}",\n' for e in sorted(self.exports))

@@ -24,15 +24,43 @@ def run(bench: Bench) -> None:
     def by_ctr(side: Side, n: int) -> None:
         side.ctr("run", "--rm", SMALL, f"r{next(_NUMBERS)}", "true")
 
-    def by_argosy(side: Side, n: int) -> None:
+    def by_argosy(side: Side, n: int, template: str = "") -> None:
         if side is bench.ours:
-            side.run(str(_ARGOSY), "--address", str(side.address), "run", "--rm", SMALL, "true")
+            env = {"ARGOSY_CLI_TEMPLATE": template}
+            side.run(str(_ARGOSY), "--address", str(side.address), "run", "--rm", SMALL, "true", env=env)
         else:
             by_ctr(side, n)
 
-    for what, step in (("ctr run --rm true", by_ctr), ("argosy run --rm true / ctr", by_argosy)):
-        ours, theirs = bench.turns(bench.rounds(20), step, warm=2, scale=1e3)
-        bench.add(Result("run", what, "ms", ours, theirs, 0.85, 0.65))
+    def by_template(side: Side, n: int) -> None:
+        by_argosy(side, n, "on")
+
+    ours, theirs = bench.turns(bench.rounds(20), by_ctr, warm=2, scale=1e3)
+    bench.add(Result("run", "ctr run --rm true", "ms", ours, theirs, 0.85, 0.65))
+    ours, theirs = bench.turns(bench.rounds(20), by_argosy, warm=2, scale=1e3)
+    bench.add(Result("run", "argosy run --rm true / ctr", "ms", ours, theirs, note="(not judged: an interpreter starts)"))
+    ours, theirs = bench.turns(bench.rounds(20), by_template, warm=2, scale=1e3)
+    bench.add(Result("run", "the same with ARGOSY_CLI_TEMPLATE=on", "ms", ours, theirs, 0.85, 0.65))
+
+
+def ps(bench: Bench) -> None:
+    """A command that has to load all that it needs, beside one that is compiled."""
+    names = [f"ps-{n}" for n in range(4)]
+    for side in bench.sides:
+        for name in names:
+            side.ctr("run", "-d", SMALL, name, "sleep", "3600")
+
+    def step(side: Side, n: int) -> None:
+        if side is bench.ours:
+            side.run(str(_ARGOSY), "--address", str(side.address), "ps", env={"ARGOSY_CLI_TEMPLATE": ""})
+        else:
+            side.ctr("containers", "list")
+
+    ours, theirs = bench.turns(bench.rounds(20), step, warm=2, scale=1e3)
+    bench.add(Result("ps", "argosy ps / ctr containers list", "ms", ours, theirs, note="(150 ms at most)"))
+    for side in bench.sides:
+        for name in names:
+            side.ctr("tasks", "rm", "-f", name)
+            side.ctr("containers", "rm", name)
 
 
 def exec(bench: Bench) -> None:

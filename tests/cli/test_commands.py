@@ -1,17 +1,84 @@
-"""Every command is found where the command line looks for it."""
+"""Every command is found where the command line looks for it, and loads what it needs and no more."""
 
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 
-import typer
+import pytest
 from argosy_cli import main
 
+from tests.harness.mesh import IMAGE, Mesh
 
-def test_the_table_of_commands_is_what_the_modules_register() -> None:
+# What takes a start longer than the work of most commands.
+_HEAVY = ("typer", "click", "rich", "pydantic", "anyio", "aiohttp", "tempfile", "shutil", "importlib.metadata", "structlog")
+_RUN = """
+import sys
+from argosy_cli.main import run
+code = run(sys.argv[2:])
+print(code, *sorted({name for name in sys.argv[1].split() if name in sys.modules}))
+"""
+
+
+def loaded_by(address: str, *words: str) -> tuple[str, set[str]]:
+    """Run a command against a socket; return its exit code, and what it has loaded that is heavy."""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", _RUN, " ".join(_HEAVY), "-a", address, *words],
+        capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    code, *loaded = ran.stdout.splitlines()[-1].split()
+    return code, set(loaded)
+
+
+def test_the_table_of_commands_is_what_the_modules_have() -> None:
     for module, commands in main.COMMANDS.items():
-        app = typer.Typer()
-        importlib.import_module(f"argosy_cli.{module}").register(app)
-        found = {c.name or (c.callback.__name__ if c.callback else "") for c in app.registered_commands}
-        found |= {g.name or "" for g in app.registered_groups}
-        assert found == set(commands), module
+        assert list(importlib.import_module(f"argosy_cli.{module}").VERBS) == list(commands), module
+
+
+@pytest.mark.parametrize(
+    ("words", "may"),
+    [
+        (("ps",), ""),
+        (("kill", "a"), ""),
+        (("version",), "importlib.metadata shutil tempfile"),
+        (("plugins",), ""),
+        (("namespaces",), ""),
+        (("tag", "a", "b"), ""),
+        (("images",), ""),
+        (("rmi", "a"), ""),
+        (("content", "active"), ""),
+        (("content", "get", "sha256:" + "0" * 64), ""),
+        (("snapshots", "ls"), ""),
+        (("leases", "ls"), ""),
+        (("leases", "rm", "a"), ""),
+        (("rm", "a"), "anyio shutil"),
+        (("logs", "a"), "anyio"),
+        (("exec", "a", "b"), ""),
+        (("run", "-d", "a", "b"), ""),
+    ],
+)
+def test_a_command_loads_what_a_call_needs(words: tuple[str, ...], may: str) -> None:
+    code, loaded = loaded_by("/nonexistent/argosy.sock", *words)
+    assert code == "7" and loaded <= set(may.split())
+
+
+@pytest.mark.root
+def test_a_command_that_has_a_daemon_loads_nothing_heavy_either(mesh: Mesh) -> None:
+    """No options are explained, no documents of a registry are checked, no bars are drawn."""
+    heavy = {"typer", "click", "rich", "pydantic", "aiohttp", "importlib.metadata", "structlog"}
+    for words in (
+        ("run", "-d", "--name", "light", IMAGE, "sleep", "100"), ("run", "--rm", IMAGE, "true"), ("exec", "light", "true"), ("ps",),
+        ("images",), ("logs", "light"), ("kill", "-s", "KILL", "light"), ("rm", "-f", "light"), ("content", "ls"), ("snapshots", "ls"),
+    ):  # fmt: skip
+        code, loaded = loaded_by(str(mesh.address), *words)
+        assert code == "0" and not loaded & heavy, words
+
+
+def test_words_that_are_not_plain_are_told_of_by_the_framework() -> None:
+    for words, said in ((["ps", "--help"], "Usage: argosy ps"), (["ps", "--nope"], "No such option: --nope")):
+        ran = subprocess.run(
+            [sys.executable, "-I", "-c", _RUN, "typer rich", *words], capture_output=True, text=True, timeout=60, check=True
+        )
+        assert said in ran.stdout + ran.stderr
+        assert ran.stdout.splitlines()[-1].split() == ["0" if "--help" in words else "2", "typer"], ran

@@ -167,7 +167,7 @@ def failing(*args):
     return real(*args)
 
 setattr(os, {name!r}, failing)
-from argosy_cli.up import main
+from argosy_cli.main import main
 main()
 """
 

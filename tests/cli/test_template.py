@@ -20,14 +20,16 @@ from argosy.testkit.image import oci_archive
 
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, eventually, run
 from tests.harness.processes import ending
+from tests.harness.templates import served
 
 pytestmark = pytest.mark.root
 
 
 @pytest.fixture
 def home(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where templates of this test are."""
+    """Where templates of this test are, for commands that want one."""
     directory = short_path / "cli"
+    monkeypatch.setenv("ARGOSY_CLI_TEMPLATE", "on")
     monkeypatch.setenv("ARGOSY_CLI_DIR", str(directory))
     return directory
 
@@ -260,11 +262,26 @@ def test_without_a_template_or_with_one_of_older_code_commands_run_by_themselves
     eventually(lambda: len(templates(home)) == 1 and templates(home) != [second])
 
 
+def test_a_place_is_what_the_kernel_says_of_who_connects(own_mesh: Mesh, home: Path) -> None:
+    """Whoever may connect knows the template's socket, and can say what its place is called."""
+    (address,) = [path for path in home.iterdir() if path.is_socket()]
+    argv = [str(ARGOSY), "--address", str(own_mesh.address), "images"]
+    assert served(address, argv)
+    for wrap in (
+        ["unshare", "--uts"],
+        ["prlimit", "--nofile=512:512"],
+        ["sh", "-c", 'umask 077; exec "$@"', "sh"],
+    ):
+        assert not served(address, argv, wrap), wrap
+    assert not served(address, argv, how="by a child")
+    assert served(address, argv)
+
+
 def test_who_does_not_want_a_template_gets_none(own_mesh: Mesh, home: Path, short_path: Path) -> None:
     assert templates(home) != []
     other = short_path / "other"
     other.mkdir(0o755)  # others could look into it, and with more rights put a socket there
-    unwanted = {"ARGOSY_CLI_TEMPLATE": "off"}, {"ARGOSY_CLI_DIR": str(other)}
+    unwanted = {"ARGOSY_CLI_TEMPLATE": ""}, {"ARGOSY_CLI_TEMPLATE": "off"}, {"ARGOSY_CLI_DIR": str(other)}
     command = [str(ARGOSY), "--address", str(own_mesh.address)]
     for env in unwanted:
         before = set(home.iterdir())

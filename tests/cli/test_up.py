@@ -1,4 +1,4 @@
-"""``argosy up`` reads a plain start's words itself: as the framework would, and leaves all others to it."""
+"""``argosy up``: what it loads, says and serves from its first moment."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import grpc
 import pytest
-import typer
-from argosy_cli.main import app, register
-from argosy_cli.up import plain
 
 from tests.harness.mesh import ARGOSY, eventually
 from tests.harness.processes import ending
@@ -36,48 +33,6 @@ def stopping(mesh: subprocess.Popen[str]) -> Iterator[IO[str]]:
         finally:
             mesh.send_signal(signal.SIGTERM)
             assert mesh.wait(30) == 0
-
-
-def framework() -> typer.core.TyperGroup:
-    register(["up"])
-    group = typer.main.get_command(app)
-    assert isinstance(group, typer.core.TyperGroup)
-    return group
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["--root", "/r"],
-        ["--root=/r", "--state", "/s", "-a", "a.sock", "-l", "debug"],
-        ["-c", "x.toml", "--address=/a=b", "--log-level", "info"],
-        ["--root", "/r", "--root", "/later"],
-        ["--root="],
-    ],
-)
-def test_plain_words_mean_what_they_mean_to_the_framework(words: Sequence[str]) -> None:
-    up = framework().commands["up"]
-    parsed = up.make_context("up", list(words)).params
-    found = plain(words)
-    assert found is not None
-    paths = {name: Path(value) if name != "log_level" else value for name, value in found.items()}
-    assert {name: value for name, value in parsed.items() if value is not None} == paths
-
-
-def test_every_option_is_known_here() -> None:
-    options = [option for option in framework().commands["up"].params if option.name not in ("help", "output")]
-    assert len(options) == 5
-    for option in options:
-        for word in option.opts:
-            assert plain([word, "x"]) == {option.name: "x"}
-
-
-@pytest.mark.parametrize(
-    "words", [["--help"], ["-h"], ["x"], ["--rooot", "/r"], ["--root"], ["--root", "--state", "/s"], ["-a=x"], ["--", "x"]]
-)
-def test_other_words_are_the_frameworks(words: Sequence[str]) -> None:
-    assert plain(words) is None
 
 
 def test_help_and_mistakes_are_told_as_ever() -> None:
@@ -106,7 +61,8 @@ def test_a_start_takes_its_address_from_the_environment() -> None:
 
 _PLANS = """
 import sys
-from argosy_cli import up
+from argosy_cli import main, up
+assert main.plain(["up", "--root", "/nonexistent"])
 from argosy_cli.config import load
 from argosy_cli.services import service_of
 from argosy_cli.supervisor import plan

@@ -12,17 +12,19 @@ import subprocess
 import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from argosy.client import Client, Container, Progress, Stdio
+from argosy.client import Client, Container, Progress, Registries, Stdio
 from argosy.client import images as api
 from argosy.client.content import Ingest, PlacedIngest, open_ingest, place, read_blob
 from argosy.client.hosts import hosts_for
+from argosy.client.images import pulling
+from argosy.client.images.pulling import Puller
 from argosy.client.registry import Credentials, Registry
+from argosy.client.services import present
 from argosy.digest import Digest
 from argosy.errors import (
     DataLoss,
@@ -61,6 +63,7 @@ def with_client(mesh: Mesh, work: Callable[[Client], Awaitable[None]], namespace
 
 async def target_of(client: Client, name: str) -> Descriptor:
     image = (await client.services.images.get(GetImageRequest(name=name))).image
+    assert image is not None and image.target is not None
     return api.from_wire(image.target)
 
 
@@ -130,9 +133,9 @@ def test_a_broken_download_goes_on_where_it_broke_and_a_wrong_blob_is_refused(me
 
     async def work(client: Client) -> None:
         async with fake_registry(routes) as host, client.lease() as services:
-            async with Registry(Reference.parse(f"{host}/x:1")) as registry:
-                puller = api._Puller(services, registry, None, lambda _: None)
-                layer = Descriptor(mediaType="application/vnd.oci.image.layer.v1.tar", digest=digest, size=len(data))
+            async with Registries() as registries:
+                puller = Puller(services, registries, Reference.parse(f"{host}/x:1"), None, lambda _: None)
+                layer = Descriptor(media_type="application/vnd.oci.image.layer.v1.tar", digest=digest, size=len(data))
                 # What an earlier pull left is not fetched again.
                 ingest = await open_ingest(services.content, f"layer-{digest}", len(data), digest)
                 await ingest.write(data[:1000])
@@ -141,7 +144,7 @@ def test_a_broken_download_goes_on_where_it_broke_and_a_wrong_blob_is_refused(me
                 await puller.blob(layer)
                 assert ranges[0] == "bytes=1000-" and len(ranges) == 3
                 assert await read_blob(services.content, digest) == data
-                wrong = Descriptor(mediaType=layer.media_type, digest="sha256:" + "0" * 64, size=len(data))
+                wrong = Descriptor(media_type=layer.media_type, digest="sha256:" + "0" * 64, size=len(data))
                 with pytest.raises(DataLoss, match="the registry sent other bytes"):
                     await puller.blob(wrong)
                 left = (await services.content.list_statuses(ListStatusesRequest())).statuses
@@ -159,7 +162,7 @@ def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place
         files.append(await place(ingests, ingest))
         return files[-1]
 
-    monkeypatch.setattr(api, "place", placed)
+    monkeypatch.setattr(pulling, "place", placed)
 
     async def fetched(client: Client, size: int, **other: Any) -> bool:
         """Fetch a blob of that size; return whether it went straight into its file."""
@@ -171,10 +174,10 @@ def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place
 
         files.clear()
         async with fake_registry(routes) as host, client.lease() as leased:
-            services = replace(leased, **other)
-            async with Registry(Reference.parse(f"{host}/x:1")) as registry:
-                puller = api._Puller(services, registry, None, lambda _: None)
-                await puller.blob(Descriptor(mediaType="application/x", digest=digest, size=size))
+            services = leased.replaced(**other)
+            async with Registries() as registries:
+                puller = Puller(services, registries, Reference.parse(f"{host}/x:1"), None, lambda _: None)
+                await puller.blob(Descriptor(media_type="application/x", digest=digest, size=size))
             assert await read_blob(services.content, digest) == data
         return files != [] and files[-1] is not None
 
@@ -205,15 +208,15 @@ def test_a_blob_is_written_where_it_will_stay_unless_the_store_has_no_such_place
 def test_an_ingest_of_another_namespace_or_of_nobody_has_no_place(mesh: Mesh) -> None:
     async def work(client: Client) -> None:
         ingest = await open_ingest(client.services.content, "mine", 5, "")
-        assert await client.services.ingests.place(PlaceRequest(ref="mine"))
+        assert await present(client.services.ingests, "a place").place(PlaceRequest(ref="mine"))
         async with Client(mesh.address, "stranger") as other:
             with pytest.raises(NotFound, match='ingest "mine" is not open in namespace "stranger"'):
-                await other.services.ingests.place(PlaceRequest(ref="mine"))
+                await present(other.services.ingests, "a place").place(PlaceRequest(ref="mine"))
         ingest.close()
 
         async def closed() -> bool:
             try:
-                await client.services.ingests.place(PlaceRequest(ref="mine"))
+                await present(client.services.ingests, "a place").place(PlaceRequest(ref="mine"))
             except NotFound:
                 return True
             return False
@@ -253,15 +256,16 @@ def test_a_gateway_that_dies_while_a_blob_is_written_leaves_what_was_there(mesh:
 
     async def work(client: Client) -> None:
         async with fake_registry(routes) as host:
-            layer = Descriptor(mediaType="application/x", digest=digest, size=len(data))
-            async with Registry(Reference.parse(f"{host}/x:1")) as registry:
+            layer = Descriptor(media_type="application/x", digest=digest, size=len(data))
+            reference = Reference.parse(f"{host}/x:1")
+            async with Registries() as registries:
                 with pytest.raises(Unavailable):
-                    await api._Puller(client.services, registry, None, lambda _: None).blob(layer)
+                    await Puller(client.services, registries, reference, None, lambda _: None).blob(layer)
                 async with Client(mesh.address, client.namespace) as again:
                     while not await answers(again):
                         await asyncio.sleep(0.05)
                     async with again.lease() as services:
-                        await api._Puller(services, registry, None, lambda _: None).blob(layer)
+                        await Puller(services, registries, reference, None, lambda _: None).blob(layer)
                         assert await read_blob(services.content, digest) == data
         # What came in meanwhile went into the file, gateway or not.
         assert all(int(r.removeprefix("bytes=").rstrip("-")) >= len(data) // 2 for r in ranges[1:]) and len(ranges) <= 2
@@ -295,12 +299,12 @@ def test_tokens_are_fetched_and_credentials_stay_with_their_host() -> None:
 
             async with fake_registry(routes) as host:
                 reference = Reference.parse(f"{host}/lib/box:1")
-                descriptor = Descriptor(mediaType="x/layer", digest="sha256:" + "1" * 64, size=7)
+                descriptor = Descriptor(media_type="x/layer", digest="sha256:" + "1" * 64, size=7)
                 async with Registry(reference, credentials=Credentials("me", "secret")) as registry:
                     assert b"".join([c async for c in registry.fetch(descriptor)]) == b"foreign"
                 assert ("elsewhere", "") in seen and not any(a for p, a in seen if p == "elsewhere")
                 foreign = Descriptor(
-                    mediaType="x/layer", digest="sha256:" + "2" * 64, size=7, urls=[f"http://{other}/foreign"]
+                    media_type="x/layer", digest="sha256:" + "2" * 64, size=7, urls=[f"http://{other}/foreign"]
                 )
                 seen.clear()
                 async with Registry(reference, credentials=Credentials("me", "secret"), hosts=[]) as registry:
@@ -388,7 +392,7 @@ def test_layers_unpacked_side_by_side_are_what_ctr_makes_one_after_the_other(
 
         target = await target_of(client, name)
         async with client.lease() as services:
-            await api.unpack(replace(services, diff=Watched()), target, snapshotter)
+            await api.unpack(services.replaced(diff=Watched()), target, snapshotter)
 
     with_client(mesh, work, f"many-{snapshotter}")
     # The third layer was tried by itself and then on the others.
@@ -424,6 +428,7 @@ def test_a_wrong_layer_among_many_leaves_no_snapshot(mesh: Mesh, tmp_path: Path)
         class Wrong:
             async def apply(self, request: ApplyRequest) -> object:
                 reply = await real.apply(request)
+                assert reply.applied is not None
                 if len(request.mounts[0].options) == 2 and reply.applied.size > 1 << 20:
                     reply.applied.digest = f"sha256:{'0' * 64}"
                 return reply
@@ -431,7 +436,7 @@ def test_a_wrong_layer_among_many_leaves_no_snapshot(mesh: Mesh, tmp_path: Path)
         target = await target_of(client, name)
         async with client.lease() as services:
             with pytest.raises(InvalidArgument, match="wrong diff id"):
-                await api.unpack(replace(services, diff=Wrong()), target, "overlayfs")
+                await api.unpack(services.replaced(diff=Wrong()), target, "overlayfs")
         found = [
             i.name
             async for r in client.services.snapshots.list(ListSnapshotsRequest(snapshotter="overlayfs"))

@@ -52,6 +52,7 @@ def work_in(mesh: Mesh, namespace: str, work: Callable[[Client], Awaitable[None]
 
 async def collect(client: Client) -> None:
     lease = (await client.services.leases.create(leases.CreateRequest())).lease
+    assert lease is not None
     await client.services.leases.delete(leases.DeleteRequest(id=lease.id, sync=True))
 
 
@@ -192,6 +193,7 @@ def test_snapshot_rules(mesh: Mesh, snapshotter: str) -> None:
             snapshots.CommitSnapshotRequest(snapshotter=snapshotter, name="base", key="extract-1 a/b:c", labels=labels)
         )
         info = (await stub.stat(snapshots.StatSnapshotRequest(snapshotter=snapshotter, key="base"))).info
+        assert info is not None
         assert info.kind == snapshots.Kind.COMMITTED and info.labels == labels and info.created_at == info.updated_at
         with pytest.raises(AlreadyExists, match='target snapshot "base"'):
             await stub.prepare(
@@ -211,11 +213,13 @@ def test_snapshot_rules(mesh: Mesh, snapshotter: str) -> None:
             await prepare("loose", "base", **root)
             rebase.parent = ""
         await stub.commit(rebase)
-        assert (await stub.stat(snapshots.StatSnapshotRequest(snapshotter=snapshotter, key="top"))).info.parent == "base"
+        found = (await stub.stat(snapshots.StatSnapshotRequest(snapshotter=snapshotter, key="top"))).info
+        assert found is not None and found.parent == "base"
         mask = FieldMask(paths=["labels.a", "labels.c"])
         changed = snapshots.Info(name="top", labels={"c": "d"})
-        updated = await stub.update(snapshots.UpdateSnapshotRequest(snapshotter=snapshotter, info=changed, update_mask=mask))
-        assert "a" not in updated.info.labels and updated.info.labels["c"] == "d"
+        update = snapshots.UpdateSnapshotRequest(snapshotter=snapshotter, info=changed, update_mask=mask)
+        updated = (await stub.update(update)).info
+        assert updated is not None and "a" not in updated.labels and updated.labels["c"] == "d"
         with pytest.raises(InvalidArgument, match='cannot update "parent"'):
             await stub.update(
                 snapshots.UpdateSnapshotRequest(
@@ -347,8 +351,8 @@ def test_calls_without_a_namespace_or_task_or_service(mesh: Mesh) -> None:
             with pytest.raises(Unimplemented, match=r"containerd\.services\.transfer\.v1\.Transfer"):
                 await TransferStub(channel).transfer(TransferRequest())
         # A namespace that was never made has no labels, and is no error.
-        reply = await client.services.namespaces.get(GetNamespaceRequest(name="never"))
-        assert reply.namespace.name == "never" and reply.namespace.labels == {}
+        never = (await client.services.namespaces.get(GetNamespaceRequest(name="never"))).namespace
+        assert never is not None and never.name == "never" and never.labels == {}
         with pytest.raises(NotFound, match='container "c" in namespace "empty"'):
             await client.services.tasks.get(GetRequest(container_id="c"))
 
@@ -395,8 +399,8 @@ def test_the_restart_monitor_starts_what_should_run(short_path: Path, image_arch
         assert log.read_text() == "up\nup\n"
 
         async def count(client: Client) -> None:
-            reply = await client.services.containers.get(GetContainerRequest(id="phoenix"))
-            assert reply.container.labels["containerd.io/restart.count"] == "2"
+            phoenix = (await client.services.containers.get(GetContainerRequest(id="phoenix"))).container
+            assert phoenix is not None and phoenix.labels["containerd.io/restart.count"] == "2"
 
         work_in(mesh, "default", count)
         mesh.ctr("tasks", "rm", "-f", "phoenix")
@@ -437,6 +441,7 @@ def test_a_second_gateway_on_the_same_plugin_removes_nothing(mesh: Mesh, short_p
             async with Client(other, "default") as client:
                 await write_blob(client.services.content, "mine", b"mine alone")
                 lease = (await client.services.leases.create(leases.CreateRequest())).lease
+                assert lease is not None
                 # As with containerd the collection of the metadata counts; what it left out it says where it is asked.
                 await client.services.leases.delete(leases.DeleteRequest(id=lease.id, sync=True))
                 async with Channel(other) as channel:

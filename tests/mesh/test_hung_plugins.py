@@ -338,6 +338,7 @@ class TestStopped:
             await client.services.images.list(ListImagesRequest(), timeout=2.0)
             await client.services.containers.list(ListContainersRequest(), timeout=2.0)
             lease = (await client.services.leases.create(leases.CreateRequest(), timeout=2.0)).lease
+            assert lease is not None
             if service != "argosy-content":
                 data = os.urandom(100)
                 assert await read_blob(client.services.content, await write_blob(client.services.content, "q", data)) == data
@@ -358,6 +359,7 @@ class TestStopped:
                     for _ in range(5):
                         await asyncio.wait_for(all_else(client), 10)
                     lease = (await client.services.leases.create(leases.CreateRequest())).lease
+                    assert lease is not None
                     began = time.monotonic()
                     await client.services.leases.delete(leases.DeleteRequest(id=lease.id, sync=True), timeout=20.0)
                     assert time.monotonic() - began < 10

@@ -263,8 +263,9 @@ def test_the_source_of_a_push_may_be_named_in_short(mesh: Mesh, image_archive: P
 
     async def work(client: Client) -> None:
         await api.import_archive(client, image_archive, unpack_images=False)
-        target = (await client.services.images.get(GetImageRequest(name=IMAGE))).image.target
-        assert target is not None
+        image = (await client.services.images.get(GetImageRequest(name=IMAGE))).image
+        assert image is not None and image.target is not None
+        target = image.target
         await api.put_image(client.services, "Odd Name", target)
         async with serving(answer) as registry:
             for i, source in enumerate(

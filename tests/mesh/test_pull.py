@@ -147,7 +147,8 @@ def test_an_image_keeps_what_it_was_when_a_later_pull_fails(mesh: Mesh) -> None:
             wrong = {"rootfs": {"type": "layers", "diff_ids": [sha256(b"another")]}}
             server.image("a/b:1", [layer(("f", b"2"))], wrong)
             await fails(InvalidArgument, "wrong diff id", api.pull(client, name))
-            assert (await client.services.images.get(GetImageRequest(name=name))).image.target == first.target
+            image = (await client.services.images.get(GetImageRequest(name=name))).image
+            assert image is not None and image.target == first.target
             assert await left(client) == NOTHING
 
     with_client(mesh, work, "kept")

@@ -36,7 +36,7 @@ class Store:
 def test_a_store_that_stays_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pull waited for ever, without a word, for a plugin that was down."""
     monkeypatch.setattr(room, "_STORE_WAIT_S", 0.2)
-    store = Store('content plugin "content" at /x.sock: cannot connect', 1_000_000)
+    store: Any = Store('content plugin "content" at /x.sock: cannot connect', 1_000_000)
     with pytest.raises(Unavailable, match="cannot connect"):
         asyncio.run(asyncio.wait_for(open_ingest(store, "ref", 1, ""), 20))
     assert store.asked > 2
@@ -47,5 +47,5 @@ def test_who_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch, error: st
     """A lock may be held for longer than a store may be away."""
     monkeypatch.setattr(room, "_STORE_WAIT_S", 0.0 if "locked" in error else 20.0)
     monkeypatch.setattr(room, "_LOCK_WAIT_S", 0.02)
-    store = Store(error, 20)
+    store: Any = Store(error, 20)
     assert asyncio.run(asyncio.wait_for(open_ingest(store, "ref", 1, ""), 20)).offset == 7

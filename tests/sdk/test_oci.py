@@ -47,7 +47,7 @@ def test_the_default_spec_is_containerds() -> None:
 
 def test_specs_share_nothing() -> None:
     """CVE-2021-21334: what one container is given never shows in another."""
-    image = ContainerConfig(Env=["A=1"], Cmd=["sh"])
+    image = ContainerConfig(env=["A=1"], cmd=["sh"])
     specs = [build("n", f"c{i}", image, User(), Options(env=[f"ME={i}"])) for i in range(100)]
     for i, spec in enumerate(specs):
         assert [e for e in spec["process"]["env"] if e.startswith("ME=")] == [f"ME={i}"]
@@ -57,7 +57,7 @@ def test_specs_share_nothing() -> None:
 
 
 def test_options_change_what_they_say() -> None:
-    image = ContainerConfig(Entrypoint=["/entry"], Cmd=["image"], WorkingDir="/w", Env=["A=1", "B=2"])
+    image = ContainerConfig(entrypoint=["/entry"], cmd=["image"], working_dir="/w", env=["A=1", "B=2"])
     spec = build(
         "n", "c", image, User(5, 6, (6, 7)),
         Options(args=["mine"], env=["B", "C=3"], memory=1 << 20, cpus=0.5, read_only=True, host_network=True, terminal=True,

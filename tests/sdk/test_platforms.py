@@ -28,7 +28,7 @@ def chosen(index: Index, wanted: str, server: Server | None = None) -> str:
 
 def index_of(*platforms: str) -> Index:
     """Return an index of manifests that nobody has, numbered in this order."""
-    return Index.model_validate(
+    return Index.of(
         {
             "manifests": [
                 {"digest": f"sha256:{i:064x}", "size": 1, "platform": dict(zip(("os", "architecture", "variant"), p.split("/"), strict=False))}
@@ -93,7 +93,7 @@ def artifact(server: Server, config_type: str = "application/vnd.oci.empty.v1+js
 
 
 def listed(*manifests: dict[str, Any]) -> Index:
-    return Index.model_validate({"manifests": list(manifests)})
+    return Index.of({"manifests": list(manifests)})
 
 
 def test_a_config_says_what_the_index_does_not() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import pytest
 import uvloop
+from argosy.client.services import present
 from argosy.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -205,7 +206,7 @@ def test_streams_flow_in_both_directions_and_a_slow_reader_holds_the_writer_back
             async with stub.write() as stream:
                 for i in range(1, 6):
                     await stream.send_message(p.WriteContentRequest(action=p.WriteAction.WRITE, data=b"y" * (8 << 20)))
-                    assert (await stream.recv_message()).offset == i * (8 << 20)
+                    assert present(await stream.recv_message(), "an answer").offset == i * (8 << 20)
                 await stream.end()
                 assert await stream.recv_message() is None
 
@@ -216,7 +217,7 @@ def test_an_early_end_of_a_client_stream_reaches_the_client(short_path: Path, en
     async def body(socket: Path, content: Content, server: Server) -> None:
         async with Channel(socket) as channel, p.ContentStub(channel).write() as stream:
             await stream.send_message(p.WriteContentRequest(action=p.WriteAction.COMMIT, data=b"all"))
-            assert (await stream.recv_message()).offset == 3
+            assert present(await stream.recv_message(), "an answer").offset == 3
             assert await asyncio.wait_for(stream.recv_message(), 5) is None
 
     serve(short_path, body)
@@ -376,7 +377,7 @@ def test_a_relay_forwards_bytes_errors_and_cancellation_without_decoding(short_p
                 assert sum([len(r.data) async for r in stub.read(p.ReadContentRequest(size=12))]) == 12 << 20
                 async with stub.write() as stream:
                     await stream.send_message(p.WriteContentRequest(data=b"1" * (9 << 20)))
-                    assert (await stream.recv_message()).offset == 9 << 20
+                    assert present(await stream.recv_message(), "an answer").offset == 9 << 20
                 call = asyncio.ensure_future(stub.info(p.InfoRequest(digest="slow")))
                 await asyncio.sleep(0.2)
                 assert content.running == 1
@@ -457,12 +458,13 @@ def test_health_and_reflection_say_what_is_served(short_path: Path, engine: str)
                 await health.check(HealthCheckRequest(service="no.Such"))
             async with reflection.ServerReflectionStub(channel).server_reflection_info() as stream:
                 await stream.send_message(reflection.ServerReflectionRequest(list_services=""))
-                listed = (await stream.recv_message()).list_services_response
-                assert p.ContentBase.__service__ in [s.name for s in listed.service]
+                listed = present(await stream.recv_message(), "an answer").list_services_response
+                assert p.ContentBase.__service__ in [s.name for s in present(listed, "a list").service]
                 await stream.send_message(
                     reflection.ServerReflectionRequest(file_containing_symbol=p.ContentBase.__service__)
                 )
-                assert len((await stream.recv_message()).file_descriptor_response.file_descriptor_proto) > 3
+                described = present(await stream.recv_message(), "an answer").file_descriptor_response
+                assert len(present(described, "a description").file_descriptor_proto) > 3
             server.draining = Unavailable("draining")
             with pytest.raises(Unavailable, match="draining"):
                 await VersionStub(channel).version(Empty())

@@ -65,11 +65,14 @@ def sockets_below(*places: Path) -> list[Path]:
     return sorted(path for place in places for path in place.rglob("*") if path.is_socket())
 
 
-def test_every_socket_is_0660_or_less_and_refuses_who_is_not_its_owner(own_mesh: Mesh, image_archive: Path) -> None:
+def test_every_socket_is_0660_or_less_and_refuses_who_is_not_its_owner(
+    own_mesh: Mesh, image_archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Modes and directories aside, which this opens to everybody: each accept looks who is there (SO_PEERCRED)."""
     own_mesh.start()
     own_mesh.ctr("images", "import", str(image_archive)).ok()
     own_mesh.ctr("run", "-d", IMAGE, "s4", "sleep", "60").ok()
+    monkeypatch.setenv("ARGOSY_CLI_TEMPLATE", "on")
     own_mesh.argosy("namespaces").ok()
     own_mesh.wake()
     templates = Path(os.environ["ARGOSY_CLI_DIR"])

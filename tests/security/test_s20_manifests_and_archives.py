@@ -50,7 +50,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 
 
 def blob(data: bytes) -> Descriptor:
-    return Descriptor(mediaType="x/layer", digest=sha256(data), size=len(data))
+    return Descriptor(media_type="x/layer", digest=sha256(data), size=len(data))
 
 
 async def fetched(server: Server, descriptor: Descriptor) -> bytes:

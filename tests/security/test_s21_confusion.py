@@ -82,6 +82,22 @@ def test_a_descriptor_has_a_digest_and_a_size(change: dict[str, Any]) -> None:
         parse_document(json.dumps({"config": CHILD, "layers": [{**CHILD, **change}]}).encode(), MANIFEST)
 
 
+@pytest.mark.parametrize("said", [[], {}, 1, True, ["x"], "\ud800"])
+def test_a_media_type_is_a_string(said: Any) -> None:
+    with pytest.raises(InvalidArgument, match="a manifest is malformed: mediaType"):
+        parse_document(json.dumps({"mediaType": said, "config": CHILD, "layers": []}).encode(), "")
+
+
+@pytest.mark.parametrize("data", [
+    b"", b"{", b"[", b"null", b"[" * 100_000, b'{"layers": NaN}', b"\xff\xfe", '{"layers": []}'.encode("utf-16"), b'\xef\xbb\xbf{"layers": []}',
+    b'{"layers": [], "config": {"digest": "sha256:%s", "size": %s}}' % (b"0" * 64, b"1" * 5000), b'{"layers": {}}', b'{"layers": [null]}',
+])  # fmt: skip
+def test_what_is_no_json_or_no_document_is_refused(data: bytes) -> None:
+    """Whatever Go would refuse, and whatever is deeper or longer than anybody writes."""
+    with pytest.raises(InvalidArgument, match="is malformed|neither an index nor a manifest"):
+        parse_document(data, MANIFEST)
+
+
 def test_null_is_what_is_not_there() -> None:
     """Go writes it for what is empty, and reads it so."""
     body = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -15,7 +16,7 @@ from argosy.oci.reference import Reference
 from tests.harness.web import Server, serving
 
 ME = Credentials("me", "secret")
-LAYER = Descriptor(mediaType="x/layer", digest="sha256:" + "2" * 64, size=7)
+LAYER = Descriptor(media_type="x/layer", digest="sha256:" + "2" * 64, size=7)
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
@@ -52,7 +53,7 @@ def test_a_descriptors_own_address_is_fetched_with_nothing_of_ours() -> None:
     async def work() -> None:
         async with serving(locked) as real, serving(store) as foreign:
             for path in ("layer", "onward"):
-                assert await layer_at(real, LAYER.model_copy(update={"urls": [f"{foreign.url}/{path}"]})) == b"foreign"
+                assert await layer_at(real, replace(LAYER, urls=[f"{foreign.url}/{path}"])) == b"foreign"
             assert foreign.secrets() == [] and ME.header in real.secrets()
 
     run(work)
@@ -63,7 +64,7 @@ def test_a_foreign_address_that_asks_who_we_are_gets_no_answer() -> None:
 
     async def work() -> None:
         async with serving(locked) as real, serving(store) as foreign:
-            nosy = LAYER.model_copy(update={"urls": [f"{foreign.url}/nosy"]})
+            nosy = replace(LAYER, urls=[f"{foreign.url}/nosy"])
             with pytest.raises(Unauthenticated):
                 await layer_at(real, nosy)
             assert [seen.path for seen in foreign.seen] == ["/nosy"] and foreign.secrets() == []
@@ -82,7 +83,7 @@ def test_an_address_that_is_none_of_the_web_is_refused(address: str) -> None:
     async def work() -> None:
         async with serving(locked) as real:
             with pytest.raises(ArgosyError, match="is no web address"):
-                await layer_at(real, LAYER.model_copy(update={"urls": [address]}))
+                await layer_at(real, replace(LAYER, urls=[address]))
 
     run(work)
 

@@ -15,11 +15,12 @@ import argosy_protos
 import pytest
 from argosy.client import Client
 from argosy.client.content import read_blob, write_blob
+from argosy.client.services import present
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
 from argosy.names import NAMESPACE_HEADER
 from argosy.rpc import Channel
 from argosy_protos._service import ServiceBase
-from argosy_protos.argosy.content.v1 import IngestsStub, PlaceRequest
+from argosy_protos.argosy.content.v1 import PlaceRequest
 from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.diff import v1 as diff
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
@@ -94,7 +95,7 @@ def test_a_digest_gives_nothing_to_another_namespace(isolated: Mesh) -> None:
             lambda: stub.delete(content.DeleteContentRequest(digest=digest)),
             lambda: stub.status(content.StatusRequest(ref="r")),
             lambda: stub.abort(content.AbortRequest(ref="r")),
-            lambda: IngestsStub(thief._bound).place(PlaceRequest(ref="r")),
+            lambda: present(thief.services.ingests, "a place").place(PlaceRequest(ref="r")),
         ):
             with pytest.raises(NotFound):
                 await call()
@@ -163,7 +164,8 @@ def known_services() -> dict[str, type[ServiceBase]]:
 async def served(channel: Channel) -> list[str]:
     async with reflection.ServerReflectionStub(channel).server_reflection_info() as stream:
         await stream.send_message(reflection.ServerReflectionRequest(list_services=""))
-        return [s.name for s in (await stream.recv_message()).list_services_response.service]
+        listed = present(await stream.recv_message(), "an answer").list_services_response
+        return [s.name for s in present(listed, "a list").service]
 
 
 def test_every_method_needs_a_namespace_that_is_one(mesh: Mesh) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -43,7 +44,7 @@ async def pull(
     async with Registry(reference, credentials=credentials, hosts=found) as registry:
         target = await registry.resolve()
         document = b"".join([c async for c in registry.fetch(target)])
-        layer = Descriptor.model_validate_json(document[document.index(b'"layers": [') + 11 : document.rindex(b"]")])
+        layer = Descriptor.of(json.loads(document[document.index(b'"layers": [') + 11 : document.rindex(b"]")]))
         return b"".join([c async for c in registry.fetch(layer)])
 
 

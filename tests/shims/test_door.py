@@ -12,13 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from argosy.kernel.place import place
+from argosy.kernel.place import key
 from argosy.kernel.process import alive
 from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapParams, BootstrapResult
 from argosy_shim_runc_v2.door import RECORD
 
 from tests.harness.mesh import BIN, eventually
 from tests.harness.processes import ending
+from tests.harness.templates import served
 
 pytestmark = pytest.mark.root
 SHIM = BIN / "containerd-shim-runc-v2"
@@ -89,7 +90,7 @@ def templates(base: Path) -> list[int]:
 
 def test_the_template_sees_the_place_that_a_start_would_name() -> None:
     with ending(subprocess.Popen(["sleep", "60"])) as asker:
-        assert place(asker.pid, sys.executable, str(SHIM)) == place(os.getpid(), sys.executable, str(SHIM))
+        assert key(asker.pid, sys.executable, str(SHIM)) == key(os.getpid(), sys.executable, str(SHIM))
 
 
 def test_a_shell_is_enough_once_there_is_a_template(daemon: Daemon) -> None:
@@ -165,6 +166,19 @@ def test_a_start_of_another_place_is_sent_on(daemon: Daemon) -> None:
     assert done.returncode == 0, done
     assert daemon.parent("nicer") != warm
     assert os.getpriority(os.PRIO_PROCESS, daemon.pid("nicer")) == os.getpriority(os.PRIO_PROCESS, 0) + 1
+
+
+def test_a_place_is_what_the_kernel_says_of_who_connects(daemon: Daemon) -> None:
+    """Whoever may connect knows the template's socket, and can say what its place is called."""
+    daemon.start("first")
+    daemon.template()
+    (address,) = [path for path in daemon.sockets.glob("t-*") if path.is_socket()]
+    argv = [str(SHIM), "-namespace", "n", "start"]  # it will be told what is missing
+    assert served(address, argv)
+    for wrap in (["unshare", "--uts"], ["prlimit", "--nofile=512:512"]):
+        assert not served(address, argv, wrap), wrap
+    assert not served(address, argv, how="by a child")
+    assert served(address, argv)
 
 
 def test_nobody_gets_a_shim_for_a_process_that_has_gone(daemon: Daemon) -> None:

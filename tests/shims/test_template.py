@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argosy.kernel.place import place
+from argosy.kernel.place import key
 from argosy.testkit.image import oci_archive
 
 from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
@@ -59,7 +59,7 @@ def test_the_daemon_and_the_binary_mean_the_same_place() -> None:
     script = source.replace("__file__", repr(str(SHIM)))
     python = str(SHIM.parent / "python3")
     told = subprocess.run([python, "-I", "-S", "-c", script], capture_output=True, text=True, check=True).stdout
-    assert told == place(os.getpid(), python, str(SHIM))
+    assert told == key(os.getpid(), python, str(SHIM))
 
 
 def test_the_second_shim_is_forked_from_what_the_first_left(own_mesh: Mesh) -> None:

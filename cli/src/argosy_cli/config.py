@@ -238,7 +238,7 @@ def _without(
 
 def as_table(mesh: MeshConfig) -> dict[str, Any]:
     """Return a configuration as the table that it could be read from."""
-    from argosy.models import TypeAdapter
+    from pydantic import TypeAdapter
 
     table: dict[str, Any] = TypeAdapter(MeshConfig).dump_python(mesh, mode="json")
     return table

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
-import typer
-from argosy.client import Client, Container, Stdio, Task
-from argosy.client import images as image_api
-from argosy.client.foreground import end_task
-from argosy.client.jobs import cleanup
-from argosy.client.logs import is_running
-from argosy.client.logs import read as read_log
-from argosy.client.tasks import tasks
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
-from argosy.oci.reference import Reference
-from argosy.oci.spec import BindMount, Options, merge_env
-from argosy.typeurl import SPEC, pack_json
-from argosy_protos.containerd.services.containers.v1 import Container as WireContainer
-from argosy_protos.containerd.services.containers.v1 import ContainerRuntime, CreateContainerRequest, ListContainersRequest
-from argosy_protos.containerd.services.images.v1 import GetImageRequest
-from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
-from argosy_protos.containerd.v1.types import Process as WireProcess
-from argosy_protos.containerd.v1.types import Status
 
-from argosy_cli.output import each, run_async, show, show_one, watching, write_out
+from argosy_cli.output import Exit, each, run_async, show, show_one, watching, write_out
 from argosy_cli.target import Target
+from argosy_cli.words import Argument, Group, Option, Verb
+
+if TYPE_CHECKING:
+    from argosy.client import Client, Container, Stdio
+    from argosy_protos.containerd.v1.types import Process as WireProcess
 
 LOG_LABEL = "argosy/log"
 # A process that is killed, waited for and deleted, on a busy machine.
@@ -40,8 +27,6 @@ _CLEAN_S: Final = 30.0
 # Of what a detached container writes, so much is kept; when it is reached, half of it goes.
 _LOG_BYTES = 64 << 20
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-# What stands behind the image or the container is the command's; a word before it that looks like an option is one of ours, or wrong.
-_COMMAND_FOLLOWS: Final = {"allow_interspersed_args": False}
 
 
 def parse_size(text: str) -> int:
@@ -64,6 +49,8 @@ def parse_signal(text: str) -> int:
 
 async def _log_path(client: Client, id: str) -> Path:
     """Return where a detached container's log is: below the daemon's root, which outlives a reboot and is no memory."""
+    from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
+
     reply = await client.services.introspection.plugins(PluginsRequest(filters=["id==bolt"]))
     databases = [plugin.exports["path"] for plugin in reply.plugins if plugin.exports.get("path")]
     root = Path(databases[0]).parent.parent if databases else Target.socket().absolute().parent
@@ -79,29 +66,34 @@ def _say(text: str) -> None:
 
 def run(
     image: str,
-    command: Annotated[list[str] | None, typer.Argument(help="what to run; default: what the image says")] = None,
-    name: Annotated[str, typer.Option("--name", help="container id; default: random")] = "",
-    remove: Annotated[bool, typer.Option("--rm", help="remove the container when it ends")] = False,
-    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="pass standard input")] = False,
-    terminal: Annotated[bool, typer.Option("--tty", "-t", help="give it a terminal")] = False,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="leave it running; see logs")] = False,
-    snapshotter: Annotated[str, typer.Option("--snapshotter", help="snapshotter")] = "",
-    runtime: Annotated[str, typer.Option("--runtime", help="runtime, such as io.containerd.runc.v2")] = "",
-    env: Annotated[list[str] | None, typer.Option("--env", "-e", help="NAME=value")] = None,
-    mount: Annotated[list[str] | None, typer.Option("--mount", help="type=bind,src=/a,dst=/b,options=rbind:ro")] = None,
-    net_host: Annotated[bool, typer.Option("--net-host", help="use the host's network")] = False,
-    memory: Annotated[str, typer.Option("--memory", "-m", help="memory limit, such as 64m")] = "",
-    cpus: Annotated[float, typer.Option("--cpus", help="CPU limit")] = 0.0,
-    workdir: Annotated[str, typer.Option("--workdir", "-w", help="working directory")] = "",
-    user: Annotated[str, typer.Option("--user", help="name or uid[:group]")] = "",
-    hostname: Annotated[str, typer.Option("--hostname", help="host name inside")] = "",
-    privileged: Annotated[bool, typer.Option("--privileged", help="every capability and device")] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="read-only root file system")] = False,
-    seccomp: Annotated[bool, typer.Option(help="the default seccomp profile")] = True,
-    label: Annotated[list[str] | None, typer.Option("--label", help="name=value")] = None,
-    plain_http: Annotated[bool, typer.Option("--plain-http", help="speak HTTP to the registry when pulling")] = False,
+    command: Annotated[list[str] | None, Argument(help="what to run; default: what the image says")] = None,
+    name: Annotated[str, Option("--name", help="container id; default: random")] = "",
+    remove: Annotated[bool, Option("--rm", help="remove the container when it ends")] = False,
+    interactive: Annotated[bool, Option("--interactive", "-i", help="pass standard input")] = False,
+    terminal: Annotated[bool, Option("--tty", "-t", help="give it a terminal")] = False,
+    detach: Annotated[bool, Option("--detach", "-d", help="leave it running; see logs")] = False,
+    snapshotter: Annotated[str, Option("--snapshotter", help="snapshotter")] = "",
+    runtime: Annotated[str, Option("--runtime", help="runtime, such as io.containerd.runc.v2")] = "",
+    env: Annotated[list[str] | None, Option("--env", "-e", help="NAME=value")] = None,
+    mount: Annotated[list[str] | None, Option("--mount", help="type=bind,src=/a,dst=/b,options=rbind:ro")] = None,
+    net_host: Annotated[bool, Option("--net-host", help="use the host's network")] = False,
+    memory: Annotated[str, Option("--memory", "-m", help="memory limit, such as 64m")] = "",
+    cpus: Annotated[float, Option("--cpus", help="CPU limit")] = 0.0,
+    workdir: Annotated[str, Option("--workdir", "-w", help="working directory")] = "",
+    user: Annotated[str, Option("--user", help="name or uid[:group]")] = "",
+    hostname: Annotated[str, Option("--hostname", help="host name inside")] = "",
+    privileged: Annotated[bool, Option("--privileged", help="every capability and device")] = False,
+    read_only: Annotated[bool, Option("--read-only", help="read-only root file system")] = False,
+    seccomp: Annotated[bool, Option(help="the default seccomp profile")] = True,
+    label: Annotated[list[str] | None, Option("--label", help="name=value")] = None,
+    plain_http: Annotated[bool, Option("--plain-http", help="speak HTTP to the registry when pulling")] = False,
 ) -> None:
     """Run a command in a new container; an image that is not here is pulled first."""
+    import secrets
+
+    from argosy.client import Container, Stdio
+    from argosy.oci.reference import Reference
+    from argosy.oci.spec import BindMount, Options
 
     async def work() -> int:
         _check_terminal(interactive, terminal, detach)
@@ -130,7 +122,7 @@ def run(
             async with container.run(stdin=source, terminal=terminal, remove=remove, say=_say) as process:
                 return await process.wait()
 
-    raise typer.Exit(run_async(work()))
+    raise Exit(run_async(work()))
 
 
 def _check_terminal(interactive: bool, terminal: bool, detach: bool) -> None:
@@ -140,6 +132,10 @@ def _check_terminal(interactive: bool, terminal: bool, detach: bool) -> None:
 
 
 async def _run_detached(container: Container, stdio: Stdio, terminal: bool) -> None:
+    from argosy.client import Task
+    from argosy.client.foreground import end_task
+    from argosy.client.jobs import cleanup
+
     try:
         task = await container.new_task(stdio, terminal)
         await task.start()
@@ -153,23 +149,31 @@ async def _run_detached(container: Container, stdio: Stdio, terminal: bool) -> N
 
 
 async def _ensure_image(client: Client, reference: str, snapshotter: str, plain: bool) -> None:
+    from argosy_protos.containerd.services.images.v1 import GetImageRequest
+
     try:
         await client.services.images.get(GetImageRequest(name=reference))
     except NotFound:
+        from argosy.client.images import pull  # and with it all that speaks to registries
+
         with watching() as watch:
-            await image_api.pull(client, reference, plain=plain, snapshotter=snapshotter, watch=watch)
+            await pull(client, reference, plain=plain, snapshotter=snapshotter, watch=watch)
 
 
 def exec_(
     container: str,
     command: list[str],
-    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="pass standard input")] = False,
-    terminal: Annotated[bool, typer.Option("--tty", "-t", help="give it a terminal")] = False,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="do not wait")] = False,
-    env: Annotated[list[str] | None, typer.Option("--env", "-e", help="NAME=value")] = None,
-    workdir: Annotated[str, typer.Option("--workdir", "-w", help="working directory")] = "",
+    interactive: Annotated[bool, Option("--interactive", "-i", help="pass standard input")] = False,
+    terminal: Annotated[bool, Option("--tty", "-t", help="give it a terminal")] = False,
+    detach: Annotated[bool, Option("--detach", "-d", help="do not wait")] = False,
+    env: Annotated[list[str] | None, Option("--env", "-e", help="NAME=value")] = None,
+    workdir: Annotated[str, Option("--workdir", "-w", help="working directory")] = "",
 ) -> None:
     """Run another command in a running container."""
+    import secrets
+
+    from argosy.client import Container, Stdio, Task
+    from argosy.oci.spec import merge_env
 
     async def work() -> int:
         _check_terminal(interactive, terminal, detach)
@@ -190,11 +194,14 @@ def exec_(
             async with task.run(id, spec, stdin=source, terminal=terminal, say=_say) as running:
                 return await running.wait()
 
-    raise typer.Exit(run_async(work()))
+    raise Exit(run_async(work()))
 
 
-def ps(filters: Annotated[list[str] | None, typer.Argument(help="containerd filters")] = None) -> None:
+def ps(filters: Annotated[list[str] | None, Argument(help="containerd filters")] = None) -> None:
     """List containers and their tasks."""
+    from argosy.client.tasks import tasks
+    from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
+    from argosy_protos.containerd.v1.types import Status
 
     async def work() -> None:
         async with Target.client() as client:
@@ -220,6 +227,8 @@ def ps(filters: Annotated[list[str] | None, typer.Argument(help="containerd filt
 
 def _without_record(process: WireProcess) -> dict[str, Any]:
     """Return the row of a task whose container has no record."""
+    from argosy_protos.containerd.v1.types import Status
+
     status = f"{Status(process.status).name.lower()} (no record)"
     return {
         "id": process.id, "image": "", "runtime": "", "status": status, "pid": process.pid, "snapshotter": "", "labels": {},
@@ -228,9 +237,11 @@ def _without_record(process: WireProcess) -> dict[str, Any]:
 
 def logs(
     container: str,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until it ends")] = False,
+    follow: Annotated[bool, Option("--follow", "-f", help="go on until it ends")] = False,
 ) -> None:
     """Print what a detached container has written."""
+    from argosy.client import Container
+    from argosy.client.logs import read
 
     async def work() -> None:
         async with Target.client() as client:
@@ -238,7 +249,7 @@ def logs(
             path = found.record.labels.get(LOG_LABEL)
             if not path or not os.path.exists(path):
                 raise NotFound(f'container "{container}" has no log here; only what "argosy run -d" started has one')
-            async for data in read_log(client, container, Path(path), follow):
+            async for data in read(client, container, Path(path), follow):
                 await write_out(data)
 
     run_async(work())
@@ -246,10 +257,11 @@ def logs(
 
 def kill(
     container: str,
-    sig: Annotated[str, typer.Option("--signal", "-s", help="signal")] = "TERM",
-    everyone: Annotated[bool, typer.Option("--all", help="signal every process in it")] = False,
+    sig: Annotated[str, Option("--signal", "-s", help="signal")] = "TERM",
+    everyone: Annotated[bool, Option("--all", help="signal every process in it")] = False,
 ) -> None:
     """Send a signal to a container's task."""
+    from argosy.client import Task
 
     async def work() -> None:
         async with Target.client() as client:
@@ -260,6 +272,14 @@ def kill(
 
 async def _container_of(client: Client, id: str, force: bool) -> Container:
     """Return a container, with a new record when there is only its task: calls name a task by that. Raises NotFound, FailedPrecondition."""
+    from argosy.client import Container
+    from argosy.client.services import present
+    from argosy.client.tasks import tasks
+    from argosy.typeurl import SPEC, pack_json
+    from argosy_protos.containerd.services.containers.v1 import Container as Record
+    from argosy_protos.containerd.services.containers.v1 import ContainerRuntime, CreateContainerRequest
+    from argosy_protos.containerd.v1.types import Status
+
     try:
         return await Container.get(client, id)
     except NotFound:
@@ -268,9 +288,9 @@ async def _container_of(client: Client, id: str, force: bool) -> Container:
             raise
         _check_over(id, force or state == Status.STOPPED)
         defaults = await client.defaults()
-        record = WireContainer(id=id, runtime=ContainerRuntime(name=defaults.runtime), spec=pack_json(SPEC, {}))
+        record = Record(id=id, runtime=ContainerRuntime(name=defaults.runtime), spec=pack_json(SPEC, {}))
         reply = await client.services.containers.create(CreateContainerRequest(container=record))
-        return Container(client, reply.container)
+        return Container(client, present(reply.container, f'container "{id}"'))
 
 
 def _check_over(id: str, over: bool) -> None:
@@ -280,9 +300,12 @@ def _check_over(id: str, over: bool) -> None:
 
 def rm(
     containers: list[str],
-    force: Annotated[bool, typer.Option("--force", "-f", help="kill what still runs")] = False,
+    force: Annotated[bool, Option("--force", "-f", help="kill what still runs")] = False,
 ) -> None:
     """Remove containers with their snapshots and ended tasks, and tasks whose containers have no record."""
+    from argosy.client import Task
+    from argosy.client.foreground import end_task
+    from argosy.client.logs import is_running
 
     async def work() -> None:
         async with Target.client() as client:
@@ -301,11 +324,12 @@ def rm(
     run_async(work())
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands on the app."""
-    app.command(context_settings=_COMMAND_FOLLOWS)(run)
-    app.command("exec", context_settings=_COMMAND_FOLLOWS)(exec_)
-    app.command()(ps)
-    app.command()(logs)
-    app.command()(kill)
-    app.command()(rm)
+VERBS: Final[dict[str, Verb | Group]] = {
+    # What stands behind the image or the container is the command's; a word before it that looks like an option is one of ours, or wrong.
+    "run": Verb(run, command_follows=True),
+    "exec": Verb(exec_, command_follows=True),
+    "ps": Verb(ps),
+    "logs": Verb(logs),
+    "kill": Verb(kill),
+    "rm": Verb(rm),
+}

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import typer
-from argosy.client import images as api
-from argosy.client.registry import Credentials
-from argosy.client.sources import Source
 from argosy.errors import ArgosyError, InvalidArgument
-from argosy.oci.image import Platform
-from argosy.oci.reference import Reference
-from argosy.timestamps import format_rfc3339, from_wire
-from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest, ListImagesRequest
 
-from argosy_cli.output import each, fail, run_async, show, show_one, size, watching
+from argosy_cli.output import Exit, each, fail, run_async, show, show_one, size, watching
 from argosy_cli.target import Target
+from argosy_cli.words import Argument, Group, Option, Verb
 
-_Snapshotter = Annotated[str, typer.Option("--snapshotter", help="snapshotter; default: the namespace's")]
-_User = Annotated[str, typer.Option("--user", "-u", help="name:password for the registry")]
-_Plain = Annotated[bool, typer.Option("--plain-http", help="speak HTTP to the registry")]
+if TYPE_CHECKING:
+    from argosy.client.registry import Credentials
+    from argosy.client.sources import Source
+
+_Snapshotter = Annotated[str, Option("--snapshotter", help="snapshotter; default: the namespace's")]
+_User = Annotated[str, Option("--user", "-u", help="name:password for the registry")]
+_Plain = Annotated[bool, Option("--plain-http", help="speak HTTP to the registry")]
 
 
 def _credentials(user: str) -> Credentials | None:
+    from argosy.client.registry import Credentials
+
     name, _, secret = user.partition(":")
     return Credentials(name, secret) if user else None
 
@@ -35,12 +33,14 @@ def pull(
     reference: str,
     plain_http: _Plain = False,
     user: _User = "",
-    platform: Annotated[str, typer.Option("--platform", help="os/architecture[/variant]")] = "",
-    all_platforms: Annotated[bool, typer.Option("--all-platforms", help="fetch every platform")] = False,
+    platform: Annotated[str, Option("--platform", help="os/architecture[/variant]")] = "",
+    all_platforms: Annotated[bool, Option("--all-platforms", help="fetch every platform")] = False,
     snapshotter: _Snapshotter = "",
-    unpack: Annotated[bool, typer.Option(help="unpack after fetching")] = True,
+    unpack: Annotated[bool, Option(help="unpack after fetching")] = True,
 ) -> None:
     """Pull an image from its registry and unpack it."""
+    from argosy.client import images as api
+    from argosy.oci.image import Platform
 
     async def work() -> None:
         async with Target.client() as client:
@@ -56,11 +56,13 @@ def pull(
 
 def push(
     reference: str,
-    source: Annotated[str, typer.Argument(help="local image to push under that name; default: the same name")] = "",
+    source: Annotated[str, Argument(help="local image to push under that name; default: the same name")] = "",
     plain_http: _Plain = False,
     user: _User = "",
 ) -> None:
     """Push an image to the registry that its name says."""
+    from argosy.client import images as api
+    from argosy.oci.reference import Reference
 
     async def work() -> None:
         async with Target.client() as client:
@@ -74,16 +76,20 @@ def push(
 
 
 def import_(
-    archive: Annotated[Path, typer.Argument(help="a file, a FIFO, a folder with an OCI layout, or - for standard input")],
+    archive: Annotated[Path, Argument(help="a file, a FIFO, a folder with an OCI layout, or - for standard input")],
     snapshotter: _Snapshotter = "",
-    unpack: Annotated[bool, typer.Option(help="unpack after importing")] = True,
+    unpack: Annotated[bool, Option(help="unpack after importing")] = True,
 ) -> None:
     """Import an OCI or docker archive."""
+    import fcntl
+
+    from argosy.client import images as api
+
     source: Source = archive
     if str(archive) == "-":
         # What stands in for one that was closed can't be read.
         if sys.stdin is None or fcntl.fcntl(0, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
-            raise typer.Exit(fail(InvalidArgument("standard input is closed; pipe an archive into it, or name a file")))
+            raise Exit(fail(InvalidArgument("standard input is closed; pipe an archive into it, or name a file")))
         source = sys.stdin.buffer
 
     async def work() -> None:
@@ -98,9 +104,12 @@ def import_(
 def export(
     archive: Path,
     references: list[str],
-    platform: Annotated[str, typer.Option("--platform", help="only this platform")] = "",
+    platform: Annotated[str, Option("--platform", help="only this platform")] = "",
 ) -> None:
     """Write images into an OCI archive that docker reads too."""
+    from argosy.client import images as api
+    from argosy.oci.image import Platform
+    from argosy.oci.reference import Reference
 
     async def work() -> None:
         async with Target.client() as client:
@@ -111,18 +120,24 @@ def export(
     run_async(work())
 
 
-def images(filters: Annotated[list[str] | None, typer.Argument(help="containerd filters")] = None) -> None:
+def images(filters: Annotated[list[str] | None, Argument(help="containerd filters")] = None) -> None:
     """List images."""
+    from argosy.client import images as api
+    from argosy.client.services import present
+    from argosy.oci.image import Platform
+    from argosy.timestamps import format_rfc3339, from_wire
+    from argosy_protos.containerd.services.images.v1 import ListImagesRequest
 
     async def work() -> None:
         rows = []
         async with Target.client() as client:
             reply = await client.services.images.list(ListImagesRequest(filters=filters or []))
             for image in reply.images:
-                row = {"name": image.name, "digest": image.target.digest, "labels": dict(image.labels)}
+                target = present(image.target, f'the target of image "{image.name}"')
+                row: dict[str, Any] = {"name": image.name, "digest": target.digest, "labels": dict(image.labels)}
                 row["created"] = format_rfc3339(from_wire(image.created_at) or 0)
                 try:
-                    found = await api.resolve(client.services, api.from_wire(image.target))
+                    found = await api.resolve(client.services, api.from_wire(target))
                     total = found.manifest.config.size + sum(layer.size for layer in found.manifest.layers)
                     row |= {
                         "size": size(total),
@@ -139,9 +154,11 @@ def images(filters: Annotated[list[str] | None, typer.Argument(help="containerd 
 
 def rmi(
     references: list[str],
-    sync: Annotated[bool, typer.Option("--sync", help="wait until the disk is free")] = False,
+    sync: Annotated[bool, Option("--sync", help="wait until the disk is free")] = False,
 ) -> None:
     """Remove images."""
+    from argosy.oci.reference import Reference
+    from argosy_protos.containerd.services.images.v1 import DeleteImageRequest
 
     async def work() -> None:
         async with Target.client() as client:
@@ -154,22 +171,28 @@ def rmi(
 
 def tag(source: str, target: str) -> None:
     """Give an image another name."""
+    from argosy.client import images as api
+    from argosy.client.services import present
+    from argosy.oci.reference import Reference
+    from argosy_protos.containerd.services.images.v1 import GetImageRequest
 
     async def work() -> None:
         async with Target.client() as client:
-            old = (await client.services.images.get(GetImageRequest(name=str(Reference.parse(source))))).image
-            await api.put_image(client.services, str(Reference.parse(target)), old.target, dict(old.labels))
+            name = str(Reference.parse(source))
+            old = present((await client.services.images.get(GetImageRequest(name=name))).image, f'image "{name}"')
+            digest = present(old.target, f'the target of image "{name}"')
+            await api.put_image(client.services, str(Reference.parse(target)), digest, dict(old.labels))
         show_one({"image": str(Reference.parse(target))})
 
     run_async(work())
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands on the app."""
-    app.command()(pull)
-    app.command()(push)
-    app.command("import")(import_)
-    app.command()(export)
-    app.command()(images)
-    app.command()(rmi)
-    app.command()(tag)
+VERBS: Final[dict[str, Verb | Group]] = {
+    "pull": Verb(pull),
+    "push": Verb(push),
+    "import": Verb(import_),
+    "export": Verb(export),
+    "images": Verb(images),
+    "rmi": Verb(rmi),
+    "tag": Verb(tag),
+}

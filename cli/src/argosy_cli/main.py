@@ -7,96 +7,17 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
-import typer
-import typer.core
-from argosy.kernel.heap import keep_freed
+from argosy import log
+from argosy.errors import ArgosyError
 
-from argosy_cli.output import CLOSED_PIPE, Shown, fail
+from argosy_cli.output import CLOSED_PIPE, FORMS, Exit, Shown, fail
 from argosy_cli.target import Target
+from argosy_cli.words import Group, Option, Parameter, call, parameters, read
 
-_OUTPUT: Final = "table or json"
-
-app = typer.Typer(
-    name="argosy",
-    help="containerd's contract, served by a mesh of small processes.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # brackets in a help text are brackets
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        print(f"argosy {version('argosy-cli')}")
-        raise typer.Exit
-
-
-def _choose_output(form: str | None) -> None:
-    """Take the wish of how things are shown, which stands before a verb or after it."""
-    if form is None:
-        return
-    if form not in ("table", "json"):
-        raise typer.BadParameter(f'"{form}" is no output form; use table or json')
-    Shown.json = form == "json"
-
-
-@cache
-def _output_option() -> Any:
-    """Return the option as a command has it, whose function does not get it."""
-    one = typer.Typer(add_completion=False)
-
-    @one.command()
-    def _(
-        output: Annotated[str | None, typer.Option("--output", "-o", help=_OUTPUT, callback=_choose_output)] = None,
-    ) -> None:
-        raise AssertionError("this command lends its option, and is never run")
-
-    (option,) = typer.main.get_command(one).params
-    option.expose_value = False
-    return option
-
-
-class Verb(typer.core.TyperCommand):
-    """A command that takes --output, too."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.params.append(_output_option())
-
-
-@app.callback()
-def everything(
-    address: Annotated[
-        Path | None, typer.Option("--address", "-a", envvar="ARGOSY_ADDRESS", help="containerd socket")
-    ] = None,
-    namespace: Annotated[
-        str, typer.Option("--namespace", "-n", envvar="CONTAINERD_NAMESPACE", help="namespace")
-    ] = "default",
-    output: Annotated[str, typer.Option("--output", "-o", help=_OUTPUT)] = "table",
-    log_level: Annotated[str, typer.Option("--log-level", "-l", help="trace, debug, info, warn or error")] = "warn",
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_version, help="show this command's version")
-    ] = False,
-) -> None:
-    """containerd's contract, served by a mesh of small processes."""
-    from argosy import log
-
-    _choose_output(output)
-    if log_level not in log.LEVELS:
-        raise typer.BadParameter(f'"{log_level}" is no log level; use one of {", ".join(log.LEVELS)}')
-    log.configure(log_level, service="argosy")
-    Target.address, Target.namespace, Target.log_level = address, namespace, log_level
-
-
-# Which module has a command: a run loads only what it may need.
+# Which module has a command: a run loads only what it needs.
 COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "mesh": ("up", "status", "plugins", "version", "gc", "events", "namespaces", "publish", "config"),
     "images": ("pull", "push", "import", "export", "images", "rmi", "tag"),
@@ -107,45 +28,94 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
 }
 
 
-def register(words: Sequence[str]) -> None:
-    """Register the commands that words may name; all of them for help, completion and what we do not know."""
-    wanted = [module for module, commands in COMMANDS.items() if set(words).intersection(commands)]
-    if not wanted or {"-h", "--help"}.intersection(words) or "_ARGOSY_COMPLETE" in os.environ:
-        wanted = list(COMMANDS)
-    for module in wanted:
-        importlib.import_module(f"argosy_cli.{module}").register(app)
-    _make_verbs(app)
+def everything(
+    address: Annotated[Path | None, Option("--address", "-a", env="ARGOSY_ADDRESS", help="containerd socket")] = None,
+    namespace: Annotated[str, Option("--namespace", "-n", env="CONTAINERD_NAMESPACE", help="namespace")] = "default",
+    output: Annotated[str, Option("--output", "-o", help="table or json")] = "table",
+    log_level: Annotated[str, Option("--log-level", "-l", help="trace, debug, info, warn or error")] = "warn",
+) -> None:
+    """containerd's contract, served by a mesh of small processes."""
+    log.configure(log_level, service="argosy")
+    Shown.json = output == "json"
+    Target.address, Target.namespace, Target.log_level = address, namespace, log_level
 
 
-def _make_verbs(group: typer.Typer) -> None:
-    for command in group.registered_commands:
-        command.cls = Verb
-    for inner in group.registered_groups:
-        if inner.typer_instance is not None:
-            _make_verbs(inner.typer_instance)
+# Every command has it, too.
+OUTPUT: Final = Parameter("output", str, False, False, None, str | None, Option("--output", "-o", help="table or json"))
 
 
-def _reorder(argv: list[str]) -> list[str]:
+def load(command: str) -> Any:
+    """Return the command or group of that name. Raises KeyError."""
+    for module, commands in COMMANDS.items():
+        if command in commands:
+            return importlib.import_module(f"argosy_cli.{module}").VERBS[command]
+    raise KeyError(command)
+
+
+def plain(words: Sequence[str]) -> Callable[[], None] | None:
+    """Return what does what words ask for, or None where they are not plain."""
+    told = read(parameters(everything), words, stop=True)
+    if told is None or not told[1]:
+        return None
+    general, (name, *rest) = told
+    if (
+        general["output"] not in FORMS
+        or general["log_level"] not in log.LEVELS
+        or not any(name in c for c in COMMANDS.values())
+    ):
+        return None
+    verb = load(name)
+    if isinstance(verb, Group):
+        if not rest or rest[0] not in verb.verbs:
+            return None
+        verb, rest = verb.verbs[rest[0]], rest[1:]
+    values = call(verb, rest, [OUTPUT])
+    if values is None:
+        return None
+    output = values.pop("output") or general["output"]
+    if output not in FORMS:
+        return None
+
+    def work() -> None:
+        everything(**{**general, "output": output})
+        verb.run(**values)
+
+    return work
+
+
+def _reorder(words: Sequence[str]) -> Sequence[str]:
     """Go's daemons and clients write single-dash and double-dash words alike; shims call us as ``-address A publish``."""
-    if "publish" in argv:
-        return ["--" + a.lstrip("-") if a.startswith("-") and not a.startswith("--") and len(a) > 2 else a for a in argv]
-    return argv
+    if "publish" in words:
+        return ["--" + a.lstrip("-") if a.startswith("-") and not a.startswith("--") and len(a) > 2 else a for a in words]
+    return words
 
 
-def prepare() -> Any:
-    """Make all commands ready, for processes that are forked to run one of them; return their group."""
-    register([])
-    return typer.main.get_command(app)
+def _do(words: Sequence[str]) -> None:
+    words = _reorder(words)
+    work = None if "_ARGOSY_COMPLETE" in os.environ else plain(words)
+    if work is None:
+        from argosy_cli.framework import do  # what takes the longest to load
+
+        do(words)
+    else:
+        work()
 
 
-def execute(commands: Callable[..., object] = app) -> int:
-    """Run the one of commands that sys.argv names; return its exit code."""
+def run(words: Sequence[str]) -> int:
+    """Do what words ask for; return the exit code."""
     code: object = 0
-    keep_freed()
     try:
-        commands(prog_name="argosy")
+        _do(words)
+    except Exit as exit:
+        code = exit.code
     except SystemExit as exit:
         code = exit.code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        code = CLOSED_PIPE
+    except (ArgosyError, OSError) as error:
+        code = fail(error)
     if code is not None and not isinstance(code, int):
         print(code, file=sys.stderr)
         code = 1
@@ -162,7 +132,7 @@ def execute(commands: Callable[..., object] = app) -> int:
     return code or 0
 
 
-def _leave(address: str, key: str) -> None:
+def _leave(address: str) -> None:
     """Leave a template behind that ends with the process that listens at the target's socket, if there is one."""
     import socket
 
@@ -177,16 +147,14 @@ def _leave(address: str, key: str) -> None:
         from argosy.template import begin
 
         pid, _, _ = credentials(connection)
-    begin("argosy_cli.template", address, key, daemon, watched=pid)
+    begin("argosy_cli.template", address, daemon, watched=pid)
 
 
-def main(template: str = "", key: str = "") -> NoReturn:
-    """Run a command in this process. A template of place key is left behind at the address template, if any."""
-    sys.argv[1:] = _reorder(sys.argv[1:])
-    register(sys.argv[1:])
-    code = execute()
+def main(template: str = "") -> NoReturn:
+    """Run a command in this process. A template is left behind at the address template, if any."""
+    code = run(sys.argv[1:])
     if template and code == 0:
-        _leave(template, key)
+        _leave(template)
     # Taking the interpreter apart costs a tenth of a second, and nobody is left who needs that.
     os._exit(code)
 

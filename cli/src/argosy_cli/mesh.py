@@ -6,21 +6,21 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-import typer
 from argosy.errors import ArgosyError
 
-from argosy_cli.output import Shown, err, fail, out, run_async, sentence, show, show_one
+from argosy_cli.output import Exit, Shown, fail, remark, run_async, sentence, show, show_one
 from argosy_cli.target import Target
+from argosy_cli.words import Argument, Group, Option, Verb
 
 
 def up(
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="mesh.toml, or a containerd config.toml")] = None,
-    root: Annotated[Path | None, typer.Option("--root", help="directory for data")] = None,
-    state: Annotated[Path | None, typer.Option("--state", help="directory for sockets and bundles")] = None,
-    address: Annotated[Path | None, typer.Option("--address", "-a", help="socket to serve on")] = None,
-    log_level: Annotated[str | None, typer.Option("--log-level", "-l", help="trace, debug, info, warn or error")] = None,
+    config: Annotated[Path | None, Option("--config", "-c", help="mesh.toml, or a containerd config.toml")] = None,
+    root: Annotated[Path | None, Option("--root", help="directory for data")] = None,
+    state: Annotated[Path | None, Option("--state", help="directory for sockets and bundles")] = None,
+    address: Annotated[Path | None, Option("--address", "-a", help="socket to serve on")] = None,
+    log_level: Annotated[str | None, Option("--log-level", "-l", help="trace, debug, info, warn or error")] = None,
 ) -> None:
     """Start the mesh in the foreground. Containers run on when it stops."""
     from argosy import log
@@ -31,8 +31,8 @@ def up(
         code = start(config, root, state, address or Target.address, log_level)
     except (ArgosyError, OSError) as error:
         log.get("argosy").debug("up.failed", exc_info=error)
-        raise typer.Exit(fail(error)) from None
-    raise typer.Exit(code)
+        raise Exit(fail(error)) from None
+    raise Exit(code)
 
 
 def status() -> None:
@@ -120,6 +120,7 @@ def collect() -> None:
     """Collect garbage now, and wait until it is done."""
 
     async def work() -> None:
+        from argosy.client.services import present
         from argosy.errors import Unimplemented
         from argosy.rpc.channel import Channel
         from argosy_protos.argosy.service.v1 import ServiceStub, StatisticsRequest
@@ -127,7 +128,7 @@ def collect() -> None:
 
         async with Target.client() as client:
             made = await client.services.leases.create(CreateRequest())
-            await client.services.leases.delete(DeleteRequest(id=made.lease.id, sync=True))
+            await client.services.leases.delete(DeleteRequest(id=present(made.lease, "the lease").id, sync=True))
         async with Channel(Target.socket(), name="gateway") as channel:
             try:
                 left = dict((await ServiceStub(channel).statistics(StatisticsRequest(), timeout=10.0)).gauges).get(
@@ -137,19 +138,18 @@ def collect() -> None:
                 left = ""  # another containerd, which does not say
         show_one({"gc": "done", "left out": left.splitlines()} if Shown.json else {"gc": "done"})
         for line in left.splitlines() if not Shown.json else []:
-            err().print(f"left out, tried again later: {line}", highlight=False, markup=False)
+            remark(f"left out, tried again later: {line}")
 
     run_async(work())
 
 
-def events(filters: Annotated[list[str] | None, typer.Argument(help="containerd filters")] = None) -> None:
+def events(filters: Annotated[list[str] | None, Argument(help="containerd filters")] = None) -> None:
     """Print events as they happen, of all namespaces."""
 
     async def work() -> None:
         from argosy.client.events import subscribe
         from argosy.timestamps import format_rfc3339
 
-        screen = out()
         async with Target.client() as client:
             async for event in subscribe(client, filters or []):
                 when, body = format_rfc3339(event.time_ns), event.fields()
@@ -163,15 +163,14 @@ def events(filters: Annotated[list[str] | None, typer.Argument(help="containerd 
                     }
                     print(json.dumps(row, default=str), flush=True)
                 else:
-                    line = f"{when} {event.namespace} {event.topic} {json.dumps(body, default=str)}"
-                    screen.print(line, soft_wrap=True, highlight=False)
+                    print(f"{when} {event.namespace} {event.topic} {json.dumps(body, default=str)}", flush=True)
 
     run_async(work())
 
 
 def publish(
-    topic: Annotated[str, typer.Option("--topic")],
-    namespace: Annotated[str, typer.Option("--namespace")] = "",
+    topic: Annotated[str, Option("--topic")],
+    namespace: Annotated[str, Option("--namespace")] = "",
 ) -> None:
     """Publish an event whose google.protobuf.Any is on standard input: what shims call."""
 
@@ -185,9 +184,6 @@ def publish(
             await client.services.events.publish(PublishRequest(topic=topic, event=event), timeout=5.0)
 
     run_async(work())
-
-
-config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True)
 
 
 def _toml(value: Any) -> str:
@@ -219,7 +215,6 @@ def _toml(value: Any) -> str:
     return "\n".join(lines).strip()
 
 
-@config_app.command("default")
 def config_default() -> None:
     """Print the default mesh.toml; tables of which a mesh has none by default are comments in it."""
     from argosy.tables import ProxyPlugin, StreamProcessor
@@ -233,8 +228,7 @@ def config_default() -> None:
     print("\n" + "\n".join(f"# {line}".rstrip() for line in _toml(examples).splitlines()))
 
 
-@config_app.command("check")
-def config_check(file: Annotated[Path, typer.Argument(help="mesh.toml or a containerd config.toml")]) -> None:
+def config_check(file: Annotated[Path, Argument(help="mesh.toml or a containerd config.toml")]) -> None:
     """Say whether a configuration is understood, and which keys of a containerd config are not used."""
     from argosy_cli.config import load
     from argosy_cli.supervisor import plan
@@ -243,21 +237,20 @@ def config_check(file: Annotated[Path, typer.Argument(help="mesh.toml or a conta
         loaded = load(file)
         plan(loaded.mesh)
     except (ArgosyError, OSError) as error:
-        raise typer.Exit(fail(error)) from None
+        raise Exit(fail(error)) from None
     if loaded.ignored:
-        err().print(f"not used here: {', '.join(loaded.ignored)}", highlight=False)
+        remark(f"not used here: {', '.join(loaded.ignored)}")
     show_one({"config": str(file), "result": "ok"})
 
 
-@config_app.command("dump")
-def config_dump(file: Annotated[Path, typer.Argument(help="mesh.toml or a containerd config.toml")]) -> None:
+def config_dump(file: Annotated[Path, Argument(help="mesh.toml or a containerd config.toml")]) -> None:
     """Print what a configuration means, as a complete mesh.toml."""
     from argosy_cli.config import as_table, load
 
     try:
         loaded = load(file)
     except (ArgosyError, OSError) as error:
-        raise typer.Exit(fail(error)) from None
+        raise Exit(fail(error)) from None
     print(_toml(as_table(loaded.mesh)))
 
 
@@ -277,14 +270,17 @@ def namespaces() -> None:
     run_async(work())
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands on the app."""
-    app.command()(up)
-    app.command()(status)
-    app.command()(plugins)
-    app.command()(version)
-    app.command("gc")(collect)
-    app.command()(events)
-    app.command()(namespaces)
-    app.command(hidden=True)(publish)
-    app.add_typer(config_app, name="config")
+VERBS: Final[dict[str, Verb | Group]] = {
+    "up": Verb(up),
+    "status": Verb(status),
+    "plugins": Verb(plugins),
+    "version": Verb(version),
+    "gc": Verb(collect),
+    "events": Verb(events),
+    "namespaces": Verb(namespaces),
+    "publish": Verb(publish, hidden=True),
+    "config": Group(
+        "Look at configurations.",
+        {"default": Verb(config_default), "check": Verb(config_check), "dump": Verb(config_dump)},
+    ),
+}

@@ -14,10 +14,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
-import typer
 from argosy.errors import InvalidArgument
 
-from argosy_cli.output import fail
+from argosy_cli.output import Exit, fail
+from argosy_cli.words import Argument, Group, Verb
 
 # {{- and -}} take white space away beside them.
 _ACTION: Final = re.compile(r"(?:\{\{|\s*\{\{-(?=\s))(.*?)(?:(?<=\s)-\}\}\s*|\}\})", re.DOTALL)
@@ -94,9 +94,7 @@ def _parsed(text: str, what: str) -> Any:
 
 
 def oci_hook(
-    command: Annotated[
-        list[str], typer.Argument(metavar="PROGRAM [ARGUMENT]...", help="an absolute path, and its arguments")
-    ],
+    command: Annotated[list[str], Argument(metavar="PROGRAM [ARGUMENT]...", help="an absolute path, and its arguments")],
 ) -> None:
     """Be a container's hook: fill in {{id}}, {{bundle}}, {{rootfs}}, {{pid}}, {{status}} and {{annotation "key"}}, and run PROGRAM."""
     try:
@@ -106,11 +104,8 @@ def oci_hook(
         sys.stdout.flush()
         os.execve(words[0], words, environment)
     except (InvalidArgument, OSError, ValueError) as error:  # a NUL in what the state says
-        raise typer.Exit(fail(error)) from None
+        raise Exit(fail(error)) from None
 
 
-def register(app: typer.Typer) -> None:
-    """Put the command on the app."""
-    # What follows the program's name is the program's.
-    settings = {"allow_interspersed_args": False}
-    app.command("oci-hook", hidden=True, context_settings=settings)(oci_hook)
+# What follows the program's name is the program's.
+VERBS: Final[dict[str, Verb | Group]] = {"oci-hook": Verb(oci_hook, command_follows=True, hidden=True)}

@@ -1,9 +1,10 @@
-"""What a person or a program reads: tables, JSON, progress bars, one sentence for a failure."""
+"""What a person or a program reads: tables, JSON, progress bars, one sentence for a failure.
+
+Libraries are loaded when something needs them: a command that draws no bars has no use for rich, one that fails none for asyncio.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import re
 import sys
@@ -11,13 +12,11 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import typer
 from argosy.errors import ArgosyError, Unavailable, in_words
 
 if TYPE_CHECKING:
     from argosy.client.progress import Progress as Step
     from argosy.client.progress import Watch
-    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -28,40 +27,25 @@ EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 12: 8, 14: 7, 16: 9, 7: 9, 8: 10, 1
 CLOSED_PIPE: Final = 141
 # As a shell says of a command that could not be run: how runc and crun tell it of the container's.
 _NOT_STARTED: Final = {
-    127: re.compile(
-        r'exec: ".*": (executable file not found in |(stat .*: |fork/exec .*: )?no such file or directory)'
-        r"|executable file `.*` not found|open executable: No such file or directory"
-    ),
-    126: re.compile(
-        r'exec: ".*": (permission denied|is a directory|(stat|fork/exec) .*: (permission denied|not a directory)|exec format error)'
-        r"|open executable: Permission denied|exec container process .*(Permission denied|[Ee]xec format error)"
-    ),
+    127: r'exec: ".*": (executable file not found in |(stat .*: |fork/exec .*: )?no such file or directory)'
+    r"|executable file `.*` not found|open executable: No such file or directory",
+    126: r'exec: ".*": (permission denied|is a directory|(stat|fork/exec) .*: (permission denied|not a directory)|exec format error)'
+    r"|open executable: Permission denied|exec container process .*(Permission denied|[Ee]xec format error)",
 }
 
+FORMS: Final = ("table", "json")
 # Where nobody looks at a screen, rows stay whole: a script reads them by line.
 _WIDE: Final = 240
+# Between two columns.
+_GAP: Final = "  "
 
 
-def out() -> Console:
-    """Where tables go. rich is loaded when something is drawn: a container's output needs none of it."""
-    from rich.console import Console
+class Exit(Exception):
+    """Ends the command with a code; what there is to say has been said."""
 
-    class Screen(Console):
-        def on_broken_pipe(self) -> None:
-            with suppress(SystemExit):  # with 1
-                super().on_broken_pipe()
-            raise SystemExit(CLOSED_PIPE)
-
-    wish = os.environ.get("COLUMNS", "")
-    width = int(wish) if wish.isdecimal() and int(wish) else None
-    return Screen(width=width if width or sys.stdout.isatty() else _WIDE)
-
-
-def err() -> Console:
-    """Where remarks and progress go."""
-    from rich.console import Console
-
-    return Console(stderr=True)
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class Shown:
@@ -82,12 +66,14 @@ def sentence(error: BaseException) -> str:
 
 def fail(error: BaseException) -> int:
     """Say what went wrong in one sentence; return the exit code."""
+    import json
+
     message = sentence(error)
     text = json.dumps({"error": message, "class": type(error).__name__}) if Shown.json else f"argosy: {message}"
     with suppress(OSError):  # it may be standard error that can't be written
         print(text, file=sys.stderr)
     for code, pattern in _NOT_STARTED.items():
-        if pattern.search(message):
+        if re.search(pattern, message):
             return code
     return EXIT_CODES.get(getattr(error, "code", 2), 1)
 
@@ -95,7 +81,7 @@ def fail(error: BaseException) -> int:
 async def each(names: Iterable[str], done: str, work: Callable[[str], Awaitable[object]]) -> None:
     """Do work for every name, for the rest too when it fails for one; show those that are done, under the heading done.
 
-    Each failure is said. Raises typer.Exit with the first one's code; only a daemon that is away ends the rest.
+    Each failure is said. Raises Exit with the first one's code; only a daemon that is away ends the rest.
     """
     rows: list[dict[str, Any]] = []
     code = 0
@@ -112,7 +98,7 @@ async def each(names: Iterable[str], done: str, work: Callable[[str], Awaitable[
     if rows:
         show(rows, (done,))
     if code:
-        raise typer.Exit(code)
+        raise Exit(code)
 
 
 async def write_out(data: bytes) -> None:
@@ -128,6 +114,7 @@ async def write_out(data: bytes) -> None:
 
 def run_async(work: Awaitable[T]) -> T:
     """Run a command's coroutine; a failure becomes its sentence and code."""
+    import asyncio
 
     async def main() -> T:
         return await work
@@ -137,13 +124,13 @@ def run_async(work: Awaitable[T]) -> T:
     except ArgosyError as error:
         code = fail(error)
         number = getattr(error, "number", 0)  # of the signal that ended the wait
-        raise typer.Exit(128 + number if number else code) from None
+        raise Exit(128 + number if number else code) from None
     except BrokenPipeError:
-        raise typer.Exit(CLOSED_PIPE) from None
+        raise Exit(CLOSED_PIPE) from None
     except OSError as error:
-        raise typer.Exit(fail(error)) from None
+        raise Exit(fail(error)) from None
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        raise Exit(130) from None
 
 
 @contextmanager
@@ -161,31 +148,107 @@ def _written() -> Iterator[None]:
 def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], empty: str = "") -> None:
     """Print rows as a table, or all they hold as JSON."""
     if Shown.json:
-        print(json.dumps(list(rows), indent=2, default=str))
-        return
-    from rich.table import Table
+        import json
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.upper(), overflow="fold")
-    for row in rows:
-        table.add_row(*(str(row.get(c, "")) for c in columns))
-    if rows or not empty:
-        out().print(table)
+        print(json.dumps(list(rows), indent=2, default=str))
+    elif rows or not empty:
+        print(table([[str(row.get(c, "")) for c in columns] for row in rows], [c.upper() for c in columns]))
     else:
-        out().print(empty)
+        print(empty)
 
 
 @_written()
 def show_one(value: dict[str, Any]) -> None:
     """Print one thing."""
     if Shown.json:
+        import json
+
         print(json.dumps(value, indent=2, default=str))
         return
     width = max((len(k) for k in value), default=0)
-    screen = out()
     for key, inner in value.items():
-        screen.print(f"[bold]{key.ljust(width)}[/bold]  {inner}", highlight=False)
+        print(f"{_bold(key.ljust(width))}{_GAP}{inner}")
+
+
+def remark(text: str) -> None:
+    """Say on standard error what is none of the command's results."""
+    with suppress(OSError):  # nobody can be told
+        print(text, file=sys.stderr)
+
+
+def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
+    """Return rows below their header, in columns as wide as what is in them; folded where that is wider than the screen."""
+    lines = [[_printable(cell).split("\n") for cell in row] for row in (header, *rows)]
+    widths = [max(_width(line) for row in lines for line in row[n]) for n in range(len(header))]
+    widths = _fitting(widths, _screen() - len(_GAP) * (len(header) - 1))
+    out = []
+    for number, row in enumerate(lines):
+        folded = [[part for line in cell for part in _fold(line, width)] for cell, width in zip(row, widths, strict=True)]
+        for n in range(max(len(cell) for cell in folded)):
+            parts = [cell[n] if n < len(cell) else "" for cell in folded]
+            text = _GAP.join(part + " " * (width - _width(part)) for part, width in zip(parts, widths, strict=True)).rstrip()
+            out.append(text if number else _bold(text))
+    return "\n".join(out)
+
+
+def _screen() -> int:
+    """Return how many characters have room in a line."""
+    wish = os.environ.get("COLUMNS", "")
+    if wish.isdecimal() and int(wish):
+        return int(wish)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (OSError, ValueError):
+        return _WIDE
+
+
+def _bold(text: str) -> str:
+    """Return text so that a terminal shows it bold."""
+    can = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    return f"\033[1m{text}\033[0m" if can and text else text
+
+
+def _printable(text: str) -> str:
+    """Return text without what a terminal would obey: what others named is shown, not done."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def _width(text: str) -> int:
+    """Return how many places text takes: a sign of East Asia takes two, an accent of its own none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _fitting(widths: Sequence[int], room: int) -> list[int]:
+    """Return widths whose sum has room, the widest made less first; none is less than one."""
+    least = [min(width, max(1, room)) for width in widths]
+    while sum(least) > room and max(least) > 1:
+        least[least.index(max(least))] -= 1
+    return least
+
+
+def _fold(line: str, width: int) -> list[str]:
+    """Return a line in parts that are no wider, between words where that can be."""
+    if _width(line) <= width:
+        return [line]
+    parts = [""]
+    for word in line.split(" "):
+        longer = f"{parts[-1]} {word}" if parts[-1] else word
+        if _width(longer) <= width:
+            parts[-1] = longer
+            continue
+        if parts[-1]:
+            parts.append("")
+        for sign in word:
+            if _width(parts[-1] + sign) > width and parts[-1]:
+                parts.append("")
+            parts[-1] += sign
+    return parts
 
 
 def size(n: int) -> str:
@@ -206,9 +269,10 @@ def watching() -> Iterator[Watch]:
     if Shown.json or not sys.stderr.isatty():
         yield nobody
         return
+    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
-    screen = err()
+    screen = Console(stderr=True)
     if not screen.is_terminal:
         yield nobody
         return

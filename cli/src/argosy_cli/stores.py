@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-from argosy.client.content import blobs
-from argosy.timestamps import format_rfc3339, from_wire
-from argosy_protos.containerd.services.content.v1 import DeleteContentRequest, ListStatusesRequest, ReadContentRequest
-from argosy_protos.containerd.services.leases import v1 as leases_api
-from argosy_protos.containerd.services.snapshots import v1 as snapshots_api
+from typing import Annotated, Final
 
 from argosy_cli.output import each, run_async, show, size, write_out
 from argosy_cli.target import Target
+from argosy_cli.words import Argument, Group, Option, Verb
 
-snapshots_app = typer.Typer(help="Snapshots.", no_args_is_help=True)
-content_app = typer.Typer(help="Content: blobs and ingests.", no_args_is_help=True)
-leases_app = typer.Typer(help="Leases.", no_args_is_help=True)
-_Snapshotter = Annotated[str, typer.Option("--snapshotter", help="snapshotter; default: the namespace's")]
+_Snapshotter = Annotated[str, Option("--snapshotter", help="snapshotter; default: the namespace's")]
 
 
-@snapshots_app.command("ls")
 def snapshots_ls(snapshotter: _Snapshotter = "") -> None:
     """List snapshots with their disk use."""
+    from argosy_protos.containerd.services.snapshots import v1 as snapshots
 
     async def work() -> None:
         rows = []
         async with Target.client() as client:
             name = snapshotter or await client.default_snapshotter()
             stub = client.services.snapshots
-            async for reply in stub.list(snapshots_api.ListSnapshotsRequest(snapshotter=name)):
+            async for reply in stub.list(snapshots.ListSnapshotsRequest(snapshotter=name)):
                 for info in reply.info:
-                    usage = await stub.usage(snapshots_api.UsageRequest(snapshotter=name, key=info.name))
-                    kind = snapshots_api.Kind(info.kind).name.lower()
+                    usage = await stub.usage(snapshots.UsageRequest(snapshotter=name, key=info.name))
+                    kind = snapshots.Kind(info.kind).name.lower()
                     row = {
                         "key": info.name,
                         "parent": info.parent,
@@ -46,38 +37,37 @@ def snapshots_ls(snapshotter: _Snapshotter = "") -> None:
     run_async(work())
 
 
-@snapshots_app.command("rm")
 def snapshots_rm(keys: list[str], snapshotter: _Snapshotter = "") -> None:
     """Remove snapshots."""
+    from argosy_protos.containerd.services.snapshots.v1 import RemoveSnapshotRequest
 
     async def work() -> None:
         async with Target.client() as client:
             name = snapshotter or await client.default_snapshotter()
             stub = client.services.snapshots
-            await each(
-                keys, "removed", lambda key: stub.remove(snapshots_api.RemoveSnapshotRequest(snapshotter=name, key=key))
-            )
+            await each(keys, "removed", lambda key: stub.remove(RemoveSnapshotRequest(snapshotter=name, key=key)))
 
     run_async(work())
 
 
-@snapshots_app.command("mounts")
 def snapshots_mounts(key: str, snapshotter: _Snapshotter = "") -> None:
     """Show how to mount an active snapshot or a view."""
+    from argosy_protos.containerd.services.snapshots.v1 import MountsRequest
 
     async def work() -> None:
         async with Target.client() as client:
             name = snapshotter or await client.default_snapshotter()
-            reply = await client.services.snapshots.mounts(snapshots_api.MountsRequest(snapshotter=name, key=key))
+            reply = await client.services.snapshots.mounts(MountsRequest(snapshotter=name, key=key))
         rows = [{"type": m.type, "source": m.source, "options": ",".join(m.options)} for m in reply.mounts]
         show(rows, ("type", "source", "options"))
 
     run_async(work())
 
 
-@content_app.command("ls")
-def content_ls(filters: Annotated[list[str] | None, typer.Argument(help="containerd filters")] = None) -> None:
+def content_ls(filters: Annotated[list[str] | None, Argument(help="containerd filters")] = None) -> None:
     """List blobs."""
+    from argosy.client.content import blobs
+    from argosy.timestamps import format_rfc3339, from_wire
 
     async def work() -> None:
         rows = []
@@ -90,9 +80,10 @@ def content_ls(filters: Annotated[list[str] | None, typer.Argument(help="contain
     run_async(work())
 
 
-@content_app.command("active")
 def content_active() -> None:
     """List ingests that are not committed."""
+    from argosy.timestamps import format_rfc3339, from_wire
+    from argosy_protos.containerd.services.content.v1 import ListStatusesRequest
 
     async def work() -> None:
         async with Target.client() as client:
@@ -106,9 +97,9 @@ def content_active() -> None:
     run_async(work())
 
 
-@content_app.command("get")
 def content_get(digest: str) -> None:
     """Write a blob to standard output."""
+    from argosy_protos.containerd.services.content.v1 import ReadContentRequest
 
     async def work() -> None:
         async with Target.client() as client:
@@ -118,9 +109,9 @@ def content_get(digest: str) -> None:
     run_async(work())
 
 
-@content_app.command("rm")
 def content_rm(digests: list[str]) -> None:
     """Remove blobs."""
+    from argosy_protos.containerd.services.content.v1 import DeleteContentRequest
 
     async def work() -> None:
         async with Target.client() as client:
@@ -130,16 +121,17 @@ def content_rm(digests: list[str]) -> None:
     run_async(work())
 
 
-@leases_app.command("ls")
 def leases_ls() -> None:
     """List leases and how much they hold."""
+    from argosy.timestamps import format_rfc3339, from_wire
+    from argosy_protos.containerd.services.leases.v1 import ListRequest, ListResourcesRequest
 
     async def work() -> None:
         rows = []
         async with Target.client() as client:
             stub = client.services.leases
-            for lease in (await stub.list(leases_api.ListRequest())).leases:
-                held = await stub.list_resources(leases_api.ListResourcesRequest(id=lease.id))
+            for lease in (await stub.list(ListRequest())).leases:
+                held = await stub.list_resources(ListResourcesRequest(id=lease.id))
                 created = format_rfc3339(from_wire(lease.created_at) or 0)
                 rows.append(
                     {"id": lease.id, "created": created, "resources": len(held.resources), "labels": dict(lease.labels)}
@@ -149,32 +141,36 @@ def leases_ls() -> None:
     run_async(work())
 
 
-@leases_app.command("create")
-def leases_create(id: Annotated[str, typer.Argument(help="default: made by the daemon")] = "") -> None:
+def leases_create(id: Annotated[str, Argument(help="default: made by the daemon")] = "") -> None:
     """Create a lease."""
+    from argosy.client.services import present
+    from argosy_protos.containerd.services.leases.v1 import CreateRequest
 
     async def work() -> None:
         async with Target.client() as client:
-            reply = await client.services.leases.create(leases_api.CreateRequest(id=id))
-        show([{"id": reply.lease.id}], ("id",))
+            reply = await client.services.leases.create(CreateRequest(id=id))
+        show([{"id": present(reply.lease, "the lease").id}], ("id",))
 
     run_async(work())
 
 
-@leases_app.command("rm")
-def leases_rm(ids: list[str], sync: Annotated[bool, typer.Option("--sync", help="wait for the collection")] = False) -> None:
+def leases_rm(ids: list[str], sync: Annotated[bool, Option("--sync", help="wait for the collection")] = False) -> None:
     """Remove leases."""
+    from argosy_protos.containerd.services.leases.v1 import DeleteRequest
 
     async def work() -> None:
         async with Target.client() as client:
             stub = client.services.leases
-            await each(ids, "removed", lambda id: stub.delete(leases_api.DeleteRequest(id=id, sync=sync and id == ids[-1])))
+            await each(ids, "removed", lambda id: stub.delete(DeleteRequest(id=id, sync=sync and id == ids[-1])))
 
     run_async(work())
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands on the app."""
-    app.add_typer(snapshots_app, name="snapshots")
-    app.add_typer(content_app, name="content")
-    app.add_typer(leases_app, name="leases")
+VERBS: Final[dict[str, Verb | Group]] = {
+    "snapshots": Group("Snapshots.", {"ls": Verb(snapshots_ls), "rm": Verb(snapshots_rm), "mounts": Verb(snapshots_mounts)}),
+    "content": Group(
+        "Content: blobs and ingests.",
+        {"ls": Verb(content_ls), "active": Verb(content_active), "get": Verb(content_get), "rm": Verb(content_rm)},
+    ),
+    "leases": Group("Leases.", {"ls": Verb(leases_ls), "create": Verb(leases_create), "rm": Verb(leases_rm)}),
+}

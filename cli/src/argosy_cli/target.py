@@ -19,7 +19,9 @@ class Target:
     @classmethod
     def client(cls) -> Client:
         from argosy.client import Client  # half of what a start of the mesh would otherwise load
+        from argosy.kernel.heap import keep_freed
 
+        keep_freed()
         return Client(cls.socket(), cls.namespace)
 
     @classmethod

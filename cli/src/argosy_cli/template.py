@@ -23,47 +23,62 @@ import argosy
 from argosy import template
 from argosy.client import Client
 from argosy.errors import ArgosyError
+from argosy.kernel.place import place
 from argosy.kernel.process import set_title
 from argosy.oci.seccomp import architectures
 from argosy.template import Asked
 
 from argosy_cli import main as command
+from argosy_cli.words import Group, parameters
 
 TAKEN: Final = b"+"
 # Besides the commands: what they import when they run.
 _LOADED: Final = (
     "anyio._backends._asyncio",
     "anyio.to_thread",
+    "argosy.client.containers",
     "argosy.client.content",
+    "argosy.client.events",
+    "argosy.client.foreground",
+    "argosy.client.images",
+    "argosy.client.logs",
     "argosy.client.progress",
     "argosy.kernel.mount",
     "concurrent.futures.thread",
     "importlib.metadata",
-    "rich.console",
-    "rich.table",
+    "unicodedata",
 )
-_FREQUENT: Final = (("run", "image"), ("exec", "container", "command"))
+# What belongs to the place of a command, besides what belongs to every one: in whose name an audit or a security module sees what is done, too.
+_STATUS: Final = ("Umask", "SigIgn", "SigBlk")
+_FILES: Final = ("loginuid", "sessionid", "attr/current")
+# 32 and 33, as a bit each.
+_LIBRARYS_SIGNALS: Final = 0b11 << 31
+_LOOKED_AT: Final = (b"LANG", b"LC_", b"LD_", b"TZ", b"OPENSSL_", b"SSL_", b"MALLOC_", b"GLIBC_")
 
 
 class Template(template.Template):
     """Its workers are commands."""
 
-    def __init__(self, address: str, key: str, daemon: str) -> None:
+    def __init__(self, address: str, daemon: str) -> None:
         folders = {os.path.dirname(__file__)}
         (home,) = argosy.__path__
         folders.update(folder for folder, _, files in os.walk(home) if "__init__.py" in files)
-        super().__init__("argosy-template", address, key, sorted(folders))
+        super().__init__("argosy-template", address, sorted(folders))
         self._daemon = daemon
-        self._commands: Any = None
+        self._looked_at = _looked_at()
+
+    def place_of(self, pid: int) -> str:
+        return "\n".join(_meant(line) for line in place(pid, _STATUS, _FILES).split("\n"))
 
     def load(self) -> None:
-        self._commands = command.prepare()
         for name in _LOADED:
             importlib.import_module(name)
         # How a command's words become values is worked out when it is first asked for.
-        for name, *words in _FREQUENT:
-            self._commands.make_context("argosy", ["--address", self._daemon, name, *words])
-            self._commands.commands[name].make_context(name, list(words))
+        for names in command.COMMANDS.values():
+            for name in names:
+                found = command.load(name)
+                for verb in found.verbs.values() if isinstance(found, Group) else [found]:
+                    parameters(verb.run)
         architectures()
         # What is loaded and set up with the first call of all.
         with contextlib.suppress(ArgosyError):
@@ -76,6 +91,8 @@ class Template(template.Template):
 
     def work(self, asked: Asked, argv: list[str]) -> None:
         assert isinstance(asked, socket.socket)
+        if _looked_at() != self._looked_at:
+            return
         asked.sendall(TAKEN + str(os.getpid()).encode())
         if asked.recv(1) != TAKEN:
             return
@@ -90,11 +107,22 @@ class Template(template.Template):
         sys.argv = argv
         _reopen_streams()
         try:
-            code = command.execute(self._commands)
+            code = command.run(argv[1:])
         except BaseException:
             traceback.print_exc()
             code = 1
         asked.sendall(bytes((code & 0xFF,)))
+
+
+def _meant(line: str) -> str:
+    """Return a line of a place without what nobody meant: who was started by posix_spawn(3) ignores the C library's own signals."""
+    name, _, mask = line.partition(":")
+    return f"{name}: {int(mask, 16) & ~_LIBRARYS_SIGNALS:x}" if name == "SigIgn" else line
+
+
+def _looked_at() -> list[tuple[bytes, bytes]]:
+    """Return what an interpreter and its libraries look at once, when they start: a worker's must be what its template had."""
+    return sorted(item for item in os.environb.items() if item[0].startswith(_LOOKED_AT))
 
 
 def _reopen_streams() -> None:
@@ -111,11 +139,11 @@ def _reopen_streams() -> None:
 
 
 def main() -> None:
-    key = template.begun()
+    template.begun()
     # A caller that ignores it has another place.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    Template(sys.argv[1], key, sys.argv[2]).run()
+    Template(sys.argv[1], sys.argv[2]).run()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from argosy.errors import InvalidArgument, NotFound
 
 if TYPE_CHECKING:
-    from argosy.models import ValidationError
+    from pydantic import ValidationError
 
 T = TypeVar("T", bound="Strict")
 S = TypeVar("S", bound="Settings")
@@ -79,7 +79,7 @@ def nearest(key: str, known: Sequence[str]) -> str:
 
 def validate(cls: type[T], values: Mapping[str, Any], source: str) -> T:
     """Return cls from values. Raises InvalidArgument that names source, the key, and the nearest known one."""
-    from argosy.models import TypeAdapter, ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     try:
         return TypeAdapter(cls).validate_python(dict(values))

@@ -3,8 +3,9 @@
 The first run of a program does its work itself and leaves a template behind for the next ones of its place. What a template
 forks is what the program would have become: same directory, environment and standard streams, and from then on the same code.
 
-A program connects, sends (place, arguments, environment) with its descriptors 0, 1, 2 and ".", and gets the worker's exit
-code as one byte. When the connection ends without one there is no template any more, or one of older code: the program then
+A program connects, sends (arguments, environment) with its descriptors 0, 1, 2 and ".", and gets the worker's exit code as one
+byte. It is served when its place is the template's own, which the kernel tells of the process that connected: what a program says
+of itself counts for nothing. When the connection ends without one there is no template any more, or one of older code: the program then
 goes on by itself. Nothing depends on the template's life: workers are disowned from the moment they are one. It ends with the
 process that it was told to watch, or when nobody has asked for a while.
 """
@@ -28,8 +29,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from argosy.kernel.pages import populate, ranges, written
-from argosy.kernel.peer import credentials
-from argosy.kernel.process import die_with_parent, set_name
+from argosy.kernel.peer import credentials, process
+from argosy.kernel.place import place
+from argosy.kernel.process import die_with_parent, has_ended, set_name
 
 _IDLE_S: Final = 600
 # Forked in advance: a program takes one at once, and while it is busy the next is there.
@@ -56,8 +58,8 @@ class Asked(Protocol):
     def close(self) -> None: ...
 
 
-def begin(module: str, address: str, key: str, *args: str, watched: int) -> None:
-    """Leave a template of place key behind at the address, in a session of its own. It is module's ``main``.
+def begin(module: str, address: str, *args: str, watched: int) -> None:
+    """Leave a template of our own place behind at the address, in a session of its own. It is module's ``main``.
 
     watched is a process; the template ends with it. Where that has gone, or is in another PID namespace, there is none.
     """
@@ -65,54 +67,38 @@ def begin(module: str, address: str, key: str, *args: str, watched: int) -> None
         held = os.pidfd_open(watched)
     except OSError:
         return
-    read, write = os.pipe()
     try:
-        # A pipe takes what it is written only as long as it has room, and nobody reads this one before the template runs.
-        data = marshal.dumps(key)
-        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, max(65536, len(data)))
-        os.write(write, data)
-        # Above what is given out below, so that no dup2 closes what the next one needs.
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (read, held)]
-        try:
-            os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-I", "-m", module, address, *args, " " * _TITLE_ROOM],
-                os.environb,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, high[0], 0),
-                    (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_RDWR, 0),
-                    (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_RDWR, 0),
-                    (os.POSIX_SPAWN_DUP2, high[1], _WATCHED),
-                ],
-                setsid=True,
-            )
-        finally:
-            for fd in high:
-                os.close(fd)
+        os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-m", module, address, *args, " " * _TITLE_ROOM],
+            os.environb,
+            file_actions=[
+                # First, so that none of the others closes what it needs.
+                (os.POSIX_SPAWN_DUP2, held, _WATCHED),
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
+                (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_RDWR, 0),
+                (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_RDWR, 0),
+            ],
+            setsid=True,
+        )
     finally:
-        for fd in (read, write, held):
-            os.close(fd)
+        os.close(held)
 
 
-def begun() -> str:
-    """In the template: return the place that ``begin`` was told, and let go of all else that came with the start."""
+def begun() -> None:
+    """In the template: let go of all that came with the start, but what is watched."""
     # Of a shell's own descriptors somebody may be waiting for the end.
     os.closerange(_FIRST_UNUSED, os.sysconf("SC_OPEN_MAX"))
     os.chdir("/")
-    with os.fdopen(0, "rb", closefd=False) as stdin:
-        key = str(marshal.loads(stdin.read()))  # noqa: S302 # the program that made us wrote it
-    null = os.open("/dev/null", os.O_RDWR)
-    os.dup2(null, 0)
-    os.close(null)
-    return key
 
 
 class Template(ABC):
     """Listens at address and keeps spares that answer there. Made after ``begun``."""
 
-    def __init__(self, name: str, address: str, key: str, folders: Sequence[str]) -> None:
+    def __init__(self, name: str, address: str, folders: Sequence[str]) -> None:
         """name is what ps shows; in folders are the files whose change ends the template: one of older code must not go on."""
-        self._name, self._address, self._key = name, address, key
+        self._name, self._address = name, address
+        self._place = self.place_of(os.getpid())
         self._files = [os.path.join(f, file) for f in folders for file in os.listdir(f) if file.endswith(".py")]
         self._code = self._changed()
         self._pid = os.getpid()
@@ -138,6 +124,10 @@ class Template(ABC):
 
     def closed(self) -> None:  # noqa: B027 # the same
         """Take those ways away."""
+
+    def place_of(self, pid: int) -> str:
+        """Return what must be the same of us and of a program, as the kernel tells it of process pid. Raises OSError."""
+        return place(pid)
 
     # -- the template --
 
@@ -282,8 +272,14 @@ class Template(ABC):
     def answer(self, asked: Any) -> None:
         """Be the worker of whoever asked; return at once when that is none of ours."""
         connection: socket.socket = asked
-        _, uid, _ = credentials(connection)
+        pid, uid, _ = credentials(connection)
         if uid != os.geteuid():
+            return
+        try:
+            held = process(connection)
+        except OSError:
+            return  # it has gone
+        if not self.is_here(pid, held):
             return
         data, handed, _, _ = socket.recv_fds(connection, 65536, 4)
         size = int.from_bytes(data[:4], "little")
@@ -297,14 +293,21 @@ class Template(ABC):
                 return
             left -= len(parts[-1])
         request: Any = marshal.loads(b"".join(parts))  # noqa: S302 # our own user sent it
-        key, argv, environ = request
+        argv, environ = request
         if len(handed) == 4:
-            self.become(connection, key, argv, environ, handed)
+            self.become(connection, argv, environ, handed)
 
-    def become(self, asked: Asked, key: str, argv: list[str], environ: Mapping[bytes, bytes], handed: Sequence[int]) -> None:
-        """Take over a program's environment, directory and standard streams, and do its work. One of another place is let go."""
-        if key != self._key:
-            return
+    def is_here(self, pid: int, held: int) -> bool:
+        """Return whether process pid, of which held is a pidfd, is in our place; held is closed."""
+        try:
+            return self.place_of(pid) == self._place and not has_ended(held)
+        except OSError:
+            return False  # the same
+        finally:
+            os.close(held)
+
+    def become(self, asked: Asked, argv: list[str], environ: Mapping[bytes, bytes], handed: Sequence[int]) -> None:
+        """Take over a program's environment, directory and standard streams, and do its work."""
         self._listener.close()
         for target, fd in enumerate(handed[:3]):
             os.dup2(fd, target)

@@ -11,62 +11,24 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
-
-from argosy_protos.argosy.content.v1 import IngestsStub
-from argosy_protos.containerd.services.containers.v1 import ContainersStub
-from argosy_protos.containerd.services.content.v1 import ContentStub
-from argosy_protos.containerd.services.diff.v1 import DiffStub
-from argosy_protos.containerd.services.events.v1 import EventsStub
-from argosy_protos.containerd.services.images.v1 import ImagesStub
-from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub
-from argosy_protos.containerd.services.leases.v1 import CreateRequest, DeleteRequest, LeasesStub
-from argosy_protos.containerd.services.namespaces.v1 import GetNamespaceRequest, NamespacesStub
-from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
-from argosy_protos.containerd.services.tasks.v1 import TasksStub
-from argosy_protos.containerd.services.version.v1 import VersionStub
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from argosy.client.jobs import cleanup
+from argosy.client.services import Services
 from argosy.errors import ArgosyError
 from argosy.labels import GC_EXPIRE
 from argosy.names import DEFAULT_NAMESPACE, LEASE_HEADER, NAMESPACE_HEADER
-from argosy.rpc.channel import NO_DEADLINE, BoundChannel, Channel
+from argosy.rpc.channel import NO_DEADLINE, Channel
+
+if TYPE_CHECKING:
+    from argosy.client.resolvers import Resolver
 
 LEASE_LIFE: Final = timedelta(hours=24)
 DEFAULT_SNAPSHOTTER: Final = "overlayfs"
 DEFAULT_RUNTIME: Final = "io.containerd.runc.v2"
 _START: Final = 'start a daemon with "argosy up", or name another\'s socket (--address, ARGOSY_ADDRESS)'
-
-
-@dataclass(frozen=True)
-class Services:
-    """The services a client uses."""
-
-    namespaces: Any
-    containers: Any
-    images: Any
-    content: Any
-    snapshots: Any
-    diff: Any
-    tasks: Any
-    events: Any
-    leases: Any
-    introspection: Any
-    version: Any
-    ingests: Any = None
-    """Where ingests of ``content`` can be written without it; None where that is not known."""
-
-    @classmethod
-    def on(cls, channel: Channel | BoundChannel) -> Self:
-        """Return stubs of all services on one channel."""
-        return cls(
-            NamespacesStub(channel), ContainersStub(channel), ImagesStub(channel), ContentStub(channel), SnapshotsStub(channel),
-            DiffStub(channel), TasksStub(channel), EventsStub(channel), LeasesStub(channel), IntrospectionStub(channel),
-            VersionStub(channel), IngestsStub(channel),
-        )  # fmt: skip
 
 
 def default_address() -> Path:
@@ -85,13 +47,19 @@ class Defaults(NamedTuple):
 class Client:
     """One namespace of one daemon. Use it as an async context manager."""
 
-    def __init__(self, address: str | Path | None = None, namespace: str = "", services: Services | None = None) -> None:
+    def __init__(
+        self,
+        address: str | Path | None = None,
+        namespace: str = "",
+        services: Services | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        """resolver is where pulled images come from; by default the registries that their names say."""
         self.namespace = namespace or os.environ.get("CONTAINERD_NAMESPACE") or DEFAULT_NAMESPACE
         self.address = str(address or default_address())
         self._channel = Channel(self.address, name="containerd", default_timeout_s=NO_DEADLINE, remedy=_START)
-        self._bound = self._channel.with_metadata({NAMESPACE_HEADER: self.namespace})
-        self.services = services or Services.on(self._bound)
-        self._replaced = services is not None
+        self.services = services or Services(self._channel.with_metadata({NAMESPACE_HEADER: self.namespace}))
+        self.resolver = resolver
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -107,13 +75,13 @@ class Client:
         self._channel.close()
 
     def replace(self, **services: Any) -> None:
-        """Put other implementations in the place of services, by their names."""
-        if "content" in services:
-            services = {"ingests": None, **services}
-        self.services = replace(self.services, **services)
+        """Put other implementations in the place of services, by their names. Raises TypeError for a name that is none."""
+        self.services = self.services.replaced(**services)
 
     async def defaults(self) -> Defaults:
         """Return what the namespace's labels say, or else what is usual."""
+        from argosy_protos.containerd.services.namespaces.v1 import GetNamespaceRequest
+
         reply = await self.services.namespaces.get(GetNamespaceRequest(name=self.namespace))
         labels = reply.namespace.labels if reply.namespace else {}
         return Defaults(
@@ -131,12 +99,12 @@ class Client:
 
         It is given back though the block is cancelled. One that may linger is gone when the client is left; the block's end does not wait for it.
         """
+        from argosy_protos.containerd.services.leases.v1 import CreateRequest
+
         expire = (datetime.now(UTC) + LEASE_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")
         # The name is ours: who is cancelled before the answer comes knows what to give back.
         id = f"{time.time_ns() % 1_000_000_000}-{os.urandom(4).hex()}"
-        leased = self.services
-        if not self._replaced:
-            leased = Services.on(self._bound.with_metadata({LEASE_HEADER: id}))
+        leased = self.services.with_metadata({LEASE_HEADER: id})
         try:
             await self.services.leases.create(CreateRequest(id=id, labels={GC_EXPIRE: expire}))
             yield leased
@@ -149,6 +117,8 @@ class Client:
                 await self._end_lease(id)
 
     async def _end_lease(self, id: str) -> None:
+        from argosy_protos.containerd.services.leases.v1 import DeleteRequest
+
         with cleanup():
             try:
                 await self.services.leases.delete(DeleteRequest(id=id))

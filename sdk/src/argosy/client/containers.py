@@ -1,4 +1,4 @@
-"""Containers: a snapshot, a spec and a record."""
+"""Containers: a snapshot, a spec and a record. How one is made is in ``argosy.client.creating``."""
 
 from __future__ import annotations
 
@@ -6,58 +6,25 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.to_thread
 from argosy_protos.containerd.services.containers import v1 as p
-from argosy_protos.containerd.services.images.v1 import GetImageRequest
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks import v1 as tasks
-from argosy_protos.google.protobuf import Any as AnyMessage
 
-from argosy.client import foreground
-from argosy.client.connection import Client, Defaults, Services
-from argosy.client.foreground import Foreground
-from argosy.client.images import from_wire, layers_of, resolve, unpack
-from argosy.client.jobs import both, cleanup, together
-from argosy.client.stdio import Stdio
+from argosy.client.jobs import cleanup, together
+from argosy.client.services import present
 from argosy.client.tasks import Task
 from argosy.errors import ArgosyError, NotFound
-from argosy.kernel.mount import temporary_mount
-from argosy.labels import OWN_LABELS_HEADER, of_image
-from argosy.mounts import Mount
-from argosy.oci.image import Descriptor, Resolved, chain_ids
-from argosy.oci.spec import Options, build
-from argosy.oci.users import User
-from argosy.oci.users import resolve as resolve_user
-from argosy.typeurl import SPEC, pack_json
 
+if TYPE_CHECKING:
+    from argosy_protos.containerd.types import Mount as WireMount
+    from argosy_protos.google.protobuf import Any as AnyMessage
 
-def _user_of(mounts: list[Mount], user: str) -> User:
-    with temporary_mount(mounts, read_only=True) as root:
-        return resolve_user(root, user)
-
-
-async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
-    """Return an image's target, and what it says. Raises NotFound."""
-    found = (await client.services.images.get(GetImageRequest(name=image))).image
-    target = from_wire(found.target)
-    return target, await resolve(client.services, target)
-
-
-async def _prepare(services: Services, target: Descriptor, resolved: Resolved, snapshotter: str, key: str) -> list[Any]:
-    """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists, InvalidArgument."""
-    chain = chain_ids(layers_of(resolved))
-    request = snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=chain[-1])
-    try:
-        prepared = await services.snapshots.prepare(request)
-    except NotFound:
-        request.parent = await unpack(services, target, snapshotter)
-        prepared = await services.snapshots.prepare(request)
-    mounts: list[Any] = prepared.mounts
-    return mounts
+    from argosy.client.connection import Client
+    from argosy.client.foreground import Foreground
+    from argosy.client.stdio import Stdio
+    from argosy.oci.spec import Options
 
 
 @dataclass
@@ -66,7 +33,7 @@ class Container:
 
     client: Client
     record: p.Container
-    prepared: Sequence[Any] = ()
+    prepared: Sequence[WireMount] = ()
     """The mounts that its snapshot was prepared with, if that was just now."""
 
     @property
@@ -82,7 +49,7 @@ class Container:
     async def get(cls, client: Client, id: str) -> Container:
         """Raises NotFound."""
         reply = await client.services.containers.get(p.GetContainerRequest(id=id))
-        return cls(client, reply.container)
+        return cls(client, present(reply.container, f'container "{id}"'))
 
     @classmethod
     async def create(
@@ -93,54 +60,21 @@ class Container:
 
         The snapshot is removed again when the record can't be stored.
         """
-        known: list[tuple[Defaults, Descriptor, Resolved]] = []
-        looked = anyio.Event()
+        from argosy.client.creating import create  # and what reads images, and makes specs
 
-        async def look() -> None:
-            defaults, (target, resolved) = await both(client.defaults, partial(_look_up, client, image))
-            known.append((defaults, target, resolved))
-            looked.set()
+        record, prepared = await create(
+            client, id, image, options, snapshotter=snapshotter, runtime=runtime, runtime_options=runtime_options, user=user,
+            labels=labels, snapshot_key=snapshot_key,
+        )  # fmt: skip
+        return cls(client, record, prepared)
 
-        # What is only read needs no lease, and does not wait for one.
-        async with together() as group:
-            group.start_soon(look)
-            async with client.lease(linger=True) as services:
-                await looked.wait()
-                defaults, target, resolved = known[0]
-                chosen = snapshotter or defaults.snapshotter
-                key = snapshot_key or id
-                prepared = await _prepare(services, target, resolved, chosen, key)
-                try:
-                    config = resolved.config.config
-                    mounts = [Mount.from_wire(m) for m in prepared]
-                    # Not left alone when we are cancelled: it mounts, and has to unmount.
-                    who = await anyio.to_thread.run_sync(_user_of, mounts, user or config.user)
-                    spec = build(client.namespace, id, config, who, options)
-                    record = p.Container(
-                        id=id,
-                        labels={**of_image(config.labels), **(labels or {})},
-                        image=image,
-                        runtime=p.ContainerRuntime(name=runtime or defaults.runtime, options=runtime_options),
-                        spec=pack_json(SPEC, spec),
-                        snapshotter=chosen,
-                        snapshot_key=key,
-                    )
-                    reply = await services.containers.create(
-                        p.CreateContainerRequest(container=record), metadata={OWN_LABELS_HEADER: "1"}
-                    )
-                except BaseException:
-                    await _forget(client, chosen, key)
-                    raise
-        return cls(client, reply.container, prepared)
-
-    async def mounts(self) -> list[Any]:
+    async def mounts(self) -> list[WireMount]:
         """Return the mounts of its root file system; none when it has no snapshot."""
         if not self.record.snapshot_key:
             return []
         request = snapshots.MountsRequest(snapshotter=self.record.snapshotter, key=self.record.snapshot_key)
         reply = await self.client.services.snapshots.mounts(request)
-        mounts: list[Any] = reply.mounts
-        return mounts
+        return reply.mounts
 
     async def new_task(self, stdio: Stdio, terminal: bool = False) -> Task:
         """Create its task. Raises AlreadyExists, and what the runtime says."""
@@ -167,6 +101,8 @@ class Container:
         it runs on. signals: SIGTERM, SIGINT and SIGHUP go to the process (main thread only), and with terminal our
         terminal is raw and its size the process's. Raises on entry what ``new_task`` and ``Process.start`` raise, and Interrupted.
         """
+        from argosy.client import foreground  # it is built on this module
+
         return foreground.run(
             self, stdin=stdin, stdout=stdout, stderr=stderr, terminal=terminal, remove=remove, signals=signals, say=say
         )
@@ -175,11 +111,11 @@ class Container:
         """Delete the record, and its snapshot. Raises NotFound."""
         async with together() as group:
             if snapshot and self.record.snapshot_key:
-                group.start_soon(_forget, self.client, self.record.snapshotter, self.record.snapshot_key)
+                group.start_soon(forget, self.client, self.record.snapshotter, self.record.snapshot_key)
             await self.client.services.containers.delete(p.DeleteContainerRequest(id=self.id))
 
 
-async def _forget(client: Client, snapshotter: str, key: str) -> None:
+async def forget(client: Client, snapshotter: str, key: str) -> None:
     """Remove a snapshot though we are cancelled."""
     with cleanup():
         try:

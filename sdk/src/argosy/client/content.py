@@ -6,16 +6,19 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from argosy_protos.argosy.content.v1 import PlaceRequest
+from argosy_protos.argosy.content.v1 import IngestsStub, PlaceRequest
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import FieldMask
 
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, Unavailable
 from argosy.kernel.files import full_disk
+
+if TYPE_CHECKING:
+    from argosy_protos._typing import Stream
 
 CHUNK: Final = 1 << 20
 _LOCK_WAIT_S: Final = 2.0
@@ -24,7 +27,7 @@ _STORE_WAIT_S: Final = 30.0
 _TELL_BYTES: Final = 8 << 20
 
 
-async def read_blob(content: Any, digest: str, limit: int = 0) -> bytes:
+async def read_blob(content: p.ContentStub, digest: str, limit: int = 0) -> bytes:
     """Return a blob whole, checked. Raises NotFound, DataLoss; more than limit bytes (0: any) is DataLoss too."""
     data = bytearray()
     async for part in content.read(p.ReadContentRequest(digest=digest)):
@@ -37,14 +40,14 @@ async def read_blob(content: Any, digest: str, limit: int = 0) -> bytes:
     return bytes(data)
 
 
-async def blobs(content: Any, filters: list[str] | None = None) -> AsyncIterator[p.Info]:
+async def blobs(content: p.ContentStub, filters: list[str] | None = None) -> AsyncIterator[p.Info]:
     """Yield the infos of a namespace's blobs."""
     async for reply in content.list(p.ListContentRequest(filters=filters or [])):
         for info in reply.info:
             yield info
 
 
-async def set_labels(content: Any, digest: str, labels: Mapping[str, str]) -> None:
+async def set_labels(content: p.ContentStub, digest: str, labels: Mapping[str, str]) -> None:
     """Set labels of a blob, leaving others alone."""
     mask = FieldMask(paths=[f"labels.{k}" for k in labels])
     await content.update(p.UpdateRequest(info=p.Info(digest=digest, labels=dict(labels)), update_mask=mask))
@@ -53,7 +56,7 @@ async def set_labels(content: Any, digest: str, labels: Mapping[str, str]) -> No
 class Ingest:
     """An open write stream, in lock-step. Make it with ``open_ingest``."""
 
-    def __init__(self, stream: Any, ref: str) -> None:
+    def __init__(self, stream: Stream[p.WriteContentRequest, p.WriteContentResponse], ref: str) -> None:
         self._stream, self.ref = stream, ref
         self.offset = 0
 
@@ -71,8 +74,7 @@ class Ingest:
         if answer is None:
             raise Unavailable(f'ingest "{self.ref}" ended early')
         self.offset = answer.offset
-        result: p.WriteContentResponse = answer
-        return result
+        return answer
 
     async def stat(self, total: int, expected: str) -> None:
         await self._call(action=p.WriteAction.STAT, total=total, expected=expected)
@@ -150,7 +152,7 @@ class PlacedIngest:
         self._release()
 
 
-async def place(ingests: Any, ingest: Ingest) -> PlacedIngest | None:
+async def place(ingests: IngestsStub, ingest: Ingest) -> PlacedIngest | None:
     """Return an open ingest as a file of ours; None where the store is elsewhere, has no such place, or lets nobody write there.
 
     Cancelling leaves the ingest open.
@@ -173,7 +175,7 @@ async def place(ingests: Any, ingest: Ingest) -> PlacedIngest | None:
     return None
 
 
-async def open_ingest(content: Any, ref: str, total: int, expected: str) -> Ingest:
+async def open_ingest(content: p.ContentStub, ref: str, total: int, expected: str) -> Ingest:
     """Open an ingest, waiting while somebody else writes it. Raises AlreadyExists when the blob is there.
 
     A store that is not there is waited for as long as a service may take to start again; then Unavailable is raised.
@@ -199,7 +201,7 @@ async def open_ingest(content: Any, ref: str, total: int, expected: str) -> Inge
             raise
 
 
-async def write_blob(content: Any, ref: str, data: bytes, labels: Mapping[str, str] | None = None) -> str:
+async def write_blob(content: p.ContentStub, ref: str, data: bytes, labels: Mapping[str, str] | None = None) -> str:
     """Store bytes; return their digest. A blob that is there gets the labels."""
     digest = str(Digest.of(data))
     try:

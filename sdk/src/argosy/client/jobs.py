@@ -1,12 +1,13 @@
-"""Work done side by side: owned by a task group, ended with it, and its first failure is raised as what it is."""
+"""Work done side by side: owned by a task group, ended with it, and its first failure is raised as what it is.
+
+A command that only asks does nothing side by side: anyio is loaded with the first block.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-import anyio
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -29,8 +30,10 @@ def first(failed: BaseExceptionGroup) -> BaseException:
 @asynccontextmanager
 async def together() -> AsyncIterator[TaskGroup]:
     """Yield a task group. When one of its tasks or the block fails, the rest is cancelled and waited for, and that failure raised."""
+    from anyio import create_task_group
+
     try:
-        async with anyio.create_task_group() as group:
+        async with create_task_group() as group:
             yield group
     except BaseExceptionGroup as failed:
         error = first(failed)
@@ -55,5 +58,7 @@ async def both(one: Callable[[], Awaitable[T]], other: Callable[[], Awaitable[U]
 @contextmanager
 def cleanup(within: float = CLEANUP_S) -> Iterator[None]:
     """What is awaited in the block is done though we are cancelled, for that many seconds at most."""
-    with anyio.move_on_after(within, shield=True):
+    from anyio import move_on_after
+
+    with move_on_after(within, shield=True):
         yield

@@ -17,9 +17,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
+import aiohttp
 import anyio
 
 from argosy.client.hosts import Host, Origin, hosts_for
@@ -35,15 +36,8 @@ from argosy.errors import (
     Unavailable,
     Unknown,
 )
-from argosy.lazy import lazy
 from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor, media_type_of
 from argosy.oci.reference import Reference
-
-if TYPE_CHECKING:
-    import aiohttp
-else:
-    # 110 ms, and most runs of a client pull nothing.
-    aiohttp = lazy("aiohttp")
 
 _ACCEPT: Final = ", ".join((*sorted(INDEX_TYPES | MANIFEST_TYPES), "*/*"))
 _DOCUMENTS: Final = INDEX_TYPES | MANIFEST_TYPES

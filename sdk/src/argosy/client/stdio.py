@@ -11,9 +11,7 @@ import errno
 import fcntl
 import os
 import select
-import shutil
 import stat
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,8 +19,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-import anyio
 
 _CHUNK: Final = 64 << 10
 _IO_DRAIN_S: Final = 5.0
@@ -72,6 +68,9 @@ def _is_abandoned(directory: Path) -> bool:
 
 def sweep() -> None:
     """Remove the FIFOs of clients that were killed, once their containers have ended, too."""
+    import shutil
+    import tempfile
+
     for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):  # in use, somebody else's, or gone meanwhile
             if _is_abandoned(directory):
@@ -94,6 +93,8 @@ class Stdio:
 
         Those of a client that is killed first are removed by the next client that makes some after the container has ended.
         """
+        import tempfile  # for those who run something
+
         sweep()
         directory = tempfile.mkdtemp(prefix=_PREFIX)
         lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -114,6 +115,8 @@ class Stdio:
     def remove(self) -> None:
         """Remove the FIFOs and their directory. Safe to call twice."""
         if self.directory:
+            import shutil  # the same
+
             shutil.rmtree(self.directory, ignore_errors=True)
         lock, self._lock = self._lock, -1
         if lock >= 0:
@@ -254,17 +257,17 @@ class _Output:
 class Pump:
     """Carries bytes between FIFOs and our own descriptors, beside the loop."""
 
-    input_over: anyio.Event
+    input_over: asyncio.Event
     """Set when there is no more input: its source has ended, or the process."""
-    failed: anyio.Event
+    failed: asyncio.Event
     """Set when an output can't be written any more: ``error`` says why."""
     error: OSError | None = None
 
     def __init__(self, stdio: Stdio, outputs: Sequence[int], source: int | None) -> None:
         """Open the FIFOs, and begin to carry. outputs are where stdout and stderr go, source is where input comes from."""
         self._loop = asyncio.get_running_loop()
-        self.input_over = anyio.Event()
-        self.failed = anyio.Event()
+        self.input_over = asyncio.Event()
+        self.failed = asyncio.Event()
         self._outputs: list[_Output] = []
         self._input: _Input | None = None
         try:
@@ -307,7 +310,7 @@ class Pump:
                 idle = time.monotonic() - max(began, *(o.busy_at for o in open_ones))
                 if idle > _IO_DRAIN_S and not any(o.writing for o in open_ones):
                     break
-                await anyio.sleep(min(_POLL_S, 0.001 + idle))
+                await asyncio.sleep(min(_POLL_S, 0.001 + idle))
         finally:
             self._look()
             self.close()

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 from argosy_protos.containerd.services.tasks import v1 as p
 from argosy_protos.containerd.v1.types import Process as WireProcess
 
-from argosy.client.connection import Client
-from argosy.client.stdio import Stdio
+from argosy.client.services import present
 from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, NotFound, Unavailable
 from argosy.typeurl import PROCESS, pack_json
 
 if TYPE_CHECKING:
+    from argosy.client.connection import Client
     from argosy.client.foreground import Foreground
+    from argosy.client.stdio import Stdio
+
+
+def _nowhere() -> Stdio:
+    from argosy.client.stdio import Stdio  # who lists tasks carries no bytes
+
+    return Stdio()
 
 
 @dataclass
@@ -27,7 +34,7 @@ class Process:
     container_id: str
     exec_id: str = ""
     pid: int = 0
-    stdio: Stdio = field(default_factory=Stdio)
+    stdio: Stdio = field(default_factory=_nowhere)
 
     async def start(self) -> int:
         """Start it; return its pid. Raises what the runtime says."""
@@ -38,8 +45,7 @@ class Process:
     async def wait(self) -> int:
         """Return the exit status, whenever it comes."""
         reply = await self.client.services.tasks.wait(p.WaitRequest(container_id=self.container_id, exec_id=self.exec_id))
-        status: int = reply.exit_status
-        return status
+        return reply.exit_status
 
     async def kill(self, signal: int, everyone: bool = False) -> None:
         """Raises NotFound when it has ended."""
@@ -66,8 +72,7 @@ class Process:
     async def state(self) -> WireProcess:
         """Raises NotFound."""
         reply = await self.client.services.tasks.get(p.GetRequest(container_id=self.container_id, exec_id=self.exec_id))
-        process: WireProcess = reply.process
-        return process
+        return present(reply.process, f'the state of container "{self.container_id}"')
 
 
 @dataclass
@@ -97,16 +102,14 @@ class Task(Process):
     async def delete(self) -> int:
         """Delete a task that has ended; return its exit status. Raises NotFound."""
         reply = await self.client.services.tasks.delete(p.DeleteTaskRequest(container_id=self.container_id))
-        status: int = reply.exit_status
-        return status
+        return reply.exit_status
 
     async def delete_exec(self, exec_id: str) -> int:
         """Delete an exec that has ended; return its exit status."""
         reply = await self.client.services.tasks.delete_process(
             p.DeleteProcessRequest(container_id=self.container_id, exec_id=exec_id)
         )
-        status: int = reply.exit_status
-        return status
+        return reply.exit_status
 
     async def pause(self) -> None:
         await self.client.services.tasks.pause(p.PauseTaskRequest(container_id=self.container_id))

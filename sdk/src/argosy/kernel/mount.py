@@ -25,6 +25,7 @@ from argosy.kernel.mount_helpers import helper_of, mount_by_helper
 from argosy.kernel.mount_options import MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, parse_options
 from argosy.kernel.mount_target import Target
 from argosy.kernel.mount_trees import mount_idmapped, mount_overlay_by_parts
+from argosy.kernel.temporary import temporary_directory
 from argosy.kernel.unmount import MNT_DETACH, unmount, unmount_all, unmount_tree
 from argosy.mounts import Mount, check
 
@@ -96,11 +97,10 @@ def temporary_mount(mounts: Sequence[Mount], read_only: bool = False) -> Iterato
 
     ``volatile`` is left out: the next mount of a volatile overlay is refused while its mark exists.
     """
-    import tempfile  # slow to import, and shims seldom need it
-
-    point = tempfile.mkdtemp(prefix="argosy-mount-")
     cleaned = [_for_a_while(m, read_only and i == len(mounts) - 1) for i, m in enumerate(mounts)]
-    try:
+    with temporary_directory() as directory:
+        point = os.path.join(directory, "mount")
+        os.mkdir(point, 0o700)
         mount_all(cleaned, point)
         try:
             yield point
@@ -109,8 +109,6 @@ def temporary_mount(mounts: Sequence[Mount], read_only: bool = False) -> Iterato
                 unmount_tree(point)
             else:
                 unmount_all(point)
-    finally:
-        os.rmdir(point)
 
 
 def _for_a_while(spec: Mount, read_only: bool) -> Mount:

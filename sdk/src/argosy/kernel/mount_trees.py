@@ -13,6 +13,7 @@ from typing import Final
 from argosy.kernel.libc import syscall
 from argosy.kernel.mount_options import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, ParsedOptions
 from argosy.kernel.mount_target import Target
+from argosy.kernel.temporary import temporary_directory
 from argosy.kernel.unmount import MNT_DETACH, unmount
 from argosy.kernel.user_namespace import user_namespace
 from argosy.mounts import Mount
@@ -80,11 +81,9 @@ def _attach(tree: int, path: str) -> None:
 
 def mount_idmapped(spec: Mount, parsed: ParsedOptions, target: Target) -> None:
     """Mount spec with its ids mapped, or those of an overlay's lower layers. Raises OSError, InvalidArgument, FailedPrecondition."""
-    import tempfile  # slow to import, and shims seldom need it
-
     with user_namespace(parsed.uidmap, parsed.gidmap) as userns:
         if spec.type == "overlay":
-            with tempfile.TemporaryDirectory(prefix="argosy-idmap-") as scratch:
+            with temporary_directory() as scratch:
                 _overlay_on_mapped(parsed, target, scratch, userns)
             return
         tree = _mapped_tree(spec.source, userns, bool(parsed.flags & MS_REC))

@@ -1,10 +1,11 @@
-"""Who is at the other end of a unix socket (SO_PEERCRED)."""
+"""Who is at the other end of a unix socket (SO_PEERCRED, SO_PEERPIDFD)."""
 
 from __future__ import annotations
 
 import array
 import ctypes
 import errno
+import os
 import socket
 import struct
 from typing import Any, Final
@@ -13,6 +14,7 @@ from argosy.kernel.libc import call
 
 _UCRED: Final = struct.Struct("3i")
 _SO_PEERGROUPS: Final = 59
+_SO_PEERPIDFD: Final = 77
 # Python's socket reads no more at once; a process can have NGROUPS_MAX groups.
 _AT_ONCE_BYTES: Final = 1024
 _MOST_BYTES: Final = 4 * 65536
@@ -23,6 +25,19 @@ def credentials(sock: Any) -> tuple[int, int, int]:
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     pid, uid, gid = _UCRED.unpack(raw)
     return pid, uid, gid
+
+
+def process(sock: Any) -> int:
+    """Return a pidfd of the process that connected: its own, though another one may have got its pid. Raises OSError once it has gone.
+
+    A kernel before 6.5 can't say: there it is whoever has the pid now.
+    """
+    try:
+        return int(sock.getsockopt(socket.SOL_SOCKET, _SO_PEERPIDFD))
+    except OSError as error:
+        if error.errno != errno.ENOPROTOOPT:
+            raise
+    return os.pidfd_open(credentials(sock)[0])
 
 
 def groups(sock: Any) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 from collections.abc import Sequence
 from typing import Final
@@ -69,6 +70,13 @@ def _stat(pid: int | str) -> list[bytes]:
 def pidfd(pid: int) -> int:
     """Return a descriptor of pid, readable once it has exited. Raises ProcessLookupError."""
     return os.pidfd_open(pid, 0)
+
+
+def has_ended(process: int) -> bool:
+    """Return whether the process that a pidfd holds has ended."""
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def descriptor_of(process: int, fd: int) -> int:

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform as host
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
 
 from argosy.digest import Digest
 from argosy.errors import InvalidArgument
-from argosy.models import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
 
 INDEX_TYPES: Final = frozenset(
     ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -48,30 +39,128 @@ _PLAIN: Final = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 _VARIANT: Final = re.compile(r"v?(\d{1,3})(?:\.(\d{1,3}))?", re.ASCII)
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
+class _Malformed(Exception):
+    """Says which part of a document is not what it must be."""
 
-    exact: ClassVar[bool] = False
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(where, what)
+        self.where, self.what = where, what
+
+    def of(self, document: str) -> InvalidArgument:
+        return InvalidArgument(f"{document} is malformed: {self.where or 'it'}: {self.what}")
+
+
+T = TypeVar("T")
+Reader = Callable[[Any, str], T]
+"""Makes a value of what JSON says; takes that, and where it stands. Raises _Malformed."""
+Keys = Mapping[str, tuple[str, Reader[Any]]]
+"""The field that each key is for, and what reads it. A field without a default must be there."""
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise _Malformed(where, "it is no string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _Malformed(where, "it has half of a character in it") from None
+    return value
+
+
+def _size(value: Any, where: str) -> int:
+    # True is an int to Python.
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise _Malformed(where, "it is no number of bytes")
+    return value
+
+
+def _many(read: Reader[T], most: int | None = None) -> Reader[list[T]]:
+    def list_of(value: Any, where: str) -> list[T]:
+        if not isinstance(value, list):
+            raise _Malformed(where, "it is no list")
+        if most is not None and len(value) > most:
+            raise _Malformed(where, f"it has {len(value)} entries, {most} are the most")
+        return [read(one, f"{where}.{n}") for n, one in enumerate(value)]
+
+    return list_of
+
+
+def _labels(value: Any, where: str) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise _Malformed(where, "it is no object")
+    return {_text(key, where): _text(one, f"{where}.{key}") for key, one in value.items()}
+
+
+_texts: Final = _many(_text)
+
+
+def _load(data: bytes) -> Any:
+    """Return what JSON in data says. Raises _Malformed: Go reads neither other encodings nor NaN."""
+
+    def refuse(word: str) -> NoReturn:
+        raise ValueError(f"{word} is no number")
+
+    try:
+        return json.loads(data.decode(), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise _Malformed("", f"it is no JSON: {error}") from None
+
+
+def _said(value: Any, where: str) -> dict[str, Any]:
+    """Return what an object says; null is what is not there: Go writes it for an empty map, list or pointer."""
+    if not isinstance(value, dict):
+        raise _Malformed(where, "it is no object")
+    return {key: one for key, one in value.items() if one is not None}
+
+
+@dataclass
+class _Document:
+    """A JSON object by its known keys; what else is in it is nobody's business."""
+
+    KEYS: ClassVar[Keys] = {}
+    EXACT: ClassVar[bool] = False
     """Whether a key in another case is refused: Go's readers would take it for ours, and see another document."""
 
-    @model_validator(mode="before")
     @classmethod
-    def _as_go_writes_it(cls, data: Any, info: ValidationInfo) -> Any:
-        """Take null for what is not there: Go writes it for an empty map, list or pointer."""
-        if not isinstance(data, dict):
-            return data
-        if cls.exact and info.mode == "json":
-            known = {(field.alias or name).lower(): field.alias or name for name, field in cls.model_fields.items()}
-            for key in data:
-                if key in cls.model_fields and key not in known.values():
-                    raise ValueError(f'key "{key}" is none of OCI\'s')
-                if (right := known.get(key.lower(), key)) != key:
-                    raise ValueError(f'key "{key}" is "{right}" written in another case')
-        return {key: value for key, value in data.items() if value is not None}
+    def read(cls, value: Any, where: str = "") -> Self:
+        """Return the document that value says, which stands at where in a larger one. Raises _Malformed."""
+        said = _said(value, where)
+        if cls.EXACT:
+            right = {key.lower(): key for key in cls.KEYS}
+            names = {name for name, _ in cls.KEYS.values()}
+            for key in value:
+                if key in names and key not in cls.KEYS:
+                    raise _Malformed(where, f'key "{key}" is none of OCI\'s')
+                if (meant := right.get(key.lower(), key)) != key:
+                    raise _Malformed(where, f'key "{key}" is "{meant}" written in another case')
+        found = {
+            name: read(said[key], f"{where}.{key}" if where else key)
+            for key, (name, read) in cls.KEYS.items()
+            if key in said
+        }
+        missing = {one.name for one in fields(cls) if one.default is one.default_factory is MISSING} - found.keys()
+        for key, (name, _) in cls.KEYS.items():
+            if name in missing:
+                raise _Malformed(f"{where}.{key}" if where else key, "it is missing")
+        try:
+            return cls(**found)
+        except InvalidArgument as error:
+            raise _Malformed(where, error.message) from None
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Return the document that value, JSON's objects as ``json.loads`` makes them, says. Raises InvalidArgument."""
+        try:
+            return cls.read(value)
+        except _Malformed as error:
+            raise error.of(f"the {cls.__name__.lower()}") from None
 
 
+@dataclass
 class Platform(_Document):
     """An operating system and an architecture."""
+
+    KEYS: ClassVar[Keys] = {"os": ("os", _text), "architecture": ("architecture", _text), "variant": ("variant", _text)}
 
     os: str = ""
     architecture: str = ""
@@ -132,89 +221,109 @@ class Platform(_Document):
         return "/".join(p for p in (self.os, self.architecture, self.variant) if p)
 
 
+@dataclass(kw_only=True)
 class Descriptor(_Document):
-    """A pointer to content. Its digest is one; sizes are bytes."""
+    """A pointer to content. Its digest is one; sizes are bytes. Making another one raises InvalidArgument."""
 
-    exact = True
+    KEYS: ClassVar[Keys] = {
+        "mediaType": ("media_type", _text), "digest": ("digest", _text), "size": ("size", _size),
+        "platform": ("platform", Platform.read), "annotations": ("annotations", _labels), "urls": ("urls", _texts),
+    }  # fmt: skip
+    EXACT: ClassVar[bool] = True
 
-    media_type: str = Field(alias="mediaType", default="")
+    media_type: str = ""
     digest: str
-    size: int = Field(ge=0, lt=1 << 63, strict=True)
+    size: int
     platform: Platform | None = None
-    annotations: dict[str, str] = Field(default_factory=dict)
-    urls: list[str] = Field(default_factory=list)
+    annotations: dict[str, str] = field(default_factory=dict)
+    urls: list[str] = field(default_factory=list)
 
-    @field_validator("digest")
-    @classmethod
-    def _is_digest(cls, value: str) -> str:
-        try:
-            return str(Digest.parse(value))
-        except InvalidArgument as error:
-            raise ValueError(error.message) from None
+    def __post_init__(self) -> None:
+        self.digest = str(Digest.parse(self.digest))
+        if not 0 <= self.size < 1 << 63:
+            raise InvalidArgument(f"{self.size} is no number of bytes")
 
 
+@dataclass(kw_only=True)
 class Index(_Document):
     """A list of manifests."""
 
-    exact = True
+    KEYS: ClassVar[Keys] = {"mediaType": ("media_type", _text), "manifests": ("manifests", _many(Descriptor.read))}
+    EXACT: ClassVar[bool] = True
 
-    media_type: str = Field(alias="mediaType", default="")
+    media_type: str = ""
     manifests: list[Descriptor]
 
 
+@dataclass(kw_only=True)
 class Manifest(_Document):
     """A config and layers."""
 
-    exact = True
+    KEYS: ClassVar[Keys] = {
+        "mediaType": ("media_type", _text), "config": ("config", Descriptor.read), "layers": ("layers", _many(Descriptor.read)),
+    }  # fmt: skip
+    EXACT: ClassVar[bool] = True
 
-    media_type: str = Field(alias="mediaType", default="")
+    media_type: str = ""
     config: Descriptor
     layers: list[Descriptor]
 
 
+@dataclass
 class ContainerConfig(_Document):
     """How an image wants to be run."""
 
-    env: list[str] | None = Field(alias="Env", default=None)
-    cmd: list[str] | None = Field(alias="Cmd", default=None)
-    entrypoint: list[str] | None = Field(alias="Entrypoint", default=None)
-    working_dir: str = Field(alias="WorkingDir", default="")
-    user: str = Field(alias="User", default="")
-    labels: dict[str, str] | None = Field(alias="Labels", default=None)
-    stop_signal: str = Field(alias="StopSignal", default="")
+    KEYS: ClassVar[Keys] = {
+        "Env": ("env", _texts), "Cmd": ("cmd", _texts), "Entrypoint": ("entrypoint", _texts), "WorkingDir": ("working_dir", _text),
+        "User": ("user", _text), "Labels": ("labels", _labels), "StopSignal": ("stop_signal", _text),
+    }  # fmt: skip
+
+    env: list[str] | None = None
+    cmd: list[str] | None = None
+    entrypoint: list[str] | None = None
+    working_dir: str = ""
+    user: str = ""
+    labels: dict[str, str] | None = None
+    stop_signal: str = ""
 
 
+@dataclass
 class RootFs(_Document):
     """The layers of an image, uncompressed."""
 
+    KEYS: ClassVar[Keys] = {"type": ("type", _text), "diff_ids": ("diff_ids", _texts)}
+
     type: str = "layers"
-    diff_ids: list[str] = Field(default_factory=list)
+    diff_ids: list[str] = field(default_factory=list)
 
 
+@dataclass
 class ImageConfig(_Document):
     """An image's config blob."""
+
+    KEYS: ClassVar[Keys] = {
+        "os": ("os", _text), "architecture": ("architecture", _text), "variant": ("variant", _text),
+        "config": ("config", ContainerConfig.read), "rootfs": ("rootfs", RootFs.read),
+    }  # fmt: skip
 
     os: str = ""
     architecture: str = ""
     variant: str = ""
-    config: ContainerConfig = Field(default_factory=ContainerConfig)
-    rootfs: RootFs = Field(default_factory=RootFs)
+    config: ContainerConfig = field(default_factory=ContainerConfig)
+    rootfs: RootFs = field(default_factory=RootFs)
 
 
+@dataclass(kw_only=True)
 class DockerImage(_Document):
     """One image of a docker archive's manifest.json: names of members, and of the image."""
 
-    config: str = Field(alias="Config")
-    repo_tags: list[str] = Field(alias="RepoTags", default_factory=list)
-    layers: list[str] = Field(alias="Layers", default_factory=list, max_length=MAX_CHILDREN)
+    KEYS: ClassVar[Keys] = {
+        "Config": ("config", _text), "RepoTags": ("repo_tags", _texts), "Layers": ("layers", _many(_text, MAX_CHILDREN)),
+    }  # fmt: skip
 
-
-_LISTING: Final = TypeAdapter(list[DockerImage])
-
-
-def _refuse(what: str, error: ValidationError) -> InvalidArgument:
-    first = error.errors()[0]
-    return InvalidArgument(f"{what} is malformed: {'.'.join(str(p) for p in first['loc']) or 'it'}: {first['msg']}")
+    config: str
+    repo_tags: list[str] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
 
 
 def parse_document(data: bytes, media_type: str) -> Index | Manifest:
@@ -222,21 +331,22 @@ def parse_document(data: bytes, media_type: str) -> Index | Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise InvalidArgument(f"a manifest of {len(data)} bytes is larger than {MAX_MANIFEST_BYTES}")
     try:
-        keys = _Document.model_validate_json(data).model_extra or {}
+        value = _load(data)
+        keys = _said(value, "")
         for key in ("manifests", "layers"):
             if isinstance(keys.get(key), list) and len(keys[key]) > MAX_CHILDREN:
                 raise InvalidArgument(f"a document with {len(keys[key])} {key} is refused; {MAX_CHILDREN} are the most")
         if ("manifests" in keys) and ("layers" in keys or "config" in keys):
             raise InvalidArgument("a document that is both an index and a manifest is refused (CVE-2021-41190)")
-        stated = keys.get("mediaType") or media_type
+        stated = _text(keys.get("mediaType", ""), "mediaType") or media_type
         if media_type in INDEX_TYPES | MANIFEST_TYPES and stated in INDEX_TYPES | MANIFEST_TYPES and stated != media_type:
             raise InvalidArgument(f'a document sent as "{media_type}" says it is "{stated}"')
         if stated in INDEX_TYPES or "manifests" in keys:
-            return Index.model_validate_json(data)
+            return Index.read(value)
         if stated in MANIFEST_TYPES or "layers" in keys:
-            return Manifest.model_validate_json(data)
-    except ValidationError as error:
-        raise _refuse("a manifest", error) from None
+            return Manifest.read(value)
+    except _Malformed as error:
+        raise error.of("a manifest") from None
     raise InvalidArgument(f'media type "{stated}" is neither an index nor a manifest')
 
 
@@ -256,17 +366,17 @@ def parse_config(data: bytes) -> ImageConfig:
     if len(data) > MAX_CONFIG_BYTES:
         raise InvalidArgument(f"an image config of {len(data)} bytes is larger than {MAX_CONFIG_BYTES}")
     try:
-        return ImageConfig.model_validate_json(data)
-    except ValidationError as error:
-        raise _refuse("an image config", error) from None
+        return ImageConfig.read(_load(data))
+    except _Malformed as error:
+        raise error.of("an image config") from None
 
 
 def parse_docker_listing(data: bytes) -> list[DockerImage]:
     """Return what a docker archive's manifest.json lists. Raises InvalidArgument."""
     try:
-        return _LISTING.validate_json(data)
-    except ValidationError as error:
-        raise _refuse("manifest.json", error) from None
+        return _many(DockerImage.read)(_load(data), "")
+    except _Malformed as error:
+        raise error.of("manifest.json") from None
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:

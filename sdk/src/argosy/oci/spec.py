@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from argosy.errors import InvalidArgument
-from argosy.oci.image import ContainerConfig
 from argosy.oci.seccomp import default_profile
 from argosy.oci.users import User
+
+if TYPE_CHECKING:
+    from argosy.oci.image import ContainerConfig  # with what checks documents, and who changes a spec has no use for
 
 VERSION: Final = "1.0.2"
 DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -14,14 +14,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from argosy.kernel.place import place
+from argosy.kernel.place import key
 
 _ANSWER_BYTES: Final = 65536
 
 
-def address(directory: str, key: str) -> str:
-    """Return the socket of the template of a place."""
-    return f"{directory}/t-{int.from_bytes(key.encode(), 'big') % ((1 << 61) - 1):016x}"
+def address(directory: str, text: str) -> str:
+    """Return the socket of the template whose key is text."""
+    return f"{directory}/t-{int.from_bytes(text.encode(), 'big') % ((1 << 61) - 1):016x}"
 
 
 def ask(
@@ -36,10 +36,10 @@ def ask(
         return None
     descriptors: list[int] = []
     try:
-        key = place(os.getpid(), str(binary.parent / "python3"), str(binary))
+        text = key(os.getpid(), str(binary.parent / "python3"), str(binary))
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
-            connection.connect(address(directory, key))
+            connection.connect(address(directory, text))
             feed_read, feed_write = os.pipe()
             out_read, out_write = os.pipe()
             error_read, error_write = os.pipe()
@@ -49,7 +49,7 @@ def ask(
             descriptors.remove(feed_write)
             here = os.open(cwd, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             descriptors.append(here)
-            data = marshal.dumps((key, list(argv), {os.fsencode(k): os.fsencode(v) for k, v in env.items()}))
+            data = marshal.dumps((list(argv), {os.fsencode(k): os.fsencode(v) for k, v in env.items()}))
             data = len(data).to_bytes(4, "little") + data
             sent = socket.send_fds(connection, [data], [feed_read, out_write, error_write, here])
             connection.sendall(data[sent:])

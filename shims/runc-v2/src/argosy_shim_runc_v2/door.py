@@ -30,7 +30,7 @@ import stat
 import sys
 from typing import Final
 
-from argosy.kernel.place import place, read
+from argosy.kernel.place import read
 from argosy.kernel.process import descriptor_of, start_time
 
 RECORD: Final = 32
@@ -93,33 +93,34 @@ class Door:
 
 
 class Knock:
-    """A shell that waits for a shim."""
+    """A shell that waits for a shim; process is a pidfd of it."""
 
     def __init__(self, pid: int, born: int) -> None:
-        self._pid = pid
-        process = os.pidfd_open(pid)
+        self.pid = pid
+        self.process = os.pidfd_open(pid)
         try:
             if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
                 raise ValueError(f"process {pid} is another user's")
             if start_time(pid) != born:
                 raise ValueError(f"process {pid} is a later one")
             # A descriptor of our own for each: opening them by name would give files from their beginning.
-            self.handed = [descriptor_of(process, fd) for fd in _STREAMS]
+            self.handed = [descriptor_of(self.process, fd) for fd in _STREAMS]
             self._reply = os.open(f"/proc/{pid}/fd/{_REPLY}", os.O_WRONLY | os.O_CLOEXEC)
             self.handed.append(os.open(f"/proc/{pid}/cwd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
             # From here on our end is what the shell sees.
             os.write(self._reply, b"+\n")
-        finally:
-            os.close(process)
+        except BaseException:
+            os.close(self.process)
+            raise
 
-    def request(self) -> tuple[str, list[str], dict[bytes, bytes]]:
-        """Return (place, arguments, environment) of the start; the place is empty for one that is not ours. Raises OSError."""
-        words = [os.fsdecode(word) for word in read(f"/proc/{self._pid}/cmdline").split(b"\0")[_OWN_WORDS:-1]]
+    def request(self) -> tuple[list[str], dict[bytes, bytes]] | None:
+        """Return arguments and environment of the start; None of one that is not ours. Raises OSError."""
+        words = [os.fsdecode(word) for word in read(f"/proc/{self.pid}/cmdline").split(b"\0")[_OWN_WORDS:-1]]
         if words[:1] != [sys.executable] or len(words) < _START_WORDS:
-            return "", [], {}
-        pairs = (entry.partition(b"=") for entry in read(f"/proc/{self._pid}/environ").split(b"\0"))
+            return None
+        pairs = (entry.partition(b"=") for entry in read(f"/proc/{self.pid}/environ").split(b"\0"))
         environ = {name: value for name, equals, value in pairs if equals}
-        return place(self._pid, sys.executable, words[3]), words[3:], environ
+        return words[3:], environ
 
     def sendall(self, code: bytes) -> None:
         """Give the shell its exit code, one byte as on a template's socket."""

@@ -94,15 +94,15 @@ def about(given: bytes) -> dict[str, Any]:
     return {**found, "features": AnyMessage(type_url=FEATURES, value=said.stdout)}
 
 
-def main(template: str = "", key: str = "") -> None:
-    """Do what the command line says. A start leaves a template of place key behind at the address template, if any."""
+def main(template: str = "") -> None:
+    """Do what the command line says. A start leaves a template behind at the address template, if any."""
 
     def start(flags: dict[str, str]) -> int:
         code = shared.start(flags, service)
         if code == 0 and template:
             from argosy_shim_runc_v2.template import begin
 
-            begin(template, key, os.getppid())
+            begin(template, os.getppid())
         return code
 
     shared.main(NAME, start, delete, about)

@@ -32,17 +32,17 @@ _LOADED: Final = (
 )
 
 
-def begin(address: str, key: str, daemon: int) -> None:
+def begin(address: str, daemon: int) -> None:
     """Leave a template behind that ends with the process daemon."""
-    template.begin(__name__, address, key, str(daemon), watched=daemon)
+    template.begin(__name__, address, str(daemon), watched=daemon)
 
 
 class Template(template.Template):
     """Its workers are shims."""
 
-    def __init__(self, address: str, key: str, daemon: int) -> None:
+    def __init__(self, address: str, daemon: int) -> None:
         code = (__file__, argosy.shim.__file__, template.__file__, argosy.kernel.__file__)
-        super().__init__("shim-template", address, key, [os.path.dirname(file) for file in code])
+        super().__init__("shim-template", address, [os.path.dirname(file) for file in code])
         self._door = Door(os.path.dirname(address), daemon)
         self._keeper: Keeper | None = None
 
@@ -82,7 +82,9 @@ class Template(template.Template):
 
     def answer(self, asked: Any) -> None:
         if isinstance(asked, Knock):
-            self.become(asked, *asked.request(), asked.handed)
+            request = asked.request()
+            if request is not None and self.is_here(asked.pid, asked.process):
+                self.become(asked, *request, asked.handed)
         else:
             super().answer(asked)
 
@@ -113,8 +115,8 @@ class Template(template.Template):
 
 
 def main() -> None:
-    key = template.begun()
-    Template(sys.argv[1], key, int(sys.argv[2])).run()
+    template.begun()
+    Template(sys.argv[1], int(sys.argv[2])).run()
 
 
 if __name__ == "__main__":

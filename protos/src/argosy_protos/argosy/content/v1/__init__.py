@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -16,6 +16,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -193,5 +198,5 @@ class IngestsBase(_ServiceBase):
 class IngestsStub(_ServiceStub):
     __service__ = "argosy.content.v1.Ingests"
 
-    async def place(self, request: PlaceRequest, **options: Any) -> PlaceResponse:
+    async def place(self, request: PlaceRequest, **options: Unpack[_Options]) -> PlaceResponse:
         return await self._unary("/argosy.content.v1.Ingests/Place", request, PlaceResponse, options)

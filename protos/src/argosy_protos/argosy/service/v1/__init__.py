@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -17,6 +17,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -720,17 +725,17 @@ class ServiceBase(_ServiceBase):
 class ServiceStub(_ServiceStub):
     __service__ = "argosy.service.v1.Service"
 
-    async def statistics(self, request: StatisticsRequest, **options: Any) -> StatisticsResponse:
+    async def statistics(self, request: StatisticsRequest, **options: Unpack[_Options]) -> StatisticsResponse:
         return await self._unary("/argosy.service.v1.Service/Statistics", request, StatisticsResponse, options)
 
-    async def drain(self, request: DrainRequest, **options: Any) -> DrainResponse:
+    async def drain(self, request: DrainRequest, **options: Unpack[_Options]) -> DrainResponse:
         return await self._unary("/argosy.service.v1.Service/Drain", request, DrainResponse, options)
 
-    async def resume(self, request: ResumeRequest, **options: Any) -> ResumeResponse:
+    async def resume(self, request: ResumeRequest, **options: Unpack[_Options]) -> ResumeResponse:
         return await self._unary("/argosy.service.v1.Service/Resume", request, ResumeResponse, options)
 
-    async def claim(self, request: ClaimRequest, **options: Any) -> ClaimResponse:
+    async def claim(self, request: ClaimRequest, **options: Unpack[_Options]) -> ClaimResponse:
         return await self._unary("/argosy.service.v1.Service/Claim", request, ClaimResponse, options)
 
-    async def set_log_level(self, request: SetLogLevelRequest, **options: Any) -> SetLogLevelResponse:
+    async def set_log_level(self, request: SetLogLevelRequest, **options: Unpack[_Options]) -> SetLogLevelResponse:
         return await self._unary("/argosy.service.v1.Service/SetLogLevel", request, SetLogLevelResponse, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -19,6 +19,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, s32, text, unknown, vi, vs32, vu32
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -2632,53 +2637,53 @@ class TaskBase(_ServiceBase):
 class TaskStub(_ServiceStub):
     __service__ = "containerd.task.v3.Task"
 
-    async def state(self, request: StateRequest, **options: Any) -> StateResponse:
+    async def state(self, request: StateRequest, **options: Unpack[_Options]) -> StateResponse:
         return await self._unary("/containerd.task.v3.Task/State", request, StateResponse, options)
 
-    async def create(self, request: CreateTaskRequest, **options: Any) -> CreateTaskResponse:
+    async def create(self, request: CreateTaskRequest, **options: Unpack[_Options]) -> CreateTaskResponse:
         return await self._unary("/containerd.task.v3.Task/Create", request, CreateTaskResponse, options)
 
-    async def start(self, request: StartRequest, **options: Any) -> StartResponse:
+    async def start(self, request: StartRequest, **options: Unpack[_Options]) -> StartResponse:
         return await self._unary("/containerd.task.v3.Task/Start", request, StartResponse, options)
 
-    async def delete(self, request: DeleteRequest, **options: Any) -> DeleteResponse:
+    async def delete(self, request: DeleteRequest, **options: Unpack[_Options]) -> DeleteResponse:
         return await self._unary("/containerd.task.v3.Task/Delete", request, DeleteResponse, options)
 
-    async def pids(self, request: PidsRequest, **options: Any) -> PidsResponse:
+    async def pids(self, request: PidsRequest, **options: Unpack[_Options]) -> PidsResponse:
         return await self._unary("/containerd.task.v3.Task/Pids", request, PidsResponse, options)
 
-    async def pause(self, request: PauseRequest, **options: Any) -> google__protobuf.Empty:
+    async def pause(self, request: PauseRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.task.v3.Task/Pause", request, google__protobuf.Empty, options)
 
-    async def resume(self, request: ResumeRequest, **options: Any) -> google__protobuf.Empty:
+    async def resume(self, request: ResumeRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.task.v3.Task/Resume", request, google__protobuf.Empty, options)
 
-    async def checkpoint(self, request: CheckpointTaskRequest, **options: Any) -> google__protobuf.Empty:
+    async def checkpoint(self, request: CheckpointTaskRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.task.v3.Task/Checkpoint", request, google__protobuf.Empty, options)
 
-    async def kill(self, request: KillRequest, **options: Any) -> google__protobuf.Empty:
+    async def kill(self, request: KillRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.task.v3.Task/Kill", request, google__protobuf.Empty, options)
 
-    async def exec(self, request: ExecProcessRequest, **options: Any) -> google__protobuf.Empty:
+    async def exec(self, request: ExecProcessRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.task.v3.Task/Exec", request, google__protobuf.Empty, options)
 
-    async def resize_pty(self, request: ResizePtyRequest, **options: Any) -> google__protobuf.Empty:
+    async def resize_pty(self, request: ResizePtyRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.task.v3.Task/ResizePty", request, google__protobuf.Empty, options)
 
-    async def close_io(self, request: CloseIORequest, **options: Any) -> google__protobuf.Empty:
+    async def close_io(self, request: CloseIORequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.task.v3.Task/CloseIO", request, google__protobuf.Empty, options)
 
-    async def update(self, request: UpdateTaskRequest, **options: Any) -> google__protobuf.Empty:
+    async def update(self, request: UpdateTaskRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.task.v3.Task/Update", request, google__protobuf.Empty, options)
 
-    async def wait(self, request: WaitRequest, **options: Any) -> WaitResponse:
+    async def wait(self, request: WaitRequest, **options: Unpack[_Options]) -> WaitResponse:
         return await self._unary("/containerd.task.v3.Task/Wait", request, WaitResponse, options)
 
-    async def stats(self, request: StatsRequest, **options: Any) -> StatsResponse:
+    async def stats(self, request: StatsRequest, **options: Unpack[_Options]) -> StatsResponse:
         return await self._unary("/containerd.task.v3.Task/Stats", request, StatsResponse, options)
 
-    async def connect(self, request: ConnectRequest, **options: Any) -> ConnectResponse:
+    async def connect(self, request: ConnectRequest, **options: Unpack[_Options]) -> ConnectResponse:
         return await self._unary("/containerd.task.v3.Task/Connect", request, ConnectResponse, options)
 
-    async def shutdown(self, request: ShutdownRequest, **options: Any) -> google__protobuf.Empty:
+    async def shutdown(self, request: ShutdownRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.task.v3.Task/Shutdown", request, google__protobuf.Empty, options)

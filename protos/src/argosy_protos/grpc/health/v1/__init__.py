@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -16,6 +16,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, s32, text, unknown, vi, vs32
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -171,8 +176,8 @@ class HealthBase(_ServiceBase):
 class HealthStub(_ServiceStub):
     __service__ = "grpc.health.v1.Health"
 
-    async def check(self, request: HealthCheckRequest, **options: Any) -> HealthCheckResponse:
+    async def check(self, request: HealthCheckRequest, **options: Unpack[_Options]) -> HealthCheckResponse:
         return await self._unary("/grpc.health.v1.Health/Check", request, HealthCheckResponse, options)
 
-    def watch(self, request: HealthCheckRequest, **options: Any) -> AsyncIterator[HealthCheckResponse]:
+    def watch(self, request: HealthCheckRequest, **options: Unpack[_Options]) -> AsyncIterator[HealthCheckResponse]:
         return self._stream("/grpc.health.v1.Health/Watch", request, HealthCheckResponse, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -16,6 +16,12 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, s32, text, unknown, vi, vs32
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
+    from argosy_protos._typing import Stream as _Stream
 
 new = object.__new__
 
@@ -870,5 +876,5 @@ class ServerReflectionBase(_ServiceBase):
 class ServerReflectionStub(_ServiceStub):
     __service__ = "grpc.reflection.v1.ServerReflection"
 
-    def server_reflection_info(self, **options: Any) -> Any:
+    def server_reflection_info(self, **options: Unpack[_Options]) -> _Stream[ServerReflectionRequest, ServerReflectionResponse]:
         return self._open("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Cardinality.STREAM_STREAM, ServerReflectionRequest, ServerReflectionResponse, options)

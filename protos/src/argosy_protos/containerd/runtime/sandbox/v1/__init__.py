@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -18,6 +18,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi, vu32
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -1626,29 +1631,29 @@ class SandboxBase(_ServiceBase):
 class SandboxStub(_ServiceStub):
     __service__ = "containerd.runtime.sandbox.v1.Sandbox"
 
-    async def create_sandbox(self, request: CreateSandboxRequest, **options: Any) -> CreateSandboxResponse:
+    async def create_sandbox(self, request: CreateSandboxRequest, **options: Unpack[_Options]) -> CreateSandboxResponse:
         return await self._unary("/containerd.runtime.sandbox.v1.Sandbox/CreateSandbox", request, CreateSandboxResponse, options)
 
-    async def start_sandbox(self, request: StartSandboxRequest, **options: Any) -> StartSandboxResponse:
+    async def start_sandbox(self, request: StartSandboxRequest, **options: Unpack[_Options]) -> StartSandboxResponse:
         return await self._unary("/containerd.runtime.sandbox.v1.Sandbox/StartSandbox", request, StartSandboxResponse, options)
 
-    async def platform(self, request: PlatformRequest, **options: Any) -> PlatformResponse:
+    async def platform(self, request: PlatformRequest, **options: Unpack[_Options]) -> PlatformResponse:
         return await self._unary("/containerd.runtime.sandbox.v1.Sandbox/Platform", request, PlatformResponse, options)
 
-    async def stop_sandbox(self, request: StopSandboxRequest, **options: Any) -> StopSandboxResponse:
+    async def stop_sandbox(self, request: StopSandboxRequest, **options: Unpack[_Options]) -> StopSandboxResponse:
         return await self._unary("/containerd.runtime.sandbox.v1.Sandbox/StopSandbox", request, StopSandboxResponse, options)
 
-    async def wait_sandbox(self, request: WaitSandboxRequest, **options: Any) -> WaitSandboxResponse:
+    async def wait_sandbox(self, request: WaitSandboxRequest, **options: Unpack[_Options]) -> WaitSandboxResponse:
         return await self._unary("/containerd.runtime.sandbox.v1.Sandbox/WaitSandbox", request, WaitSandboxResponse, options)
 
-    async def sandbox_status(self, request: SandboxStatusRequest, **options: Any) -> SandboxStatusResponse:
+    async def sandbox_status(self, request: SandboxStatusRequest, **options: Unpack[_Options]) -> SandboxStatusResponse:
         return await self._unary("/containerd.runtime.sandbox.v1.Sandbox/SandboxStatus", request, SandboxStatusResponse, options)
 
-    async def ping_sandbox(self, request: PingRequest, **options: Any) -> PingResponse:
+    async def ping_sandbox(self, request: PingRequest, **options: Unpack[_Options]) -> PingResponse:
         return await self._unary("/containerd.runtime.sandbox.v1.Sandbox/PingSandbox", request, PingResponse, options)
 
-    async def shutdown_sandbox(self, request: ShutdownSandboxRequest, **options: Any) -> ShutdownSandboxResponse:
+    async def shutdown_sandbox(self, request: ShutdownSandboxRequest, **options: Unpack[_Options]) -> ShutdownSandboxResponse:
         return await self._unary("/containerd.runtime.sandbox.v1.Sandbox/ShutdownSandbox", request, ShutdownSandboxResponse, options)
 
-    async def sandbox_metrics(self, request: SandboxMetricsRequest, **options: Any) -> SandboxMetricsResponse:
+    async def sandbox_metrics(self, request: SandboxMetricsRequest, **options: Unpack[_Options]) -> SandboxMetricsResponse:
         return await self._unary("/containerd.runtime.sandbox.v1.Sandbox/SandboxMetrics", request, SandboxMetricsResponse, options)

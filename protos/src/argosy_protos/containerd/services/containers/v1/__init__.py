@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -17,6 +17,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -1129,20 +1134,20 @@ class ContainersBase(_ServiceBase):
 class ContainersStub(_ServiceStub):
     __service__ = "containerd.services.containers.v1.Containers"
 
-    async def get(self, request: GetContainerRequest, **options: Any) -> GetContainerResponse:
+    async def get(self, request: GetContainerRequest, **options: Unpack[_Options]) -> GetContainerResponse:
         return await self._unary("/containerd.services.containers.v1.Containers/Get", request, GetContainerResponse, options)
 
-    async def list(self, request: ListContainersRequest, **options: Any) -> ListContainersResponse:
+    async def list(self, request: ListContainersRequest, **options: Unpack[_Options]) -> ListContainersResponse:
         return await self._unary("/containerd.services.containers.v1.Containers/List", request, ListContainersResponse, options)
 
-    def list_stream(self, request: ListContainersRequest, **options: Any) -> AsyncIterator[ListContainerMessage]:
+    def list_stream(self, request: ListContainersRequest, **options: Unpack[_Options]) -> AsyncIterator[ListContainerMessage]:
         return self._stream("/containerd.services.containers.v1.Containers/ListStream", request, ListContainerMessage, options)
 
-    async def create(self, request: CreateContainerRequest, **options: Any) -> CreateContainerResponse:
+    async def create(self, request: CreateContainerRequest, **options: Unpack[_Options]) -> CreateContainerResponse:
         return await self._unary("/containerd.services.containers.v1.Containers/Create", request, CreateContainerResponse, options)
 
-    async def update(self, request: UpdateContainerRequest, **options: Any) -> UpdateContainerResponse:
+    async def update(self, request: UpdateContainerRequest, **options: Unpack[_Options]) -> UpdateContainerResponse:
         return await self._unary("/containerd.services.containers.v1.Containers/Update", request, UpdateContainerResponse, options)
 
-    async def delete(self, request: DeleteContainerRequest, **options: Any) -> google__protobuf.Empty:
+    async def delete(self, request: DeleteContainerRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.containers.v1.Containers/Delete", request, google__protobuf.Empty, options)

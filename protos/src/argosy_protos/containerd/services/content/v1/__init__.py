@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -17,6 +17,12 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, s32, s64, text, unknown, vi, vs, vs32
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
+    from argosy_protos._typing import Stream as _Stream
 
 new = object.__new__
 
@@ -1699,29 +1705,29 @@ class ContentBase(_ServiceBase):
 class ContentStub(_ServiceStub):
     __service__ = "containerd.services.content.v1.Content"
 
-    async def info(self, request: InfoRequest, **options: Any) -> InfoResponse:
+    async def info(self, request: InfoRequest, **options: Unpack[_Options]) -> InfoResponse:
         return await self._unary("/containerd.services.content.v1.Content/Info", request, InfoResponse, options)
 
-    async def update(self, request: UpdateRequest, **options: Any) -> UpdateResponse:
+    async def update(self, request: UpdateRequest, **options: Unpack[_Options]) -> UpdateResponse:
         return await self._unary("/containerd.services.content.v1.Content/Update", request, UpdateResponse, options)
 
-    def list(self, request: ListContentRequest, **options: Any) -> AsyncIterator[ListContentResponse]:
+    def list(self, request: ListContentRequest, **options: Unpack[_Options]) -> AsyncIterator[ListContentResponse]:
         return self._stream("/containerd.services.content.v1.Content/List", request, ListContentResponse, options)
 
-    async def delete(self, request: DeleteContentRequest, **options: Any) -> google__protobuf.Empty:
+    async def delete(self, request: DeleteContentRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.content.v1.Content/Delete", request, google__protobuf.Empty, options)
 
-    def read(self, request: ReadContentRequest, **options: Any) -> AsyncIterator[ReadContentResponse]:
+    def read(self, request: ReadContentRequest, **options: Unpack[_Options]) -> AsyncIterator[ReadContentResponse]:
         return self._stream("/containerd.services.content.v1.Content/Read", request, ReadContentResponse, options)
 
-    async def status(self, request: StatusRequest, **options: Any) -> StatusResponse:
+    async def status(self, request: StatusRequest, **options: Unpack[_Options]) -> StatusResponse:
         return await self._unary("/containerd.services.content.v1.Content/Status", request, StatusResponse, options)
 
-    async def list_statuses(self, request: ListStatusesRequest, **options: Any) -> ListStatusesResponse:
+    async def list_statuses(self, request: ListStatusesRequest, **options: Unpack[_Options]) -> ListStatusesResponse:
         return await self._unary("/containerd.services.content.v1.Content/ListStatuses", request, ListStatusesResponse, options)
 
-    def write(self, **options: Any) -> Any:
+    def write(self, **options: Unpack[_Options]) -> _Stream[WriteContentRequest, WriteContentResponse]:
         return self._open("/containerd.services.content.v1.Content/Write", Cardinality.STREAM_STREAM, WriteContentRequest, WriteContentResponse, options)
 
-    async def abort(self, request: AbortRequest, **options: Any) -> google__protobuf.Empty:
+    async def abort(self, request: AbortRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.content.v1.Content/Abort", request, google__protobuf.Empty, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -18,6 +18,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -490,8 +495,8 @@ class DiffBase(_ServiceBase):
 class DiffStub(_ServiceStub):
     __service__ = "containerd.services.diff.v1.Diff"
 
-    async def apply(self, request: ApplyRequest, **options: Any) -> ApplyResponse:
+    async def apply(self, request: ApplyRequest, **options: Unpack[_Options]) -> ApplyResponse:
         return await self._unary("/containerd.services.diff.v1.Diff/Apply", request, ApplyResponse, options)
 
-    async def diff(self, request: DiffRequest, **options: Any) -> DiffResponse:
+    async def diff(self, request: DiffRequest, **options: Unpack[_Options]) -> DiffResponse:
         return await self._unary("/containerd.services.diff.v1.Diff/Diff", request, DiffResponse, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -18,6 +18,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -1164,17 +1169,17 @@ class ImagesBase(_ServiceBase):
 class ImagesStub(_ServiceStub):
     __service__ = "containerd.services.images.v1.Images"
 
-    async def get(self, request: GetImageRequest, **options: Any) -> GetImageResponse:
+    async def get(self, request: GetImageRequest, **options: Unpack[_Options]) -> GetImageResponse:
         return await self._unary("/containerd.services.images.v1.Images/Get", request, GetImageResponse, options)
 
-    async def list(self, request: ListImagesRequest, **options: Any) -> ListImagesResponse:
+    async def list(self, request: ListImagesRequest, **options: Unpack[_Options]) -> ListImagesResponse:
         return await self._unary("/containerd.services.images.v1.Images/List", request, ListImagesResponse, options)
 
-    async def create(self, request: CreateImageRequest, **options: Any) -> CreateImageResponse:
+    async def create(self, request: CreateImageRequest, **options: Unpack[_Options]) -> CreateImageResponse:
         return await self._unary("/containerd.services.images.v1.Images/Create", request, CreateImageResponse, options)
 
-    async def update(self, request: UpdateImageRequest, **options: Any) -> UpdateImageResponse:
+    async def update(self, request: UpdateImageRequest, **options: Unpack[_Options]) -> UpdateImageResponse:
         return await self._unary("/containerd.services.images.v1.Images/Update", request, UpdateImageResponse, options)
 
-    async def delete(self, request: DeleteImageRequest, **options: Any) -> google__protobuf.Empty:
+    async def delete(self, request: DeleteImageRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.images.v1.Images/Delete", request, google__protobuf.Empty, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -19,6 +19,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -802,11 +807,11 @@ class IntrospectionBase(_ServiceBase):
 class IntrospectionStub(_ServiceStub):
     __service__ = "containerd.services.introspection.v1.Introspection"
 
-    async def plugins(self, request: PluginsRequest, **options: Any) -> PluginsResponse:
+    async def plugins(self, request: PluginsRequest, **options: Unpack[_Options]) -> PluginsResponse:
         return await self._unary("/containerd.services.introspection.v1.Introspection/Plugins", request, PluginsResponse, options)
 
-    async def server(self, request: google__protobuf.Empty, **options: Any) -> ServerResponse:
+    async def server(self, request: google__protobuf.Empty, **options: Unpack[_Options]) -> ServerResponse:
         return await self._unary("/containerd.services.introspection.v1.Introspection/Server", request, ServerResponse, options)
 
-    async def plugin_info(self, request: PluginInfoRequest, **options: Any) -> PluginInfoResponse:
+    async def plugin_info(self, request: PluginInfoRequest, **options: Unpack[_Options]) -> PluginInfoResponse:
         return await self._unary("/containerd.services.introspection.v1.Introspection/PluginInfo", request, PluginInfoResponse, options)

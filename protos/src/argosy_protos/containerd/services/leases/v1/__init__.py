@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -17,6 +17,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -928,20 +933,20 @@ class LeasesBase(_ServiceBase):
 class LeasesStub(_ServiceStub):
     __service__ = "containerd.services.leases.v1.Leases"
 
-    async def create(self, request: CreateRequest, **options: Any) -> CreateResponse:
+    async def create(self, request: CreateRequest, **options: Unpack[_Options]) -> CreateResponse:
         return await self._unary("/containerd.services.leases.v1.Leases/Create", request, CreateResponse, options)
 
-    async def delete(self, request: DeleteRequest, **options: Any) -> google__protobuf.Empty:
+    async def delete(self, request: DeleteRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.leases.v1.Leases/Delete", request, google__protobuf.Empty, options)
 
-    async def list(self, request: ListRequest, **options: Any) -> ListResponse:
+    async def list(self, request: ListRequest, **options: Unpack[_Options]) -> ListResponse:
         return await self._unary("/containerd.services.leases.v1.Leases/List", request, ListResponse, options)
 
-    async def add_resource(self, request: AddResourceRequest, **options: Any) -> google__protobuf.Empty:
+    async def add_resource(self, request: AddResourceRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.leases.v1.Leases/AddResource", request, google__protobuf.Empty, options)
 
-    async def delete_resource(self, request: DeleteResourceRequest, **options: Any) -> google__protobuf.Empty:
+    async def delete_resource(self, request: DeleteResourceRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.leases.v1.Leases/DeleteResource", request, google__protobuf.Empty, options)
 
-    async def list_resources(self, request: ListResourcesRequest, **options: Any) -> ListResourcesResponse:
+    async def list_resources(self, request: ListResourcesRequest, **options: Unpack[_Options]) -> ListResourcesResponse:
         return await self._unary("/containerd.services.leases.v1.Leases/ListResources", request, ListResourcesResponse, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -18,6 +18,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -734,17 +739,17 @@ class MountsBase(_ServiceBase):
 class MountsStub(_ServiceStub):
     __service__ = "containerd.services.mounts.v1.Mounts"
 
-    async def activate(self, request: ActivateRequest, **options: Any) -> ActivateResponse:
+    async def activate(self, request: ActivateRequest, **options: Unpack[_Options]) -> ActivateResponse:
         return await self._unary("/containerd.services.mounts.v1.Mounts/Activate", request, ActivateResponse, options)
 
-    async def deactivate(self, request: DeactivateRequest, **options: Any) -> google__protobuf.Empty:
+    async def deactivate(self, request: DeactivateRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.mounts.v1.Mounts/Deactivate", request, google__protobuf.Empty, options)
 
-    async def info(self, request: InfoRequest, **options: Any) -> InfoResponse:
+    async def info(self, request: InfoRequest, **options: Unpack[_Options]) -> InfoResponse:
         return await self._unary("/containerd.services.mounts.v1.Mounts/Info", request, InfoResponse, options)
 
-    async def update(self, request: UpdateRequest, **options: Any) -> UpdateResponse:
+    async def update(self, request: UpdateRequest, **options: Unpack[_Options]) -> UpdateResponse:
         return await self._unary("/containerd.services.mounts.v1.Mounts/Update", request, UpdateResponse, options)
 
-    def list(self, request: ListRequest, **options: Any) -> AsyncIterator[ListMessage]:
+    def list(self, request: ListRequest, **options: Unpack[_Options]) -> AsyncIterator[ListMessage]:
         return self._stream("/containerd.services.mounts.v1.Mounts/List", request, ListMessage, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -17,6 +17,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -761,17 +766,17 @@ class NamespacesBase(_ServiceBase):
 class NamespacesStub(_ServiceStub):
     __service__ = "containerd.services.namespaces.v1.Namespaces"
 
-    async def get(self, request: GetNamespaceRequest, **options: Any) -> GetNamespaceResponse:
+    async def get(self, request: GetNamespaceRequest, **options: Unpack[_Options]) -> GetNamespaceResponse:
         return await self._unary("/containerd.services.namespaces.v1.Namespaces/Get", request, GetNamespaceResponse, options)
 
-    async def list(self, request: ListNamespacesRequest, **options: Any) -> ListNamespacesResponse:
+    async def list(self, request: ListNamespacesRequest, **options: Unpack[_Options]) -> ListNamespacesResponse:
         return await self._unary("/containerd.services.namespaces.v1.Namespaces/List", request, ListNamespacesResponse, options)
 
-    async def create(self, request: CreateNamespaceRequest, **options: Any) -> CreateNamespaceResponse:
+    async def create(self, request: CreateNamespaceRequest, **options: Unpack[_Options]) -> CreateNamespaceResponse:
         return await self._unary("/containerd.services.namespaces.v1.Namespaces/Create", request, CreateNamespaceResponse, options)
 
-    async def update(self, request: UpdateNamespaceRequest, **options: Any) -> UpdateNamespaceResponse:
+    async def update(self, request: UpdateNamespaceRequest, **options: Unpack[_Options]) -> UpdateNamespaceResponse:
         return await self._unary("/containerd.services.namespaces.v1.Namespaces/Update", request, UpdateNamespaceResponse, options)
 
-    async def delete(self, request: DeleteNamespaceRequest, **options: Any) -> google__protobuf.Empty:
+    async def delete(self, request: DeleteNamespaceRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.namespaces.v1.Namespaces/Delete", request, google__protobuf.Empty, options)

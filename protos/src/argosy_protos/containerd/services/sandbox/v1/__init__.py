@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -18,6 +18,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi, vu32
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -2489,19 +2494,19 @@ class StoreBase(_ServiceBase):
 class StoreStub(_ServiceStub):
     __service__ = "containerd.services.sandbox.v1.Store"
 
-    async def create(self, request: StoreCreateRequest, **options: Any) -> StoreCreateResponse:
+    async def create(self, request: StoreCreateRequest, **options: Unpack[_Options]) -> StoreCreateResponse:
         return await self._unary("/containerd.services.sandbox.v1.Store/Create", request, StoreCreateResponse, options)
 
-    async def update(self, request: StoreUpdateRequest, **options: Any) -> StoreUpdateResponse:
+    async def update(self, request: StoreUpdateRequest, **options: Unpack[_Options]) -> StoreUpdateResponse:
         return await self._unary("/containerd.services.sandbox.v1.Store/Update", request, StoreUpdateResponse, options)
 
-    async def delete(self, request: StoreDeleteRequest, **options: Any) -> StoreDeleteResponse:
+    async def delete(self, request: StoreDeleteRequest, **options: Unpack[_Options]) -> StoreDeleteResponse:
         return await self._unary("/containerd.services.sandbox.v1.Store/Delete", request, StoreDeleteResponse, options)
 
-    async def list(self, request: StoreListRequest, **options: Any) -> StoreListResponse:
+    async def list(self, request: StoreListRequest, **options: Unpack[_Options]) -> StoreListResponse:
         return await self._unary("/containerd.services.sandbox.v1.Store/List", request, StoreListResponse, options)
 
-    async def get(self, request: StoreGetRequest, **options: Any) -> StoreGetResponse:
+    async def get(self, request: StoreGetRequest, **options: Unpack[_Options]) -> StoreGetResponse:
         return await self._unary("/containerd.services.sandbox.v1.Store/Get", request, StoreGetResponse, options)
 
 
@@ -2550,29 +2555,29 @@ class ControllerBase(_ServiceBase):
 class ControllerStub(_ServiceStub):
     __service__ = "containerd.services.sandbox.v1.Controller"
 
-    async def create(self, request: ControllerCreateRequest, **options: Any) -> ControllerCreateResponse:
+    async def create(self, request: ControllerCreateRequest, **options: Unpack[_Options]) -> ControllerCreateResponse:
         return await self._unary("/containerd.services.sandbox.v1.Controller/Create", request, ControllerCreateResponse, options)
 
-    async def start(self, request: ControllerStartRequest, **options: Any) -> ControllerStartResponse:
+    async def start(self, request: ControllerStartRequest, **options: Unpack[_Options]) -> ControllerStartResponse:
         return await self._unary("/containerd.services.sandbox.v1.Controller/Start", request, ControllerStartResponse, options)
 
-    async def platform(self, request: ControllerPlatformRequest, **options: Any) -> ControllerPlatformResponse:
+    async def platform(self, request: ControllerPlatformRequest, **options: Unpack[_Options]) -> ControllerPlatformResponse:
         return await self._unary("/containerd.services.sandbox.v1.Controller/Platform", request, ControllerPlatformResponse, options)
 
-    async def stop(self, request: ControllerStopRequest, **options: Any) -> ControllerStopResponse:
+    async def stop(self, request: ControllerStopRequest, **options: Unpack[_Options]) -> ControllerStopResponse:
         return await self._unary("/containerd.services.sandbox.v1.Controller/Stop", request, ControllerStopResponse, options)
 
-    async def wait(self, request: ControllerWaitRequest, **options: Any) -> ControllerWaitResponse:
+    async def wait(self, request: ControllerWaitRequest, **options: Unpack[_Options]) -> ControllerWaitResponse:
         return await self._unary("/containerd.services.sandbox.v1.Controller/Wait", request, ControllerWaitResponse, options)
 
-    async def status(self, request: ControllerStatusRequest, **options: Any) -> ControllerStatusResponse:
+    async def status(self, request: ControllerStatusRequest, **options: Unpack[_Options]) -> ControllerStatusResponse:
         return await self._unary("/containerd.services.sandbox.v1.Controller/Status", request, ControllerStatusResponse, options)
 
-    async def shutdown(self, request: ControllerShutdownRequest, **options: Any) -> ControllerShutdownResponse:
+    async def shutdown(self, request: ControllerShutdownRequest, **options: Unpack[_Options]) -> ControllerShutdownResponse:
         return await self._unary("/containerd.services.sandbox.v1.Controller/Shutdown", request, ControllerShutdownResponse, options)
 
-    async def metrics(self, request: ControllerMetricsRequest, **options: Any) -> ControllerMetricsResponse:
+    async def metrics(self, request: ControllerMetricsRequest, **options: Unpack[_Options]) -> ControllerMetricsResponse:
         return await self._unary("/containerd.services.sandbox.v1.Controller/Metrics", request, ControllerMetricsResponse, options)
 
-    async def update(self, request: ControllerUpdateRequest, **options: Any) -> ControllerUpdateResponse:
+    async def update(self, request: ControllerUpdateRequest, **options: Unpack[_Options]) -> ControllerUpdateResponse:
         return await self._unary("/containerd.services.sandbox.v1.Controller/Update", request, ControllerUpdateResponse, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -18,6 +18,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, s32, s64, text, unknown, vi, vs, vs32
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -1744,32 +1749,32 @@ class SnapshotsBase(_ServiceBase):
 class SnapshotsStub(_ServiceStub):
     __service__ = "containerd.services.snapshots.v1.Snapshots"
 
-    async def prepare(self, request: PrepareSnapshotRequest, **options: Any) -> PrepareSnapshotResponse:
+    async def prepare(self, request: PrepareSnapshotRequest, **options: Unpack[_Options]) -> PrepareSnapshotResponse:
         return await self._unary("/containerd.services.snapshots.v1.Snapshots/Prepare", request, PrepareSnapshotResponse, options)
 
-    async def view(self, request: ViewSnapshotRequest, **options: Any) -> ViewSnapshotResponse:
+    async def view(self, request: ViewSnapshotRequest, **options: Unpack[_Options]) -> ViewSnapshotResponse:
         return await self._unary("/containerd.services.snapshots.v1.Snapshots/View", request, ViewSnapshotResponse, options)
 
-    async def mounts(self, request: MountsRequest, **options: Any) -> MountsResponse:
+    async def mounts(self, request: MountsRequest, **options: Unpack[_Options]) -> MountsResponse:
         return await self._unary("/containerd.services.snapshots.v1.Snapshots/Mounts", request, MountsResponse, options)
 
-    async def commit(self, request: CommitSnapshotRequest, **options: Any) -> google__protobuf.Empty:
+    async def commit(self, request: CommitSnapshotRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.snapshots.v1.Snapshots/Commit", request, google__protobuf.Empty, options)
 
-    async def remove(self, request: RemoveSnapshotRequest, **options: Any) -> google__protobuf.Empty:
+    async def remove(self, request: RemoveSnapshotRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.snapshots.v1.Snapshots/Remove", request, google__protobuf.Empty, options)
 
-    async def stat(self, request: StatSnapshotRequest, **options: Any) -> StatSnapshotResponse:
+    async def stat(self, request: StatSnapshotRequest, **options: Unpack[_Options]) -> StatSnapshotResponse:
         return await self._unary("/containerd.services.snapshots.v1.Snapshots/Stat", request, StatSnapshotResponse, options)
 
-    async def update(self, request: UpdateSnapshotRequest, **options: Any) -> UpdateSnapshotResponse:
+    async def update(self, request: UpdateSnapshotRequest, **options: Unpack[_Options]) -> UpdateSnapshotResponse:
         return await self._unary("/containerd.services.snapshots.v1.Snapshots/Update", request, UpdateSnapshotResponse, options)
 
-    def list(self, request: ListSnapshotsRequest, **options: Any) -> AsyncIterator[ListSnapshotsResponse]:
+    def list(self, request: ListSnapshotsRequest, **options: Unpack[_Options]) -> AsyncIterator[ListSnapshotsResponse]:
         return self._stream("/containerd.services.snapshots.v1.Snapshots/List", request, ListSnapshotsResponse, options)
 
-    async def usage(self, request: UsageRequest, **options: Any) -> UsageResponse:
+    async def usage(self, request: UsageRequest, **options: Unpack[_Options]) -> UsageResponse:
         return await self._unary("/containerd.services.snapshots.v1.Snapshots/Usage", request, UsageResponse, options)
 
-    async def cleanup(self, request: CleanupRequest, **options: Any) -> google__protobuf.Empty:
+    async def cleanup(self, request: CleanupRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.snapshots.v1.Snapshots/Cleanup", request, google__protobuf.Empty, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -17,6 +17,12 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
+    from argosy_protos._typing import Stream as _Stream
 
 new = object.__new__
 
@@ -103,5 +109,5 @@ class StreamingBase(_ServiceBase):
 class StreamingStub(_ServiceStub):
     __service__ = "containerd.services.streaming.v1.Streaming"
 
-    def stream(self, **options: Any) -> Any:
+    def stream(self, **options: Unpack[_Options]) -> _Stream[google__protobuf.Any, google__protobuf.Any]:
         return self._open("/containerd.services.streaming.v1.Streaming/Stream", Cardinality.STREAM_STREAM, google__protobuf.Any, google__protobuf.Any, options)

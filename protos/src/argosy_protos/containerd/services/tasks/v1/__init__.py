@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -19,6 +19,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, entry, past_end, rv, text, unknown, vi, vu32
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -2534,53 +2539,53 @@ class TasksBase(_ServiceBase):
 class TasksStub(_ServiceStub):
     __service__ = "containerd.services.tasks.v1.Tasks"
 
-    async def create(self, request: CreateTaskRequest, **options: Any) -> CreateTaskResponse:
+    async def create(self, request: CreateTaskRequest, **options: Unpack[_Options]) -> CreateTaskResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Create", request, CreateTaskResponse, options)
 
-    async def start(self, request: StartRequest, **options: Any) -> StartResponse:
+    async def start(self, request: StartRequest, **options: Unpack[_Options]) -> StartResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Start", request, StartResponse, options)
 
-    async def delete(self, request: DeleteTaskRequest, **options: Any) -> DeleteResponse:
+    async def delete(self, request: DeleteTaskRequest, **options: Unpack[_Options]) -> DeleteResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Delete", request, DeleteResponse, options)
 
-    async def delete_process(self, request: DeleteProcessRequest, **options: Any) -> DeleteResponse:
+    async def delete_process(self, request: DeleteProcessRequest, **options: Unpack[_Options]) -> DeleteResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/DeleteProcess", request, DeleteResponse, options)
 
-    async def get(self, request: GetRequest, **options: Any) -> GetResponse:
+    async def get(self, request: GetRequest, **options: Unpack[_Options]) -> GetResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Get", request, GetResponse, options)
 
-    async def list(self, request: ListTasksRequest, **options: Any) -> ListTasksResponse:
+    async def list(self, request: ListTasksRequest, **options: Unpack[_Options]) -> ListTasksResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/List", request, ListTasksResponse, options)
 
-    async def kill(self, request: KillRequest, **options: Any) -> google__protobuf.Empty:
+    async def kill(self, request: KillRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Kill", request, google__protobuf.Empty, options)
 
-    async def exec(self, request: ExecProcessRequest, **options: Any) -> google__protobuf.Empty:
+    async def exec(self, request: ExecProcessRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Exec", request, google__protobuf.Empty, options)
 
-    async def resize_pty(self, request: ResizePtyRequest, **options: Any) -> google__protobuf.Empty:
+    async def resize_pty(self, request: ResizePtyRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.tasks.v1.Tasks/ResizePty", request, google__protobuf.Empty, options)
 
-    async def close_io(self, request: CloseIORequest, **options: Any) -> google__protobuf.Empty:
+    async def close_io(self, request: CloseIORequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.tasks.v1.Tasks/CloseIO", request, google__protobuf.Empty, options)
 
-    async def pause(self, request: PauseTaskRequest, **options: Any) -> google__protobuf.Empty:
+    async def pause(self, request: PauseTaskRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Pause", request, google__protobuf.Empty, options)
 
-    async def resume(self, request: ResumeTaskRequest, **options: Any) -> google__protobuf.Empty:
+    async def resume(self, request: ResumeTaskRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Resume", request, google__protobuf.Empty, options)
 
-    async def list_pids(self, request: ListPidsRequest, **options: Any) -> ListPidsResponse:
+    async def list_pids(self, request: ListPidsRequest, **options: Unpack[_Options]) -> ListPidsResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/ListPids", request, ListPidsResponse, options)
 
-    async def checkpoint(self, request: CheckpointTaskRequest, **options: Any) -> CheckpointTaskResponse:
+    async def checkpoint(self, request: CheckpointTaskRequest, **options: Unpack[_Options]) -> CheckpointTaskResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Checkpoint", request, CheckpointTaskResponse, options)
 
-    async def update(self, request: UpdateTaskRequest, **options: Any) -> google__protobuf.Empty:
+    async def update(self, request: UpdateTaskRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Update", request, google__protobuf.Empty, options)
 
-    async def metrics(self, request: MetricsRequest, **options: Any) -> MetricsResponse:
+    async def metrics(self, request: MetricsRequest, **options: Unpack[_Options]) -> MetricsResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Metrics", request, MetricsResponse, options)
 
-    async def wait(self, request: WaitRequest, **options: Any) -> WaitResponse:
+    async def wait(self, request: WaitRequest, **options: Unpack[_Options]) -> WaitResponse:
         return await self._unary("/containerd.services.tasks.v1.Tasks/Wait", request, WaitResponse, options)

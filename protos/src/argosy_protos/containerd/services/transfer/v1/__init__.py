@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -17,6 +17,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -217,5 +222,5 @@ class TransferBase(_ServiceBase):
 class TransferStub(_ServiceStub):
     __service__ = "containerd.services.transfer.v1.Transfer"
 
-    async def transfer(self, request: TransferRequest, **options: Any) -> google__protobuf.Empty:
+    async def transfer(self, request: TransferRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.transfer.v1.Transfer/Transfer", request, google__protobuf.Empty, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -17,6 +17,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, text, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -123,5 +128,5 @@ class VersionBase(_ServiceBase):
 class VersionStub(_ServiceStub):
     __service__ = "containerd.services.version.v1.Version"
 
-    async def version(self, request: google__protobuf.Empty, **options: Any) -> VersionResponse:
+    async def version(self, request: google__protobuf.Empty, **options: Unpack[_Options]) -> VersionResponse:
         return await self._unary("/containerd.services.version.v1.Version/Version", request, VersionResponse, options)

@@ -6,7 +6,7 @@ Written by protos/generate.py; change the .proto, not this.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from argosy_protos._betterproto import betterproto2
 from grpclib.const import Cardinality
@@ -18,6 +18,11 @@ from argosy_protos._service import Method, unimplemented
 from argosy_protos._service import ServiceBase as _ServiceBase
 from argosy_protos._service import ServiceStub as _ServiceStub
 from argosy_protos._wire import VI, past_end, rv, unknown, vi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from argosy_protos._typing import Options as _Options
 
 new = object.__new__
 
@@ -106,5 +111,5 @@ class EventsBase(_ServiceBase):
 class EventsStub(_ServiceStub):
     __service__ = "containerd.services.events.ttrpc.v1.Events"
 
-    async def forward(self, request: ForwardRequest, **options: Any) -> google__protobuf.Empty:
+    async def forward(self, request: ForwardRequest, **options: Unpack[_Options]) -> google__protobuf.Empty:
         return await self._unary("/containerd.services.events.ttrpc.v1.Events/Forward", request, google__protobuf.Empty, options)

@@ -1,0 +1,40 @@
+"""Images: pull, push, import, export, unpack, each a room; every blob is under a lease until its references hold it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from argosy.lazy import later
+
+if TYPE_CHECKING:
+    from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
+    from argosy.client.images.exporting import export_archive
+    from argosy.client.images.importing import import_archive
+    from argosy.client.images.names import put_image
+    from argosy.client.images.pulling import PARALLEL_FETCHES, pull
+    from argosy.client.images.pushing import push
+    from argosy.client.images.unpacking import unpack
+else:
+    # Who looks at an image neither pulls nor pushes.
+    __getattr__ = later(
+        __name__,
+        {
+            "from_wire": "documents", "layers_of": "documents", "resolve": "documents", "to_wire": "documents",
+            "export_archive": "exporting", "import_archive": "importing", "put_image": "names", "PARALLEL_FETCHES": "pulling",
+            "pull": "pulling", "push": "pushing", "unpack": "unpacking",
+        },
+    )  # fmt: skip
+
+__all__ = (
+    "PARALLEL_FETCHES",
+    "export_archive",
+    "from_wire",
+    "import_archive",
+    "layers_of",
+    "pull",
+    "push",
+    "put_image",
+    "resolve",
+    "to_wire",
+    "unpack",
+)

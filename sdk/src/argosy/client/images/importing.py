@@ -1,0 +1,222 @@
+"""Importing images from an archive or a folder: an OCI layout, or what docker saves."""
+
+from __future__ import annotations
+
+import json
+
+import anyio.to_thread
+from argosy_protos.containerd.services.content import v1 as content
+
+from argosy.client.connection import Client
+from argosy.client.content import CHUNK, open_ingest, set_labels, write_blob
+from argosy.client.images.documents import blob_path, kind, to_wire
+from argosy.client.images.names import put_image
+from argosy.client.images.unpacking import unpack
+from argosy.client.jobs import cleanup
+from argosy.client.members import Archive, Part
+from argosy.client.progress import Progress, Watch, nobody
+from argosy.client.services import Services
+from argosy.client.sources import Folder, Source, opened
+from argosy.digest import Digest, hasher
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from argosy.labels import GC_REF_CONTENT
+from argosy.oci.image import (
+    MAX_CHILDREN,
+    MAX_CONFIG_BYTES,
+    MAX_DEPTH,
+    MAX_MANIFEST_BYTES,
+    Descriptor,
+    Index,
+    Manifest,
+    parse_config,
+    parse_docker_listing,
+    parse_document,
+)
+from argosy.oci.reference import Reference
+
+
+async def import_archive(
+    client: Client,
+    source: Source,
+    *,
+    snapshotter: str = "",
+    unpack_images: bool = True,
+    prefix: str = "",
+    watch: Watch = nobody,
+) -> list[str]:
+    """Import an OCI or docker archive, or a folder that holds one's members; return the names of its images.
+
+    A FIFO or a stream is read to its end first. The images get their names when all of it is there. Cancelling gives the lease
+    back, and so all that came of it. Raises InvalidArgument, NotFound.
+    """
+    async with client.lease() as services, opened(source) as (archive, called, stem):
+        try:
+            if "index.json" in archive:
+                found = await _import_oci(services, archive, prefix or stem, watch)
+            elif "manifest.json" in archive:
+                found = await _import_docker(services, archive, watch)
+            else:
+                raise InvalidArgument("it is neither an OCI nor a docker archive: it has no index.json or manifest.json")
+        except InvalidArgument as error:
+            raise InvalidArgument(f"{called}: {error.message}") from error
+        if unpack_images:
+            chosen = snapshotter or await client.default_snapshotter()
+            for _, target in found:
+                await unpack(services, target, chosen, watch=watch)
+        for name, target in found:
+            await put_image(services, name, to_wire(target))
+    return [name for name, _ in found]
+
+
+async def _ingest_member(services: Services, part: Part, d: Descriptor, labels: dict[str, str], watch: Watch) -> None:
+    """Store a member. Raises InvalidArgument when it is not what its descriptor says."""
+    ref = f"{kind(d)}-{d.digest}"
+    if part.size != d.size:
+        raise InvalidArgument(f"{part.name} in the archive has {part.size} bytes, its descriptor says {d.size}")
+    try:
+        ingest = await open_ingest(services.content, ref, d.size, d.digest)
+    except AlreadyExists:
+        if labels:
+            await set_labels(services.content, d.digest, labels)
+        return
+    try:
+        await ingest.restart()
+        while data := await anyio.to_thread.run_sync(part.read, CHUNK):
+            await ingest.write(data)
+            watch(Progress(ref, "importing", ingest.offset, d.size))
+        await ingest.commit(d.size, d.digest, labels)
+    except AlreadyExists:
+        pass
+    except (FailedPrecondition, InvalidArgument) as error:
+        ingest.close()
+        with cleanup():
+            await services.content.abort(content.AbortRequest(ref=ref))
+        if isinstance(error, InvalidArgument):
+            raise
+        raise InvalidArgument(f"{d.digest} in the archive holds other bytes: {error.message}") from error
+    finally:
+        ingest.close()
+    watch(Progress(ref, "done", d.size, d.size))
+
+
+def _document_in(archive: Archive | Folder, d: Descriptor) -> Index | Manifest:
+    """Return a document whose bytes are those that its descriptor says. Raises InvalidArgument."""
+    part = archive.member(blob_path(d.digest))
+    data = part.whole(MAX_MANIFEST_BYTES)
+    if len(data) != d.size or Digest.of(data, Digest.parse(d.digest).algorithm) != Digest.parse(d.digest):
+        raise InvalidArgument(f"{part.name} in the archive holds other bytes than {d.digest}")
+    return parse_document(data, d.media_type)
+
+
+async def _import_oci(
+    services: Services, archive: Archive | Folder, prefix: str, watch: Watch
+) -> list[tuple[str, Descriptor]]:
+    index = parse_document(archive.member("index.json").whole(MAX_MANIFEST_BYTES), "")
+    if not isinstance(index, Index):
+        raise InvalidArgument("its index.json is no index")
+    seen: set[str] = set()
+
+    async def tree(d: Descriptor, depth: int) -> None:
+        path = blob_path(d.digest)
+        if path not in archive or d.digest in seen:
+            return  # a platform this archive does not carry, or one that two indexes list
+        seen.add(d.digest)
+        if depth > MAX_DEPTH or len(seen) > MAX_CHILDREN:
+            raise InvalidArgument(f"images with indexes {MAX_DEPTH} deep or {MAX_CHILDREN} blobs are refused")
+        labels: dict[str, str] = {}
+        if kind(d) in ("index", "manifest"):
+            document = _document_in(archive, d)
+            if isinstance(document, Index):
+                children = document.manifests
+                labels = {f"{GC_REF_CONTENT}.m.{i}": c.digest for i, c in enumerate(children)}
+            else:
+                if document.config.size > MAX_CONFIG_BYTES:
+                    raise InvalidArgument(f"config {document.config.digest} is larger than {MAX_CONFIG_BYTES} bytes")
+                children = [document.config, *document.layers]
+                labels = {f"{GC_REF_CONTENT}.l.{i}": c.digest for i, c in enumerate(document.layers)}
+                labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
+            for child in children:
+                if not isinstance(document, Index):
+                    await _is_somewhere(services, archive, child)
+                await tree(child, depth + 1)
+        await _ingest_member(services, archive.member(path), d, labels, watch)
+
+    found: list[tuple[str, Descriptor]] = []
+    for d in index.manifests:
+        if kind(d) not in ("index", "manifest"):
+            raise InvalidArgument(f'{d.digest} is of type "{d.media_type}": that is neither an index nor a manifest')
+        if blob_path(d.digest) not in archive:
+            raise InvalidArgument(f"it names {d.digest}, and does not have it")
+        await tree(d, 0)
+        name = d.annotations.get("io.containerd.image.name")
+        tag = d.annotations.get("org.opencontainers.image.ref.name", "")
+        if not name:
+            name = tag if "/" in tag or ":" in tag else f"{prefix}:{tag or 'latest'}"
+        found.append((str(Reference.parse(name)), Descriptor(media_type=d.media_type, digest=d.digest, size=d.size)))
+    if not found:
+        raise InvalidArgument("the archive's index names no image")
+    return found
+
+
+async def _is_somewhere(services: Services, archive: Archive | Folder, d: Descriptor) -> None:
+    """Raise InvalidArgument when a config or layer is neither in an archive nor here: the image would never run.
+
+    Layers that may not be given away stay with whoever made them.
+    """
+    if blob_path(d.digest) in archive or any(word in d.media_type for word in ("nondistributable", ".foreign.")):
+        return
+    try:
+        await services.content.info(content.InfoRequest(digest=d.digest))
+    except NotFound:
+        raise InvalidArgument(
+            f"it names {d.digest}, and does not have it: it is cut off, or was written without it"
+        ) from None
+
+
+async def _import_docker(services: Services, archive: Archive | Folder, watch: Watch) -> list[tuple[str, Descriptor]]:
+    found: list[tuple[str, Descriptor]] = []
+    for entry in parse_docker_listing(archive.member("manifest.json").whole(MAX_MANIFEST_BYTES)):
+        config = archive.member(entry.config).whole(MAX_CONFIG_BYTES)
+        parse_config(config)
+        config_digest = await write_blob(services.content, f"config-{Digest.of(config)}", config)
+        layers: list[Descriptor] = []
+        for path in entry.layers:
+            digest, size, compressed = await _digest_of(archive.member(path))
+            media = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if compressed else "")
+            d = Descriptor(media_type=media, digest=digest, size=size)
+            await _ingest_member(services, archive.member(path), d, {}, watch)
+            layers.append(d)
+        document = Manifest(
+            media_type="application/vnd.docker.distribution.manifest.v2+json",
+            config=Descriptor(
+                media_type="application/vnd.docker.container.image.v1+json", digest=config_digest, size=len(config)
+            ),
+            layers=layers,
+        )
+        body = {
+            "schemaVersion": 2,
+            "mediaType": document.media_type,
+            "config": _written(document.config),
+            "layers": [_written(layer) for layer in layers],
+        }
+        data = json.dumps(body, sort_keys=True).encode()
+        labels = {f"{GC_REF_CONTENT}.l.{i}": d.digest for i, d in enumerate(layers)}
+        labels[f"{GC_REF_CONTENT}.config"] = config_digest
+        digest = await write_blob(services.content, f"manifest-{Digest.of(data)}", data, labels)
+        target = Descriptor(media_type=document.media_type, digest=digest, size=len(data))
+        found += [(str(Reference.parse(name)), target) for name in entry.repo_tags or [digest.replace(":", "-")]]
+    return found
+
+
+def _written(d: Descriptor) -> dict[str, object]:
+    return {"mediaType": d.media_type, "digest": d.digest, "size": d.size}
+
+
+async def _digest_of(part: Part) -> tuple[str, int, bool]:
+    """Return a member's digest, its size, and whether it is compressed by gzip."""
+    running, size, head = hasher(), 0, b""
+    while data := await anyio.to_thread.run_sync(part.read, CHUNK):
+        head = head or data[:3]
+        await anyio.to_thread.run_sync(running.update, data)
+        size += len(data)
+    return f"sha256:{running.hexdigest()}", size, head == b"\x1f\x8b\x08"

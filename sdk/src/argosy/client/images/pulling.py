@@ -1,0 +1,242 @@
+"""Pulling an image: its tree of blobs fetched side by side, under a lease until labels hold it, and unpacked meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import anyio
+from argosy_protos.containerd.services.content import v1 as content
+from argosy_protos.containerd.services.images.v1 import Image
+
+from argosy.client.connection import Client
+from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels
+from argosy.client.images.documents import kind, to_wire
+from argosy.client.images.names import put_image
+from argosy.client.images.unpacking import unpack
+from argosy.client.jobs import cleanup, together
+from argosy.client.progress import Progress, Watch, nobody
+from argosy.client.registry import Credentials
+from argosy.client.resolvers import Registries, Resolver
+from argosy.client.services import Services, present
+from argosy.errors import AlreadyExists, DataLoss, FailedPrecondition, InvalidArgument
+from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT
+from argosy.oci.image import (
+    MAX_CHILDREN,
+    MAX_CONFIG_BYTES,
+    MAX_DEPTH,
+    MAX_MANIFEST_BYTES,
+    Descriptor,
+    Index,
+    Platform,
+    parse_document,
+)
+from argosy.oci.platforms import choose
+from argosy.oci.reference import Reference
+
+PARALLEL_FETCHES: Final = 4
+# Less than this is not worth asking where to put it.
+_PLACED_BYTES: Final = 1 << 20
+
+
+async def _large(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield pieces joined to a size that is worth a round trip: a write waits for the answer to the one before."""
+    waiting: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            yield b"".join(waiting)
+            waiting.clear()
+            size = 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+@asynccontextmanager
+async def _closed(pieces: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Yield pieces; whoever makes them need not go on after the block."""
+    try:
+        yield pieces
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
+
+
+class Puller:
+    """One pull: a tree of descriptors fetched in parallel, children before their parents' labels."""
+
+    def __init__(
+        self, services: Services, resolver: Resolver, reference: Reference, platform: Platform | None, watch: Watch
+    ) -> None:
+        """Without a platform all that there are are fetched."""
+        self._services, self._resolver, self._reference = services, resolver, reference
+        self._platform, self._watch = platform, watch
+        self._limit = anyio.Semaphore(PARALLEL_FETCHES)
+        # What is no registry can't be asked for a blob by such a label.
+        registry = isinstance(resolver, Registries)
+        self._source = {f"{DISTRIBUTION_SOURCE}{reference.registry}": reference.repository} if registry else {}
+        self._who = "registry" if registry else "resolver"
+        self._fetched: dict[str, anyio.Event] = {}
+        self._described = anyio.Event()
+        self._documents = 0
+        self._over = False
+
+    async def fetched(self, digest: str) -> None:
+        """Return when a blob is there; for "" when the documents are that say which layers there are.
+
+        When all is fetched it returns for everything: what is not there then is missed by who reads it.
+        """
+        if not self._over:
+            await (self._fetched.setdefault(digest, anyio.Event()) if digest else self._described).wait()
+
+    async def run(self, target: Descriptor) -> None:
+        """Fetch an image. Raises what its registry and its documents are refused with."""
+        await self.tree(target)
+        self._over = True
+        for event in (self._described, *self._fetched.values()):
+            event.set()
+
+    async def blob(self, d: Descriptor) -> None:
+        """Fetch one blob, resuming what an earlier pull left. Raises DataLoss for other bytes than the descriptor says."""
+        await self._blob(d)
+        self._fetched.setdefault(d.digest, anyio.Event()).set()
+
+    async def _blob(self, d: Descriptor) -> None:
+        ref = f"{kind(d)}-{d.digest}"
+        self._watch(Progress(ref, "waiting", 0, d.size))
+        async with self._limit:
+            try:
+                ingest = await open_ingest(self._services.content, ref, d.size, d.digest)
+            except AlreadyExists:
+                await self._has(d)
+                self._watch(Progress(ref, "exists", d.size, d.size))
+                if self._source:
+                    await set_labels(self._services.content, d.digest, self._source)
+                return
+            try:
+                if ingest.offset > d.size:
+                    await ingest.restart()  # somebody else's idea of it
+                await self._fetch(d, ingest)
+                await ingest.commit(d.size, d.digest, self._source)
+            except AlreadyExists:
+                pass
+            except (DataLoss, FailedPrecondition) as error:
+                # These bytes are no use to a later try either.
+                ingest.close()
+                with cleanup():
+                    await self._services.content.abort(content.AbortRequest(ref=ref))
+                if isinstance(error, DataLoss):
+                    raise
+                raise DataLoss(f"{d.digest}: the {self._who} sent other bytes: {error.message}") from error
+            finally:
+                ingest.close()
+        self._watch(Progress(ref, "done", d.size, d.size))
+
+    async def _has(self, d: Descriptor) -> None:
+        """Raise DataLoss when a blob that is here has another size than a descriptor says: one of them lies about the digest."""
+        info = present((await self._services.content.info(content.InfoRequest(digest=d.digest))).info, d.digest)
+        if info.size != d.size:
+            raise DataLoss(f"{d.digest} has {info.size} bytes, its descriptor says {d.size}")
+
+    async def _fetch(self, d: Descriptor, ingest: Ingest) -> None:
+        """Bring the bytes that an ingest lacks: into its file where we can, else through the store's socket."""
+        file = None
+        if self._services.ingests is not None and d.size - ingest.offset >= _PLACED_BYTES:
+            file = await place(self._services.ingests, ingest)
+        target = file or ingest
+        try:
+            async with _closed(self._resolver.fetch(self._reference, d, ingest.offset)) as pieces:
+                async for piece in pieces if file is not None else _large(pieces):
+                    if target.offset + len(piece) > d.size:
+                        raise DataLoss(f"{d.digest}: the {self._who} sends more than the {d.size} bytes of its descriptor")
+                    await target.write(piece)
+                    self._watch(Progress(ingest.ref, "downloading", target.offset, d.size))
+            if file is not None:
+                await file.finish()
+        finally:
+            if file is not None:
+                file.close()
+
+    async def tree(self, d: Descriptor, depth: int = 0) -> None:
+        """Fetch a descriptor and everything below it that the platform needs, then label it with its children."""
+        if kind(d) not in ("index", "manifest"):
+            if depth == 0 or self._platform is not None:
+                raise InvalidArgument(f'{d.digest} is of type "{d.media_type}": that is neither an index nor a manifest')
+            await self.blob(d)
+            return
+        self._documents += 1
+        if depth > MAX_DEPTH or self._documents > MAX_CHILDREN:
+            raise InvalidArgument(f"an image with indexes {MAX_DEPTH} deep or {MAX_CHILDREN} manifests is refused")
+        if d.size > MAX_MANIFEST_BYTES:
+            raise InvalidArgument(f"{kind(d)} {d.digest} has {d.size} bytes; more than {MAX_MANIFEST_BYTES} are refused")
+        await self.blob(d)
+        data = await read_blob(self._services.content, d.digest, MAX_MANIFEST_BYTES)
+        document = parse_document(data, d.media_type)
+        labels: dict[str, str] = {}
+        async with together() as group:
+            if isinstance(document, Index):
+                wanted = [await choose(document, self._platform, self._document)] if self._platform else document.manifests
+                for i, child in enumerate(document.manifests):
+                    labels[f"{GC_REF_CONTENT}.m.{i}"] = child.digest
+                for child in {c.digest: c for c in wanted}.values():
+                    group.start_soon(self.tree, child, depth + 1)
+            else:
+                labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
+                for i, layer in enumerate(document.layers):
+                    labels[f"{GC_REF_CONTENT}.l.{i}"] = layer.digest
+                group.start_soon(self._config, document.config)
+                for layer in {layer.digest: layer for layer in document.layers}.values():
+                    group.start_soon(self.blob, layer)
+        await set_labels(self._services.content, d.digest, labels)
+
+    async def _document(self, d: Descriptor) -> bytes:
+        """Fetch a document to look into it: what it is of is seen only there."""
+        await self.blob(d)
+        return await read_blob(self._services.content, d.digest, MAX_MANIFEST_BYTES)
+
+    async def _config(self, d: Descriptor) -> None:
+        if d.size > MAX_CONFIG_BYTES:
+            raise InvalidArgument(f"config {d.digest} has {d.size} bytes; more than {MAX_CONFIG_BYTES} are refused")
+        await self.blob(d)
+        self._described.set()
+
+
+async def pull(
+    client: Client, name: str, *, plain: bool = False, credentials: Credentials | None = None, platform: Platform | None = None,
+    all_platforms: bool = False, snapshotter: str = "", unpack_image: bool = True, watch: Watch = nobody,
+    resolver: Resolver | None = None,
+) -> Image:  # fmt: skip
+    """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss.
+
+    It comes from where resolver says, else the client's, else from the registry of its name; plain and credentials are for that.
+    The image gets its name when all of it is there. A pull that fails or is cancelled ends everything that it started and gives
+    its lease back; what it has fetched of a blob stays for the next one to go on from.
+    """
+    reference = Reference.parse(name)
+    wanted = platform or Platform.of_host()
+    own = client.resolver if resolver is None else resolver
+    if own is not None and (plain or credentials is not None):
+        raise InvalidArgument(
+            "plain and credentials are for registries, and images come from another resolver here; tell them to that"
+        )
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(client.lease())
+        if own is None:
+            own = await stack.enter_async_context(Registries(plain=plain, credentials=credentials))
+        target = await own.resolve(reference)
+        if reference.digest and reference.digest != target.digest:
+            raise DataLoss(f"{reference}: the resolver answers with {target.digest}")
+        puller = Puller(services, own, reference, None if all_platforms else wanted, watch)
+        async with together() as group:
+            if all_platforms or not unpack_image:
+                # With many platforms, whose documents are there first is not known.
+                await puller.run(target)
+            else:
+                group.start_soon(puller.run, target)
+            if unpack_image:
+                where = snapshotter or await client.default_snapshotter()
+                await unpack(services, target, where, wanted, watch, puller.fetched)
+        return await put_image(services, str(reference), to_wire(target))

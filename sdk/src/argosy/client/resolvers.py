@@ -1,0 +1,77 @@
+"""Where images come from: a resolver leads from a name to a descriptor, and from a descriptor to its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from typing import Protocol, Self
+
+from argosy.client.registry import Credentials, Registry
+from argosy.errors import InvalidArgument
+from argosy.oci.image import Descriptor
+from argosy.oci.reference import Reference
+
+
+class Resolver(Protocol):
+    """Leads from an image's name to its content. ``Registries`` is what a client has that is given none.
+
+    Nothing that a resolver says is taken on trust: a name with a digest means that digest, and a blob is stored only if its
+    bytes are those of its descriptor. It may raise any class of ``argosy.errors``; who pulls gets that. A pull that fails or
+    is cancelled cancels the calls that it has made.
+    """
+
+    async def resolve(self, reference: Reference) -> Descriptor:
+        """Return the index or manifest that a name stands for now, its size in bytes. Raises NotFound, Unavailable."""
+        ...
+
+    def fetch(self, reference: Reference, descriptor: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:
+        """Yield a document or a blob of the image that a name stands for, in pieces of any size.
+
+        offset is how many bytes an earlier pull has already. Called for several blobs at once. A generator is closed when the
+        pull ends before it does. Raises NotFound, Unavailable.
+        """
+        ...
+
+
+class Registries:
+    """The resolver that asks the registry of a name, by way of its mirrors. Use it as an async context manager.
+
+    It keeps the connections and tokens of every name that it was asked for until the block is left.
+    """
+
+    def __init__(self, *, plain: bool = False, credentials: Credentials | None = None) -> None:
+        """plain is HTTP without TLS. credentials are for the registry of the name, and for no mirror."""
+        self._plain, self._credentials = plain, credentials
+        self._open: dict[Reference, Registry] = {}
+        self._stack: AsyncExitStack | None = None
+
+    async def __aenter__(self) -> Self:
+        self._stack = AsyncExitStack()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        stack, self._stack = self._stack, None
+        self._open.clear()
+        if stack is not None:
+            await stack.aclose()
+
+    async def _of(self, reference: Reference) -> Registry:
+        """Raises InvalidArgument for a bad hosts.toml, and for a proxy that is none."""
+        if self._stack is None:
+            raise InvalidArgument("registries are not open: use Registries() as an async context manager")
+        registry = self._open.get(reference)
+        if registry is None:
+            made = Registry(reference, plain=self._plain, credentials=self._credentials)
+            registry = self._open[reference] = await self._stack.enter_async_context(made)
+        return registry
+
+    async def resolve(self, reference: Reference) -> Descriptor:
+        """Raises NotFound, Unauthenticated, PermissionDenied, Unavailable, DataLoss, InvalidArgument, Unknown."""
+        return await (await self._of(reference)).resolve()
+
+    async def fetch(self, reference: Reference, descriptor: Descriptor, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """A broken connection is taken up where it broke. Raises what ``resolve`` raises."""
+        registry = await self._of(reference)
+        async with aclosing(registry.fetch(descriptor, offset)) as pieces:
+            async for piece in pieces:
+                yield piece

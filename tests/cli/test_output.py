@@ -1,0 +1,81 @@
+"""Tables as a person sees them: as wide as what is in them, folded where the screen is less, and nothing of others' names is obeyed."""
+
+from __future__ import annotations
+
+import os
+import pty
+import sys
+
+import pytest
+from argosy_cli.output import show, show_one, table
+
+HEAD = ("ID", "IMAGE", "STATUS")
+ROWS = (
+    ("c1", "docker.io/library/busybox:latest", "running"),
+    ("a-long-name-of-a-container", f"docker.io/library/alpine@sha256:{'0' * 64}", "exited (137)"),
+    ("x", "", "created (no record)"),
+)
+
+
+def test_columns_are_as_wide_as_what_is_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert table([("a", "long value", "z"), ("longer", "b", "")], HEAD).splitlines() == [
+        "ID      IMAGE       STATUS",
+        "a       long value  z",
+        "longer  b",
+    ]
+
+
+@pytest.mark.parametrize("width", [1, 7, 12, 20, 40, 79, 80, 120, 139])
+def test_a_table_keeps_to_its_width_and_loses_nothing(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = table(ROWS, HEAD).splitlines()
+    assert max(map(len, lines)) <= max(width, 7)  # a place each, and two between them
+    monkeypatch.setenv("COLUMNS", "1000")
+    whole = table(ROWS, HEAD)
+    assert sorted("".join(lines).replace(" ", "")) == sorted(whole.replace(" ", "").replace("\n", ""))
+
+
+def test_words_stay_whole_where_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "12")
+    assert table([("created (no record)",)], ("STATUS",)).splitlines() == ["STATUS", "created (no", "record)"]
+    assert table([("two\nlines",)], ("STATUS",)).splitlines() == ["STATUS", "two", "lines"]
+
+
+def test_signs_that_take_two_places_or_none_are_counted_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    first, second, third = table([("日本", "b"), ("e\u0301", "c")], ("A", "B")).splitlines()
+    assert (first, second, third) == ("A     B", "日本  b", "e\u0301     c")
+
+
+def test_names_are_shown_and_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    (_, shown) = table([("\033[2J\x07[bold]:smile:\u202e",)], ("NAME",)).splitlines()
+    assert shown == r"\x1b[2J\x07[bold]:smile:\u202e"
+
+
+def test_nothing_is_said_in_a_sentence_or_with_a_header(capsys: pytest.CaptureFixture[str]) -> None:
+    show([], ("id",), "no containers")
+    show([], ("id",))
+    assert capsys.readouterr().out == "no containers\nID\n"
+
+
+def test_only_a_terminal_is_told_what_is_bold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    show_one({"image": "[bold]x", "size": 3})
+    assert capsys.readouterr().out == "image  [bold]x\nsize   3\n"
+    ours, theirs = pty.openpty()
+    try:
+        with open(theirs, "w", closefd=False) as screen:
+            monkeypatch.setattr(sys, "stdout", screen)
+            monkeypatch.setenv("TERM", "xterm")
+            show([{"id": "a"}], ("id",))
+            monkeypatch.setenv("TERM", "dumb")
+            show([{"id": "a"}], ("id",))
+            screen.flush()
+        seen = b""
+        while not seen.endswith(b"\r\nID\r\na\r\n"):
+            seen += os.read(ours, 1000)
+        assert seen == b"\033[1mID\033[0m\r\na\r\nID\r\na\r\n"
+    finally:
+        os.close(ours)
+        os.close(theirs)
