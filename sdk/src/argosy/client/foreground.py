@@ -46,6 +46,8 @@ _LOOK_S: Final = 3.0
 _NOTICE_S: Final = 3.0
 # A second signal so long after one that nobody could pass on is for us.
 _PATIENCE_S: Final = 0.5
+# So long a signal waits for a start that is under way: who runs already is to get it.
+_START_PATIENCE_S: Final = 3.0
 # A process whose output nobody reads has so long to end by itself.
 _UNREAD_GRACE_S: Final = 2.0
 # Of one who is no more there, or could not say that it did what it was asked for.
@@ -275,13 +277,23 @@ async def attended(
         async with together() as group:
             pump = Pump(stdio, outputs, source)
             early: list[int] = []
+            starting = False
             scope = anyio.CancelScope()
+
+            async def give_up() -> None:
+                await anyio.sleep(_START_PATIENCE_S)
+                if here is None:
+                    scope.cancel()
 
             def react(number: int) -> None:
                 if here is not None:
                     here._signalled(group, number)
-                elif not early:
-                    early.append(number)
+                    return
+                early.append(number)
+                if starting and len(early) == 1:
+                    # It may run before we are told so.
+                    group.start_soon(give_up)
+                else:
                     scope.cancel()
 
             def resize() -> None:
@@ -297,6 +309,7 @@ async def attended(
                             group.start_soon(begun._watch)
                             # So that we wait for it before it can have ended.
                             await anyio.lowlevel.checkpoint()
+                            starting = True
                             await _start(process, noun, say)
                             here = begun
                         if here is None:
@@ -306,6 +319,8 @@ async def attended(
                         with cleanup(_CLEAN_S):
                             await undo()
                         raise
+                    for number in early:
+                        here._signalled(group, number)
                     if source is not None and stdio.stdin:
                         group.start_soon(here._close_stdin)
                     group.start_soon(here._tell_unread)
