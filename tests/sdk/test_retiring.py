@@ -247,7 +247,7 @@ def test_work_keeps_a_server_and_a_call_that_was_given_up_is_work(short_path: Pa
                 assert server.is_used
                 assert await server.retire(listener, lambda: False, 0.2) is False
                 stubborn.over.set()
-                while server.is_used:
+                while server.tasks:
                     await asyncio.sleep(0.01)
                 assert await server.retire(listener, lambda: True, 0.2) is False
                 assert await server.retire(listener, lambda: False, 0.2)
