@@ -22,7 +22,7 @@ from bench.rows.content import content
 from bench.rows.gc import gc, growth
 from bench.rows.images import big
 from bench.rows.kata import kata
-from bench.rows.process import process
+from bench.rows.process import after, process
 from bench.rows.rpc import unary
 from bench.rows.shim import shim
 from bench.rows.snapshots import prepare
@@ -43,6 +43,7 @@ _SHARED: dict[str, Callable[[Bench], None]] = {
 }
 _OWN: dict[str, Callable[[Bench, Setup], None]] = {
     "idle start": process,
+    "after": after,
     "gc": gc,
     "growth": growth,
     "import pull pull-argosy rm": big,

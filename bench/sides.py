@@ -16,6 +16,7 @@ from pathlib import Path
 from bench.accounts import Cgroup, pss_bytes
 
 _BIN = Path(sys.executable).parent
+ARGOSY = _BIN / "argosy"
 _READY_S = 60.0
 _COMMAND_S = 900.0
 VERSION = "/containerd.services.version.v1.Version/Version"
@@ -152,10 +153,10 @@ class Ours(Side):
         return {**super().environment(), **self._env}
 
     def pull(self, name: str) -> None:
-        self.run(str(_BIN / "argosy"), "--address", str(self.address), "pull", "--plain-http", name)
+        self.run(str(ARGOSY), "--address", str(self.address), "pull", "--plain-http", name)
 
     def command(self) -> list[str]:
-        up = [str(_BIN / "argosy"), "up", "--root", str(self.base / "root"), "--state", str(self.base / "state")]
+        up = [str(ARGOSY), "up", "--root", str(self.base / "root"), "--state", str(self.base / "state")]
         return [*up, "--address", str(self.address), *self._flags]
 
 

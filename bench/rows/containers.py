@@ -6,17 +6,15 @@ import itertools
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from argosy.testkit.registry import running_registry
 
 from bench.images import SMALL
 from bench.measure import Bench, Result
-from bench.sides import Failed, Side
+from bench.sides import ARGOSY, Failed, Side
 
 _NUMBERS = itertools.count()
-_ARGOSY = Path(sys.executable).parent / "argosy"
 _STRESS = Path(__file__).parents[2] / ".cache/bin/containerd-stress"
 
 
@@ -27,7 +25,7 @@ def run(bench: Bench) -> None:
     def by_argosy(side: Side, n: int, template: str = "") -> None:
         if side is bench.ours:
             env = {"ARGOSY_CLI_TEMPLATE": template}
-            side.run(str(_ARGOSY), "--address", str(side.address), "run", "--rm", SMALL, "true", env=env)
+            side.run(str(ARGOSY), "--address", str(side.address), "run", "--rm", SMALL, "true", env=env)
         else:
             by_ctr(side, n)
 
@@ -51,7 +49,7 @@ def ps(bench: Bench) -> None:
 
     def step(side: Side, n: int) -> None:
         if side is bench.ours:
-            side.run(str(_ARGOSY), "--address", str(side.address), "ps", env={"ARGOSY_CLI_TEMPLATE": ""})
+            side.run(str(ARGOSY), "--address", str(side.address), "ps", env={"ARGOSY_CLI_TEMPLATE": ""})
         else:
             side.ctr("containers", "list")
 

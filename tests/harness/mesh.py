@@ -88,6 +88,8 @@ class Mesh(Peer):
     extra: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     command: Sequence[str] = (str(ARGOSY),)
+    idle_s: float | None = None
+    """After how long without a call its services end, 0 for never; None is what a mesh has by itself. Not together with a configuration."""
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -111,10 +113,15 @@ class Mesh(Peer):
         path = os.environ["PATH"]
         if self.path_first is not None:
             path = f"{self.path_first}:{path}"
+        extra = list(self.extra)
+        if self.idle_s is not None:
+            config = self.base / "idle.toml"
+            config.write_text(f"idle_s = {self.idle_s}\n")
+            extra += ["--config", str(config)]
         began = time.monotonic()
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [*self.command, "up", "--root", str(self.root), "--state", str(self.state), "--address", str(self.address), *self.extra],
+                [*self.command, "up", "--root", str(self.root), "--state", str(self.state), "--address", str(self.address), *extra],
                 stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **self.env, "PATH": path},
             )  # fmt: skip
         try:

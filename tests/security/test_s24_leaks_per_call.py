@@ -120,7 +120,7 @@ def compare(before: dict[str, Measured], after: dict[str, Measured], memory_kib:
 def mesh(image_archive: Path) -> Iterator[Mesh]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARGOSY_SHIM_SLEEP", "off")
-        running = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")))
+        running = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")), idle_s=0)
         running.start()
         try:
             running.ctr("images", "import", str(image_archive)).ok()

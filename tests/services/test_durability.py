@@ -26,7 +26,7 @@ _CALLS = "fsync,fdatasync,rename,renameat,renameat2,unlink,write,writev,sendto,s
 def traced() -> Iterator[Mesh]:
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed; type: apt-get install -y strace")
-    mesh = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")))
+    mesh = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")), idle_s=0)
     mesh.start()
     try:
         mesh.wake()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,10 +52,12 @@ class Tasks(tasks.TasksBase):
     def __init__(self) -> None:
         self.created: list[tasks.CreateTaskRequest] = []
         self.looked: set[str] = set()
+        self.asked: list[str] = []
         self.exit_status = 1
 
     async def get(self, request: tasks.GetRequest) -> tasks.GetResponse:
         self.looked.add(request.container_id)
+        self.asked.append(request.container_id)
         if request.container_id.startswith("hangs"):
             await asyncio.sleep(60)
         if request.container_id.startswith("fresh"):
@@ -94,7 +96,8 @@ class House:
         self.tasks, self.containers = Tasks(), Containers()
         server.add(self.tasks)
         server.add(self.containers)
-        core: Any = SimpleNamespace(db=db, settings=SimpleNamespace(restart=Restart(log_uris=allowed)))
+        self.events = SimpleNamespace(sequence=0)
+        core: Any = SimpleNamespace(db=db, settings=SimpleNamespace(restart=Restart(log_uris=allowed)), events=self.events)
         self.monitor = RestartMonitor(address, 0.01, core)
 
     async def add(self, id: str, wanted: Mapping[str, str]) -> None:
@@ -156,6 +159,37 @@ def test_a_count_that_is_no_number_ends_nothing_and_is_said_once(capsys: pytest.
     in_house(work)
     said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["container"] for line in said if line["event"] == "restart.failed"] == ["a"]
+
+
+def test_a_container_that_shall_not_run_is_asked_about_once_until_something_happens() -> None:
+    """A task manager that nobody else calls may end, and is not started for this."""
+
+    async def work(house: House) -> None:
+        await house.add("fresh-stopped", {STATUS: "stopped"})
+        await house.add("fresh-no", {POLICY: "no"})
+        await house.add("ended", {POLICY: "no"})
+
+        def times(id: str) -> int:
+            return house.tasks.asked.count(id)
+
+        async def until(condition: Callable[[], bool]) -> None:
+            with anyio.fail_after(10):
+                while not condition():
+                    await anyio.sleep(0.005)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(house.monitor.run)
+            await until(lambda: times("ended") > 20)
+            assert times("fresh-stopped") == times("fresh-no") == 1, "a task that is there is looked at each time"
+            house.events.sequence += 1
+            await until(lambda: times("fresh-stopped") == times("fresh-no") == 2)
+            await house.db.write(lambda db: store.delete(db, "n", "fresh-no"))
+            await house.add("fresh-no", {POLICY: "always"})
+            await until(lambda: bool(house.tasks.created))
+            group.cancel_scope.cancel()
+        assert {c.container_id for c in house.tasks.created} == {"fresh-no"}
+
+    in_house(work)
 
 
 def test_a_task_that_does_not_answer_keeps_nobody_waiting() -> None:

@@ -76,7 +76,7 @@ def others(kind: str, n: int) -> list[tuple[str, dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def own(image_archive: Path) -> Iterator[Mesh]:
     """A mesh with an image, all of whose services run."""
-    mesh = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")))
+    mesh = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")), idle_s=0)
     mesh.start()
     try:
         mesh.ctr("images", "import", str(image_archive)).ok()

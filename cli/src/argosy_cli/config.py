@@ -5,6 +5,7 @@ What a mesh runs unless it is told is in the ``mesh.toml`` beside this file.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -71,6 +72,8 @@ class MeshConfig(Strict):
     log_level: str = "info"
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
     restart_interval_s: float = 10.0
+    idle_s: float = 15.0
+    """A service that starts with its first call ends after so many seconds without one; 0: it stays."""
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
     services: dict[str, ServiceConfig] = field(default_factory=_default_services)
@@ -83,6 +86,8 @@ class MeshConfig(Strict):
     """A cgroup for the mesh's own processes, as a path below each hierarchy; containers have their own."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.idle_s < math.inf:
+            raise ValueError(f"idle_s must be a number of seconds, or 0 for services that stay, not {self.idle_s}")
         known = timeouts(self.services) if self.timeouts else []
         for name in self.timeouts:
             if name not in known:

@@ -4,6 +4,15 @@ The parent runs no event loop and no thread, so that forking is safe; what the s
 knows a service by its ``SERVICE`` alone (``argosy_cli.services``), and opens nothing that is a service's. They remain separate processes on separate sockets. A
 connection made while a service is not there waits for it. The gateway starts at once, and so does the task manager where
 there are tasks to look after. Stopping leaves containers running: shims are in sessions of their own.
+
+What is forked is what is on disk: once a file that was loaded here is another one, a service is a new interpreter (``argosy_cli.child``).
+
+    waiting ── a connection ──► running ── nobody has called for idle_s ──► waiting
+                                 ▲   │
+                                 │   └─ it died ──► due ── its pause is over ──► running
+                                 │                   │ ▲      (or waiting, if it dies again and again and has nothing to look after)
+             it could not start, │            > 0.3 s▼ │
+             and told its callers┘               refusing: a process that tells callers why
 """
 
 from __future__ import annotations
@@ -25,14 +34,16 @@ from typing import Any, Final, NoReturn
 from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument
 from argosy.kernel.process import set_name
+from argosy.loaded import Loaded
 from argosy.roots import lock_root, private
 from argosy.rpc import short
 from argosy.rpc.engine import preload
 from argosy.rpc.sockets import MAX_PATH_BYTES, bind_unix, check_free, closed_to
-from argosy.service import REPORT_BYTES, Handed, Service, notify_systemd, run
+from argosy.service import REPORT_BYTES, Handed, Service, notify_systemd
 from argosy.settings import from_mesh, validate
 from argosy.tables import ALONE, ProxyPlugin
 
+from argosy_cli.child import REFUSED, UNUSED, be, begin_anew
 from argosy_cli.config import MeshConfig, ServiceConfig, seconds
 from argosy_cli.places import socket_in
 from argosy_cli.services import GATEWAY, plugin_of, service_of
@@ -44,8 +55,6 @@ STOP_GRACE_S: Final = 15.0
 BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_AFTER_S = 0.1, 5.0, 10.0
 # Who calls a service that is not there for longer than this is told why.
 PATIENCE_S: Final = 0.3
-# What a process exits with that could not be the service and told its callers why.
-_REFUSED: Final = 75
 
 
 @dataclass
@@ -59,6 +68,8 @@ class Child:
     at_once: bool = False
     waits: Callable[[], bool] = bool
     """Whether there is something for it to take up now, called or not: shims of an earlier run."""
+    idle_s: float = 0.0
+    """After so many seconds without a call it ends; 0: it stays."""
     listener: socket.socket | None = None
     pid: int = 0
     pidfd: int = -1
@@ -114,8 +125,9 @@ def plan(mesh: MeshConfig) -> list[Child]:
         told = {field: known[key] for key, field in from_mesh(service.settings).items() if key in known}
         values = _settings(name, service, config, {**common, **told, **config.settings, "root": root, "address": address_of})
         waits = partial(service.wanted, service.settings(**values)) if service.wanted is not None else bool
-        at_once = config.start == "at-once" or waits()
-        children.append(Child(name, config.kind, values, at_once, waits, sockets=[address_of]))
+        stays = config.start == "at-once"
+        idle_s = 0.0 if stays else mesh.idle_s
+        children.append(Child(name, config.kind, values, stays or waits(), waits, idle_s, sockets=[address_of]))
         if shown in plugins:
             raise InvalidArgument(f'two services are called "{shown}"; name one of them differently')
         plugins[shown] = ProxyPlugin(
@@ -123,7 +135,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
             address=str(address_of),
             exports={"root": str(root)} if service.plugin in ("snapshot", "content") else {},
             capabilities=list(service.capabilities),
-            on_demand=not at_once,
+            on_demand=not stays,
         )
     taken = {socket: f"[services.{child.name}]" for child in children for socket in child.sockets}
     taken |= {address: "the gateway", ttrpc: "the gateway"}
@@ -216,14 +228,6 @@ def join_cgroup(path: str) -> None:
                 ) from error
 
 
-def _load(service: Service[Any]) -> None:
-    """Import what a service runs on, so that its processes share it. One that is broken says so in a process of its own."""
-    try:
-        service.load()
-    except Exception as error:  # it is anybody's code, and not the end of the others
-        logger.warning("service.not_loaded", service_name=service.name, error=repr(error))
-
-
 class Supervisor:
     """Runs a plan until a signal."""
 
@@ -232,6 +236,9 @@ class Supervisor:
         # The gateway says by this pipe that it has started, for the first time.
         self._ready, self._ready_end = -1, -1
         self._children = plan(mesh)
+        self._code = Loaded()
+        self._loaded: set[str] = set()
+        self._outdated_by = ""
         self._out = out
         self._poll = select.poll()
         self._by_fd: dict[int, Child] = {}
@@ -311,17 +318,36 @@ class Supervisor:
     def _on_signal(self, number: int, frame: Any) -> None:
         self._stopping = True
 
+    def _is_outdated(self) -> bool:
+        """Return whether a file that was loaded here is not what it was: from then on nothing is forked to be a service."""
+        if not self._outdated_by and (path := self._code.changed()):
+            self._outdated_by = path
+            remedy = "services start in interpreters of their own; start the mesh again to have its own code new, too"
+            logger.info("code.changed", file=path, remedy=remedy)
+        return bool(self._outdated_by)
+
+    def _load(self, service: Service[Any]) -> None:
+        """Import what a service runs on, so that its processes share it. One that is broken says so in a process of its own."""
+        if service.name in self._loaded or self._is_outdated():
+            return
+        self._loaded.add(service.name)
+        try:
+            service.load()
+        except Exception as error:  # it is anybody's code, and not the end of the others
+            logger.warning("service.not_loaded", service_name=service.name, error=repr(error))
+        self._code.note()
+
     def _fork(self, child: Child) -> None:
         if child.listener is not None and self._callers.pop(child.listener.fileno(), None) is not None:
             self._poll.unregister(child.listener)
         child.idle_mark.unlink(missing_ok=True)
         service = service_of(child.kind)
-        _load(service)
+        self._load(service)
         gateway = child is self._children[-1]
         # What cannot start the first time is the end of the start; later on its callers are told.
         first = gateway and self._ready_end >= 0
         assert child.listener is not None
-        handed = Handed(child.listener, refuses=not first, ready=self._ready_end if first else -1)
+        handed = Handed(child.listener, refuses=not first, ready=self._ready_end if first else -1, idle_s=child.idle_s)
         if self._start(child, service, handed) and first:
             os.close(self._ready_end)
             self._ready_end = -1
@@ -338,6 +364,8 @@ class Supervisor:
         gc.freeze()
         sys.stdout.flush()
         sys.stderr.flush()
+        # Who only tells why there is no service says that himself.
+        anew = not handed.reason and self._is_outdated()
         pid = 0
         try:
             if child.report < 0:
@@ -346,7 +374,7 @@ class Supervisor:
             handed.report = child.report
             pid = os.fork()
             if pid == 0:
-                self._become(child, service, handed)
+                self._become(child, service, handed, anew)
             child.pidfd = os.pidfd_open(pid)
         except OSError as error:
             if pid:
@@ -363,9 +391,8 @@ class Supervisor:
         self._poll.register(child.pidfd, select.POLLIN)
         return True
 
-    def _become(self, child: Child, service: Service[Any], handed: Handed) -> NoReturn:
-        """In the child: be the service. Does not return."""
-        code = 1
+    def _become(self, child: Child, service: Service[Any], handed: Handed, anew: bool) -> NoReturn:
+        """In the child: be the service, or have a new interpreter be it. Does not return."""
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -379,19 +406,14 @@ class Supervisor:
             for other in self._children:
                 if other.listener is not None and other is not child:
                     other.listener.close()
-            run(service, settings=service.settings(**child.values), handed=handed)
-            code = 0
-        except SystemExit as exit:
-            code = exit.code if isinstance(exit.code, int) else 1
-            if handed.refused:
-                code = _REFUSED
+            settings = service.settings(**child.values)
+            if anew:
+                begin_anew(child.kind, settings, handed)
         except BaseException as error:
-            print(f"argosy-{child.name}: {error}", file=sys.stderr)
+            print(f"argosy-{child.name}: {error}", file=sys.stderr, flush=True)
             os.pwrite(handed.report, f"{type(error).__name__}: {error}".encode(errors="replace")[:REPORT_BYTES], 0)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+            os._exit(1)
+        be(child.name, lambda: (service, settings), handed)
 
     def _wait_ready(self) -> int | None:
         """Return None when the gateway answers, else the code of the first service that ended."""
@@ -407,6 +429,9 @@ class Supervisor:
                         self._fork(self._callers[fd])
                     elif dead is not None:
                         code = self._reap(dead)
+                        if code == UNUSED:
+                            self._ended(dead, code)
+                            continue
                         print(
                             f"argosy: {dead.name} could not start (exit code {code}); see its message above", file=sys.stderr
                         )
@@ -453,11 +478,17 @@ class Supervisor:
         """Decide what comes after a process that ended: it is started again, sooner or later."""
         now = time.monotonic()
         lived = now - child.started
+        if code == UNUSED:
+            child.crashes, child.reason = 0, ""
+            child.idle_mark.touch()
+            self._listen(child)
+            logger.debug("service.unused", service_name=child.name, lived_s=round(lived, 1))
+            return
         if child.refusing:  # in its place; the service itself is tried next
             child.refusing, child.again_at = False, now
             return
         last = os.pread(child.report, REPORT_BYTES, 0).decode(errors="replace")
-        if code == _REFUSED:
+        if code == REFUSED:
             # It told its callers for a while; the next one may have more luck.
             child.crashes, child.again_at = max(child.crashes, 2), now + BACKOFF_FIRST_S
             logger.warning("service.could_not_start", service_name=child.name, error=last)
@@ -474,14 +505,9 @@ class Supervisor:
             self._refuse(child, wait)
 
     def _watch(self, wake: int) -> int:
-        # What a first call would have to wait for, while nobody calls.
-        ahead = [child.kind for child in self._children if not child.at_once]
         while not self._stopping:
             due = self._next_due()
-            timeout = None if due is None else max(0.0, due - time.monotonic()) * 1000
-            events = self._poll.poll(0 if ahead else timeout)
-            if ahead and not events:
-                _load(service_of(ahead.pop(0)))
+            events = self._poll.poll(None if due is None else max(0.0, due - time.monotonic()) * 1000)
             for fd, _ in events:
                 if fd == wake:
                     os.read(wake, 512)

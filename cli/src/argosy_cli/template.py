@@ -19,7 +19,6 @@ import sys
 import traceback
 from typing import Any, Final
 
-import argosy
 from argosy import template
 from argosy.client import Client
 from argosy.errors import ArgosyError
@@ -60,10 +59,7 @@ class Template(template.Template):
     """Its workers are commands."""
 
     def __init__(self, address: str, daemon: str) -> None:
-        folders = {os.path.dirname(__file__)}
-        (home,) = argosy.__path__
-        folders.update(folder for folder, _, files in os.walk(home) if "__init__.py" in files)
-        super().__init__("argosy-template", address, sorted(folders))
+        super().__init__("argosy-template", address)
         self._daemon = daemon
         self._looked_at = _looked_at()
 

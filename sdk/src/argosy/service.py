@@ -11,7 +11,12 @@ Its distribution names ``SERVICE`` in an entry point of the group ``argosy.servi
 that anybody else needs to know of it. The module of ``SERVICE`` imports little, since every mesh that starts loads it.
 
 SIGTERM drains: new calls are refused as UNAVAILABLE, calls in flight get ``DRAIN_GRACE_S`` to end, then
-everything that ``enter`` opened is closed in reverse order.
+everything that ``enter`` opened is closed in reverse order. A service that was started by its first call ends the same way when
+nobody has called it for a while (``Handed.idle_s``), unless it says that it has something to look after (``ServiceContext.stay_while``):
+
+    serving ── no call, no open stream, nothing to look after, for idle_s ──► leaving ── its peers have hung up ──► over
+       ▲                                                                        │
+       └── a call, somebody who waits at the socket, or a peer that stays ──────┘
 """
 
 from __future__ import annotations
@@ -22,9 +27,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import anyio
@@ -50,6 +56,10 @@ DRAIN_GRACE_S: Final = 5.0
 REFUSING_S: Final = 10.0
 REPORT_BYTES: Final = 4096
 _SWITCH_S: Final = 0.0005
+# A service that nobody calls looks so often whether that is still so, in the time after which it ends.
+_LOOKS: Final = 4
+# Peers have this long to hang up; one that does not is one that needs us.
+_HANG_UP_S: Final = 2.0
 EXIT_CODES: Final = {3: 2, 5: 4, 6: 5, 9: 6, 14: 7}
 
 
@@ -63,7 +73,13 @@ class ServiceContext(Generic[S]):
     gauges: dict[str, Callable[[], object]] = field(default_factory=dict)
     owner: tuple[int, int] = (-1, -1)
     """User and group that the socket is given to, who may use it beside root and whom we run as; -1 names nobody."""
+    needed: list[Callable[[], bool]] = field(default_factory=list)
+    """What says whether there is something to look after, called or not."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def stay_while(self, check: Callable[[], bool]) -> None:
+        """Keep the service from ending for want of calls as long as check returns True. It is asked seldom, and must not block."""
+        self.needed.append(check)
 
     async def enter(self, resource: AbstractAsyncContextManager[R]) -> R:
         """Open a resource for as long as the service lives."""
@@ -132,6 +148,10 @@ class Handed:
     """A descriptor that is written to, and closed, when the service has started."""
     report: int = -1
     """A descriptor of a file that takes the reason for which the service ended."""
+    idle_s: float = 0.0
+    """After so many seconds without a call it ends, and whoever holds its socket waits for the next one; 0: it stays."""
+    idled: bool = False
+    """Set when it ended for that reason."""
 
 
 async def _started(service: Service[S], ctx: ServiceContext[S]) -> Sequence[ServiceBase]:
@@ -143,6 +163,42 @@ async def _started(service: Service[S], ctx: ServiceContext[S]) -> Sequence[Serv
         if not full or not give_all(ctx.settings.root):
             raise
     return await service.load()(ctx)
+
+
+async def _unused(server: Server, ctx: ServiceContext[S], handed: Handed) -> None:
+    """Return when nobody has called for a while, nothing is to be looked after, and nobody is connected any more."""
+
+    def needed() -> bool:
+        return any(check() for check in ctx.needed)
+
+    asked, since = server.asked, anyio.current_time()
+    while True:
+        await anyio.sleep(handed.idle_s / _LOOKS)
+        if server.asked != asked or server.is_used or needed():
+            asked, since = server.asked, anyio.current_time()
+        elif anyio.current_time() - since >= handed.idle_s:
+            if await server.retire(handed.listener, needed, _HANG_UP_S):
+                return
+            asked, since = server.asked, anyio.current_time()
+
+
+async def _until_over(signals: AsyncIterator[signal.Signals], unused: Callable[[], Awaitable[None]] | None) -> bool:
+    """Wait for a signal, or until unused returns; return whether that was it."""
+    is_unused = False
+    async with anyio.create_task_group() as group:
+
+        async def watch(unused: Callable[[], Awaitable[None]]) -> None:
+            nonlocal is_unused
+            await unused()
+            is_unused = True
+            group.cancel_scope.cancel()
+
+        if unused is not None:
+            group.start_soon(watch, unused)
+        async for _ in signals:
+            break
+        group.cancel_scope.cancel()
+    return is_unused
 
 
 async def serve(service: Service[S], settings: S, handed: Handed | None = None) -> None:
@@ -177,16 +233,20 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     uid, gid = ctx.owner
                     await server.listen_unix(settings.address, uid=uid, gid=gid)
                 else:
-                    await server.listen(handed.listener)
+                    # A copy: what stops to listen closes its socket, and may have to begin again.
+                    await server.listen(handed.listener.dup())
                     if handed.ready >= 0:
                         os.write(handed.ready, b"+")
                         os.close(handed.ready)
                 notify_systemd("READY=1")
                 if failure is None:
                     log.get(service.name).info("service.ready", address=str(settings.address), pid=os.getpid())
+                unused = None
+                if handed is not None and handed.idle_s and failure is None:
+                    unused = partial(_unused, server, ctx, handed)
                 with anyio.move_on_after(None if handed is None or failure is None else handed.refusing_s):
-                    async for _ in signals:
-                        break
+                    if await _until_over(signals, unused) and handed is not None:
+                        handed.idled = True
             notify_systemd("STOPPING=1")
             if failure is None:
                 server.draining = Unavailable(f"{service.name} is stopping; try again when it is back")

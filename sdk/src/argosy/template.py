@@ -32,8 +32,9 @@ from argosy.kernel.pages import populate, ranges, written
 from argosy.kernel.peer import credentials, process
 from argosy.kernel.place import place
 from argosy.kernel.process import die_with_parent, has_ended, set_name
+from argosy.loaded import Loaded
 
-_IDLE_S: Final = 600
+_IDLE_S: Final = 30
 # Forked in advance: a program takes one at once, and while it is busy the next is there.
 _SPARES: Final = 2
 # Whoever was just taken needs the processors more than the next one does.
@@ -95,12 +96,11 @@ def begun() -> None:
 class Template(ABC):
     """Listens at address and keeps spares that answer there. Made after ``begun``."""
 
-    def __init__(self, name: str, address: str, folders: Sequence[str]) -> None:
-        """name is what ps shows; in folders are the files whose change ends the template: one of older code must not go on."""
+    def __init__(self, name: str, address: str) -> None:
+        """name is what ps shows."""
         self._name, self._address = name, address
         self._place = self.place_of(os.getpid())
-        self._files = [os.path.join(f, file) for f in folders for file in os.listdir(f) if file.endswith(".py")]
-        self._code = self._changed()
+        self._code = Loaded()
         self._pid = os.getpid()
         self._told_read, self._told_write = os.pipe()
         self._spares: dict[int, int] = {}  # pid -> pidfd
@@ -131,13 +131,6 @@ class Template(ABC):
 
     # -- the template --
 
-    def _changed(self) -> list[int]:
-        """Return when each file was changed; nothing once one of them is gone."""
-        try:
-            return [os.stat(path).st_mtime_ns for path in self._files]
-        except FileNotFoundError:
-            return []
-
     def run(self) -> None:
         """Serve until what is watched has gone, the code has changed, or nobody asks any more."""
         lock = os.open(f"{self._address}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -148,6 +141,7 @@ class Template(ABC):
         if os.path.exists(self._address):
             os.unlink(self._address)
         self.load()
+        self._code.note()
         mask = os.umask(0o177)
         self._listener.bind(self._address)
         self._listener.listen(1024)
@@ -251,7 +245,7 @@ class Template(ABC):
         with contextlib.suppress(OSError):  # of a kernel that can't
             populate(self._ranges)
         asked = self.asked(self._listener)
-        if self._changed() != self._code:
+        if self._code.changed() is not None:
             os.write(self._told_write, _OUTDATED)
             return
         os.write(self._told_write, spare.to_bytes(4, "little") + os.getpid().to_bytes(4, "little"))

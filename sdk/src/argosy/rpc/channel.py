@@ -50,6 +50,8 @@ NO_DEADLINE: Final = math.inf
 _CACHE_ENTRIES, _CACHED_BYTES = 2048, 2048
 # Who is told by its peer, so shortly before its own clock says so, that the time is over, is told the same by us.
 _SAME_MOMENT_S: Final = 0.25
+# How often in a row a call meets a peer that leaves, before it is told that nobody is there.
+_LEAVING: Final = 8
 # The kernel's sockaddr_un has 108 with the zero byte at their end.
 _LONGEST_PATH: Final = 107
 # What it means for a socket when connecting to it fails so.
@@ -124,6 +126,7 @@ class ClientStream:
             if owed:
                 connection.engine.acknowledge(self.sid, owed)
             connection.flush_soon()
+            connection.leave()
         if not self.ended:
             self.ended = True
             self.error = self.error or reason or Cancelled("the call was given up")
@@ -144,11 +147,13 @@ class ClientStream:
             raise self.error  # given up before it began
         left = self._timeout
         connection = self._channel.live()
-        if connection is None:
+        for _ in range(_LEAVING):
+            if connection is not None:
+                break
             began = time.monotonic()
             self._waiter = asyncio.get_running_loop().create_future()
             try:
-                connection = await self._channel.connected(left, self._waiter)
+                made = await self._channel.connected(left, self._waiter)
             except ArgosyError:
                 if self.error is not None:
                     raise self.error from None  # given up meanwhile
@@ -158,6 +163,10 @@ class ClientStream:
             if self.ended and self.error is not None:
                 raise self.error
             left = None if left is None else left - (time.monotonic() - began)
+            # Its peer may have said meanwhile that it leaves; the next connection is to whoever comes after it.
+            connection = None if made.leaving else made
+        if connection is None or connection.closed:
+            raise self._channel.unreached("it hung up before it was asked")
         if left is not None and left <= 0:
             raise self._late()
         self._connection = connection
@@ -321,6 +330,22 @@ class ClientConnection(Connection):
         self._reason = reason
         super().fault(reason)
 
+    def _take(self, data: bytes) -> bool:
+        if self._scheduled:
+            # What was asked before this was heard goes out before: after a word that the peer leaves, the engines would drop it.
+            self.flush()
+        return super()._take(data)
+
+    def leave(self) -> None:
+        """Close a connection that the peer wants to be rid of, once nothing is asked on it any more: that is what it waits for."""
+        if self.leaving and not self.streams and not self.closed:
+            self.loop.call_soon(self._hang_up)
+
+    def _hang_up(self) -> None:
+        if not self.closed and not self.streams:
+            self.flush()
+            self.transport.close()
+
     def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None:
         stream = self.streams.get(sid)
         if stream is not None:
@@ -341,10 +366,12 @@ class ClientConnection(Connection):
         stream = self.streams.pop(sid, None)
         if stream is not None:
             stream.on_closed(self._channel.unavailable(f"the stream was reset with code {code}"))
+            self.leave()
 
     def on_goaway(self, last_sid: int) -> None:
         self.leaving = True
         self._channel.forget(self)
+        self.leave()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

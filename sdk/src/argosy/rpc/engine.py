@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from argosy.errors import InvalidArgument
@@ -30,6 +30,10 @@ _FIELD_BYTES: Final = 32
 MAX_FRAME_BYTES: Final = 1 << 20
 # Clients that cancel a lot are ordinary (every content.ReaderAt does); a flood is thousands a second.
 RESET_BURST, RESETS_PER_SECOND = 20_000, 5_000
+
+_FRAME_BYTES: Final = 9
+_GOAWAY: Final = 7
+_LAST_STREAM: Final = (1 << 31) - 1
 
 NO_ERROR: Final = 0
 PROTOCOL_ERROR: Final = 1
@@ -224,6 +228,45 @@ class _Outbox:
         self.trailers: Headers | None = None
 
 
+class _Frames:
+    """What a server sends, without its word that it leaves: h2 takes that for the end of all calls, where those under way go on."""
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._left = 0  # of the frame that is being passed on
+
+    def parts(self, data: bytes) -> Iterator[bytes]:
+        """Yield what h2 is to see, in order, and b"" where the server said that it leaves (RFC 9113, 6.8)."""
+        data = self._held + data
+        begin = at = 0
+        while at < len(data):
+            if self._left:
+                passed = min(self._left, len(data) - at)
+                at += passed
+                self._left -= passed
+                continue
+            size = _FRAME_BYTES + int.from_bytes(data[at : at + 3], "big")
+            if len(data) - at < _FRAME_BYTES:
+                break
+            if data[at + 3] != _GOAWAY or size < _FRAME_BYTES + 8:
+                self._left = size
+                continue
+            if len(data) - at < min(size, _FRAME_BYTES + 8):
+                break
+            if any(data[at + _FRAME_BYTES + 4 : at + _FRAME_BYTES + 8]) or size > MAX_FRAME_BYTES:
+                self._left = size  # an error is the end of all calls
+                continue
+            if len(data) - at < size:
+                break
+            if begin < at:
+                yield data[begin:at]
+            yield b""
+            begin = at = at + size
+        self._held = data[at:]
+        if begin < at:
+            yield data[begin:at]
+
+
 class H2Engine:
     """The interface on pure-Python h2: slower by an order of magnitude, and an independent second opinion."""
 
@@ -253,12 +296,23 @@ class H2Engine:
         self._c.initiate_connection()
         self._c.increment_flow_control_window(CONNECTION_WINDOW_BYTES - 65535)
         self._outboxes: dict[int, _Outbox] = {}
+        self._frames = _Frames()
         self._ended: set[int] = set()
         self._events = h2.events
         # Resets as nghttp2 counts them: so many at once, and so many more a second.
         self._resets, self._counted = float(RESET_BURST), time.monotonic()
 
     def receive(self, data: bytes) -> None:
+        if self._server:
+            self._receive(data)
+            return
+        for part in self._frames.parts(data):
+            if part:
+                self._receive(part)
+            else:
+                self._sink.on_goaway(_LAST_STREAM)
+
+    def _receive(self, data: bytes) -> None:
         try:
             events = self._c.receive_data(data)
         except self._fault as error:

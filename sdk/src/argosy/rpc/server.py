@@ -9,7 +9,9 @@ cancelled call cancels its handler; a deadline ends it with DEADLINE_EXCEEDED.
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
+import sys
 import types
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
@@ -54,6 +56,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Header tuples repeat for every call of one client method; a client that varies them must not fill memory.
 _HEADER_CACHE_ENTRIES, _CACHED_HEADER_BYTES = 4096, 2048
+# A GOAWAY whose last stream is the last one that there can be: length, type, flags, stream, last stream, NO_ERROR.
+_LEAVE: Final = bytes.fromhex("000008 07 00 00000000 7fffffff 00000000")
+_LOOK_S: Final = 0.01
+# Since Python 3.13 a loop that stops to listen removes the socket's file, though somebody else may hold the socket.
+_KEEPS_ITS_PATH: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 _HIDDEN: Final = frozenset((b"te", b"content-type", b"user-agent", b"grpc-accept-encoding", b"accept-encoding"))
 # A caller's own fault, a state that is as it is, somebody who gave up: nothing that an operator could mend in the service.
 _ANSWERS: Final = (
@@ -324,6 +331,8 @@ class ServerConnection(Connection):
                 return
             if size <= _CACHED_HEADER_BYTES:
                 server.heads.put(headers, head)
+        if head.path not in server.always:
+            server.asked += 1
         handler = server.mapping.get(head.path) or server.fallback(head.path)
         call = Call(head.path, head.metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
         if server.draining and head.path not in server.always:
@@ -409,6 +418,7 @@ class ServerConnection(Connection):
             # Not of a group: a call's task belongs to its stream, which cancels it when the caller gives up or its time is over, and
             # what it raises is its status. Server.close waits for all of them.
             stream.task = self.loop.create_task(self._run(stream, coroutine))
+            self._server.tasks.add(stream.task)
         finally:
             CALL.reset(token)
         # A task that is cancelled before its first step never runs its own cleanup.
@@ -417,6 +427,7 @@ class ServerConnection(Connection):
             stream.timer = self.loop.call_at(call.deadline, stream.expire)
 
     def _ended(self, stream: ServerStream, task: asyncio.Task[None], coroutine: Any) -> None:
+        self._server.tasks.discard(task)
         if task.cancelled():
             coroutine.close()
             stream.finish(Cancelled("the call was cancelled"))
@@ -455,6 +466,13 @@ class ServerConnection(Connection):
         if not self.closed:
             self.engine.goaway()
             self.flush()
+
+    def ask_to_leave(self) -> None:
+        """Tell the peer to open its next stream elsewhere, and to hang up. What it has sent by then is served."""
+        if not self.closed and not self.transport.is_closing():
+            self.flush()
+            # Beside the engine, which would take no stream any more: this frame is the first of two, and promises nothing (RFC 9113, 6.8).
+            self.transport.write(_LEAVE)
 
 
 class Elsewhere(Protocol):
@@ -495,6 +513,10 @@ class Server:
         self.limits: dict[str, int] = dict(limits or {})
         self.connections: set[ServerConnection] = set()
         self.statistics = Statistics()
+        self.asked = 0
+        """How many calls have come, but for those in ``always``: what is asked about a process is no use of it."""
+        self.tasks: set[asyncio.Task[None]] = set()
+        """Handlers that have begun to wait, also those whose caller has left and that go on to their end."""
         self.draining: ArgosyError | None = None
         """What new calls are refused with, if they are, but for the paths in ``always``."""
         self.always: set[str] = set()
@@ -536,10 +558,43 @@ class Server:
         loop = asyncio.get_running_loop()
         make = lambda: ServerConnection(self, loop)  # noqa: E731 - a protocol factory
         if sock.family == socket.AF_UNIX:
-            listener = await loop.create_unix_server(make, sock=sock, backlog=BACKLOG)
+            listener = await loop.create_unix_server(make, sock=sock, backlog=BACKLOG, **_KEEPS_ITS_PATH)
         else:
             listener = await loop.create_server(make, sock=sock, backlog=BACKLOG)
         self._listeners.append((listener, path))
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a call is in flight, was answered and is not read to its end, or was given up and is still at work."""
+        return bool(self.tasks) or any(c.streams for c in self.connections)
+
+    async def retire(self, sock: socket.socket, needed: Callable[[], bool], within_s: float) -> bool:
+        """Stop serving on sock, a socket that somebody else holds too, as soon as nobody calls. Returns False when somebody does after all.
+
+        No call is lost. New connections wait at the socket, for whoever serves there next. Those that are there are asked to leave; what
+        comes on them until they have hung up is served. A call, one who waits at the socket, needed() or a peer that has not hung up within_s
+        seconds after it was asked: all goes on as before, on sock, and False is returned. True: nobody is connected any more.
+        Cancellation: nobody is accepted any more, and connections stay.
+        """
+        loop = asyncio.get_running_loop()
+        for listener, _ in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        # A connection that was accepted a moment ago is on its way through the loop to where it is counted.
+        await asyncio.sleep(_LOOK_S)
+        for connection in list(self.connections):
+            connection.ask_to_leave()
+        waiting = select.poll()
+        waiting.register(sock, select.POLLIN)
+        until = loop.time() + within_s
+        while self.connections:
+            if self.is_used or needed() or waiting.poll(0) or loop.time() > until:
+                break
+            await asyncio.sleep(_LOOK_S)
+        if not self.connections and not self.is_used and not needed():
+            return True
+        await self.listen(sock.dup())
+        return False
 
     async def close(self, grace_s: float = 5.0) -> None:
         """Stop accepting, let calls end for grace_s seconds, then cancel them and remove the sockets."""

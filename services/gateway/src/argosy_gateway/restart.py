@@ -101,6 +101,8 @@ class RestartMonitor:
         self._core = core
         self._complaints = Complaints()
         self._busy: set[tuple[str, str]] = set()
+        self._at_rest: dict[tuple[str, str], tuple[bytes, int]] = {}
+        """Containers that have no task and shall have none: their record, and the number of the last event, as of then."""
         self._slots = anyio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
@@ -118,7 +120,7 @@ class RestartMonitor:
             self._channel.close()
 
     def _look(self, work: anyio.abc.TaskGroup) -> None:
-        found: set[tuple[str, str]] = set()
+        found: dict[tuple[str, str], bytes] = {}
         for ns, _ in namespaces.listed(self._core.db.reader):
             for message in store.rows(self._core.db.reader, ns):
                 try:
@@ -127,9 +129,12 @@ class RestartMonitor:
                     self._complain((ns, ""), error)
                     continue
                 if STATUS in container.labels:
-                    found.add((ns, container.id))
-        self._complaints.keep(found | {(ns, "") for ns, _ in found})
-        for about in found - self._busy:
+                    found[ns, container.id] = message
+        self._complaints.keep(found.keys() | {(ns, "") for ns, _ in found})
+        sequence = self._core.events.sequence
+        # Nothing has happened to these since: whoever serves tasks is not called, nor started, to say so again.
+        self._at_rest = {about: rest for about, rest in self._at_rest.items() if (found.get(about), sequence) == rest}
+        for about in found.keys() - self._busy - self._at_rest.keys():
             self._busy.add(about)
             work.start_soon(self._one, *about)
 
@@ -142,7 +147,9 @@ class RestartMonitor:
         try:
             async with self._slots:
                 with anyio.fail_after(_EACH_S):
-                    await self._reconcile(ns, store.get(self._core.db.reader, ns, id))
+                    sequence, message = self._core.events.sequence, store.stored_bytes(self._core.db.reader, ns, id)
+                    if await self._reconcile(ns, Container.decode(message)):
+                        self._at_rest[ns, id] = message, sequence
             self._complaints.settle((ns, id))
         except NotFound:
             pass  # it was removed meanwhile
@@ -151,7 +158,8 @@ class RestartMonitor:
         finally:
             self._busy.discard((ns, id))
 
-    async def _reconcile(self, ns: str, container: Container) -> None:
+    async def _reconcile(self, ns: str, container: Container) -> bool:
+        """Do what a container's labels say. Returns whether it has no task and shall have none, as long as nothing happens."""
         channel = self._channel.with_metadata({NAMESPACE_HEADER: ns})
         stub = tasks.TasksStub(channel)
         process: Process | None = None
@@ -164,18 +172,20 @@ class RestartMonitor:
         if wanted == "stopped":
             if process is not None:
                 await self._stop(stub, container.id, running)
-            return
+            return process is None
         if wanted != "running" or running:
-            return
+            return process is None
         if process is not None and process.status != Status.STOPPED:
-            return  # somebody is starting it, or nobody knows
+            return False  # somebody is starting it, or nobody knows
         count = _integer(container.labels.get(COUNT) or "0")
         policy = Policy.parse(container.labels.get(POLICY, ""))
         stopped = container.labels.get(EXPLICITLY_STOPPED, "") in _TRUE
         if count is None and policy.name == "on-failure":
             raise InvalidArgument(f"label {COUNT} is {shown(container.labels[COUNT])}, which is no number; remove the label")
-        if policy.wants(process.exit_status if process else None, count, stopped):
-            await self._start(channel, stub, container, (count or 0) + 1, ended=process is not None)
+        if not policy.wants(process.exit_status if process else None, count, stopped):
+            return process is None
+        await self._start(channel, stub, container, (count or 0) + 1, ended=process is not None)
+        return False
 
     async def _start(self, channel: object, stub: tasks.TasksStub, container: Container, count: int, *, ended: bool) -> None:
         uri = container.labels.get(LOG_URI, "")

@@ -49,6 +49,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
         Timeouts(s.load_timeout_s, s.cleanup_timeout_s, s.shutdown_timeout_s), s.root,
     )  # fmt: skip
     ctx.on_close(roster.close)
+    ctx.stay_while(roster.busy)  # somebody has to see how tasks end
     adopted = await roster.adopt()
     if adopted:
         log.get("tasks").info("tasks.adopted", tasks=adopted)

@@ -114,6 +114,10 @@ class Roster:
     def __len__(self) -> int:
         return len(self._shims) + len(self._silent)
 
+    def busy(self) -> bool:
+        """Whether there is a task, or something about one is under way."""
+        return bool(self._shims or self._silent or self._starting or self._deleting or self._jobs)
+
     def silent(self) -> str:
         """Return the tasks whose shims have not answered since our start, a line each; nothing when there are none."""
         return "\n".join(f"{ns}/{id}: {silent.why()}" for (ns, id), silent in sorted(self._silent.items()))

@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar
 import anyio
 from argosy import filters, log
 from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable
-from argosy.kernel.moves import Moves
 from argosy.names import LEASE_HEADER, NAMESPACE_HEADER, check_identifier
 from argosy.rpc.channel import Channel
 from argosy.rpc.context import current
@@ -79,7 +78,6 @@ class Tasks(p.TasksBase):
         self._gateway = gateway
         self._state_s, self._stats_s = state_s, stats_s
         self._checkpoints = checkpoints
-        self._moves = Moves()
 
     def _shim(self, id: str) -> Shim:
         return self._roster.get(current().namespace, id)
@@ -100,10 +98,6 @@ class Tasks(p.TasksBase):
                 raise NotFound(f"process does not exist {exec_id}") from None
 
     async def create(self, request: p.CreateTaskRequest) -> p.CreateTaskResponse:
-        with self._moves.expected():
-            return await self._create(request)
-
-    async def _create(self, request: p.CreateTaskRequest) -> p.CreateTaskResponse:
         ns, id = current().namespace, request.container_id
         container = await self._container(id)
         runtime = request.runtime_path or (container.runtime.name if container.runtime else "")
@@ -138,13 +132,11 @@ class Tasks(p.TasksBase):
         shim = self._shim(request.container_id)
         call = api.StartRequest(id=request.container_id, exec_id=request.exec_id)
         if not request.exec_id:
-            # Its process was put into its cgroups by Create.
             reply = await shim.call("Start", call)
             shim.pid = reply.pid
             return p.StartResponse(pid=reply.pid)
-        with self._moves.expected():
-            await self._started(shim, request.exec_id)
-            reply = await shim.call("Start", call)
+        await self._started(shim, request.exec_id)
+        reply = await shim.call("Start", call)
         return p.StartResponse(pid=reply.pid)
 
     async def delete(self, request: p.DeleteTaskRequest) -> p.DeleteResponse:
@@ -205,7 +197,6 @@ class Tasks(p.TasksBase):
             raise InvalidArgument("exec id cannot be empty")
         check_identifier(request.exec_id)
         shim = self._shim(request.container_id)
-        self._moves.soon()
         call = api.ExecProcessRequest(
             id=request.container_id,
             exec_id=request.exec_id,

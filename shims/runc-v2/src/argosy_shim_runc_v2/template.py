@@ -13,8 +13,6 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
-import argosy.kernel
-import argosy.shim
 from argosy import template
 from argosy.template import Asked, accepted
 
@@ -41,8 +39,7 @@ class Template(template.Template):
     """Its workers are shims."""
 
     def __init__(self, address: str, daemon: int) -> None:
-        code = (__file__, argosy.shim.__file__, template.__file__, argosy.kernel.__file__)
-        super().__init__("shim-template", address, [os.path.dirname(file) for file in code])
+        super().__init__("shim-template", address)
         self._door = Door(os.path.dirname(address), daemon)
         self._keeper: Keeper | None = None
 

@@ -106,9 +106,16 @@ class Services:
                     group.start_soon(keep_going, f"services of {plugin}", partial(self._look_at, plugin))
 
     async def _look_at(self, plugin: Plugin) -> None:
+        asked = -1
         while True:
+            # One that its first call starts is not started to be asked again; on a new connection it may be a newer one.
+            same = not plugin.channel.is_connected or plugin.channel.connections == asked
+            if plugin.config.on_demand and asked >= 0 and same:
+                await anyio.sleep(_LOOK_S)
+                continue
             try:
                 names = await self._ask(plugin)
+                asked = plugin.channel.connections
             except ArgosyError as error:
                 if self._said.is_new(plugin.name, error.message):
                     logger.warning("service.not_asked", plugin=plugin.name, error=error.message)
