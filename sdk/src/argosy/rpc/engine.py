@@ -27,6 +27,10 @@ MAX_HEADER_LIST_BYTES: Final = 16 << 10
 HARD_HEADER_LIST_BYTES: Final = 256 << 10
 # What a field of a header costs beside its bytes (RFC 9113, 6.5.2).
 _FIELD_BYTES: Final = 32
+# What one takes here: two tuples, with two texts each.
+_FIELD_MEMORY: Final = 280
+# Headers that differ from call to call where all else is the same: what is remembered by its headers is remembered without them.
+OF_ONE_CALL: Final = frozenset((b"grpc-timeout", b"containerd-lease", b"traceparent", b"tracestate", b"baggage"))
 MAX_FRAME_BYTES: Final = 1 << 20
 # Clients that cancel a lot are ordinary (every content.ReaderAt does); a flood is thousands a second.
 RESET_BURST, RESETS_PER_SECOND = 20_000, 5_000
@@ -41,6 +45,11 @@ ENHANCE_YOUR_CALM: Final = 11
 def size_of(headers: Headers) -> int:
     """Return what a list of headers counts against a peer's limit."""
     return sum(len(name) + len(value) + _FIELD_BYTES for name, value in headers)
+
+def memory_of(headers: Headers) -> int:
+    """Return about how many bytes of memory a list of headers takes together with what was made of it: the objects more than the texts."""
+    return sum(2 * (len(name) + len(value)) + _FIELD_MEMORY for name, value in headers)
+
 
 
 class ConnectionFault(Exception):

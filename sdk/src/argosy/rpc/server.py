@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from argosy_protos._error import DecodeError
-from grpclib.const import Cardinality, Handler
+from grpclib.const import Handler
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from argosy import log
@@ -53,7 +53,9 @@ logger = log.get("argosy.rpc")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Header tuples repeat for every call of one client method; a client that varies them must not fill memory.
-_HEADER_CACHE_ENTRIES, _CACHED_HEADER_BYTES = 4096, 2048
+_REMEMBERED_HEADS, _REMEMBERED_BYTES = 1024, 1 << 20
+# A peer that has left so many bytes of answers unread is read to, and its new calls begin when it has read some.
+_UNREAD_BYTES: Final = 64 << 20
 _HIDDEN: Final = frozenset((b"te", b"content-type", b"user-agent", b"grpc-accept-encoding", b"accept-encoding"))
 # A caller's own fault, a state that is as it is, somebody who gave up: nothing that an operator could mend in the service.
 _ANSWERS: Final = (
@@ -89,14 +91,20 @@ def _resume(coroutine: Coroutine[Any, Any, None], waiting_for: Any) -> Any:
             return stop.value
 
 
-class RequestHead:
-    """The parsed headers of a request but for its timeout; cached by the raw tuple."""
+def _pair(key: bytes, value: bytes) -> tuple[str, str]:
+    """Return a header as metadata."""
+    return key.decode("latin1"), value.decode("utf-8", "replace")
 
-    __slots__ = ("content_type_ok", "metadata", "path")
+
+class RequestHead:
+    """The parsed headers of a request but for those of one call only; remembered by the raw tuple."""
+
+    __slots__ = ("content_type_ok", "metadata", "path", "size")
 
     def __init__(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         self.path = ""
         self.content_type_ok = False
+        self.size = h2.size_of(headers)
         pairs: list[tuple[str, str]] = []
         for key, value in headers:
             if key == b":path":
@@ -104,7 +112,7 @@ class RequestHead:
             elif key == b"content-type":
                 self.content_type_ok = value.startswith(b"application/grpc")
             elif key[:1] != b":" and key not in _HIDDEN:
-                pairs.append((key.decode("latin1"), value.decode("utf-8", "replace")))
+                pairs.append(_pair(key, value))
         self.metadata = tuple(pairs)
 
 
@@ -308,24 +316,28 @@ class ServerConnection(Connection):
     def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None:
         server = self._server
         timeout: float | None = None
-        for i, (name, value) in enumerate(headers):
-            if name == b"grpc-timeout":
-                # It differs from call to call where all else is the same.
-                timeout = wire.parse_timeout(value)
-                headers = headers[:i] + headers[i + 1 :]
-                break
+        own = [field for field in headers if field[0] in h2.OF_ONE_CALL]
+        if own:
+            headers = tuple([field for field in headers if field[0] not in h2.OF_ONE_CALL])
         head = server.heads.get(headers)
+        remembered = head is not None
         if head is None:
             head = RequestHead(headers)
-            size = h2.size_of(headers)
-            if size > h2.MAX_HEADER_LIST_BYTES:
-                what = f"{head.path[:100]}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
-                self._refuse(sid, ResourceExhausted(f"{what}; send less metadata"), end)
-                return
-            if size <= _CACHED_HEADER_BYTES:
-                server.heads.put(headers, head)
+        size = head.size + h2.size_of(own)
+        if size > h2.MAX_HEADER_LIST_BYTES:
+            what = f"{head.path[:100]}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
+            self._refuse(sid, ResourceExhausted(f"{what}; send less metadata"), end)
+            return
+        if not remembered:
+            server.heads.put(headers, head)
+        metadata = head.metadata
+        for name, value in own:
+            if name != b"grpc-timeout":
+                metadata = (*metadata, _pair(name, value))
+            elif timeout is None:
+                timeout = wire.parse_timeout(value)
         handler = server.mapping.get(head.path) or server.fallback(head.path)
-        call = Call(head.path, head.metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
+        call = Call(head.path, metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
         if server.draining and head.path not in server.always:
             self._refuse(sid, server.draining, end)
             return
@@ -491,7 +503,9 @@ class Server:
     ) -> None:
         """allow says who may connect to a unix socket, at every accept; by default root and whom we run as."""
         self.mapping: dict[str, Handler] = {}
-        self.heads: Recent[tuple[tuple[bytes, bytes], ...], RequestHead] = Recent(_HEADER_CACHE_ENTRIES)
+        self.heads: Recent[tuple[tuple[bytes, bytes], ...], RequestHead] = Recent(
+            _REMEMBERED_HEADS, _REMEMBERED_BYTES, lambda headers, _: h2.memory_of(headers)
+        )
         self.limits: dict[str, int] = dict(limits or {})
         self.connections: set[ServerConnection] = set()
         self.statistics = Statistics()
@@ -557,6 +571,3 @@ class Server:
             connection.flush()
             connection.transport.close()
         await asyncio.sleep(0)
-
-
-UNARY: Final = Cardinality.UNARY_UNARY

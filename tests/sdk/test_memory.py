@@ -1,0 +1,66 @@
+"""What a service's memory grows by, and what it gives back: measured in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+MIB: Final = 1 << 20
+
+_PRELUDE: Final = """
+import asyncio, gc, os, sys
+from pathlib import Path
+import uvloop
+from argosy.errors import ArgosyError
+from argosy.kernel.heap import keep_freed
+from argosy.rpc import Channel, Server, inline
+from argosy_protos.containerd.services.version.v1 import VersionBase, VersionResponse, VersionStub
+from argosy_protos.google.protobuf import Empty
+
+def rss():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+class Version(VersionBase):
+    @inline
+    async def version(self, request):
+        return VersionResponse(version="1")
+
+async def main():
+    path = Path(sys.argv[1])
+    server = Server([Version()])
+    await server.listen_unix(path)
+    async with Channel(path) as channel:
+        await measured(server, channel)
+    await server.close(0.1)
+"""
+
+
+def _grown(short_path: Path, script: str) -> int:
+    """Return what a process printed that ran script, whose ``measured`` is given a server and a channel to it."""
+    code = f"{_PRELUDE}\n{script}\nasyncio.Runner(loop_factory=uvloop.new_event_loop).run(main())\n"
+    done = subprocess.run([sys.executable, "-c", code, str(short_path / "s")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_calls_with_metadata_of_their_own_leave_nothing_behind(short_path: Path) -> None:
+    """Neither in the one who serves them nor in the one who makes them, however many fields they have."""
+    grown = _grown(
+        short_path,
+        """
+async def measured(server, channel):
+    stub = VersionStub(channel)
+    async def calls(first, count):
+        for i in range(first, first + count, 20):
+            await asyncio.gather(*[
+                stub.version(Empty(), metadata={f"f{n}": str(i * 1000 + j * 40 + n) for n in range(40)}) for j in range(20)
+            ])
+    await calls(0, 200)
+    before = rss()
+    await calls(1000, 2000)
+    print(rss() - before)
+""",
+    )
+    assert grown < 16 * MIB
