@@ -64,3 +64,59 @@ async def measured(server, channel):
 """,
     )
     assert grown < 16 * MIB
+
+
+def test_answers_that_nobody_reads_are_not_made(short_path: Path) -> None:
+    """A hundred calls with answers of a megabyte each, and a peer that takes none of them: those that do not fit begin when it reads."""
+    grown = _grown(
+        short_path,
+        """
+import socket
+from ngh2 import Connection, Role, Configuration
+from argosy.rpc import wire
+from argosy_protos.containerd.services.version.v1 import VersionBase
+
+made = 0
+
+class Large(VersionBase):
+    @inline
+    async def version(self, request):
+        global made
+        made += 1
+        return VersionResponse(version="x" * (1 << 20))
+
+async def measured(server, channel):
+    server.add(Large())
+    stub = VersionStub(channel)
+    await stub.version(Empty())
+    before, already = rss(), made
+    reader, writer = await asyncio.open_unix_connection(sys.argv[1])
+    peer = Connection(Role.CLIENT, Configuration(auto_window_update=False))
+    peer.initiate_connection()
+    headers = channel.headers("/containerd.services.version.v1.Version/Version", (), None)
+    for _ in range(90):
+        sid = peer.send_request(headers, end_stream=False)
+        peer.send_data(sid, wire.FRAME.pack(0, 0), end_stream=True)
+    writer.write(peer.data_to_send())
+    await asyncio.sleep(1.0)
+    grown, at_first = rss() - before, made - already
+    assert 60 <= at_first < 70, at_first
+    # Who reads gets them all, those that were held back, too; others were answered meanwhile.
+    await stub.version(Empty())
+    ended = 0
+    peer.set_local_window_size(1 << 30)
+    while made - already < 91 or ended < 90:
+        data = await asyncio.wait_for(reader.read(1 << 20), 10)
+        peer.receive_data(data)
+        for event in peer.events():
+            name = type(event).__name__
+            if name == "DataReceived":
+                peer.acknowledge_received_data(len(event.data), event.stream_id)
+            elif name == "StreamClosed":
+                ended += 1
+        writer.write(peer.data_to_send())
+    writer.close()
+    print(grown)
+""",
+    )
+    assert grown < 80 * MIB

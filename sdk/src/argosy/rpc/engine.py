@@ -81,7 +81,9 @@ class Engine(Protocol):
     def trailers(self, sid: int, headers: Headers) -> None: ...
     def reset(self, sid: int, code: int) -> None: ...
     def acknowledge(self, sid: int, size: int) -> None: ...
-    def queued(self, sid: int) -> int: ...
+    def queued(self, sid: int | None = None) -> int:
+        """Return how many bytes of a stream, or of all, wait for the peer's credit."""
+
     def goaway(self) -> None: ...
     def over(self) -> bool:
         """Whether there is nothing more to send or to be heard: the connection may be closed."""
@@ -202,7 +204,7 @@ class NgEngine:
         except self._fault:
             pass  # the connection is closing
 
-    def queued(self, sid: int) -> int:
+    def queued(self, sid: int | None = None) -> int:
         try:
             return self._c.queued_body_size(sid)
         except self._fault:
@@ -399,7 +401,9 @@ class H2Engine:
         except (self._fault, ValueError):
             pass  # the connection is closing, or the stream never was
 
-    def queued(self, sid: int) -> int:
+    def queued(self, sid: int | None = None) -> int:
+        if sid is None:
+            return sum(box.size for box in self._outboxes.values())
         box = self._outboxes.get(sid)
         return box.size if box else 0
 

@@ -281,6 +281,9 @@ class ServerConnection(Connection):
         self._server = server
         self.streams: dict[int, ServerStream] = {}
         self.peer = Peer()
+        self._held_back: dict[int, ServerStream] = {}
+        """Calls that begin when the peer has read what was answered before, by their numbers, in the order in which they came."""
+        self._going_on = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         sock = transport.get_extra_info("socket")
@@ -385,6 +388,7 @@ class ServerConnection(Connection):
 
     def on_closed(self, sid: int, code: int) -> None:
         stream = self.streams.pop(sid, None)
+        self._held_back.pop(sid, None)
         if stream is None or stream.done:
             return
         stream.reset = True
@@ -398,7 +402,32 @@ class ServerConnection(Connection):
     def on_goaway(self, last_sid: int) -> None:
         """Sink: the peer will open no more streams."""
 
+    def _unread(self) -> int:
+        """Return how many bytes of answers wait for the peer."""
+        return self.engine.queued() + self.transport.get_write_buffer_size()
+
+    def flush(self) -> None:
+        super().flush()
+        if self._held_back and not self._going_on and self._unread() <= _UNREAD_BYTES:
+            self._going_on = True
+            self.loop.call_soon(self._begin_held_back)
+
+    def _begin_held_back(self) -> None:
+        self._going_on = False
+        while self._held_back and not self.closed and self._unread() <= _UNREAD_BYTES:
+            stream = self._held_back.pop(next(iter(self._held_back)))
+            if not stream.done:
+                self._begin(stream)
+
     def _start(self, stream: ServerStream) -> None:
+        if self._held_back or self._unread() > _UNREAD_BYTES:
+            self._held_back[stream.sid] = stream
+            if stream.call.deadline is not None:
+                stream.timer = self.loop.call_at(stream.call.deadline, stream.expire)
+        else:
+            self._begin(stream)
+
+    def _begin(self, stream: ServerStream) -> None:
         call = stream.call
         if call.deadline is not None:
             delay = call.deadline - self.loop.time()
@@ -425,7 +454,7 @@ class ServerConnection(Connection):
             CALL.reset(token)
         # A task that is cancelled before its first step never runs its own cleanup.
         stream.task.add_done_callback(lambda task: self._ended(stream, task, coroutine))
-        if call.deadline is not None:
+        if call.deadline is not None and stream.timer is None:
             stream.timer = self.loop.call_at(call.deadline, stream.expire)
 
     def _ended(self, stream: ServerStream, task: asyncio.Task[None], coroutine: Any) -> None:
