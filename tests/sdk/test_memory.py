@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Final
+
+import pytest
+from argosy import memory as room
+from argosy.memory import Memory
 
 MIB: Final = 1 << 20
 
@@ -120,3 +127,94 @@ async def measured(server, channel):
 """,
     )
     assert grown < 80 * MIB
+
+
+def test_what_a_burst_took_is_given_back_when_it_is_over(short_path: Path) -> None:
+    """By a process that keeps freed memory for the next message; and it wakes no more when nobody calls it."""
+    left = _grown(
+        short_path,
+        """
+from argosy.memory import Memory
+
+held = []
+
+class Greedy(VersionBase):
+    async def version(self, request):
+        held.append([bytes(1000) for _ in range(2000)])
+        await asyncio.sleep(0.2)
+        held.clear()
+        return VersionResponse(version="x" * (1 << 20))
+
+async def measured(server, channel):
+    keep_freed()
+    memory = Memory()
+    server.ended = memory.used
+    server.add(Greedy())
+    stub = VersionStub(channel)
+    await stub.version(Empty())
+    before = rss()
+    await asyncio.gather(*[stub.version(Empty()) for _ in range(30)])
+    grown = rss() - before
+    assert grown > 12 << 20, grown
+    while memory._timer is not None:
+        await asyncio.sleep(0.1)
+    print(rss() - before)
+""",
+    )
+    assert left < 4 * MIB
+
+
+@pytest.mark.parametrize("grown", [False, True])
+@pytest.mark.parametrize("unending", [False, True])
+def test_it_is_looked_after_once_a_burst_or_now_and_then(
+    grown: bool, unending: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what has grown is looked through, and not after each call."""
+    size, told = 100 * MIB, Counter[str]()
+    monkeypatch.setattr(room, "_QUIET_S", 0.05)
+    monkeypatch.setattr(room, "_MOST_S", 0.2)
+    monkeypatch.setattr(room, "_LETTING_GO_S", 0.01)
+    monkeypatch.setattr(room, "resident", lambda: size)
+    monkeypatch.setattr(room, "give_back", lambda: told.update(["given back"]))
+    monkeypatch.setattr(room.gc, "collect", lambda: None)
+
+    async def main() -> None:
+        nonlocal size
+        memory = Memory()
+        memory.also(lambda: told.update(["let go"]))
+        memory.used()
+        size += 10 * MIB if grown else MIB
+        began = time.monotonic()
+        while time.monotonic() - began < (0.8 if unending else 0.05):
+            memory.used()
+            await asyncio.sleep(0.005)
+        while memory._timer is not None:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert told["let go"] == told["given back"] == grown
+
+
+def test_what_goes_on_growing_is_given_back_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, given = 100 * MIB, 0
+    monkeypatch.setattr(room, "_QUIET_S", 0.02)
+    monkeypatch.setattr(room, "_MOST_S", 0.1)
+    monkeypatch.setattr(room, "_LETTING_GO_S", 0.0)
+    monkeypatch.setattr(room, "resident", lambda: size)
+
+    def give_back() -> None:
+        nonlocal given
+        given += 1
+
+    monkeypatch.setattr(room, "give_back", give_back)
+
+    async def main() -> None:
+        nonlocal size
+        memory, began = Memory(), time.monotonic()
+        while time.monotonic() - began < 1.0:
+            memory.used()
+            size += MIB
+            await asyncio.sleep(0.005)
+
+    asyncio.run(main())
+    assert 3 <= given <= 15

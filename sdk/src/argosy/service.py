@@ -36,6 +36,7 @@ from argosy.about import About
 from argosy.errors import ArgosyError, InvalidArgument, ResourceExhausted, Unavailable
 from argosy.kernel.heap import keep_freed
 from argosy.kernel.process import set_name
+from argosy.memory import Memory
 from argosy.roots import lock_root
 from argosy.rpc.server import Server
 from argosy.rpc.sockets import owners
@@ -63,6 +64,8 @@ class ServiceContext(Generic[S]):
     gauges: dict[str, Callable[[], object]] = field(default_factory=dict)
     owner: tuple[int, int] = (-1, -1)
     """User and group that the socket is given to, who may use it beside root and whom we run as; -1 names nobody."""
+    memory: Memory = field(default_factory=Memory)
+    """Who is told of work that is no call, and of what can be let go of."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def enter(self, resource: AbstractAsyncContextManager[R]) -> R:
@@ -161,6 +164,7 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     for one in await _started(service, ctx):
                         server.add(one)
                     server.allow = owners(*ctx.owner)
+                    server.ended = ctx.memory.used
                 except Exception as error:  # whatever it is: it is told to the callers, and raised again in a moment
                     if handed is None or not handed.refuses:
                         raise

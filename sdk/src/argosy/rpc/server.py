@@ -315,6 +315,8 @@ class ServerConnection(Connection):
         stats.total += 1
         if error is not None and not isinstance(error, _ANSWERS):
             stats.failed += 1
+        if self._server.ended is not None:
+            self._server.ended()
 
     def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None:
         server = self._server
@@ -545,6 +547,8 @@ class Server:
         self.elsewhere: Elsewhere | None = None
         """What is served here by other processes, where a gateway relays."""
         self.allow = allow or same_user
+        self.ended: Callable[[], None] | None = None
+        """Called when a call has ended."""
         self._listeners: list[tuple[asyncio.AbstractServer, Path | None]] = []
         for service in services:
             self.add(service)

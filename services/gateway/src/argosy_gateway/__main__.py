@@ -39,6 +39,8 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     settings = ctx.settings
     core = await Core.open(settings, ctx.tasks)
     ctx.on_close(core.close)
+    ctx.memory.also(core.db.shrink)
+    core.collected = ctx.memory.used
     ctx.owner = settings.uid, settings.gid
     private(settings.state)
     ttrpc = TtrpcServer()

@@ -52,10 +52,18 @@ from argosy_gateway.work import Work
 
 logger = log.get("gateway.snapshots")
 
-_RIGHT_ENTRIES: Final = 1024
+# Of answers that were found right.
+_RIGHT, _RIGHT_BYTES = 1024, 512 << 10
 OWNER_LABEL: Final = SNAPSHOT_PREFIX + "argosy.owner"
 """On what is made in a plugin that can't be claimed: whose it is."""
 Publish = Callable[[str, str, str, Message], None]
+
+
+def _memory_of(right: tuple[Mount, ...] | str) -> int:
+    """Return about how many bytes of memory an answer, or a place in one, takes."""
+    if isinstance(right, str):
+        return len(right) + 100
+    return sum(len(mount.source) + sum(map(len, mount.options)) + 100 * len(mount.options) + 300 for mount in right)
 
 
 class _Creation(Change):
@@ -162,7 +170,7 @@ class Snapshotter:
         self._changes = Changes(plugin, db, work)
         self._on_kernel: bool | None = None
         self._places: list[Root] | None = None
-        self._right: Recent[tuple[Mount, ...] | str, bool] = Recent(_RIGHT_ENTRIES)
+        self._right: Recent[tuple[Mount, ...] | str, bool] = Recent(_RIGHT, _RIGHT_BYTES, lambda right, _: _memory_of(right))
         """Answers of the plugin, and places in them, that were looked at and found right."""
         self._said = Complaints()
         self._kept: dict[str, int] = {}
