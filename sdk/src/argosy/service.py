@@ -22,7 +22,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
@@ -100,6 +100,8 @@ class Service(Generic[S]):
     folder: str = ""
     """Its root below the mesh's; by default ``<containerd's name of the type>.<public name>``."""
     capabilities: tuple[str, ...] = ()
+    lacks: Callable[[S], Collection[str]] | None = None
+    """Which of its capabilities this machine has no means for. Asked at the start of each mesh: it has a few milliseconds."""
     wanted: Callable[[S], bool] | None = None
     """Whether it has to run before anybody calls it, for what an earlier run left behind."""
 
