@@ -106,7 +106,7 @@ def test_labels_hand_out_a_root_file_system_for_a_user_namespace(passable: Mesh,
             async def parent(key: str) -> str:
                 found = await stub.stat(p.StatSnapshotRequest(snapshotter=snapshotter, key=key))
                 assert found.info is not None
-                return found.info.parent
+                return str(found.info.parent)
 
             image = await parent(await parent("remapped"))  # beside it is a copy whose owners the client has changed
             await stub.remove(p.RemoveSnapshotRequest(snapshotter=snapshotter, key="remapped"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import time
@@ -176,7 +177,7 @@ def test_it_is_looked_after_once_a_burst_or_now_and_then(
     monkeypatch.setattr(room, "_LETTING_GO_S", 0.01)
     monkeypatch.setattr(room, "resident", lambda: size)
     monkeypatch.setattr(room, "give_back", lambda: told.update(["given back"]))
-    monkeypatch.setattr(room.gc, "collect", lambda: None)
+    monkeypatch.setattr(gc, "collect", lambda: None)
 
     async def main() -> None:
         nonlocal size

@@ -160,7 +160,8 @@ def test_a_reader_that_stopped_costs_its_share_and_gives_it_back(short_path: Pat
     """Three hundred megabytes of events pass a subscriber that reads none of them."""
     command = [sys.executable, "-c", _MEASURED, str(short_path / "s")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        told = process.stdout
+        assert told is not None and told.readline() == "ready\n"
 
         async def subscribe() -> list[str]:
             async with Channel(short_path / "s") as channel:
@@ -168,7 +169,7 @@ def test_a_reader_that_stopped_costs_its_share_and_gives_it_back(short_path: Pat
                 async with channel.request(path, Cardinality.UNARY_STREAM, bytes, bytes) as stream:
                     await stream.send_message(b"", end=True)
                     await stream.recv_initial_metadata()
-                    return await asyncio.to_thread(lambda: process.stdout.readline().split())
+                    return await asyncio.to_thread(lambda: told.readline().split())
 
         most, left = map(int, asyncio.run(subscribe()))
     assert process.returncode == 0
