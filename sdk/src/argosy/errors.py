@@ -7,8 +7,7 @@ class text exactly once (``container "a": not found``), because Go clients strip
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 
@@ -171,17 +170,3 @@ def from_wire(code: int, message: str) -> ArgosyError:
     if cls.text and message.endswith(suffix):
         message = message[: -len(suffix)]
     return cls(message)
-
-
-@contextmanager
-def translating(table: Mapping[type[BaseException], type[ArgosyError]], noun: str = "") -> Iterator[None]:
-    """Turn foreign exceptions into ours at a door: the first class in table that matches wins."""
-    try:
-        yield
-    except ArgosyError:
-        raise
-    except BaseException as error:
-        for foreign, ours in table.items():
-            if isinstance(error, foreign):
-                raise ours(f"{noun}: {error}" if noun else str(error)) from error
-        raise

@@ -20,7 +20,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from argosy.errors import FailedPrecondition, InvalidArgument
 from argosy.kernel.libc import call, syscall
@@ -64,13 +64,6 @@ _PROGRAMS: Final = frozenset({"fuse-overlayfs", "nydus-overlayfs"})
 _CODE: Final = "plugins"
 _HELPER_S: Final = 60.0
 _SAID_BYTES: Final = 4096
-
-
-class Mounter(Protocol):
-    """What performs mounts: the kernel, or its recording twin."""
-
-    def mount(self, spec: Mount, target: str) -> None: ...
-    def unmount(self, target: str, flags: int = 0) -> None: ...
 
 
 class ParsedOptions(NamedTuple):
@@ -364,19 +357,6 @@ def _mounts_on(target: str) -> int:
     return sum(mounted.point == real for mounted in mount_points())
 
 
-class RecordingKernel:
-    """The twin for unit tests: remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, Mount | None, str]] = []
-
-    def mount(self, spec: Mount, target: str) -> None:
-        self.calls.append(("mount", spec, target))
-
-    def unmount(self, target: str, flags: int = 0) -> None:
-        self.calls.append(("unmount", None, target))
-
-
 @contextmanager
 def user_namespace(uidmap: str, gidmap: str) -> Iterator[int]:
     """Yield a descriptor of a user namespace with these maps (``container:host:size[,...]``).
@@ -481,7 +461,7 @@ def loop_device(path: str, read_only: bool) -> Iterator[str]:
 KERNEL: Final = Kernel()
 
 
-def mount_all(mounts: Sequence[Mount], target: str, kernel: Mounter = KERNEL) -> None:
+def mount_all(mounts: Sequence[Mount], target: str) -> None:
     """Perform mounts in order on target; those already made are undone when one fails.
 
     Raises FailedPrecondition for a list that ``mounts.check`` refuses, before anything is mounted.
@@ -490,30 +470,30 @@ def mount_all(mounts: Sequence[Mount], target: str, kernel: Mounter = KERNEL) ->
     done: list[Mount] = []
     try:
         for spec in mounts:
-            kernel.mount(spec, target)
+            KERNEL.mount(spec, target)
             done.append(spec)
     except BaseException:
         if any(spec.target for spec in done):
-            unmount_list(done, target, kernel)
+            unmount_list(done, target)
         else:
             for _ in done:
-                kernel.unmount(target, MNT_DETACH)
+                KERNEL.unmount(target, MNT_DETACH)
         raise
 
 
-def unmount_list(mounts: Sequence[Mount], target: str, kernel: Mounter = KERNEL, flags: int = 0) -> None:
+def unmount_list(mounts: Sequence[Mount], target: str, flags: int = 0) -> None:
     """Undo ``mount_all``, and what else came to be mounted on target. Raises OSError."""
     if any(spec.target for spec in mounts):
-        unmount_tree(target, kernel)
+        unmount_tree(target)
     else:
-        unmount_all(target, kernel, flags)
+        unmount_all(target, flags)
 
 
-def unmount_all(target: str, kernel: Mounter = KERNEL, flags: int = 0) -> None:
+def unmount_all(target: str, flags: int = 0) -> None:
     """Unmount everything stacked on target. A target that is no mount point, or missing, is fine."""
     while True:
         try:
-            kernel.unmount(target, flags)
+            KERNEL.unmount(target, flags)
         except OSError as error:
             if error.errno in (errno.EINVAL, errno.ENOENT):
                 return
@@ -521,8 +501,6 @@ def unmount_all(target: str, kernel: Mounter = KERNEL, flags: int = 0) -> None:
                 flags |= MNT_DETACH
                 continue
             raise
-        if isinstance(kernel, RecordingKernel):
-            return
 
 
 class Mounted(NamedTuple):
@@ -580,7 +558,7 @@ def mounts_below(prefix: str) -> list[str]:
     return [m.point for m in mount_points() if m.point == prefix or m.point.startswith(inside)]
 
 
-def unmount_tree(prefix: str, kernel: Mounter = KERNEL) -> None:
+def unmount_tree(prefix: str) -> None:
     """Unmount everything at or below prefix, deepest first, lazily where it is busy.
 
     The kernel's table has a place's own name: symlinks on the way to prefix are followed, prefix itself is not.
@@ -588,11 +566,11 @@ def unmount_tree(prefix: str, kernel: Mounter = KERNEL) -> None:
     folder, name = os.path.split(prefix.rstrip("/"))
     prefix = os.path.join(os.path.realpath(folder), name)
     for point in sorted(set(mounts_below(prefix)), key=len, reverse=True):
-        unmount_all(point, kernel)
+        unmount_all(point)
 
 
 @contextmanager
-def temporary_mount(mounts: Sequence[Mount], read_only: bool = False, kernel: Mounter = KERNEL) -> Iterator[str]:
+def temporary_mount(mounts: Sequence[Mount], read_only: bool = False) -> Iterator[str]:
     """Yield a directory on which mounts are performed; everything is gone afterwards.
 
     ``volatile`` is left out: the next mount of a volatile overlay is refused while its mark exists.
@@ -602,11 +580,11 @@ def temporary_mount(mounts: Sequence[Mount], read_only: bool = False, kernel: Mo
     place = tempfile.mkdtemp(prefix="argosy-mount-")
     cleaned = [_for_a_while(m, read_only and i == len(mounts) - 1) for i, m in enumerate(mounts)]
     try:
-        mount_all(cleaned, place, kernel)
+        mount_all(cleaned, place)
         try:
             yield place
         finally:
-            unmount_list(cleaned, place, kernel)
+            unmount_list(cleaned, place)
     finally:
         os.rmdir(place)
 

@@ -36,7 +36,6 @@ MAX_FRAME_BYTES: Final = 1 << 20
 RESET_BURST, RESETS_PER_SECOND = 20_000, 5_000
 
 NO_ERROR: Final = 0
-PROTOCOL_ERROR: Final = 1
 INTERNAL_ERROR: Final = 2
 CANCEL: Final = 8
 ENHANCE_YOUR_CALM: Final = 11
@@ -46,10 +45,10 @@ def size_of(headers: Headers) -> int:
     """Return what a list of headers counts against a peer's limit."""
     return sum(len(name) + len(value) + _FIELD_BYTES for name, value in headers)
 
+
 def memory_of(headers: Headers) -> int:
     """Return about how many bytes of memory a list of headers takes together with what was made of it: the objects more than the texts."""
     return sum(2 * (len(name) + len(value)) + _FIELD_MEMORY for name, value in headers)
-
 
 
 class ConnectionFault(Exception):

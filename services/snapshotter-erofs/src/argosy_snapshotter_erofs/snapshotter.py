@@ -20,7 +20,7 @@ from argosy import log
 from argosy.erofs.place import FILES, IMAGE, MARKER, seal
 from argosy.errors import FailedPrecondition
 from argosy.kernel.descent import remove_tree
-from argosy.kernel.mount import KERNEL, MNT_DETACH, Mounter, unmount_all
+from argosy.kernel.mount import KERNEL, MNT_DETACH, unmount_all
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import Backend, Kind, Usage, remap
 from argosy.plugin.snapshots.tree import disk_usage
@@ -38,11 +38,10 @@ class ErofsBackend(Backend):
 
     rebases = True
 
-    def __init__(self, abilities: Abilities, mount_options: Sequence[str] = (), kernel: Mounter = KERNEL) -> None:
+    def __init__(self, abilities: Abilities, mount_options: Sequence[str] = ()) -> None:
         self._image_options = abilities.image_options
         self._remap_ids = abilities.remap_ids
         self._extra = [*mount_options, *(["index=off"] if abilities.index_off else [])]
-        self._kernel = kernel
         self._one_at_a_time = threading.Lock()
 
     # -- images --
@@ -56,7 +55,7 @@ class ErofsBackend(Backend):
             except FileNotFoundError:
                 point.mkdir(exist_ok=True)
             try:
-                self._kernel.mount(Mount("erofs", str(directory / IMAGE), ("ro", *self._image_options)), str(point))
+                KERNEL.mount(Mount("erofs", str(directory / IMAGE), ("ro", *self._image_options)), str(point))
             except OSError as error:
                 with contextlib.suppress(OSError):
                     point.rmdir()
@@ -73,7 +72,7 @@ class ErofsBackend(Backend):
     def release(self, directory: Path) -> None:
         point = directory / POINT
         with self._one_at_a_time:
-            unmount_all(str(point), self._kernel, MNT_DETACH)
+            unmount_all(str(point), MNT_DETACH)
             with contextlib.suppress(OSError):
                 point.rmdir()
 
