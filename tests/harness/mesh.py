@@ -18,7 +18,6 @@ from tests.harness.processes import ending
 BIN = Path(sys.executable).parent
 ARGOSY = BIN / "argosy"
 IMAGE = "docker.io/library/busybox:latest"
-READY_S = 30.0
 COMMAND_S = 60.0
 
 

@@ -130,7 +130,7 @@ class MemorySnapshotter(p.SnapshotsBase):
         if request.key not in self.held:
             raise rules.missing(request.key)
         if any(h.parent == request.key for h in self.held.values()):
-            raise rules.has_children(request.key)
+            raise rules.has_children()
         del self.held[request.key]
         return Empty()
 

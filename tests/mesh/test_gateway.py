@@ -382,6 +382,41 @@ def test_sandboxes_are_stored(mesh: Mesh) -> None:
     work_in(mesh, "pods", work)
 
 
+def test_a_sandbox_that_cannot_run_can_be_removed(mesh: Mesh) -> None:
+    """``ctr sandboxes run``, ``ls`` and ``rm`` of newer clients: what they call, in that order. Nothing runs; the record comes and goes."""
+
+    async def work(client: Client) -> None:
+        async with Channel(mesh.address) as channel:
+            bound = channel.with_metadata({NAMESPACE_HEADER: "unbuilt"})
+            records, controller = sandbox.StoreStub(bound), sandbox.ControllerStub(bound)
+            box = Sandbox(sandbox_id="s1", runtime=SandboxRuntime(name="io.containerd.runc.v2"), sandboxer="shim")
+            # run
+            await records.create(sandbox.StoreCreateRequest(sandbox=box))
+            with pytest.raises(
+                Unimplemented, match='sandbox "s1" does not run: .* "shim" is not built yet; serve a controller'
+            ):
+                await controller.create(sandbox.ControllerCreateRequest(sandbox_id="s1", sandbox=box, sandboxer="shim"))
+            with pytest.raises(Unimplemented, match='sandbox "s1" does not run'):
+                await controller.start(sandbox.ControllerStartRequest(sandbox_id="s1", sandboxer="shim"))
+            # ls
+            assert [found.sandbox_id for found in (await records.list(sandbox.StoreListRequest())).list] == ["s1"]
+            # rm
+            await records.get(sandbox.StoreGetRequest(sandbox_id="s1"))
+            status = await controller.status(sandbox.ControllerStatusRequest(sandbox_id="s1", sandboxer="shim"))
+            assert (status.sandbox_id, status.pid, status.state) == ("s1", 0, "") and status.exited_at is not None
+            await controller.stop(sandbox.ControllerStopRequest(sandbox_id="s1", sandboxer="shim"))
+            await controller.shutdown(sandbox.ControllerShutdownRequest(sandbox_id="s1", sandboxer="shim"))
+            with pytest.raises(Unimplemented, match='sandbox "s1" does not run'):
+                await controller.wait(sandbox.ControllerWaitRequest(sandbox_id="s1", sandboxer="shim"))
+            await records.delete(sandbox.StoreDeleteRequest(sandbox_id="s1"))
+            with pytest.raises(NotFound, match='sandbox "s1"'):
+                await controller.status(sandbox.ControllerStatusRequest(sandbox_id="s1", sandboxer="shim"))
+            with pytest.raises(NotFound, match='sandbox controller "pods" is not configured; configured are: none'):
+                await controller.stop(sandbox.ControllerStopRequest(sandbox_id="s1", sandboxer="pods"))
+
+    work_in(mesh, "unbuilt", work)
+
+
 def test_the_restart_monitor_starts_what_should_run(short_path: Path, image_archive: Path) -> None:
     config = short_path / "mesh.toml"
     config.write_text(f'restart_interval_s = 0.5\n[restart]\nlog_uris = ["file://{short_path}/"]\n')

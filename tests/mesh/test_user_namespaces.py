@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -11,9 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argosy.client import Client
+from argosy.kernel.mount_trees import maps_ids
+from argosy.mounts import Mount
+from argosy.plugin.snapshots.remap import GID_MAPPING, UID_MAPPING
+from argosy_protos.containerd.services.snapshots import v1 as p
+from argosy_snapshotter_overlay.service import OverlaySettings, lacks
 from argosy_tasks.bundle import Bundle, MappedRoot, mapped_root
 
-from tests.harness.mesh import IMAGE, Mesh
+from tests.harness.erofs import needs_erofs
+from tests.harness.mesh import IMAGE, Mesh, eventually
 
 pytestmark = pytest.mark.root
 
@@ -75,6 +83,77 @@ def test_its_bundle_is_passed_by_its_own_group_and_listed_by_nobody(passable: Me
     assert passable.stop() == 0
     passable.start()
     assert stat.S_IMODE(passable.state.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("snapshotter", ["overlayfs", pytest.param("erofs", marks=needs_erofs)])
+def test_labels_hand_out_a_root_file_system_for_a_user_namespace(passable: Mesh, snapshotter: str) -> None:
+    """As of ``--remap-labels`` of newer clients: root in the container owns its files, and on the host none of them was given to anybody.
+
+    Debian's ctr mounts the root file system itself to look into it, by options that it does not know: the labels are given here, and it
+    starts the task.
+    """
+    if not maps_ids(passable.root):
+        pytest.skip("no id-mapped layers here")
+    assert "remap-ids" in passable.ctr("plugins", "ls", "-d", f"id=={snapshotter}").ok().out
+    script = "touch /mine; echo more > /bin/new; sleep 60"
+    passable.ctr("run", "-d", "--snapshotter", snapshotter, *MAPS, IMAGE, "remapped", "sh", "-c", script).ok()
+    passable.ctr("tasks", "rm", "-f", "remapped").ok()
+
+    async def relabel() -> list[Mount]:
+        async with Client(passable.address, "default") as client:
+            stub = client.services.snapshots
+
+            async def parent(key: str) -> str:
+                found = await stub.stat(p.StatSnapshotRequest(snapshotter=snapshotter, key=key))
+                assert found.info is not None
+                return str(found.info.parent)
+
+            image = await parent(await parent("remapped"))  # beside it is a copy whose owners the client has changed
+            await stub.remove(p.RemoveSnapshotRequest(snapshotter=snapshotter, key="remapped"))
+            labels = {UID_MAPPING: MAPS[1], GID_MAPPING: MAPS[3]}
+            request = p.PrepareSnapshotRequest(snapshotter=snapshotter, key="remapped", parent=image, labels=labels)
+            return [Mount.from_wire(m) for m in (await stub.prepare(request)).mounts]
+
+    (mount,) = asyncio.run(relabel())
+    assert mount.options[:2] == (f"uidmap={MAPS[1]}", f"gidmap={MAPS[3]}")
+    passable.ctr("tasks", "start", "-d", "remapped").ok()
+    upper, layers = Path(mount.option("upperdir") or ""), (mount.option("lowerdir") or "").split(":")
+    eventually(lambda: (upper / "bin/new").exists())
+    command = ["stat", "-c", "%u:%g", "/", "/bin", "/bin/sh", "/mine", "/bin/new"]
+    assert passable.ctr("tasks", "exec", "--exec-id", "e", "remapped", *command).ok().out.split() == ["0:0"] * 5
+    owners = [(path.lstat().st_uid, path.lstat().st_gid) for path in (upper, upper / "mine", upper / "bin/new")]
+    assert owners == [(100000, 200000)] * 3
+    below = [path.lstat() for layer in layers if (path := Path(layer, "bin/sh")).is_symlink() or path.exists()]
+    assert [(found.st_uid, found.st_gid) for found in below] == [(0, 0)]
+    passable.ctr("tasks", "rm", "-f", "remapped").ok()
+    passable.ctr("containers", "rm", "remapped").ok()
+    assert passable.leftovers() == []
+
+
+def test_what_cannot_be_mapped_is_not_promised(tmp_path: Path) -> None:
+    """The capability is that of the machine and of the file system."""
+    assert maps_ids(tmp_path / "not/there/yet") == maps_ids(tmp_path)
+    assert not maps_ids("/proc/self")
+    settings = OverlaySettings(root=tmp_path, address=tmp_path / "s")
+    assert lacks(settings) == (() if maps_ids(tmp_path) else ("remap-ids",))
+    # Nobody may make a user namespace in a chroot.
+    script = 'mount --rbind / "$0" && exec chroot "$0" "$@"'
+    ask = "import sys; from argosy.kernel.mount_trees import maps_ids; print(maps_ids(sys.argv[1]))"
+    command = [
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        "sh",
+        "-c",
+        script,
+        str(tmp_path),
+        sys.executable,
+        "-c",
+        ask,
+        "/tmp",
+    ]
+    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout == "False\n"
 
 
 @pytest.mark.parametrize(

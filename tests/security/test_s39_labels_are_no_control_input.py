@@ -16,6 +16,7 @@ from argosy.client import Client
 from argosy.client.content import write_blob
 from argosy.errors import InvalidArgument, NotFound
 from argosy.plugin.snapshots import Kind
+from argosy.plugin.snapshots.remap import GID_MAPPING, UID_MAPPING
 from argosy.testkit.image import oci_archive
 from argosy_gateway.provenance import MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, brought, image_labels, parse
 from argosy_protos.containerd.services.containers import v1 as p
@@ -25,7 +26,7 @@ from argosy_protos.containerd.services.snapshots.v1 import PrepareSnapshotReques
 from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_protos.google.protobuf import FieldMask
 from argosy_snapshotter_overlay.layout import Abilities
-from argosy_snapshotter_overlay.snapshotter import GID_MAPPING, UID_MAPPING, OverlayBackend
+from argosy_snapshotter_overlay.snapshotter import OverlayBackend
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -130,11 +130,12 @@ def plan(mesh: MeshConfig) -> list[Child]:
         children.append(Child(name, config.kind, values, stays or waits(), waits, idle_s, sockets=[address_of]))
         if shown in plugins:
             raise InvalidArgument(f'two services are called "{shown}"; name one of them differently')
+        lacks = service.lacks(service.settings(**values)) if service.lacks is not None else ()
         plugins[shown] = ProxyPlugin(
             type=service.plugin,
             address=str(address_of),
             exports={"root": str(root)} if service.plugin in ("snapshot", "content") else {},
-            capabilities=list(service.capabilities),
+            capabilities=[one for one in service.capabilities if one not in lacks],
             on_demand=not stays,
         )
     taken = {socket: f"[services.{child.name}]" for child in children for socket in child.sockets}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -16,13 +16,18 @@ class Recent(Generic[K, V]):
     used stays, and a lookup costs one dictionary's.
     """
 
-    __slots__ = ("_limit", "_old", "_young")
+    __slots__ = ("_entries", "_most", "_old", "_size_of", "_young", "_young_size")
 
-    def __init__(self, entries: int) -> None:
-        """Hold at most this many entries."""
-        self._limit = max(1, entries // 2)
+    def __init__(self, entries: int, most: int = 0, size_of: Callable[[K, V], int] | None = None) -> None:
+        """Hold at most so many entries, whose sizes together are at most ``most`` when there is a size_of.
+
+        size_of says about how many bytes of memory an entry takes; one that would take more than half of ``most`` is not kept.
+        """
+        self._entries = max(1, entries // 2)
+        self._most, self._size_of = most // 2, size_of
         self._young: dict[K, V] = {}
         self._old: dict[K, V] = {}
+        self._young_size = 0
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -34,6 +39,20 @@ class Recent(Generic[K, V]):
         return found
 
     def put(self, key: K, value: V) -> None:
-        if len(self._young) >= self._limit:
-            self._old, self._young = self._young, {}
+        size = 0
+        if self._size_of is not None:
+            self.drop(key)
+            size = self._size_of(key, value)
+            if size > self._most:
+                return
+        if len(self._young) >= self._entries or (size and self._young_size + size > self._most):
+            self._old, self._young, self._young_size = self._young, {}, 0
         self._young[key] = value
+        self._young_size += size
+
+    def drop(self, key: K) -> None:
+        """Forget one entry, if it is there."""
+        self._old.pop(key, None)
+        found = self._young.pop(key, None)
+        if found is not None and self._size_of is not None:
+            self._young_size -= self._size_of(key, found)

@@ -27,7 +27,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,6 +42,7 @@ from argosy.about import About
 from argosy.errors import ArgosyError, InvalidArgument, ResourceExhausted, Unavailable
 from argosy.kernel.heap import keep_freed
 from argosy.kernel.process import set_name
+from argosy.memory import Memory
 from argosy.roots import lock_root
 from argosy.rpc.server import Server
 from argosy.rpc.sockets import owners
@@ -75,6 +76,8 @@ class ServiceContext(Generic[S]):
     """User and group that the socket is given to, who may use it beside root and whom we run as; -1 names nobody."""
     needed: list[Callable[[], bool]] = field(default_factory=list)
     """What says whether there is something to look after, called or not."""
+    memory: Memory = field(default_factory=Memory)
+    """Who is told of work that is no call, and of what can be let go of."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def stay_while(self, check: Callable[[], bool]) -> None:
@@ -113,6 +116,8 @@ class Service(Generic[S]):
     folder: str = ""
     """Its root below the mesh's; by default ``<containerd's name of the type>.<public name>``."""
     capabilities: tuple[str, ...] = ()
+    lacks: Callable[[S], Collection[str]] | None = None
+    """Which of its capabilities this machine has no means for. Asked at the start of each mesh: it has a few milliseconds."""
     wanted: Callable[[S], bool] | None = None
     """Whether it has to run before anybody calls it, for what an earlier run left behind."""
 
@@ -217,6 +222,7 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     for one in await _started(service, ctx):
                         server.add(one)
                     server.allow = owners(*ctx.owner)
+                    server.ended = ctx.memory.used
                 except Exception as error:  # whatever it is: it is told to the callers, and raised again in a moment
                     if handed is None or not handed.refuses:
                         raise

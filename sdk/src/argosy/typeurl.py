@@ -13,13 +13,10 @@ from argosy.fields import count
 
 SPEC: Final = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 PROCESS: Final = "types.containerd.io/opencontainers/runtime-spec/1/Process"
-LINUX_RESOURCES: Final = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
 FEATURES: Final = "types.containerd.io/opencontainers/runtime-spec/1/features/Features"
 _JSON_PREFIX: Final = "types.containerd.io/"
 # Far above what any event or option has; it is decoded in the loop.
 _MOST_BYTES, _MOST_FIELDS = 256 << 10, 4096
-
-_EVENT_PACKAGES: Final = ("containerd.events", "containerd.services.images.v1")
 
 
 def bare(type_url: str) -> str:

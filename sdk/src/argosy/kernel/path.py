@@ -16,7 +16,6 @@ from typing import Final
 
 from argosy.kernel.libc import syscall
 
-RESOLVE_NO_XDEV: Final = 0x01
 RESOLVE_NO_MAGICLINKS: Final = 0x02
 RESOLVE_NO_SYMLINKS: Final = 0x04
 RESOLVE_BENEATH: Final = 0x08

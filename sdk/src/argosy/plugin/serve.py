@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from argosy.about import About
+from argosy.memory import Memory
 from argosy.plugin.content import ContentServicer, ContentStore
 from argosy.plugin.diff import Differ, DiffServicer
 from argosy.plugin.snapshots import SnapshotsServicer, Snapshotter
@@ -40,6 +41,7 @@ async def serve(
     root = root or getattr(plugin, "root", None)
     server = Server([servicer(plugin)], allow=same_user)
     About(name, server, root=root).add()
+    server.ended = Memory().used
     with ExitStack() as held:
         try:
             if root is not None:

@@ -46,8 +46,9 @@ BACKOFF_MAX_S: Final = 3.0
 CONNECT_TIMEOUT_S: Final = 10.0
 DEFAULT_TIMEOUT_S: Final = 60.0
 NO_DEADLINE: Final = math.inf
-# Methods times the metadata that goes with them: namespaces, leases. Longer ones are not worth keeping.
-_CACHE_ENTRIES, _CACHED_BYTES = 2048, 2048
+# Methods times the metadata that goes with them: namespaces.
+_REMEMBERED_HEADERS, _REMEMBERED_BYTES = 512, 512 << 10
+_OF_ONE_CALL: Final = frozenset(name.decode() for name in h2.OF_ONE_CALL)
 # Who is told by its peer, so shortly before its own clock says so, that the time is over, is told the same by us.
 _SAME_MOMENT_S: Final = 0.25
 # How often in a row a call meets a peer that leaves, before it is told that nobody is there.
@@ -62,6 +63,20 @@ _NOBODY: Final = {
     errno.EBADF: "it takes no connection: its queue is full, or it hung up at once",
     errno.ENOTCONN: "it takes no connection: its queue is full, or it hung up at once",
 }
+
+
+class _Headers:
+    """The headers of a call but for those of one call only."""
+
+    __slots__ = ("fields", "head", "size")
+
+    def __init__(self, path: str, metadata: tuple[tuple[str, str], ...]) -> None:
+        self.head = ((b":method", b"POST"), (b":scheme", b"http"), (b":path", path.encode()), (b":authority", b"localhost"))
+        self.fields = (
+            (b"te", b"trailers"), (b"content-type", b"application/grpc"), (b"user-agent", b"argosy"),
+            *((name.encode(), value.encode()) for name, value in metadata),
+        )  # fmt: skip
+        self.size = h2.size_of(self.head) + h2.size_of(self.fields)
 
 
 class CallGroup:
@@ -416,7 +431,9 @@ class Channel:
         self._backoff = 0.0
         self._not_before = 0.0
         self._why_not = ""
-        self._cache: Recent[Any, tuple[tuple[bytes, bytes], ...]] = Recent(_CACHE_ENTRIES)
+        self._headers: Recent[tuple[str, tuple[tuple[str, str], ...]], _Headers] = Recent(
+            _REMEMBERED_HEADERS, _REMEMBERED_BYTES, lambda _, headers: h2.memory_of((*headers.head, *headers.fields))
+        )
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -577,30 +594,31 @@ class Channel:
                 allowed = ", ".join(map(str, sorted(self._serves)))
                 raise PermissionDenied(f"{self.name}: socket {self.path} {what} {found}, which may not: only {allowed} may")
 
-    def headers(self, path: str, metadata: tuple[tuple[str, str], ...], timeout: float | None) -> Any:
-        coarse = int(timeout) if timeout is not None and timeout >= wire.COARSE_S else None
-        key = (path, metadata, coarse)
-        headers = self._cache.get(key)
+    def headers(self, path: str, metadata: tuple[tuple[str, str], ...], timeout: float | None) -> h2.Headers:
+        """Return the headers of a call. Raises ResourceExhausted when they are more than a peer takes."""
+        own: list[tuple[bytes, bytes]] = []
+        if timeout is not None:
+            own.append((b"grpc-timeout", wire.format_timeout(timeout)))
+        for name, value in metadata:
+            if name in _OF_ONE_CALL:
+                own.append((name.encode(), value.encode()))
+        if len(own) > (timeout is not None):
+            metadata = tuple([pair for pair in metadata if pair[0] not in _OF_ONE_CALL])
+        key = (path, metadata)
+        headers = self._headers.get(key)
+        remembered = headers is not None
         if headers is None:
-            rows = [
-                (b":method", b"POST"), (b":scheme", b"http"), (b":path", path.encode()), (b":authority", b"localhost"),
-                (b"te", b"trailers"), (b"content-type", b"application/grpc"), (b"user-agent", b"argosy"),
-            ]  # fmt: skip
-            rows += [(k.encode(), v.encode()) for k, v in (*metadata, *self._own)]
-            if coarse is not None:
-                rows.append((b"grpc-timeout", wire.format_timeout(coarse)))
-            headers = tuple(rows)
-            size = h2.size_of(headers)
-            if size > h2.MAX_HEADER_LIST_BYTES:
-                # The peer would refuse it, or end the connection with everybody else's calls.
-                raise ResourceExhausted(
-                    f"{path}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
-                )
-            if size <= _CACHED_BYTES:
-                self._cache.put(key, headers)
-        if timeout is not None and coarse is None:
-            return (*headers, (b"grpc-timeout", wire.format_timeout(timeout)))
-        return headers
+            headers = _Headers(path, (*metadata, *self._own))
+        size = headers.size + h2.size_of(own)
+        if size > h2.MAX_HEADER_LIST_BYTES:
+            # The peer would refuse it, or end the connection with everybody else's calls.
+            raise ResourceExhausted(
+                f"{path}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed; send less metadata"
+            )
+        if not remembered:
+            self._headers.put(key, headers)
+        # Ours come before what the channel says by itself: of several, a peer takes the first.
+        return (*headers.head, *own, *headers.fields)
 
     def request(
         self, path: str, cardinality: Cardinality, request: type[Any], response: type[Any], *,

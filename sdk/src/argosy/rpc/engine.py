@@ -27,6 +27,10 @@ MAX_HEADER_LIST_BYTES: Final = 16 << 10
 HARD_HEADER_LIST_BYTES: Final = 256 << 10
 # What a field of a header costs beside its bytes (RFC 9113, 6.5.2).
 _FIELD_BYTES: Final = 32
+# What one takes here: two tuples, with two texts each.
+_FIELD_MEMORY: Final = 280
+# Headers that differ from call to call where all else is the same: what is remembered by its headers is remembered without them.
+OF_ONE_CALL: Final = frozenset((b"grpc-timeout", b"containerd-lease", b"traceparent", b"tracestate", b"baggage"))
 MAX_FRAME_BYTES: Final = 1 << 20
 # Clients that cancel a lot are ordinary (every content.ReaderAt does); a flood is thousands a second.
 RESET_BURST, RESETS_PER_SECOND = 20_000, 5_000
@@ -36,7 +40,6 @@ _GOAWAY: Final = 7
 _LAST_STREAM: Final = (1 << 31) - 1
 
 NO_ERROR: Final = 0
-PROTOCOL_ERROR: Final = 1
 INTERNAL_ERROR: Final = 2
 CANCEL: Final = 8
 ENHANCE_YOUR_CALM: Final = 11
@@ -45,6 +48,11 @@ ENHANCE_YOUR_CALM: Final = 11
 def size_of(headers: Headers) -> int:
     """Return what a list of headers counts against a peer's limit."""
     return sum(len(name) + len(value) + _FIELD_BYTES for name, value in headers)
+
+
+def memory_of(headers: Headers) -> int:
+    """Return about how many bytes of memory a list of headers takes together with what was made of it: the objects more than the texts."""
+    return sum(2 * (len(name) + len(value)) + _FIELD_MEMORY for name, value in headers)
 
 
 class ConnectionFault(Exception):
@@ -76,7 +84,9 @@ class Engine(Protocol):
     def trailers(self, sid: int, headers: Headers) -> None: ...
     def reset(self, sid: int, code: int) -> None: ...
     def acknowledge(self, sid: int, size: int) -> None: ...
-    def queued(self, sid: int) -> int: ...
+    def queued(self, sid: int | None = None) -> int:
+        """Return how many bytes of a stream, or of all, wait for the peer's credit."""
+
     def goaway(self) -> None: ...
     def over(self) -> bool:
         """Whether there is nothing more to send or to be heard: the connection may be closed."""
@@ -197,7 +207,7 @@ class NgEngine:
         except self._fault:
             pass  # the connection is closing
 
-    def queued(self, sid: int) -> int:
+    def queued(self, sid: int | None = None) -> int:
         try:
             return self._c.queued_body_size(sid)
         except self._fault:
@@ -444,7 +454,9 @@ class H2Engine:
         except (self._fault, ValueError):
             pass  # the connection is closing, or the stream never was
 
-    def queued(self, sid: int) -> int:
+    def queued(self, sid: int | None = None) -> int:
+        if sid is None:
+            return sum(box.size for box in self._outboxes.values())
         box = self._outboxes.get(sid)
         return box.size if box else 0
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from argosy_protos._error import DecodeError
-from grpclib.const import Cardinality, Handler
+from grpclib.const import Handler
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from argosy import log
@@ -55,7 +55,9 @@ logger = log.get("argosy.rpc")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Header tuples repeat for every call of one client method; a client that varies them must not fill memory.
-_HEADER_CACHE_ENTRIES, _CACHED_HEADER_BYTES = 4096, 2048
+_REMEMBERED_HEADS, _REMEMBERED_BYTES = 1024, 1 << 20
+# A peer that has left so many bytes of answers unread is read to, and its new calls begin when it has read some.
+_UNREAD_BYTES: Final = 64 << 20
 # A GOAWAY whose last stream is the last one that there can be: length, type, flags, stream, last stream, NO_ERROR.
 _LEAVE: Final = bytes.fromhex("000008 07 00 00000000 7fffffff 00000000")
 _LOOK_S: Final = 0.01
@@ -96,14 +98,20 @@ def _resume(coroutine: Coroutine[Any, Any, None], waiting_for: Any) -> Any:
             return stop.value
 
 
-class RequestHead:
-    """The parsed headers of a request but for its timeout; cached by the raw tuple."""
+def _pair(key: bytes, value: bytes) -> tuple[str, str]:
+    """Return a header as metadata."""
+    return key.decode("latin1"), value.decode("utf-8", "replace")
 
-    __slots__ = ("content_type_ok", "metadata", "path")
+
+class RequestHead:
+    """The parsed headers of a request but for those of one call only; remembered by the raw tuple."""
+
+    __slots__ = ("content_type_ok", "metadata", "path", "size")
 
     def __init__(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         self.path = ""
         self.content_type_ok = False
+        self.size = h2.size_of(headers)
         pairs: list[tuple[str, str]] = []
         for key, value in headers:
             if key == b":path":
@@ -111,7 +119,7 @@ class RequestHead:
             elif key == b"content-type":
                 self.content_type_ok = value.startswith(b"application/grpc")
             elif key[:1] != b":" and key not in _HIDDEN:
-                pairs.append((key.decode("latin1"), value.decode("utf-8", "replace")))
+                pairs.append(_pair(key, value))
         self.metadata = tuple(pairs)
 
 
@@ -280,6 +288,9 @@ class ServerConnection(Connection):
         self._server = server
         self.streams: dict[int, ServerStream] = {}
         self.peer = Peer()
+        self._held_back: dict[int, ServerStream] = {}
+        """Calls that begin when the peer has read what was answered before, by their numbers, in the order in which they came."""
+        self._going_on = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         sock = transport.get_extra_info("socket")
@@ -311,30 +322,36 @@ class ServerConnection(Connection):
         stats.total += 1
         if error is not None and not isinstance(error, _ANSWERS):
             stats.failed += 1
+        if self._server.ended is not None:
+            self._server.ended()
 
     def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None:
         server = self._server
         timeout: float | None = None
-        for i, (name, value) in enumerate(headers):
-            if name == b"grpc-timeout":
-                # It differs from call to call where all else is the same.
-                timeout = wire.parse_timeout(value)
-                headers = headers[:i] + headers[i + 1 :]
-                break
+        own = [field for field in headers if field[0] in h2.OF_ONE_CALL]
+        if own:
+            headers = tuple([field for field in headers if field[0] not in h2.OF_ONE_CALL])
         head = server.heads.get(headers)
+        remembered = head is not None
         if head is None:
             head = RequestHead(headers)
-            size = h2.size_of(headers)
-            if size > h2.MAX_HEADER_LIST_BYTES:
-                what = f"{head.path[:100]}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
-                self._refuse(sid, ResourceExhausted(f"{what}; send less metadata"), end)
-                return
-            if size <= _CACHED_HEADER_BYTES:
-                server.heads.put(headers, head)
+        size = head.size + h2.size_of(own)
+        if size > h2.MAX_HEADER_LIST_BYTES:
+            what = f"{head.path[:100]}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
+            self._refuse(sid, ResourceExhausted(f"{what}; send less metadata"), end)
+            return
+        if not remembered:
+            server.heads.put(headers, head)
+        metadata = head.metadata
+        for name, value in own:
+            if name != b"grpc-timeout":
+                metadata = (*metadata, _pair(name, value))
+            elif timeout is None:
+                timeout = wire.parse_timeout(value)
         if head.path not in server.always:
             server.asked += 1
         handler = server.mapping.get(head.path) or server.fallback(head.path)
-        call = Call(head.path, head.metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
+        call = Call(head.path, metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
         if server.draining and head.path not in server.always:
             self._refuse(sid, server.draining, end)
             return
@@ -382,6 +399,7 @@ class ServerConnection(Connection):
 
     def on_closed(self, sid: int, code: int) -> None:
         stream = self.streams.pop(sid, None)
+        self._held_back.pop(sid, None)
         if stream is None or stream.done:
             return
         stream.reset = True
@@ -395,7 +413,32 @@ class ServerConnection(Connection):
     def on_goaway(self, last_sid: int) -> None:
         """Sink: the peer will open no more streams."""
 
+    def _unread(self) -> int:
+        """Return how many bytes of answers wait for the peer."""
+        return self.engine.queued() + self.transport.get_write_buffer_size()
+
+    def flush(self) -> None:
+        super().flush()
+        if self._held_back and not self._going_on and self._unread() <= _UNREAD_BYTES:
+            self._going_on = True
+            self.loop.call_soon(self._begin_held_back)
+
+    def _begin_held_back(self) -> None:
+        self._going_on = False
+        while self._held_back and not self.closed and self._unread() <= _UNREAD_BYTES:
+            stream = self._held_back.pop(next(iter(self._held_back)))
+            if not stream.done:
+                self._begin(stream)
+
     def _start(self, stream: ServerStream) -> None:
+        if self._held_back or self._unread() > _UNREAD_BYTES:
+            self._held_back[stream.sid] = stream
+            if stream.call.deadline is not None:
+                stream.timer = self.loop.call_at(stream.call.deadline, stream.expire)
+        else:
+            self._begin(stream)
+
+    def _begin(self, stream: ServerStream) -> None:
         call = stream.call
         if call.deadline is not None:
             delay = call.deadline - self.loop.time()
@@ -423,7 +466,7 @@ class ServerConnection(Connection):
             CALL.reset(token)
         # A task that is cancelled before its first step never runs its own cleanup.
         stream.task.add_done_callback(lambda task: self._ended(stream, task, coroutine))
-        if call.deadline is not None:
+        if call.deadline is not None and stream.timer is None:
             stream.timer = self.loop.call_at(call.deadline, stream.expire)
 
     def _ended(self, stream: ServerStream, task: asyncio.Task[None], coroutine: Any) -> None:
@@ -509,7 +552,9 @@ class Server:
     ) -> None:
         """allow says who may connect to a unix socket, at every accept; by default root and whom we run as."""
         self.mapping: dict[str, Handler] = {}
-        self.heads: Recent[tuple[tuple[bytes, bytes], ...], RequestHead] = Recent(_HEADER_CACHE_ENTRIES)
+        self.heads: Recent[tuple[tuple[bytes, bytes], ...], RequestHead] = Recent(
+            _REMEMBERED_HEADS, _REMEMBERED_BYTES, lambda headers, _: h2.memory_of(headers)
+        )
         self.limits: dict[str, int] = dict(limits or {})
         self.connections: set[ServerConnection] = set()
         self.statistics = Statistics()
@@ -524,6 +569,8 @@ class Server:
         self.elsewhere: Elsewhere | None = None
         """What is served here by other processes, where a gateway relays."""
         self.allow = allow or same_user
+        self.ended: Callable[[], None] | None = None
+        """Called when a call has ended."""
         self._listeners: list[tuple[asyncio.AbstractServer, Path | None]] = []
         for service in services:
             self.add(service)
@@ -612,6 +659,3 @@ class Server:
             connection.flush()
             connection.transport.close()
         await asyncio.sleep(0)
-
-
-UNARY: Final = Cardinality.UNARY_UNARY

@@ -6,7 +6,6 @@ import re
 import struct
 from collections import deque
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Final
 
 from argosy.errors import ArgosyError, ResourceExhausted, Unimplemented, from_wire, to_wire
@@ -18,7 +17,7 @@ FRAME: Final = struct.Struct(">BI")
 FRAME_BYTES: Final = 5
 RESPONSE_HEADERS: Final = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 OK_TRAILERS: Final = ((b"grpc-status", b"0"),)
-_UNITS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_UNITS: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 # A header's value may not begin or end with a space (RFC 9113, 8.2.1).
 _ESCAPE: Final = re.compile(rb"[^\x20-\x24\x26-\x7e]|\A | \Z")
 _UNESCAPE: Final = re.compile(rb"%([0-9a-fA-F]{2})")
@@ -34,13 +33,12 @@ def decode_message(raw: bytes) -> str:
     return _UNESCAPE.sub(lambda m: bytes((int(m[1], 16),)), raw).decode("utf-8", "replace")
 
 
-@lru_cache(maxsize=1024)
 def parse_timeout(raw: bytes) -> float | None:
     """Return a grpc-timeout in seconds, or None when it is not one (gRPC ignores those)."""
-    text = raw.decode("latin1")
-    if not 2 <= len(text) <= 9 or text[-1] not in _UNITS or not text[:-1].isdigit():
+    unit, number = _UNITS.get(raw[-1:]), raw[:-1]
+    if unit is None or not 1 <= len(number) <= 8 or not number.isdigit():
         return None
-    return int(text[:-1]) * _UNITS[text[-1]]
+    return int(number) * unit
 
 
 COARSE_S: Final = 10.0

@@ -102,12 +102,6 @@ def reap_orphans(also_known: Collection[int] = (), stop: Callable[[], bool] = la
             os.waitid(os.P_PID, found.si_pid, os.WEXITED | os.WNOHANG)
 
 
-def exit_code(status: int) -> int:
-    """Return a wait status as a shell shows it: 128 + signal for a killed process."""
-    code = os.waitstatus_to_exitcode(status)
-    return 128 - code if code < 0 else code
-
-
 def on_path(name: str) -> str | None:
     """Return the program of that name or path. shutil has the same, but takes every shim longer to import than this."""
     folders = [""] if "/" in name else os.environ.get("PATH", os.defpath).split(os.pathsep)

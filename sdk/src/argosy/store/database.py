@@ -266,6 +266,12 @@ class Database:
         for _, future in lost:
             future.cancel()
 
+    def shrink(self) -> None:
+        """Let go of pages that were read or written: they can be read again. The writer does so a moment later."""
+        if not self._closed:
+            self.reader.execute("PRAGMA shrink_memory")
+            self.later(lambda db: db.execute("PRAGMA shrink_memory"))
+
     def statistics(self) -> DatabaseStatistics:
         return DatabaseStatistics(self._transactions, self._writes)
 

@@ -234,7 +234,7 @@ class TarReader:
         self._left = 0  # data and padding of the current entry still in the stream
         self._padding = 0
 
-    def data(self, entry: Entry) -> Iterator[memoryview]:
+    def data(self) -> Iterator[memoryview]:
         """Yield the current entry's data."""
         for piece in self.source.pieces(self._left - self._padding):
             self._left -= len(piece)

@@ -165,7 +165,7 @@ class TreeWriter(Layer[int]):
         fd = os.open(name, _NEW, 0o600, dir_fd=at)
         try:
             if entry.segments is None:
-                for piece in reader.data(entry):
+                for piece in reader.data():
                     _write(fd, piece)
             else:
                 for offset, length in entry.segments:

@@ -39,6 +39,8 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     settings = ctx.settings
     core = await Core.open(settings, ctx.tasks)
     ctx.on_close(core.close)
+    ctx.memory.also(core.db.shrink)
+    core.collected = ctx.memory.used
     ctx.owner = settings.uid, settings.gid
     private(settings.state)
     ttrpc = TtrpcServer()
@@ -56,7 +58,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     log.get("gateway").debug("gateway.plugins", plugins=sorted(f"{t}/{n}" for t, n in core.registry.plugins))
     namespaced: list[Any] = [
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
-        Diff(core.registry), Tasks(core.registry, core.db.reader), Controller(core.registry),
+        Diff(core.registry), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
     ]  # fmt: skip
     if core.content is not None:
         namespaced += [Content(core), Ingests(core)]

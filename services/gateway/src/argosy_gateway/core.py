@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -79,6 +80,8 @@ class Core:
         self.content: Content | None = None
         self.services: Services | None = None
         self.uuid = ""
+        self.collected: Callable[[], None] | None = None
+        """Called after each collection."""
         self._cleaning: dict[Plugin, _Cleaning] = {}
         self._failed: set[Plugin] = set()
         """Plugins whose last cleaning came to nothing."""
@@ -208,6 +211,8 @@ class Core:
         waited = any(store.plugin in self._cleaning or store.plugin in self._failed for store in self._stores())
         if waited or any(store.plugin.dirty for store in self._stores()):
             self.scheduler.again(waited)
+        if self.collected is not None:
+            self.collected()
         return gone
 
     async def _cleaned(self, store: _Store) -> None:

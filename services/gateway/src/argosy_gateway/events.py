@@ -20,8 +20,10 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 
 logger = log.get("gateway.events")
 
-# A subscriber that is this many events behind is cut off rather than allowed to fill memory.
-_BACKLOG: Final = 1 << 16
+# A subscriber that is so far behind is cut off rather than allowed to fill memory: some 50000 ordinary events.
+_BACKLOG_BYTES: Final = 16 << 20
+# Of an event beside its bytes: the object that holds them, and its place in a queue.
+_EVENT_BYTES: Final = 64
 
 
 def _payload_field(message: object, path: Sequence[str]) -> str | None:
@@ -41,15 +43,23 @@ def _payload_field(message: object, path: Sequence[str]) -> str | None:
 
 
 class Subscription:
-    """One subscriber's queue; it takes events from the moment it is made."""
+    """One subscriber's queue of encoded envelopes; it takes events from the moment it is made.
+
+    It holds ``_BACKLOG_BYTES`` at most, but for one event that is larger than that by itself. When an event has no room any more, what was
+    queued goes at once, whether or not the subscriber reads again; the next thing that it is told is why.
+    """
 
     def __init__(self, filter: Filter) -> None:
         self._filter = filter
-        self._queue: deque[Envelope] = deque()
+        self._queue: deque[bytes] = deque()
+        self._held = 0
         self._ready = asyncio.Event()
-        self._overrun = False
+        self.overrun: ResourceExhausted | None = None
+        """Why it takes no more."""
 
-    def offer(self, envelope: Envelope, payload: Message | dict[str, object] | None) -> None:
+    def wants(self, envelope: Envelope, payload: Message | dict[str, object] | None) -> bool:
+        """Return whether its filter matches."""
+
         def look(path: Sequence[str]) -> str | None:
             if list(path) == ["namespace"]:
                 return envelope.namespace or None
@@ -59,23 +69,31 @@ class Subscription:
                 return _payload_field(payload, path[1:])
             return None
 
-        if self._overrun or not self._filter.matches(look):
-            return
-        if len(self._queue) >= _BACKLOG:
-            self._overrun = True
+        return self._filter.matches(look)
+
+    def offer(self, event: bytes) -> None:
+        """Queue an encoded envelope, which other queues may hold, too."""
+        size = len(event) + _EVENT_BYTES
+        if self._queue and self._held + size > _BACKLOG_BYTES:
+            self.overrun = ResourceExhausted(
+                f"this subscriber read too slowly: {len(self._queue)} events of {self._held >> 10} KiB waited for it, and were dropped; "
+                "subscribe again and look at the state"
+            )
             self._queue.clear()
+            self._held = 0
         else:
-            self._queue.append(envelope)
+            self._queue.append(event)
+            self._held += size
         self._ready.set()
 
-    async def __aiter__(self) -> AsyncIterator[Envelope]:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
-            if self._overrun:
-                raise ResourceExhausted(
-                    f"this subscriber fell {_BACKLOG} events behind; subscribe again and look at the state"
-                )
+            if self.overrun is not None:
+                raise self.overrun
             if self._queue:
-                yield self._queue.popleft()
+                event = self._queue.popleft()
+                self._held -= len(event) + _EVENT_BYTES
+                yield event
                 continue
             self._ready.clear()
             await self._ready.wait()
@@ -106,8 +124,14 @@ class Exchange:
         if not self._subscriptions:
             return
         payload = unpack(envelope.event) if envelope.event is not None else None
+        encoded: bytes | None = None
         for subscription in list(self._subscriptions):
-            subscription.offer(envelope, payload)
+            if subscription.wants(envelope, payload):
+                encoded = encoded or envelope.encode()
+                subscription.offer(encoded)
+                if subscription.overrun is not None:
+                    self._subscriptions.discard(subscription)
+                    logger.warning("events.subscriber_cut_off", reason=subscription.overrun.message)
 
     @contextmanager
     def subscribe(self, filter: Filter):  # type: ignore[no-untyped-def] # a context manager over Subscription

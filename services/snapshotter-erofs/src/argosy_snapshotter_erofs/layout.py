@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ class Abilities:
 
     image_options: tuple[str, ...]
     index_off: bool
+    remap_ids: bool = False
 
 
 def ask(root: Path) -> Abilities:
@@ -47,13 +49,23 @@ def ask(root: Path) -> Abilities:
             layers = (f"workdir={base / 'work'}", f"upperdir={base / 'upper'}", f"lowerdir={base / 'image'}")
             mount(Mount("overlay", "overlay", layers), str(base / "merged"))
             unmount(str(base / "merged"), MNT_DETACH)
+            remap = _attempt_mapped(layers, base / "merged")
         except OSError as error:
             raise FailedPrecondition(
                 f"{root} cannot carry overlay mounts ({error.strerror}); put the root on ext4, xfs or btrfs"
             ) from error
         finally:
             unmount(str(base / "image"), MNT_DETACH)
-    return Abilities(options, Path("/sys/module/overlay/parameters/index").exists())
+    return Abilities(options, Path("/sys/module/overlay/parameters/index").exists(), remap)
+
+
+def _attempt_mapped(layers: Sequence[str], point: Path) -> bool:
+    try:
+        mount(Mount("overlay", "overlay", ("uidmap=0:100000:1000", "gidmap=0:100000:1000", *layers)), str(point))
+    except (OSError, FailedPrecondition):
+        return False  # no such mounts in this kernel, or no user namespaces: in a chroot, or where they are forbidden
+    unmount(str(point), MNT_DETACH)
+    return True
 
 
 def _image_options(base: Path) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from argosy.service import Service, Start
@@ -22,7 +23,13 @@ def load() -> Start[ErofsSettings]:
     return start
 
 
+def lacks(settings: ErofsSettings) -> Collection[str]:
+    from argosy.kernel.mount_trees import maps_ids
+
+    return () if maps_ids(settings.root) else ("remap-ids",)
+
+
 SERVICE = Service(
     "snapshotter-erofs", ErofsSettings, load, about="EROFS snapshotter",
-    plugin="snapshot", public_name="erofs", capabilities=("rebase",),
+    plugin="snapshot", public_name="erofs", capabilities=("remap-ids", "rebase"), lacks=lacks,
 )  # fmt: skip

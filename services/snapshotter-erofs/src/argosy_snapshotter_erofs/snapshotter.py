@@ -23,7 +23,7 @@ from argosy.kernel.descent import remove_tree
 from argosy.kernel.mount import mount
 from argosy.kernel.unmount import MNT_DETACH, unmount_all
 from argosy.mounts import Mount
-from argosy.plugin.snapshots import Backend, Kind, Usage
+from argosy.plugin.snapshots import Backend, Kind, Usage, remap
 from argosy.plugin.snapshots.tree import disk_usage
 
 from argosy_snapshotter_erofs.layout import Abilities
@@ -41,6 +41,7 @@ class ErofsBackend(Backend):
 
     def __init__(self, abilities: Abilities, mount_options: Sequence[str] = ()) -> None:
         self._image_options = abilities.image_options
+        self._remap_ids = abilities.remap_ids
         self._extra = [*mount_options, *(["index=off"] if abilities.index_off else [])]
         self._one_at_a_time = threading.Lock()
 
@@ -96,6 +97,7 @@ class ErofsBackend(Backend):
     # -- snapshots --
 
     def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:
+        owner = remap.root_owner(labels)
         fs = directory / FILES
         fs.mkdir()
         os.chmod(fs, 0o755)
@@ -108,18 +110,21 @@ class ErofsBackend(Backend):
             stat = os.stat(parents[0] / POINT)
             os.chown(fs, stat.st_uid, stat.st_gid)
             os.chmod(fs, stat.st_mode & 0o7777)
+        if owner is not None:
+            os.lchown(fs, *owner)
 
     def mounts(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> Sequence[Mount]:
+        mapped = remap.mount_options(labels) if self._remap_ids else []
         lowers = [str(p / POINT) for p in parents]
         if kind is Kind.ACTIVE and (directory / IMAGE).exists():
             # A layer was applied and is not committed yet: it is the nearest of the lower ones.
             self._attach(directory)
             lowers.insert(0, str(directory / POINT))
         if not lowers:
-            return [Mount("bind", str(directory / FILES), ("rw" if kind is Kind.ACTIVE else "ro", "rbind"))]
+            return [Mount("bind", str(directory / FILES), (*mapped, "rw" if kind is Kind.ACTIVE else "ro", "rbind"))]
         if kind is Kind.VIEW and len(lowers) == 1:
-            return [Mount("bind", lowers[0], ("ro", "rbind"))]
-        options: list[str] = []
+            return [Mount("bind", lowers[0], (*mapped, "ro", "rbind"))]
+        options = list(mapped)
         if kind is Kind.ACTIVE:
             options += [f"workdir={directory / _WORK}", f"upperdir={directory / FILES}"]
         options.append("lowerdir=" + ":".join(lowers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from argosy.service import Service, Start
@@ -23,7 +24,13 @@ def load() -> Start[OverlaySettings]:
     return start
 
 
+def lacks(settings: OverlaySettings) -> Collection[str]:
+    from argosy.kernel.mount_trees import maps_ids
+
+    return () if maps_ids(settings.root) else ("remap-ids",)
+
+
 SERVICE = Service(
     "snapshotter-overlay", OverlaySettings, load, about="overlayfs snapshotter",
-    plugin="snapshot", public_name="overlayfs", capabilities=("remap-ids", "rebase"),
+    plugin="snapshot", public_name="overlayfs", capabilities=("remap-ids", "rebase"), lacks=lacks,
 )  # fmt: skip

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from argosy.errors import InvalidArgument, NotFound
 
-CONFIG_TYPE: Final = "argosy.kata.v1.Options"
 _ACCELERATORS: Final = ("auto", "kvm", "tcg")
 _ROOTFS: Final = ("auto", "virtiofs", "block")
 _NETWORKS: Final = ("auto", "tap", "user", "none")

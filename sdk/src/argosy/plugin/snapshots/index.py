@@ -189,7 +189,7 @@ class Index:
         def change(db: sqlite3.Connection) -> Record:
             record = self._get(db, key)
             if db.execute("SELECT 1 FROM snapshots WHERE parent = ? LIMIT 1", (record.id,)).fetchone():
-                raise rules.has_children(key)
+                raise rules.has_children()
             db.execute("DELETE FROM snapshots WHERE id = ?", (record.id,))
             take(record)
             return record

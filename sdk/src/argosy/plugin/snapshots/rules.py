@@ -77,7 +77,7 @@ def parent_not_committed(parent: str) -> InvalidArgument:
     return InvalidArgument(f'parent "{parent}" is not committed snapshot')
 
 
-def has_children(key: str) -> FailedPrecondition:
+def has_children() -> FailedPrecondition:
     return FailedPrecondition("cannot remove snapshot with child")
 
 

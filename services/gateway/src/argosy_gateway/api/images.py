@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from argosy import filters
 from argosy.errors import InvalidArgument
+from argosy.recent import Recent
 from argosy.rpc.server import inline
 from argosy.timestamps import EARLIEST_NS, LATEST_NS, NANOS, from_wire, to_wire
 from argosy_protos.containerd.services.images import v1 as p
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from argosy_gateway.core import Core
 
 
+_ENTRIES: Final = 16384
+_ENTRIES_BYTES: Final = 8 << 20
+
+
+def _memory_of(key: tuple[str, str], entry: tuple[store.Row, bytes]) -> int:
+    """Return about how many bytes an encoded image takes together with the row that it was made of."""
+    return 3 * len(entry[1]) + 600
+
+
 def _to_wire(image: store.Image) -> p.Image:
     return p.Image(
         name=image.name,
@@ -28,12 +37,6 @@ def _to_wire(image: store.Image) -> p.Image:
         created_at=to_wire(image.created_ns),
         updated_at=to_wire(image.updated_ns),
     )
-
-
-@lru_cache(maxsize=16384)
-def _entry(row: store.Row) -> bytes:
-    """Return an encoded list of this one image. Clients list often, and images seldom change."""
-    return p.ListImagesResponse(images=[_to_wire(store.of_row(row))]).encode()
 
 
 def _from_wire(image: p.Image | None) -> store.Image:
@@ -54,6 +57,16 @@ class Images(p.ImagesBase):
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._entries: Recent[tuple[str, str], tuple[store.Row, bytes]] = Recent(_ENTRIES, _ENTRIES_BYTES, _memory_of)
+        """Encoded lists of one image each, with their rows. Clients list often, and images seldom change."""
+
+    def _entry(self, ns: str, row: store.Row) -> bytes:
+        """Return an encoded list of this one image."""
+        entry = self._entries.get((ns, row[0]))
+        if entry is None or entry[0] != row:
+            entry = row, p.ListImagesResponse(images=[_to_wire(store.of_row(row))]).encode()
+            self._entries.put((ns, row[0]), entry)
+        return entry[1]
 
     @inline
     async def get(self, request: p.GetImageRequest) -> p.GetImageResponse:
@@ -62,8 +75,9 @@ class Images(p.ImagesBase):
     @inline
     async def list(self, request: p.ListImagesRequest) -> p.ListImagesResponse:
         if not request.filters:
+            ns = namespace()
             # Messages of one kind in a row are one message that has all they have.
-            encoded: Any = b"".join(map(_entry, store.rows(self._core.db.reader, namespace())))
+            encoded: Any = b"".join([self._entry(ns, row) for row in store.rows(self._core.db.reader, ns)])
             return encoded  # type: ignore[no-any-return] # a handler may answer with bytes
         found = store.listed(self._core.db.reader, namespace(), filters.parse(request.filters))
         return p.ListImagesResponse(images=[_to_wire(i) for i in found])
@@ -89,6 +103,7 @@ class Images(p.ImagesBase):
         ns, lid = namespace(), lease()
         target = request.target.digest if request.target is not None else None
         await self._core.change(lambda db: store.delete(db, ns, request.name, target, lid), dirty=True)
+        self._entries.drop((ns, request.name))
         event = p.ImageDelete(name=request.name)
         self._core.events.publish(ns, "/images/delete", "containerd.services.images.v1.ImageDelete", event)
         if request.sync:

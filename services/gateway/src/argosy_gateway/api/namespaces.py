@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from argosy.errors import InvalidArgument
+from argosy.recent import Recent
 from argosy.rpc.server import inline
 from argosy_protos.containerd.events import NamespaceCreate, NamespaceDelete, NamespaceUpdate
 from argosy_protos.containerd.services.namespaces import v1 as p
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from argosy_gateway.core import Core
 
 
-@lru_cache(maxsize=4096)
-def _entry(name: str, labels: str) -> bytes:
-    """Return an encoded list of this one namespace."""
-    return p.ListNamespacesResponse(namespaces=[p.Namespace(name=name, labels=json.loads(labels))]).encode()
+_ENTRIES: Final = 4096
+_ENTRIES_BYTES: Final = 1 << 20
+
+
+def _memory_of(name: str, entry: tuple[str, bytes]) -> int:
+    """Return about how many bytes an encoded namespace takes together with its labels."""
+    return len(name) + len(entry[0]) + len(entry[1]) + 300
 
 
 class Namespaces(p.NamespacesBase):
@@ -29,6 +32,17 @@ class Namespaces(p.NamespacesBase):
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._entries: Recent[str, tuple[str, bytes]] = Recent(_ENTRIES, _ENTRIES_BYTES, _memory_of)
+        """Encoded lists of one namespace each, with its labels as they are stored."""
+
+    def _entry(self, name: str, labels: str) -> bytes:
+        """Return an encoded list of this one namespace."""
+        entry = self._entries.get(name)
+        if entry is None or entry[0] != labels:
+            namespace = p.Namespace(name=name, labels=json.loads(labels))
+            entry = labels, p.ListNamespacesResponse(namespaces=[namespace]).encode()
+            self._entries.put(name, entry)
+        return entry[1]
 
     @inline
     async def get(self, request: p.GetNamespaceRequest) -> p.GetNamespaceResponse:
@@ -38,7 +52,7 @@ class Namespaces(p.NamespacesBase):
     @inline
     async def list(self, request: p.ListNamespacesRequest) -> p.ListNamespacesResponse:
         # Messages of one kind in a row are one message that has all they have.
-        encoded: Any = b"".join([_entry(name, labels) for name, labels in store.rows(self._core.db.reader)])
+        encoded: Any = b"".join([self._entry(name, labels) for name, labels in store.rows(self._core.db.reader)])
         return encoded  # type: ignore[no-any-return] # a handler may answer with bytes
 
     async def create(self, request: p.CreateNamespaceRequest) -> p.CreateNamespaceResponse:
@@ -62,6 +76,7 @@ class Namespaces(p.NamespacesBase):
 
     async def delete(self, request: p.DeleteNamespaceRequest) -> Empty:
         await self._core.change(lambda db: store.delete(db, request.name))
+        self._entries.drop(request.name)
         self._core.note_dropped_ingests()
         event = NamespaceDelete(name=request.name)
         self._core.events.publish(request.name, "/namespaces/delete", "containerd.events.NamespaceDelete", event)

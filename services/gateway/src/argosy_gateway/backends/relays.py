@@ -6,6 +6,7 @@ import abc
 from typing import Any
 
 from argosy.rpc.server import ServerStream
+from argosy_protos._message import Message
 from argosy_protos._service import ServiceBase
 from grpclib.const import Handler
 
@@ -39,8 +40,8 @@ class Relay(abc.ABC):
         self._service = service
 
     @abc.abstractmethod
-    async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
-        """Return who is to answer a call. Raises what the call is refused with."""
+    async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin | Message:
+        """Return who is to answer a call, or the answer itself. Raises what the call is refused with."""
 
     def __mapping__(self) -> dict[str, Handler]:
         table: dict[str, Handler] = {}
@@ -49,6 +50,9 @@ class Relay(abc.ABC):
             async def handle(stream: ServerStream, method: Any = method) -> None:
                 message = await stream.recv_message()
                 plugin = await self.plugin(method, stream.call.namespace, message)
+                if isinstance(plugin, Message):
+                    await stream.send_message(plugin)
+                    return
                 peeked: Any = Peeked(stream, message)
                 await plugin.relay(peeked, method.cardinality, waits=method.name in self.waits)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import anyio
 from argosy.errors import FailedPrecondition, Unavailable
@@ -15,7 +15,15 @@ from argosy.recent import Recent
 
 from argosy_gateway.plugins.plugin import ANSWER_S, Claim, Plugin
 
-_RIGHT_ENTRIES: Final = 1024
+# Of answers that were found right.
+_RIGHT, _RIGHT_BYTES = 1024, 512 << 10
+
+
+def _memory_of(right: tuple[Mount, ...] | str) -> int:
+    """Return about how many bytes of memory an answer, or a directory in one, takes."""
+    if isinstance(right, str):
+        return len(right) + 100
+    return sum(len(mount.source) + sum(map(len, mount.options)) + 100 * len(mount.options) + 300 for mount in right)
 
 
 class MountChecks:
@@ -26,7 +34,7 @@ class MountChecks:
         self._plugin, self._others = plugin, others
         self._on_kernel: bool | None = None
         self._known_roots: list[Root] | None = None
-        self._right: Recent[tuple[Mount, ...] | str, bool] = Recent(_RIGHT_ENTRIES)
+        self._right: Recent[tuple[Mount, ...] | str, bool] = Recent(_RIGHT, _RIGHT_BYTES, lambda right, _: _memory_of(right))
         """Answers of the plugin, and directories in them, that were looked at and found right."""
 
     async def checked(self, answered: Sequence[Any]) -> Sequence[Mount]:

@@ -15,6 +15,7 @@ from typing import Final
 
 from argosy.errors import InvalidArgument
 from argosy.labels import GC_BREF, GC_EXPIRE, GC_FLAT, GC_REF, GC_ROOT
+from argosy.recent import Recent
 from argosy.timestamps import parse_rfc3339
 from argosy_protos._message import Message
 from argosy_protos.containerd.events import SnapshotRemove
@@ -35,7 +36,8 @@ SANDBOX: Final = "sandbox"
 SNAPSHOT: Final = "snapshot"
 
 _PREFIX: Final = "containerd.io/gc."
-_REMEMBERED: Final = 4096
+# Of labels, with what they mean.
+_REMEMBERED, _REMEMBERED_BYTES = 4096, 2 << 20
 
 # An object's columns: its namespace, then what names it there.
 Row = tuple[str, ...]
@@ -95,15 +97,18 @@ class Words:
         self._back_refs = [(kind.name, kind.of_plugin) for kind in kinds if kind.in_back_refs]
         self._resources = {kind.resource: kind for kind in kinds if kind.resource}
         # Many objects share their labels.
-        self._stored = lru_cache(_REMEMBERED)(self._read)
+        self._held: Recent[str, Held] = Recent(_REMEMBERED, _REMEMBERED_BYTES, lambda text, _: 3 * len(text) + 400)
 
     def stored(self, text: str) -> Held:
         """Return what an object holds by its labels alone, which are stored as JSON. What is returned is shared."""
-        return self._stored(text) if _PREFIX in text else NOTHING
-
-    def _read(self, text: str) -> Held:
-        facts = self.facts(json.loads(text))
-        return NOTHING if facts is NO_FACTS else ((), facts)
+        if _PREFIX not in text:
+            return NOTHING
+        held = self._held.get(text)
+        if held is None:
+            facts = self.facts(json.loads(text))
+            held = NOTHING if facts is NO_FACTS else ((), facts)
+            self._held.put(text, held)
+        return held
 
     def facts(self, labels: Mapping[str, str]) -> Facts:
         """Return what labels mean."""

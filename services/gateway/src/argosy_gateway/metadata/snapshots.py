@@ -253,7 +253,7 @@ def remove(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None,
         "SELECT 1 FROM snapshots WHERE ns = ? AND snapshotter = ? AND parent = ? LIMIT 1", (ns, snapshotter, key)
     ).fetchone()
     if child:
-        raise rules.has_children(key)
+        raise rules.has_children()
     _delete(db, ns, snapshotter, key)
     leases.part(db, ns, lease, leases.SNAPSHOTS + snapshotter, key)
 
