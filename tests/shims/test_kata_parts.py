@@ -505,12 +505,19 @@ def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> No
     assert source["linux"]["cgroupsPath"] == "/host/path"
 
 
+@pytest.mark.parametrize("version", ["1.0.2", "1.1.0", "1.2.1", "1.3.0", "2.0.0", None])
+def test_the_guest_is_told_a_version_that_it_knows(version: str | None) -> None:
+    spec = {"process": {"args": ["x"]}} | ({} if version is None else {"ociVersion": version})
+    assert specs.translate(spec, "c", "/r", lambda name, mount: name)["ociVersion"] == "1.0.2"
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
         ({"mounts": [{"destination": "/x", "type": "bind", "source": "/no/such/place"}]}, "does not exist"),
         ({"mounts": [{"destination": "/x", "type": "bind", "source": "../relative"}]}, "does not exist"),
         ({"linux": {"devices": [{"path": "/dev/kvm"}]}}, "a VM can't be given the host's devices: /dev/kvm"),
+        ({"linux": {"netDevices": {"eth7": {}}}}, "a VM can't be given the host's network devices: eth7"),
         ({"process": None}, "the spec has no process"),
     ],
 )

@@ -79,10 +79,10 @@ async def said(path: Path, text: str) -> None:
     raise AssertionError(f"{path.read_text() if path.exists() else 'nothing'!r} is not {text!r}")
 
 
-def container(shim: Shim, id: str) -> task.CreateTaskRequest:
+def container(shim: Shim, id: str, **changed: Any) -> task.CreateTaskRequest:
     bundle = shim.bundle.with_name(f"{shim.bundle.name}-{id}")
     bundle.mkdir()
-    (bundle / "config.json").write_text(json.dumps(_SPEC))
+    (bundle / "config.json").write_text(json.dumps({**_SPEC, **changed}))
     return task.CreateTaskRequest(
         id=id, bundle=str(bundle), rootfs=[Mount(type="bind", source=str(shim.rootfs()), options=["rbind", "rw"])]
     )
@@ -156,6 +156,28 @@ def test_a_pod_lives_from_start_to_stop(place: Path) -> None:
     shim.delete()
     eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
     assert (shim.rootfs() / "bin/busybox").exists()
+
+
+def test_a_spec_of_any_version_runs(place: Path) -> None:
+    """Daemons write the version that they were made with, and the guest's crun is older."""
+    shim = Shim(place, "versions")
+
+    async def main() -> None:
+        client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
+        create = sandbox.CreateSandboxRequest(sandbox_id="versions", bundle_path=str(shim.bundle))
+        await ask(client, "CreateSandbox", create, sandbox.CreateSandboxResponse)
+        await ask(client, "StartSandbox", sandbox.StartSandboxRequest(sandbox_id="versions"), sandbox.StartSandboxResponse)
+        for number, version in enumerate(("1.0.0", "1.1.0+dev", "1.2.1", "1.3.0")):
+            request = container(shim, f"v{number}", ociVersion=version)
+            await ask(client, "Create", request, task.CreateTaskResponse, "containerd.task.v3.Task")
+            await ask(client, "Start", task.StartRequest(id=request.id), task.StartResponse, "containerd.task.v3.Task")
+        down = sandbox.ShutdownSandboxRequest(sandbox_id="versions")
+        await ask(client, "ShutdownSandbox", down, sandbox.ShutdownSandboxResponse)
+        client.close()
+
+    asyncio.run(main())
+    shim.delete()
+    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
 
 
 @pytest.mark.parametrize("how", ["vm", "shim"])

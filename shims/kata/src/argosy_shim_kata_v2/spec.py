@@ -13,6 +13,9 @@ _BIND: Final = frozenset(("bind", "rbind"))
 # The guest's kernel has its own; the host's must not be seen through them.
 _GUESTS_OWN: Final = ("/proc", "/sys", "/dev")
 _NOT_FOR_GUEST: Final = ("apparmorProfile", "selinuxLabel")
+# What every crun takes: one that is older than the daemon refuses the daemon's version (1.2, 1.3) unread. A later version only adds
+# fields, and crun reads fields by name, whatever the version says.
+_GUEST_VERSION: Final = "1.0.2"
 
 
 def network_namespace(spec: dict[str, Any]) -> str:
@@ -36,6 +39,7 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
     if not isinstance(spec.get("process"), dict):
         raise InvalidArgument("the spec has no process")
     guest = {key: value for key, value in spec.items() if key not in ("hooks", "vm", "windows", "solaris")}
+    guest["ociVersion"] = _GUEST_VERSION
     guest["root"] = {"path": rootfs, "readonly": bool((spec.get("root") or {}).get("readonly"))}
     guest["process"] = process(spec["process"])
     guest["mounts"] = []
@@ -67,6 +71,10 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
     # wants that very one.
     if devices and not _all_devices(linux):
         raise Unimplemented(f"a VM can't be given the host's devices: {devices[0].get('path')}")
+    interfaces = linux.pop("netDevices", None) or {}
+    if interfaces:
+        # The guest's crun is older than this field and would leave it out without a word.
+        raise Unimplemented(f"a VM can't be given the host's network devices: {', '.join(sorted(interfaces))}")
     guest["linux"] = linux
     return guest
 
