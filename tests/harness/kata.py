@@ -64,27 +64,37 @@ def build(directory: Path) -> None:
 
 
 def processes(run_directory: Path) -> list[str]:
-    """The command lines of VMs, their file servers and the keepers of those that wait, below run_directory."""
+    """The command lines of VMs, their file servers and the pools of spare ones, below run_directory; those of others are not looked at."""
     found = []
+    below, named = f"{run_directory}/", f"ARGOSY_KATA_RUN={run_directory}".encode()
     for proc in Path("/proc").iterdir():
         try:
             words = (proc / "cmdline").read_bytes().decode(errors="replace") if proc.name.isdigit() else ""
-            keeps = "argosy_shim_kata_v2.pool" in words and os.fsencode(run_directory) in (proc / "environ").read_bytes()
+            keeps = "argosy_shim_kata_v2.pool" in words and named in (proc / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if keeps or (str(run_directory) in words and ("qemu" in words or "virtiofsd" in words)):
+        if keeps or (below in words and ("qemu" in words or "virtiofsd" in words)):
             found.append(f"{proc.name} {words[:80]}")
     return found
 
 
 def leftovers(run_directory: Path) -> list[str]:
-    """Whatever a VM has left: processes, sockets, directories, memory, mounts."""
+    """Whatever VMs below run_directory have left: processes, sockets, directories, mounts. Their memory goes with their processes."""
     found = processes(run_directory)
     found += [str(p) for p in run_directory.iterdir() if p.name != "accel.json"] if run_directory.exists() else []
-    shared = Path(f"/dev/shm/argosy-kata-{os.geteuid()}")
-    found += [str(p) for p in shared.iterdir()] if shared.exists() else []
-    found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(run_directory) in line]
+    found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"{run_directory}/" in line]
     return found
+
+
+def memory_file(vm: int) -> str:
+    """The file that a VM's memory is mapped from, as the kernel tells it: with " (deleted)" where no name leads to it."""
+    sizes: dict[str, int] = {}
+    for line in Path(f"/proc/{vm}/maps").read_text().splitlines():
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and fields[5].startswith("/"):
+            first, last = (int(address, 16) for address in fields[0].split("-"))
+            sizes[fields[5]] = sizes.get(fields[5], 0) + last - first
+    return max(sizes, key=lambda name: sizes[name])
 
 
 def vm_of(peer: Peer, id: str, namespace: str = "") -> int:

@@ -128,6 +128,16 @@ def test_a_killed_keeper_takes_nobody_with_it(mesh: Mesh, place: Path, flags: tu
     one_waits(place)
 
 
+def test_a_pool_that_is_killed_from_outside_leaves_no_memory(mesh: Mesh, place: Path, flags: tuple[str, ...]) -> None:
+    mesh.ctr("run", "--rm", *flags, IMAGE, "first", "true").ok()
+    vm = pid_in(place, one_waits(place))
+    memory = kata.memory_file(vm)
+    for pid in (*keepers(place), vm):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: kata.processes(place / "r") == [])
+    assert not os.path.exists(memory)
+
+
 def test_whatever_is_wrong_with_the_pool_a_container_starts(mesh: Mesh, place: Path, flags: tuple[str, ...]) -> None:
     mesh.ctr("run", "--rm", *flags, IMAGE, "first", "true").ok()
     # The VM that waits is dead.

@@ -215,6 +215,37 @@ def _words(pid: int) -> str:
         return ""
 
 
+@pytest.mark.parametrize("toml", ["", "template = false\n"], ids=["cloned", "booted"])
+def test_what_is_killed_from_outside_leaves_no_memory(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str
+) -> None:
+    """All of a pod is killed at once, and nobody ever runs delete: 256 MiB would stay until the host is started again."""
+    (tmp_path / "kata.toml").write_text(toml)
+    monkeypatch.setenv("ARGOSY_KATA_CONFIG", str(tmp_path / "kata.toml"))
+    shim = Shim(place, "killed")
+
+    async def main() -> int:
+        client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
+        create = sandbox.CreateSandboxRequest(sandbox_id="killed", bundle_path=str(shim.bundle))
+        await ask(client, "CreateSandbox", create, sandbox.CreateSandboxResponse)
+        start = sandbox.StartSandboxRequest(sandbox_id="killed")
+        started = await ask(client, "StartSandbox", start, sandbox.StartSandboxResponse)
+        client.close()
+        return int(started.pid)
+
+    vm = asyncio.run(main())
+    memory = kata.memory_file(vm)
+    try:
+        for pid in (shim.pid, *(int(line.split()[0]) for line in kata.processes(place / "r"))):
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: kata.processes(place / "r") == [])
+        assert not os.path.exists(memory)
+    finally:
+        shim.delete()
+    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
+    shutil.rmtree(shim.bundle)
+
+
 def test_a_pod_that_stops_keeps_what_its_containers_wrote(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ def data_directory() -> Path:
 
 
 def run_directory() -> Path:
-    """Return where running VMs have their sockets and memory; a short path, for a socket's may have 107 bytes."""
+    """Return where running VMs have their sockets; a short path, for a socket's may have 107 bytes."""
     named = os.environ.get("ARGOSY_KATA_RUN")
     if named:
         return Path(named)

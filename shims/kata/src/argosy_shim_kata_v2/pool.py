@@ -147,7 +147,7 @@ def _tend(config: Config) -> None:
 def sweep() -> None:
     """End the waiting VMs whose keeper was killed."""
     for folder in run_directory().glob("p-*"):
-        # Beside a VM's directory there may be what it shares and its memory, whose names begin as its own does.
+        # Beside a VM's directory there may be what it shares, whose name begins as its own does.
         named = _NAME.fullmatch(folder.name)
         if named is None or _owner(folder) not in ("", _ENDED):
             continue

@@ -16,16 +16,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, NotFound, Unavailable, Unknown
-from argosy.kernel.files import on_tmpfs
 from argosy.kernel.process import lives, pidfd
 
-from argosy_shim_kata_v2 import accel
+from argosy_shim_kata_v2 import accel, memory
 from argosy_shim_kata_v2.channel import Control, Streams, plain
 from argosy_shim_kata_v2.config import Config, data_directory, run_directory
 from argosy_shim_kata_v2.guest import frames
@@ -75,8 +74,8 @@ def hypervisor(config: Config) -> str:
     return os.path.realpath(found)
 
 
-def arguments(shape: Shape, folder: Path, memory: Path, shared: bool, incoming: bool) -> list[str]:
-    """Return QEMU's command line. Sockets are below folder; memory is a file, shared or copied on write."""
+def arguments(shape: Shape, folder: Path, file: Path, shared: bool, incoming: bool) -> list[str]:
+    """Return QEMU's command line. Sockets are below folder; memory is in file, shared or copied on write."""
     config = shape.config
     size = f"{config.memory_mb}M"
     accelerator = f"tcg,tb-size={config.tb_size_mb}" if shape.accel == "tcg" else "kvm"
@@ -86,7 +85,7 @@ def arguments(shape: Shape, folder: Path, memory: Path, shared: bool, incoming: 
     command = [
         shape.hypervisor, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", "argosy-kata,debug-threads=off",
         "-M", "q35,memory-backend=m0", "-accel", accelerator, "-cpu", "max", "-smp", str(config.vcpus), "-m", size,
-        "-object", f"memory-backend-file,id=m0,size={size},mem-path={memory},share={'on' if shared else 'off'}",
+        "-object", f"memory-backend-file,id=m0,size={size},mem-path={file},share={'on' if shared else 'off'}",
         "-device", "pvpanic-pci",
         "-chardev", f"file,id=serial,path={folder}/console.log", "-serial", "chardev:serial",
         "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
@@ -150,12 +149,12 @@ class Adopted:
             os.close(self._fd)
 
 
-def spawn(command: list[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
-    """Start one of a VM's processes. Its command line names folder, by which it can be found without us."""
+def spawn(command: list[str], folder: Path, name: str, fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """Start one of a VM's processes, which inherits fds. Its command line names folder, by which it can be found without us."""
     with open(folder / f"{name}.log", "ab") as log:
         try:
             return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", pass_fds=fds
             )
         except FileNotFoundError:
             raise NotFound(f"{command[0]} is not installed") from None
@@ -183,22 +182,6 @@ def end_processes(folder: Path) -> None:
             os.close(fd)
 
 
-def memory_directory() -> Path:
-    """Return where a VM's own memory file goes: RAM, not a disk."""
-    run = run_directory()
-    run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if on_tmpfs(str(run)) or not os.path.isdir("/dev/shm"):
-        return run
-    other = Path(f"/dev/shm/argosy-kata-{os.geteuid()}")
-    other.mkdir(mode=0o700, exist_ok=True)
-    return other
-
-
-def memory_of(folder: Path) -> Path:
-    """Return the file of a VM's own memory, for VMs that have one."""
-    return memory_directory() / f"{folder.name}.memory"
-
-
 def discard(folder: Path) -> None:
     """End a VM that nobody holds, and take away what it has left."""
     end_processes(folder)
@@ -207,30 +190,12 @@ def discard(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove an ended VM's memory and directory. All that is in it are files; what is below another directory is never ours to remove."""
-    memory_of(folder).unlink(missing_ok=True)
+    """Remove an ended VM's directory. All that is in it are files; what is below another directory is never ours to remove."""
     with contextlib.suppress(OSError):
         for path in list(folder.iterdir()):
             with contextlib.suppress(OSError):
                 path.unlink()
         folder.rmdir()
-
-
-def copy_sparse(source: Path, target: Path) -> None:
-    """Copy a file's data and leave its holes."""
-    with open(source, "rb") as reader, open(target, "xb") as writer:
-        size = os.fstat(reader.fileno()).st_size
-        os.truncate(writer.fileno(), size)
-        at = 0
-        while at < size:
-            try:
-                at = os.lseek(reader.fileno(), at, os.SEEK_DATA)
-            except OSError:
-                break  # nothing but a hole is left
-            end = os.lseek(reader.fileno(), at, os.SEEK_HOLE)
-            os.lseek(writer.fileno(), at, os.SEEK_SET)
-            while at < end:
-                at += os.sendfile(writer.fileno(), reader.fileno(), at, min(end - at, 1 << 24))
 
 
 class Qemu:
@@ -261,8 +226,12 @@ class Qemu:
 
     # -- starting --
 
-    def _launch(self, memory: Path, shared: bool, incoming: bool) -> None:
-        self._hold(spawn(arguments(self.shape, self.folder, memory, shared, incoming), self.folder, "qemu"))
+    def _launch(self, file: Path, shared: bool, incoming: bool, fds: Sequence[int] = ()) -> None:
+        self._hold(spawn(arguments(self.shape, self.folder, file, shared, incoming), self.folder, "qemu", fds))
+
+    def _launch_with(self, fd: int, incoming: bool) -> None:
+        """Start QEMU with shared memory in an open file."""
+        self._launch(memory.path_of(fd), True, incoming, (fd,))
 
     def _hold(self, process: _Process) -> None:
         self._process = process
@@ -337,9 +306,16 @@ class Qemu:
                 found += (self.folder / name).read_text(errors="replace")[-_LOG_BYTES:]
         return " ".join(found.split())
 
-    def boot(self, memory: Path, timeout: float) -> None:
-        """Start the guest from its kernel; return when the agent is there. Raises DeadlineExceeded, Unknown."""
-        self._launch(memory, True, False)
+    def boot(self, timeout: float, file: Path | None = None) -> None:
+        """Start the guest from its kernel, with its memory in file where there shall be something of it later.
+
+        Returns when the agent is there. Raises DeadlineExceeded, Unknown.
+        """
+        if file is None:
+            with memory.anonymous(self.shape.config.memory_mb << 20) as fd:
+                self._launch_with(fd, False)
+        else:
+            self._launch(file, True, False)
         self._connect()
         if self.shape.accel == "kvm":
             self._first_byte()
@@ -357,11 +333,11 @@ class Qemu:
 
     def restore(self, template: Path, shared: bool) -> None:
         """Bring the guest to a template's state; it stands still. Shared memory is a copy of the template's."""
-        memory = template / "memory"
         if shared:
-            memory = memory_of(self.folder)
-            copy_sparse(template / "memory", memory)
-        self._launch(memory, shared, True)
+            with memory.copied(template / "memory") as fd:
+                self._launch_with(fd, True)
+        else:
+            self._launch(template / "memory", False, True)
         self.qmp.command("migrate-set-capabilities", {"capabilities": [{"capability": "x-ignore-shared", "state": True}]})
         self.qmp.command("migrate-incoming", {"uri": f"exec:cat {template}/state"})
         self._migrated()
@@ -559,7 +535,7 @@ def template(shape: Shape) -> Path:
         machine = Qemu(shape, folder)
         began = time.monotonic()
         try:
-            machine.boot(made / "memory", shape.config.boot_timeout_s)
+            machine.boot(shape.config.boot_timeout_s, made / "memory")
             machine.control.call("hello", shape.config.hang_timeout_s, version=frames.VERSION)
             machine.control.call("sync", shape.config.hang_timeout_s)
             machine.save(made / "state")
@@ -644,7 +620,7 @@ def start(
             machine.restore(source, shared)
             machine.go_on()
         else:
-            machine.boot(memory_of(folder), config.boot_timeout_s)
+            machine.boot(config.boot_timeout_s)
         machine.hello()
     except BaseException as error:
         if source is not None and isinstance(error, ArgosyError) and not machine.was_killed():
