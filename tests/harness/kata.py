@@ -1,4 +1,4 @@
-"""What tests of the VM shim need: a guest image made once, a place for VMs, and a look at what is left."""
+"""What tests of the VM shim need: a guest image made once, directories for VMs, and a look at what is left."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -124,14 +125,45 @@ def tail(path: Path) -> str:
     return subprocess.run(["tail", "-n", "30", str(path)], capture_output=True, text=True).stdout
 
 
-def images(place: Path) -> Path:
-    return place / "data/image"
+@dataclass(frozen=True)
+class Home:
+    """The VM shim's directories, which no other test has."""
+
+    base: Path
+
+    @property
+    def data(self) -> Path:
+        """Where it keeps the guest image, templates and packed layers."""
+        return self.base / "data"
+
+    @property
+    def run(self) -> Path:
+        """Where running VMs have their directories."""
+        return self.base / "r"
+
+    @property
+    def image(self) -> Path:
+        return self.data / "image"
+
+
+def nothing_left(home: Home, within: float = 10.0) -> None:
+    """Wait until nothing is left of any VM."""
+    left: list[str] = []
+
+    def empty() -> bool:
+        left[:] = leftovers(home.run)
+        return not left
+
+    try:
+        eventually(empty, within=within)
+    except AssertionError:
+        raise AssertionError(f"left: {left}") from None
 
 
 @contextlib.contextmanager
-def mesh_at(place: Path, image_archive: Path) -> Iterator[Mesh]:
+def mesh_in(home: Home, image_archive: Path) -> Iterator[Mesh]:
     """Yield a mesh that has the image; nothing but its VMs' own may be left of it at the end."""
-    daemon = Mesh(place / "m")
+    daemon = Mesh(home.base / "m")
     daemon.base.mkdir()
     daemon.start()
     try:
@@ -143,23 +175,16 @@ def mesh_at(place: Path, image_archive: Path) -> Iterator[Mesh]:
 
 
 @contextlib.contextmanager
-def home(guest_image: Path) -> Iterator[Path]:
-    """Yield a place whose ``data`` has the guest image and whose ``r`` is for VMs; the environment names both.
-
-    Nothing may be left of any VM at the end.
-    """
-    base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
-    before = {name: os.environ.get(name) for name in ("ARGOSY_KATA_DIR", "ARGOSY_KATA_RUN")}
-    os.environ |= {"ARGOSY_KATA_DIR": str(base / "data"), "ARGOSY_KATA_RUN": str(base / "r")}
+def new_home(guest_image: Path) -> Iterator[Home]:
+    """Yield directories with the guest image, which the environment names. Nothing may be left of any VM at the end."""
+    home = Home(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")))
     try:
-        (base / "data").mkdir()
-        (base / "data/image").symlink_to(guest_image)
-        yield base
-        eventually(lambda: leftovers(base / "r") == [], within=5, what=f"left: {leftovers(base / 'r')}")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ARGOSY_KATA_DIR", str(home.data))
+            patch.setenv("ARGOSY_KATA_RUN", str(home.run))
+            home.data.mkdir()
+            home.image.symlink_to(guest_image)
+            yield home
+            nothing_left(home, within=5)
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        shutil.rmtree(base, ignore_errors=True)
+        shutil.rmtree(home.base, ignore_errors=True)

@@ -19,7 +19,7 @@ from argosy_shim_kata_v2 import cgroup
 from tests.harness import kata
 from tests.harness.containerd import Containerd
 from tests.harness.erofs import CAN_EROFS
-from tests.harness.kata import RUNTIME, vm_of
+from tests.harness.kata import RUNTIME, Home, vm_of
 from tests.harness.mesh import BIN, IMAGE, Mesh, Peer, eventually, run
 from tests.harness.processes import ending
 
@@ -27,13 +27,13 @@ pytestmark = kata.MARKS
 
 
 @pytest.fixture(scope="module", params=["mesh", "containerd"])
-def peer(request: pytest.FixtureRequest, place: Path, image_archive: Path) -> Iterator[Peer]:
+def peer(request: pytest.FixtureRequest, home: Home, image_archive: Path) -> Iterator[Peer]:
     daemon: Mesh | Containerd
     if request.param == "mesh":
-        daemon = Mesh(place / "m")
+        daemon = Mesh(home.base / "m")
         daemon.base.mkdir()
     else:
-        daemon = Containerd(place / "c", path_first=BIN)
+        daemon = Containerd(home.base / "c", path_first=BIN)
     daemon.start()
     try:
         daemon.ctr("images", "import", str(image_archive)).ok()
@@ -58,9 +58,9 @@ def sleeping(peer: Peer, request: pytest.FixtureRequest) -> Iterator[str]:
     peer.ctr("containers", "rm", id)
 
 
-def test_the_kernel_is_the_guests(peer: Peer, place: Path) -> None:
+def test_the_kernel_is_the_guests(peer: Peer, home: Home) -> None:
     told = peer.ctr("run", "--rm", *RUNTIME, IMAGE, "uname", "uname", "-r").ok().out.strip()
-    assert told == json.loads((kata.images(place) / "image.json").read_text())["kernel"]
+    assert told == json.loads((home.image / "image.json").read_text())["kernel"]
     assert told != os.uname().release
 
 
@@ -124,10 +124,10 @@ def test_a_killed_process_says_137(peer: Peer, sleeping: str) -> None:
     assert "137" in peer.ctr("tasks", "rm", sleeping).err
 
 
-def test_pause_stops_the_container_and_resume_starts_it(peer: Peer, place: Path, sleeping: str) -> None:
+def test_pause_stops_the_container_and_resume_starts_it(peer: Peer, home: Home, sleeping: str) -> None:
     script = "while :; do echo tick >>/tmp/ticks; sleep 0.05; done"
     peer.ctr("tasks", "exec", "--exec-id", "d", "-d", sleeping, "sh", "-c", script).ok()
-    (rootfs,) = (place / "r").glob(f"*.shared/{sleeping}/rootfs")
+    (rootfs,) = home.run.glob(f"*.shared/{sleeping}/rootfs")
     ticks = rootfs / "tmp/ticks"
     eventually(lambda: ticks.exists() and ticks.stat().st_size > 0)
     peer.ctr("tasks", "pause", sleeping).ok()
@@ -185,9 +185,9 @@ def test_memory_has_its_limit_and_says_so(peer: Peer) -> None:
             reader.join(5)
 
 
-def test_a_vm_and_its_file_server_are_in_the_pods_cgroup(peer: Peer, place: Path) -> None:
+def test_a_vm_and_its_file_server_are_in_the_pods_cgroup(peer: Peer, home: Home) -> None:
     peer.ctr("run", "-d", *RUNTIME, IMAGE, "counted", "sleep", "1000").ok()
-    processes = [int(line.split()[0]) for line in kata.processes(place / "r")]
+    processes = [int(line.split()[0]) for line in kata.processes(home.run)]
     assert len(processes) == 2 and vm_of(peer, "counted") in processes
     for pid in processes:
         rows = [row.split(":", 2) for row in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
@@ -207,7 +207,7 @@ def test_three_containers_share_the_vm_of_their_pod(peer: Peer) -> None:
             peer.ctr("tasks", "exec", "--exec-id", "b", id, "cat", "/proc/sys/kernel/random/boot_id").ok().out for id in ids
         }
         assert len(boots) == 1
-        # One goes; the others stay, and a new one finds its place.
+        # One goes; the others stay, and a new one joins them.
         peer.ctr("tasks", "rm", "-f", "pod2").ok()
         assert peer.ctr("tasks", "exec", "--exec-id", "c", "pod3", "echo", "here").ok().out == "here\n"
         peer.ctr("tasks", "start", "-d", "pod2").ok()
@@ -407,11 +407,11 @@ def test_without_a_namespace_there_is_qemus_network_or_none(peer: Peer, tmp_path
     assert links.count("\n") == 1 and ": lo:" in links
 
 
-def test_our_own_command_runs_a_vm_and_settings_make_it(peer: Peer, place: Path, tmp_path: Path) -> None:
+def test_our_own_command_runs_a_vm_and_settings_make_it(peer: Peer, home: Home, tmp_path: Path) -> None:
     if not isinstance(peer, Mesh):
         pytest.skip("one daemon is enough")
     command = [str(BIN / "argosy"), "--address", str(peer.address), "run", "--rm", *RUNTIME, IMAGE]
-    kernel = json.loads((kata.images(place) / "image.json").read_text())["kernel"]
+    kernel = json.loads((home.image / "image.json").read_text())["kernel"]
     assert run([*command, "uname", "-r"]).ok().out.strip() == kernel
     config = tmp_path / "kata.toml"
     config.write_text('vcpus = 2\nmemory_mb = 384\nkernel_params = "argosy.mark=1"\n')

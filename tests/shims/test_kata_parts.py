@@ -21,7 +21,7 @@ import pytest
 import zstandard
 from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable, Unimplemented, Unknown
 from argosy.mounts import Mount
-from argosy_shim_kata_v2 import accel, blobs, cgroup, config, qemu
+from argosy_shim_kata_v2 import accel, blobs, cgroup, config, shape
 from argosy_shim_kata_v2 import spec as specs
 from argosy_shim_kata_v2.channel import Control, Streams
 from argosy_shim_kata_v2.guest import frames
@@ -404,7 +404,7 @@ def test_qemu_that_talks_nonsense_is_gone(short_path: Path) -> None:
 
 
 def test_a_qemu_that_listens_and_does_not_greet_is_given_up(short_path: Path) -> None:
-    """It is stopped, or never gets to it: the kernel takes the connection in its place."""
+    """It is stopped, or never gets to it: the kernel takes the connection for it."""
     before = descriptors(os.getpid()).get("socket", 0)
     guest = Guest(short_path / "qmp")
     with pytest.raises(Unavailable, match=r"QEMU did not greet within 0\.2 s"):
@@ -447,20 +447,20 @@ def test_a_template_depends_on_all_that_its_state_does(tmp_path: Path) -> None:
     for path in files.values():
         path.write_text("x")
 
-    def shape(chosen: config.Config = config.Config(), name: str = "tcg") -> str:  # noqa: B008 # frozen
-        return qemu.Shape(chosen, name, str(files["qemu"]), files["kernel"], files["initrd"]).key()
+    def key(chosen: config.Config = config.Config(), name: str = "tcg") -> str:  # noqa: B008 # frozen
+        return shape.Shape(chosen, name, str(files["qemu"]), files["kernel"], files["initrd"]).key()
 
-    keys = {shape(), shape(name="kvm"), shape(config.Config(memory_mb=512)), shape(config.Config(vcpus=2)),
-            shape(config.Config(kernel_params="x"))}  # fmt: skip
+    keys = {key(), key(name="kvm"), key(config.Config(memory_mb=512)), key(config.Config(vcpus=2)),
+            key(config.Config(kernel_params="x"))}  # fmt: skip
     files["kernel"].write_text("another")
-    assert len(keys | {shape()}) == 6
-    assert shape() == shape(config.Config(network="none"))
+    assert len(keys | {key()}) == 6
+    assert key() == key(config.Config(network="none"))
 
 
 def test_a_guest_under_kvm_speaks_at_once_for_it_is_judged_by_that(tmp_path: Path) -> None:
     for name, spoken in (("kvm", True), ("tcg", False)):
-        shape = qemu.Shape(config.Config(kernel_params="last=1"), name, "/qemu", tmp_path / "kernel", tmp_path / "initrd")
-        command = qemu.arguments(shape, tmp_path, tmp_path / "memory", True, False)
+        guest = shape.Shape(config.Config(kernel_params="last=1"), name, "/qemu", tmp_path / "kernel", tmp_path / "initrd")
+        command = shape.arguments(guest, tmp_path, tmp_path / "memory", True, False)
         line = command[command.index("-append") + 1].split()
         assert ("earlyprintk=ttyS0" in line) is spoken and ("quiet" in line) is not spoken and line[-1] == "last=1"
         assert ("mitigations=off" in line) is (name == "tcg")
@@ -514,7 +514,7 @@ def test_the_guest_is_told_a_version_that_it_knows(version: str | None) -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"mounts": [{"destination": "/x", "type": "bind", "source": "/no/such/place"}]}, "does not exist"),
+        ({"mounts": [{"destination": "/x", "type": "bind", "source": "/no/such/path"}]}, "does not exist"),
         ({"mounts": [{"destination": "/x", "type": "bind", "source": "../relative"}]}, "does not exist"),
         ({"linux": {"devices": [{"path": "/dev/kvm"}]}}, "a VM can't be given the host's devices: /dev/kvm"),
         ({"linux": {"netDevices": {"eth7": {}}}}, "a VM can't be given the host's network devices: eth7"),

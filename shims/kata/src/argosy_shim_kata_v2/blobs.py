@@ -11,7 +11,7 @@ from typing import Final
 
 from argosy.kernel.mount import Mounted, mount_points
 
-# A VM has sixteen places for devices, and a pod more containers than one.
+# A VM has sixteen slots for devices, and a pod more containers than one.
 MOST: Final = 6
 _SUPER_BLOCK: Final = 1024
 _MAGIC: Final = 0xE0F5E1E2

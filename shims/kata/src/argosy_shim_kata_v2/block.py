@@ -2,7 +2,7 @@
 
 Layers that are EROFS images already are used as they are; others below a snapshot are packed into one image, kept for the next
 container of the same layers. What the container writes goes to an ext4 image of its own. When it is deleted, that is carried
-back into the snapshot: into a new directory beside the snapshot's, and then the two change places, so that a crash leaves one or
+back into the snapshot: into a new directory beside the snapshot's, and then the two are exchanged, so that a crash leaves one or
 the other and never half of both.
 """
 
@@ -32,7 +32,7 @@ from argosy_shim_kata_v2.config import data_directory
 GUEST: Final = "/run/argosy/b"
 _TOOL_S: Final = 600
 _NOTE: Final = ".carry"
-# The guest's ext4 is somebody else's work: nothing in it may be run or opened as a device here.
+# The guest's ext4 is not to be trusted: nothing in it may be run or opened as a device here.
 _UNTRUSTED: Final = ("nosuid", "nodev", "noexec")
 
 
@@ -43,7 +43,7 @@ class Snapshot:
     lowers: tuple[str, ...]
     upper: str
     plain: bool  # upper is the root file system itself, and not the upper directory of an overlay
-    images: tuple[Path, ...] = ()  # EROFS images in the place of lowers
+    images: tuple[Path, ...] = ()  # EROFS images instead of lowers
 
     @property
     def committed(self) -> bool:
@@ -96,7 +96,7 @@ def _pack(lowers: Sequence[str], target: Path) -> None:
 
 
 def packed(lowers: Sequence[str]) -> Path:
-    """Return the image of committed directories; it is made once, by whoever comes first. Others' that have lost theirs go."""
+    """Return the image of committed directories; the first that asks makes it. Images of directories that are gone are removed."""
     home = data_directory() / "rootfs"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = _key(lowers)
@@ -120,17 +120,17 @@ def packed(lowers: Sequence[str]) -> Path:
 @contextlib.contextmanager
 def _opened(image: Path, read_only: bool) -> Iterator[str]:
     """Yield where an ext4 image is mounted, for a moment."""
-    place = tempfile.mkdtemp(prefix="argosy-upper-")
+    point = tempfile.mkdtemp(prefix="argosy-upper-")
     try:
         with loop_device(str(image), False) as device:
             options = [*_UNTRUSTED, *(["ro"] if read_only else [])]
-            mount_all([Mount("ext4", device, tuple(options))], place)
+            mount_all([Mount("ext4", device, tuple(options))], point)
             try:
-                yield place
+                yield point
             finally:
-                unmount_all(place)
+                unmount_all(point)
     finally:
-        os.rmdir(place)
+        os.rmdir(point)
 
 
 def carry_back(image: Path, target: str, plain: bool) -> None:
@@ -141,12 +141,12 @@ def carry_back(image: Path, target: str, plain: bool) -> None:
     scratch = f"{target}.argosy-kata"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
-        with _opened(image, not plain) as place:
-            written = f"{place}/upper"
+        with _opened(image, not plain) as point:
+            written = f"{point}/upper"
             if not os.path.isdir(written):
                 return  # it never came to be mounted
             if plain:
-                options = (f"lowerdir={target}", f"upperdir={written}", f"workdir={place}/work")
+                options = (f"lowerdir={target}", f"upperdir={written}", f"workdir={point}/work")
                 with temporary_mount([Mount("overlay", "overlay", options)]) as merged:
                     _tool("cp", "-a", merged, scratch)
             else:
@@ -206,9 +206,9 @@ class Disks:
                 )
                 if not self._snapshot.plain and os.listdir(self._snapshot.upper):
                     # A container that is started again goes on with what it wrote.
-                    with _opened(self.upper, False) as place:
-                        _tool("cp", "-a", self._snapshot.upper, f"{place}/upper")
-                # For whoever has to do it when this process is gone.
+                    with _opened(self.upper, False) as point:
+                        _tool("cp", "-a", self._snapshot.upper, f"{point}/upper")
+                # For ``carry_back_all``, when this process is gone.
                 told = {"image": str(self.upper), "target": self._snapshot.upper, "plain": self._snapshot.plain}
                 note = self.upper.with_suffix(_NOTE)
                 self._own.append(note)
@@ -216,21 +216,21 @@ class Disks:
         except BaseException:
             self.remove()
             raise
-        self._place = f"{GUEST}/{id}"
+        self._folder = f"{GUEST}/{id}"
 
     def storages(self) -> list[dict[str, Any]]:
         """Return what the guest mounts, in order; the last is the root file system."""
-        above = f"{self._place}/upper"
+        above = f"{self._folder}/upper"
         # Mount points are made even in a root that is read-only later; without a disk for them they are forgotten.
         writes: dict[str, Any] = {"serial": self.upper_serial, "fstype": "ext4", "options": []}
         if self.upper is None:
             writes = {"source": "tmpfs", "fstype": "tmpfs", "options": []}
-        below = [f"{self._place}/lower{n}" for n in range(len(self.lowers))]
+        below = [f"{self._folder}/lower{n}" for n in range(len(self.lowers))]
         options = [f"lowerdir={':'.join(below)}", f"upperdir={above}/upper", f"workdir={above}/work"]
         return [
             *(
-                {"serial": serial, "fstype": "erofs", "options": ["ro"], "target": place}
-                for serial, place in zip(self.lowers, below, strict=True)
+                {"serial": serial, "fstype": "erofs", "options": ["ro"], "target": target}
+                for serial, target in zip(self.lowers, below, strict=True)
             ),
             {**writes, "target": above},
             {"source": "overlay", "fstype": "overlay", "options": options, "target": self.root},
@@ -242,7 +242,7 @@ class Disks:
 
     @property
     def root(self) -> str:
-        return f"{self._place}/rootfs"
+        return f"{self._folder}/rootfs"
 
     def targets(self) -> list[str]:
         """Return what the guest unmounts, in order."""

@@ -24,7 +24,7 @@ _SMALLEST_DISK_MB: Final = 64
 
 
 def data_directory() -> Path:
-    """Return where images and templates are kept: ARGOSY_KATA_DIR, else /var/lib/argosy/kata, or XDG's place without root."""
+    """Return where images and templates are kept: ARGOSY_KATA_DIR, else /var/lib/argosy/kata, or XDG's data directory without root."""
     named = os.environ.get("ARGOSY_KATA_DIR")
     if named:
         return Path(named)
@@ -68,8 +68,8 @@ class Config:
 
     def file_server(self) -> str:
         """Return the path of virtiofsd, "" where there is none."""
-        places = _FILE_SERVERS if self.virtiofsd == "auto" else (self.virtiofsd,)
-        return next((found for found in map(shutil.which, places) if found), "")
+        programs = _FILE_SERVERS if self.virtiofsd == "auto" else (self.virtiofsd,)
+        return next((found for found in map(shutil.which, programs) if found), "")
 
     def shares(self) -> bool:
         """Return whether the guest sees its containers' files through virtiofsd, and not as disks. Raises NotFound."""

@@ -8,26 +8,8 @@ from typing import Protocol
 from argosy_shim_kata_v2.channel import Control, Streams
 
 
-class Machine(Protocol):
-    """A running VM whose agent has been greeted. Methods raise Unknown in the VMM's words, Unavailable once it is gone."""
-
-    control: Control
-    streams: Streams
-    pid: int
-    folder: Path
-    """Its own directory, which goes with it: sockets, and the disks of its containers."""
-    kernel: str
-    """The guest's release."""
-
-    @property
-    def lost(self) -> bool:
-        """Whether it is gone, or as good as gone."""
-
-    def facts(self) -> dict[str, str]:
-        """What runs it: for people."""
-
-    def lost_within(self, seconds: float) -> bool:
-        """Wait for it to be lost; return whether it was."""
+class Devices(Protocol):
+    """What is plugged into a running VM. Methods raise Unknown in the VMM's words, Unavailable once it is gone."""
 
     def plug_disk(self, path: Path, serial: str, read_only: bool) -> None:
         """Plug in a file as a disk; the guest finds it by serial, of 20 characters at most. FailedPrecondition: no more room."""
@@ -44,6 +26,31 @@ class Machine(Protocol):
     def plug_user_network(self, mac: str) -> None:
         """Plug in an interface to the VMM's own network: out to wherever its process can connect, and nothing in."""
 
+
+class Machine(Protocol):
+    """A running VM whose agent has been greeted."""
+
+    control: Control
+    streams: Streams
+    pid: int
+    folder: Path
+    """Its own directory, which goes with it: sockets, and the disks of its containers."""
+    kernel: str
+    """The guest's release."""
+
+    @property
+    def devices(self) -> Devices: ...
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is gone, or as good as gone."""
+
+    def facts(self) -> dict[str, str]:
+        """What runs it: for people."""
+
+    def lost_within(self, seconds: float) -> bool:
+        """Wait for it to be lost; return whether it was."""
+
     def kill(self) -> None:
         """End it at once."""
 
@@ -51,4 +58,4 @@ class Machine(Protocol):
         """End it, and wait until it has gone: nothing of its files is in use any more."""
 
     def cleanup(self) -> None:
-        """``end`` it, and take away its directory and memory."""
+        """``end`` it, and take away its directory."""

@@ -60,7 +60,7 @@ class Pod:
             reply(self._exit())
 
     def stop(self) -> None:
-        """End the VM and whoever is in it."""
+        """End the VM and all containers in it."""
         if self.running:
             self.ended(0)
             self._sandbox.close()

@@ -104,7 +104,7 @@ class Qmp:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # it was closed at the other end
-        # The descriptor is open for as long as one of the two is; who reads has been woken.
+        # The descriptor is open for as long as one of the two is; the reader has been woken.
         self._file.close()
         self._socket.close()
 

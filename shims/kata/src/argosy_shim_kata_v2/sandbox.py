@@ -15,7 +15,7 @@ from typing import Any, Final
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
 from argosy.kernel.process import lives, start_time
 
-from argosy_shim_kata_v2 import cgroup, net, pool, qemu
+from argosy_shim_kata_v2 import cgroup, launch, net, processes, spares
 from argosy_shim_kata_v2.block import carry_back_all
 from argosy_shim_kata_v2.config import Config, run_directory
 from argosy_shim_kata_v2.machine import Machine
@@ -49,7 +49,7 @@ class Sandbox:
 
         What is noted in bundle is what ``clean`` needs.
 
-        Raises what ``qemu.start`` does, Unavailable when the pod's VM has been lost.
+        Raises what ``launch.start`` does, Unavailable when the pod's VM has been lost.
         """
         with self._lock:
             if self.machine is not None and self.machine.lost:
@@ -79,7 +79,7 @@ class Sandbox:
                 self.share.remove(id)
 
     def _note(self, bundle: str, folder: Path) -> None:
-        """Write into a bundle where its VM is, and whose: what ``clean`` needs."""
+        """Write into a bundle where its VM is and which shim has it: what ``clean`` needs."""
         scratch = os.path.join(bundle, f".{NOTE}")
         told = {
             "folder": str(folder),
@@ -108,36 +108,36 @@ class Sandbox:
             print(f"process {pid} of the VM is not in the cgroup {self._cgroup}: {error}", file=sys.stderr, flush=True)
 
     def _start(self, bundle: str, config: Config, shares: bool) -> Machine:
-        pool.sweep()
-        parked = self._take(bundle, config) if config.pool else None
+        spares.sweep()
+        spare = self._take_spare(bundle, config) if config.pool else None
         while True:
-            if parked is None:
+            if spare is None:
                 self._announce(bundle, os.urandom(6).hex())
             name = self._name
             try:
-                return qemu.start(config, name, shares, self._on_event, partial(self._lost, name), self._admit, parked)
+                return launch.start(config, name, shares, self._on_event, partial(self._lost, name), self._admit, spare)
             except ArgosyError as error:
-                if parked is None:
+                if spare is None:
                     raise
-                print(f"the waiting VM {name} does not go on ({error}); another is made", file=sys.stderr, flush=True)
-                parked = None
+                print(f"the spare VM {name} does not go on ({error}); another is made", file=sys.stderr, flush=True)
+                spare = None
 
-    def _take(self, bundle: str, config: Config) -> qemu.Adopted | None:
-        """Take a VM out of the pool, if it has one."""
-        offer = pool.ask(config)
+    def _take_spare(self, bundle: str, config: Config) -> processes.Adopted | None:
+        """Take a spare VM out of the pool, if it has one; the process is its QEMU."""
+        offer = spares.ask(config)
         if offer is None:
             return None
-        waiting = offer.waiting
+        spare = offer.spare
         try:
-            self._announce(bundle, waiting.folder.name)
+            self._announce(bundle, spare.folder.name)
             if not offer.claim():
                 return None
         finally:
             offer.close()
         try:
-            return qemu.Adopted(waiting.pid, waiting.started)
+            return processes.Adopted(spare.pid, spare.started)
         except ArgosyError:
-            qemu.discard(waiting.folder)
+            processes.discard(spare.folder)
             return None
 
     def _begin(self, bundle: str, config: Config, namespace: str, group: str) -> None:
@@ -155,7 +155,7 @@ class Sandbox:
         try:
             if shares:
                 self.share = Share(config, machine.folder, self._root, self._admit, lambda: self._share_lost(machine))
-                machine.plug_share(self.share.socket, TAG)
+                machine.devices.plug_share(self.share.socket, TAG)
             links = self._plug_network(machine)
             if shares:
                 storage = {"source": TAG, "fstype": "virtiofs", "target": GUEST, "options": []}
@@ -181,7 +181,7 @@ class Sandbox:
         self._stop = threading.Event()
         threading.Thread(target=self._watch, args=(machine, self._stop), daemon=True, name="watch").start()
         if config.pool:
-            pool.tend(config)
+            spares.start_pool(config)
 
     def _leave_host(self) -> None:
         """Give back what the VM was joined to on the host."""
@@ -192,14 +192,14 @@ class Sandbox:
 
     def _plug_network(self, machine: Machine) -> list[net.Link]:
         if self.config.network == "user":
-            machine.plug_user_network(net.USER.mac)
+            machine.devices.plug_user_network(net.USER.mac)
             return [net.USER]
         if not self._namespace:
             return []
         joined = net.join(self._namespace)
         try:
             for link, tap in joined:
-                machine.plug_network(tap, link.mac)
+                machine.devices.plug_network(tap, link.mac)
         finally:
             # QEMU has its own by now.
             for _, tap in joined:
@@ -249,7 +249,7 @@ class Sandbox:
             self._leave_host()
 
     def close(self) -> None:
-        """End the VM, whoever is in it."""
+        """End the VM and all containers in it."""
         with self._lock:
             self._users.clear()
             self._end()
@@ -275,12 +275,12 @@ def clean(bundle: str, id: str) -> None:
     if lives(shim, started):
         remove_container(root / id)
         return
-    qemu.end_processes(folder)
+    processes.end_processes(folder)
     remove_root(root)
     if namespace:
         net.leave(namespace)
     if group:
         cgroup.leave(group)
     _carry_back(folder)
-    qemu.remove(folder)
-    pool.sweep()
+    processes.remove(folder)
+    spares.sweep()

@@ -54,8 +54,8 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
         if not os.path.isabs(source) or not os.path.exists(source):
             raise InvalidArgument(f'mount {mount.get("destination")}: its source "{source}" does not exist')
         kept = tuple(o for o in options if o in ("ro", "rbind", "bind", "nosuid", "nodev", "noexec"))
-        place = share(f"m{number}", Mount("bind", os.path.realpath(source), kept or ("rbind",)))
-        guest["mounts"].append({**mount, "type": "bind", "source": place, "options": _guest_options(options)})
+        path = share(f"m{number}", Mount("bind", os.path.realpath(source), kept or ("rbind",)))
+        guest["mounts"].append({**mount, "type": "bind", "source": path, "options": _guest_options(options)})
     linux = dict(spec.get("linux") or {})
     for key in ("intelRdt", "mountLabel", "uidMappings", "gidMappings"):
         linux.pop(key, None)

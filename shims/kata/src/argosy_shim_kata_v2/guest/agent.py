@@ -59,7 +59,9 @@ class Agent:
         self._loop = Loop()
         self._sleeping: list[tuple[Wait, int]] = []  # generator, request id
         self._waiting: dict[int, tuple[Wait, int]] = {}  # pid -> generator, request id
-        self._ended: dict[int, tuple[int, float]] = {}  # pid -> status and when, of children nobody has asked for yet
+        self._ended: dict[
+            int, tuple[int, float]
+        ] = {}  # pid -> status and when, of children that no request has asked for yet
         self._processes: dict[int, Process] = {}  # pid -> Process
         self._by_name: dict[tuple[str, str], Process] = {}  # (container, exec) -> Process
         self._oom: dict[str, int] = {}  # container -> count
@@ -151,7 +153,7 @@ class Agent:
             if pid is None:
                 self._sleeping.append((generator, number))
                 return
-            # It was started a moment ago, and nobody has reaped since.
+            # It was started a moment ago, and cannot have been reaped since.
             self._waiting[pid] = (generator, number)
 
     def _failed(self, number: int, error: BaseException) -> None:
@@ -440,7 +442,7 @@ class Agent:
                 if code:
                     raise Failure("failed", "ip {} failed".format(" ".join(line)))
                 if line[:2] == ["link", "set"]:
-                    # The addresses are the pod's already: nobody has to look for a second whether they are somebody else's.
+                    # The addresses are the pod's already: a second of looking whether another has them is lost.
                     dad = f"/proc/sys/net/ipv6/conf/{name}/accept_dad"
                     if os.path.exists(dad):
                         put(dad, "0")
@@ -451,7 +453,7 @@ class Agent:
         os.sync()
 
     def do_warm(self) -> Done:
-        """Run once what a container's start runs: under emulation its code is translated now, and not when somebody waits."""
+        """Run once what a container's start runs: under emulation its code is translated now, and not while a client waits."""
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         try:
             for command in ([CRUN, "--version"], [CRUN, "list"]):
@@ -513,7 +515,7 @@ def reason(path: str) -> str:
     return "crun failed without a word"
 
 
-def prepare() -> None:
+def bring_up() -> None:
     """Bring the guest up: file systems, modules, loopback, cgroups."""
     for kind, target in (("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")):
         mount(kind, target, kind)
@@ -539,5 +541,5 @@ def prepare() -> None:
 
 
 if __name__ == "__main__":
-    prepare()
+    bring_up()
     Agent().run()

@@ -25,7 +25,7 @@ def log(*words: object) -> None:
     try:
         os.write(2, (" ".join(str(w) for w in words) + "\n").encode())
     except OSError:
-        pass  # nobody has a console for us
+        pass  # there is no console
 
 
 def text(path: str) -> str:
