@@ -121,6 +121,19 @@ def test_a_killed_shim_leaves_no_vm(mesh: Mesh, home: Home) -> None:
     gone(mesh, home, "victim")
 
 
+def test_a_shim_that_is_killed_while_it_makes_a_template_leaves_no_vm(mesh: Mesh, home: Home, tmp_path: Path) -> None:
+    """That VM is not the container's: it boots, and would then wait for ever."""
+    config = tmp_path / "kata.toml"
+    config.write_text('kernel_params = "argosy.test=killed"\n')
+    flags = (*RUNTIME, "--runtime-config-path", str(config))
+    command = ["ctr", "-a", str(mesh.address), "run", "-d", *flags, IMAGE, "victim", "sleep", "1000"]
+    with ending(subprocess.Popen(command, stderr=subprocess.DEVNULL)) as process:
+        eventually(lambda: any(home.run.glob("t-*/qmp")))
+        os.kill(shim(mesh, "victim"), signal.SIGKILL)
+        process.wait(60)
+    gone(mesh, home, "victim")
+
+
 def test_one_of_a_pod_is_removed_and_the_shim_then_killed(mesh: Mesh, home: Home) -> None:
     pod = ("--annotation", "io.kubernetes.cri.sandbox-id=p1")
     for id in ("p1", "p2"):

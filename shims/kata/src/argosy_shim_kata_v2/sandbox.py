@@ -15,7 +15,7 @@ from typing import Any, Final
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
 from argosy.kernel.process import lives, start_time
 
-from argosy_shim_kata_v2 import cgroup, launch, net, processes, spares
+from argosy_shim_kata_v2 import cgroup, launch, net, processes, spares, template
 from argosy_shim_kata_v2.block import carry_back_all
 from argosy_shim_kata_v2.config import Config, run_directory
 from argosy_shim_kata_v2.machine import Machine
@@ -108,7 +108,7 @@ class Sandbox:
             print(f"process {pid} of the VM is not in the cgroup {self._cgroup}: {error}", file=sys.stderr, flush=True)
 
     def _start(self, bundle: str, config: Config, shares: bool) -> Machine:
-        spares.sweep()
+        _sweep()
         spare = self._take_spare(bundle, config) if config.pool else None
         while True:
             if spare is None:
@@ -255,6 +255,12 @@ class Sandbox:
             self._end()
 
 
+def _sweep() -> None:
+    """End VMs that belong to no container and no living process: spares, and those that were booting for a template."""
+    spares.sweep()
+    template.sweep()
+
+
 def _carry_back(folder: Path) -> None:
     try:
         carry_back_all(folder)
@@ -283,4 +289,4 @@ def clean(bundle: str, id: str) -> None:
         cgroup.leave(group)
     _carry_back(folder)
     processes.remove(folder)
-    spares.sweep()
+    _sweep()

@@ -1,9 +1,11 @@
 """Templates: the memory and state of a guest that has booted, kept on disk, of which every VM is a clone.
 
-templates/KEY/memory, state, template.json     a whole one: renamed to this when it is, and never written again
-templates/KEY.lock                             held by the process that makes it; others wait
-templates/.KEY.new                             what it makes it in
-RUN/t-KEY-PID                                  the directory of the VM that boots for it
+    templates/KEY/memory, state, template.json     a whole one: renamed to this when it is, and never written again
+    templates/KEY.lock                             held by the process that makes it; others wait
+    templates/.KEY.new                             what it makes it in
+    RUN/t-KEY-PID-STARTED                          the directory of the VM that boots for it
+
+A process that is killed while it makes one leaves the last two and a VM. The next that makes the same one removes the first, ``sweep`` the others.
 """
 
 from __future__ import annotations
@@ -12,17 +14,23 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+
+from argosy.kernel.process import lives, start_time
 
 from argosy_shim_kata_v2 import accel
 from argosy_shim_kata_v2.config import Config, data_directory, run_directory
 from argosy_shim_kata_v2.guest import frames
-from argosy_shim_kata_v2.processes import new_folder
+from argosy_shim_kata_v2.processes import discard, new_folder
 from argosy_shim_kata_v2.qemu import Qemu
 from argosy_shim_kata_v2.shape import Shape, hypervisor
+
+_NAME: Final = re.compile(r"t-[0-9a-f]{12}-([0-9]+)-([0-9]+)")
 
 
 def shape_of(config: Config) -> Shape:
@@ -67,7 +75,7 @@ def template(shape: Shape) -> Path:
 
 def _make(shape: Shape, made: Path) -> None:
     """Boot a guest and keep it in a directory. Nothing of the VM is left."""
-    machine = Qemu(shape, new_folder(f"t-{shape.key()[:12]}-{os.getpid()}"))
+    machine = Qemu(shape, new_folder(f"t-{shape.key()[:12]}-{os.getpid()}-{start_time(os.getpid())}"))
     began = time.monotonic()
     try:
         machine.boot(shape.config.boot_timeout_s, made / "memory")
@@ -102,3 +110,11 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def sweep() -> None:
+    """End the VMs that were booting for a template when the process that made it was killed."""
+    for folder in run_directory().glob("t-*"):
+        named = _NAME.fullmatch(folder.name)
+        if named is not None and not lives(int(named[1]), int(named[2])):
+            discard(folder)
