@@ -19,11 +19,21 @@ from typing import Any
 
 import pytest
 import zstandard
-from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable, Unimplemented, Unknown
+from argosy.errors import (
+    ArgosyError,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+    Unimplemented,
+    Unknown,
+)
 from argosy.mounts import Mount
 from argosy_shim_kata_v2 import accel, blobs, cgroup, config, shape
 from argosy_shim_kata_v2 import spec as specs
 from argosy_shim_kata_v2.channel import Control, Streams
+from argosy_shim_kata_v2.devices import Devices
 from argosy_shim_kata_v2.guest import frames
 from argosy_shim_kata_v2.image import binaries, debs
 from argosy_shim_kata_v2.image.cpio import Cpio
@@ -437,6 +447,59 @@ def test_a_qemu_that_is_let_go_of_leaves_no_descriptor(short_path: Path, words: 
         held = error
     thread.join()
     assert descriptors(os.getpid()).get("socket", 0) == before, held
+
+
+class Monitor:
+    """A QEMU that has every device it is told of, but those of one path; each is let go of as soon as it is to go."""
+
+    def __init__(self, refused: str = "") -> None:
+        self.devices = Devices(self.command)
+        self.refused = refused
+        self.held: set[str] = set()
+
+    def command(self, name: str, words: dict[str, Any]) -> None:
+        id = str(words.get("id") or words.get("node-name"))
+        if name == "object-del":
+            self.held.remove(id)
+        elif name in ("device_del", "blockdev-del"):
+            if id not in self.held:
+                raise Unknown(f"QEMU: {name}: Device '{id}' not found")
+            self.held.remove(id)
+            self.devices.unplugged(id)
+        elif self.refused and self.refused in (id, words.get("driver")):
+            raise Unknown(f"QEMU: {name}: no such thing")
+        else:
+            self.held.add(id)
+
+
+def test_a_disk_too_many_is_refused_and_harms_no_other(tmp_path: Path) -> None:
+    """Its container takes back all that it wanted to plug in; were that an error, its pod's VM would be ended."""
+    monitor = Monitor()
+    for n in range(shape.SLOTS):
+        monitor.devices.plug_disk(tmp_path, f"s{n}", True)
+    before = set(monitor.held)
+    with pytest.raises(FailedPrecondition, match="room for 16 devices"):
+        monitor.devices.plug_disk(tmp_path, "more", True)
+    monitor.devices.unplug_disk("more")
+    assert monitor.held == before
+    monitor.devices.unplug_disk("s3")
+    monitor.devices.plug_disk(tmp_path, "more", True)
+    assert monitor.held == before - {"d-s3", "n-s3"} | {"d-more", "n-more"}
+
+
+@pytest.mark.parametrize("refused", ["n-bad", "d-bad"])
+def test_a_disk_that_qemu_refuses_leaves_nothing(tmp_path: Path, refused: str) -> None:
+    monitor = Monitor(refused)
+    for _ in range(shape.SLOTS + 1):
+        with pytest.raises(Unknown, match="no such thing"):
+            monitor.devices.plug_disk(tmp_path, "bad", False)
+    monitor.devices.unplug_disk("bad")
+    assert monitor.held == set()
+
+
+def test_what_a_guest_lets_go_of_by_itself_is_no_end_of_the_connection() -> None:
+    for device in ("d-none", None, ["d"], {}):
+        Monitor().devices.unplugged(device)
 
 
 # -- settings and specs --

@@ -1,4 +1,7 @@
-"""What is plugged into a running VM, and taken out of it: disks, the file share, interfaces. Each takes one of the slots it was started with."""
+"""What is plugged into a running VM, and taken out of it: disks, the file share, interfaces.
+
+Each takes one of the slots that the VM was started with.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from argosy.errors import DeadlineExceeded, FailedPrecondition
+from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition
 
 from argosy_shim_kata_v2.shape import SLOTS
 
@@ -37,30 +40,44 @@ class Devices:
         if isinstance(device, str) and (waits := self._unplugging.pop(device, None)) is not None:
             waits.set()
 
+    def _give_back(self, device: str) -> None:
+        with self._lock:
+            self._free.append(self._slots.pop(device))
+
     def plug_disk(self, path: Path, serial: str, read_only: bool) -> None:
-        """Plug in a file as a disk; the guest finds it by serial (20 characters at most)."""
-        node = f"n-{serial}"
-        self._command(
-            "blockdev-add",
-            {"driver": "raw", "node-name": node, "read-only": read_only, "discard": "unmap",
-             "file": {"driver": "file", "filename": str(path), "read-only": read_only, "locking": "off" if read_only else "auto"}},
-        )  # fmt: skip
-        device = f"d-{serial}"
-        self._command(
-            "device_add",
-            {"driver": "virtio-blk-pci", "drive": node, "id": device, "serial": serial, "bus": self._slot(device)},
-        )
+        """Plug in a file as a disk; the guest finds it by serial (20 characters at most). Where that fails nothing is left of it."""
+        node, device = f"n-{serial}", f"d-{serial}"
+        slot = self._slot(device)
+        file = {"driver": "file", "filename": str(path), "read-only": read_only, "locking": "off" if read_only else "auto"}
+        disk = {"driver": "raw", "node-name": node, "read-only": read_only, "discard": "unmap", "file": file}
+        try:
+            self._command("blockdev-add", disk)
+            try:
+                self._command(
+                    "device_add", {"driver": "virtio-blk-pci", "drive": node, "id": device, "serial": serial, "bus": slot}
+                )
+            except ArgosyError:
+                self._command("blockdev-del", {"node-name": node})
+                raise
+        except ArgosyError:
+            self._give_back(device)
+            raise
 
     def unplug_disk(self, serial: str) -> None:
-        """Take a disk out; returns when the guest has let go of it. Raises DeadlineExceeded, Unknown, Unavailable."""
+        """Take a disk out; returns when the guest has let go of it. One that is not plugged in is out.
+
+        Raises DeadlineExceeded, Unknown, Unavailable.
+        """
         device = f"d-{serial}"
+        with self._lock:
+            if device not in self._slots:
+                return
         gone = self._unplugging[device] = threading.Event()
         self._command("device_del", {"id": device})
         if not gone.wait(_UNPLUG_S):
             raise DeadlineExceeded(f"the guest does not let go of disk {serial}")
         self._command("blockdev-del", {"node-name": f"n-{serial}"})
-        with self._lock:
-            self._free.append(self._slots.pop(device))
+        self._give_back(device)
 
     def plug_share(self, socket: Path, tag: str) -> None:
         """Plug in the file system that virtiofsd serves at socket. The VM's memory must be shared."""

@@ -12,10 +12,10 @@ class Devices(Protocol):
     """What is plugged into a running VM. Methods raise Unknown in the VMM's words, Unavailable once it is gone."""
 
     def plug_disk(self, path: Path, serial: str, read_only: bool) -> None:
-        """Plug in a file as a disk; the guest finds it by serial, of 20 characters at most. FailedPrecondition: no more room."""
+        """Plug in a file as a disk; the guest finds it by serial, of 20 characters at most. FailedPrecondition: no more room. Nothing is left of one that can't be."""
 
     def unplug_disk(self, serial: str) -> None:
-        """Take a disk out; returns when the guest has let go of it. Raises DeadlineExceeded."""
+        """Take a disk out; returns when the guest has let go of it. One that is not in is out. Raises DeadlineExceeded."""
 
     def plug_share(self, socket: Path, tag: str) -> None:
         """Plug in the file system that virtiofsd serves at socket. The VM's memory must be shared."""
