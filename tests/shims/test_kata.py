@@ -11,9 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from argosy_protos.containerd.services.tasks.v1 import UpdateTaskRequest
+from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_shim_kata_v2 import cgroup
 
 from tests.harness import kata
@@ -154,35 +159,70 @@ def test_processes_are_those_of_the_guest(peer: Peer, sleeping: str) -> None:
     assert len(lines) >= 3 and any("long" in line for line in lines), lines
 
 
-def test_memory_has_its_limit_and_says_so(peer: Peer) -> None:
-    watch = ["ctr", "-a", str(peer.address), "events"]
-    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
-        seen: list[str] = []
-        assert events.stdout is not None
-        reader = threading.Thread(target=lambda: seen.extend(events.stdout or ()), daemon=True)
+@contextmanager
+def events(peer: Peer) -> Iterator[list[str]]:
+    """Yield the list of the daemon's events, one a line, which grows."""
+    seen: list[str] = []
+    with ending(subprocess.Popen(["ctr", "-a", str(peer.address), "events"], stdout=subprocess.PIPE, text=True)) as process:
+        reader = threading.Thread(target=lambda: seen.extend(process.stdout or ()), daemon=True)
         reader.start()
         try:
-            done = peer.ctr(
-                "run",
-                "--rm",
-                *RUNTIME,
-                "--memory-limit",
-                str(32 << 20),
-                IMAGE,
-                "oom",
-                "dd",
-                "if=/dev/zero",
-                "of=/dev/null",
-                "bs=100M",
-                "count=1",
-            )
-            assert done.code == 137, done
-            eventually(lambda: any("/tasks/oom" in line for line in seen), within=5, what=f"no OOM event: {seen}")
+            yield seen
         finally:
             # Before the pipe is closed that it reads from.
-            events.terminate()
-            events.wait()
+            process.terminate()
+            process.wait()
             reader.join(5)
+
+
+def takes(megabytes: int) -> tuple[str, ...]:
+    """A command that has so much memory for a moment."""
+    return ("dd", "if=/dev/zero", "of=/dev/null", f"bs={megabytes}M", "count=1")
+
+
+# Much less than the VM has, half of it, all of it; and a container that has no limit but the VM.
+@pytest.mark.parametrize("limit", [32, 128, 256, 0])
+def test_memory_has_its_limit_and_says_so_in_time(peer: Peer, limit: int) -> None:
+    limits = ("--memory-limit", str(limit << 20)) if limit else ()
+    with events(peer) as seen:
+        began = time.monotonic()
+        done = peer.ctr("run", "--rm", *RUNTIME, *limits, IMAGE, "oom", *takes(limit + 100 if limit else 1000))
+        assert done.code == 137, done
+        assert time.monotonic() - began < 20
+        eventually(lambda: any("/tasks/oom" in line for line in seen), within=5, what=f"no OOM event: {seen}")
+
+
+def test_a_limit_is_memory_that_there_is(peer: Peer) -> None:
+    """More than the VM has by itself, for one and for the other container of a pod; and what a limit becomes later."""
+    pod = ("--annotation", "io.kubernetes.cri.sandbox-id=big")
+    try:
+        for id in ("big", "big2"):
+            peer.ctr("run", "-d", *RUNTIME, *pod, "--memory-limit", str(400 << 20), IMAGE, id, "sleep", "1000").ok()
+        for id in ("big", "big2"):
+            peer.ctr("tasks", "exec", "--exec-id", "e", id, *takes(350)).ok()
+        assert peer.ctr("tasks", "exec", "--exec-id", "f", "big", *takes(700)).code == 137
+        update(peer, "big", {"memory": {"limit": 900 << 20}})
+        peer.ctr("tasks", "exec", "--exec-id", "g", "big", *takes(700)).ok()
+    finally:
+        for id in ("big2", "big"):
+            peer.ctr("tasks", "rm", "-f", id)
+            peer.ctr("containers", "rm", id)
+
+
+def test_a_pod_goes_on_when_one_of_it_takes_all_memory(peer: Peer) -> None:
+    pod = ("--annotation", "io.kubernetes.cri.sandbox-id=full")
+    try:
+        for id in ("full", "full2"):
+            peer.ctr("run", "-d", *RUNTIME, *pod, IMAGE, id, "sleep", "1000").ok()
+        began = time.monotonic()
+        assert peer.ctr("tasks", "exec", "--exec-id", "e", "full", *takes(1000)).code == 137
+        assert time.monotonic() - began < 20
+        for id in ("full", "full2"):
+            assert peer.ctr("tasks", "exec", "--exec-id", "f", id, "echo", "alive").ok().out == "alive\n"
+    finally:
+        for id in ("full2", "full"):
+            peer.ctr("tasks", "rm", "-f", id)
+            peer.ctr("containers", "rm", id)
 
 
 def test_a_vm_and_its_file_server_are_in_the_pods_cgroup(peer: Peer, home: Home) -> None:
@@ -421,17 +461,18 @@ def test_our_own_command_runs_a_vm_and_settings_make_it(peer: Peer, home: Home, 
     assert cores == "2" and 300_000 < int(memory.split()[1]) < 393_216 and "argosy.mark=1" in line
 
 
-def test_limits_change_while_it_runs(peer: Peer, sleeping: str) -> None:
-    import grpc
-    from argosy_protos.containerd.services.tasks.v1 import UpdateTaskRequest
-    from argosy_protos.google.protobuf import Any as AnyMessage
-
-    resources = json.dumps({"memory": {"limit": 64 << 20}, "pids": {"limit": 77}}).encode()
+def update(peer: Peer, id: str, resources: dict[str, Any]) -> None:
+    """Change a task's limits, as no command of ctr does."""
     kind = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
-    request = UpdateTaskRequest(container_id=sleeping, resources=AnyMessage(type_url=kind, value=resources))
+    wanted = AnyMessage(type_url=kind, value=json.dumps(resources).encode())
+    request = UpdateTaskRequest(container_id=id, resources=wanted)
     with grpc.insecure_channel(f"unix:{peer.address}") as channel:
-        update = channel.unary_unary("/containerd.services.tasks.v1.Tasks/Update", lambda r: r.encode(), lambda data: data)
-        update(request, metadata=(("containerd-namespace", "default"),), timeout=20)
+        call = channel.unary_unary("/containerd.services.tasks.v1.Tasks/Update", lambda r: r.encode(), lambda data: data)
+        call(request, metadata=(("containerd-namespace", "default"),), timeout=20)
+
+
+def test_limits_change_while_it_runs(peer: Peer, sleeping: str) -> None:
+    update(peer, sleeping, {"memory": {"limit": 64 << 20}, "pids": {"limit": 77}})
     shown = peer.ctr("tasks", "metrics", sleeping).ok().out
     assert re.search(rf"memory\.usage_limit\s+{64 << 20}", shown), shown
     limit = peer.ctr(

@@ -497,6 +497,14 @@ def test_a_disk_that_qemu_refuses_leaves_nothing(tmp_path: Path, refused: str) -
     assert monitor.held == set()
 
 
+def test_memory_that_qemu_refuses_leaves_nothing() -> None:
+    monitor = Monitor("pc-dimm")
+    for _ in range(2):
+        with pytest.raises(Unknown, match="no such thing"):
+            monitor.devices.plug_memory(128 << 20, True)
+    assert monitor.held == set()
+
+
 def test_what_a_guest_lets_go_of_by_itself_is_no_end_of_the_connection() -> None:
     for device in ("d-none", None, ["d"], {}):
         Monitor().devices.unplugged(device)
@@ -558,14 +566,25 @@ def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> No
     assert "hooks" not in guest and guest["root"] == {"path": "/guest/rootfs", "readonly": True}
     assert guest["process"] == {"args": ["x"], "cwd": "/"}
     assert guest["linux"]["namespaces"] == [{"type": "pid"}, {"type": "mount"}]
-    assert guest["linux"]["cgroupsPath"] == "/c1" and guest["linux"]["resources"] == {"memory": {"limit": 1}}
-    assert "uidMappings" not in guest["linux"]
+    assert guest["linux"]["resources"] == {"memory": {"limit": 1}}
+    assert not {"uidMappings", "cgroupsPath"}.intersection(guest["linux"])
     assert shared == [("m1", Mount("bind", str(tmp_path), ("rbind", "ro")))]
     mounts = {m["destination"]: m for m in guest["mounts"]}
     assert mounts["/data"]["source"] == "/guest/m1" and "ro" in mounts["/data"]["options"]
     assert mounts["/dev/shm"]["type"] == "tmpfs" and mounts["/hostsys"]["source"] == "/sys/fs"
     assert specs.network_namespace(source) == "/run/netns/x" and specs.network_namespace({}) == ""
     assert source["linux"]["cgroupsPath"] == "/host/path"
+
+
+@pytest.mark.parametrize(
+    ("resources", "limit"),
+    [
+        ({"memory": {"limit": 5}}, 5), ({"memory": {"limit": -1}}, 0), ({"memory": {"limit": None}}, 0), ({"memory": {"limit": "5"}}, 0),
+        ({"memory": None}, 0), ({"memory": []}, 0), ({}, 0), (None, 0), ([], 0),
+    ],
+)  # fmt: skip
+def test_a_memory_limit_is_a_number_or_there_is_none(resources: object, limit: int) -> None:
+    assert specs.memory_limit(resources) == limit
 
 
 @pytest.mark.parametrize("version", ["1.0.2", "1.1.0", "1.2.1", "1.3.0", "2.0.0", None])

@@ -193,7 +193,8 @@ class Container(tasks.Container[Process]):
                 f"container {self.id} has an empty root file system: its image has no layers; pull it again or use another"
             )
         group = cgroup.path_of(str((spec.get("linux") or {}).get("cgroupsPath") or ""))
-        machine = self._sandbox.enter(self.id, self.bundle, self.config, self._network(spec), group)
+        limit = specs.memory_limit((spec.get("linux") or {}).get("resources"))
+        machine = self._sandbox.enter(self.id, self.bundle, self.config, self._network(spec), group, limit)
         self._machine = machine
         try:
             share = self._sandbox.share
@@ -346,7 +347,12 @@ class Container(tasks.Container[Process]):
 
     def update(self, resources: bytes) -> None:
         lifecycle.move(self.init.status, "update", "container")
-        self._call("update", id=self.id, resources=json.loads(resources))
+        wanted = json.loads(resources)
+        limit = specs.memory_limit(wanted)
+        if limit:
+            # Before it may be used.
+            self._sandbox.set_limit(self.id, limit)
+        self._call("update", id=self.id, resources=wanted)
 
     def make_checkpoint(self, path: str, options: Any) -> None:
         raise Unimplemented("this runtime makes no checkpoints")

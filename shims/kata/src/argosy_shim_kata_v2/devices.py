@@ -1,6 +1,6 @@
-"""What is plugged into a running VM, and taken out of it: disks, the file share, interfaces.
+"""What is plugged into a running VM, and taken out of it: disks, the file share, interfaces, memory.
 
-Each takes one of the slots that the VM was started with.
+Each but memory takes one of the slots that the VM was started with; memory has slots of its own, of which QEMU keeps account.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Devices:
         self._lock = threading.Lock()
         self._free = list(range(SLOTS))
         self._slots: dict[str, int] = {}  # device -> its slot
+        self._modules = 0  # of memory
         self._unplugging: dict[str, threading.Event] = {}  # device -> set when QEMU has let go of it
 
     def _slot(self, device: str) -> str:
@@ -78,6 +79,18 @@ class Devices:
             raise DeadlineExceeded(f"the guest does not let go of disk {serial}")
         self._command("blockdev-del", {"node-name": f"n-{serial}"})
         self._give_back(device)
+
+    def plug_memory(self, size: int, shared: bool) -> None:
+        """Plug in size bytes of memory, a multiple of 128 MiB; the guest takes it in by and by. Shared as the VM's own is: see ``plug_share``."""
+        with self._lock:
+            number = self._modules = self._modules + 1
+        kind = "memory-backend-memfd" if shared else "memory-backend-ram"
+        self._command("object-add", {"qom-type": kind, "id": f"m{number}", "size": size, "share": shared})
+        try:
+            self._command("device_add", {"driver": "pc-dimm", "id": f"dimm{number}", "memdev": f"m{number}"})
+        except ArgosyError:
+            self._command("object-del", {"id": f"m{number}"})
+            raise
 
     def plug_share(self, socket: Path, tag: str) -> None:
         """Plug in the file system that virtiofsd serves at socket. The VM's memory must be shared."""

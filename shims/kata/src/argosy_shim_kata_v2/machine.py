@@ -17,6 +17,9 @@ class Devices(Protocol):
     def unplug_disk(self, serial: str) -> None:
         """Take a disk out; returns when the guest has let go of it. One that is not in is out. Raises DeadlineExceeded."""
 
+    def plug_memory(self, size: int, shared: bool) -> None:
+        """Plug in size bytes of memory, a multiple of 128 MiB; shared where files are."""
+
     def plug_share(self, socket: Path, tag: str) -> None:
         """Plug in the file system that virtiofsd serves at socket. The VM's memory must be shared."""
 

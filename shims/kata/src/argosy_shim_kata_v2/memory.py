@@ -5,6 +5,7 @@
 | a template | ``memory`` in its directory, on disk; never written once it is there | the clones that map it | its directory |
 | a clone without virtiofsd | that file, mapped copy-on-write; what the guest writes is QEMU's own | QEMU | QEMU |
 | a clone with virtiofsd | an anonymous file (memfd), a copy of the template's | QEMU and virtiofsd | the last of them |
+| what is plugged in later | of the kind that the VM has: an anonymous file of QEMU's, or QEMU's own | QEMU and virtiofsd | the last of them |
 | a VM that was booted | an anonymous file, empty at first | QEMU and virtiofsd | the last of them |
 
 The process that starts QEMU, a shim or the pool, has an anonymous file open until QEMU has been started, and no longer. So whatever is killed, and

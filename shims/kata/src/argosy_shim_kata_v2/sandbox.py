@@ -24,6 +24,8 @@ from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_container, remov
 NOTE: Final = "kata.json"
 _PING_S: Final = 10.0
 _SHARED_END_S: Final = 0.2
+# What a guest can be given memory in: the block size of a Linux of less than 64 GiB.
+_BLOCK_BYTES: Final = 128 << 20
 
 
 class Sandbox:
@@ -32,7 +34,8 @@ class Sandbox:
     def __init__(self, on_event: Callable[[Mapping[str, Any]], None], on_lost: Callable[[str], None]) -> None:
         self._on_event, self._on_lost = on_event, on_lost
         self._lock = threading.Lock()
-        self._users: set[str] = set()
+        self._limits: dict[str, int] = {}  # container, or the pod itself -> its memory limit in bytes; 0 for none
+        self._plugged = 0  # bytes of memory that the VM was given for them
         self._stop = threading.Event()
         self._why = ""
         self.machine: Machine | None = None
@@ -42,10 +45,11 @@ class Sandbox:
         self._cgroup = ""
         self._name = ""
 
-    def enter(self, id: str, bundle: str, config: Config, namespace: str, group: str = "") -> Machine:
+    def enter(self, id: str, bundle: str, config: Config, namespace: str, group: str = "", limit: int = 0) -> Machine:
         """Return the VM for one more container; it is started for the first.
 
-        namespace is that of its network, group the path of its cgroup on the host; "" for none of either.
+        namespace is that of its network, group the path of its cgroup on the host; "" for none of either. limit is the most
+        memory that the container may use, in bytes, 0 for no limit: the VM is given it in addition to what it has.
 
         What is noted in bundle is what ``clean`` needs.
 
@@ -53,22 +57,46 @@ class Sandbox:
         """
         with self._lock:
             if self.machine is not None and self.machine.lost:
-                if self._users:
+                if self._limits:
                     raise Unavailable(f"the pod's VM is gone: {self._why}")
                 self._end()
             if self.machine is None:
                 self._begin(bundle, config, namespace, group)
             else:
                 self._note(bundle, self.machine.folder)
-            self._users.add(id)
+            self._limits[id] = limit
             assert self.machine is not None
+            self._make_room(self.machine)
             return self.machine
+
+    def set_limit(self, id: str, limit: int) -> None:
+        """The memory limit of a container changes."""
+        with self._lock:
+            if id in self._limits and self.machine is not None:
+                self._limits[id] = limit
+                self._make_room(self.machine)
+
+    def _make_room(self, machine: Machine) -> None:
+        """Give the VM memory for the limits of its containers. What it has been given it keeps, for those that come later."""
+        wanted = -(-sum(self._limits.values()) // _BLOCK_BYTES) * _BLOCK_BYTES
+        # A limit of more than the host has is none.
+        most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _BLOCK_BYTES * _BLOCK_BYTES
+        more = min(wanted, most) - self._plugged
+        if more <= 0:
+            return
+        try:
+            machine.devices.plug_memory(more, self.share is not None)
+            self._plugged += more
+            machine.control.call("grow", self.config.hang_timeout_s, size=self._plugged)
+        except ArgosyError as error:
+            # Its limit holds, and the guest's own: it may be killed by the second before it comes to the first.
+            print(f"the VM has no {more >> 20} MiB more for memory limits: {error}", file=sys.stderr, flush=True)
 
     def leave(self, id: str) -> None:
         """A container has gone. The last one takes the VM with it, so that its mounts can be undone."""
         with self._lock:
-            self._users.discard(id)
-            if not self._users:
+            self._limits.pop(id, None)
+            if not self._limits:
                 self._end()
             elif self.share is not None:
                 machine = self.machine
@@ -144,6 +172,7 @@ class Sandbox:
         self._namespace = namespace if config.network in ("auto", "tap") else ""
         self._cgroup = group
         self._why = ""
+        self._plugged = 0
         self.config = config
         shares = config.shares()
         try:
@@ -251,7 +280,7 @@ class Sandbox:
     def close(self) -> None:
         """End the VM and all containers in it."""
         with self._lock:
-            self._users.clear()
+            self._limits.clear()
             self._end()
 
 

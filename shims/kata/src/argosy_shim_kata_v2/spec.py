@@ -20,10 +20,17 @@ _GUEST_VERSION: Final = "1.0.2"
 
 def network_namespace(spec: dict[str, Any]) -> str:
     """Return the path of the network namespace that a container is to have; "" for a new and empty one."""
-    for namespace in spec.get("linux", {}).get("namespaces") or []:
+    for namespace in (spec.get("linux") or {}).get("namespaces") or []:
         if namespace.get("type") == "network":
             return str(namespace.get("path") or "")
     return ""
+
+
+def memory_limit(resources: object) -> int:
+    """Return how much memory a container with these resources may use, in bytes; 0 where that is not limited."""
+    memory = resources.get("memory") if isinstance(resources, dict) else None
+    limit = memory.get("limit") if isinstance(memory, dict) else None
+    return limit if isinstance(limit, int) and limit > 0 else 0
 
 
 def _is_bind(mount: dict[str, Any]) -> bool:
@@ -57,7 +64,7 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
         path = share(f"m{number}", Mount("bind", os.path.realpath(source), kept or ("rbind",)))
         guest["mounts"].append({**mount, "type": "bind", "source": path, "options": _guest_options(options)})
     linux = dict(spec.get("linux") or {})
-    for key in ("intelRdt", "mountLabel", "uidMappings", "gidMappings"):
+    for key in ("cgroupsPath", "intelRdt", "mountLabel", "uidMappings", "gidMappings"):
         linux.pop(key, None)
     # A VM is the pod's network already; a namespace with a path is one of the host's, and stands for sharing within the pod.
     linux["namespaces"] = [
@@ -65,7 +72,6 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
         for n in linux.get("namespaces") or []
         if n.get("type") not in ("network", "user") and not n.get("path")
     ]
-    linux["cgroupsPath"] = f"/{id}"
     devices = linux.pop("devices", None) or []
     # A privileged container is given all that the host has, which here is all that the guest has. One that names a device
     # wants that very one.

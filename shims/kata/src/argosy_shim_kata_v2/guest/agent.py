@@ -33,12 +33,15 @@ if TYPE_CHECKING:
 sys.path.insert(0, "/agent")
 from argosy_shim_kata_v2.guest.devices import DEVICE_WAIT_S, disk, mount_share, port  # noqa: E402 # the path comes first
 from argosy_shim_kata_v2.guest.frames import CONTROL_KINDS, EVENT, MAX_CONTROL, REQUEST, RESPONSE, VERSION, ProtocolError  # noqa: E402 # the path
+from argosy_shim_kata_v2.guest.memory import Memory  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.stdio import Loop, Port, Stdio  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.system import LIBC, Failure, code_of, log, mount, put, spawn, system, text, unmount  # noqa: E402 # the path
 
 CRUN = "/usr/bin/crun"
 BUNDLES = "/run/argosy/c"
 CGROUPS = "/sys/fs/cgroup"
+# All containers are below this one.
+POD = CGROUPS + "/pod"
 RNDADDENTROPY, RNDRESEEDCRNG, TIOCSWINSZ = 0x40085203, 0x5207, 0x5414
 IN_MODIFY = 2
 # How often a device that is being plugged in is looked for.
@@ -67,6 +70,7 @@ class Agent:
         self._oom: dict[str, int] = {}  # container -> count
         self._oom_watch: dict[int, str] = {}  # inotify watch -> container
         self._inotify = -1
+        self._memory = Memory(POD)
 
     # -- the loop --
 
@@ -226,6 +230,7 @@ class Agent:
     def do_create(self, id: str, spec: Json, base: int, terminal: bool, stdin: bool) -> Wait:
         bundle = os.path.join(BUNDLES, id)
         os.makedirs(bundle, exist_ok=True)
+        spec["linux"]["cgroupsPath"] = f"/pod/{id}"
         put(bundle + "/config.json", json.dumps(spec))
         pid_file = bundle + "/init.pid"
         command = [CRUN, "--cgroup-manager=cgroupfs", "--log", bundle + "/log", "--log-format", "json", "create", "--bundle", bundle,
@@ -391,10 +396,10 @@ class Agent:
         return [[pid, execs.get(pid, "")] for pid in pids(id)]
 
     def do_freeze(self, id: str, frozen: bool) -> None:
-        put(f"{CGROUPS}/{id}/cgroup.freeze", "1" if frozen else "0")
+        put(f"{POD}/{id}/cgroup.freeze", "1" if frozen else "0")
 
     def do_stats(self, id: str) -> dict[str, str]:
-        folder = os.path.join(CGROUPS, id)
+        folder = f"{POD}/{id}" if id else CGROUPS
         if not os.path.isdir(folder):
             raise Failure("not_found", "cgroup does not exist")
         found = {}
@@ -468,8 +473,12 @@ class Agent:
 
     # -- memory --
 
+    def do_grow(self, size: int) -> Done:
+        """Take in what has been plugged in; size is the sum of it, in bytes."""
+        yield from self._memory.grow(size)
+
     def _watch_oom(self, id: str) -> None:
-        path = f"{CGROUPS}/{id}/memory.events"
+        path = f"{POD}/{id}/memory.events"
         if os.path.exists(path):
             number = LIBC.inotify_add_watch(self._inotify, path.encode(), IN_MODIFY)
             if number >= 0:
@@ -482,7 +491,7 @@ class Agent:
             return
         for id in set(self._oom_watch.values()):
             try:
-                lines = text(f"{CGROUPS}/{id}/memory.events").splitlines()
+                lines = text(f"{POD}/{id}/memory.events").splitlines()
             except OSError:
                 continue
             count = sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
@@ -493,7 +502,7 @@ class Agent:
 
 def pids(id: str) -> list[int]:
     found = []
-    for folder, _, files in os.walk(os.path.join(CGROUPS, id)):
+    for folder, _, files in os.walk(os.path.join(POD, id)):
         if "cgroup.procs" in files:
             found += [int(p) for p in text(folder + "/cgroup.procs").split()]
     return sorted(set(found))
@@ -532,7 +541,9 @@ def bring_up() -> None:
         with open(f"/lib/modules/{name}.ko", "rb") as module:
             if LIBC.syscall(finit_module, module.fileno(), b"", 0) < 0 and ctypes.get_errno() != errno.EEXIST:
                 log("module", name, os.strerror(ctypes.get_errno()))
-    put(CGROUPS + "/cgroup.subtree_control", "+cpu +memory +pids +io")
+    os.mkdir(POD)
+    for group in (CGROUPS, POD):
+        put(group + "/cgroup.subtree_control", "+cpu +memory +pids +io")
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     for command in (["/bin/busybox", "ip", "link", "set", "lo", "up"], [CRUN, "--version"]):
         # crun once, so that a template holds its pages and its translation.
