@@ -193,7 +193,7 @@ class Streams:
         self._post(lambda: self._add_inlet(_Inlet(stream, fd)))
 
     def drop(self, base: int) -> None:
-        """Let go of what was never started."""
+        """Close the three streams of a process that did not start."""
 
         def finish() -> None:
             for number in (base, base + 1, base + 2):

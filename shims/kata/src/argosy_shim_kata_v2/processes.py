@@ -1,4 +1,4 @@
-"""A VM's processes (QEMU, virtiofsd) and its directory: made, found again without whoever made them, ended, removed.
+"""A VM's processes (QEMU, virtiofsd) and its directory: made, found again without their maker, ended, removed.
 
 The processes do not die with the shim or pool that started them. Each names the VM's directory in its command line, and by that is
 found.

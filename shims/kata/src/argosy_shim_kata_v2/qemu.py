@@ -94,7 +94,7 @@ class Qemu:
         return self._process is None or self._process.returncode is not None
 
     def was_killed(self) -> bool:
-        """Return whether another process than ours ended it, once it has: of its template that says nothing."""
+        """Return whether it was ended by a SIGKILL that was not ours: then nothing is wrong with its template."""
         if self._process is None:
             return False
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -29,7 +29,10 @@ _BLOCK_BYTES: Final = 128 << 20
 
 
 class Sandbox:
-    """At most one VM at a time. Its events come in the VM's threads."""
+    """The VM of a pod, and the containers that are in it. There is at most one VM at a time.
+
+    on_event and on_lost are called in threads of the VM: with what the agent tells, and with the reason when the VM has gone.
+    """
 
     def __init__(self, on_event: Callable[[Mapping[str, Any]], None], on_lost: Callable[[str], None]) -> None:
         self._on_event, self._on_lost = on_event, on_lost

@@ -58,6 +58,8 @@ class Process:
 
 
 class Agent:
+    """The loop, the processes it knows, and a method ``do_NAME`` for each request of the host; its arguments are the request's."""
+
     def __init__(self) -> None:
         self._loop = Loop()
         self._sleeping: list[tuple[Wait, int]] = []  # generator, request id
@@ -174,6 +176,7 @@ class Agent:
     # -- what the host asks for --
 
     def do_hello(self, version: int) -> Json:
+        """Say what this is: the host decides whether it can talk to it."""
         release = os.uname()
         return {
             "version": VERSION,
@@ -183,6 +186,7 @@ class Agent:
         }
 
     def do_settime(self, ns: int) -> None:
+        """Set the clock to nanoseconds since 1970: a clone's stands at the time of its template."""
         time.clock_settime_ns(time.CLOCK_REALTIME, ns)
 
     def do_seed(self, data: str) -> None:
@@ -215,6 +219,7 @@ class Agent:
             raise
 
     def do_unmounts(self, targets: list[str]) -> None:
+        """Unmount a list, in order; what was written is on its disks then."""
         for target in targets:
             unmount(target)
         os.sync()
@@ -228,6 +233,7 @@ class Agent:
             os.chmod(path, mode)
 
     def do_create(self, id: str, spec: Json, base: int, terminal: bool, stdin: bool) -> Wait:
+        """Create a container. Streams base, base + 1 and base + 2 are its stdin, stdout and stderr; with a terminal base + 1 is both."""
         bundle = os.path.join(BUNDLES, id)
         os.makedirs(bundle, exist_ok=True)
         spec["linux"]["cgroupsPath"] = f"/pod/{id}"
@@ -240,6 +246,7 @@ class Agent:
         return {"pid": pid}
 
     def do_exec(self, id: str, exec: str, process: Json, base: int, terminal: bool, stdin: bool) -> Wait:
+        """Start one more process in a container; streams as for ``do_create``."""
         bundle = os.path.join(BUNDLES, id)
         path = f"{bundle}/exec-{exec}"
         put(path + ".json", json.dumps(process))
@@ -347,9 +354,11 @@ class Agent:
             raise Failure("failed", said)
 
     def do_start(self, id: str) -> Done:
+        """Let a created container's init run."""
         yield from self._run("start", id, id=id)
 
     def do_delete(self, id: str, force: bool) -> Done:
+        """Delete a container, and with force kill it first."""
         yield from self._run("delete", *(["--force"] if force else []), id, id=id)
         for key in [k for k in self._by_name if k[0] == id]:
             del self._by_name[key]
@@ -362,6 +371,7 @@ class Agent:
                 os.unlink(os.path.join(bundle, name))
 
     def do_forget(self, id: str, exec: str) -> None:
+        """Let another exec have this one's name."""
         self._by_name.pop((id, exec), None)
 
     def _process(self, id: str, exec: str) -> Process:
@@ -371,6 +381,7 @@ class Agent:
             raise Failure("not_found", "no process {} of {}".format(exec or "init", id)) from None
 
     def do_kill(self, id: str, exec: str, signal: int, everyone: bool) -> None:
+        """Send a signal to one process, or to all of a container."""
         process = self._process(id, exec)
         if everyone:
             for pid in pids(id):
@@ -387,18 +398,22 @@ class Agent:
             raise Failure("not_found", "process already finished") from None
 
     def do_resize(self, id: str, exec: str, width: int, height: int) -> None:
+        """Give a terminal another size, in characters."""
         master = self._process(id, exec).master
         if master >= 0:
             fcntl.ioctl(master, TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def do_pids(self, id: str) -> list[list[object]]:
+        """Return [pid, exec] of each process of a container; exec is "" where it is none."""
         execs = {p.pid: p.exec_id for (container, _), p in self._by_name.items() if container == id}
         return [[pid, execs.get(pid, "")] for pid in pids(id)]
 
     def do_freeze(self, id: str, frozen: bool) -> None:
+        """Pause a container, or let it go on."""
         put(f"{POD}/{id}/cgroup.freeze", "1" if frozen else "0")
 
     def do_stats(self, id: str) -> dict[str, str]:
+        """Return the files of a container's cgroup that have numbers in them, by name; with id "" those of the whole guest."""
         folder = f"{POD}/{id}" if id else CGROUPS
         if not os.path.isdir(folder):
             raise Failure("not_found", "cgroup does not exist")
@@ -412,6 +427,7 @@ class Agent:
         return found
 
     def do_update(self, id: str, resources: Json) -> Done:
+        """Change a container's limits; resources are a spec's ``linux.resources``."""
         path = f"/run/argosy/update-{id}.json"
         put(path, json.dumps(resources))
         try:
@@ -455,6 +471,7 @@ class Agent:
             os.close(null)
 
     def do_sync(self) -> None:
+        """Write what is written only to memory yet."""
         os.sync()
 
     def do_warm(self) -> Done:
@@ -467,7 +484,7 @@ class Agent:
             os.close(null)
 
     def do_drop(self) -> None:
-        """Let go of every file of the host's that is only remembered."""
+        """Forget the files of the host's that are open for nothing but being looked up faster."""
         os.sync()
         put("/proc/sys/vm/drop_caches", "2")
 
@@ -501,6 +518,7 @@ class Agent:
 
 
 def pids(id: str) -> list[int]:
+    """Return the processes of a container."""
     found = []
     for folder, _, files in os.walk(os.path.join(POD, id)):
         if "cgroup.procs" in files:

@@ -31,7 +31,7 @@ def meminfo(name: str) -> int:
 
 
 def blocks() -> dict[str, bool]:
-    """Return the kernel's memory blocks: directory -> whether it is in use. None where memory can't be plugged in."""
+    """Return the kernel's memory blocks: directory -> whether it is in use; {} where memory can't be plugged in."""
     names = os.listdir(BLOCKS) if os.path.isdir(BLOCKS) else []
     found = {}
     for name in names:

@@ -99,7 +99,7 @@ def unpacked(name: str, data: bytes) -> bytes:
 
 
 def unzstd(name: str, data: bytes) -> bytes:
-    """Return what a zstd frame holds; what follows it does not count. Raises InvalidArgument."""
+    """Return the content of a zstd frame; bytes after the frame are ignored. Raises InvalidArgument."""
     try:
         return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj().decompress(data)
     except zstandard.ZstdError as error:
