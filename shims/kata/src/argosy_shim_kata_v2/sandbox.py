@@ -39,6 +39,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._limits: dict[str, int] = {}  # container, or the pod itself -> its memory limit in bytes; 0 for none
         self._plugged = 0  # bytes of memory that the VM was given for them
+        self._grows = True  # as long as the guest has taken in what it was given
         self._stop = threading.Event()
         self._why = ""
         self.machine: Machine | None = None
@@ -85,14 +86,15 @@ class Sandbox:
         # A limit of more than the host has is none.
         most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _BLOCK_BYTES * _BLOCK_BYTES
         more = min(wanted, most) - self._plugged
-        if more <= 0:
+        if more <= 0 or not self._grows:
             return
         try:
             machine.devices.plug_memory(more, self.share is not None)
             self._plugged += more
             machine.control.call("grow", self.config.hang_timeout_s, size=self._plugged)
         except ArgosyError as error:
-            # Its limit holds, and the guest's own: it may be killed by the second before it comes to the first.
+            # The container's limit holds, and so does the guest's for all: it may be killed by the second before it comes to the first.
+            self._grows = False
             print(f"the VM has no {more >> 20} MiB more for memory limits: {error}", file=sys.stderr, flush=True)
 
     def leave(self, id: str) -> None:
@@ -175,7 +177,7 @@ class Sandbox:
         self._namespace = namespace if config.network in ("auto", "tap") else ""
         self._cgroup = group
         self._why = ""
-        self._plugged = 0
+        self._plugged, self._grows = 0, True
         self.config = config
         shares = config.shares()
         try:
