@@ -226,14 +226,16 @@ def test_a_pod_goes_on_when_one_of_it_takes_all_memory(peer: Peer) -> None:
 
 
 def test_a_vm_and_its_file_server_are_in_the_pods_cgroup(peer: Peer, home: Home) -> None:
-    peer.ctr("run", "-d", *RUNTIME, IMAGE, "counted", "sleep", "1000").ok()
+    # Cgroups are the machine's: another's container may be called the same.
+    id = f"counted-{os.getpid()}"
+    peer.ctr("run", "-d", *RUNTIME, IMAGE, id, "sleep", "1000").ok()
     processes = [int(line.split()[0]) for line in kata.processes(home.run)]
-    assert len(processes) == 2 and vm_of(peer, "counted") in processes
+    assert len(processes) == 2 and vm_of(peer, id) in processes
     for pid in processes:
         rows = [row.split(":", 2) for row in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
-        assert {path for _, _, path in rows} == {"/default/counted"}, rows
-    peer.ctr("tasks", "rm", "-f", "counted").ok()
-    assert [root for root in cgroup.roots() if (root / "default/counted").exists()] == []
+        assert {path for _, _, path in rows} == {f"/default/{id}"}, rows
+    peer.ctr("tasks", "rm", "-f", id).ok()
+    assert [root for root in cgroup.roots() if (root / "default" / id).exists()] == []
 
 
 def test_three_containers_share_the_vm_of_their_pod(peer: Peer) -> None:
