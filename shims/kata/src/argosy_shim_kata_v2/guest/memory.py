@@ -31,14 +31,10 @@ def meminfo(name: str) -> int:
     raise Failure("failed", "the guest's kernel tells no " + name)
 
 
-def blocks() -> dict[str, bool]:
-    """Return the kernel's memory blocks: directory -> whether it is in use; {} where memory can't be plugged in."""
+def blocks_in_use() -> int:
+    """Return how many memory blocks the kernel uses; 0 where memory can't be plugged in."""
     names = os.listdir(BLOCKS) if os.path.isdir(BLOCKS) else []
-    found = {}
-    for name in names:
-        if name.startswith("memory") and name[6:].isdigit():
-            found[f"{BLOCKS}/{name}"] = text(f"{BLOCKS}/{name}/state").strip() == "online"
-    return found
+    return sum(text(f"{BLOCKS}/{n}/state").strip() == "online" for n in names if n.startswith("memory") and n[6:].isdigit())
 
 
 class Memory:
@@ -51,7 +47,7 @@ class Memory:
     def __init__(self, group: str) -> None:
         """Group is the directory of the cgroup that all containers are below. Made when nothing runs but the agent."""
         self._group = group
-        self._first = len(blocks())
+        self._first = blocks_in_use()
         total = meminfo("MemTotal")
         self._kept = total - meminfo("MemAvailable") + RESERVE_BYTES + total // RESERVE_PART
         self._bound(0)
@@ -64,13 +60,8 @@ class Memory:
         """Wait until size bytes have been plugged in altogether, and let containers have them."""
         deadline = time.monotonic() + APPEAR_WAIT_S
         block = int(text(BLOCKS + "/block_size_bytes"), 16)
-        while True:
-            found = blocks()
-            if sum(found.values()) >= self._first + size // block:
-                break
-            for path, used in found.items():
-                if not used:
-                    put(path + "/state", "online")
+        # The kernel's command line says that it uses a block as soon as it has it.
+        while blocks_in_use() < self._first + size // block:
             if time.monotonic() > deadline:
                 raise Failure("failed", f"{size >> 20} MiB of memory were plugged in and did not appear")
             yield None
