@@ -191,7 +191,7 @@ def _kill(home: Home, what: str) -> bool:
 @pytest.mark.parametrize("victim", [kill_vm, kill_file_server, kill_shim, kill_tasks])
 @pytest.mark.parametrize("after", [0.15, 0.4, 0.7, 1.0])
 def test_a_death_at_any_step_leaves_nothing(
-    mesh: Mesh, home: Home, victim: Callable[[Mesh, Path, str], bool], after: float
+    mesh: Mesh, home: Home, victim: Callable[[Mesh, Home, str], bool], after: float
 ) -> None:
     """Start, VM, create, start, exec, delete: a whole life takes about a second and a half here."""
     id = f"{victim.__name__[5:].replace('_', '-')}-{int(after * 1000)}"
@@ -264,7 +264,7 @@ def test_an_agent_that_dies_leaves_nothing(mesh: Mesh, home: Home, mortal: tuple
 
 @pytest.mark.parametrize("victim", [kill_vm, kill_file_server, kill_shim, kill_tasks])
 def test_a_death_while_a_container_is_removed_leaves_nothing(
-    mesh: Mesh, home: Home, victim: Callable[[Mesh, Path, str], bool]
+    mesh: Mesh, home: Home, victim: Callable[[Mesh, Home, str], bool]
 ) -> None:
     id = f"rm-{victim.__name__[5:].replace('_', '-')}"
     mesh.ctr("run", "-d", *RUNTIME, IMAGE, id, "sleep", "1000").ok()
@@ -285,7 +285,7 @@ def _removed(mesh: Mesh, id: str) -> bool:
 
 @pytest.mark.parametrize("victim", [kill_vm, kill_shim])
 def test_what_was_written_to_a_disk_outlives_its_vm(
-    mesh: Mesh, home: Home, tmp_path: Path, victim: Callable[[Mesh, Path, str], bool]
+    mesh: Mesh, home: Home, tmp_path: Path, victim: Callable[[Mesh, Home, str], bool]
 ) -> None:
     config = tmp_path / "kata.toml"
     config.write_text('rootfs = "block"\n')

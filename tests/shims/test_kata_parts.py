@@ -506,7 +506,8 @@ def test_memory_that_qemu_refuses_leaves_nothing() -> None:
 
 
 def test_what_a_guest_lets_go_of_by_itself_is_no_end_of_the_connection() -> None:
-    for device in ("d-none", None, ["d"], {}):
+    told: list[object] = ["d-none", None, ["d"], {}]
+    for device in told:
         Monitor().devices.unplugged(device)
 
 

@@ -243,8 +243,8 @@ def test_what_is_killed_from_outside_leaves_no_memory(
         assert not os.path.exists(memory)
     finally:
         shim.delete()
+        shutil.rmtree(shim.bundle)
     kata.nothing_left(home)
-    shutil.rmtree(shim.bundle)
 
 
 def test_a_pod_that_stops_keeps_what_its_containers_wrote(
