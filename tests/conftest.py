@@ -1,4 +1,4 @@
-"""Fixtures: a temporary place with a short path, an image, a mesh."""
+"""Fixtures: a temporary directory with a short path, an image, a mesh."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from argosy.testkit.image import oci_archive
 from argosy.testkit.registry import running_registry
 
-from tests.harness import kata
 from tests.harness.mesh import IMAGE, Mesh
 
 # Before grpc is loaded: its fork handlers write to descriptors that a child of ours has closed, and perhaps opened for another use.
@@ -73,18 +72,3 @@ def registry() -> Iterator[str]:
     """An empty registry; its host:port."""
     with running_registry() as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def guest_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The VM shim's guest image, made once."""
-    directory = tmp_path_factory.mktemp("kata")
-    kata.build(directory)
-    return directory / "image"
-
-
-@pytest.fixture(scope="module")
-def place(guest_image: Path) -> Iterator[Path]:
-    """A directory for VMs; nothing may be left in it at the end."""
-    with kata.home(guest_image) as base:
-        yield base

@@ -15,8 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from argosy.kernel.process import start_time
-from argosy_shim_kata_v2 import qemu
 from argosy_shim_kata_v2.config import Config
+from argosy_shim_kata_v2.launch import make_spare, start
+from argosy_shim_kata_v2.processes import Adopted
+from argosy_shim_kata_v2.qemu import Qemu
+from argosy_shim_kata_v2.template import shape_of, template
 
 from bench.disk import fresh_disk
 from bench.images import SMALL
@@ -32,7 +35,7 @@ _FLOOD_MB = 16
 
 @contextlib.contextmanager
 def _home() -> Iterator[Path]:
-    """A place for images and VMs, named in the environment that the daemons inherit."""
+    """Directories for images and VMs, named in the environment that the daemons inherit."""
     base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
     packages = OUT / "kata-packages"
     packages.mkdir(parents=True, exist_ok=True)
@@ -89,30 +92,30 @@ def _through_stock(add: Callable[..., None]) -> Callable[..., None]:
 def _machines(bench: Bench, add: Callable[..., None]) -> None:
     """VMs by themselves: template, clone, cold boot, memory."""
     config = Config()
-    add("template build", "s", _timed(1, lambda: qemu.template(qemu.shape_of(config))), 30)
+    add("template build", "s", _timed(1, lambda: template(shape_of(config))), 30)
 
-    def clone(chosen: Config = config) -> qemu.Qemu:
-        return qemu.start(chosen, f"b{next(_NUMBERS)}", False, lambda _: None, lambda _: None)
+    def clone(chosen: Config = config) -> Qemu:
+        return start(chosen, f"b{next(_NUMBERS)}", False, lambda _: None, lambda _: None)
 
-    def parked() -> float:
-        """Seconds from a VM that waits to its agent's first answer."""
-        waiting = qemu.park(qemu.shape_of(config), f"b{next(_NUMBERS)}", False)
+    def from_spare() -> float:
+        """Seconds from a spare VM to its agent's first answer."""
+        spare = make_spare(shape_of(config), f"b{next(_NUMBERS)}", False)
         began = time.perf_counter()
-        process = qemu.Adopted(waiting.pid, start_time(waiting.pid))
-        held.append(qemu.start(config, waiting.folder.name, False, lambda _: None, lambda _: None, parked=process))
+        process = Adopted(spare.pid, start_time(spare.pid))
+        held.append(start(config, spare.folder.name, False, lambda _: None, lambda _: None, spare=process))
         return time.perf_counter() - began
 
-    held: list[qemu.Qemu] = []
+    held: list[Qemu] = []
     try:
         clones = _timed(bench.rounds(10), lambda: held.append(clone()))
         add("clone to first answer", "s", clones, 0.5)
         add("clone to first answer, p95", "s", bench.one(clones.p95), 1.5)
-        add("waiting VM to first answer", "s", _timed(bench.rounds(5), parked), 0.5)
+        add("spare VM to first answer", "s", _timed(bench.rounds(5), from_spare), 0.5)
         add("idle clone, PSS", "MiB", Series([_memory(m.pid, "Pss") for m in held]), 80)
     finally:
         for machine in held:
             machine.cleanup()
-    cold: list[qemu.Qemu] = []
+    cold: list[Qemu] = []
     add("cold boot without a template", "s", _timed(1, lambda: cold.append(clone(Config(template=False)))), 20)
     cold[0].cleanup()
 

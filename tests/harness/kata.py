@@ -1,4 +1,4 @@
-"""What tests of the VM shim need: a guest image made once, a place for VMs, and a look at what is left."""
+"""What tests of the VM shim need: a guest image made once, directories for VMs, and a look at what is left."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -64,27 +65,37 @@ def build(directory: Path) -> None:
 
 
 def processes(run_directory: Path) -> list[str]:
-    """The command lines of VMs, their file servers and the keepers of those that wait, below run_directory."""
+    """The command lines of VMs, their file servers and the pools of spare ones, below run_directory; those of others are not looked at."""
     found = []
+    below, named = f"{run_directory}/", f"ARGOSY_KATA_RUN={run_directory}".encode()
     for proc in Path("/proc").iterdir():
         try:
             words = (proc / "cmdline").read_bytes().decode(errors="replace") if proc.name.isdigit() else ""
-            keeps = "argosy_shim_kata_v2.pool" in words and os.fsencode(run_directory) in (proc / "environ").read_bytes()
+            keeps = "argosy_shim_kata_v2.pool" in words and named in (proc / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if keeps or (str(run_directory) in words and ("qemu" in words or "virtiofsd" in words)):
+        if keeps or (below in words and ("qemu" in words or "virtiofsd" in words)):
             found.append(f"{proc.name} {words[:80]}")
     return found
 
 
 def leftovers(run_directory: Path) -> list[str]:
-    """Whatever a VM has left: processes, sockets, directories, memory, mounts."""
+    """Whatever VMs below run_directory have left: processes, sockets, directories, mounts. Their memory goes with their processes."""
     found = processes(run_directory)
     found += [str(p) for p in run_directory.iterdir() if p.name != "accel.json"] if run_directory.exists() else []
-    shared = Path(f"/dev/shm/argosy-kata-{os.geteuid()}")
-    found += [str(p) for p in shared.iterdir()] if shared.exists() else []
-    found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(run_directory) in line]
+    found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"{run_directory}/" in line]
     return found
+
+
+def memory_file(vm: int) -> str:
+    """The file that a VM's memory is mapped from, as the kernel tells it: with " (deleted)" where no name leads to it."""
+    sizes: dict[str, int] = {}
+    for line in Path(f"/proc/{vm}/maps").read_text().splitlines():
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and fields[5].startswith("/"):
+            first, last = (int(address, 16) for address in fields[0].split("-"))
+            sizes[fields[5]] = sizes.get(fields[5], 0) + last - first
+    return max(sizes, key=lambda name: sizes[name])
 
 
 def vm_of(peer: Peer, id: str, namespace: str = "") -> int:
@@ -114,14 +125,45 @@ def tail(path: Path) -> str:
     return subprocess.run(["tail", "-n", "30", str(path)], capture_output=True, text=True).stdout
 
 
-def images(place: Path) -> Path:
-    return place / "data/image"
+@dataclass(frozen=True)
+class Home:
+    """The VM shim's directories, which no other test has."""
+
+    base: Path
+
+    @property
+    def data(self) -> Path:
+        """Where it keeps the guest image, templates and packed layers."""
+        return self.base / "data"
+
+    @property
+    def run(self) -> Path:
+        """Where running VMs have their directories."""
+        return self.base / "r"
+
+    @property
+    def image(self) -> Path:
+        return self.data / "image"
+
+
+def nothing_left(home: Home, within: float = 10.0) -> None:
+    """Wait until nothing is left of any VM."""
+    left: list[str] = []
+
+    def empty() -> bool:
+        left[:] = leftovers(home.run)
+        return not left
+
+    try:
+        eventually(empty, within=within)
+    except AssertionError:
+        raise AssertionError(f"left: {left}") from None
 
 
 @contextlib.contextmanager
-def mesh_at(place: Path, image_archive: Path) -> Iterator[Mesh]:
+def mesh_in(home: Home, image_archive: Path) -> Iterator[Mesh]:
     """Yield a mesh that has the image; nothing but its VMs' own may be left of it at the end."""
-    daemon = Mesh(place / "m")
+    daemon = Mesh(home.base / "m")
     daemon.base.mkdir()
     daemon.start()
     try:
@@ -133,23 +175,16 @@ def mesh_at(place: Path, image_archive: Path) -> Iterator[Mesh]:
 
 
 @contextlib.contextmanager
-def home(guest_image: Path) -> Iterator[Path]:
-    """Yield a place whose ``data`` has the guest image and whose ``r`` is for VMs; the environment names both.
-
-    Nothing may be left of any VM at the end.
-    """
-    base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
-    before = {name: os.environ.get(name) for name in ("ARGOSY_KATA_DIR", "ARGOSY_KATA_RUN")}
-    os.environ |= {"ARGOSY_KATA_DIR": str(base / "data"), "ARGOSY_KATA_RUN": str(base / "r")}
+def new_home(guest_image: Path) -> Iterator[Home]:
+    """Yield directories with the guest image, which the environment names. Nothing may be left of any VM at the end."""
+    home = Home(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")))
     try:
-        (base / "data").mkdir()
-        (base / "data/image").symlink_to(guest_image)
-        yield base
-        eventually(lambda: leftovers(base / "r") == [], within=5, what=f"left: {leftovers(base / 'r')}")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ARGOSY_KATA_DIR", str(home.data))
+            patch.setenv("ARGOSY_KATA_RUN", str(home.run))
+            home.data.mkdir()
+            home.image.symlink_to(guest_image)
+            yield home
+            nothing_left(home, within=5)
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        shutil.rmtree(base, ignore_errors=True)
+        shutil.rmtree(home.base, ignore_errors=True)

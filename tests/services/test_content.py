@@ -12,7 +12,7 @@ import pytest
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, FailedPrecondition, Locked, NotFound, OutOfRange
 from argosy.filters import EVERYTHING
-from argosy.kernel.files import begin_writeback, on_tmpfs
+from argosy.kernel.files import begin_writeback
 from argosy_content import blobs
 from argosy_content.blobs import Blobs
 from argosy_content.holds import Holds
@@ -20,6 +20,8 @@ from argosy_content.ingest import Ingest, Kind
 from argosy_content.store import LocalStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.harness.mesh import run
 
 DATA = b"0123456789" * 1000
 
@@ -145,7 +147,7 @@ def dirty(fd: int, size: int) -> int:
 
 
 def test_the_kernel_takes_the_hint(tmp_path: Path) -> None:
-    if on_tmpfs(str(tmp_path)):
+    if run(["stat", "-f", "-c", "%T", str(tmp_path)]).ok().out.strip() == "tmpfs":
         pytest.skip("temporary files are in memory")
     with (tmp_path / "file").open("wb") as file:
         file.write(b"x" * (4 << 20))

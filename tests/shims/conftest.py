@@ -1,11 +1,17 @@
-"""Which of the VM tests run every time. A VM without KVM takes seconds to boot: what differs in its surroundings only is a storm's."""
+"""The VM tests' guest image and directories; and which of them run every time.
+
+A VM without KVM takes seconds to boot: what differs in its surroundings only is a storm's.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.harness import kata
 
 # On stock containerd: that its shim's contract is kept in each kind of call. Everything else is asked of our own mesh.
 _ON_STOCK: Final = frozenset(
@@ -39,3 +45,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             more in parameters for more in _MORE.get(item.originalname, ())
         ):
             item.add_marker(pytest.mark.storm)
+
+
+@pytest.fixture(scope="session")
+def guest_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The VM shim's guest image, made once."""
+    directory = tmp_path_factory.mktemp("kata")
+    kata.build(directory)
+    return directory / "image"
+
+
+@pytest.fixture(scope="module")
+def home(guest_image: Path) -> Iterator[kata.Home]:
+    """Directories for VMs; nothing may be left in them at the end."""
+    with kata.new_home(guest_image) as directories:
+        yield directories

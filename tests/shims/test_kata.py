@@ -11,15 +11,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from argosy_protos.containerd.services.tasks.v1 import UpdateTaskRequest
+from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_shim_kata_v2 import cgroup
 
 from tests.harness import kata
 from tests.harness.containerd import Containerd
 from tests.harness.erofs import CAN_EROFS
-from tests.harness.kata import RUNTIME, vm_of
+from tests.harness.kata import RUNTIME, Home, vm_of
 from tests.harness.mesh import BIN, IMAGE, Mesh, Peer, eventually, run
 from tests.harness.processes import ending
 
@@ -27,13 +32,13 @@ pytestmark = kata.MARKS
 
 
 @pytest.fixture(scope="module", params=["mesh", "containerd"])
-def peer(request: pytest.FixtureRequest, place: Path, image_archive: Path) -> Iterator[Peer]:
+def peer(request: pytest.FixtureRequest, home: Home, image_archive: Path) -> Iterator[Peer]:
     daemon: Mesh | Containerd
     if request.param == "mesh":
-        daemon = Mesh(place / "m")
+        daemon = Mesh(home.base / "m")
         daemon.base.mkdir()
     else:
-        daemon = Containerd(place / "c", path_first=BIN)
+        daemon = Containerd(home.base / "c", path_first=BIN)
     daemon.start()
     try:
         daemon.ctr("images", "import", str(image_archive)).ok()
@@ -50,17 +55,17 @@ def tidied(peer: Peer) -> Iterator[None]:
 
 @pytest.fixture
 def sleeping(peer: Peer, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A container that waits; its id."""
-    id = f"s{abs(hash(request.node.name)) % 10**8}"
-    peer.ctr("run", "-d", *RUNTIME, IMAGE, id, "sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.1; done").ok()
+    """A container that waits; its id, which its shell has in its command line."""
+    id = f"s{abs(hash(request.node.name)) % 10**8}-{os.getpid()}"
+    peer.ctr("run", "-d", *RUNTIME, IMAGE, id, "sh", "-c", f"trap 'exit 9' TERM; : {id}; while :; do sleep 0.1; done").ok()
     yield id
     peer.ctr("tasks", "rm", "-f", id)
     peer.ctr("containers", "rm", id)
 
 
-def test_the_kernel_is_the_guests(peer: Peer, place: Path) -> None:
+def test_the_kernel_is_the_guests(peer: Peer, home: Home) -> None:
     told = peer.ctr("run", "--rm", *RUNTIME, IMAGE, "uname", "uname", "-r").ok().out.strip()
-    assert told == json.loads((kata.images(place) / "image.json").read_text())["kernel"]
+    assert told == json.loads((home.image / "image.json").read_text())["kernel"]
     assert told != os.uname().release
 
 
@@ -124,10 +129,10 @@ def test_a_killed_process_says_137(peer: Peer, sleeping: str) -> None:
     assert "137" in peer.ctr("tasks", "rm", sleeping).err
 
 
-def test_pause_stops_the_container_and_resume_starts_it(peer: Peer, place: Path, sleeping: str) -> None:
+def test_pause_stops_the_container_and_resume_starts_it(peer: Peer, home: Home, sleeping: str) -> None:
     script = "while :; do echo tick >>/tmp/ticks; sleep 0.05; done"
     peer.ctr("tasks", "exec", "--exec-id", "d", "-d", sleeping, "sh", "-c", script).ok()
-    (rootfs,) = (place / "r").glob(f"*.shared/{sleeping}/rootfs")
+    (rootfs,) = home.run.glob(f"*.shared/{sleeping}/rootfs")
     ticks = rootfs / "tmp/ticks"
     eventually(lambda: ticks.exists() and ticks.stat().st_size > 0)
     peer.ctr("tasks", "pause", sleeping).ok()
@@ -154,46 +159,95 @@ def test_processes_are_those_of_the_guest(peer: Peer, sleeping: str) -> None:
     assert len(lines) >= 3 and any("long" in line for line in lines), lines
 
 
-def test_memory_has_its_limit_and_says_so(peer: Peer) -> None:
-    watch = ["ctr", "-a", str(peer.address), "events"]
-    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
-        seen: list[str] = []
-        assert events.stdout is not None
-        reader = threading.Thread(target=lambda: seen.extend(events.stdout or ()), daemon=True)
+@contextmanager
+def events(peer: Peer) -> Iterator[list[str]]:
+    """Yield the list of the daemon's events, one a line, which grows."""
+    seen: list[str] = []
+    with ending(subprocess.Popen(["ctr", "-a", str(peer.address), "events"], stdout=subprocess.PIPE, text=True)) as process:
+        reader = threading.Thread(target=lambda: seen.extend(process.stdout or ()), daemon=True)
         reader.start()
         try:
-            done = peer.ctr(
-                "run",
-                "--rm",
-                *RUNTIME,
-                "--memory-limit",
-                str(32 << 20),
-                IMAGE,
-                "oom",
-                "dd",
-                "if=/dev/zero",
-                "of=/dev/null",
-                "bs=100M",
-                "count=1",
-            )
-            assert done.code == 137, done
-            eventually(lambda: any("/tasks/oom" in line for line in seen), within=5, what=f"no OOM event: {seen}")
+            yield seen
         finally:
             # Before the pipe is closed that it reads from.
-            events.terminate()
-            events.wait()
+            process.terminate()
+            process.wait()
             reader.join(5)
 
 
-def test_a_vm_and_its_file_server_are_in_the_pods_cgroup(peer: Peer, place: Path) -> None:
-    peer.ctr("run", "-d", *RUNTIME, IMAGE, "counted", "sleep", "1000").ok()
-    processes = [int(line.split()[0]) for line in kata.processes(place / "r")]
-    assert len(processes) == 2 and vm_of(peer, "counted") in processes
+def takes(megabytes: int) -> tuple[str, ...]:
+    """A command that has so much memory for a moment. The kernel would refuse it more than the VM has altogether."""
+    return ("dd", "if=/dev/zero", "of=/dev/null", f"bs={megabytes}M", "count=1")
+
+
+def worked_s(vm: int) -> float:
+    """How long a VM has run its guest: what a guest does in vain shows here, and not how busy the machine is."""
+    return sum(int(ticks) for ticks in Path(f"/proc/{vm}/stat").read_text().split()[13:15]) / os.sysconf("SC_CLK_TCK")
+
+
+# Much less than the VM has, half of it, all of it; and a container that has no limit but the VM.
+@pytest.mark.parametrize("limit", [32, 128, 256, 0])
+def test_memory_has_its_limit_and_says_so_in_time(peer: Peer, limit: int) -> None:
+    limits = ("--memory-limit", str(limit << 20)) if limit else ()
+    peer.ctr("run", "-d", *RUNTIME, *limits, IMAGE, "oom", "sleep", "1000").ok()
+    vm = vm_of(peer, "oom")
+    with events(peer) as seen:
+        began = worked_s(vm)
+        assert peer.ctr("tasks", "exec", "--exec-id", "e", "oom", *takes(limit + 100 if limit else 200)).code == 137
+        eventually(lambda: any("/tasks/oom" in line for line in seen), within=5, what=f"no OOM event: {seen}")
+        assert worked_s(vm) - began < 20
+
+
+def test_a_limit_is_memory_that_there_is(peer: Peer) -> None:
+    """More than the VM has by itself, for one and for the other container of a pod; and what a limit becomes later."""
+    pod = ("--annotation", "io.kubernetes.cri.sandbox-id=big")
+
+    def total_mb() -> int:
+        told = peer.ctr(
+            "tasks", "exec", "--exec-id", f"m{time.monotonic_ns()}", "big", "grep", "MemTotal", "/proc/meminfo"
+        ).ok()
+        return int(told.out.split()[1]) >> 10
+
+    try:
+        for number, id in enumerate(("big", "big2"), 1):
+            peer.ctr("run", "-d", *RUNTIME, *pod, "--memory-limit", str(300 << 20), IMAGE, id, "sleep", "1000").ok()
+            assert total_mb() > 200 + number * 300
+        peer.ctr("tasks", "exec", "--exec-id", "e", "big", *takes(280)).ok()
+        update(peer, "big2", {"memory": {"limit": 500 << 20}})
+        assert total_mb() > 200 + 800
+    finally:
+        for id in ("big2", "big"):
+            peer.ctr("tasks", "rm", "-f", id)
+            peer.ctr("containers", "rm", id)
+
+
+def test_a_pod_goes_on_when_one_of_it_takes_all_memory(peer: Peer) -> None:
+    pod = ("--annotation", "io.kubernetes.cri.sandbox-id=full")
+    try:
+        for id in ("full", "full2"):
+            peer.ctr("run", "-d", *RUNTIME, *pod, IMAGE, id, "sleep", "1000").ok()
+        began = worked_s(vm_of(peer, "full"))
+        assert peer.ctr("tasks", "exec", "--exec-id", "e", "full", *takes(200)).code == 137
+        assert worked_s(vm_of(peer, "full")) - began < 20
+        for id in ("full", "full2"):
+            assert peer.ctr("tasks", "exec", "--exec-id", "f", id, "echo", "alive").ok().out == "alive\n"
+    finally:
+        for id in ("full2", "full"):
+            peer.ctr("tasks", "rm", "-f", id)
+            peer.ctr("containers", "rm", id)
+
+
+def test_a_vm_and_its_file_server_are_in_the_pods_cgroup(peer: Peer, home: Home) -> None:
+    # Cgroups are the machine's: another's container may be called the same.
+    id = f"counted-{os.getpid()}"
+    peer.ctr("run", "-d", *RUNTIME, IMAGE, id, "sleep", "1000").ok()
+    processes = [int(line.split()[0]) for line in kata.processes(home.run)]
+    assert len(processes) == 2 and vm_of(peer, id) in processes
     for pid in processes:
         rows = [row.split(":", 2) for row in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
-        assert {path for _, _, path in rows} == {"/default/counted"}, rows
-    peer.ctr("tasks", "rm", "-f", "counted").ok()
-    assert [root for root in cgroup.roots() if (root / "default/counted").exists()] == []
+        assert {path for _, _, path in rows} == {f"/default/{id}"}, rows
+    peer.ctr("tasks", "rm", "-f", id).ok()
+    assert [root for root in cgroup.roots() if (root / "default" / id).exists()] == []
 
 
 def test_three_containers_share_the_vm_of_their_pod(peer: Peer) -> None:
@@ -207,7 +261,7 @@ def test_three_containers_share_the_vm_of_their_pod(peer: Peer) -> None:
             peer.ctr("tasks", "exec", "--exec-id", "b", id, "cat", "/proc/sys/kernel/random/boot_id").ok().out for id in ids
         }
         assert len(boots) == 1
-        # One goes; the others stay, and a new one finds its place.
+        # One goes; the others stay, and a new one joins them.
         peer.ctr("tasks", "rm", "-f", "pod2").ok()
         assert peer.ctr("tasks", "exec", "--exec-id", "c", "pod3", "echo", "here").ok().out == "here\n"
         peer.ctr("tasks", "start", "-d", "pod2").ok()
@@ -316,9 +370,9 @@ def test_volumes_are_the_hosts_own(peer: Peer, tmp_path: Path) -> None:
 
 def test_the_guest_sees_nothing_of_the_host(peer: Peer, sleeping: str) -> None:
     shown = peer.ctr("tasks", "exec", "--exec-id", "ps", sleeping, "ps").ok().out
-    assert "qemu" not in shown and "pytest" not in shown
-    marker = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert "trap 'exit 9' TERM" not in marker.replace("ctr ", "")
+    assert "qemu" not in shown and "pytest" not in shown and f": {sleeping};" in shown
+    on_host = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert f": {sleeping};" not in on_host
 
 
 def test_two_vms_draw_different_numbers_and_know_the_time(peer: Peer) -> None:
@@ -407,11 +461,11 @@ def test_without_a_namespace_there_is_qemus_network_or_none(peer: Peer, tmp_path
     assert links.count("\n") == 1 and ": lo:" in links
 
 
-def test_our_own_command_runs_a_vm_and_settings_make_it(peer: Peer, place: Path, tmp_path: Path) -> None:
+def test_our_own_command_runs_a_vm_and_settings_make_it(peer: Peer, home: Home, tmp_path: Path) -> None:
     if not isinstance(peer, Mesh):
         pytest.skip("one daemon is enough")
     command = [str(BIN / "argosy"), "--address", str(peer.address), "run", "--rm", *RUNTIME, IMAGE]
-    kernel = json.loads((kata.images(place) / "image.json").read_text())["kernel"]
+    kernel = json.loads((home.image / "image.json").read_text())["kernel"]
     assert run([*command, "uname", "-r"]).ok().out.strip() == kernel
     config = tmp_path / "kata.toml"
     config.write_text('vcpus = 2\nmemory_mb = 384\nkernel_params = "argosy.mark=1"\n')
@@ -421,17 +475,18 @@ def test_our_own_command_runs_a_vm_and_settings_make_it(peer: Peer, place: Path,
     assert cores == "2" and 300_000 < int(memory.split()[1]) < 393_216 and "argosy.mark=1" in line
 
 
-def test_limits_change_while_it_runs(peer: Peer, sleeping: str) -> None:
-    import grpc
-    from argosy_protos.containerd.services.tasks.v1 import UpdateTaskRequest
-    from argosy_protos.google.protobuf import Any as AnyMessage
-
-    resources = json.dumps({"memory": {"limit": 64 << 20}, "pids": {"limit": 77}}).encode()
+def update(peer: Peer, id: str, resources: dict[str, Any]) -> None:
+    """Change a task's limits, as no command of ctr does."""
     kind = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
-    request = UpdateTaskRequest(container_id=sleeping, resources=AnyMessage(type_url=kind, value=resources))
+    wanted = AnyMessage(type_url=kind, value=json.dumps(resources).encode())
+    request = UpdateTaskRequest(container_id=id, resources=wanted)
     with grpc.insecure_channel(f"unix:{peer.address}") as channel:
-        update = channel.unary_unary("/containerd.services.tasks.v1.Tasks/Update", lambda r: r.encode(), lambda data: data)
-        update(request, metadata=(("containerd-namespace", "default"),), timeout=20)
+        call = channel.unary_unary("/containerd.services.tasks.v1.Tasks/Update", lambda r: r.encode(), lambda data: data)
+        call(request, metadata=(("containerd-namespace", "default"),), timeout=20)
+
+
+def test_limits_change_while_it_runs(peer: Peer, sleeping: str) -> None:
+    update(peer, sleeping, {"memory": {"limit": 64 << 20}, "pids": {"limit": 77}})
     shown = peer.ctr("tasks", "metrics", sleeping).ok().out
     assert re.search(rf"memory\.usage_limit\s+{64 << 20}", shown), shown
     limit = peer.ctr(

@@ -19,11 +19,21 @@ from typing import Any
 
 import pytest
 import zstandard
-from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable, Unimplemented, Unknown
+from argosy.errors import (
+    ArgosyError,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+    Unimplemented,
+    Unknown,
+)
 from argosy.mounts import Mount
-from argosy_shim_kata_v2 import accel, blobs, cgroup, config, qemu
+from argosy_shim_kata_v2 import accel, blobs, cgroup, config, shape
 from argosy_shim_kata_v2 import spec as specs
 from argosy_shim_kata_v2.channel import Control, Streams
+from argosy_shim_kata_v2.devices import Devices
 from argosy_shim_kata_v2.guest import frames
 from argosy_shim_kata_v2.image import binaries, debs
 from argosy_shim_kata_v2.image.cpio import Cpio
@@ -404,7 +414,7 @@ def test_qemu_that_talks_nonsense_is_gone(short_path: Path) -> None:
 
 
 def test_a_qemu_that_listens_and_does_not_greet_is_given_up(short_path: Path) -> None:
-    """It is stopped, or never gets to it: the kernel takes the connection in its place."""
+    """It is stopped, or never gets to it: the kernel takes the connection for it."""
     before = descriptors(os.getpid()).get("socket", 0)
     guest = Guest(short_path / "qmp")
     with pytest.raises(Unavailable, match=r"QEMU did not greet within 0\.2 s"):
@@ -439,6 +449,68 @@ def test_a_qemu_that_is_let_go_of_leaves_no_descriptor(short_path: Path, words: 
     assert descriptors(os.getpid()).get("socket", 0) == before, held
 
 
+class Monitor:
+    """A QEMU that has every device it is told of, but those of one path; each is let go of as soon as it is to go."""
+
+    def __init__(self, refused: str = "") -> None:
+        self.devices = Devices(self.command)
+        self.refused = refused
+        self.held: set[str] = set()
+
+    def command(self, name: str, words: dict[str, Any]) -> None:
+        id = str(words.get("id") or words.get("node-name"))
+        if name == "object-del":
+            self.held.remove(id)
+        elif name in ("device_del", "blockdev-del"):
+            if id not in self.held:
+                raise Unknown(f"QEMU: {name}: Device '{id}' not found")
+            self.held.remove(id)
+            self.devices.unplugged(id)
+        elif self.refused and self.refused in (id, words.get("driver")):
+            raise Unknown(f"QEMU: {name}: no such thing")
+        else:
+            self.held.add(id)
+
+
+def test_a_disk_too_many_is_refused_and_harms_no_other(tmp_path: Path) -> None:
+    """Its container takes back all that it wanted to plug in; were that an error, its pod's VM would be ended."""
+    monitor = Monitor()
+    for n in range(shape.SLOTS):
+        monitor.devices.plug_disk(tmp_path, f"s{n}", True)
+    before = set(monitor.held)
+    with pytest.raises(FailedPrecondition, match="room for 16 devices"):
+        monitor.devices.plug_disk(tmp_path, "more", True)
+    monitor.devices.unplug_disk("more")
+    assert monitor.held == before
+    monitor.devices.unplug_disk("s3")
+    monitor.devices.plug_disk(tmp_path, "more", True)
+    assert monitor.held == before - {"d-s3", "n-s3"} | {"d-more", "n-more"}
+
+
+@pytest.mark.parametrize("refused", ["n-bad", "d-bad"])
+def test_a_disk_that_qemu_refuses_leaves_nothing(tmp_path: Path, refused: str) -> None:
+    monitor = Monitor(refused)
+    for _ in range(shape.SLOTS + 1):
+        with pytest.raises(Unknown, match="no such thing"):
+            monitor.devices.plug_disk(tmp_path, "bad", False)
+    monitor.devices.unplug_disk("bad")
+    assert monitor.held == set()
+
+
+def test_memory_that_qemu_refuses_leaves_nothing() -> None:
+    monitor = Monitor("pc-dimm")
+    for _ in range(2):
+        with pytest.raises(Unknown, match="no such thing"):
+            monitor.devices.plug_memory(128 << 20, True)
+    assert monitor.held == set()
+
+
+def test_what_a_guest_lets_go_of_by_itself_is_no_end_of_the_connection() -> None:
+    told: list[object] = ["d-none", None, ["d"], {}]
+    for device in told:
+        Monitor().devices.unplugged(device)
+
+
 # -- settings and specs --
 
 
@@ -447,20 +519,20 @@ def test_a_template_depends_on_all_that_its_state_does(tmp_path: Path) -> None:
     for path in files.values():
         path.write_text("x")
 
-    def shape(chosen: config.Config = config.Config(), name: str = "tcg") -> str:  # noqa: B008 # frozen
-        return qemu.Shape(chosen, name, str(files["qemu"]), files["kernel"], files["initrd"]).key()
+    def key(chosen: config.Config = config.Config(), name: str = "tcg") -> str:  # noqa: B008 # frozen
+        return shape.Shape(chosen, name, str(files["qemu"]), files["kernel"], files["initrd"]).key()
 
-    keys = {shape(), shape(name="kvm"), shape(config.Config(memory_mb=512)), shape(config.Config(vcpus=2)),
-            shape(config.Config(kernel_params="x"))}  # fmt: skip
+    keys = {key(), key(name="kvm"), key(config.Config(memory_mb=512)), key(config.Config(vcpus=2)),
+            key(config.Config(kernel_params="x"))}  # fmt: skip
     files["kernel"].write_text("another")
-    assert len(keys | {shape()}) == 6
-    assert shape() == shape(config.Config(network="none"))
+    assert len(keys | {key()}) == 6
+    assert key() == key(config.Config(network="none"))
 
 
 def test_a_guest_under_kvm_speaks_at_once_for_it_is_judged_by_that(tmp_path: Path) -> None:
     for name, spoken in (("kvm", True), ("tcg", False)):
-        shape = qemu.Shape(config.Config(kernel_params="last=1"), name, "/qemu", tmp_path / "kernel", tmp_path / "initrd")
-        command = qemu.arguments(shape, tmp_path, tmp_path / "memory", True, False)
+        guest = shape.Shape(config.Config(kernel_params="last=1"), name, "/qemu", tmp_path / "kernel", tmp_path / "initrd")
+        command = shape.arguments(guest, tmp_path, tmp_path / "memory", True, False)
         line = command[command.index("-append") + 1].split()
         assert ("earlyprintk=ttyS0" in line) is spoken and ("quiet" in line) is not spoken and line[-1] == "last=1"
         assert ("mitigations=off" in line) is (name == "tcg")
@@ -495,8 +567,8 @@ def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> No
     assert "hooks" not in guest and guest["root"] == {"path": "/guest/rootfs", "readonly": True}
     assert guest["process"] == {"args": ["x"], "cwd": "/"}
     assert guest["linux"]["namespaces"] == [{"type": "pid"}, {"type": "mount"}]
-    assert guest["linux"]["cgroupsPath"] == "/c1" and guest["linux"]["resources"] == {"memory": {"limit": 1}}
-    assert "uidMappings" not in guest["linux"]
+    assert guest["linux"]["resources"] == {"memory": {"limit": 1}}
+    assert not {"uidMappings", "cgroupsPath"}.intersection(guest["linux"])
     assert shared == [("m1", Mount("bind", str(tmp_path), ("rbind", "ro")))]
     mounts = {m["destination"]: m for m in guest["mounts"]}
     assert mounts["/data"]["source"] == "/guest/m1" and "ro" in mounts["/data"]["options"]
@@ -506,11 +578,29 @@ def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("resources", "limit"),
+    [
+        ({"memory": {"limit": 5}}, 5), ({"memory": {"limit": -1}}, 0), ({"memory": {"limit": None}}, 0), ({"memory": {"limit": "5"}}, 0),
+        ({"memory": None}, 0), ({"memory": []}, 0), ({}, 0), (None, 0), ([], 0),
+    ],
+)  # fmt: skip
+def test_a_memory_limit_is_a_number_or_there_is_none(resources: object, limit: int) -> None:
+    assert specs.memory_limit(resources) == limit
+
+
+@pytest.mark.parametrize("version", ["1.0.2", "1.1.0", "1.2.1", "1.3.0", "2.0.0", None])
+def test_the_guest_is_told_a_version_that_it_knows(version: str | None) -> None:
+    spec = {"process": {"args": ["x"]}} | ({} if version is None else {"ociVersion": version})
+    assert specs.translate(spec, "c", "/r", lambda name, mount: name)["ociVersion"] == "1.0.2"
+
+
+@pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"mounts": [{"destination": "/x", "type": "bind", "source": "/no/such/place"}]}, "does not exist"),
+        ({"mounts": [{"destination": "/x", "type": "bind", "source": "/no/such/path"}]}, "does not exist"),
         ({"mounts": [{"destination": "/x", "type": "bind", "source": "../relative"}]}, "does not exist"),
         ({"linux": {"devices": [{"path": "/dev/kvm"}]}}, "a VM can't be given the host's devices: /dev/kvm"),
+        ({"linux": {"netDevices": {"eth7": {}}}}, "a VM can't be given the host's network devices: eth7"),
         ({"process": None}, "the spec has no process"),
     ],
 )

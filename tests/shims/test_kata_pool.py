@@ -1,4 +1,4 @@
-"""VMs that wait: taken by the next container, replaced, and never left behind, whoever dies of those that hold them."""
+"""Spare VMs: taken by the next container, replaced, and never left behind, whichever process dies."""
 
 from __future__ import annotations
 
@@ -9,65 +9,63 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argosy_shim_kata_v2 import pool
+from argosy_shim_kata_v2 import spares
 from argosy_shim_kata_v2.config import Config
 
 from tests.harness import kata
-from tests.harness.kata import RUNTIME, vm_of
+from tests.harness.kata import RUNTIME, Home, vm_of
 from tests.harness.mesh import IMAGE, Mesh, eventually
 
 pytestmark = kata.MARKS
 
 
 @pytest.fixture(scope="module")
-def mesh(place: Path, image_archive: Path) -> Iterator[Mesh]:
-    with kata.mesh_at(place, image_archive) as daemon:
+def mesh(home: Home, image_archive: Path) -> Iterator[Mesh]:
+    with kata.mesh_in(home, image_archive) as daemon:
         yield daemon
 
 
 @pytest.fixture
-def flags(request: pytest.FixtureRequest, mesh: Mesh, place: Path, tmp_path: Path) -> Iterator[tuple[str, ...]]:
-    """Flags for containers with a pool of one. Its keeper ends with the test, and nothing is left of it."""
+def flags(request: pytest.FixtureRequest, mesh: Mesh, home: Home, tmp_path: Path) -> Iterator[tuple[str, ...]]:
+    """Flags for containers with a pool of one. The pool ends with the test, and nothing is left of it."""
     config = tmp_path / "kata.toml"
     config.write_text(f'pool = 1\nrootfs = "{getattr(request, "param", "virtiofs")}"\n')
     yield (*RUNTIME, "--runtime-config-path", str(config))
     kata.tidy(mesh)
-    for pid in keepers(place):
+    for pid in pools(home):
         os.kill(pid, signal.SIGCONT)
         os.kill(pid, signal.SIGTERM)
-    # One that was killed leaves its VMs to whoever comes next.
-    pool.sweep()
-    for stale in (place / "r").glob("pool-*"):
-        eventually(lambda: keepers(place) == [])
+    # A killed one leaves its spares to the next VM that starts.
+    spares.sweep()
+    for stale in home.run.glob("pool-*"):
+        eventually(lambda: pools(home) == [])
         stale.unlink(missing_ok=True)
-    eventually(lambda: kata.leftovers(place / "r") == [], what=f"left: {kata.leftovers(place / 'r')}")
+    kata.nothing_left(home)
 
 
-def keepers(place: Path) -> list[int]:
-    return [int(line.split()[0]) for line in kata.processes(place / "r") if "v2.pool" in line]
+def pools(home: Home) -> list[int]:
+    return [int(line.split()[0]) for line in kata.processes(home.run) if "v2.pool" in line]
 
 
-def waiting(place: Path) -> list[Path]:
-    """The directories of VMs that nobody has taken; what a VM shares and its memory have its name with an ending."""
-    return [
-        folder for folder in (place / "r").glob("p-*") if "." not in folder.name and not os.path.lexists(folder / "taken")
-    ]
+def waiting_in(home: Home) -> list[Path]:
+    """The directories of spares that no shim has taken; the directory that a VM shares has its name with an ending."""
+    return [folder for folder in home.run.glob("p-*") if "." not in folder.name and not os.path.lexists(folder / "taken")]
 
 
-def pid_in(place: Path, folder: Path) -> int:
+def pid_in(home: Home, folder: Path) -> int:
     (found,) = [int(line.split()[0]) for line in kata.processes(folder) if "qemu" in line]
     return found
 
 
-def one_waits(place: Path) -> Path:
-    """Wait for the one VM that a keeper of one has to give; its directory. Asked like a shim asks, the keeper would give it away."""
+def spare_of(home: Home) -> Path:
+    """Wait for the spare of a pool of one; its directory. Asked as a shim asks, the pool would give it away."""
     found: list[Path] = []
 
     def one() -> bool:
-        found[:] = waiting(place)
+        found[:] = waiting_in(home)
         return len(found) == 1 and stands_still(found)
 
-    eventually(one, within=20, what="no VM waits")
+    eventually(one, within=20, what="there is no spare")
     return found[0]
 
 
@@ -85,13 +83,13 @@ def stands_still(folders: list[Path]) -> bool:
 
 # Memory that is shared with virtiofsd is a copy of the template's; the other kind is mapped.
 @pytest.mark.parametrize("flags", ["virtiofs", "block"], indirect=True)
-def test_a_waiting_vm_is_taken_and_another_takes_its_place(mesh: Mesh, place: Path, flags: tuple[str, ...]) -> None:
+def test_a_spare_is_taken_and_replaced(mesh: Mesh, home: Home, flags: tuple[str, ...]) -> None:
     script = "cat /proc/sys/kernel/random/uuid; date +%s; echo kept >/root/kept"
     told = [mesh.ctr("run", "--rm", *flags, IMAGE, "first", "sh", "-c", script).ok().out.splitlines()]
     taken = []
     for n in range(2):
-        folder = one_waits(place)
-        pid = pid_in(place, folder)
+        folder = spare_of(home)
+        pid = pid_in(home, folder)
         mesh.ctr("run", "-d", *flags, IMAGE, f"next{n}", "sleep", "1000").ok()
         assert vm_of(mesh, f"next{n}") == pid
         taken.append(folder)
@@ -106,67 +104,77 @@ def test_a_waiting_vm_is_taken_and_another_takes_its_place(mesh: Mesh, place: Pa
 
 
 @pytest.mark.parametrize("midway", [False, True], ids=["waiting", "ending"])
-def test_a_killed_keeper_takes_nobody_with_it(mesh: Mesh, place: Path, flags: tuple[str, ...], midway: bool) -> None:
+def test_a_killed_pool_takes_no_vm_with_it(mesh: Mesh, home: Home, flags: tuple[str, ...], midway: bool) -> None:
     mesh.ctr("run", "--rm", *flags, IMAGE, "first", "true").ok()
-    one_waits(place)
+    spare_of(home)
     mesh.ctr("run", "-d", *flags, IMAGE, "stays", "sleep", "1000").ok()
-    orphan = one_waits(place)
-    (keeper,) = keepers(place)
-    os.kill(keeper, signal.SIGKILL)
-    eventually(lambda: keepers(place) == [])
+    orphan = spare_of(home)
+    (process,) = pools(home)
+    os.kill(process, signal.SIGKILL)
+    eventually(lambda: pools(home) == [])
     if midway:
         (orphan / "taken").symlink_to("ended")
     assert mesh.ctr("tasks", "exec", "--exec-id", "e", "stays", "echo", "alive").ok().out == "alive\n"
-    # The next one finds no keeper: it ends what that one held, and starts another.
-    (shared,) = (place / "r").glob("p-*.shared/stays/rootfs")
+    # The next one finds no pool: it ends what that one held, and starts another.
+    (shared,) = home.run.glob("p-*.shared/stays/rootfs")
     before = sorted(os.listdir(shared / "bin"))
     assert mesh.ctr("run", "--rm", *flags, IMAGE, "other", "echo", "ok").ok().out == "ok\n"
-    # And nothing of those that live, though what they share is called almost like a VM that waits.
+    # And nothing of those that live, though what they share is called almost like a spare.
     assert sorted(os.listdir(shared / "bin")) == before and "busybox" in before
     assert mesh.ctr("tasks", "exec", "--exec-id", "f", "stays", "cat", "/etc/group").ok().out
     eventually(lambda: not orphan.exists() and kata.processes(orphan) == [])
-    one_waits(place)
+    spare_of(home)
 
 
-def test_whatever_is_wrong_with_the_pool_a_container_starts(mesh: Mesh, place: Path, flags: tuple[str, ...]) -> None:
+def test_a_pool_that_is_killed_from_outside_leaves_no_memory(mesh: Mesh, home: Home, flags: tuple[str, ...]) -> None:
     mesh.ctr("run", "--rm", *flags, IMAGE, "first", "true").ok()
-    # The VM that waits is dead.
-    os.kill(pid_in(place, one_waits(place)), signal.SIGKILL)
+    vm = pid_in(home, spare_of(home))
+    memory = kata.memory_file(vm)
+    for pid in (*pools(home), vm):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: kata.processes(home.run) == [])
+    assert not os.path.exists(memory)
+
+
+def test_whatever_is_wrong_with_the_pool_a_container_starts(mesh: Mesh, home: Home, flags: tuple[str, ...]) -> None:
+    mesh.ctr("run", "--rm", *flags, IMAGE, "first", "true").ok()
+    # The spare is dead.
+    os.kill(pid_in(home, spare_of(home)), signal.SIGKILL)
     assert mesh.ctr("run", "--rm", *flags, IMAGE, "second", "echo", "ok").ok().out == "ok\n"
     # It is not the VM that it says it is.
-    folder = one_waits(place)
+    folder = spare_of(home)
     (folder / "qmp").unlink()
     assert mesh.ctr("run", "--rm", *flags, IMAGE, "third", "echo", "ok").ok().out == "ok\n"
     eventually(lambda: not folder.exists())
-    # The keeper does not answer.
-    one_waits(place)
-    (keeper,) = keepers(place)
-    os.kill(keeper, signal.SIGSTOP)
+    # The pool does not answer.
+    spare_of(home)
+    (process,) = pools(home)
+    os.kill(process, signal.SIGSTOP)
     assert mesh.ctr("run", "--rm", *flags, IMAGE, "fourth", "echo", "ok").ok().out == "ok\n"
-    os.kill(keeper, signal.SIGCONT)
-    one_waits(place)
+    os.kill(process, signal.SIGCONT)
+    spare_of(home)
 
 
-def test_what_a_shim_asks_for_and_does_not_take_is_ended(mesh: Mesh, place: Path, flags: tuple[str, ...]) -> None:
+def test_what_a_shim_asks_for_and_does_not_take_is_ended(mesh: Mesh, home: Home, flags: tuple[str, ...]) -> None:
     mesh.ctr("run", "--rm", *flags, IMAGE, "first", "true").ok()
-    folder = one_waits(place)
+    folder = spare_of(home)
     config = Config(pool=1, rootfs="virtiofs")
-    offer = pool.ask(config)
-    assert offer is not None and offer.waiting.folder == folder
-    assert pool.ask(config) is None, "one VM was given to two"
+    offer = spares.ask(config)
+    assert offer is not None and offer.spare.folder == folder
+    assert spares.ask(config) is None, "one VM was given to two"
     offer.close()
     eventually(lambda: not folder.exists() and kata.processes(folder) == [])
     assert not offer.claim()
-    assert one_waits(place) != folder
+    assert spare_of(home) != folder
 
 
-def test_a_pool_that_nobody_needs_ends(mesh: Mesh, place: Path, tmp_path: Path) -> None:
+def test_a_pool_that_nobody_needs_ends(mesh: Mesh, home: Home, tmp_path: Path) -> None:
     config = tmp_path / "kata.toml"
     config.write_text("pool = 2\npool_idle_s = 3.0\n")
     flags = (*RUNTIME, "--runtime-config-path", str(config))
     mesh.ctr("run", "--rm", *flags, IMAGE, "only", "true").ok()
-    eventually(lambda: len(waiting(place)) == 2, within=15)
-    eventually(lambda: kata.leftovers(place / "r") == [], within=20, what=f"left: {kata.leftovers(place / 'r')}")
+    eventually(lambda: len(waiting_in(home)) == 2, within=15)
+    kata.nothing_left(home, within=20)
 
 
 @pytest.mark.parametrize(

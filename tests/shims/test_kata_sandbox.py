@@ -27,6 +27,7 @@ from argosy_protos.io.containerd.cgroups.v2 import Metrics
 
 from tests.harness import kata
 from tests.harness.erofs import IMAGE_OPTIONS, needs_erofs
+from tests.harness.kata import Home
 from tests.harness.mesh import BIN, eventually
 
 pytestmark = kata.MARKS
@@ -43,11 +44,11 @@ _SPEC = {
 class Shim:
     """A shim started as a daemon starts it."""
 
-    def __init__(self, place: Path, name: str) -> None:
-        self.bundle = place / name
+    def __init__(self, home: Home, name: str) -> None:
+        self.bundle = home.base / name
         self.bundle.mkdir()
         (self.bundle / "config.json").write_text("{}")
-        env = {**os.environ, "ARGOSY_SHIM_SOCKET_DIR": str(place / "s"), "MAX_SHIM_VERSION": "3"}
+        env = {**os.environ, "ARGOSY_SHIM_SOCKET_DIR": str(home.base / "s"), "MAX_SHIM_VERSION": "3"}
         self._command = [str(BIN / "containerd-shim-kata-v2"), "-namespace", "n", "-address", "/none", "-id", name]
         done = subprocess.run(
             [*self._command, "start"], cwd=self.bundle, env=env, capture_output=True, check=True, stdin=subprocess.DEVNULL
@@ -80,17 +81,17 @@ async def said(path: Path, text: str) -> None:
     raise AssertionError(f"{path.read_text() if path.exists() else 'nothing'!r} is not {text!r}")
 
 
-def container(shim: Shim, id: str) -> task.CreateTaskRequest:
+def container(shim: Shim, id: str, **changed: Any) -> task.CreateTaskRequest:
     bundle = shim.bundle.with_name(f"{shim.bundle.name}-{id}")
     bundle.mkdir()
-    (bundle / "config.json").write_text(json.dumps(_SPEC))
+    (bundle / "config.json").write_text(json.dumps({**_SPEC, **changed}))
     return task.CreateTaskRequest(
         id=id, bundle=str(bundle), rootfs=[Mount(type="bind", source=str(shim.rootfs()), options=["rbind", "rw"])]
     )
 
 
-def test_a_pod_lives_from_start_to_stop(place: Path) -> None:
-    shim = Shim(place, "pod")
+def test_a_pod_lives_from_start_to_stop(home: Home) -> None:
+    shim = Shim(home, "pod")
 
     async def main() -> None:
         client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
@@ -155,13 +156,35 @@ def test_a_pod_lives_from_start_to_stop(place: Path) -> None:
         lambda: not Path(f"/proc/{shim.pid}/cmdline").exists() or Path(f"/proc/{shim.pid}/cmdline").read_bytes() == b""
     )
     shim.delete()
-    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
+    kata.nothing_left(home)
     assert (shim.rootfs() / "bin/busybox").exists()
 
 
+def test_a_spec_of_any_version_runs(home: Home) -> None:
+    """Daemons write the version that they were made with, and the guest's crun is older."""
+    shim = Shim(home, "versions")
+
+    async def main() -> None:
+        client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
+        create = sandbox.CreateSandboxRequest(sandbox_id="versions", bundle_path=str(shim.bundle))
+        await ask(client, "CreateSandbox", create, sandbox.CreateSandboxResponse)
+        await ask(client, "StartSandbox", sandbox.StartSandboxRequest(sandbox_id="versions"), sandbox.StartSandboxResponse)
+        for number, version in enumerate(("1.0.0", "1.1.0+dev", "1.2.1", "1.3.0")):
+            request = container(shim, f"v{number}", ociVersion=version)
+            await ask(client, "Create", request, task.CreateTaskResponse, "containerd.task.v3.Task")
+            await ask(client, "Start", task.StartRequest(id=request.id), task.StartResponse, "containerd.task.v3.Task")
+        down = sandbox.ShutdownSandboxRequest(sandbox_id="versions")
+        await ask(client, "ShutdownSandbox", down, sandbox.ShutdownSandboxResponse)
+        client.close()
+
+    asyncio.run(main())
+    shim.delete()
+    kata.nothing_left(home)
+
+
 @pytest.mark.parametrize("how", ["vm", "shim"])
-def test_a_pod_that_dies_says_so_and_leaves_nothing(place: Path, how: str) -> None:
-    shim = Shim(place, f"dies-{how}")
+def test_a_pod_that_dies_says_so_and_leaves_nothing(home: Home, how: str) -> None:
+    shim = Shim(home, f"dies-{how}")
     id = f"dies-{how}"
 
     async def main() -> None:
@@ -183,7 +206,7 @@ def test_a_pod_that_dies_says_so_and_leaves_nothing(place: Path, how: str) -> No
     if how == "shim":
         eventually(lambda: not re.search("kata_v2", _words(shim.pid)))
     shim.delete()
-    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
+    kata.nothing_left(home)
     shutil.rmtree(shim.bundle)
 
 
@@ -194,13 +217,44 @@ def _words(pid: int) -> str:
         return ""
 
 
+@pytest.mark.parametrize("toml", ["", "template = false\n"], ids=["cloned", "booted"])
+def test_what_is_killed_from_outside_leaves_no_memory(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str
+) -> None:
+    """All of a pod is killed at once, and nobody ever runs delete: 256 MiB would stay until the host is started again."""
+    (tmp_path / "kata.toml").write_text(toml)
+    monkeypatch.setenv("ARGOSY_KATA_CONFIG", str(tmp_path / "kata.toml"))
+    shim = Shim(home, "killed")
+
+    async def main() -> int:
+        client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
+        create = sandbox.CreateSandboxRequest(sandbox_id="killed", bundle_path=str(shim.bundle))
+        await ask(client, "CreateSandbox", create, sandbox.CreateSandboxResponse)
+        start = sandbox.StartSandboxRequest(sandbox_id="killed")
+        started = await ask(client, "StartSandbox", start, sandbox.StartSandboxResponse)
+        client.close()
+        return int(started.pid)
+
+    vm = asyncio.run(main())
+    memory = kata.memory_file(vm)
+    try:
+        for pid in (shim.pid, *(int(line.split()[0]) for line in kata.processes(home.run))):
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: kata.processes(home.run) == [])
+        assert not os.path.exists(memory)
+    finally:
+        shim.delete()
+        shutil.rmtree(shim.bundle)
+    kata.nothing_left(home)
+
+
 def test_a_pod_that_stops_keeps_what_its_containers_wrote(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "kata.toml"
     config.write_text('rootfs = "block"\n')
     monkeypatch.setenv("ARGOSY_KATA_CONFIG", str(config))
-    shim = Shim(place, "writes")
+    shim = Shim(home, "writes")
     (shim.rootfs() / "etc/motd2").write_text("below\n")
     upper, work = shim.bundle / "upper", shim.bundle / "work"
     for path in (upper, work):
@@ -231,19 +285,19 @@ def test_a_pod_that_stops_keeps_what_its_containers_wrote(
     asyncio.run(main())
     assert (upper / "root/kept").read_text() == "kept\n"
     shim.delete()
-    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
+    kata.nothing_left(home)
 
 
 @needs_erofs
 @pytest.mark.parametrize("form", ["overlay", "image"])
 def test_layers_that_are_images_are_the_guests_disks(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     """Two EROFS layers as a snapshotter hands them out, mounted below an overlay; and one that is handed out as it is."""
     config = tmp_path / "kata.toml"
     config.write_text('rootfs = "block"\n')
     monkeypatch.setenv("ARGOSY_KATA_CONFIG", str(config))
-    shim = Shim(place, f"layers-{form}")
+    shim = Shim(home, f"layers-{form}")
     (tmp_path / "above/etc").mkdir(parents=True)
     (tmp_path / "above/etc/layer").write_text("above\n")
     (shim.rootfs() / "etc").mkdir(exist_ok=True)
@@ -271,7 +325,7 @@ def test_layers_that_are_images_are_the_guests_disks(
     for point in points:
         mount(OurMount("erofs", str(tmp_path / f"{point.name[3:]}.erofs"), ("ro", *IMAGE_OPTIONS)), str(point))
 
-    packed = set((place / "data").glob("rootfs/*.erofs"))
+    packed = set(home.data.glob("rootfs/*.erofs"))
 
     async def main() -> str:
         client = await TtrpcClient.connect(shim.address, "pod", lambda: None, 5.0)
@@ -296,6 +350,6 @@ def test_layers_that_are_images_are_the_guests_disks(
         assert (tmp_path / "upper/etc/kept").read_text() == "kept\n"
     else:
         assert told.startswith("below\n") and len(disks) == 1
-    assert set((place / "data").glob("rootfs/*.erofs")) == packed, "the layers were packed"
+    assert set(home.data.glob("rootfs/*.erofs")) == packed, "the layers were packed"
     shim.delete()
-    eventually(lambda: kata.leftovers(place / "r") == [], what=str(kata.leftovers(place / "r")))
+    kata.nothing_left(home)

@@ -14,7 +14,6 @@ from argosy.kernel.libc import call
 
 _EXCHANGE: Final = 2
 _AT_FDCWD: Final = -100
-_TMPFS: Final = 0x01021994
 _SYNC_FILE_RANGE_WRITE: Final = 2
 _COPY: Final = 64 << 20
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
@@ -33,13 +32,6 @@ def exchange(one: str, other: str) -> None:
     call(
         "renameat2", ctypes.c_int(_AT_FDCWD), names[0], ctypes.c_int(_AT_FDCWD), names[1], ctypes.c_uint(_EXCHANGE), path=one
     )
-
-
-def on_tmpfs(path: str) -> bool:
-    """Return whether path is in memory. Raises OSError."""
-    buffer = (ctypes.c_long * 32)()
-    call("statfs", os.fsencode(path), buffer, path=path)
-    return bool(buffer[0] == _TMPFS)
 
 
 def sync_file_system(fd: int) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from argosy.kernel.mount_table import Mounted, mount_points
 
-# A VM has sixteen places for devices, and a pod more containers than one.
+# A VM has sixteen slots for devices, and a pod more containers than one.
 MOST: Final = 6
 _SUPER_BLOCK: Final = 1024
 _MAGIC: Final = 0xE0F5E1E2
@@ -47,7 +47,7 @@ def readable(image: Path, kernel: str) -> bool:
 
 
 def image_of(directory: str, mounts: Mapping[str, Mounted]) -> Path | None:
-    """Return the image that a directory is the mounted whole of; None where it is something else. mounts has each point's topmost."""
+    """Return the EROFS image that is mounted, as a whole, at a directory; None for any other. mounts is the topmost mount by mount point."""
     found = mounts.get(os.path.realpath(directory))
     if found is None or found.type != "erofs" or found.root != "/" or "idmapped" in found.options:
         return None
@@ -64,7 +64,7 @@ def image_of(directory: str, mounts: Mapping[str, Mounted]) -> Path | None:
 
 
 def images_of(lowers: Sequence[str], kernel: str) -> tuple[Path, ...]:
-    """Return the images that lower directories are, topmost first; () if a guest of that kernel can't have all of them as they are."""
+    """Return the images that are mounted at lower directories, topmost first; () if a guest of that kernel can't read all of them as they are."""
     if not 0 < len(lowers) <= MOST:
         return ()
     found = []

@@ -40,7 +40,7 @@ _UNTRUSTED: Final = ("nosuid", "nodev", "noexec")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a snapshot's mounts come to: directories to read, topmost first, and the one that takes what is written."""
+    """A snapshot's mounts taken apart: directories to read, topmost first, and the directory for what is written."""
 
     lowers: tuple[str, ...]
     upper: str
@@ -54,7 +54,7 @@ class Snapshot:
 
 
 def snapshot_of(mounts: Sequence[Mount]) -> Snapshot:
-    """Raises InvalidArgument for mounts that can't be packed."""
+    """Take a snapshot's mounts apart. Raises InvalidArgument for mounts that can't be packed."""
     if len(mounts) != 1:
         raise InvalidArgument(f"a root file system of {len(mounts)} mounts can't be made a disk; use virtiofs")
     mount = mounts[0]
@@ -121,7 +121,7 @@ def packed(lowers: Sequence[str]) -> Path:
 
 @contextlib.contextmanager
 def _opened(image: Path, read_only: bool) -> Iterator[str]:
-    """Yield where an ext4 image is mounted, for a moment."""
+    """Yield the directory at which an ext4 image is mounted, for as long as the block runs."""
     with temporary_directory() as directory, loop_device(str(image), False) as device:
         point = os.path.join(directory, "upper")
         os.mkdir(point, 0o700)
@@ -219,7 +219,7 @@ class Disks:
         self._folder = f"{GUEST}/{id}"
 
     def storages(self) -> list[dict[str, Any]]:
-        """Return what the guest mounts, in order; the last is the root file system."""
+        """Return the mounts that the guest is to make, in order; the last is the root file system."""
         above = f"{self._folder}/upper"
         # Mount points are made even in a root that is read-only later; without a disk for them they are forgotten.
         writes: dict[str, Any] = {"serial": self.upper_serial, "fstype": "ext4", "options": []}
@@ -237,7 +237,7 @@ class Disks:
         ]
 
     def serials(self) -> list[str]:
-        """Return what is plugged in."""
+        """Return the serials of the disks that are plugged in."""
         return [*self.lowers, *([self.upper_serial] if self.upper is not None else [])]
 
     @property
@@ -245,7 +245,7 @@ class Disks:
         return f"{self._folder}/rootfs"
 
     def targets(self) -> list[str]:
-        """Return what the guest unmounts, in order."""
+        """Return the mount points that the guest is to unmount, in order."""
         return [storage["target"] for storage in reversed(self.storages())]
 
     def carry_back(self) -> None:

@@ -45,21 +45,21 @@ def roots() -> list[Path]:
 
 
 def _make(root: Path, path: str) -> Path:
-    place = root
+    group = root
     for part in path.strip("/").split("/"):
-        parent, place = place, place / part
+        parent, group = group, group / part
         # Where a controller can't be enabled the VM is only not limited by it.
         control = parent / "cgroup.subtree_control"
         if control.exists():
             for name in _WANTED:
                 with contextlib.suppress(OSError):
                     control.write_text(f"+{name}")
-        place.mkdir(exist_ok=True)
+        group.mkdir(exist_ok=True)
         for name in _CPUSET:
             with contextlib.suppress(OSError):
-                if (place / name).exists() and not (place / name).read_text().strip():
-                    (place / name).write_text((parent / name).read_text())
-    return place
+                if (group / name).exists() and not (group / name).read_text().strip():
+                    (group / name).write_text((parent / name).read_text())
+    return group
 
 
 def join(path: str, pid: int) -> None:
@@ -69,14 +69,14 @@ def join(path: str, pid: int) -> None:
 
 
 def leave(path: str) -> None:
-    """Remove the cgroup; one that somebody is still in stays."""
+    """Remove the cgroup; one that still has processes stays."""
     for root in roots():
         for _ in range(_TRIES):
             try:
                 os.rmdir(f"{root}{path}")
             except OSError as error:
                 if error.errno == errno.EBUSY:
-                    # Who has just ended may be counted for a moment more.
+                    # A process that has just ended may be counted for a moment more.
                     time.sleep(_PAUSE_S)
                     continue
             break

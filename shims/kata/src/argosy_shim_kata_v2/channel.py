@@ -177,7 +177,7 @@ class Streams:
     # -- from any thread --
 
     def number(self) -> int:
-        """Return the first of three stream numbers that nobody had before: stdin, stdout, stderr."""
+        """Return the first of three new stream numbers: for stdin, stdout and stderr."""
         with self._lock:
             self._next += 3
             return self._next
@@ -193,7 +193,7 @@ class Streams:
         self._post(lambda: self._add_inlet(_Inlet(stream, fd)))
 
     def drop(self, base: int) -> None:
-        """Let go of what was never started."""
+        """Close the three streams of a process that did not start."""
 
         def finish() -> None:
             for number in (base, base + 1, base + 2):
@@ -215,7 +215,7 @@ class Streams:
                 except BlockingIOError:
                     pass  # it is awake
         if over:
-            # Nobody will do it: what was given to us is let go of at once.
+            # The thread has ended: what was given to us is closed here.
             try:
                 call()
             except ValueError:
@@ -251,7 +251,7 @@ class Streams:
             why = f"stdio failed: {error}"
         self._run_posted()
         with self._lock:
-            # From here on nobody is woken.
+            # From here on there is no thread to wake.
             os.close(self._wake_write)
             self._wake_write = -1
             posted, self._posted = self._posted, []
@@ -346,7 +346,7 @@ class Streams:
         except BlockingIOError:
             pass
         except OSError:
-            done = len(outlet.held)  # nobody reads it any more: what is written is lost, as at any broken pipe
+            done = len(outlet.held)  # its reader has gone: what is written is lost, as at any broken pipe
         if done:
             del outlet.held[:done]
             outlet.window += done

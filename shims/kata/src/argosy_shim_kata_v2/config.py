@@ -23,7 +23,7 @@ _SMALLEST_DISK_MB: Final = 64
 
 
 def data_directory() -> Path:
-    """Return where images and templates are kept: ARGOSY_KATA_DIR, else /var/lib/argosy/kata, or XDG's place without root."""
+    """Return where images and templates are kept: ARGOSY_KATA_DIR, else /var/lib/argosy/kata, or XDG's data directory without root."""
     named = os.environ.get("ARGOSY_KATA_DIR")
     if named:
         return Path(named)
@@ -33,7 +33,7 @@ def data_directory() -> Path:
 
 
 def run_directory() -> Path:
-    """Return where running VMs have their sockets and memory; a short path, for a socket's may have 107 bytes."""
+    """Return where running VMs have their sockets; a short path, for a socket's may have 107 bytes."""
     named = os.environ.get("ARGOSY_KATA_RUN")
     if named:
         return Path(named)
@@ -67,8 +67,8 @@ class Config:
 
     def file_server(self) -> str:
         """Return the path of virtiofsd, "" where there is none."""
-        places = _FILE_SERVERS if self.virtiofsd == "auto" else (self.virtiofsd,)
-        return next((found for found in map(shutil.which, places) if found), "")
+        programs = _FILE_SERVERS if self.virtiofsd == "auto" else (self.virtiofsd,)
+        return next((found for found in map(shutil.which, programs) if found), "")
 
     def shares(self) -> bool:
         """Return whether the guest sees its containers' files through virtiofsd, and not as disks. Raises NotFound."""

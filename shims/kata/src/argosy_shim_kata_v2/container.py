@@ -188,12 +188,13 @@ class Container(model.Container[Process]):
                 )
             self._rootfs = [Mount("bind", os.path.realpath(os.path.join(self.bundle, root)), ("rbind",))]
         if _empty(self._rootfs):
-            # A VM that is given somebody's directory in the place of layers that are missing has been a hole elsewhere.
+            # To give a VM another directory of the host's instead of layers that are missing has been a hole elsewhere.
             raise InvalidArgument(
                 f"container {self.id} has an empty root file system: its image has no layers; pull it again or use another"
             )
         group = cgroup.path_of(str((spec.get("linux") or {}).get("cgroupsPath") or ""))
-        machine = self._sandbox.enter(self.id, self.bundle, self.config, self._network(spec), group)
+        limit = specs.memory_limit((spec.get("linux") or {}).get("resources"))
+        machine = self._sandbox.enter(self.id, self.bundle, self.config, self._network(spec), group, limit)
         self._machine = machine
         try:
             share = self._sandbox.share
@@ -225,9 +226,9 @@ class Container(model.Container[Process]):
     def _plug_disks(self, machine: Machine, read_only: bool) -> str:
         disks = self._disks = Disks(self.id, self._rootfs, read_only, machine.folder, self.config.disk_mb, machine.kernel)
         for serial, path in disks.lowers.items():
-            machine.plug_disk(path, serial, True)
+            machine.devices.plug_disk(path, serial, True)
         if disks.upper is not None:
-            machine.plug_disk(disks.upper, disks.upper_serial, False)
+            machine.devices.plug_disk(disks.upper, disks.upper_serial, False)
         self._call("mounts", storages=disks.storages())
         return disks.root
 
@@ -240,9 +241,9 @@ class Container(model.Container[Process]):
             )
         with open(source, "rb") as file:
             data = file.read()
-        place = f"{GUEST}/{self.id}.files/{name}"
-        self._call("files", files={place: [os.stat(source).st_mode & 0o777, data.hex()]})
-        return place
+        path = f"{GUEST}/{self.id}.files/{name}"
+        self._call("files", files={path: [os.stat(source).st_mode & 0o777, data.hex()]})
+        return path
 
     def _let_go_of_disks(self, machine: Machine, keep: bool) -> None:
         """Have the guest unmount and unplug the disks; keep what was written. A guest that does neither is ended for it."""
@@ -253,7 +254,7 @@ class Container(model.Container[Process]):
             try:
                 self._call("unmounts", targets=disks.targets())
                 for serial in disks.serials():
-                    machine.unplug_disk(serial)
+                    machine.devices.unplug_disk(serial)
             except ArgosyError as error:
                 print(f"container {self.id}: its disks stay in use ({error}); its VM is ended", file=sys.stderr, flush=True)
                 machine.end()
@@ -346,7 +347,12 @@ class Container(model.Container[Process]):
 
     def update(self, resources: bytes) -> None:
         lifecycle.move(self.init.status, "update", "container")
-        self._call("update", id=self.id, resources=json.loads(resources))
+        wanted = json.loads(resources)
+        limit = specs.memory_limit(wanted)
+        if limit:
+            # Before it may be used.
+            self._sandbox.set_limit(self.id, limit)
+        self._call("update", id=self.id, resources=wanted)
 
     def make_checkpoint(self, path: str, options: Any) -> None:
         raise Unimplemented("this runtime makes no checkpoints")

@@ -1,6 +1,6 @@
 """A pod's network: every interface of its namespace is mirrored to a tap, whose other end is the VM.
 
-The guest's interface has the mirrored one's hardware address, addresses and routes, so that whoever set the namespace up (CNI) sees
+The guest's interface has the mirrored one's hardware address, addresses and routes, so that the maker of the namespace (CNI) sees
 the pod where it put it. Both directions are ``tc`` filters (u32: not every kernel has matchall). The tap goes with the VM.
 """
 
@@ -159,4 +159,4 @@ def leave(namespace: str) -> None:
     try:
         within(namespace, _unmirror)
     except (NotFound, OSError, Unknown):
-        pass  # whoever made it has taken it away
+        pass  # its maker has taken it away

@@ -23,7 +23,7 @@ _KILLED: Final = 137
 
 
 class Pod:
-    """What was asked for by CreateSandbox, and what became of it."""
+    """A pod: the request that made it, its VM, and how that ended."""
 
     def __init__(self, request: Any, config: Config, sandbox: Sandbox) -> None:
         self.id: str = request.sandbox_id
@@ -60,7 +60,7 @@ class Pod:
             reply(self._exit())
 
     def stop(self) -> None:
-        """End the VM and whoever is in it."""
+        """End the VM and all containers in it."""
         if self.running:
             self.ended(0)
             self._sandbox.close()
@@ -90,7 +90,7 @@ class Pod:
         )
 
     def ping(self) -> None:
-        """Raises what the agent does not answer with."""
+        """Ask the agent whether it is there. Raises FailedPrecondition, and what ``Control.call`` does."""
         self._machine().control.call("hello", self._config.hang_timeout_s, version=0)
 
     def _machine(self) -> Any:
@@ -116,13 +116,13 @@ class Pods:
         self.pod: Pod | None = None
 
     def get(self, id: str) -> Pod:
-        """Raises NotFound."""
+        """Return the pod of that id. Raises NotFound."""
         if self.pod is None or self.pod.id != id:
             raise NotFound(f'sandbox "{id}"')
         return self.pod
 
     def create(self, request: Any, config: Config, sandbox: Sandbox) -> Any:
-        """Raises AlreadyExists."""
+        """Make the pod; its VM comes with ``Pod.start``. Raises AlreadyExists."""
         if self.pod is not None:
             raise AlreadyExists(f'sandbox "{self.pod.id}"')
         self.pod = Pod(request, config, sandbox)

@@ -96,7 +96,7 @@ class Qmp:
         return answer.get("return")
 
     def heard_all(self, timeout: float) -> None:
-        """Wait until QEMU's last event has been told: a QEMU that is gone says before why."""
+        """Wait until QEMU's last event has been told: a QEMU that ends says why before it does."""
         self._reader.join(timeout)
 
     def close(self) -> None:
@@ -104,13 +104,13 @@ class Qmp:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # it was closed at the other end
-        # The descriptor is open for as long as one of the two is; who reads has been woken.
+        # The descriptor is open for as long as one of the two is; the reader has been woken.
         self._file.close()
         self._socket.close()
 
 
 def connect(path: Path, timeout: float) -> socket.socket:
-    """Connect to a socket that is about to be there. Raises Unavailable."""
+    """Connect to a socket that a process is about to listen at, within timeout seconds. Raises Unavailable."""
     deadline = time.monotonic() + timeout
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
 from argosy.kernel.process import lives, start_time
 
-from argosy_shim_kata_v2 import cgroup, net, pool, qemu
+from argosy_shim_kata_v2 import cgroup, launch, net, processes, spares, template
 from argosy_shim_kata_v2.block import carry_back_all
 from argosy_shim_kata_v2.config import Config, run_directory
 from argosy_shim_kata_v2.machine import Machine
@@ -24,15 +24,22 @@ from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_container, remov
 NOTE: Final = "kata.json"
 _PING_S: Final = 10.0
 _SHARED_END_S: Final = 0.2
+# What a guest can be given memory in: the block size of a Linux of less than 64 GiB.
+_BLOCK_BYTES: Final = 128 << 20
 
 
 class Sandbox:
-    """At most one VM at a time. Its events come in the VM's threads."""
+    """The VM of a pod, and the containers that are in it. There is at most one VM at a time.
+
+    on_event and on_lost are called in threads of the VM: with what the agent tells, and with the reason when the VM has gone.
+    """
 
     def __init__(self, on_event: Callable[[Mapping[str, Any]], None], on_lost: Callable[[str], None]) -> None:
         self._on_event, self._on_lost = on_event, on_lost
         self._lock = threading.Lock()
-        self._users: set[str] = set()
+        self._limits: dict[str, int] = {}  # container, or the pod itself -> its memory limit in bytes; 0 for none
+        self._plugged = 0  # bytes of memory that the VM was given for them
+        self._grows = True  # as long as the guest has taken in what it was given
         self._stop = threading.Event()
         self._why = ""
         self.machine: Machine | None = None
@@ -42,33 +49,59 @@ class Sandbox:
         self._cgroup = ""
         self._name = ""
 
-    def enter(self, id: str, bundle: str, config: Config, namespace: str, group: str = "") -> Machine:
+    def enter(self, id: str, bundle: str, config: Config, namespace: str, group: str = "", limit: int = 0) -> Machine:
         """Return the VM for one more container; it is started for the first.
 
-        namespace is that of its network, group the path of its cgroup on the host; "" for none of either.
+        namespace is that of its network, group the path of its cgroup on the host; "" for none of either. limit is the most
+        memory that the container may use, in bytes, 0 for no limit: the VM is given it in addition to what it has.
 
         What is noted in bundle is what ``clean`` needs.
 
-        Raises what ``qemu.start`` does, Unavailable when the pod's VM has been lost.
+        Raises what ``launch.start`` does, Unavailable when the pod's VM has been lost.
         """
         with self._lock:
             if self.machine is not None and self.machine.lost:
-                if self._users:
+                if self._limits:
                     raise Unavailable(f"the pod's VM is gone: {self._why}")
                 self._end()
             if self.machine is None:
                 self._begin(bundle, config, namespace, group)
             else:
                 self._note(bundle, self.machine.folder)
-            self._users.add(id)
+            self._limits[id] = limit
             assert self.machine is not None
+            self._make_room(self.machine)
             return self.machine
+
+    def set_limit(self, id: str, limit: int) -> None:
+        """The memory limit of a container changes."""
+        with self._lock:
+            if id in self._limits and self.machine is not None:
+                self._limits[id] = limit
+                self._make_room(self.machine)
+
+    def _make_room(self, machine: Machine) -> None:
+        """Give the VM memory for the limits of its containers. What it has been given it keeps, for those that come later."""
+        wanted = -(-sum(self._limits.values()) // _BLOCK_BYTES) * _BLOCK_BYTES
+        # A limit of more than the host has is none.
+        most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _BLOCK_BYTES * _BLOCK_BYTES
+        more = min(wanted, most) - self._plugged
+        if more <= 0 or not self._grows:
+            return
+        try:
+            machine.devices.plug_memory(more, self.share is not None)
+            self._plugged += more
+            machine.control.call("grow", self.config.hang_timeout_s, size=self._plugged)
+        except ArgosyError as error:
+            # The container's limit holds, and so does the guest's for all: it may be killed by the second before it comes to the first.
+            self._grows = False
+            print(f"the VM has no {more >> 20} MiB more for memory limits: {error}", file=sys.stderr, flush=True)
 
     def leave(self, id: str) -> None:
         """A container has gone. The last one takes the VM with it, so that its mounts can be undone."""
         with self._lock:
-            self._users.discard(id)
-            if not self._users:
+            self._limits.pop(id, None)
+            if not self._limits:
                 self._end()
             elif self.share is not None:
                 machine = self.machine
@@ -79,7 +112,7 @@ class Sandbox:
                 self.share.remove(id)
 
     def _note(self, bundle: str, folder: Path) -> None:
-        """Write into a bundle where its VM is, and whose: what ``clean`` needs."""
+        """Write into a bundle where its VM is and which shim has it: what ``clean`` needs."""
         scratch = os.path.join(bundle, f".{NOTE}")
         told = {
             "folder": str(folder),
@@ -108,42 +141,43 @@ class Sandbox:
             print(f"process {pid} of the VM is not in the cgroup {self._cgroup}: {error}", file=sys.stderr, flush=True)
 
     def _start(self, bundle: str, config: Config, shares: bool) -> Machine:
-        pool.sweep()
-        parked = self._take(bundle, config) if config.pool else None
+        _sweep()
+        spare = self._take_spare(bundle, config) if config.pool else None
         while True:
-            if parked is None:
+            if spare is None:
                 self._announce(bundle, os.urandom(6).hex())
             name = self._name
             try:
-                return qemu.start(config, name, shares, self._on_event, partial(self._lost, name), self._admit, parked)
+                return launch.start(config, name, shares, self._on_event, partial(self._lost, name), self._admit, spare)
             except ArgosyError as error:
-                if parked is None:
+                if spare is None:
                     raise
-                print(f"the waiting VM {name} does not go on ({error}); another is made", file=sys.stderr, flush=True)
-                parked = None
+                print(f"the spare VM {name} does not go on ({error}); another is made", file=sys.stderr, flush=True)
+                spare = None
 
-    def _take(self, bundle: str, config: Config) -> qemu.Adopted | None:
-        """Take a VM out of the pool, if it has one."""
-        offer = pool.ask(config)
+    def _take_spare(self, bundle: str, config: Config) -> processes.Adopted | None:
+        """Take a spare VM out of the pool, if it has one; the process is its QEMU."""
+        offer = spares.ask(config)
         if offer is None:
             return None
-        waiting = offer.waiting
+        spare = offer.spare
         try:
-            self._announce(bundle, waiting.folder.name)
+            self._announce(bundle, spare.folder.name)
             if not offer.claim():
                 return None
         finally:
             offer.close()
         try:
-            return qemu.Adopted(waiting.pid, waiting.started)
+            return processes.Adopted(spare.pid, spare.started)
         except ArgosyError:
-            qemu.discard(waiting.folder)
+            processes.discard(spare.folder)
             return None
 
     def _begin(self, bundle: str, config: Config, namespace: str, group: str) -> None:
         self._namespace = namespace if config.network in ("auto", "tap") else ""
         self._cgroup = group
         self._why = ""
+        self._plugged, self._grows = 0, True
         self.config = config
         shares = config.shares()
         try:
@@ -155,7 +189,7 @@ class Sandbox:
         try:
             if shares:
                 self.share = Share(config, machine.folder, self._root, self._admit, lambda: self._share_lost(machine))
-                machine.plug_share(self.share.socket, TAG)
+                machine.devices.plug_share(self.share.socket, TAG)
             links = self._plug_network(machine)
             if shares:
                 storage = {"source": TAG, "fstype": "virtiofs", "target": GUEST, "options": []}
@@ -181,7 +215,7 @@ class Sandbox:
         self._stop = threading.Event()
         threading.Thread(target=self._watch, args=(machine, self._stop), daemon=True, name="watch").start()
         if config.pool:
-            pool.tend(config)
+            spares.start_pool(config)
 
     def _leave_host(self) -> None:
         """Give back what the VM was joined to on the host."""
@@ -192,14 +226,14 @@ class Sandbox:
 
     def _plug_network(self, machine: Machine) -> list[net.Link]:
         if self.config.network == "user":
-            machine.plug_user_network(net.USER.mac)
+            machine.devices.plug_user_network(net.USER.mac)
             return [net.USER]
         if not self._namespace:
             return []
         joined = net.join(self._namespace)
         try:
             for link, tap in joined:
-                machine.plug_network(tap, link.mac)
+                machine.devices.plug_network(tap, link.mac)
         finally:
             # QEMU has its own by now.
             for _, tap in joined:
@@ -249,10 +283,16 @@ class Sandbox:
             self._leave_host()
 
     def close(self) -> None:
-        """End the VM, whoever is in it."""
+        """End the VM and all containers in it."""
         with self._lock:
-            self._users.clear()
+            self._limits.clear()
             self._end()
+
+
+def _sweep() -> None:
+    """End VMs that belong to no container and no living process: spares, and those that were booting for a template."""
+    spares.sweep()
+    template.sweep()
 
 
 def _carry_back(folder: Path) -> None:
@@ -275,12 +315,12 @@ def clean(bundle: str, id: str) -> None:
     if lives(shim, started):
         remove_container(root / id)
         return
-    qemu.end_processes(folder)
+    processes.end_processes(folder)
     remove_root(root)
     if namespace:
         net.leave(namespace)
     if group:
         cgroup.leave(group)
     _carry_back(folder)
-    qemu.remove(folder)
-    pool.sweep()
+    processes.remove(folder)
+    _sweep()

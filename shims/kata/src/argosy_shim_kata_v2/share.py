@@ -20,7 +20,7 @@ from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
 
 from argosy_shim_kata_v2.config import Config
-from argosy_shim_kata_v2.qemu import spawn
+from argosy_shim_kata_v2.processes import spawn
 
 TAG: Final = "shared"
 GUEST: Final = "/run/argosy/shared"
@@ -56,15 +56,15 @@ class Share:
         on_end()
 
     def add(self, id: str, name: str, mounts: Sequence[Mount]) -> str:
-        """Mount a list below the container's folder; return the place's path in the guest."""
-        place = self.root / id / name
+        """Mount a list below the container's folder; return the mount point's path in the guest."""
+        point = self.root / id / name
         source = Path(mounts[0].source) if len(mounts) == 1 and mounts[0].type in ("bind", "rbind", "none", "") else None
-        place.parent.mkdir(exist_ok=True)
+        point.parent.mkdir(exist_ok=True)
         if source is not None and not source.is_dir() and source.exists():
-            place.touch()
+            point.touch()
         else:
-            place.mkdir()
-        mount_all(mounts, str(place))
+            point.mkdir()
+        mount_all(mounts, str(point))
         return f"{GUEST}/{id}/{name}"
 
     def remove(self, id: str) -> None:
@@ -79,7 +79,7 @@ class Share:
 
 
 def listens(socket: Path) -> bool:
-    """Return whether somebody listens at socket, without a connection: a file server takes only one.
+    """Return whether a process listens at socket, without a connection: a file server takes only one.
 
     A socket that is bound and not listened at yet is there, and refuses.
     """
@@ -95,10 +95,10 @@ def remove_container(folder: Path) -> None:
     """Unmount all that is in a container's folder, then remove the mount points and it."""
     unmount_tree(str(folder))
     with contextlib.suppress(FileNotFoundError):
-        for place in list(folder.iterdir()):
-            # A mount point that is still one is busy, and one that is not is empty: nothing of anybody's can go here.
+        for point in list(folder.iterdir()):
+            # A mount point that is still one is busy, and one that is not is empty: no file of a user can go here.
             with contextlib.suppress(OSError):
-                place.rmdir() if place.is_dir() else place.unlink()
+                point.rmdir() if point.is_dir() else point.unlink()
         with contextlib.suppress(OSError):
             folder.rmdir()
 

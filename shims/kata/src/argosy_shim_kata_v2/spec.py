@@ -13,14 +13,24 @@ _BIND: Final = frozenset(("bind", "rbind"))
 # The guest's kernel has its own; the host's must not be seen through them.
 _GUESTS_OWN: Final = ("/proc", "/sys", "/dev")
 _NOT_FOR_GUEST: Final = ("apparmorProfile", "selinuxLabel")
+# What every crun takes: one that is older than the daemon refuses the daemon's version (1.2, 1.3) unread. A later version only adds
+# fields, and crun reads fields by name, whatever the version says.
+_GUEST_VERSION: Final = "1.0.2"
 
 
 def network_namespace(spec: dict[str, Any]) -> str:
     """Return the path of the network namespace that a container is to have; "" for a new and empty one."""
-    for namespace in spec.get("linux", {}).get("namespaces") or []:
+    for namespace in (spec.get("linux") or {}).get("namespaces") or []:
         if namespace.get("type") == "network":
             return str(namespace.get("path") or "")
     return ""
+
+
+def memory_limit(resources: object) -> int:
+    """Return how much memory a container with these resources may use, in bytes; 0 where that is not limited."""
+    memory = resources.get("memory") if isinstance(resources, dict) else None
+    limit = memory.get("limit") if isinstance(memory, dict) else None
+    return limit if isinstance(limit, int) and limit > 0 else 0
 
 
 def _is_bind(mount: dict[str, Any]) -> bool:
@@ -36,6 +46,7 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
     if not isinstance(spec.get("process"), dict):
         raise InvalidArgument("the spec has no process")
     guest = {key: value for key, value in spec.items() if key not in ("hooks", "vm", "windows", "solaris")}
+    guest["ociVersion"] = _GUEST_VERSION
     guest["root"] = {"path": rootfs, "readonly": bool((spec.get("root") or {}).get("readonly"))}
     guest["process"] = process(spec["process"])
     guest["mounts"] = []
@@ -50,10 +61,10 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
         if not os.path.isabs(source) or not os.path.exists(source):
             raise InvalidArgument(f'mount {mount.get("destination")}: its source "{source}" does not exist')
         kept = tuple(o for o in options if o in ("ro", "rbind", "bind", "nosuid", "nodev", "noexec"))
-        place = share(f"m{number}", Mount("bind", os.path.realpath(source), kept or ("rbind",)))
-        guest["mounts"].append({**mount, "type": "bind", "source": place, "options": _guest_options(options)})
+        path = share(f"m{number}", Mount("bind", os.path.realpath(source), kept or ("rbind",)))
+        guest["mounts"].append({**mount, "type": "bind", "source": path, "options": _guest_options(options)})
     linux = dict(spec.get("linux") or {})
-    for key in ("intelRdt", "mountLabel", "uidMappings", "gidMappings"):
+    for key in ("cgroupsPath", "intelRdt", "mountLabel", "uidMappings", "gidMappings"):
         linux.pop(key, None)
     # A VM is the pod's network already; a namespace with a path is one of the host's, and stands for sharing within the pod.
     linux["namespaces"] = [
@@ -61,12 +72,15 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
         for n in linux.get("namespaces") or []
         if n.get("type") not in ("network", "user") and not n.get("path")
     ]
-    linux["cgroupsPath"] = f"/{id}"
     devices = linux.pop("devices", None) or []
     # A privileged container is given all that the host has, which here is all that the guest has. One that names a device
     # wants that very one.
     if devices and not _all_devices(linux):
         raise Unimplemented(f"a VM can't be given the host's devices: {devices[0].get('path')}")
+    interfaces = linux.pop("netDevices", None) or {}
+    if interfaces:
+        # The guest's crun is older than this field and would leave it out without a word.
+        raise Unimplemented(f"a VM can't be given the host's network devices: {', '.join(sorted(interfaces))}")
     guest["linux"] = linux
     return guest
 

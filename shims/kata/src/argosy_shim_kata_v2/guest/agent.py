@@ -33,12 +33,15 @@ if TYPE_CHECKING:
 sys.path.insert(0, "/agent")
 from argosy_shim_kata_v2.guest.devices import DEVICE_WAIT_S, disk, mount_share, port  # noqa: E402 # the path comes first
 from argosy_shim_kata_v2.guest.frames import CONTROL_KINDS, EVENT, MAX_CONTROL, REQUEST, RESPONSE, VERSION, ProtocolError  # noqa: E402 # the path
+from argosy_shim_kata_v2.guest.memory import Memory  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.stdio import Loop, Port, Stdio  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.system import LIBC, Failure, code_of, log, mount, put, spawn, system, text, unmount  # noqa: E402 # the path
 
 CRUN = "/usr/bin/crun"
 BUNDLES = "/run/argosy/c"
 CGROUPS = "/sys/fs/cgroup"
+# All containers are below this one.
+POD = CGROUPS + "/pod"
 RNDADDENTROPY, RNDRESEEDCRNG, TIOCSWINSZ = 0x40085203, 0x5207, 0x5414
 IN_MODIFY = 2
 # How often a device that is being plugged in is looked for.
@@ -55,16 +58,21 @@ class Process:
 
 
 class Agent:
+    """The loop, the processes it knows, and a method ``do_NAME`` for each request of the host; its arguments are the request's."""
+
     def __init__(self) -> None:
         self._loop = Loop()
         self._sleeping: list[tuple[Wait, int]] = []  # generator, request id
         self._waiting: dict[int, tuple[Wait, int]] = {}  # pid -> generator, request id
-        self._ended: dict[int, tuple[int, float]] = {}  # pid -> status and when, of children nobody has asked for yet
+        self._ended: dict[
+            int, tuple[int, float]
+        ] = {}  # pid -> status and when, of children that no request has asked for yet
         self._processes: dict[int, Process] = {}  # pid -> Process
         self._by_name: dict[tuple[str, str], Process] = {}  # (container, exec) -> Process
         self._oom: dict[str, int] = {}  # container -> count
         self._oom_watch: dict[int, str] = {}  # inotify watch -> container
         self._inotify = -1
+        self._memory = Memory(POD)
 
     # -- the loop --
 
@@ -151,7 +159,7 @@ class Agent:
             if pid is None:
                 self._sleeping.append((generator, number))
                 return
-            # It was started a moment ago, and nobody has reaped since.
+            # It was started a moment ago, and cannot have been reaped since.
             self._waiting[pid] = (generator, number)
 
     def _failed(self, number: int, error: BaseException) -> None:
@@ -168,6 +176,7 @@ class Agent:
     # -- what the host asks for --
 
     def do_hello(self, version: int) -> Json:
+        """Say what this is: the host decides whether it can talk to it."""
         release = os.uname()
         return {
             "version": VERSION,
@@ -177,6 +186,7 @@ class Agent:
         }
 
     def do_settime(self, ns: int) -> None:
+        """Set the clock to nanoseconds since 1970: a clone's stands at the time of its template."""
         time.clock_settime_ns(time.CLOCK_REALTIME, ns)
 
     def do_seed(self, data: str) -> None:
@@ -209,6 +219,7 @@ class Agent:
             raise
 
     def do_unmounts(self, targets: list[str]) -> None:
+        """Unmount a list, in order; what was written is on its disks then."""
         for target in targets:
             unmount(target)
         os.sync()
@@ -222,8 +233,10 @@ class Agent:
             os.chmod(path, mode)
 
     def do_create(self, id: str, spec: Json, base: int, terminal: bool, stdin: bool) -> Wait:
+        """Create a container. Streams base, base + 1 and base + 2 are its stdin, stdout and stderr; with a terminal base + 1 is both."""
         bundle = os.path.join(BUNDLES, id)
         os.makedirs(bundle, exist_ok=True)
+        spec["linux"]["cgroupsPath"] = f"/pod/{id}"
         put(bundle + "/config.json", json.dumps(spec))
         pid_file = bundle + "/init.pid"
         command = [CRUN, "--cgroup-manager=cgroupfs", "--log", bundle + "/log", "--log-format", "json", "create", "--bundle", bundle,
@@ -233,6 +246,7 @@ class Agent:
         return {"pid": pid}
 
     def do_exec(self, id: str, exec: str, process: Json, base: int, terminal: bool, stdin: bool) -> Wait:
+        """Start one more process in a container; streams as for ``do_create``."""
         bundle = os.path.join(BUNDLES, id)
         path = f"{bundle}/exec-{exec}"
         put(path + ".json", json.dumps(process))
@@ -340,9 +354,11 @@ class Agent:
             raise Failure("failed", said)
 
     def do_start(self, id: str) -> Done:
+        """Let a created container's init run."""
         yield from self._run("start", id, id=id)
 
     def do_delete(self, id: str, force: bool) -> Done:
+        """Delete a container, and with force kill it first."""
         yield from self._run("delete", *(["--force"] if force else []), id, id=id)
         for key in [k for k in self._by_name if k[0] == id]:
             del self._by_name[key]
@@ -355,6 +371,7 @@ class Agent:
                 os.unlink(os.path.join(bundle, name))
 
     def do_forget(self, id: str, exec: str) -> None:
+        """Let another exec have this one's name."""
         self._by_name.pop((id, exec), None)
 
     def _process(self, id: str, exec: str) -> Process:
@@ -364,6 +381,7 @@ class Agent:
             raise Failure("not_found", "no process {} of {}".format(exec or "init", id)) from None
 
     def do_kill(self, id: str, exec: str, signal: int, everyone: bool) -> None:
+        """Send a signal to one process, or to all of a container."""
         process = self._process(id, exec)
         if everyone:
             for pid in pids(id):
@@ -380,19 +398,23 @@ class Agent:
             raise Failure("not_found", "process already finished") from None
 
     def do_resize(self, id: str, exec: str, width: int, height: int) -> None:
+        """Give a terminal another size, in characters."""
         master = self._process(id, exec).master
         if master >= 0:
             fcntl.ioctl(master, TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def do_pids(self, id: str) -> list[list[object]]:
+        """Return [pid, exec] of each process of a container; exec is "" where it is none."""
         execs = {p.pid: p.exec_id for (container, _), p in self._by_name.items() if container == id}
         return [[pid, execs.get(pid, "")] for pid in pids(id)]
 
     def do_freeze(self, id: str, frozen: bool) -> None:
-        put(f"{CGROUPS}/{id}/cgroup.freeze", "1" if frozen else "0")
+        """Pause a container, or let it go on."""
+        put(f"{POD}/{id}/cgroup.freeze", "1" if frozen else "0")
 
     def do_stats(self, id: str) -> dict[str, str]:
-        folder = os.path.join(CGROUPS, id)
+        """Return the files of a container's cgroup that have numbers in them, by name; with id "" those of the whole guest."""
+        folder = f"{POD}/{id}" if id else CGROUPS
         if not os.path.isdir(folder):
             raise Failure("not_found", "cgroup does not exist")
         found = {}
@@ -405,6 +427,7 @@ class Agent:
         return found
 
     def do_update(self, id: str, resources: Json) -> Done:
+        """Change a container's limits; resources are a spec's ``linux.resources``."""
         path = f"/run/argosy/update-{id}.json"
         put(path, json.dumps(resources))
         try:
@@ -440,7 +463,7 @@ class Agent:
                 if code:
                     raise Failure("failed", "ip {} failed".format(" ".join(line)))
                 if line[:2] == ["link", "set"]:
-                    # The addresses are the pod's already: nobody has to look for a second whether they are somebody else's.
+                    # The addresses are the pod's already: a second of looking whether another has them is lost.
                     dad = f"/proc/sys/net/ipv6/conf/{name}/accept_dad"
                     if os.path.exists(dad):
                         put(dad, "0")
@@ -448,10 +471,11 @@ class Agent:
             os.close(null)
 
     def do_sync(self) -> None:
+        """Write what is written only to memory yet."""
         os.sync()
 
     def do_warm(self) -> Done:
-        """Run once what a container's start runs: under emulation its code is translated now, and not when somebody waits."""
+        """Run once what a container's start runs: under emulation its code is translated now, and not while a client waits."""
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         try:
             for command in ([CRUN, "--version"], [CRUN, "list"]):
@@ -460,14 +484,18 @@ class Agent:
             os.close(null)
 
     def do_drop(self) -> None:
-        """Let go of every file of the host's that is only remembered."""
+        """Forget the files of the host's that are open for nothing but being looked up faster."""
         os.sync()
         put("/proc/sys/vm/drop_caches", "2")
 
     # -- memory --
 
+    def do_grow(self, size: int) -> Done:
+        """Take in what has been plugged in; size is the sum of it, in bytes."""
+        yield from self._memory.grow(size)
+
     def _watch_oom(self, id: str) -> None:
-        path = f"{CGROUPS}/{id}/memory.events"
+        path = f"{POD}/{id}/memory.events"
         if os.path.exists(path):
             number = LIBC.inotify_add_watch(self._inotify, path.encode(), IN_MODIFY)
             if number >= 0:
@@ -480,7 +508,7 @@ class Agent:
             return
         for id in set(self._oom_watch.values()):
             try:
-                lines = text(f"{CGROUPS}/{id}/memory.events").splitlines()
+                lines = text(f"{POD}/{id}/memory.events").splitlines()
             except OSError:
                 continue
             count = sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
@@ -490,8 +518,9 @@ class Agent:
 
 
 def pids(id: str) -> list[int]:
+    """Return the processes of a container."""
     found = []
-    for folder, _, files in os.walk(os.path.join(CGROUPS, id)):
+    for folder, _, files in os.walk(os.path.join(POD, id)):
         if "cgroup.procs" in files:
             found += [int(p) for p in text(folder + "/cgroup.procs").split()]
     return sorted(set(found))
@@ -513,7 +542,7 @@ def reason(path: str) -> str:
     return "crun failed without a word"
 
 
-def prepare() -> None:
+def bring_up() -> None:
     """Bring the guest up: file systems, modules, loopback, cgroups."""
     for kind, target in (("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")):
         mount(kind, target, kind)
@@ -530,7 +559,9 @@ def prepare() -> None:
         with open(f"/lib/modules/{name}.ko", "rb") as module:
             if LIBC.syscall(finit_module, module.fileno(), b"", 0) < 0 and ctypes.get_errno() != errno.EEXIST:
                 log("module", name, os.strerror(ctypes.get_errno()))
-    put(CGROUPS + "/cgroup.subtree_control", "+cpu +memory +pids +io")
+    os.mkdir(POD)
+    for group in (CGROUPS, POD):
+        put(group + "/cgroup.subtree_control", "+cpu +memory +pids +io")
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     for command in (["/bin/busybox", "ip", "link", "set", "lo", "up"], [CRUN, "--version"]):
         # crun once, so that a template holds its pages and its translation.
@@ -539,5 +570,5 @@ def prepare() -> None:
 
 
 if __name__ == "__main__":
-    prepare()
+    bring_up()
     Agent().run()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-VERSION = 1
+VERSION = 2
 REQUEST, RESPONSE, EVENT, DATA, END, CREDIT = range(6)
 HEADER = struct.Struct(">IBI")
 AMOUNT = struct.Struct(">I")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Loop:
-    """One epoll, and who is called for each descriptor."""
+    """One epoll, and the function that is called for each descriptor."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -55,7 +55,7 @@ class Loop:
         return self._epoll.poll(timeout)
 
     def serve(self, ready: list[tuple[int, int]]) -> None:
-        """Call whoever watches what is ready. Nothing that fails in one of them ends PID 1."""
+        """Call the functions of what is ready. None that fails ends PID 1."""
         for fd, events in ready:
             call = self._handlers.get(fd)
             if call is not None:
@@ -124,7 +124,7 @@ class Port:
     def _gone(self) -> None:
         self._reader.clear()
         self._out.clear()
-        # The port stays readable for as long as nobody is there.
+        # The port stays readable for as long as the host is not connected.
         time.sleep(0.02)
 
 
@@ -148,7 +148,7 @@ class Stdio:
         self._input[stream] = fd
 
     def let_go(self, stream: int) -> None:
-        """Nobody reads the input any more: its process has ended."""
+        """Close a stream's input: its process has ended."""
         fd = self._input.pop(stream, -1)
         self._held.pop(stream, None)
         if fd >= 0 and fd not in self._output:

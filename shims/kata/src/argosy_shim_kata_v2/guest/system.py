@@ -22,10 +22,11 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def log(*words: object) -> None:
+    """Write a line to the console, which is in the VM's directory on the host."""
     try:
         os.write(2, (" ".join(str(w) for w in words) + "\n").encode())
     except OSError:
-        pass  # nobody has a console for us
+        pass  # there is no console
 
 
 def text(path: str) -> str:
@@ -39,6 +40,7 @@ def put(path: str, data: str) -> None:
 
 
 def system(result: int, what: str) -> int:
+    """Return the result of a call into libc, or raise its error, with what it was about."""
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), what)
@@ -65,11 +67,13 @@ def mount(source: str, target: str, kind: str, options: Sequence[str] = ()) -> N
 
 
 def unmount(target: str) -> None:
+    """Detach what is mounted at target; where nothing is, that is well."""
     if LIBC.umount2(target.encode(), MNT_DETACH) < 0 and ctypes.get_errno() not in (errno.EINVAL, errno.ENOENT):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
 
 
 def code_of(status: int) -> int:
+    """Return the exit code of a wait status as a shell tells it: 128 and the signal's number for a killed process."""
     code = os.waitstatus_to_exitcode(status)
     return 128 - code if code < 0 else code
 
@@ -88,7 +92,7 @@ def spawn(command: list[str], stdio: Sequence[int]) -> int:
 
 
 class Failure(Exception):
-    """What the host is told; kind is a word it knows."""
+    """An error that the host is told; kind is one of its ``channel._ERRORS``."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)

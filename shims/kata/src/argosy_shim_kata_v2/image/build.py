@@ -27,7 +27,7 @@ _PACKAGES: Final = (
 ).split()  # fmt: skip
 _MODULES: Final = "virtio_pci virtio_console virtio_blk virtio_net overlay erofs virtiofs ext4 pvpanic-pci af_packet".split()  # fmt: skip
 _APPLETS: Final = "sh mount umount cat echo sleep mkdir ip ls ps kill dmesg switch_root cp env".split()  # fmt: skip
-_LIBRARY_PLACES: Final = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64")
+_LIBRARY_FOLDERS: Final = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64")
 _GUEST: Final = Path(__file__).parent.parent / "guest"
 _GZIP_LEVEL: Final = 6
 
@@ -82,9 +82,9 @@ class _Tree:
         raise NotFound(f"no package holds {path}")
 
     def library(self, name: str) -> str:
-        for place in [name] if name.startswith("/") else [f"{place}/{name}" for place in _LIBRARY_PLACES]:
+        for path in [name] if name.startswith("/") else [f"{folder}/{name}" for folder in _LIBRARY_FOLDERS]:
             try:
-                return self.resolve(place)
+                return self.resolve(path)
             except NotFound:
                 continue
         raise NotFound(f"no package of the guest image holds the library {name}")
@@ -117,7 +117,7 @@ def _add_binary(archive: Cpio, tree: _Tree, path: str, target: str) -> None:
 def _run_in(tree: _Tree, root: Path) -> Callable[[str], list[str]]:
     """Return a function that makes a command line for one of the packages' programs, with their own libraries."""
     loader = root / tree.library("/lib64/ld-linux-x86-64.so.2").lstrip("/")
-    paths = ":".join(str(root / place.lstrip("/")) for place in _LIBRARY_PLACES)
+    paths = ":".join(str(root / folder.lstrip("/")) for folder in _LIBRARY_FOLDERS)
     return lambda program: [str(loader), "--library-path", paths, str(root / tree.resolve(program).lstrip("/"))]
 
 
@@ -243,7 +243,7 @@ def build(directory: Path, cache: Path, say: Callable[[str], None]) -> dict[str,
 
 
 def _replace(made: Path, directory: Path) -> None:
-    """Put a finished directory in the place of another. A crash in between leaves the older one beside it."""
+    """Replace a directory by a finished one. A crash in between leaves the older one beside it."""
     older = directory.with_name(f".{directory.name}.old")
     shutil.rmtree(older, ignore_errors=True)
     if directory.exists():

@@ -42,7 +42,7 @@ def _run(command: Sequence[str], cwd: Path | None = None) -> str:
 
 
 def depended(package: str, prefix: str) -> str:
-    """Return what a package depends on whose name begins with prefix: what a metapackage stands for today."""
+    """Return the dependency of a package with a name that begins with prefix: what a metapackage stands for today."""
     for line in _run(["apt-cache", "depends", "--important", package]).splitlines():
         kind, _, name = line.strip().partition(": ")
         if kind.endswith("Depends") and name.startswith(prefix):
@@ -99,7 +99,7 @@ def unpacked(name: str, data: bytes) -> bytes:
 
 
 def unzstd(name: str, data: bytes) -> bytes:
-    """Return what a zstd frame holds; what follows it does not count. Raises InvalidArgument."""
+    """Return the content of a zstd frame; bytes after the frame are ignored. Raises InvalidArgument."""
     try:
         return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj().decompress(data)
     except zstandard.ZstdError as error:
