@@ -18,7 +18,8 @@ STEP = str(Path(__file__).parents[1] / "scripts/step")
 def test_a_long_step_is_never_silent_for_long(tmp_path: Path) -> None:
     began = str(int(time.time()) - 40)
     ran = run(
-        [STEP, "counting", "sh", "-c", "echo One; echo '  Two things'; echo WARNING: no; echo '  2/2 MB'; sleep 6"], {"RUN_BEGAN": began, "TMPDIR": str(tmp_path)}
+        [STEP, "counting", "sh", "-c", "echo One; echo '  Two things'; echo WARNING: no; echo '  2/2 MB'; sleep 6"],
+        {"RUN_BEGAN": began, "TMPDIR": str(tmp_path)},
     ).ok()
     assert ran.out == ""
     first, second = ran.err.splitlines()

@@ -263,7 +263,7 @@ def test_without_a_template_or_with_one_of_older_code_commands_run_by_themselves
 
 
 def test_a_place_is_what_the_kernel_says_of_who_connects(own_mesh: Mesh, home: Path) -> None:
-    """Whoever may connect knows the template's socket, and can say what its place is called."""
+    """Whoever may connect knows the template's socket, and can say what its surroundings are called."""
     (address,) = [path for path in home.iterdir() if path.is_socket()]
     argv = [str(ARGOSY), "--address", str(own_mesh.address), "images"]
     assert served(address, argv)

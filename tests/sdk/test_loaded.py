@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argosy.lazy import lazy
 from argosy.loaded import Loaded
 
 
@@ -93,7 +93,12 @@ def test_what_is_loaded_later_counts_too(module: Path) -> None:
 
 
 def test_looking_loads_nothing(module: Path) -> None:
-    waits = lazy("changes_in_a_test")
+    spec = importlib.util.find_spec("changes_in_a_test")
+    assert spec is not None and spec.loader is not None
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    waits = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = waits
+    spec.loader.exec_module(waits)
     found = Loaded()
     found.note()
     assert "answer" not in object.__getattribute__(waits, "__dict__")

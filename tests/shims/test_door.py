@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from argosy.kernel.place import key
 from argosy.kernel.process import alive
+from argosy.kernel.surroundings import key
 from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapParams, BootstrapResult
 from argosy_shim_runc_v2.door import RECORD
 
@@ -169,7 +169,7 @@ def test_a_start_of_another_place_is_sent_on(daemon: Daemon) -> None:
 
 
 def test_a_place_is_what_the_kernel_says_of_who_connects(daemon: Daemon) -> None:
-    """Whoever may connect knows the template's socket, and can say what its place is called."""
+    """Whoever may connect knows the template's socket, and can say what its surroundings are called."""
     daemon.start("first")
     daemon.template()
     (address,) = [path for path in daemon.sockets.glob("t-*") if path.is_socket()]

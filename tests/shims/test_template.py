@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argosy.kernel.place import key
+from argosy.kernel.surroundings import key
 from argosy.testkit.image import oci_archive
 
 from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
@@ -55,7 +55,7 @@ def shim_of(mesh: Mesh, id: str) -> tuple[int, int]:
 
 
 def test_the_daemon_and_the_binary_mean_the_same_place() -> None:
-    source = SHIM.read_text().rpartition("\nmain()")[0] + "\nprint(place(), end='')\n"
+    source = SHIM.read_text().rpartition("\nmain()")[0] + "\nprint(surroundings(), end='')\n"
     script = source.replace("__file__", repr(str(SHIM)))
     python = str(SHIM.parent / "python3")
     told = subprocess.run([python, "-I", "-S", "-c", script], capture_output=True, text=True, check=True).stdout

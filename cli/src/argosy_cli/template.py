@@ -22,8 +22,8 @@ from typing import Any, Final
 from argosy import template
 from argosy.client import Client
 from argosy.errors import ArgosyError
-from argosy.kernel.place import place
 from argosy.kernel.process import set_title
+from argosy.kernel.surroundings import surroundings
 from argosy.oci.seccomp import architectures
 from argosy.template import Asked
 
@@ -47,7 +47,7 @@ _LOADED: Final = (
     "importlib.metadata",
     "unicodedata",
 )
-# What belongs to the place of a command, besides what belongs to every one: in whose name an audit or a security module sees what is done, too.
+# What belongs to the surroundings of a command, besides what belongs to every one: in whose name an audit or a security module sees what is done, too.
 _STATUS: Final = ("Umask", "SigIgn", "SigBlk")
 _FILES: Final = ("loginuid", "sessionid", "attr/current")
 # 32 and 33, as a bit each.
@@ -63,8 +63,8 @@ class Template(template.Template):
         self._daemon = daemon
         self._looked_at = _looked_at()
 
-    def place_of(self, pid: int) -> str:
-        return "\n".join(_meant(line) for line in place(pid, _STATUS, _FILES).split("\n"))
+    def surroundings_of(self, pid: int) -> str:
+        return "\n".join(_meant(line) for line in surroundings(pid, _STATUS, _FILES).split("\n"))
 
     def load(self) -> None:
         for name in _LOADED:
@@ -111,7 +111,7 @@ class Template(template.Template):
 
 
 def _meant(line: str) -> str:
-    """Return a line of a place without what nobody meant: who was started by posix_spawn(3) ignores the C library's own signals."""
+    """Return a line of surroundings without what nobody meant: who was started by posix_spawn(3) ignores the C library's own signals."""
     name, _, mask = line.partition(":")
     return f"{name}: {int(mask, 16) & ~_LIBRARYS_SIGNALS:x}" if name == "SigIgn" else line
 
@@ -136,7 +136,7 @@ def _reopen_streams() -> None:
 
 def main() -> None:
     template.begun()
-    # A caller that ignores it has another place.
+    # A caller that ignores it has other surroundings.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     Template(sys.argv[1], sys.argv[2]).run()

@@ -1,10 +1,10 @@
 """A template: a process that has imported everything, and forks a worker whenever a program asks for one.
 
-The first run of a program does its work itself and leaves a template behind for the next ones of its place. What a template
+The first run of a program does its work itself and leaves a template behind for the next ones of its surroundings. What a template
 forks is what the program would have become: same directory, environment and standard streams, and from then on the same code.
 
 A program connects, sends (arguments, environment) with its descriptors 0, 1, 2 and ".", and gets the worker's exit code as one
-byte. It is served when its place is the template's own, which the kernel tells of the process that connected: what a program says
+byte. It is served when its surroundings are the template's own, which the kernel tells of the process that connected: what a program says
 of itself counts for nothing. When the connection ends without one there is no template any more, or one of older code: the program then
 goes on by itself. Nothing depends on the template's life: workers are disowned from the moment they are one. It ends with the
 process that it was told to watch, or when nobody has asked for a while.
@@ -30,8 +30,8 @@ from typing import Any, Final, Protocol
 
 from argosy.kernel.pages import populate, ranges, written
 from argosy.kernel.peer import credentials, process
-from argosy.kernel.place import place
 from argosy.kernel.process import die_with_parent, has_ended, set_name
+from argosy.kernel.surroundings import surroundings
 from argosy.loaded import Loaded
 
 _IDLE_S: Final = 30
@@ -60,7 +60,7 @@ class Asked(Protocol):
 
 
 def begin(module: str, address: str, *args: str, watched: int) -> None:
-    """Leave a template of our own place behind at the address, in a session of its own. It is module's ``main``.
+    """Leave a template of our own surroundings behind at the address, in a session of its own. It is module's ``main``.
 
     watched is a process; the template ends with it. Where that has gone, or is in another PID namespace, there is none.
     """
@@ -99,7 +99,7 @@ class Template(ABC):
     def __init__(self, name: str, address: str) -> None:
         """name is what ps shows."""
         self._name, self._address = name, address
-        self._place = self.place_of(os.getpid())
+        self._surroundings = self.surroundings_of(os.getpid())
         self._code = Loaded()
         self._pid = os.getpid()
         self._told_read, self._told_write = os.pipe()
@@ -125,9 +125,9 @@ class Template(ABC):
     def closed(self) -> None:  # noqa: B027 # the same
         """Take those ways away."""
 
-    def place_of(self, pid: int) -> str:
+    def surroundings_of(self, pid: int) -> str:
         """Return what must be the same of us and of a program, as the kernel tells it of process pid. Raises OSError."""
-        return place(pid)
+        return surroundings(pid)
 
     # -- the template --
 
@@ -292,9 +292,9 @@ class Template(ABC):
             self.become(connection, argv, environ, handed)
 
     def is_here(self, pid: int, held: int) -> bool:
-        """Return whether process pid, of which held is a pidfd, is in our place; held is closed."""
+        """Return whether process pid, of which held is a pidfd, is in our surroundings; held is closed."""
         try:
-            return self.place_of(pid) == self._place and not has_ended(held)
+            return self.surroundings_of(pid) == self._surroundings and not has_ended(held)
         except OSError:
             return False  # the same
         finally:

@@ -1,7 +1,7 @@
 """Asking the template of our own shim for a shim, without the ``start`` that would ask it.
 
 ``containerd-shim-runc-v2 start`` looks for a template before anything else; for a daemon that starts many shims the
-interpreter that does so is most of the cost. This is the same question from here: same place, same address, same answer.
+interpreter that does so is most of the cost. This is the same question from here: same surroundings, same address, same answer.
 Whatever goes wrong, the binary is run as any other.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from argosy.kernel.place import key
+from argosy.kernel.surroundings import key
 
 _ANSWER_BYTES: Final = 65536
 

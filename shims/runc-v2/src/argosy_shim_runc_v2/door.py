@@ -30,8 +30,8 @@ import stat
 import sys
 from typing import Final
 
-from argosy.kernel.place import read
 from argosy.kernel.process import descriptor_of, start_time
+from argosy.kernel.surroundings import read
 
 RECORD: Final = 32
 _REPLY: Final = 3

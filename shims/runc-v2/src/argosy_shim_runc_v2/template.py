@@ -1,4 +1,4 @@
-"""The shim's template: it forks a shim for every ``start`` of its place, and ends with the daemon that wanted the first one.
+"""The shim's template: it forks a shim for every ``start`` of its surroundings, and ends with the daemon that wanted the first one.
 
 A start that is still a shell asks at the door instead of the socket. Shims are in sessions of their own, and survive it.
 """

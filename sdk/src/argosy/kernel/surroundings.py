@@ -1,4 +1,7 @@
-"""A place: all that a process takes over from the one that starts it, as text. Templates work for processes of their own place only."""
+"""The surroundings of a process, as text: cgroups, namespaces, limits, capabilities and all else that it inherits from the one that starts it.
+
+A template forks only for programs in its own surroundings.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ _STATUS: Final = ("Uid", "Gid", "Groups", "Cap", "NoNew", "Seccomp:", "Cpus_allo
 _TEXT_BYTES: Final = 65536
 
 
-def place(pid: int, status: Sequence[str] = (), files: Sequence[str] = ()) -> str:
-    """Return the place of process pid as the kernel tells it.
+def surroundings(pid: int, status: Sequence[str] = (), files: Sequence[str] = ()) -> str:
+    """Return the surroundings of process pid as the kernel tells it.
 
-    status are more lines of /proc/PID/status that belong to it, files more files of /proc/PID, where there are such. Whoever judges a
+    status are more lines of /proc/PID/status that belong to them, files more files of /proc/PID, where there are such. Whoever judges a
     process by it holds a pidfd that was opened before, and looks afterwards whether that process is still there: a pid may be another's by now.
     Raises OSError where /proc is not as expected.
     """
@@ -37,11 +40,11 @@ def place(pid: int, status: Sequence[str] = (), files: Sequence[str] = ()) -> st
 
 
 def key(pid: int, interpreter: str, program: str) -> str:
-    """Return the text whose hash names the socket of a template: the program's own ``place`` comes to the same. It proves nothing.
+    """Return the text whose hash names the socket of a template: the program's own ``surroundings`` comes to the same. It proves nothing.
 
     Raises OSError where /proc is not as expected.
     """
-    return "\n".join((sys.version, interpreter, program, place(pid)))
+    return "\n".join((sys.version, interpreter, program, surroundings(pid)))
 
 
 def read(path: str) -> bytes:
