@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from argosy.kernel.mount import mount
 from argosy.kernel.scratch import scratch_in
 from argosy.kernel.unmount import MNT_DETACH, unmount
 from argosy.mounts import Mount
+from argosy.plugin.snapshots import remap
 
 _INSTEAD: Final = "use the overlayfs snapshotter instead"
 
@@ -49,23 +49,14 @@ def ask(root: Path) -> Abilities:
             layers = (f"workdir={base / 'work'}", f"upperdir={base / 'upper'}", f"lowerdir={base / 'image'}")
             mount(Mount("overlay", "overlay", layers), str(base / "merged"))
             unmount(str(base / "merged"), MNT_DETACH)
-            remap = _attempt_mapped(layers, base / "merged")
+            mapped = remap.is_possible(layers, base / "merged")
         except OSError as error:
             raise FailedPrecondition(
                 f"{root} cannot carry overlay mounts ({error.strerror}); put the root on ext4, xfs or btrfs"
             ) from error
         finally:
             unmount(str(base / "image"), MNT_DETACH)
-    return Abilities(options, Path("/sys/module/overlay/parameters/index").exists(), remap)
-
-
-def _attempt_mapped(layers: Sequence[str], point: Path) -> bool:
-    try:
-        mount(Mount("overlay", "overlay", ("uidmap=0:100000:1000", "gidmap=0:100000:1000", *layers)), str(point))
-    except (OSError, FailedPrecondition):
-        return False  # no such mounts in this kernel, or no user namespaces: in a chroot, or where they are forbidden
-    unmount(str(point), MNT_DETACH)
-    return True
+    return Abilities(options, Path("/sys/module/overlay/parameters/index").exists(), mapped)
 
 
 def _image_options(base: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from argosy.kernel.mount import mount
 from argosy.kernel.scratch import scratch_in
 from argosy.kernel.unmount import MNT_DETACH, unmount
 from argosy.mounts import Mount
+from argosy.plugin.snapshots import remap
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ def ask(root: Path) -> Abilities:
         if os.geteuid() != 0:
             return Abilities(Path("/sys/module/overlay/parameters/index").exists(), userns, False)
         _attempt(root, base, options)
-        remap = not userns and _attempt_mapped(base)
-        return Abilities(Path("/sys/module/overlay/parameters/index").exists(), userns, remap)
+        mapped = not userns and remap.is_possible([f"lowerdir={base / 'l2'}:{base / 'l1'}"], base / "m")
+        return Abilities(Path("/sys/module/overlay/parameters/index").exists(), userns, mapped)
 
 
 def _attempt(root: Path, base: Path, options: list[str]) -> None:
@@ -56,15 +57,3 @@ def _attempt(root: Path, base: Path, options: list[str]) -> None:
             "or use the native snapshotter"
         ) from error
     unmount(str(base / "m"), MNT_DETACH)
-
-
-def _attempt_mapped(base: Path) -> bool:
-    mapped = Mount(
-        "overlay", "overlay", ("uidmap=0:100000:1000", "gidmap=0:100000:1000", f"lowerdir={base / 'l2'}:{base / 'l1'}")
-    )
-    try:
-        mount(mapped, str(base / "m"))
-    except (OSError, FailedPrecondition):
-        return False  # no such mounts in this kernel, or no user namespaces: in a chroot, or where they are forbidden
-    unmount(str(base / "m"), MNT_DETACH)
-    return True

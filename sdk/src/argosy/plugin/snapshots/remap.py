@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
-from argosy.errors import InvalidArgument
+from argosy.errors import FailedPrecondition, InvalidArgument
+from argosy.kernel.mount import mount
+from argosy.kernel.unmount import MNT_DETACH, unmount
+from argosy.mounts import Mount
 
 UID_MAPPING: Final = "containerd.io/snapshot/uidmapping"
 GID_MAPPING: Final = "containerd.io/snapshot/gidmapping"
@@ -54,3 +58,13 @@ def mount_options(labels: Mapping[str, str]) -> list[str]:
         if _rows(labels, label):
             options.append(f"{name}={labels[label]}")
     return options
+
+
+def is_possible(layers: Sequence[str], point: Path) -> bool:
+    """Return whether an overlay of these layers (its options) can be mounted on the directory point with mapped ids. Nothing stays mounted."""
+    try:
+        mount(Mount("overlay", "overlay", ("uidmap=0:100000:1000", "gidmap=0:100000:1000", *layers)), str(point))
+    except (OSError, FailedPrecondition):
+        return False  # no such mounts in this kernel, or no user namespaces: in a chroot, or where they are forbidden
+    unmount(str(point), MNT_DETACH)
+    return True
