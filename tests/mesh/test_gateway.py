@@ -403,7 +403,7 @@ def test_a_sandbox_that_cannot_run_can_be_removed(mesh: Mesh) -> None:
             # rm
             await records.get(sandbox.StoreGetRequest(sandbox_id="s1"))
             status = await controller.status(sandbox.ControllerStatusRequest(sandbox_id="s1", sandboxer="shim"))
-            assert (status.sandbox_id, status.pid, status.state) == ("s1", 0, "") and status.exited_at is not None
+            assert (status.sandbox_id, status.pid, status.state) == ("s1", 0, "") and status.exited_at is None
             await controller.stop(sandbox.ControllerStopRequest(sandbox_id="s1", sandboxer="shim"))
             await controller.shutdown(sandbox.ControllerShutdownRequest(sandbox_id="s1", sandboxer="shim"))
             with pytest.raises(Unimplemented, match='sandbox "s1" does not run'):

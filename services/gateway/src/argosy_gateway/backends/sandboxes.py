@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from argosy.errors import InvalidArgument, NotFound, ResourceExhausted, Unimplemented
 from argosy.rpc.decoding import MOST_FIELDS, TooManyFields, decode
-from argosy.timestamps import now_ns, to_wire
 from argosy_protos._error import DecodeError
 from argosy_protos._message import Message
 from argosy_protos.containerd.services.sandbox import v1 as p
@@ -63,7 +62,7 @@ class Controller(Relay):
             case "Shutdown":
                 return p.ControllerShutdownResponse()
             case "Status":
-                return p.ControllerStatusResponse(sandbox_id=id, exited_at=to_wire(now_ns()))
+                return p.ControllerStatusResponse(sandbox_id=id)
         raise Unimplemented(
             f'sandbox "{id}" does not run: this daemon keeps records of sandboxes, and its controller "{_OWN}" is not built yet; '
             'serve a controller as a plugin of the type "sandbox" ([proxy_plugins]), or run containers without a sandbox'
