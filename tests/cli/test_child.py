@@ -17,6 +17,7 @@ from argosy_cli.config import defaults
 from argosy_cli.services import service_of
 from argosy_cli.supervisor import plan
 
+from tests.harness.installed import install
 from tests.harness.mesh import ARGOSY, Mesh, eventually
 
 pytestmark = pytest.mark.root
@@ -50,12 +51,8 @@ SERVICE = Service("aged", AgedSettings, load, about="aged service", plugin="snap
 @pytest.fixture
 def mesh(short_path: Path) -> Iterator[Mesh]:
     site = short_path / "site"
-    info = site / "aged-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "aged_of_a_test.py").write_text(SERVICE)
+    install(site, "aged", "aged_of_a_test", SERVICE)
     (site / "dependency_of_a_test.py").write_text('version = "1"\n')
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: aged\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[argosy.services]\naged = aged_of_a_test:SERVICE\n")
     config = short_path / "mesh.toml"
     config.write_text(
         'idle_s = 0.4\n[services.content]\nkind = "content"\n[services.aged]\nkind = "aged"\nstart = "at-once"\n'

@@ -13,6 +13,7 @@ import grpc
 import pytest
 from argosy_cli.supervisor import BACKOFF_MAX_S, Child
 
+from tests.harness.installed import install
 from tests.harness.mesh import ARGOSY, Mesh, eventually
 
 pytestmark = pytest.mark.root
@@ -60,11 +61,7 @@ class Fragile(Mesh):
 @pytest.fixture
 def mesh(short_path: Path) -> Iterator[Fragile]:
     site = short_path / "site"
-    info = site / "fragile-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "fragile_of_a_test.py").write_text(FRAGILE)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fragile\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[argosy.services]\nfragile = fragile_of_a_test:SERVICE\n")
+    install(site, "fragile", "fragile_of_a_test", FRAGILE)
     config = short_path / "mesh.toml"
     config.write_text('[services.content]\nkind = "content"\n[services.fragile]\nkind = "fragile"\n')
     running = Fragile(

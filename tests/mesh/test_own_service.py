@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.installed import install
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, eventually
 
 pytestmark = pytest.mark.root
@@ -63,20 +64,10 @@ SERVICE = Service(
 '''
 
 
-def install(into: Path) -> None:
-    """Do what an installer does with a wheel."""
-    (into / "copier_of_a_test.py").write_text(SERVICE)
-    info = into / "copier_of_a_test-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: copier-of-a-test\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[argosy.services]\ncopier = copier_of_a_test:SERVICE\n")
-
-
 @pytest.fixture
 def own_mesh(short_path: Path) -> Iterator[Mesh]:
     site = short_path / "site"
-    site.mkdir()
-    install(site)
+    install(site, "copier", "copier_of_a_test", SERVICE)
     # Not as `argosy` itself, which is isolated from PYTHONPATH.
     mesh = Mesh(short_path, command=(sys.executable, str(ARGOSY)), env={"PYTHONPATH": str(site)})
     config = short_path / "mesh.toml"
