@@ -128,3 +128,13 @@ def test_a_process_looks_back_to_its_beginning(tmp_path: Path) -> None:
     for words, said in (([], "None"), (["change"], str(module))):
         ran = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
         assert ran.stdout.strip() == said
+
+
+def test_what_was_written_right_before_a_start_is_what_is_loaded(tmp_path: Path) -> None:
+    """The clock that files get their times from runs up to a tick behind the one that tells when a process began."""
+    module = tmp_path / "early.py"
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import early\nfrom argosy.loaded import Loaded; print(Loaded().changed())"
+    for n in range(30):
+        module.write_text(f"answer = {'1' * (n + 1)}\n")
+        ran = subprocess.run([sys.executable, "-B", "-c", script], capture_output=True, text=True, check=True)
+        assert ran.stdout.strip() == "None"

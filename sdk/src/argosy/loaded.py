@@ -31,9 +31,10 @@ def _now() -> int:
 
 def _began() -> int:
     """Return when this process began, but not much longer ago than it may have taken to load what it has."""
-    # To the tick after it, at 100 a second: what was written right before a start is not newer than that, and nothing is loaded so soon.
+    # To the tick after it, at 100 a second: nothing is loaded so soon. Not by the clock of the files, which runs up to a tick late: what
+    # was written right before a start would be newer than that.
     age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - (start_time(os.getpid()) + 1) / os.sysconf("SC_CLK_TCK")
-    return _now() - min(_LOADING_NS, int(age_s * 1e9))
+    return time.time_ns() - min(_LOADING_NS, int(age_s * 1e9))
 
 
 class Loaded:
