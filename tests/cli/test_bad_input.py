@@ -193,8 +193,8 @@ def test_the_mesh_joins_its_cgroup_and_its_containers_do_not(short_path: Path, i
         assert memory.endswith("/default/c")
     finally:
         mesh.destroy()
-        for place in Path("/sys/fs/cgroup").glob(f"**/{name}"):
-            place.rmdir()
+        for group in Path("/sys/fs/cgroup").glob(f"**/{name}"):
+            group.rmdir()
     config.write_text('[timeouts]\n"io.containerd.timeout.shim.lod" = "9s"\n')
     refused(
         run([str(ARGOSY), "config", "check", str(config)]),
@@ -370,11 +370,11 @@ def test_what_is_no_archive(mesh: Mesh, tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(short_path: Path) -> Iterator[Path]:
     """A file system of a few megabytes."""
-    place = short_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "argosy-test", place], check=True)
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    mounted = short_path / "disk"
+    mounted.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "argosy-test", mounted], check=True)
+    yield mounted
+    subprocess.run(["umount", "-l", mounted], check=True)
 
 
 def test_a_full_disk_says_so_and_keeps_what_is_there(small_disk: Path) -> None:

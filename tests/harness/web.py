@@ -48,7 +48,7 @@ class Server:
     """A registry; answer comes first, and None from it means that what is kept in blobs and tags is served."""
 
     scheme: str
-    place: str
+    netloc: str
     answer: Answer | None = None
     seen: list[Seen] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://{self.place}"
+        return f"{self.scheme}://{self.netloc}"
 
     def secrets(self) -> list[str]:
         return [seen.secrets for seen in self.seen if seen.secrets]
@@ -127,7 +127,7 @@ async def serving(
     try:
         site = web.TCPSite(runner, host, 0, ssl_context=tls)
         await site.start()
-        server.place = f"{host}:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr] # aiohttp says the port nowhere else
+        server.netloc = f"{host}:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr] # aiohttp says the port nowhere else
         yield server
     finally:
         await runner.cleanup()

@@ -399,11 +399,11 @@ def test_layers_unpacked_side_by_side_are_what_ctr_makes_one_after_the_other(
     assert sorted(asked) == ([False, False, True, True, True] if snapshotter != "native" else [False] * 4)
     trees = []
     for namespace in (f"one-{snapshotter}", f"many-{snapshotter}"):
-        place = tmp_path / namespace
-        place.mkdir()
-        mesh.ctr("images", "mount", "--snapshotter", snapshotter, name, str(place), namespace=namespace).ok()
-        trees.append({str(p.relative_to(place)): _seen(p) for p in sorted(place.rglob("*"))})
-        mesh.ctr("images", "unmount", "--rm", "--snapshotter", snapshotter, str(place), namespace=namespace).ok()
+        mounted = tmp_path / namespace
+        mounted.mkdir()
+        mesh.ctr("images", "mount", "--snapshotter", snapshotter, name, str(mounted), namespace=namespace).ok()
+        trees.append({str(p.relative_to(mounted)): _seen(p) for p in sorted(mounted.rglob("*"))})
+        mesh.ctr("images", "unmount", "--rm", "--snapshotter", snapshotter, str(mounted), namespace=namespace).ok()
         mesh.ctr("images", "rm", "--sync", name, namespace=namespace).ok()
     assert trees[0] == trees[1]
     assert set(trees[0]) == {"below", "below/a", "below/c", "hard", "link", "opaque", "opaque/b", "opaque/d"}

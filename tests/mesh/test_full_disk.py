@@ -61,8 +61,8 @@ def test_a_bomb_goes_with_what_names_it(cramped: Mesh, again: str) -> None:
     mesh.ctr("leases", "create", "--id", "old").ok()
     mesh.ctr("snapshots", "prepare", "bomb").ok()
     mounts = mesh.ctr("snapshots", "mounts", "/m", "bomb").ok().out
-    place = next(word for word in mounts.split() if word.startswith(str(mesh.root)))
-    fill(Path(place) / "bomb")
+    mounted = next(word for word in mounts.split() if word.startswith(str(mesh.root)))
+    fill(Path(mounted) / "bomb")
     assert free(mesh) < 1 << 20
     if again == "started anew":
         mesh.stop()

@@ -266,8 +266,8 @@ def test_a_hundred_and_twenty_eight_layers_mount(mesh: Mesh, tmp_path: Path) -> 
             )
             mounts = [Mount.from_wire(m) for m in view.mounts]
             assert len(",".join(mounts[0].options)) > 4096
-            with temporary_mount(mounts) as place:
-                assert len(list(Path(place).iterdir())) == 128
+            with temporary_mount(mounts) as mounted:
+                assert len(list(Path(mounted).iterdir())) == 128
             await stub.remove(snapshots.RemoveSnapshotRequest(snapshotter="overlayfs", key="all"))
         await collect(client)
 
@@ -301,8 +301,8 @@ def test_labels_remap_owners_by_idmapped_mounts(mesh: Mesh) -> None:
             assert mounts[0].options[:2] == (f"uidmap={mapping}", f"gidmap={mapping}")
             upper = Path(mounts[0].option("upperdir") or "")
             assert (upper.stat().st_uid, upper.stat().st_gid) == (100000, 100000)
-            with temporary_mount(mounts) as place:
-                assert Path(place, "file").stat().st_uid == 100000
+            with temporary_mount(mounts) as mounted:
+                assert Path(mounted, "file").stat().st_uid == 100000
             assert (layer / "file").stat().st_uid == 0
 
     work_in(mesh, "mapped", work)

@@ -271,11 +271,11 @@ def test_the_source_of_a_push_may_be_named_in_short(mesh: Mesh, image_archive: P
             for i, source in enumerate(
                 ("busybox", "busybox:latest", "library/busybox", "docker.io/library/busybox", IMAGE, "Odd Name")
             ):
-                await api.push(client, f"{registry.place}/a/b:{i}", source=source)
+                await api.push(client, f"{registry.netloc}/a/b:{i}", source=source)
                 assert pushed.pop() == f"/v2/a/b/manifests/{i}"
             for source in ("nobody", "docker.io/library/nobody:latest", "Odd name"):
                 with pytest.raises(NotFound):
-                    await api.push(client, f"{registry.place}/a/b:1", source=source)
+                    await api.push(client, f"{registry.netloc}/a/b:1", source=source)
         await client.services.images.delete(DeleteImageRequest(name=IMAGE, sync=True))
 
     with_client(mesh, work, "push-source")

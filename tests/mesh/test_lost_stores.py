@@ -68,8 +68,8 @@ async def looked(client: Client, key: str) -> list[str]:
     )
 
     def files() -> list[str]:
-        with temporary_mount([Mount.from_wire(m) for m in made.mounts]) as place:
-            return sorted(path.name for path in Path(place).iterdir())
+        with temporary_mount([Mount.from_wire(m) for m in made.mounts]) as mounted:
+            return sorted(path.name for path in Path(mounted).iterdir())
 
     return await asyncio.to_thread(files)
 
@@ -79,7 +79,7 @@ def test_an_empty_snapshotter_is_filled_again(mesh: Mesh, how: str, tmp_path: Pa
     """A container's snapshot from before is told to be lost, and can be removed."""
 
     async def pull(server: Server, client: Client) -> None:
-        name = f"{server.place}/a/b:1"
+        name = f"{server.netloc}/a/b:1"
         if how == "argosy pull":
             await api.pull(client, name, plain=True, snapshotter="frail")
         else:
@@ -105,12 +105,12 @@ def test_an_empty_snapshotter_is_filled_again(mesh: Mesh, how: str, tmp_path: Pa
                     raise AssertionError("the lost snapshot was not told")
                 if how == "ctr rm and pull":
                     await client.services.snapshots.remove(p.RemoveSnapshotRequest(snapshotter="frail", key="before"))
-                    (await ctr(mesh, "images", "rm", "--sync", f"{server.place}/a/b:1")).ok()
+                    (await ctr(mesh, "images", "rm", "--sync", f"{server.netloc}/a/b:1")).ok()
                 await pull(server, client)
                 assert await looked(client, "after") == ["one", "two"]
                 for key in ["after", "before"][: 1 if how == "ctr rm and pull" else 2]:
                     await client.services.snapshots.remove(p.RemoveSnapshotRequest(snapshotter="frail", key=key))
-                (await ctr(mesh, "images", "rm", "--sync", f"{server.place}/a/b:1")).ok()
+                (await ctr(mesh, "images", "rm", "--sync", f"{server.netloc}/a/b:1")).ok()
 
     asyncio.run(asyncio.wait_for(main(), 100))
 
@@ -122,7 +122,7 @@ def test_blobs_that_are_lost_are_fetched_again(mesh: Mesh, how: str) -> None:
     async def main() -> None:
         async with serving() as server, Client(mesh.address, "lost") as client:
             target = server.image("c/d:1", LAYERS)
-            name = f"{server.place}/c/d:1"
+            name = f"{server.netloc}/c/d:1"
 
             async def pull() -> None:
                 if how == "argosy pull":

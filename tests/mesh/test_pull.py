@@ -99,13 +99,13 @@ def test_a_layer_that_fails_ends_its_siblings(mesh: Mesh) -> None:
             layers = [layer(("f", os.urandom(20000))) for _ in range(3)]
             slow.missing = sha256(layers[0])
             server.image("a/b:1", layers)
-            await fails(NotFound, "answered 404", api.pull(client, f"{server.place}/a/b:1"))
+            await fails(NotFound, "answered 404", api.pull(client, f"{server.netloc}/a/b:1"))
             assert await left(client) == NOTHING
             assert (await client.services.images.list(ListImagesRequest())).images == []
             while slow.ended < 2:
                 await asyncio.sleep(0.02)
             slow.missing, slow.hurry = "", True
-            await asyncio.wait_for(api.pull(client, f"{server.place}/a/b:1"), 20)
+            await asyncio.wait_for(api.pull(client, f"{server.netloc}/a/b:1"), 20)
 
     with_client(mesh, work, "siblings")
 
@@ -116,7 +116,7 @@ def test_a_pull_may_be_cancelled_at_any_time(mesh: Mesh, all_platforms: bool) ->
 
     async def work(client: Client) -> None:
         async with serving() as server:
-            name = f"{server.place}/a/b:1"
+            name = f"{server.netloc}/a/b:1"
             await client.default_snapshotter()
             for i in range(20):
                 server.image("a/b:1", [layer(("f", os.urandom(200000))) for _ in range(3)])
@@ -141,7 +141,7 @@ def test_an_image_keeps_what_it_was_when_a_later_pull_fails(mesh: Mesh) -> None:
 
     async def work(client: Client) -> None:
         async with serving() as server:
-            name = f"{server.place}/a/b:1"
+            name = f"{server.netloc}/a/b:1"
             server.image("a/b:1", [layer(("f", b"1"))])
             first = await api.pull(client, name)
             wrong = {"rootfs": {"type": "layers", "diff_ids": [sha256(b"another")]}}
@@ -162,7 +162,7 @@ def test_an_index_that_lists_no_image_is_an_error_and_no_wait_without_end(mesh: 
             odd = server.keep(b"{}", "application/vnd.example+json")
             platform = {"os": "linux", "architecture": "amd64"}
             server.tag("a/b:1", {"schemaVersion": 2, "mediaType": INDEX, "manifests": [{**odd, "platform": platform}]})
-            await fails(NotFound, "no manifest for linux/amd64", api.pull(client, f"{server.place}/a/b:1"))
+            await fails(NotFound, "no manifest for linux/amd64", api.pull(client, f"{server.netloc}/a/b:1"))
             assert await left(client) == NOTHING
 
     with_client(mesh, work, "odd")
@@ -175,7 +175,7 @@ def test_a_layer_listed_twice_is_fetched_once(mesh: Mesh) -> None:
         async with serving() as server:
             one, two = layer(("f", os.urandom(100))), layer(("g", os.urandom(100)))
             server.image("a/b:1", [one, two, one])
-            await api.pull(client, f"{server.place}/a/b:1")
+            await api.pull(client, f"{server.netloc}/a/b:1")
             assert len([seen for seen in server.seen if seen.path.endswith(sha256(one))]) == 1
 
     with_client(mesh, work, "twice")
@@ -197,7 +197,7 @@ def test_a_snapshotter_that_can_t_rebase_after_all_gets_the_layers_one_after_the
     async def work(client: Client) -> None:
         async with serving() as server:
             server.image("a/b:1", [layer(("f", b"below"), ("g", b"stays")), layer((".wh.f", b"")), layer(("h", b"top"))])
-            await api.pull(client, f"{server.place}/a/b:1", snapshotter="claims")
+            await api.pull(client, f"{server.netloc}/a/b:1", snapshotter="claims")
             assert await left(client, "claims") == NOTHING
             listed = [
                 s async for r in client.services.snapshots.list(ListSnapshotsRequest(snapshotter="claims")) for s in r.info

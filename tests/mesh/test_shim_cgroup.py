@@ -26,15 +26,15 @@ GROUP = f"/argosy-shims-{os.getpid()}"
 @pytest.fixture
 def group() -> Iterator[str]:
     """A cgroup in one hierarchy, of those that take processes without more ado."""
-    places = [m.point for m in mount_points() if m.type == "cgroup2" or (m.type == "cgroup" and "pids" in m.super_options)]
-    made = [Path(point + GROUP) for point in places]
-    for place in made:
-        place.mkdir()
+    points = [m.point for m in mount_points() if m.type == "cgroup2" or (m.type == "cgroup" and "pids" in m.super_options)]
+    made = [Path(point + GROUP) for point in points]
+    for cgroup in made:
+        cgroup.mkdir()
     yield GROUP
     # A process that has ended is in it until its parent has seen that.
-    eventually(lambda: not any(place.joinpath("cgroup.procs").read_text() for place in made))
-    for place in made:
-        place.rmdir()
+    eventually(lambda: not any(cgroup.joinpath("cgroup.procs").read_text() for cgroup in made))
+    for cgroup in made:
+        cgroup.rmdir()
 
 
 def create(mesh: Mesh, id: str, group: str) -> int:

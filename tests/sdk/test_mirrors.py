@@ -25,8 +25,8 @@ Broken = Callable[[Server, web.Request], Awaitable[web.StreamResponse | None]]
 
 async def fetched(real: Server, config: Path) -> bytes:
     """Resolve a/b:1, fetch its manifest and its one layer."""
-    reference = Reference.parse(f"{real.place}/a/b:1")
-    async with Registry(reference, hosts=hosts_for(real.place, config=config)) as registry:
+    reference = Reference.parse(f"{real.netloc}/a/b:1")
+    async with Registry(reference, hosts=hosts_for(real.netloc, config=config)) as registry:
         target = await registry.resolve()
         document = b"".join([c async for c in registry.fetch(target)])
         assert sha256(document) == target.digest
@@ -91,7 +91,7 @@ def test_a_mirror_that_fails_leaves_it_to_the_registry(tmp_path: Path, answer: B
             for server in (mirror, real):
                 server.image("a/b:1", [LAYER_BYTES])
             text = f'server = "{real.url}"\n[host."{mirror.url}"]\ncapabilities = ["pull", "resolve"]\n'
-            assert await fetched(real, hosts_toml(tmp_path, real.place, text)) == LAYER_BYTES
+            assert await fetched(real, hosts_toml(tmp_path, real.netloc, text)) == LAYER_BYTES
             assert mirror.seen and any(seen.method == "GET" for seen in real.seen)
 
     asyncio.run(asyncio.wait_for(work(), 30))
@@ -106,9 +106,9 @@ def test_a_mirror_that_cannot_be_reached_or_trusted_leaves_it_to_the_registry(tm
             dead = f"http://127.0.0.1:{closed.getsockname()[1]}"
         async with serving(tls=authority.server()) as untrusted, serving() as plain, serving() as real:
             real.image("a/b:1", [LAYER_BYTES])
-            for address in (dead, untrusted.url, f"https://{plain.place}", "http://mirror.invalid"):
+            for address in (dead, untrusted.url, f"https://{plain.netloc}", "http://mirror.invalid"):
                 text = f'server = "{real.url}"\n[host."{address}"]\n'
-                assert await fetched(real, hosts_toml(tmp_path, real.place, text)) == LAYER_BYTES
+                assert await fetched(real, hosts_toml(tmp_path, real.netloc, text)) == LAYER_BYTES
 
     asyncio.run(asyncio.wait_for(work(), 30))
 
@@ -117,17 +117,17 @@ def test_mirrors_are_asked_in_the_order_of_the_file_and_the_registry_last(tmp_pa
     asked: list[str] = []
 
     async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
-        asked.append(server.place)
+        asked.append(server.netloc)
         return None if server.tags else web.Response(status=404)
 
     async def work() -> None:
         async with serving(answer) as one, serving(answer) as two, serving(answer) as three, serving(answer) as real:
             real.image("a/b:1", [LAYER_BYTES])
-            order = sorted((one, two, three), key=lambda s: s.place, reverse=True)
+            order = sorted((one, two, three), key=lambda s: s.netloc, reverse=True)
             text = "".join(f'[host."{s.url}"]\n' for s in order)
-            assert await fetched(real, hosts_toml(tmp_path, real.place, text)) == LAYER_BYTES
-            assert asked[:3] == [s.place for s in order] and asked.index(real.place) > max(
-                asked.index(s.place) for s in order
+            assert await fetched(real, hosts_toml(tmp_path, real.netloc, text)) == LAYER_BYTES
+            assert asked[:3] == [s.netloc for s in order] and asked.index(real.netloc) > max(
+                asked.index(s.netloc) for s in order
             )
 
     asyncio.run(asyncio.wait_for(work(), 30))
@@ -136,7 +136,7 @@ def test_mirrors_are_asked_in_the_order_of_the_file_and_the_registry_last(tmp_pa
 def test_when_nobody_has_it_the_registry_is_the_one_that_is_named(tmp_path: Path) -> None:
     async def work() -> None:
         async with serving(told(404)) as mirror, serving(told(500, body=b"out of order")) as real:
-            config = hosts_toml(tmp_path, real.place, f'server = "{real.url}"\n[host."{mirror.url}"]\n')
+            config = hosts_toml(tmp_path, real.netloc, f'server = "{real.url}"\n[host."{mirror.url}"]\n')
             with pytest.raises(Unavailable, match=r"500 \(out of order\)"):
                 await fetched(real, config)
 
@@ -200,7 +200,7 @@ def test_a_mirror_that_does_not_take_connections_is_left_after_its_dial_timeout(
                     text = (
                         f'server = "{real.url}"\n[host."http://127.0.0.1:{full.getsockname()[1]}"]\ndial_timeout = "100ms"\n'
                     )
-                    assert await fetched(real, hosts_toml(tmp_path, real.place, text)) == LAYER_BYTES
+                    assert await fetched(real, hosts_toml(tmp_path, real.netloc, text)) == LAYER_BYTES
             finally:
                 for one in waiting:
                     one.close()

@@ -130,7 +130,7 @@ def test_names_and_passwords_are_decoded_and_not_shown() -> None:
 class Forwarder:
     """A forward proxy on loopback; every name leads to the same place."""
 
-    place: str = ""
+    netloc: str = ""
     heads: list[str] = field(default_factory=list)
     refusal: str = ""
 
@@ -172,7 +172,7 @@ async def forwarding(upstream: str, refusal: str = "") -> AsyncIterator[Forwarde
         await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    proxy.place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    proxy.netloc = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield proxy
     finally:
@@ -194,9 +194,9 @@ async def fetched(hosts: list[Host], credentials: Credentials | None = None) -> 
 
 def test_plain_requests_go_through_the_proxy_with_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
-        async with serving() as real, forwarding(real.place) as proxy:
+        async with serving() as real, forwarding(real.netloc) as proxy:
             real.image("a/b:1", [LAYER_BYTES])
-            monkeypatch.setenv("http_proxy", f"http://me:s3cret@{proxy.place}")
+            monkeypatch.setenv("http_proxy", f"http://me:s3cret@{proxy.netloc}")
             assert await fetched([Host("http://registry.invalid/v2")]) == LAYER_BYTES
             assert proxy.heads and all(" http://registry.invalid/v2/a/b/" in head for head in proxy.heads)
             assert all(
@@ -216,9 +216,9 @@ def test_requests_over_tls_go_through_a_tunnel_that_sees_no_secret(monkeypatch: 
         return web.Response(status=401, headers={"WWW-Authenticate": "Basic realm=x"})
 
     async def work() -> None:
-        async with serving(answer, tls=authority.server()) as real, forwarding(real.place) as proxy:
+        async with serving(answer, tls=authority.server()) as real, forwarding(real.netloc) as proxy:
             real.image("a/b:1", [LAYER_BYTES])
-            monkeypatch.setenv("HTTPS_PROXY", f"me:s3cret@{proxy.place}")
+            monkeypatch.setenv("HTTPS_PROXY", f"me:s3cret@{proxy.netloc}")
             text = f'server = "https://registry.invalid"\nca = "{authority.certificate}"\n'
             hosts = hosts_for("registry.invalid", config=hosts_toml(tmp_path, "registry.invalid", text))
             assert await fetched(hosts, me) == LAYER_BYTES
@@ -243,8 +243,8 @@ def test_an_upload_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
         yield LAYER_BYTES
 
     async def work() -> None:
-        async with serving(answer) as real, forwarding(real.place) as proxy:
-            monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.place}")
+        async with serving(answer) as real, forwarding(real.netloc) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.netloc}")
             async with Registry(Reference.parse("registry.invalid/a/b:1"), plain=True) as registry:
                 await registry.push_blob(sha256(LAYER_BYTES), len(LAYER_BYTES), body)
             assert real.blobs[sha256(LAYER_BYTES)] == LAYER_BYTES
@@ -255,9 +255,9 @@ def test_an_upload_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_loopback_and_exceptions_do_not_go_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
-        async with serving() as real, forwarding(real.place) as proxy:
+        async with serving() as real, forwarding(real.netloc) as proxy:
             real.image("a/b:1", [LAYER_BYTES])
-            monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.place}")
+            monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.netloc}")
             assert await fetched([Host(f"{real.url}/v2")]) == LAYER_BYTES
             monkeypatch.setenv("NO_PROXY", ".invalid")
             with pytest.raises(Unavailable):
@@ -277,13 +277,13 @@ def test_a_proxy_that_refuses_or_is_gone_is_said_to_be_the_proxy(monkeypatch: py
 
     async def work() -> None:
         async with forwarding("127.0.0.1:1", "407 Proxy Authentication Required") as proxy:
-            monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://me:s3cret@{proxy.place}")
+            monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://me:s3cret@{proxy.netloc}")
             refused = await failure()
             assert "proxy answered 407" in refused.message and "http://name:password@host:port" in refused.message
             assert isinstance(refused, Unauthenticated if scheme == "http" else Unavailable)
-            place = proxy.place
+            netloc = proxy.netloc
         assert (
-            f"the proxy of HTTP_PROXY or HTTPS_PROXY cannot be reached: Cannot connect to host {place}"
+            f"the proxy of HTTP_PROXY or HTTPS_PROXY cannot be reached: Cannot connect to host {netloc}"
             in (await failure()).message
         )
 

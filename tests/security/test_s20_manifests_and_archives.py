@@ -54,12 +54,12 @@ def blob(data: bytes) -> Descriptor:
 
 
 async def fetched(server: Server, descriptor: Descriptor) -> bytes:
-    async with Registry(Reference.parse(f"{server.place}/a/b:1")) as registry:
+    async with Registry(Reference.parse(f"{server.netloc}/a/b:1")) as registry:
         return b"".join([c async for c in registry.fetch(descriptor)])
 
 
 async def resolved(server: Server) -> Descriptor:
-    async with Registry(Reference.parse(f"{server.place}/a/b:1")) as registry:
+    async with Registry(Reference.parse(f"{server.netloc}/a/b:1")) as registry:
         return await registry.resolve()
 
 
@@ -147,7 +147,7 @@ def test_another_part_than_was_asked_for_is_refused(told: str) -> None:
         async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
             return web.Response(status=206, body=b"y" * 50, headers={"Content-Range": told})
 
-        async with serving(answer) as server, Registry(Reference.parse(f"{server.place}/a/b:1")) as registry:
+        async with serving(answer) as server, Registry(Reference.parse(f"{server.netloc}/a/b:1")) as registry:
             with pytest.raises(DataLoss, match="asked for 10- of 100"):
                 _ = [c async for c in registry.fetch(blob(b"y" * 100), 10)]
 
@@ -398,7 +398,7 @@ def test_a_pull_refuses_what_is_too_large_before_it_fetches_it(mesh: Mesh) -> No
                 ("deep:11", "8 deep or 4096 manifests is refused"),
             ):
                 with pytest.raises(InvalidArgument, match=message):
-                    await api.pull(client, f"{server.place}/a/{name}")
+                    await api.pull(client, f"{server.netloc}/a/{name}")
             assert not [seen for seen in server.seen if absent in seen.path]
             assert (await client.services.leases.list(ListRequest())).leases == []
 
@@ -424,7 +424,7 @@ def test_what_came_of_a_blob_that_lies_about_its_size_is_thrown_away(mesh: Mesh)
         async with serving(answer) as server, Client(mesh.address, "s20-size") as client:
             server.image("a/b:1", [large])
             with pytest.raises(DataLoss, match="sends more than the"):
-                await api.pull(client, f"{server.place}/a/b:1")
+                await api.pull(client, f"{server.netloc}/a/b:1")
             # One that was cut off by the failure beside it is kept, for the next pull to resume.
             kept = (await client.services.content.list_statuses(ListStatusesRequest())).statuses
             assert [s.ref for s in kept if s.ref.endswith(sha256(large))] == []

@@ -128,7 +128,7 @@ def test_what_has_no_type_of_an_image_is_taken_by_its_own_word_or_refused(conten
         return web.Response(body=server.blobs[sent[-1]], headers=headers)
 
     async def work() -> None:
-        async with serving(answer) as server, Registry(Reference.parse(f"{server.place}/a/b:1")) as registry:
+        async with serving(answer) as server, Registry(Reference.parse(f"{server.netloc}/a/b:1")) as registry:
             sent.append(server.image("a/b:1", [b"layer"])["digest"])
             target = await registry.resolve()
             assert (target.media_type, target.digest) == (MANIFEST, sent[0])
@@ -153,10 +153,10 @@ def test_a_reference_with_a_digest_gets_those_bytes_or_an_error(algorithm: str, 
 
     async def work() -> None:
         async with serving(answer) as server:
-            async with Registry(Reference.parse(f"{server.place}/a/b@{good}")) as registry:
+            async with Registry(Reference.parse(f"{server.netloc}/a/b@{good}")) as registry:
                 with pytest.raises(DataLoss, match="the registry answers with"):
                     await registry.resolve()
-            async with Registry(Reference.parse(f"{server.place}/a/b@{same}")) as registry:
+            async with Registry(Reference.parse(f"{server.netloc}/a/b@{same}")) as registry:
                 assert (await registry.resolve()).digest == str(same)
 
     run(work)
@@ -179,7 +179,7 @@ def test_other_bytes_than_the_digest_says_are_refused_before_they_are_read(mesh:
             body = json.loads(server.blobs[image["digest"]])
             wrong = {"manifest": image, "config": body["config"], "layer": body["layers"][0]}[what]["digest"]
             with pytest.raises(DataLoss, match="the registry sent other bytes"):
-                await api.pull(client, f"{server.place}/a/b:1")
+                await api.pull(client, f"{server.netloc}/a/b:1")
             assert (await client.services.images.list(ListImagesRequest())).images == []
             assert (await client.services.content.list_statuses(ListStatusesRequest())).statuses == []
             with pytest.raises(NotFound):
@@ -195,12 +195,12 @@ def test_a_blob_that_is_here_is_not_believed_under_another_size(mesh: Mesh) -> N
     async def work() -> None:
         async with serving() as server, Client(mesh.address, "s21-size") as client:
             image = server.image("a/b:1", [layer(("f", os.urandom(1000)))])
-            await api.pull(client, f"{server.place}/a/b:1")
+            await api.pull(client, f"{server.netloc}/a/b:1")
             body = json.loads(server.blobs[image["digest"]])
             body["layers"][0]["size"] -= 1
             server.tag("a/b:2", body)
             with pytest.raises(DataLoss, match="its descriptor says"):
-                await api.pull(client, f"{server.place}/a/b:2")
+                await api.pull(client, f"{server.netloc}/a/b:2")
 
     run(work)
 
@@ -218,7 +218,7 @@ def test_a_layer_is_what_the_config_says_of_it(mesh: Mesh) -> None:
             ):
                 server.image("a/b:1", [layer(("f", os.urandom(1000)))], {"rootfs": {"type": "layers", "diff_ids": diff_ids}})
                 with pytest.raises(ArgosyError, match=message):
-                    await api.pull(client, f"{server.place}/a/b:1")
+                    await api.pull(client, f"{server.netloc}/a/b:1")
             assert (await client.services.images.list(ListImagesRequest())).images == []
 
     run(work)
@@ -234,7 +234,7 @@ def test_a_pull_refuses_both_things_at_once(mesh: Mesh) -> None:
             body = json.loads(server.blobs[image["digest"]])
             server.tag("a/b:2", {**body, "manifests": [image]})
             with pytest.raises(InvalidArgument, match="CVE-2021-41190"):
-                await api.pull(client, f"{server.place}/a/b:2")
+                await api.pull(client, f"{server.netloc}/a/b:2")
             assert not [seen for seen in server.seen if "/blobs/" in seen.path]
 
     run(work)

@@ -27,7 +27,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def layer_at(server: Server, descriptor: Descriptor) -> bytes:
-    async with Registry(Reference.parse(f"{server.place}/a/b:1"), credentials=ME) as registry:
+    async with Registry(Reference.parse(f"{server.netloc}/a/b:1"), credentials=ME) as registry:
         return b"".join([c async for c in registry.fetch(descriptor)])
 
 

@@ -42,7 +42,7 @@ def test_an_image_without_layers_is_not_pulled_to_be_run(mesh: Mesh) -> None:
 
     async def work() -> None:
         async with serving() as server, Client(mesh.address, "s28") as client:
-            name = f"{server.place}/a/b:1"
+            name = f"{server.netloc}/a/b:1"
             server.image("a/b:1", [])
             with pytest.raises(InvalidArgument, match="the image has no layers"):
                 await api.pull(client, name)
@@ -61,7 +61,7 @@ def test_a_config_that_hides_the_layers_makes_no_empty_snapshot(mesh: Mesh) -> N
 
     async def work() -> None:
         async with serving() as server, Client(mesh.address, "s28-hidden") as client:
-            name = f"{server.place}/a/b:1"
+            name = f"{server.netloc}/a/b:1"
             server.image("a/b:1", [layer(("f", b"1"))], {"rootfs": {"type": "layers", "diff_ids": []}})
             await api.pull(client, name, unpack_image=False)
             with pytest.raises(InvalidArgument, match="1 layers and 0 diff ids"):

@@ -39,8 +39,8 @@ async def pull(
     server: Server, config: Path | None = None, credentials: Credentials | None = ME, hosts: list[Host] | None = None
 ) -> bytes:
     """Resolve a/b:1 and fetch its one layer."""
-    reference = Reference.parse(f"{server.place}/a/b:1")
-    found = hosts if hosts is not None else hosts_for(server.place, config=config)
+    reference = Reference.parse(f"{server.netloc}/a/b:1")
+    found = hosts if hosts is not None else hosts_for(server.netloc, config=config)
     async with Registry(reference, credentials=credentials, hosts=found) as registry:
         target = await registry.resolve()
         document = b"".join([c async for c in registry.fetch(target)])
@@ -76,7 +76,7 @@ def test_a_mirror_that_asks_for_the_secret_does_not_get_it(tmp_path: Path, kind:
             real.image("a/b:1", [b"layer"])
             text = f'server = "{real.url}"\n[host."{mirror.url}"]\n[host."{far.url}"]\n'
 
-            assert await pull(real, hosts_toml(tmp_path, real.place, text)) == b"layer"
+            assert await pull(real, hosts_toml(tmp_path, real.netloc, text)) == b"layer"
             assert {s.split()[0] for s in real.secrets()} <= {"Basic", "Bearer"} and BASIC in real.secrets()
             for server in (mirror, far):
                 assert len(server.seen) > 1 and BASIC not in server.secrets()
@@ -107,7 +107,7 @@ def test_a_redirect_to_another_port_scheme_or_host_loses_the_secret_for_good(aut
             async with serving(home, tls=authority.server()) as real, serving(elsewhere, tls=tls) as other:
                 real.image("a/b:1", [b"layer"])
                 text = f'server = "{real.url}"\nca = "{authority.certificate}"\nheader = {{X-Secret = "s3"}}\n'
-                config = hosts_toml(tmp_path, real.place, text)
+                config = hosts_toml(tmp_path, real.netloc, text)
                 for way in ("/there", "/back"):
                     ways.append(way)
                     assert await pull(real, config) == b"layer"
@@ -172,7 +172,7 @@ def test_the_token_service_that_the_registry_names_over_tls_gets_the_secret(auth
         async with serving(wants("Bearer"), tls=authority.server(), host="127.0.0.2") as tokens:
             async with serving(wants("Bearer", f"{tokens.url}/token"), tls=authority.server()) as real:
                 real.image("a/b:1", [b"layer"])
-                config = hosts_toml(tmp_path, real.place, f'server = "{real.url}"\nca = "{authority.certificate}"\n')
+                config = hosts_toml(tmp_path, real.netloc, f'server = "{real.url}"\nca = "{authority.certificate}"\n')
                 assert await pull(real, config) == b"layer"
                 assert set(tokens.secrets()) == {BASIC} and set(real.secrets()) == {"Bearer T"}
 
@@ -188,7 +188,7 @@ def test_a_token_service_on_plain_http_does_not_get_the_secret_of_a_registry_wit
         async with serving(wants("Bearer")) as tokens:
             async with serving(wants("Bearer", f"{tokens.url}/token"), tls=authority.server()) as real:
                 real.image("a/b:1", [b"layer"])
-                config = hosts_toml(tmp_path, real.place, f'server = "{real.url}"\nca = "{authority.certificate}"\n')
+                config = hosts_toml(tmp_path, real.netloc, f'server = "{real.url}"\nca = "{authority.certificate}"\n')
                 with pytest.raises(Unauthenticated, match="on plain HTTP: name and password do not go there"):
                     await pull(real, config)
                 assert tokens.seen == []
@@ -261,7 +261,7 @@ def test_an_upload_address_elsewhere_gets_no_secret() -> None:
             yield b"data"
 
         async with serving(home) as real, serving(store) as other:
-            async with Registry(Reference.parse(f"{real.place}/a/b:1"), credentials=ME) as registry:
+            async with Registry(Reference.parse(f"{real.netloc}/a/b:1"), credentials=ME) as registry:
                 await registry.push_blob("sha256:" + "1" * 64, 4, body)
             assert other.secrets() == [] and other.seen[0].path == f"/upload?sig=a%2Fb&digest=sha256%3A{'1' * 64}"
             assert BASIC in real.secrets()
@@ -323,7 +323,7 @@ def test_a_client_certificate_is_shown_to_its_host_and_to_nobody_else(
             real.image("a/b:1", [b"layer"])
             if form == "certs.d":
                 config = tmp_path / "certs.d"
-                folder = config / real.place.replace(":", "_")
+                folder = config / real.netloc.replace(":", "_")
                 folder.mkdir(parents=True)
                 shutil.copy(authority.certificate, folder / "ca.crt")
                 shutil.copy(certificate, folder / "client.cert")
@@ -331,11 +331,11 @@ def test_a_client_certificate_is_shown_to_its_host_and_to_nobody_else(
                 hosts = [with_certificates(Host(f"{real.url}/v2", is_registry=True), folder)]
             else:
                 text = f'server = "{real.url}"\nca = "{authority.certificate}"\n{written[form]}\n'
-                hosts = hosts_for(real.place, config=hosts_toml(tmp_path, real.place, text))
+                hosts = hosts_for(real.netloc, config=hosts_toml(tmp_path, real.netloc, text))
             assert await pull(real, hosts=hosts) == b"layer"
             assert {seen.certificate for seen in real.seen} == {"client"}
             assert len(other.seen) == 1 and other.secrets() == []
-            without = hosts_toml(tmp_path, real.place, f'server = "{real.url}"\nca = "{authority.certificate}"\n')
+            without = hosts_toml(tmp_path, real.netloc, f'server = "{real.url}"\nca = "{authority.certificate}"\n')
             with pytest.raises(Unavailable):
                 await pull(real, without)
 
@@ -352,10 +352,10 @@ def test_of_several_certificates_the_one_that_the_host_takes_is_found(authority:
             real.image("a/b:1", [b"layer"])
             for order in (pairs, pairs[::-1]):
                 text = f'server = "{real.url}"\nca = "{authority.certificate}"\nclient = {order}\n'
-                assert await pull(real, hosts_toml(tmp_path, real.place, text)) == b"layer"
+                assert await pull(real, hosts_toml(tmp_path, real.netloc, text)) == b"layer"
             text = f'server = "{real.url}"\nca = "{authority.certificate}"\nclient = {pairs[:1]}\n'
             with pytest.raises(Unavailable):
-                await pull(real, hosts_toml(tmp_path, real.place, text))
+                await pull(real, hosts_toml(tmp_path, real.netloc, text))
 
     run(work)
 
@@ -372,7 +372,7 @@ def test_a_registrys_own_token_service_sees_its_certificate_and_a_mirrors_does_n
             async with serving(wants("Bearer", f"{tokens.url}/token"), tls=asks) as real:
                 real.image("a/b:1", [b"layer"])
                 common = f'ca = "{authority.certificate}"\nclient = [["{certificate}", "{key}"]]\n'
-                assert await pull(real, hosts_toml(tmp_path, real.place, f'server = "{real.url}"\n{common}')) == b"layer"
+                assert await pull(real, hosts_toml(tmp_path, real.netloc, f'server = "{real.url}"\n{common}')) == b"layer"
                 assert set(tokens.secrets()) == {f"{BASIC} client"}
                 tokens.seen.clear()
                 mirror = hosts_toml(tmp_path, "r.example", f'server = "{real.url}"\n{common}')
@@ -393,12 +393,12 @@ def test_authorities_and_skip_verify_are_a_hosts_own(authority: Authority, tmp_p
         async with serving(tls=authority.server()) as real:
             real.image("a/b:1", [b"layer"])
             for line in (f'ca = "{authority.certificate}"', f'ca = ["{authority.certificate}"]', "skip_verify = true"):
-                config = hosts_toml(tmp_path, real.place, f'server = "{real.url}"\n{line}\n')
+                config = hosts_toml(tmp_path, real.netloc, f'server = "{real.url}"\n{line}\n')
                 assert await pull(real, config) == b"layer"
             real.seen.clear()
             for line in ("", "skip_verify = false"):
                 with pytest.raises(Unavailable, match="(?i)certificate verify failed"):
-                    await pull(real, hosts_toml(tmp_path, real.place, f'server = "{real.url}"\n{line}\n'))
+                    await pull(real, hosts_toml(tmp_path, real.netloc, f'server = "{real.url}"\n{line}\n'))
             assert real.seen == []
 
     run(work)
@@ -412,9 +412,9 @@ def test_capabilities_and_paths_are_kept(tmp_path: Path) -> None:
             for server in (mirror, real):
                 server.image("a/b:1", [b"layer"])
             text = f'server = "{real.url}"\n[host."{mirror.url}"]\ncapabilities = ["pull"]\nheader = {{X-A = ["1", "2"]}}\n'
-            assert await pull(real, hosts_toml(tmp_path, real.place, text)) == b"layer"
+            assert await pull(real, hosts_toml(tmp_path, real.netloc, text)) == b"layer"
             assert {s.method for s in mirror.seen} == {"GET"} and all(
-                s.path.endswith(f"?ns={real.place.replace(':', '%3A')}") for s in mirror.seen
+                s.path.endswith(f"?ns={real.netloc.replace(':', '%3A')}") for s in mirror.seen
             )
             assert [s.method for s in real.seen] == ["HEAD"]
 

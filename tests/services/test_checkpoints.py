@@ -94,8 +94,8 @@ def test_what_a_crash_has_left_goes_at_the_next_start(tmp_path: Path) -> None:
     checkpoints.open(lambda *_: False)
     with checkpoints.scratch() as scratch:
         assert scratch.parent.parent == tmp_path / "checkpoints" and scratch.stat().st_mode & 0o077 == 0
-    for place in (".new/half", "default/lives", "default/gone", "other/lives"):
-        (tmp_path / "checkpoints" / place).mkdir(parents=True)
+    for name in (".new/half", "default/lives", "default/gone", "other/lives"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
     checkpoints.open(lambda namespace, id: (namespace, id) == ("default", "lives"))
     left = sorted(str(p.relative_to(tmp_path / "checkpoints")) for p in (tmp_path / "checkpoints").glob("*/*"))
     assert left == ["default/lives"]

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.root
 class Made:
     """A container that the real runc has created, and its init."""
 
-    def __init__(self, place: Path, change: Callable[[Any], None] | None = None) -> None:
-        self.root, self.bundle, self.id = place / "runc", place / "bundle", f"ay-{place.name}"
+    def __init__(self, directory: Path, change: Callable[[Any], None] | None = None) -> None:
+        self.root, self.bundle, self.id = directory / "runc", directory / "bundle", f"ay-{directory.name}"
         (self.bundle / "rootfs").mkdir(parents=True)
         subprocess.run(["tar", "x", "-C", str(self.bundle / "rootfs")], input=busybox_layer(), check=True)
         subprocess.run(["runc", "spec"], cwd=self.bundle, check=True)
@@ -35,8 +35,8 @@ class Made:
         if change is not None:
             change(spec)
         (self.bundle / "config.json").write_text(json.dumps(spec))
-        self.runc("create", "--bundle", str(self.bundle), "--pid-file", str(place / "pid"), self.id)
-        self.init = os.pidfd_open(int((place / "pid").read_text()))
+        self.runc("create", "--bundle", str(self.bundle), "--pid-file", str(directory / "pid"), self.id)
+        self.init = os.pidfd_open(int((directory / "pid").read_text()))
         self.ran = self.bundle / "rootfs/ran"
 
     def runc(self, *words: str) -> str:

@@ -100,7 +100,9 @@ def push(sample: Sample, registry: str) -> None:
                 manifest = data
                 continue
             started = _send("POST", f"http://{registry}/v2/{name}/blobs/uploads/", b"", "application/octet-stream")
-            place = started["Location"]
-            _send("PUT", f"{place}{'&' if '?' in place else '?'}digest=sha256:{blob}", data, "application/octet-stream")
+            location = started["Location"]
+            _send(
+                "PUT", f"{location}{'&' if '?' in location else '?'}digest=sha256:{blob}", data, "application/octet-stream"
+            )
     media_type = json.loads(manifest).get("mediaType", "application/vnd.oci.image.manifest.v1+json")
     _send("PUT", f"http://{registry}/v2/{name}/manifests/{tag}", manifest, media_type)

@@ -130,10 +130,10 @@ class Judge:
         """What services said about themselves: an exception that nobody handled is a fault, whoever was answered what."""
         text = self.storm.mesh.log.read_text(errors="replace")
         for trace in re.findall(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*(?:.*\n)?", text, re.M):
-            places = re.findall(r'File "[^"]*/([^/"]+/[^/"]+)", line \d+, in (\w+)', trace)
+            frames = re.findall(r'File "[^"]*/([^/"]+/[^/"]+)", line \d+, in (\w+)', trace)
             last = trace.strip().splitlines()[-1]
-            place, name = places[-1] if places else ("", "")
-            self.storm.findings.add(LOGGED, f"{last.partition(':')[0]} in {name} of {place}", trace[-600:])
+            file, name = frames[-1] if frames else ("", "")
+            self.storm.findings.add(LOGGED, f"{last.partition(':')[0]} in {name} of {file}", trace[-600:])
 
     def _each(self, work: Callable[[Worker], None]) -> None:
         def one(worker: Worker) -> None:
@@ -234,8 +234,8 @@ class Judge:
         blobs = root / _CONTENT_ROOT / "blobs" / "sha256"
         on_disk = sorted(p.name for p in blobs.iterdir()) if blobs.exists() else []
         found += [("content: a file that the store does not list", name) for name in on_disk if f"sha256:{name}" not in held]
-        places = root / _CONTENT_ROOT / "ingest"
-        folders = sorted(p.name for p in places.iterdir()) if places.exists() else []
+        folder = root / _CONTENT_ROOT / "ingest"
+        folders = sorted(p.name for p in folder.iterdir()) if folder.exists() else []
         if len(folders) != len(ingests):
             found.append(
                 ("content: ingests on disk", f"{len(folders)} directories, {len(ingests)} ingests: {folders[-10:]}")

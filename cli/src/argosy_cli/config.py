@@ -17,7 +17,7 @@ from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, val
 from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, Restart, StreamProcessor
 from argosy.unpack.limits import Limits
 
-from argosy_cli.places import usual
+from argosy_cli.directories import usual
 from argosy_cli.services import plugin_of
 
 TOPOLOGY: Final = Path(__file__).with_name("mesh.toml")
@@ -103,7 +103,7 @@ class Loaded:
 
 
 def defaults() -> MeshConfig:
-    """Return the defaults for this user: the system's places for root, XDG's for others."""
+    """Return the defaults for this user: the system's directories for root, XDG's for others."""
     root, state = usual()
     table = {k: v for k, v in read_toml(TOPOLOGY).items() if k != "services"}
     # What is installed with us needs no check at every start: a test has it checked.
@@ -262,8 +262,8 @@ def load(path: Path | None) -> Loaded:
 def _sensible(mesh: MeshConfig, source: str) -> None:
     """Raise InvalidArgument for what a file can say and no mesh can be."""
     for key in ("root", "state", "address", "ttrpc_address"):
-        place: Path | None = getattr(mesh, key)
-        if place is not None and not place.is_absolute():
-            raise InvalidArgument(f'{source}: {key} "{place}" is no absolute path; write it from the root on')
+        path: Path | None = getattr(mesh, key)
+        if path is not None and not path.is_absolute():
+            raise InvalidArgument(f'{source}: {key} "{path}" is no absolute path; write it from the root on')
     if mesh.log_level not in LEVELS:
         raise InvalidArgument(f'{source}: log level "{mesh.log_level}" is not one of {", ".join(LEVELS)}')

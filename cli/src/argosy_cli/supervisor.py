@@ -45,7 +45,7 @@ from argosy.tables import ALONE, ProxyPlugin
 
 from argosy_cli.child import REFUSED, UNUSED, be, begin_anew
 from argosy_cli.config import MeshConfig, ServiceConfig, seconds
-from argosy_cli.places import socket_in
+from argosy_cli.directories import socket_in
 from argosy_cli.services import GATEWAY, plugin_of, service_of
 
 logger = log.get("supervisor")
@@ -217,15 +217,15 @@ def join_cgroup(path: str) -> None:
     if not relative or ".." in relative.split("/"):
         raise InvalidArgument(f'cgroup "{path}" is no path below a hierarchy')
     for point in points:
-        place = Path(point) / relative
+        group = Path(point) / relative
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            (place / "cgroup.procs").write_text(str(os.getpid()))
+            group.mkdir(parents=True, exist_ok=True)
+            (group / "cgroup.procs").write_text(str(os.getpid()))
         except OSError as error:
             # cpuset takes no process before it is told its CPUs; it limits nothing here.
-            if place.parent != Path(point) or "cpuset" not in point:
+            if group.parent != Path(point) or "cpuset" not in point:
                 raise FailedPrecondition(
-                    f"cannot join cgroup {place}: {error.strerror}; choose another, or leave it out"
+                    f"cannot join cgroup {group}: {error.strerror}; choose another, or leave it out"
                 ) from error
 
 

@@ -32,7 +32,7 @@ _START: Final = 'start a daemon with "argosy up", or name another\'s socket (--a
 
 
 def default_address() -> Path:
-    """Return where a daemon listens when nobody says: the environment's wish, else our own place."""
+    """Return where a daemon listens when nobody says: the environment's wish, else our own address."""
     wish = os.environ.get("ARGOSY_ADDRESS") or os.environ.get("CONTAINERD_ADDRESS")
     return Path(wish) if wish else Path("/run/argosy/containerd.sock")
 

@@ -1,8 +1,8 @@
-"""Where a registry's images are asked for, by hosts.toml, and which of those places may have its secrets.
+"""Where a registry's images are asked for, by hosts.toml, and which of those hosts may have its secrets.
 
 A secret is a user's name and password, a token, a client's certificate or a header of hosts.toml. Who gets which:
 
-* Name and password are the registry's: the place whose host and port are those of the image's name gets them, no mirror does.
+* Name and password are the registry's: the one whose host and port are those of the image's name gets them, no mirror does.
   Over TLS; over plain HTTP where the registry is on loopback, where the caller says so, or where hosts.toml writes ``http://``
   before the registry's own name (and no ``https://`` elsewhere), as containerd does.
 * The token service gets them when the registry itself named it, over TLS, with an ``https://`` address. What a registry on plain
@@ -61,7 +61,7 @@ class Origin:
         return cls(scheme, host, _PORTS[scheme] if port is None else port)
 
     @property
-    def place(self) -> tuple[str, int]:
+    def host_and_port(self) -> tuple[str, int]:
         return self.host, self.port
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Host:
-    """One place to ask."""
+    """A registry, or a mirror of one, to ask."""
 
     base: str
     """``https://host/v2``"""
@@ -93,7 +93,7 @@ class Host:
     def stands_for(self, registry: str) -> bool:
         """Return whether its host and port are those that an image's name says."""
         real = DOCKER if registry == "docker.io" else registry
-        return self.origin.place == Origin.of(f"{self.origin.scheme}://{real}").place
+        return self.origin.host_and_port == Origin.of(f"{self.origin.scheme}://{real}").host_and_port
 
 
 def default_scheme(registry: str, plain: bool) -> str:

@@ -51,8 +51,8 @@ class Proxy:
                 raise InvalidArgument(
                     f"{variable} names a SOCKS proxy, which is not supported: name an HTTP proxy, or unset it"
                 )
-            place = parts.netloc.rpartition("@")[2]
-            origin = Origin.of(f"{parts.scheme}://{place}")
+            netloc = parts.netloc.rpartition("@")[2]
+            origin = Origin.of(f"{parts.scheme}://{netloc}")
             name, password = unquote(parts.username or ""), unquote(parts.password or "")
         except (ValueError, UnicodeError):
             origin = None

@@ -205,7 +205,7 @@ class _Output:
         self._target, self._name, self._over = target, name, over
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         # With a writer of ours there is no end before we say so, whoever opens and closes the FIFO meanwhile.
-        self._keeper = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._our_end = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._stop = _Stop()
         self.busy_at = time.monotonic()
         """When bytes last came or went."""
@@ -244,9 +244,9 @@ class _Output:
 
     def no_more(self) -> None:
         """End with what other writers there are."""
-        keeper, self._keeper = self._keeper, -1
-        if keeper >= 0:
-            os.close(keeper)
+        fd, self._our_end = self._our_end, -1
+        if fd >= 0:
+            os.close(fd)
 
     def close(self) -> None:
         """End now; what is being written stays with its thread."""

@@ -1,4 +1,4 @@
-"""Where a mesh lives unless it is told otherwise: the system's places for root, XDG's for others."""
+"""Where a mesh lives unless it is told otherwise: the system's directories for root, XDG's for others."""
 
 from __future__ import annotations
 
