@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from argosy_cli import main
@@ -15,6 +17,7 @@ from tests.harness.mesh import IMAGE, Mesh
 _HEAVY = ("typer", "click", "rich", "pydantic", "anyio", "aiohttp", "tempfile", "shutil", "importlib.metadata", "structlog")
 _RUN = """
 import sys
+from pathlib import Path
 from argosy_cli.main import run
 code = run(sys.argv[2:])
 print(code, *sorted({name for name in sys.argv[1].split() if name in sys.modules}))
@@ -82,3 +85,13 @@ def test_words_that_are_not_plain_are_told_of_by_the_framework() -> None:
         )
         assert said in ran.stdout + ran.stderr
         assert ran.stdout.splitlines()[-1].split() == ["0" if "--help" in words else "2", "typer"], ran
+
+
+def test_a_command_whose_interpreter_is_closed_to_its_user_says_so(tmp_path: Path) -> None:
+    """As in another one's home directory; what any Python says then is not what is wrong."""
+    copied = tmp_path / "argosy"
+    shutil.copy(Path(__file__).parents[2] / "cli/bin/argosy", copied)
+    outside = {"PATH": "/usr/bin:/bin"}
+    ran = subprocess.run([copied, "-a", "/nowhere.sock", "ps"], env=outside, capture_output=True, text=True, timeout=20)
+    assert ran.returncode == 1 and ran.stderr.startswith("argosy: not installed for "), ran.stderr
+    assert str(copied) in ran.stderr and "Traceback" not in ran.stderr
