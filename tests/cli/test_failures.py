@@ -66,6 +66,23 @@ def test_a_missing_command_is_127_and_one_that_can_not_be_executed_126(mesh: Mes
 
 
 @pytest.mark.root
+def test_an_exec_is_of_the_user_that_it_is_told(mesh: Mesh) -> None:
+    """By numbers, or by what the container's own files say now, whatever the image said."""
+    mesh.argosy("run", "-d", "--name", "users", "busybox", "sleep", "100").ok()
+
+    def who(*words: str) -> str:
+        return " ".join(mesh.argosy("exec", *words, "users", "sh", "-c", "id -u; id -g").ok().out.split())
+
+    assert who() == "0 0" and who("-u", "7:8") == "7 8" and who("--user", "9") == "9 0"
+    mesh.argosy("exec", "users", "sh", "-c", "mkdir -p /etc; echo me:x:1234:56::/:/bin/sh > /etc/passwd").ok()
+    assert who("-u", "me") == "1234 56"
+    nobody = mesh.argosy("exec", "-u", "nobody-of-that-name", "users", "true")
+    assert nobody.code == 4 and "nobody-of-that-name" in nobody.err, nobody.err
+    assert not [line for line in Path("/proc/self/mounts").read_text().splitlines() if "argosy-mount-" in line]
+    mesh.argosy("rm", "-f", "users").ok()
+
+
+@pytest.mark.root
 def test_privileged_runs_where_the_machine_lacks_capabilities(mesh: Mesh) -> None:
     own = next(x.split()[1] for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("CapBnd"))
     inside = mesh.argosy("run", "--rm", "--privileged", "busybox", "grep", "CapBnd", "/proc/self/status").ok().out

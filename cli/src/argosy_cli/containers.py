@@ -80,7 +80,7 @@ def run(
     memory: Annotated[str, Option("--memory", "-m", help="memory limit, such as 64m")] = "",
     cpus: Annotated[float, Option("--cpus", help="CPU limit")] = 0.0,
     workdir: Annotated[str, Option("--workdir", "-w", help="working directory")] = "",
-    user: Annotated[str, Option("--user", help="name or uid[:group]")] = "",
+    user: Annotated[str, Option("--user", "-u", help="name or uid[:group]")] = "",
     hostname: Annotated[str, Option("--hostname", help="host name inside")] = "",
     privileged: Annotated[bool, Option("--privileged", help="every capability and device")] = False,
     read_only: Annotated[bool, Option("--read-only", help="read-only root file system")] = False,
@@ -168,12 +168,13 @@ def exec_(
     detach: Annotated[bool, Option("--detach", "-d", help="do not wait")] = False,
     env: Annotated[list[str] | None, Option("--env", "-e", help="NAME=value")] = None,
     workdir: Annotated[str, Option("--workdir", "-w", help="working directory")] = "",
+    user: Annotated[str, Option("--user", "-u", help="name or uid[:group]; default: the container's")] = "",
 ) -> None:
     """Run another command in a running container."""
     import secrets
 
     from argosy.client import Container, Stdio, Task
-    from argosy.oci.spec import merge_env
+    from argosy.oci.spec import merge_env, user_table
 
     async def work() -> int:
         _check_terminal(interactive, terminal, detach)
@@ -184,6 +185,8 @@ def exec_(
             spec["env"] = merge_env(spec.get("env", []), env or [])
             if workdir:
                 spec["cwd"] = workdir
+            if user:
+                spec["user"] = user_table(await found.user(user))
             id = f"exec-{secrets.token_hex(6)}"
             task = Task(client, container)
             if detach:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from argosy.client.foreground import Foreground
     from argosy.client.stdio import Stdio
     from argosy.oci.spec import Options
+    from argosy.oci.users import User
 
 
 @dataclass
@@ -75,6 +76,15 @@ class Container:
         request = snapshots.MountsRequest(snapshotter=self.record.snapshotter, key=self.record.snapshot_key)
         reply = await self.client.services.snapshots.mounts(request)
         return reply.mounts
+
+    async def user(self, name: str) -> User:
+        """Return who a user, as an image's configuration names one (``name``, ``uid``, ``uid:group``), is in its root file system.
+
+        Mounts it beside what may run there, to be read, and always unmounts it. Raises NotFound, InvalidArgument.
+        """
+        from argosy.client.creating import user_of  # and what mounts
+
+        return await user_of(await self.mounts(), name)
 
     async def new_task(self, stdio: Stdio, terminal: bool = False) -> Task:
         """Create its task. Raises AlreadyExists, and what the runtime says."""

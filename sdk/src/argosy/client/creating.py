@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import anyio
@@ -29,9 +29,15 @@ from argosy.oci.users import resolve as resolve_user
 from argosy.typeurl import SPEC, pack_json
 
 
-def _user_of(mounts: list[Mount], user: str) -> User:
+def _look_up_user(mounts: Sequence[Mount], user: str) -> User:
     with temporary_mount(mounts, read_only=True) as root:
         return resolve_user(root, user)
+
+
+async def user_of(mounts: Sequence[WireMount], user: str) -> User:
+    """Return who a user is in the root file system that mounts make. Raises InvalidArgument, and what ``mount_all`` does."""
+    # Not left alone when we are cancelled: it mounts, and has to unmount.
+    return await anyio.to_thread.run_sync(_look_up_user, [Mount.from_wire(m) for m in mounts], user)
 
 
 async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
@@ -81,9 +87,7 @@ async def create(
             prepared = await _prepare(services, target, resolved, chosen, key)
             try:
                 config = resolved.config.config
-                mounts = [Mount.from_wire(m) for m in prepared]
-                # Not left alone when we are cancelled: it mounts, and has to unmount.
-                who = await anyio.to_thread.run_sync(_user_of, mounts, user or config.user)
+                who = await user_of(prepared, user or config.user)
                 spec = build(client.namespace, id, config, who, options)
                 record = p.Container(
                     id=id,

@@ -148,6 +148,14 @@ def merge_env(base: Sequence[str], more: Sequence[str]) -> list[str]:
     return [f"{k}={v}" for k, v in table.items() if v is not None]
 
 
+def user_table(user: User) -> dict[str, Any]:
+    """Return a user as a spec's ``process.user`` has it."""
+    table: dict[str, Any] = {"uid": user.uid, "gid": user.gid}
+    if user.additional_gids:
+        table["additionalGids"] = list(user.additional_gids)
+    return table
+
+
 def build(namespace: str, id: str, image: ContainerConfig, user: User, options: Options) -> dict[str, Any]:
     """Return the spec of a container from an image. Nothing of it is shared with any other spec.
 
@@ -165,9 +173,7 @@ def build(namespace: str, id: str, image: ContainerConfig, user: User, options: 
         env = merge_env(env, ["TERM=xterm"])
     process["env"] = merge_env(env, options.env)
     process["cwd"] = options.cwd or image.working_dir or "/"
-    process["user"] = {"uid": user.uid, "gid": user.gid}
-    if user.additional_gids:
-        process["user"]["additionalGids"] = list(user.additional_gids)
+    process["user"] = user_table(user)
     if options.hostname:
         spec["hostname"] = options.hostname
     for mount in options.mounts:
