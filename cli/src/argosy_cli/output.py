@@ -35,7 +35,7 @@ _NOT_STARTED: Final = {
 
 FORMS: Final = ("table", "json")
 # Where nobody looks at a screen, rows stay whole: a script reads them by line.
-_WIDE: Final = 240
+_WIDE: Final = sys.maxsize
 # Between two columns.
 _GAP: Final = "  "
 
