@@ -106,15 +106,22 @@ def export(
     references: list[str],
     platform: Annotated[str, Option("--platform", help="only this platform")] = "",
 ) -> None:
-    """Write images into an OCI archive that docker reads too."""
+    """Write images into an OCI archive that docker reads too; "-" is standard output."""
     from argosy.client import images as api
     from argosy.oci.image import Platform
     from argosy.oci.reference import Reference
 
     async def work() -> None:
+        if str(archive) == "-" and os.isatty(1):
+            raise InvalidArgument("standard output is a terminal, and an archive no text: send it to a file or a program")
         async with Target.client() as client:
             names = [str(Reference.parse(r)) for r in references]
-            await api.export_archive(client, archive, names, Platform.parse(platform) if platform else None)
+            only = Platform.parse(platform) if platform else None
+            if str(archive) == "-":
+                with open(1, "wb", closefd=False) as stream:
+                    await api.export_stream(client, stream, names, only)
+                return
+            await api.export_archive(client, archive, names, only)
         show_one({"archive": str(archive), "size": size(archive.stat().st_size)})
 
     run_async(work())

@@ -8,7 +8,7 @@ from argosy.lazy import later
 
 if TYPE_CHECKING:
     from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
-    from argosy.client.images.exporting import export_archive
+    from argosy.client.images.exporting import export_archive, export_stream
     from argosy.client.images.importing import import_archive
     from argosy.client.images.names import put_image
     from argosy.client.images.pulling import PARALLEL_FETCHES, pull
@@ -20,7 +20,7 @@ else:
         __name__,
         {
             "from_wire": "documents", "layers_of": "documents", "resolve": "documents", "to_wire": "documents",
-            "export_archive": "exporting", "import_archive": "importing", "put_image": "names", "PARALLEL_FETCHES": "pulling",
+            "export_archive": "exporting", "export_stream": "exporting", "import_archive": "importing", "put_image": "names", "PARALLEL_FETCHES": "pulling",
             "pull": "pulling", "push": "pushing", "unpack": "unpacking",
         },
     )  # fmt: skip
@@ -28,6 +28,7 @@ else:
 __all__ = (
     "PARALLEL_FETCHES",
     "export_archive",
+    "export_stream",
     "from_wire",
     "import_archive",
     "layers_of",

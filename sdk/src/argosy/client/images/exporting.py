@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import anyio.to_thread
 from argosy_protos.containerd.services.content import v1 as content
@@ -34,6 +34,12 @@ async def export_archive(client: Client, path: Path, names: Sequence[str], platf
         scratch.rename(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+async def export_stream(client: Client, stream: IO[bytes], names: Sequence[str], platform: Platform | None = None) -> None:
+    """Write the same archive to a stream, which need not be seekable. Writing to it may block us."""
+    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT) as tar:
+        await _export(client.services, tar, names, platform)
 
 
 async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str], platform: Platform | None) -> None:
