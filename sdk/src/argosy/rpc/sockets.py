@@ -63,7 +63,9 @@ def answers(path: str | os.PathLike[str]) -> bool:
 def check_free(path: str | os.PathLike[str]) -> None:
     """Raises FailedPrecondition when some process accepts connections at path."""
     if answers(path):
-        raise FailedPrecondition(f"socket {path} is in use by a running process; stop it or use another address")
+        raise FailedPrecondition(
+            f"socket {path} is in use by a running process; stop it, or use another address (of a mesh: another --state)"
+        )
 
 
 def bind_unix(path: str | os.PathLike[str], mode: int = 0o660, uid: int = -1, gid: int = -1) -> socket.socket:

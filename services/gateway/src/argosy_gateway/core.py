@@ -258,7 +258,8 @@ class Core:
                 since = time.monotonic() - self._cleaning[plugin].began
                 left.append(f"{plugin} at {plugin.channel.path}: it is still dropping its bytes, for {since:.1f} s")
             elif plugin.dirty and plugin.last_error:
-                left.append(f"{plugin}: {plugin.last_error}")
+                named = plugin.last_error.startswith(f"{plugin} ")
+                left.append(plugin.last_error if named else f"{plugin}: {plugin.last_error}")
         return "\n".join(left)
 
 
