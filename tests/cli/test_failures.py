@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from argosy.errors import AlreadyExists, NotFound, Unknown, from_wire
 from argosy_cli.output import fail, sentence
 
 from tests.harness.mesh import ARGOSY, Mesh, run
+from tests.harness.processes import ending
 
 
 def test_no_daemon_says_how_to_start_one() -> None:
@@ -80,6 +84,60 @@ def test_an_exec_is_of_the_user_that_it_is_told(mesh: Mesh) -> None:
     assert nobody.code == 4 and "nobody-of-that-name" in nobody.err, nobody.err
     assert not [line for line in Path("/proc/self/mounts").read_text().splitlines() if "argosy-mount-" in line]
     mesh.argosy("rm", "-f", "users").ok()
+
+
+@pytest.mark.root
+def test_what_a_run_is_told_is_what_it_gets(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOR_IT", "a value")
+    monkeypatch.delenv("NOT_SET", raising=False)
+    show = "echo $FOR_IT ${NOT_SET-none} $PATH; grep ' /t ' /proc/mounts"
+    words = ("-e", "FOR_IT", "-e", "NOT_SET", "--mount", "type=tmpfs,dst=/t")
+    ran = mesh.argosy("run", "--rm", *words, "busybox", "sh", "-c", show).ok().out
+    assert ran.startswith("a value none /") and "tmpfs /t tmpfs rw,nosuid,nodev" in ran, ran
+    refused = mesh.argosy("run", "--rm", "-d", "busybox", "true")
+    assert refused.code == 2 and "nobody waits for the end" in refused.err
+    relative = mesh.argosy("run", "--rm", "--mount", "type=bind,src=here,dst=/t", "busybox", "true")
+    assert relative.code == 2 and "absolute path" in relative.err
+    mesh.argosy("run", "-d", "--name", "taken", "busybox", "sleep", "100").ok()
+    twice = mesh.argosy("run", "-d", "--name", "taken", "busybox", "true")
+    assert twice.code == 5 and 'container "taken" in namespace "default": already exists' in twice.err
+    mesh.argosy("rm", "-f", "taken").ok()
+
+
+@pytest.mark.root
+def test_a_terminal_has_our_terminals_size_from_the_first(mesh: Mesh) -> None:
+    mesh.argosy("run", "-d", "--name", "sized", "busybox", "sleep", "100").ok()
+    for words in (("run", "--rm", "-it", "busybox"), ("exec", "-it", "sized")):
+        ours, its = os.openpty()
+        termios.tcsetwinsize(its, (33, 77))
+        command = [str(ARGOSY), "-a", str(mesh.address), *words, "stty", "size"]
+        with ending(subprocess.Popen(command, stdin=its, stdout=its, stderr=its, start_new_session=True)) as running:
+            os.close(its)
+            shown = b""
+            with suppress(OSError):  # EIO: nobody has it open any more
+                while part := os.read(ours, 100):
+                    shown += part
+            assert running.wait(20) == 0 and b"33 77" in shown, shown
+        os.close(ours)
+    mesh.argosy("rm", "-f", "sized").ok()
+
+
+@pytest.mark.root
+def test_an_archive_goes_through_a_pipe(mesh: Mesh, tmp_path: Path) -> None:
+    through = f"{ARGOSY} -a {mesh.address} export - busybox | {ARGOSY} -a {mesh.address} -n other import -"
+    ran = run(["sh", "-c", through])
+    assert ran.code == 0 and "busybox" in ran.out, ran.err
+    assert "busybox" in mesh.argosy("-n", "other", "images").ok().out
+    head = run(["sh", "-c", f"{ARGOSY} -a {mesh.address} export - busybox | head -c 10 >/dev/null"])
+    assert "Traceback" not in head.err, head.err
+    mesh.argosy("-n", "other", "rmi", "busybox").ok()
+
+
+@pytest.mark.root
+def test_a_closed_output_is_told(mesh: Mesh) -> None:
+    for words in ("ps", "images", "--version", "run --rm busybox echo x"):
+        ran = run(["sh", "-c", f"{ARGOSY} -a {mesh.address} {words} >&-"])
+        assert ran.code == 1 and "Bad file descriptor" in ran.err and "Traceback" not in ran.err, ran.err
 
 
 @pytest.mark.root

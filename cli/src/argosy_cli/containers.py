@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -74,8 +75,12 @@ def run(
     detach: Annotated[bool, Option("--detach", "-d", help="leave it running; see logs")] = False,
     snapshotter: Annotated[str, Option("--snapshotter", help="snapshotter")] = "",
     runtime: Annotated[str, Option("--runtime", help="runtime, such as io.containerd.runc.v2")] = "",
-    env: Annotated[list[str] | None, Option("--env", "-e", help="NAME=value")] = None,
-    mount: Annotated[list[str] | None, Option("--mount", help="type=bind,src=/a,dst=/b,options=rbind:ro")] = None,
+    env: Annotated[
+        list[str] | None, Option("--env", "-e", help="NAME=value, or NAME with the value that it has here")
+    ] = None,
+    mount: Annotated[
+        list[str] | None, Option("--mount", help="type=bind,src=/a,dst=/b,options=rbind:ro; type=tmpfs,dst=/t")
+    ] = None,
     net_host: Annotated[bool, Option("--net-host", help="use the host's network")] = False,
     memory: Annotated[str, Option("--memory", "-m", help="memory limit, such as 64m")] = "",
     cpus: Annotated[float, Option("--cpus", help="CPU limit")] = 0.0,
@@ -97,10 +102,14 @@ def run(
 
     async def work() -> int:
         _check_terminal(interactive, terminal, detach)
+        if remove and detach:
+            raise InvalidArgument(
+                "--rm with -d: nobody waits for the end; leave out one of them, and remove it by `argosy rm`"
+            )
         id = name or secrets.token_hex(6)
         reference = str(Reference.parse(image))
         options = Options(
-            args=command or (), env=env or (), cwd=workdir, terminal=terminal, hostname=hostname,
+            args=command or (), env=_env(env), cwd=workdir, terminal=terminal, hostname=hostname, screen=_screen(),
             mounts=[BindMount.parse(m) for m in mount or ()], host_network=net_host, privileged=privileged, read_only=read_only,
             memory=parse_size(memory) if memory else 0, cpus=cpus, seccomp=seccomp,
         )  # fmt: skip
@@ -123,6 +132,22 @@ def run(
                 return await process.wait()
 
     raise Exit(run_async(work()))
+
+
+def _env(said: Sequence[str] | None) -> list[str]:
+    """Return variables as they were said; a name alone has the value that it has here, or is left out where it has none."""
+    return [v if "=" in v else f"{v}={os.environ[v]}" for v in said or () if "=" in v or v in os.environ]
+
+
+def _screen() -> tuple[int, int] | None:
+    """Return the lines and columns of our terminal, if we have one and it says."""
+    for fd in (0, 1, 2):
+        try:
+            columns, lines = os.get_terminal_size(fd)
+        except OSError:
+            continue
+        return (lines, columns) if lines and columns else None
+    return None
 
 
 def _check_terminal(interactive: bool, terminal: bool, detach: bool) -> None:
@@ -166,7 +191,9 @@ def exec_(
     interactive: Annotated[bool, Option("--interactive", "-i", help="pass standard input")] = False,
     terminal: Annotated[bool, Option("--tty", "-t", help="give it a terminal")] = False,
     detach: Annotated[bool, Option("--detach", "-d", help="do not wait")] = False,
-    env: Annotated[list[str] | None, Option("--env", "-e", help="NAME=value")] = None,
+    env: Annotated[
+        list[str] | None, Option("--env", "-e", help="NAME=value, or NAME with the value that it has here")
+    ] = None,
     workdir: Annotated[str, Option("--workdir", "-w", help="working directory")] = "",
     user: Annotated[str, Option("--user", "-u", help="name or uid[:group]; default: the container's")] = "",
 ) -> None:
@@ -174,7 +201,7 @@ def exec_(
     import secrets
 
     from argosy.client import Container, Stdio, Task
-    from argosy.oci.spec import merge_env, user_table
+    from argosy.oci.spec import merge_env, size_table, user_table
 
     async def work() -> int:
         _check_terminal(interactive, terminal, detach)
@@ -182,7 +209,10 @@ def exec_(
             found = await Container.get(client, container)
             spec = dict(found.spec["process"])
             spec["args"] = command
-            spec["env"] = merge_env(spec.get("env", []), env or [])
+            spec["env"] = merge_env(spec.get("env", []), _env(env))
+            spec.pop("consoleSize", None)  # of the init's terminal
+            if terminal and (screen := _screen()):
+                spec["consoleSize"] = size_table(screen)
             if workdir:
                 spec["cwd"] = workdir
             if user:

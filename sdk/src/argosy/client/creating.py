@@ -18,7 +18,7 @@ from argosy.client.containers import forget
 from argosy.client.images.documents import from_wire, layers_of, resolve
 from argosy.client.jobs import both, together
 from argosy.client.services import Services, present
-from argosy.errors import NotFound
+from argosy.errors import AlreadyExists, NotFound
 from argosy.kernel.mount import temporary_mount
 from argosy.labels import OWN_LABELS_HEADER, of_image
 from argosy.mounts import Mount
@@ -63,6 +63,15 @@ async def _prepare(
     return prepared.mounts
 
 
+async def _taken(services: Services, id: str, namespace: str) -> AlreadyExists | None:
+    """Return what to say where there is a container of that id, and so its snapshot."""
+    try:
+        await services.containers.get(p.GetContainerRequest(id=id))
+    except NotFound:
+        return None
+    return AlreadyExists(f'container "{id}" in namespace "{namespace}"')
+
+
 async def create(
     client: Client, id: str, image: str, options: Options, *, snapshotter: str = "", runtime: str = "",
     runtime_options: AnyMessage | None = None, user: str = "", labels: Mapping[str, str] | None = None, snapshot_key: str = "",
@@ -84,7 +93,10 @@ async def create(
             defaults, target, resolved = known[0]
             chosen = snapshotter or defaults.snapshotter
             key = snapshot_key or id
-            prepared = await _prepare(services, target, resolved, chosen, key)
+            try:
+                prepared = await _prepare(services, target, resolved, chosen, key)
+            except AlreadyExists as error:
+                raise await _taken(services, id, client.namespace) or error from None
             try:
                 config = resolved.config.config
                 who = await user_of(prepared, user or config.user)

@@ -61,10 +61,14 @@ class BindMount:
             if not equals or key not in ("type", "source", "src", "destination", "dst", "options"):
                 raise InvalidArgument(f'mount "{text}": "{part}" is none of type=, src=, dst=, options=')
             fields[{"source": "src", "destination": "dst"}.get(key, key)] = value
-        if "src" not in fields or "dst" not in fields:
-            raise InvalidArgument(f'mount "{text}" needs src= and dst=')
-        options = tuple(fields["options"].split(":")) if fields.get("options") else ("rbind", "rw")
-        return cls(fields["src"], fields["dst"], fields.get("type", "bind"), options)
+        kind = fields.get("type") or "bind"
+        if "dst" not in fields:
+            raise InvalidArgument(f'mount "{text}" needs dst=')
+        if kind == "bind" and not fields.get("src", "").startswith("/"):
+            raise InvalidArgument(f'mount "{text}" needs src= with an absolute path')
+        usual = ("rbind", "rw") if kind == "bind" else ("nosuid", "nodev", "rw")
+        options = tuple(fields["options"].split(":")) if fields.get("options") else usual
+        return cls(fields.get("src") or kind, fields["dst"], kind, options)
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ class Options:
     env: Sequence[str] = ()
     cwd: str = ""
     terminal: bool = False
+    screen: tuple[int, int] | None = None
+    """The lines and columns that its terminal has at first."""
     hostname: str = ""
     mounts: Sequence[BindMount] = ()
     host_network: bool = False
@@ -156,6 +162,11 @@ def user_table(user: User) -> dict[str, Any]:
     return table
 
 
+def size_table(screen: tuple[int, int]) -> dict[str, int]:
+    """Return the lines and columns of a terminal as a spec's ``process.consoleSize`` has them."""
+    return {"height": screen[0], "width": screen[1]}
+
+
 def build(namespace: str, id: str, image: ContainerConfig, user: User, options: Options) -> dict[str, Any]:
     """Return the spec of a container from an image. Nothing of it is shared with any other spec.
 
@@ -170,6 +181,8 @@ def build(namespace: str, id: str, image: ContainerConfig, user: User, options: 
     env = merge_env([f"PATH={DEFAULT_PATH}"], image.env or [])
     if options.terminal:
         process["terminal"] = True
+        if options.screen:
+            process["consoleSize"] = size_table(options.screen)
         env = merge_env(env, ["TERM=xterm"])
     process["env"] = merge_env(env, options.env)
     process["cwd"] = options.cwd or image.working_dir or "/"
