@@ -1,0 +1,54 @@
+"""The suites judge what we did not write, Debian's containerd, and find no fault; and our own mesh, at the same socket as its clients."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.harness.containerd import Containerd
+from tests.harness.mesh import ARGOSY, Mesh, Peer, run
+from tests.harness.verifying import all_passed, content_at, snapshotter_at
+
+SLOW = "^many-|^a-long-"  # what takes the longest is tried where it takes the least
+
+pytestmark = pytest.mark.root
+
+
+def nothing_is_left(peer: Peer) -> None:
+    """No namespace, and so nothing in one."""
+    assert [ns for ns in peer.ctr("namespaces", "ls", "-q").ok().out.split() if "verify" in ns] == []
+
+
+def test_a_stock_containerd_passes(short_path: Path) -> None:
+    daemon = Containerd(short_path / "c")
+    daemon.start()
+    try:
+        words = ["--address", str(daemon.address), "--snapshotter", "overlayfs", "--skip", "^many-"]
+        ran = run([str(ARGOSY), "verify", "snapshotter", *words])
+        assert ran.code == 0, ran.out
+        assert ran.out.splitlines()[-1].startswith('snapshotter "overlayfs" of containerd ')
+        for more, why in (([], "say which of its snapshotters is meant"), (["--name", "pigeons"], "which has ")):
+            ran = run([str(ARGOSY), "verify", "snapshotter", "--address", str(daemon.address), *more])
+            assert ran.code == 2 and why in ran.err and "native, overlayfs" in ran.err, ran
+        all_passed(asyncio.run(snapshotter_at(daemon.address, "native", skip=SLOW)), ["commit-gives-a-parent"])
+        all_passed(asyncio.run(content_at(daemon.address, skip=SLOW)), ["a-digest-may-be-sha512"])
+        nothing_is_left(daemon)
+        for snapshotter in ("overlayfs", "native"):
+            directory = daemon.base / f"root/io.containerd.snapshotter.v1.{snapshotter}/snapshots"
+            assert list(directory.iterdir()) == []
+    finally:
+        daemon.destroy()
+
+
+def test_our_mesh_passes(short_path: Path) -> None:
+    mesh = Mesh(short_path / "m")
+    mesh.base.mkdir()
+    mesh.start()
+    try:
+        all_passed(asyncio.run(snapshotter_at(mesh.address, "overlayfs", has=["rebase"], fast=True)))
+        all_passed(asyncio.run(content_at(mesh.address, has=["sha512"], fast=True)))
+        nothing_is_left(mesh)
+    finally:
+        mesh.destroy()
