@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from argosy.plugin.content import ContentServicer
-from argosy.testkit import content, snapshotter
+from argosy.plugin.diff import DiffServicer
+from argosy.testkit import content, diff, snapshotter
 from argosy.testkit.suite import Report, Verdict
 
-from tests.contracts import snapshotters, stores
+from tests.contracts import differs, snapshotters, stores
 from tests.harness.gateways import serving
-from tests.harness.verifying import all_passed, content_at, snapshotter_at, told
+from tests.harness.verifying import all_passed, content_at, diff_at, snapshotter_at, told
 
 _MOUNTING = {check.name for check in snapshotter.SUITE.checks if "mount" in check.needs}
 
@@ -38,6 +39,14 @@ def judged_store(path: Path, store: stores.Reference, focus: str = "", deadline_
     async def main() -> Report:
         async with serving(path / "c.sock", ContentServicer(store)):
             return await content_at(path / "c.sock", focus=focus, deadline_s=deadline_s, has=["sha512"])
+
+    return asyncio.run(main())
+
+
+def judged_differ(path: Path, kind: type[differs.Reference], store: stores.Reference, focus: str = "") -> Report:
+    async def main() -> Report:
+        async with serving(path / "c.sock", ContentServicer(store)), serving(path / "d.sock", DiffServicer(kind(store))):
+            return await diff_at(path / "d.sock", path / "c.sock", focus=focus, has=["zstd"])
 
     return asyncio.run(main())
 
@@ -80,10 +89,25 @@ def test_a_stores_fault_is_found(short_path: Path, fault: type[stores.Reference]
         assert one.sent and one.expected and one.got and one.expected != one.got, one
 
 
+@pytest.mark.root
+def test_a_differ_that_keeps_the_contract_passes(short_path: Path) -> None:
+    store = stores.Reference()
+    all_passed(judged_differ(short_path, differs.Reference, store))
+    assert store.blobs == {} and store.ingests == {}
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.__name__) for fault in differs.FAULTS])
+def test_a_differs_fault_is_found(short_path: Path, fault: type[differs.Reference]) -> None:
+    report = judged_differ(short_path, fault, stores.Reference(), exactly(fault.found_by))
+    assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), told(report)
+
+
 def test_there_are_faults_enough_and_each_is_to_be_found_by_a_check_that_there_is() -> None:
     found: Sequence[tuple[Any, Any, int]] = (
         (snapshotters.FAULTS, snapshotter.SUITE, 40),
         (stores.FAULTS, content.SUITE, 30),
+        (differs.FAULTS, diff.SUITE, 12),
     )
     for faults, suite, least in found:
         names = {check.name for check in suite.checks}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from argosy.testkit import content, snapshotter
+from argosy.testkit import content, diff, snapshotter
 from argosy.testkit.report import lines
 from argosy.testkit.suite import Report, Verdict, judge
 from argosy.testkit.target import reached
@@ -33,6 +33,17 @@ async def content_at(
     async with reached(address, deadline_s=deadline_s) as target:
         report = Report(content.SUITE.kind, await content.begin(target))
         return await judge(content.SUITE, checks, able, lambda check: content.subject(target, check), report)
+
+
+async def diff_at(
+    address: Path, store: Path | None = None, *, focus: str = "", skip: str = "", deadline_s: float = 5.0,
+    has: Collection[str] = (), lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge a differ; store is the socket of the store that it works with, if it is another."""
+    checks, able = diff.SUITE.choose(focus, skip), diff.able(os.geteuid() == 0, has, lacks)
+    async with diff.reached_with(address, store, deadline_s=deadline_s) as target:
+        report = Report(diff.SUITE.kind, await diff.begin(target))
+        return await judge(diff.SUITE, checks, able, lambda check: diff.subject(target, check), report)
 
 
 def told(report: Report) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.containerd import Containerd
 from tests.harness.mesh import ARGOSY, Mesh, Peer, run
-from tests.harness.verifying import all_passed, content_at, snapshotter_at
+from tests.harness.verifying import all_passed, content_at, diff_at, snapshotter_at
 
 SLOW = "^many-|^a-long-"  # what takes the longest is tried where it takes the least
 
@@ -34,6 +34,7 @@ def test_a_stock_containerd_passes(short_path: Path) -> None:
             assert ran.code == 2 and why in ran.err and "native, overlayfs" in ran.err, ran
         all_passed(asyncio.run(snapshotter_at(daemon.address, "native", skip=SLOW)), ["commit-gives-a-parent"])
         all_passed(asyncio.run(content_at(daemon.address, skip=SLOW)), ["a-digest-may-be-sha512"])
+        all_passed(asyncio.run(diff_at(daemon.address)), ["a-diff-may-be-zstd"])
         nothing_is_left(daemon)
         for snapshotter in ("overlayfs", "native"):
             directory = daemon.base / f"root/io.containerd.snapshotter.v1.{snapshotter}/snapshots"
@@ -49,6 +50,8 @@ def test_our_mesh_passes(short_path: Path) -> None:
     try:
         all_passed(asyncio.run(snapshotter_at(mesh.address, "overlayfs", has=["rebase"], fast=True)))
         all_passed(asyncio.run(content_at(mesh.address, has=["sha512"], fast=True)))
+        all_passed(asyncio.run(diff_at(mesh.address, has=["zstd"])))
+        all_passed(asyncio.run(diff_at(mesh.state / "diff.sock", mesh.address, focus="^a-(layer-is|diff-l)")))
         nothing_is_left(mesh)
     finally:
         mesh.destroy()

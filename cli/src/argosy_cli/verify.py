@@ -181,12 +181,44 @@ def verify_content(
     _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
 
 
+def verify_diff(
+    address: _Address = None,
+    content: Annotated[
+        Path | None, Option("--content", help="socket of the store that a differ at its own socket works with")
+    ] = None,
+    namespace: _Namespace = "",
+    focus: _Focus = "",
+    skip: _Skip = "",
+    fast: _Fast = False,
+    json: _Json = False,
+    junit: _Junit = None,
+    deadline: _Deadline = 5.0,
+    has: _Has = None,
+    lacks: _Lacks = None,
+) -> None:
+    """Judge a differ, in a daemon, or at its own socket with its store."""
+
+    def prepare() -> _Judge:
+        from argosy.testkit import diff as suite
+
+        return _Judge(
+            suite.SUITE,
+            suite.able(os.geteuid() == 0, has or (), lacks or ()),
+            lambda: suite.reached_with(address or Target.socket(), content, _namespace(namespace), deadline),
+            suite.begin,
+            suite.subject,
+        )
+
+    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+
+
 VERBS: Final[dict[str, Verb | Group]] = {
     "verify": Group(
         "Whether a plugin keeps containerd's contract: exit code 0 if all checks passed, 1 if one failed, 2 if they could not begin.",
         {
             "snapshotter": Verb(verify_snapshotter),
             "content": Verb(verify_content),
+            "diff": Verb(verify_diff),
         },
     ),
 }

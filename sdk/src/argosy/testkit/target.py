@@ -42,6 +42,8 @@ class Target:
     namespace: str
     version: str
     """A daemon's version; empty for a plugin's own socket."""
+    store: Target | None = None
+    """Where a differ's layers are, if that is not at the same socket."""
     made: dict[str, None] = field(default_factory=dict)
     """What was made under names that are not ours to choose, as the digests of blobs."""
 
