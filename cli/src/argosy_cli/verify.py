@@ -212,6 +212,28 @@ def verify_diff(
     _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
 
 
+def verify_shim(
+    binary: Annotated[Path, Option("--binary", help="the shim's program, by path or by its name on PATH")],
+    focus: _Focus = "",
+    skip: _Skip = "",
+    fast: _Fast = False,
+    json: _Json = False,
+    junit: _Junit = None,
+    deadline: _Deadline = 10.0,
+    has: _Has = None,
+    lacks: _Lacks = None,
+) -> None:
+    """Judge a shim, as root: it is started as containerd starts it, and runs small containers."""
+
+    def prepare() -> _Judge:
+        from argosy.testkit import shim as suite
+
+        able = suite.able(has or (), lacks or ())
+        return _Judge(suite.SUITE, able, lambda: suite.begun(binary, deadline), suite.begin, suite.subject)
+
+    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+
+
 VERBS: Final[dict[str, Verb | Group]] = {
     "verify": Group(
         "Whether a plugin keeps containerd's contract: exit code 0 if all checks passed, 1 if one failed, 2 if they could not begin.",
@@ -219,6 +241,7 @@ VERBS: Final[dict[str, Verb | Group]] = {
             "snapshotter": Verb(verify_snapshotter),
             "content": Verb(verify_content),
             "diff": Verb(verify_diff),
+            "shim": Verb(verify_shim),
         },
     ),
 }
