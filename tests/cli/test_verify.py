@@ -86,6 +86,17 @@ def test_json_and_junit(short_path: Path) -> None:
     assert [case.get("name") for case in suite if case.find("failure") is not None] == ["remove-removes"]
 
 
+def test_the_shortest_calls_that_fail(short_path: Path) -> None:
+    plugin = snapshotters.RemovesTwice(short_path)
+    words = ("snapshotter", "--focus", "^view-", "--minimize", "--json")
+    ran = with_plugin(short_path, plugin, *words)
+    assert ran.code == 1 and plugin.infos == {}
+    failed = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "calls-in-any-order")
+    assert (failed["verdict"], failed["expected"], failed["got"]) == ("failed", "NOT_FOUND", "OK")
+    # One call shows it; a slow machine may have no time to find that.
+    assert failed["sent"].startswith("Remove(") and len(failed["calls"]) <= 8, failed
+
+
 def test_what_cannot_begin_says_why_and_exits_with_2(short_path: Path) -> None:
     nobody = short_path / "nobody.sock"
     for words, why in (

@@ -11,7 +11,9 @@ import pytest
 from argosy.plugin.content import ContentServicer
 from argosy.plugin.diff import DiffServicer
 from argosy.testkit import content, diff, snapshotter
-from argosy.testkit.suite import Report, Verdict
+from argosy.testkit.snapshotter.anything import Choice, attempt
+from argosy.testkit.suite import Broken, Report, Verdict
+from argosy.testkit.target import reached
 
 from tests.contracts import differs, snapshotters, stores
 from tests.harness.gateways import serving
@@ -147,3 +149,36 @@ def test_a_plugin_that_answers_no_more_ends_the_run(short_path: Path) -> None:
     assert {one.verdict for one in report.results[1:]} == {Verdict.NOT_RUN}
     assert report.results[1].why == f"the plugin does not answer any more, since {first.name}"
     assert report.seconds < 5 and not report.passed
+
+
+def steps(*told: tuple[str, int, int]) -> list[Choice]:
+    return [Choice(method, word, other, (("x", "1"),), ()) for method, word, other in told]
+
+
+def test_a_model_of_the_tree(short_path: Path) -> None:
+    """Calls whose answers and outcome it knows; a fault that they show is seen."""
+    grown = steps(
+        ("Prepare", 0, 0), ("Commit", 1, 0), ("Prepare", 0, 0), ("Commit", 2, 0), ("View", 0, 1), ("Mounts", 0, 0),
+        ("Update", 1, 0), ("Remove", 0, 0), ("Remove", 7, 0), ("Mounts", 1, 0), ("Commit", 3, 7),
+    )  # fmt: skip
+
+    async def tried(plugin: snapshotters.Reference) -> str:
+        path = short_path / "s.sock"
+        async with serving(path, plugin), reached(path) as target:
+            subject = snapshotter.subject(target, "", "any")
+            try:
+                await attempt(subject, 1, grown)
+            except Broken as broken:
+                return broken.expected
+            finally:
+                await subject.clean()
+            assert sum(call.answer == "OK" for call in subject.calls) >= 8
+        return ""
+
+    def fresh(kind: type[snapshotters.Reference]) -> str:
+        (short_path / kind.__name__).mkdir()
+        return asyncio.run(tried(kind(short_path / kind.__name__)))
+
+    assert fresh(snapshotters.Reference) == ""
+    assert fresh(snapshotters.LosesParents).startswith("these snapshots after it: ")
+    assert fresh(snapshotters.LosesCommits).startswith("these snapshots after it: ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
@@ -13,7 +13,7 @@ from argosy_cli.target import Target
 from argosy_cli.words import Group, Option, Verb
 
 if TYPE_CHECKING:
-    from argosy.testkit.suite import Report, Result, Suite
+    from argosy.testkit.suite import Check, Report, Result, Suite
 
 # A plugin that breaks the contract is no failure of this command's, and a suite that could not begin says nothing about one.
 BROKEN: Final = 1
@@ -53,6 +53,8 @@ class _Judge(NamedTuple):
     """Says whom it judges, or raises why it can't begin."""
     subject: Callable[[Any, str], Any]
     """What a check of a name speaks to."""
+    more: Sequence[Check[Any]] = ()
+    """Checks besides those of the suite."""
 
 
 def _namespace(said: str) -> str:
@@ -81,7 +83,7 @@ async def _made(wish: _Wish, judge: _Judge, report: Report) -> None:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    checks = judge.suite.choose(wish.focus, wish.skip, wish.fast)
+    checks = [*judge.suite.choose(wish.focus, wish.skip, wish.fast), *judge.more]
     async with judge.reach() as target:
         report.subject = await judge.begin(target)
         await judged(judge.suite, checks, judge.able, lambda name: judge.subject(target, name), report, _tell)
@@ -134,12 +136,19 @@ def verify_snapshotter(
     deadline: _Deadline = 5.0,
     has: _Has = None,
     lacks: _Lacks = None,
+    minimize: Annotated[
+        bool, Option("--minimize", help="also make calls at random, and show the shortest list of them that fails")
+    ] = False,
 ) -> None:
     """Judge a snapshotter, at its own socket or in a daemon."""
 
     def prepare() -> _Judge:
         from argosy.testkit import snapshotter as suite
+        from argosy.testkit.snapshotter.anything import ANYTHING, check_hypothesis
         from argosy.testkit.target import reached
+
+        if minimize:
+            check_hypothesis()
 
         return _Judge(
             suite.SUITE,
@@ -147,6 +156,7 @@ def verify_snapshotter(
             lambda: reached(address or Target.socket(), _namespace(namespace), deadline),
             lambda target: suite.begin(target, snapshotter),
             lambda target, name: suite.subject(target, snapshotter, name),
+            [ANYTHING] if minimize else (),
         )
 
     _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
