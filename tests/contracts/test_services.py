@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from argosy.testkit import verify
 
 from tests.harness.erofs import CAN_EROFS
 from tests.harness.mesh import eventually
 from tests.harness.processes import ending
 from tests.harness.services import service
-from tests.harness.verifying import all_passed, content_at, snapshotter_at
+from tests.harness.verifying import all_passed
 
 EXAMPLE = Path(__file__).parents[2] / "examples/snapshotter.py"
 
@@ -44,7 +45,7 @@ def empty(directory: Path) -> bool:
 )
 def test_our_snapshotters(short_path: Path, name: str, has: list[str], skip: str) -> None:
     with service(name, short_path) as address:
-        report = asyncio.run(snapshotter_at(address, has=has, skip=skip))
+        report = asyncio.run(verify.snapshotter(address, has=has, skip=skip))
         all_passed(report, [] if has else ["commit-gives-a-parent"])
         eventually(lambda: empty(short_path / name / "snapshots"), what="directories are left")
 
@@ -52,7 +53,7 @@ def test_our_snapshotters(short_path: Path, name: str, has: list[str], skip: str
 def test_our_content_store(short_path: Path) -> None:
     """Labels are the gateway's."""
     with service("content", short_path) as address:
-        report = asyncio.run(content_at(address, skip="^a-long-", has=["sha512"], lacks=["labels"]))
+        report = asyncio.run(verify.content(address, skip="^a-long-", has=["sha512"], lacks=["labels"]))
         all_passed(report, ["a-blob-has-labels", "labels-are-updated", "only-labels-are-updated"])
         assert empty(short_path / "content/blobs/sha256") and empty(short_path / "content/ingest")
 
@@ -63,5 +64,5 @@ def test_the_example(short_path: Path) -> None:
     command = [sys.executable, str(EXAMPLE), str(short_path / "e"), str(address)]
     with ending(subprocess.Popen(command)):
         eventually(lambda: listens(address), within=20, what="the example does not listen")
-        all_passed(asyncio.run(snapshotter_at(address, skip="^many-|^a-long-")), ["commit-gives-a-parent"])
+        all_passed(asyncio.run(verify.snapshotter(address, skip="^many-|^a-long-")), ["commit-gives-a-parent"])
         eventually(lambda: empty(short_path / "e/snapshots"), what="directories are left")

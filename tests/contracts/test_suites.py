@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from argosy.plugin.content import ContentServicer
 from argosy.plugin.diff import DiffServicer
-from argosy.testkit import content, diff, snapshotter
+from argosy.testkit import content, diff, snapshotter, verify
 from argosy.testkit.snapshotter.anything import Choice, attempt
 from argosy.testkit.suite import Broken, Report, Verdict
 from argosy.testkit.target import reached
+from argosy.testkit.verify import explained
 
 from tests.contracts import differs, snapshotters, stores
 from tests.harness.gateways import serving
-from tests.harness.verifying import all_passed, content_at, diff_at, snapshotter_at, told
+from tests.harness.verifying import all_passed
 
 _MOUNTING = {check.name for check in snapshotter.SUITE.checks if "mount" in check.needs}
 
@@ -32,7 +33,7 @@ def judged_snapshotter(
 ) -> Report:
     async def main() -> Report:
         async with serving(path / "s.sock", plugin):
-            return await snapshotter_at(path / "s.sock", focus=focus, skip=skip, deadline_s=deadline_s)
+            return await verify.snapshotter(path / "s.sock", focus=focus, skip=skip, deadline_s=deadline_s)
 
     return asyncio.run(main())
 
@@ -40,7 +41,7 @@ def judged_snapshotter(
 def judged_store(path: Path, store: stores.Reference, focus: str = "", deadline_s: float = 5.0) -> Report:
     async def main() -> Report:
         async with serving(path / "c.sock", ContentServicer(store)):
-            return await content_at(path / "c.sock", focus=focus, deadline_s=deadline_s, has=["sha512"])
+            return await verify.content(path / "c.sock", focus=focus, deadline_s=deadline_s, has=["sha512"])
 
     return asyncio.run(main())
 
@@ -48,7 +49,7 @@ def judged_store(path: Path, store: stores.Reference, focus: str = "", deadline_
 def judged_differ(path: Path, kind: type[differs.Reference], store: stores.Reference, focus: str = "") -> Report:
     async def main() -> Report:
         async with serving(path / "c.sock", ContentServicer(store)), serving(path / "d.sock", DiffServicer(kind(store))):
-            return await diff_at(path / "d.sock", path / "c.sock", focus=focus, has=["zstd"])
+            return await verify.diff(path / "d.sock", path / "c.sock", focus=focus, has=["zstd"])
 
     return asyncio.run(main())
 
@@ -71,7 +72,7 @@ def test_a_snapshotter_that_keeps_the_contract_passes(short_path: Path) -> None:
 def test_a_snapshotters_fault_is_found(short_path: Path, fault: type[snapshotters.Reference]) -> None:
     report = judged_snapshotter(short_path, fault(short_path), exactly(fault.found_by), deadline_s=0.5)
     found = {one.name for one in report.of(Verdict.FAILED)}
-    assert found >= set(fault.found_by), told(report)
+    assert found >= set(fault.found_by), explained(report)
     for one in report.of(Verdict.FAILED):
         assert one.sent and one.expected and one.got and one.expected != one.got, one
 
@@ -86,7 +87,7 @@ def test_a_store_that_keeps_the_contract_passes(short_path: Path) -> None:
 def test_a_stores_fault_is_found(short_path: Path, fault: type[stores.Reference]) -> None:
     report = judged_store(short_path, fault(), exactly(fault.found_by), deadline_s=0.5)
     found = {one.name for one in report.of(Verdict.FAILED)}
-    assert found >= set(fault.found_by), told(report)
+    assert found >= set(fault.found_by), explained(report)
     for one in report.of(Verdict.FAILED):
         assert one.sent and one.expected and one.got and one.expected != one.got, one
 
@@ -102,7 +103,7 @@ def test_a_differ_that_keeps_the_contract_passes(short_path: Path) -> None:
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.__name__) for fault in differs.FAULTS])
 def test_a_differs_fault_is_found(short_path: Path, fault: type[differs.Reference]) -> None:
     report = judged_differ(short_path, fault, stores.Reference(), exactly(fault.found_by))
-    assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), told(report)
+    assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), explained(report)
 
 
 def test_there_are_faults_enough_and_each_is_to_be_found_by_a_check_that_there_is() -> None:

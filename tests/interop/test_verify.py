@@ -6,10 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from argosy.testkit import verify
 
 from tests.harness.containerd import Containerd
 from tests.harness.mesh import ARGOSY, Mesh, Peer, run
-from tests.harness.verifying import all_passed, content_at, diff_at, snapshotter_at
+from tests.harness.verifying import all_passed
 
 SLOW = "^many-|^a-long-"  # what takes the longest is tried where it takes the least
 
@@ -32,9 +33,9 @@ def test_a_stock_containerd_passes(short_path: Path) -> None:
         for more, why in (([], "say which of its snapshotters is meant"), (["--name", "pigeons"], "which has ")):
             ran = run([str(ARGOSY), "verify", "snapshotter", "--address", str(daemon.address), *more])
             assert ran.code == 2 and why in ran.err and "native, overlayfs" in ran.err, ran
-        all_passed(asyncio.run(snapshotter_at(daemon.address, "native", skip=SLOW)), ["commit-gives-a-parent"])
-        all_passed(asyncio.run(content_at(daemon.address, skip=SLOW)), ["a-digest-may-be-sha512"])
-        all_passed(asyncio.run(diff_at(daemon.address)), ["a-diff-may-be-zstd"])
+        all_passed(asyncio.run(verify.snapshotter(daemon.address, "native", skip=SLOW)), ["commit-gives-a-parent"])
+        all_passed(asyncio.run(verify.content(daemon.address, skip=SLOW)), ["a-digest-may-be-sha512"])
+        all_passed(asyncio.run(verify.diff(daemon.address)), ["a-diff-may-be-zstd"])
         nothing_is_left(daemon)
         for snapshotter in ("overlayfs", "native"):
             directory = daemon.base / f"root/io.containerd.snapshotter.v1.{snapshotter}/snapshots"
@@ -48,10 +49,10 @@ def test_our_mesh_passes(short_path: Path) -> None:
     mesh.base.mkdir()
     mesh.start()
     try:
-        all_passed(asyncio.run(snapshotter_at(mesh.address, "overlayfs", has=["rebase"], fast=True)))
-        all_passed(asyncio.run(content_at(mesh.address, has=["sha512"], fast=True)))
-        all_passed(asyncio.run(diff_at(mesh.address, has=["zstd"])))
-        all_passed(asyncio.run(diff_at(mesh.state / "diff.sock", mesh.address, focus="^a-(layer-is|diff-l)")))
+        all_passed(asyncio.run(verify.snapshotter(mesh.address, "overlayfs", has=["rebase"], fast=True)))
+        all_passed(asyncio.run(verify.content(mesh.address, has=["sha512"], fast=True)))
+        all_passed(asyncio.run(verify.diff(mesh.address, has=["zstd"])))
+        all_passed(asyncio.run(verify.diff(mesh.state / "diff.sock", mesh.address, focus="^a-(layer-is|diff-l)")))
         nothing_is_left(mesh)
     finally:
         mesh.destroy()

@@ -6,8 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from argosy.testkit import shim
-from argosy.testkit.suite import Report, judge
+from argosy.testkit import verify
 
 from tests.harness.mesh import BIN
 from tests.harness.verifying import all_passed
@@ -21,12 +20,5 @@ pytestmark = pytest.mark.root
     ids=["ours", "go"],
 )
 def test_a_shim_keeps_the_contract(binary: Path, fast: bool) -> None:
-    async def main() -> Report:
-        async with shim.begun(binary, 10.0) as target:
-            report = Report(shim.SUITE.kind, await shim.begin(target))
-            checks, able = shim.SUITE.choose(fast=fast), shim.able((), ())
-            return await judge(shim.SUITE, checks, able, lambda check: shim.subject(target, check), report)
-
-    report = asyncio.run(main())
-    all_passed(report)
+    all_passed(asyncio.run(verify.shim(binary, fast=fast)))
     assert not list(Path("/sys/fs/cgroup").glob("**/argosy-verify-*"))
