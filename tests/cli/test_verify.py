@@ -88,7 +88,7 @@ def test_json_and_junit(short_path: Path) -> None:
 
 def test_the_shortest_calls_that_fail(short_path: Path) -> None:
     plugin = snapshotters.RemovesTwice(short_path)
-    words = ("snapshotter", "--focus", "^view-", "--minimize", "--json")
+    words = ("snapshotter", "--focus", "^view-", "--minimize", "--json", "--deadline", "1.5")
     ran = with_plugin(short_path, plugin, *words)
     assert ran.code == 1 and plugin.infos == {}
     failed = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "calls-in-any-order")

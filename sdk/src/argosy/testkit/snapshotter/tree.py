@@ -270,7 +270,7 @@ async def parents_are_kept(s: Snapshots) -> None:
     s.equal(chain, [*reversed(names), ""], "the chain of parents")
 
 
-@check("rebase")
+@check("rebase", fast=True)
 async def commit_gives_a_parent(s: Snapshots) -> None:
     """Commit with a parent gives it to a snapshot that was made without one; one that has another is refused with INVALID_ARGUMENT."""
     base, other, key, name = await s.committed("base"), await s.committed("other"), s.name("a"), s.name("layer")
