@@ -170,6 +170,12 @@ def show_one(value: dict[str, Any]) -> None:
         print(f"{_bold(key.ljust(width))}{_GAP}{inner}")
 
 
+@_written()
+def say(text: str) -> None:
+    """Print a line of results at once; a terminal obeys nothing in it."""
+    print(_printable(text), flush=True)
+
+
 def remark(text: str) -> None:
     """Say on standard error what is none of the command's results."""
     with suppress(OSError):  # nobody can be told

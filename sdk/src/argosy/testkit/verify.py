@@ -1,0 +1,72 @@
+"""A suite in one call, for a test: ``report = await verify.snapshotter("/run/mine.sock")``, and ``assert report.passed, explained(report)``.
+
+Each raises what keeps it from beginning (Unavailable, Unimplemented, InvalidArgument). Cancellation: what was made is removed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from argosy.testkit.report import lines
+from argosy.testkit.suite import Report, Verdict, judge
+from argosy.testkit.target import reached
+
+
+async def snapshotter(
+    address: str | Path, name: str = "", *, namespace: str = "", focus: str = "", skip: str = "", fast: bool = False,
+    deadline_s: float = 5.0, has: Collection[str] = (), lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge a snapshotter at a plugin's socket, or the one of that name at a daemon's."""
+    from argosy.testkit import snapshotter as suite  # only what is judged is loaded
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(os.geteuid() == 0, has, lacks)
+    async with reached(address, namespace, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target, name))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, name, check), report)
+
+
+async def content(
+    address: str | Path, *, namespace: str = "", focus: str = "", skip: str = "", fast: bool = False,
+    deadline_s: float = 5.0, has: Collection[str] = (), lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge a content store at a plugin's socket, or a daemon's."""
+    from argosy.testkit import content as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
+    async with reached(address, namespace, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
+async def diff(
+    address: str | Path, store: str | Path | None = None, *, namespace: str = "", focus: str = "", skip: str = "",
+    fast: bool = False, deadline_s: float = 5.0, has: Collection[str] = (), lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge a differ; store is the socket of the content store that it works with, if that is another."""
+    from argosy.testkit import diff as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(os.geteuid() == 0, has, lacks)
+    async with suite.reached_with(address, store, namespace, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
+async def shim(
+    binary: Path, *, focus: str = "", skip: str = "", fast: bool = False, deadline_s: float = 10.0,
+    has: Collection[str] = (), lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge a shim by its binary, as root."""
+    from argosy.testkit import shim as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
+    async with suite.begun(binary, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
+def explained(report: Report) -> str:
+    """Return what went wrong, as a person reads it; "" when nothing did."""
+    wrong = [*report.of(Verdict.FAILED), *report.of(Verdict.NOT_RUN)]
+    return "\n".join(["", *(line for one in wrong for line in lines(one))]) if wrong else ""

@@ -1,0 +1,147 @@
+"""argosy verify: what it prints, what it exits with, and that it leaves nothing, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from argosy.plugin.content import ContentServicer
+
+from tests.contracts import snapshotters, stores
+from tests.harness.gateways import serving
+from tests.harness.mesh import ARGOSY, run
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+async def verify(*words: str) -> Ended:
+    process = await asyncio.create_subprocess_exec(
+        str(ARGOSY), "verify", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+def with_plugin(path: Path, plugin: Any, *words: str) -> Ended:
+    """Run the command, pointed at a plugin that is served here."""
+
+    async def main() -> Ended:
+        async with serving(path / "p.sock", plugin):
+            return await verify(*words, "--address", str(path / "p.sock"))
+
+    return asyncio.run(main())
+
+
+def test_a_line_a_check_and_a_summary(short_path: Path) -> None:
+    ran = with_plugin(short_path, snapshotters.Reference(short_path), "snapshotter", "--fast", "--lacks", "mount")
+    assert (ran.code, ran.err) == (0, "")
+    *lines, last = ran.out.splitlines()
+    assert all(line.startswith(("ok  ", "skip")) for line in lines)
+    assert any(line.endswith(" remove-removes") for line in lines)
+    assert last.startswith(f"snapshotter at {short_path}/p.sock: {len(lines)} checks, ")
+    ran = with_plugin(short_path, ContentServicer(stores.Reference()), "content", "--fast")
+    assert (ran.code, ran.err) == (0, "") and ran.out.splitlines()[-1].startswith("content store at ")
+
+
+def test_a_failure_says_the_rule_and_what_was_sent_expected_and_got(short_path: Path) -> None:
+    plugin = snapshotters.MountsCommitted(short_path)
+    ran = with_plugin(short_path, plugin, "snapshotter", "--focus", "^only-active-.*mounts$")
+    assert ran.code == 1
+    name = "only-active-snapshots-and-views-have-mounts"
+    told = ran.out.splitlines()
+    assert told[0].startswith("FAIL") and told[0].endswith(name)
+    assert told[1] == (
+        "        rule      Mounts of what is not there answers NOT_FOUND, of a committed snapshot FAILED_PRECONDITION."
+    )
+    assert told[2].startswith('        sent      Mounts(key="argosy-verify-') and told[2].endswith(f'/{name}/base")')
+    assert told[3] == "        expected  FAILED_PRECONDITION"
+    assert told[4].startswith("        got       OK, with [Mount(")
+    assert any("Prepare(key=" in line and line.endswith("-> OK") for line in told[5:])
+    assert "1 passed, 1 failed" in told[-1]
+
+
+def test_json_and_junit(short_path: Path) -> None:
+    junit = short_path / "junit.xml"
+    plugin = snapshotters.RemovesTwice(short_path)
+    words = ("snapshotter", "--focus", "remove-removes|commit-gives", "--junit", str(junit), "--json")
+    ran = with_plugin(short_path, plugin, *words)
+    assert ran.code == 1
+    told = json.loads(ran.out)
+    verdicts = {one["name"]: one["verdict"] for one in told["checks"]}
+    assert verdicts == {"commit-gives-a-parent": "skipped", "remove-removes": "failed", "nothing-left": "passed"}
+    failed = next(one for one in told["checks"] if one["verdict"] == "failed")
+    assert (failed["expected"], failed["got"]) == ("NOT_FOUND", "OK") and failed["sent"].startswith("Remove(")
+    assert told["passed"] is False and told["kind"] == "snapshotter"
+    suite = ElementTree.parse(junit).getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    assert [case.get("name") for case in suite if case.find("failure") is not None] == ["remove-removes"]
+
+
+def test_the_shortest_calls_that_fail(short_path: Path) -> None:
+    plugin = snapshotters.RemovesTwice(short_path)
+    words = ("snapshotter", "--focus", "^view-", "--minimize", "--json", "--deadline", "1.5")
+    ran = with_plugin(short_path, plugin, *words)
+    assert ran.code == 1 and plugin.infos == {}
+    failed = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "calls-in-any-order")
+    assert (failed["verdict"], failed["expected"], failed["got"]) == ("failed", "NOT_FOUND", "OK")
+    # One call shows it; a slow machine may have no time to find that.
+    assert failed["sent"].startswith("Remove(") and len(failed["calls"]) <= 8, failed
+
+
+def test_what_cannot_begin_says_why_and_exits_with_2(short_path: Path) -> None:
+    nobody = short_path / "nobody.sock"
+    for words, why in (
+        (["snapshotter", "--address", str(nobody)], "no such socket"),
+        (["snapshotter", "--address", str(nobody), "--focus", "("], '--focus "(" is no regular expression'),
+        (
+            ["content", "--address", str(nobody), "--focus", "pigeons"],
+            "no check is left to make; the checks are: bytes-become",
+        ),
+        (
+            ["content", "--address", str(nobody), "--has", "wings"],
+            'a content store has no capability "wings"; there are: labels',
+        ),
+        (["content", "--address", str(nobody), "--deadline", "0"], "give it more than none"),
+        (["content", "--address", str(nobody), "--junit", str(short_path / "no/where")], "no such file or directory"),
+        (["pigeons"], "pigeons"),
+    ):
+        ran = run([str(ARGOSY), "verify", *words])
+        assert ran.code == 2 and why in ran.err and ran.out == "", ran
+    ended = with_plugin(short_path, ContentServicer(stores.Reference()), "snapshotter")
+    assert ended.code == 2 and "no snapshotter is served at" in ended.err
+
+
+def test_who_gives_up_leaves_nothing(short_path: Path) -> None:
+    async def main(number: int) -> tuple[int, str]:
+        plugin = snapshotters.Hangs(short_path)
+        path = short_path / f"{number}.sock"
+        async with serving(path, plugin):
+            process = await asyncio.create_subprocess_exec(
+                str(ARGOSY), "verify", "snapshotter", "--address", str(path), "--focus", "commit",
+                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            try:
+                async with asyncio.timeout(20):
+                    while not plugin.infos:
+                        await asyncio.sleep(0.02)
+                    assert all(name.startswith("argosy-verify-") for name in plugin.infos)
+                    process.send_signal(number)
+                    _, err = await process.communicate()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+            assert plugin.infos == {}
+            return process.returncode or 0, err.decode()
+
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        ended = asyncio.run(main(number))
+        assert ended[0] == code and ended[1].startswith("given up: snapshotter at "), ended

@@ -1,0 +1,185 @@
+"""The suites find each fault that an implementation was given, and none in one that keeps the contract."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argosy.plugin.content import ContentServicer
+from argosy.plugin.diff import DiffServicer
+from argosy.testkit import content, diff, snapshotter, verify
+from argosy.testkit.snapshotter.anything import Choice, attempt
+from argosy.testkit.suite import Broken, Report, Verdict
+from argosy.testkit.target import reached
+from argosy.testkit.verify import explained
+
+from tests.contracts import differs, snapshotters, stores
+from tests.harness.gateways import serving
+from tests.harness.verifying import all_passed
+
+_MOUNTING = {check.name for check in snapshotter.SUITE.checks if "mount" in check.needs}
+
+
+def exactly(names: object) -> str:
+    assert isinstance(names, tuple)
+    return f"^({'|'.join(names)})$"
+
+
+def judged_snapshotter(
+    path: Path, plugin: snapshotters.Reference, focus: str = "", skip: str = "", deadline_s: float = 5.0
+) -> Report:
+    async def main() -> Report:
+        async with serving(path / "s.sock", plugin):
+            return await verify.snapshotter(path / "s.sock", focus=focus, skip=skip, deadline_s=deadline_s)
+
+    return asyncio.run(main())
+
+
+def judged_store(path: Path, store: stores.Reference, focus: str = "", deadline_s: float = 5.0) -> Report:
+    async def main() -> Report:
+        async with serving(path / "c.sock", ContentServicer(store)):
+            return await verify.content(path / "c.sock", focus=focus, deadline_s=deadline_s, has=["sha512"])
+
+    return asyncio.run(main())
+
+
+def judged_differ(path: Path, kind: type[differs.Reference], store: stores.Reference, focus: str = "") -> Report:
+    async def main() -> Report:
+        async with serving(path / "c.sock", ContentServicer(store)), serving(path / "d.sock", DiffServicer(kind(store))):
+            return await verify.diff(path / "d.sock", path / "c.sock", focus=focus, has=["zstd"])
+
+    return asyncio.run(main())
+
+
+@pytest.mark.root
+def test_a_snapshotter_that_keeps_the_contract_passes(short_path: Path) -> None:
+    plugin = snapshotters.Reference(short_path)
+    all_passed(judged_snapshotter(short_path, plugin, skip="^many-"), ["commit-gives-a-parent"])
+    assert plugin.infos == {}
+    assert [path.name for path in short_path.iterdir() if path.is_dir()] == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, marks=[pytest.mark.root] if _MOUNTING.intersection(fault.found_by) else [], id=fault.__name__)
+        for fault in snapshotters.FAULTS
+    ],
+)
+def test_a_snapshotters_fault_is_found(short_path: Path, fault: type[snapshotters.Reference]) -> None:
+    report = judged_snapshotter(short_path, fault(short_path), exactly(fault.found_by), deadline_s=0.5)
+    found = {one.name for one in report.of(Verdict.FAILED)}
+    assert found >= set(fault.found_by), explained(report)
+    for one in report.of(Verdict.FAILED):
+        assert one.sent and one.expected and one.got and one.expected != one.got, one
+
+
+def test_a_store_that_keeps_the_contract_passes(short_path: Path) -> None:
+    store = stores.Reference()
+    all_passed(judged_store(short_path, store))
+    assert store.blobs == {} and store.ingests == {}
+
+
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.__name__) for fault in stores.FAULTS])
+def test_a_stores_fault_is_found(short_path: Path, fault: type[stores.Reference]) -> None:
+    report = judged_store(short_path, fault(), exactly(fault.found_by), deadline_s=0.5)
+    found = {one.name for one in report.of(Verdict.FAILED)}
+    assert found >= set(fault.found_by), explained(report)
+    for one in report.of(Verdict.FAILED):
+        assert one.sent and one.expected and one.got and one.expected != one.got, one
+
+
+@pytest.mark.root
+def test_a_differ_that_keeps_the_contract_passes(short_path: Path) -> None:
+    store = stores.Reference()
+    all_passed(judged_differ(short_path, differs.Reference, store))
+    assert store.blobs == {} and store.ingests == {}
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.__name__) for fault in differs.FAULTS])
+def test_a_differs_fault_is_found(short_path: Path, fault: type[differs.Reference]) -> None:
+    report = judged_differ(short_path, fault, stores.Reference(), exactly(fault.found_by))
+    assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), explained(report)
+
+
+def test_there_are_faults_enough_and_each_is_to_be_found_by_a_check_that_there_is() -> None:
+    found: Sequence[tuple[Any, Any, int]] = (
+        (snapshotters.FAULTS, snapshotter.SUITE, 40),
+        (stores.FAULTS, content.SUITE, 30),
+        (differs.FAULTS, diff.SUITE, 12),
+    )
+    for faults, suite, least in found:
+        names = {check.name for check in suite.checks}
+        assert len(faults) >= least
+        assert all(fault.found_by and names.issuperset({*fault.found_by} - {"nothing-left"}) for fault in faults)
+        assert len(names) == len(suite.checks)
+
+
+def test_a_call_that_hangs_fails_its_check_and_the_others_go_on(short_path: Path) -> None:
+    plugin = snapshotters.Hangs(short_path)
+    focus = exactly(("prepare-makes-an-active-snapshot", "commit-has-its-own-labels", "what-is-not-there-is-not-found"))
+    report = judged_snapshotter(short_path, plugin, focus, deadline_s=0.2)
+    verdicts = {one.name: one.verdict for one in report.results}
+    assert verdicts == {
+        "prepare-makes-an-active-snapshot": Verdict.PASSED,
+        "commit-has-its-own-labels": Verdict.FAILED,
+        "what-is-not-there-is-not-found": Verdict.PASSED,
+        "nothing-left": Verdict.PASSED,
+    }
+    (failed,) = report.of(Verdict.FAILED)
+    assert failed.sent.startswith("Commit(") and "DEADLINE_EXCEEDED" in failed.got
+    assert plugin.infos == {}
+
+
+def test_a_commit_that_hangs_fails_its_check(short_path: Path) -> None:
+    focus = exactly(("bytes-become-a-blob", "an-ingest-is-aborted"))
+    report = judged_store(short_path, stores.Hangs(), focus, deadline_s=0.2)
+    (failed,) = report.of(Verdict.FAILED)
+    assert failed.name == "bytes-become-a-blob" and failed.sent.startswith("Write COMMIT(")
+    assert failed.got == "DEADLINE_EXCEEDED (no answer within 0.2 s: context deadline exceeded)"
+
+
+def test_a_plugin_that_answers_no_more_ends_the_run(short_path: Path) -> None:
+    report = judged_snapshotter(short_path, snapshotters.Dies(short_path), "commit|list|update", deadline_s=0.2)
+    first = report.results[0]
+    assert first.verdict is Verdict.FAILED and report.left.startswith('what begins with "argosy-verify-')
+    assert {one.verdict for one in report.results[1:]} == {Verdict.NOT_RUN}
+    assert report.results[1].why == f"the plugin does not answer any more, since {first.name}"
+    assert report.seconds < 5 and not report.passed
+
+
+def steps(*told: tuple[str, int, int]) -> list[Choice]:
+    return [Choice(method, word, other, (("x", "1"),), ()) for method, word, other in told]
+
+
+def test_a_model_of_the_tree(short_path: Path) -> None:
+    """Calls whose answers and outcome it knows; a fault that they show is seen."""
+    grown = steps(
+        ("Prepare", 0, 0), ("Commit", 1, 0), ("Prepare", 0, 0), ("Commit", 2, 0), ("View", 0, 1), ("Mounts", 0, 0),
+        ("Update", 1, 0), ("Remove", 0, 0), ("Remove", 7, 0), ("Mounts", 1, 0), ("Commit", 3, 7),
+    )  # fmt: skip
+
+    async def tried(plugin: snapshotters.Reference) -> str:
+        path = short_path / "s.sock"
+        async with serving(path, plugin), reached(path) as target:
+            subject = snapshotter.subject(target, "", "any")
+            try:
+                await attempt(subject, 1, grown)
+            except Broken as broken:
+                return broken.expected
+            finally:
+                await subject.clean()
+            assert sum(call.answer == "OK" for call in subject.calls) >= 8
+        return ""
+
+    def fresh(kind: type[snapshotters.Reference]) -> str:
+        (short_path / kind.__name__).mkdir()
+        return asyncio.run(tried(kind(short_path / kind.__name__)))
+
+    assert fresh(snapshotters.Reference) == ""
+    assert fresh(snapshotters.LosesParents).startswith("these snapshots after it: ")
+    assert fresh(snapshotters.LosesCommits).startswith("these snapshots after it: ")
