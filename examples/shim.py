@@ -46,8 +46,7 @@ class Bare(LocalContainer):
         os.execvpe(self.spec["args"][0], self.spec["args"], env)
 
     def start(self) -> None:
-        lifecycle.move(self.init.status, "start")
-        self.held.go()
+        self.start_held(self.held)
 
     def delete_init(self) -> None:
         lifecycle.move(self.init.status, "delete")

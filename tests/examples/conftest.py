@@ -1,4 +1,4 @@
-"""One daemon of each make, with every example that can stand beside the others."""
+"""Daemons of each make, with every example that can stand beside the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.containerd import Containerd
-from tests.harness.examples import config_of, lines_of, serving
+from tests.harness.examples import config_of, disabled_by, lines_of, merged, serving, tables
 from tests.harness.mesh import Mesh, run
 from tests.interop.test_stock import service
 
@@ -71,4 +71,26 @@ def together(request: pytest.FixtureRequest) -> Iterator[Together]:
                 peer.destroy()
     finally:
         run(["umount", "-l", str(base / "memory/memory")])
+        shutil.rmtree(base)
+
+
+@pytest.fixture(scope="package", params=["argosy", "containerd"])
+def stores(request: pytest.FixtureRequest) -> Iterator[Together]:
+    """A daemon whose content is in blocks, and ours has the differ, too: Debian's takes none from outside."""
+    base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
+    socket = base / ("m/a.sock" if request.param == "argosy" else "c/c.sock")
+    try:
+        with ExitStack() as stack:
+            blocks = config_of("blocks", stack.enter_context(serving("blocks", base, "--root", str(base / "root"))))
+            differ = config_of("differ", stack.enter_context(serving("differ", base, "--content", str(socket))))
+            if request.param == "argosy":
+                peer = started(base, "argosy", merged(blocks, differ))
+            else:
+                peer = started(base, "containerd", tables(blocks), disabled=disabled_by(blocks))
+            assert peer.address == socket
+            try:
+                yield Together(peer, base)
+            finally:
+                peer.destroy()
+    finally:
         shutil.rmtree(base)

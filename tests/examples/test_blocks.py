@@ -14,30 +14,22 @@ from argosy.plugin.diff.contents import Contents
 from argosy.rpc import Channel
 from argosy_protos.containerd.services.content import v1 as p
 
-from tests.examples.conftest import started
-from tests.harness.examples import config_of, serving, tables
+from tests.examples.conftest import Together
+from tests.harness.examples import serving
 from tests.harness.mesh import IMAGE, eventually
 
 BLOCK = 256 << 10
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("make", ["argosy", "containerd"])
-def test_an_image_is_kept_in_blocks(short_path: Path, image_archive: Path, make: str) -> None:
-    root = short_path / "root"
-    with serving("blocks", short_path, "--root", str(root)) as address:
-        config = config_of("blocks", address)
-        content = "io.containerd.content.v1.content"
-        peer = started(short_path, make, config if make == "argosy" else tables(config), disabled=(content,))
-        try:
-            peer.ctr("images", "import", str(image_archive)).ok()
-            assert peer.ctr("run", "--rm", IMAGE, "c", "cat", "/etc/motd").ok().out == "hello from an argosy\n"
-            assert len(list((root / "blocks").iterdir())) > len(list((root / "blobs/sha256").iterdir())) > 3
-            peer.ctr("images", "rm", "--sync", IMAGE).ok()
-            eventually(lambda: not list((root / "blobs/sha256").iterdir()))
-            assert list((root / "blocks").iterdir()) == []
-        finally:
-            peer.destroy()
+def test_an_image_is_kept_in_blocks(stores: Together, image_archive: Path) -> None:
+    peer, root = stores.peer, stores.base / "root"
+    peer.ctr("images", "import", str(image_archive)).ok()
+    assert peer.ctr("run", "--rm", IMAGE, "c", "cat", "/etc/motd").ok().out == "hello from an argosy\n"
+    assert len(list((root / "blocks").iterdir())) > len(list((root / "blobs/sha256").iterdir())) > 3
+    peer.ctr("images", "rm", "--sync", IMAGE).ok()
+    eventually(lambda: not list((root / "blobs/sha256").iterdir()))
+    assert list((root / "blocks").iterdir()) == []
 
 
 def test_what_blobs_share_is_there_once(short_path: Path) -> None:

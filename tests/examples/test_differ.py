@@ -21,8 +21,7 @@ from argosy_protos.containerd.services.images.v1 import GetImageRequest
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.types import Descriptor
 
-from tests.examples.conftest import started
-from tests.harness.examples import config_of, serving
+from tests.examples.conftest import Together
 from tests.harness.mesh import IMAGE
 
 pytestmark = pytest.mark.root
@@ -30,43 +29,30 @@ TAR = "application/vnd.oci.image.layer.v1.tar"
 CHANGES = "echo new >/etc/new; rm /etc/passwd; rm -r /home; mkdir /home; chown 5:60 /etc/motd"
 
 
-def test_it_is_the_differ_of_our_mesh(short_path: Path, image_archive: Path) -> None:
-    with serving("differ", short_path, "--content", str(short_path / "m/a.sock")) as address:
-        mesh = started(short_path, "argosy", config_of("differ", address))
-        try:
-            mesh.ctr("images", "import", str(image_archive)).ok()
-            ran = mesh.ctr("run", IMAGE, "c", "sh", "-ec", f"cat /etc/motd; {CHANGES}").ok()
-            assert ran.out == "hello from an argosy\n"
-            made = subprocess.run(
-                ["ctr", "-a", str(mesh.address), "snapshots", "diff", "--media-type", TAR, "c"],
-                capture_output=True,
-                check=True,
-            ).stdout
-            # The runtime has made /run, to mount there.
-            assert names_of(made) - {"run"} == {"etc", "etc/new", "etc/.wh.passwd", "etc/motd", "home"}
-            with tarfile.open(fileobj=io.BytesIO(made)) as tar:
-                assert (tar.getmember("etc/motd").uid, tar.getmember("etc/motd").gid) == (5, 60)
-            mesh.ctr("containers", "rm", "c").ok()
-        finally:
-            mesh.destroy()
+def test_it_unpacks_and_compares(stores: Together, image_archive: Path) -> None:
+    """Debian's containerd takes no differ from outside: there its content and its snapshots are used as a client would."""
+    peer = stores.peer
+    if stores.is_ours:
+        peer.ctr("images", "import", str(image_archive)).ok()
+    else:
+        peer.ctr("images", "import", "--no-unpack", str(image_archive)).ok()
+        asyncio.run(unpacked(peer.address, stores.base / "differ.sock"))
+    ran = peer.ctr("run", IMAGE, "c", "sh", "-ec", f"cat /etc/motd; {CHANGES}").ok()
+    assert ran.out == "hello from an argosy\n"
+    if stores.is_ours:
+        command = ["ctr", "-a", str(peer.address), "snapshots", "diff", "--media-type", TAR, "c"]
+        made = subprocess.run(command, capture_output=True, check=True).stdout
+        # The runtime has made /run, to mount there.
+        assert names_of(made) - {"run"} == {"etc", "etc/new", "etc/.wh.passwd", "etc/motd", "home"}
+        with tarfile.open(fileobj=io.BytesIO(made)) as tar:
+            assert (tar.getmember("etc/motd").uid, tar.getmember("etc/motd").gid) == (5, 60)
+    peer.ctr("containers", "rm", "c").ok()
+    peer.ctr("images", "rm", "--sync", IMAGE).ok()
 
 
 def names_of(data: bytes) -> set[str]:
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         return set(tar.getnames())
-
-
-def test_it_unpacks_and_compares_for_who_uses_a_stock_containerd(short_path: Path, image_archive: Path) -> None:
-    """Debian's containerd takes no differ from outside: here its content and its snapshots are used as a client would."""
-    daemon = started(short_path, "containerd", "")
-    try:
-        daemon.ctr("images", "import", "--no-unpack", str(image_archive)).ok()
-        with serving("differ", short_path, "--content", str(daemon.address)) as address:
-            asyncio.run(unpacked(daemon.address, address))
-        ran = daemon.ctr("run", "--rm", IMAGE, "c", "cat", "/etc/motd").ok()
-        assert ran.out == "hello from an argosy\n"
-    finally:
-        daemon.destroy()
 
 
 async def unpacked(daemon: Path, differ: Path) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
-from pathlib import Path
 
-from tests.harness.examples import EXAMPLES, by_hand, code_lines, pieces
+import pytest
+
+from tests.harness.examples import EXAMPLES, by_hand, code_lines, introduction, pieces
 
 LINES = 60
 # They take a name for an argument, as any command.
@@ -27,29 +26,19 @@ def test_the_table_of_examples_has_one_line_each() -> None:
     assert sorted(row.split("](")[1].split(")")[0].removesuffix(".py") for row in rows) == NAMES
 
 
-def test_each_plugin_says_what_it_is_and_which_lines_a_daemon_takes(tmp_path: Path) -> None:
-    """By its docstring; what it prints for a daemon is TOML; --help is there, and a wrong flag is an error."""
-    plugins = [name for name in NAMES if name not in CLIENTS]
-    running = {
-        (name, word): subprocess.Popen(
-            [sys.executable, str(EXAMPLES / f"{name}.py"), *([word] if word else [])],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, cwd=tmp_path,
-        )
-        for name in plugins
-        for word in ("", "--help")
-    }  # fmt: skip
-    for (name, word), process in running.items():
-        out, err = process.communicate(timeout=60)
-        if word and name == "shim":
-            continue  # its command line is containerd's
-        assert (process.returncode, err) == (0, ""), (name, word, err)
-        first = (EXAMPLES / f"{name}.py").read_text().partition("\n")[0].removeprefix('"""').removesuffix('"""')
-        assert first in out, out
-        if word:
-            assert "--help" in out
-            continue
-        tables = [piece for piece in pieces(out) if "[proxy_plugins" in piece or "[stream_processors" in piece]
-        assert [table for table in tables if tomllib.loads(table)] or name == "shim", out
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in CLIENTS])
+def test_each_plugin_says_what_it_is_and_which_lines_a_daemon_takes(name: str) -> None:
+    """By its docstring; what it prints for a daemon is TOML."""
+    said = introduction(name)
+    assert said.startswith((EXAMPLES / f"{name}.py").read_text().partition("\n")[0].removeprefix('"""').removesuffix('"""'))
+    tables = [piece for piece in pieces(said) if "[proxy_plugins" in piece or "[stream_processors" in piece]
+    assert [table for table in tables if tomllib.loads(table)] or name == "shim", said
+
+
+@pytest.mark.parametrize(("name", "flag"), [("memory", "--size SIZE"), ("aesgcm", "--seal, --no-seal")])
+def test_its_flags_are_listed(name: str, flag: str) -> None:
+    ran = by_hand(name, "--help")
+    assert ran.code == 0 and flag in ran.out and ran.out.count("--help") == 1, ran
 
 
 def test_a_wrong_command_line_is_an_error_of_one_sentence() -> None:

@@ -14,7 +14,7 @@ import pytest
 from argosy.testkit.image import MANIFEST, oci_archive
 
 from tests.examples.conftest import started
-from tests.harness.examples import config_of, serving, tables
+from tests.harness.examples import config_of, disabled_by, serving, tables
 from tests.harness.mesh import eventually
 
 pytestmark = pytest.mark.root
@@ -76,8 +76,7 @@ def test_a_pull_takes_its_blobs_from_the_mirror(short_path: Path, make: str) -> 
         url, image = f"http://{host}/mirror", f"{host}/box:1"
         with serving("mirror", short_path, "--root", str(short_path / "root"), "--url", url) as address:
             config = config_of("mirror", address)
-            content = "io.containerd.content.v1.content"
-            peer = started(short_path, make, config if make == "argosy" else tables(config), disabled=(content,))
+            peer = started(short_path, make, config if make == "argosy" else tables(config), disabled=disabled_by(config))
             try:
                 peer.ctr("images", "pull", "--plain-http", image).ok()
                 assert peer.ctr("run", "--rm", image, "c", "cat", "/etc/motd").ok().out == "hello from an argosy\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import os
 import re
 import signal
@@ -11,8 +12,10 @@ import socket
 import subprocess
 import sys
 import tokenize
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tests.harness.mesh import Ran, run
@@ -26,11 +29,17 @@ def by_hand(name: str, *args: str) -> Ran:
     return run([sys.executable, str(EXAMPLES / f"{name}.py"), *args])
 
 
-def lines_of(name: str) -> list[str]:
-    """Return what an example says to be typed or written into a file, a text a piece."""
+@cache
+def introduction(name: str) -> str:
+    """Return what an example says without arguments."""
     said = by_hand(name)
     assert (said.code, said.err) == (0, ""), said
-    return pieces(said.out)
+    return said.out
+
+
+def lines_of(name: str) -> list[str]:
+    """Return what an example says to be typed or written into a file, a text a piece."""
+    return pieces(introduction(name))
 
 
 def pieces(text: str) -> list[str]:
@@ -50,6 +59,17 @@ def config_of(name: str, address: Path, piece: int = 1) -> str:
 def tables(config: str) -> str:
     """Return a configuration without what stands before its first table."""
     return config[config.index("[proxy_plugins") :]
+
+
+def disabled_by(config: str) -> tuple[str, ...]:
+    """Return what a configuration has a daemon leave out of its own."""
+    return tuple(tomllib.loads(config)["disabled_plugins"])
+
+
+def merged(*configs: str) -> str:
+    """Return configurations of containerd's as one."""
+    disabled = [id for config in configs for id in disabled_by(config)]
+    return "\n".join(["version = 2", f"disabled_plugins = {json.dumps(disabled)}", *map(tables, configs)])
 
 
 def code_lines(text: str) -> int:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 IO_DRAIN_S: Final = 10.0
 # What was killed is gone in a moment, unless it waits for a disk.
 _ROUNDS, _ROUND_S = 100, 0.02
+# The loop sees the end of a process in a moment.
+_SEEN_S: Final = 5.0
 # What a process says of why it did not become its program.
 _MOST_BYTES: Final = 4096
 _DEFAULT: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD)
@@ -212,6 +214,20 @@ class LocalContainer(Container[LocalProcess]):
         super().__init__(request.id, request.bundle, init)
         self.namespace, self.rootfs = namespace, os.path.join(request.bundle, "rootfs")
         self.mounts = [Mount.from_wire(mount) for mount in request.rootfs]
+
+    def start_held(self, held: Held) -> None:
+        """Start the created init. Raises Unknown for one that cannot become its program: its end is told then before the failure is.
+
+        A client that deletes the task next is refused as long as it is not stopped.
+        """
+        lifecycle.move(self.init.status, "start")
+        try:
+            held.go()
+        except Unknown:
+            deadline = time.monotonic() + _SEEN_S
+            while self.init.pending_exit is None and time.monotonic() < deadline:
+                time.sleep(_SEEN_S / 1000)
+            raise
 
     def kill(self, process: LocalProcess, number: int, everyone: bool) -> None:
         lifecycle.move(process.status, "kill")
