@@ -94,7 +94,6 @@ def test_a_pull_takes_its_blobs_from_the_mirror(short_path: Path, make: str) -> 
                 server.spoils, server.lacks = names[-1].name, names[-2].name
                 server.asked.clear()
                 peer.ctr("images", "pull", "--plain-http", image).ok()
-                assert peer.ctr("run", "--rm", image, "c", "cat", "/etc/motd").ok().out == "hello from an argosy\n"
                 got = {at.rpartition(":")[2] for how, at in server.asked if at.startswith("/v2/") and how == "GET"}
                 assert got == {server.spoils, server.lacks}
                 assert list((short_path / "root/ingest").iterdir()) == []

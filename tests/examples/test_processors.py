@@ -29,42 +29,39 @@ def zstd(layer: bytes) -> bytes:
     return converted(layer, "zstd", "-cq")
 
 
-@pytest.mark.root
-def test_layers_are_decompressed_by_zstd(together: Together) -> None:
-    oci_archive(together.base / "zst.tar", NAME, media_type=LAYER.replace("+gzip", "+zst"), pack=zstd)
-    runs(together, together.base / "zst.tar")
+def changed(data: bytes) -> bytes:
+    """Return a sealed layer with one bit that is another."""
+    return data[:-20] + bytes([data[-20] ^ 1]) + data[-19:]
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory, key: Path) -> Path:
+    """Images whose layers are packed by zstd, sealed, and changed after they were."""
+    base, layers = tmp_path_factory.mktemp("archives"), [busybox_layer(), second_layer()]
+    packed = {layer: sealed(gzip.compress(layer, 1), key) for layer in layers}
+    oci_archive(base / "zst", NAME, layers, media_type=LAYER.replace("+gzip", "+zst"), pack=zstd)
+    oci_archive(base / "sealed", NAME, layers, media_type=SEALED, pack=packed.__getitem__)
+    oci_archive(base / "changed", NAME, layers, media_type=SEALED, pack=lambda layer: changed(packed[layer]))
+    return base
 
 
 @pytest.mark.root
-def test_sealed_layers_are_opened(together: Together) -> None:
-    key = together.base / "key"
-    archive = together.base / "sealed.tar"
-    oci_archive(archive, NAME, media_type=SEALED, pack=lambda layer: sealed(gzip.compress(layer), key))
-    runs(together, archive)
-
-
-@pytest.mark.root
-def test_a_layer_that_was_changed_after_it_was_sealed_is_refused(together: Together) -> None:
-    def changed(layer: bytes) -> bytes:
-        data = bytearray(sealed(gzip.compress(layer), together.base / "key"))
-        data[-20] ^= 1
-        return bytes(data)
-
-    archive = together.base / "changed.tar"
-    oci_archive(archive, NAME, [busybox_layer()], media_type=SEALED, pack=changed)
+@pytest.mark.parametrize("kind", ["zst", "sealed"])
+def test_an_image_runs_whose_layers_no_daemon_knows(together: Together, archives: Path, kind: str) -> None:
     peer = together.peer
-    ran = peer.ctr("images", "import", str(archive))
+    peer.ctr("images", "import", str(archives / kind)).ok()
+    assert peer.ctr("run", "--rm", NAME, "c", "cat", "/etc/motd").ok().out == "hello from an argosy\n"
+    peer.ctr("images", "rm", "--sync", NAME).ok()
+
+
+@pytest.mark.root
+def test_a_layer_that_was_changed_after_it_was_sealed_is_refused(together: Together, archives: Path) -> None:
+    peer = together.peer
+    ran = peer.ctr("images", "import", str(archives / "changed"))
     assert ran.code != 0, ran
     # A stock daemon may hear of the broken stream before it hears why.
     assert "is not what was sealed with this key" in ran.err or not together.is_ours, ran
     assert peer.ctr("run", "--rm", NAME, "c", "true").code != 0
-    peer.ctr("images", "rm", "--sync", NAME).ok()
-
-
-def runs(together: Together, archive: Path) -> None:
-    peer = together.peer
-    peer.ctr("images", "import", str(archive)).ok()
-    assert peer.ctr("run", "--rm", NAME, "c", "cat", "/etc/motd").ok().out == "hello from an argosy\n"
     peer.ctr("images", "rm", "--sync", NAME).ok()
 
 

@@ -21,19 +21,23 @@ RUNTIME = "io.containerd.exec.v1"
 USER = "docker.io/library/user:latest"
 
 
-@pytest.fixture
-def peer(together: Together, image_archive: Path) -> Iterator[Peer]:
-    together.peer.ctr("images", "import", str(image_archive)).ok()
+@pytest.fixture(scope="module")
+def images(together: Together, image_archive: Path) -> Iterator[Peer]:
+    """The daemon with both images."""
     oci_archive(together.base / "user.tar", USER, config={"User": "5:60"})
-    together.peer.ctr("images", "import", str(together.base / "user.tar")).ok()
+    for archive in (image_archive, together.base / "user.tar"):
+        together.peer.ctr("images", "import", str(archive)).ok()
     yield together.peer
-    assert together.peer.ctr("containers", "ls", "-q").ok().out == ""
-    assert [
-        line
-        for line in Path("/proc/self/mountinfo").read_text().splitlines()
-        if f"{together.base}" in line and "rootfs" in line
-    ] == []
     together.peer.ctr("images", "rm", "--sync", IMAGE, USER).ok()
+
+
+@pytest.fixture
+def peer(together: Together, images: Peer) -> Iterator[Peer]:
+    """A daemon, on which no container and no mount of one may be left."""
+    yield images
+    assert images.ctr("containers", "ls", "-q").ok().out == ""
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    assert [line for line in mounts if str(together.base) in line and "rootfs" in line] == []
 
 
 def ran_on(peer: Peer, *args: str) -> Ran:
