@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import tarfile
 import threading
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argosy.testkit.image import MANIFEST, oci_archive
+from argosy.rpc import Channel
+from argosy.testkit.image import MANIFEST, oci_archive, second_layer
+from argosy_protos.containerd.services.content import v1 as p
 
 from tests.examples.conftest import started
 from tests.harness.examples import config_of, disabled_by, serving, tables
@@ -39,7 +42,13 @@ class _Layout(http.server.BaseHTTPRequestHandler):
         data = path.read_bytes()
         if is_mirror and name == self.server.spoils:
             data = data[:-1] + bytes([data[-1] ^ 1])
-        self.send_response(200)
+        begin = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-")
+        self.server.ranges.append(int(begin))
+        if int(begin) >= len(data) > 0:
+            self.send_error(416)
+            return
+        data = data[int(begin) :]
+        self.send_response(206 if int(begin) else 200)
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Content-Type", MANIFEST if "/manifests/" in self.path else "application/octet-stream")
         self.send_header("Docker-Content-Digest", f"sha256:{path.name}")
@@ -55,6 +64,7 @@ class _Layout(http.server.BaseHTTPRequestHandler):
 def web(layout: Path, manifest: str) -> Iterator[Any]:
     server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Layout)
     server.layout, server.manifest, server.asked, server.lacks, server.spoils = layout, manifest, [], "", ""
+    server.ranges = []
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -100,3 +110,34 @@ def test_a_pull_takes_its_blobs_from_the_mirror(short_path: Path, make: str) -> 
             finally:
                 peer.destroy()
         assert "mirror.not_fetched" in (short_path / "mirror.err").read_text()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_what_came_before_a_caller_gave_up_is_not_fetched_again(short_path: Path, share: float) -> None:
+    digest = oci_archive(short_path / "box.tar", "box:1", [second_layer()])
+    with tarfile.open(short_path / "box.tar") as tar:
+        tar.extractall(short_path / "layout", filter="data")
+    data = (short_path / "layout/blobs/sha256" / digest.partition(":")[2]).read_bytes()
+
+    async def main(address: Path) -> None:
+        async with Channel(address) as channel:
+            stub = p.ContentStub(channel)
+            async with stub.write() as stream:
+                write = p.WriteContentRequest(
+                    action=p.WriteAction.WRITE, ref=f"mirror {digest}", data=data[: int(len(data) * share)]
+                )
+                await stream.send_message(write)
+                await stream.recv_message()
+                await stream.end()
+                assert await stream.recv_message() is None
+            info = (await stub.info(p.InfoRequest(digest=digest))).info
+            assert info is not None and info.size == len(data)
+            got = b"".join([part.data async for part in stub.read(p.ReadContentRequest(digest=digest))])
+            assert got == data
+
+    with web(short_path / "layout", digest.partition(":")[2]) as server:
+        url = f"http://127.0.0.1:{server.server_port}/mirror"
+        with serving("mirror", short_path, "--root", str(short_path / "root"), "--url", url) as address:
+            asyncio.run(main(address))
+        assert server.ranges == [int(len(data) * share)]
+        assert list((short_path / "root/ingest").iterdir()) == []
