@@ -15,7 +15,7 @@ import pytest
 from tests.harness.containerd import Containerd
 from tests.harness.examples import config_of, disabled_by, lines_of, merged, serving, tables
 from tests.harness.mesh import Mesh, run
-from tests.interop.test_stock import service
+from tests.harness.services import service
 
 
 @dataclass

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 from tests.harness.containerd import Containerd
 from tests.harness.erofs import CAN_EROFS
 from tests.harness.mesh import BIN, IMAGE, Mesh, eventually, run
-from tests.harness.processes import ending
+from tests.harness.services import service
 
 pytestmark = pytest.mark.root
 
@@ -25,23 +25,6 @@ GO_SHIM = Path("/usr/bin/containerd-shim-runc-v2")
 
 def is_empty(directory: Path) -> bool:
     return not list(directory.iterdir())
-
-
-@contextmanager
-def service(name: str, base: Path) -> Iterator[Path]:
-    """One of our services on its own, as a proxy plugin is started."""
-    address = base / f"{name}.sock"
-    with (base / f"{name}.log").open("w") as log:
-        process = subprocess.Popen(
-            [str(BIN / f"argosy-{name}"), "--root", str(base / name), "--address", str(address)], stderr=log, stdout=log
-        )
-    with ending(process):
-        try:
-            eventually(address.exists, within=20, what=f"{name} does not listen")
-            yield address
-        finally:
-            process.terminate()
-            assert process.wait(20) == 0
 
 
 @pytest.fixture
