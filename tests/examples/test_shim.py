@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,6 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argosy.client import Client, Container
+from argosy.client.stdio import Stdio
+from argosy.errors import Unimplemented
+from argosy.oci.spec import Options
 from argosy.testkit.image import oci_archive
 
 from tests.examples.conftest import Together
@@ -116,3 +121,25 @@ def test_a_shim_that_is_killed_leaves_nothing(peer: Peer) -> None:
     eventually(lambda: not runs(pid), within=20, what="its process runs on")
     eventually(lambda: peer.ctr("tasks", "ls", "-q").ok().out == "", within=20)
     peer.ctr("containers", "rm", "k").ok()
+
+
+def test_what_was_created_and_never_started_is_gone_with_its_task(peer: Peer) -> None:
+    """It runs nothing until Start; and what the shim lacks is said."""
+
+    async def main() -> int:
+        async with Client(peer.address, "default") as client:
+            container = await Container.create(client, "n", IMAGE, Options(args=["true"]), runtime=RUNTIME)
+            task = await container.new_task(Stdio())
+            pid = task.pid
+            assert runs(pid) and os.readlink(f"/proc/{pid}/root") == "/"
+            assert len(os.listdir(f"/proc/{pid}/fd")) == 5  # its stdio, and what it waits for and answers by
+            with pytest.raises(Unimplemented, match="has no pause"):
+                await task.pause()
+            with pytest.raises(Unimplemented, match="has no execs"):
+                await task.exec("e", {"args": ["true"], "cwd": "/"}, Stdio())
+            await task.delete()
+            await container.delete()
+            return pid
+
+    pid = asyncio.run(main())
+    eventually(lambda: not runs(pid), what="it waits for a start that never comes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from argosy.plugin.main import main
 from argosy.plugin.serve import serve, servicer
 from argosy.plugin.snapshots import Info, Kind, Snapshotter, TreeSnapshotter
 from argosy.plugin.snapshots.remote import RemoteSnapshotter
+from argosy.roots import lock_root
 
 from tests.harness.mesh import eventually
 from tests.sdk.test_plugin import Nothing, Plain
@@ -86,6 +88,21 @@ def test_an_error_of_its_start_is_one_sentence_and_its_class_is_the_exit_code(sh
     )  # fmt: skip
     done = run(short_path / "file/s")
     assert done.returncode == 1 and done.stderr.startswith("plain: ") and done.stderr.count("\n") == 1, done
+
+
+def test_nothing_is_opened_in_a_root_that_another_process_has(short_path: Path) -> None:
+    """What opening takes for a crash's leavings may be what that process is making."""
+    script = (
+        "from pathlib import Path\nfrom argosy.plugin.main import main\nfrom argosy.plugin.snapshots import Snapshotter\n"
+        "def made(root: Path) -> Snapshotter:\n    print('opened')\nmain(made)\n"
+    )
+    held = lock_root(short_path / "r", "other")
+    try:
+        command = [sys.executable, "-c", script, "--root", str(short_path / "r"), "--address", str(short_path / "s")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (6, "") and "is in use by other pid" in done.stderr
+    finally:
+        os.close(held)
 
 
 def test_a_remote_snapshotter_is_the_one_at_the_socket(short_path: Path) -> None:
