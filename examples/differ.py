@@ -1,28 +1,24 @@
-"""A differ: it unpacks layers of tar, plain or compressed, and makes plain ones of what has changed.
+"""A differ: it unpacks layers and makes them of what has changed, in threads of its own. Whatever else a layer shall go through belongs here.
 
-Extended attributes of what has changed are left out, and what is compared must not be in use: our own differ takes all of them, and
-holds what it reads by descriptor, since a container may put a link in the place of a directory meanwhile.
+What it is given may be hostile, and may be a layer that is a bomb: the SDK's parts have limits, and follow no link out of a tree.
 """
 
-import hashlib
-import os
-import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 from argosy.errors import Unimplemented
-from argosy.kernel.mount import temporary_mount
+from argosy.labels import UNCOMPRESSED
 from argosy.mounts import Mount
 from argosy.plugin.diff import Descriptor, Differ
+from argosy.plugin.diff.compare import DEFAULT, compare_trees
 from argosy.plugin.diff.contents import Contents
 from argosy.plugin.main import main
 from argosy.rpc.channel import Channel
 from argosy.settled import in_thread
 from argosy.unpack.apply import unpack
-
-TAR = "application/vnd.oci.image.layer.v1.tar"
+from argosy.unpack.types import LAYERS, TAR
 
 
 class Tar(Differ):
@@ -32,7 +28,7 @@ class Tar(Differ):
     async def apply(
         self, layer: Descriptor, mounts: Sequence[Mount], payloads: Mapping[str, bytes], sync: bool
     ) -> Descriptor:
-        if "encrypted" in layer.media_type:
+        if layer.media_type not in LAYERS:
             raise Unimplemented(f"unsupported media type: {layer.media_type}")  # another differ may know it
         with await self._contents.open(layer.digest, layer.size) as blob:
             applied = await in_thread(unpack, blob, mounts, sync)
@@ -42,36 +38,12 @@ class Tar(Differ):
         self, lower: Sequence[Mount], upper: Sequence[Mount], media_type: str, ref: str, labels: Mapping[str, str],
         epoch_s: int | None,
     ) -> Descriptor:  # fmt: skip
-        if media_type not in ("", TAR):
-            raise Unimplemented(f"unsupported diff media type: {media_type}")
+        chosen = media_type or DEFAULT
         with tempfile.TemporaryFile() as out:
-            await in_thread(pack, lower, upper, out)
-            size = out.tell()
-            out.seek(0)
-            digest = f"sha256:{hashlib.file_digest(out, 'sha256').hexdigest()}"
-            await self._contents.put(ref or digest, out, size, digest, dict(labels))
-        return Descriptor(TAR, digest, size)
-
-
-def tree(point: str) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    for folder, directories, files in os.walk(point):
-        for path in (os.path.join(folder, name) for name in directories + files):
-            s = os.lstat(path)
-            found[os.path.relpath(path, point)] = (s.st_mode, s.st_uid, s.st_gid, s.st_size, s.st_mtime_ns, s.st_rdev)
-    return found
-
-
-def pack(lower: Sequence[Mount], upper: Sequence[Mount], out: IO[bytes]) -> None:
-    with temporary_mount(lower, read_only=True) as old, temporary_mount(upper, read_only=True) as new:
-        before, after = tree(old), tree(new)
-        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for name in sorted(before.keys() - after.keys()):
-                if os.path.dirname(name) in {"", *after}:  # else its whole directory is gone
-                    tar.addfile(tarfile.TarInfo(os.path.join(os.path.dirname(name), f".wh.{os.path.basename(name)}")))
-            for name in sorted(after):
-                if after[name] != before.get(name):
-                    tar.add(os.path.join(new, name), name, recursive=False)
+            layer = await in_thread(compare_trees, lower, upper, out, chosen, epoch_s)
+            kept = {**labels, **({} if chosen == TAR else {UNCOMPRESSED: layer.uncompressed})}
+            await self._contents.put(ref or layer.digest, out, layer.size, layer.digest, kept)
+        return Descriptor(chosen, layer.digest, layer.size)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -91,6 +92,12 @@ def _write_image(snapshot: Path, mount: Mount, counted: _Counted, sync: bool, bu
         raise
 
 
+def _size(source: IO[bytes]) -> int | None:
+    """Return how many bytes a file has, None for a pipe."""
+    found = os.fstat(source.fileno())
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
 def unpack(
     source: IO[bytes], mounts: Sequence[Mount], sync: bool = False, budget: Budget | None = None, *, works_ahead: bool = True
 ) -> Applied:
@@ -101,7 +108,7 @@ def unpack(
     """
     if not mounts:
         raise InvalidArgument("a layer needs mounts to be applied to")
-    budget = budget or Budget()
+    budget = budget or Budget(packed=_size(source))
     beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]] = ahead if works_ahead else nullcontext
     snapshot = layer_directory(mounts)
     if snapshot is not None:
