@@ -381,8 +381,8 @@ def test_a_full_disk_says_so_and_keeps_what_is_there(small_disk: Path) -> None:
     import asyncio
 
     from argosy.errors import ResourceExhausted
-    from argosy_content.blobs import Blobs
-    from argosy_content.store import LocalStore
+    from argosy.plugin.content.blobs import Blobs
+    from argosy.plugin.content.local import LocalStore
 
     async def main() -> None:
         store = LocalStore(Blobs(small_disk / "content"))

@@ -72,7 +72,7 @@ for child in plan(load(None).mesh):
     if sys.argv[1:]:
         from argosy.settings import validate
         assert validate(type(settings), vars(settings), "again") == settings
-print({"typer", "click", "rich", "pydantic", "argosy_content.blobs"} & sys.modules.keys())
+print({"typer", "click", "rich", "pydantic", "argosy.plugin.content.blobs"} & sys.modules.keys())
 """
 
 

@@ -6,19 +6,15 @@ import io
 import os
 import re
 import signal
-import subprocess
-import sys
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from argosy.testkit.image import busybox_layer, oci_archive
 
 from tests.harness.containerd import Containerd
-from tests.harness.mesh import Mesh, Peer, eventually
-from tests.harness.processes import ending
+from tests.harness.examples import lines_of, serving
+from tests.harness.mesh import Mesh, Peer
 
 HERE = Path(__file__).parents[2]
 EXAMPLE = HERE / "examples/snapshotter.py"
@@ -29,19 +25,6 @@ SECRET = "what only the host may read"
 def blocks(language: str) -> list[str]:
     """Return the README's code of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", (HERE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-
-
-@contextmanager
-def serving(base: Path, end: signal.Signals = signal.SIGINT) -> Iterator[Path]:
-    """Run the example, and end it as a user does."""
-    address = base / "plain.sock"
-    command = [sys.executable, str(EXAMPLE), str(base / "plain"), str(address)]
-    with ending(subprocess.Popen(command, stderr=subprocess.PIPE, text=True)) as process:
-        eventually(address.exists, within=20, what="the example does not listen")
-        yield address
-        process.send_signal(end)
-        assert process.wait(10) == 0
-        assert process.stderr is not None and process.stderr.read() == ""
 
 
 @pytest.fixture
@@ -73,7 +56,7 @@ def drive(peer: Peer, archive: Path, secret: Path) -> None:
     peer.ctr("images", "rm", "--sync", IMAGE).ok()
 
 
-def proxy(base: Path, address: Path) -> str:
+def proxy(address: Path) -> str:
     """Return the README's table, with this socket in it."""
     (table,) = (block for block in blocks("toml") if "[proxy_plugins.plain]" in block)
     assert "/run/plain.sock" in table
@@ -86,9 +69,10 @@ def test_the_readme_shows_the_file_that_is_run_here() -> None:
 
 @pytest.mark.root
 def test_the_example_serves_our_mesh(short_path: Path, archive: Path) -> None:
-    with serving(short_path) as address:
+    """A Ctrl-C ends it."""
+    with serving("snapshotter", short_path, "--root", str(short_path / "plain"), end=signal.SIGINT) as address:
         config = short_path / "mesh.toml"
-        config.write_text(proxy(short_path, address))
+        config.write_text(proxy(address))
         mesh = Mesh(short_path / "m", extra=["--config", str(config)])
         mesh.base.mkdir()
         mesh.start()
@@ -101,11 +85,15 @@ def test_the_example_serves_our_mesh(short_path: Path, archive: Path) -> None:
 
 @pytest.mark.root
 def test_the_example_serves_a_stock_containerd(short_path: Path, archive: Path) -> None:
-    with serving(short_path) as address:
-        daemon = Containerd(short_path / "c", proxy(short_path, address))
+    with serving("snapshotter", short_path, "--root", str(short_path / "plain")) as address:
+        daemon = Containerd(short_path / "c", proxy(address))
         daemon.start()
         try:
             drive(daemon, archive, short_path / "secret")
         finally:
             daemon.destroy()
     assert os.listdir(short_path / "plain/snapshots") == []
+
+
+def test_what_it_prints_is_what_the_readme_says(short_path: Path) -> None:
+    assert lines_of("snapshotter")[1] == proxy(Path("/run/plain.sock")).strip()

@@ -15,8 +15,8 @@ from argosy.erofs.snapshot import MARKER
 from argosy.kernel.process import alive
 from argosy.mounts import Mount
 from argosy.tables import StreamProcessor
+from argosy.unpack.apply import Applied
 from argosy.unpack.limits import DEFAULTS, Limits
-from argosy_diff.apply import Applied
 from argosy_diff.workers import Setup, Workers
 
 from tests.harness.mesh import eventually

@@ -302,7 +302,7 @@ def test_an_unknown_entry_type_is_an_error(tmp_path: Path) -> None:
 
 def test_a_layer_compared_and_applied_again_is_the_same_tree(rich_tree: Path, tmp_path: Path) -> None:
     """Compare writes what Apply reads; GNU tar says whether anything was lost."""
-    from argosy_diff.compare import write_layer
+    from argosy.plugin.diff.compare import write_layer
 
     lower = tmp_path / "lower"
     subprocess.run(["cp", "-a", rich_tree, lower], check=True)

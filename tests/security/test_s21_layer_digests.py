@@ -12,10 +12,10 @@ import anyio
 import pytest
 from argosy.errors import ArgosyError, DataLoss, InvalidArgument, NotFound, Unavailable
 from argosy.plugin.diff import DiffServicer
+from argosy.plugin.diff.contents import Contents
 from argosy.rpc import Channel
 from argosy.rpc.server import Server
 from argosy.unpack.limits import Limits
-from argosy_diff.contents import Contents
 from argosy_diff.differ import WalkingDiffer
 from argosy_diff.workers import Setup, Workers
 from argosy_protos.containerd.services.content import v1 as c

@@ -17,7 +17,7 @@ _APPLY = """
 import sys
 from argosy.errors import FailedPrecondition
 from argosy.mounts import DETACHED, Mount
-from argosy_diff.apply import writer_for
+from argosy.unpack.apply import writer_for
 try:
     with writer_for([Mount("overlay", "overlay", ("upperdir=" + sys.argv[1], DETACHED))]) as (writer, place):
         print("written to", place)

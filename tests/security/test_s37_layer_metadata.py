@@ -18,10 +18,10 @@ from argosy.errors import ArgosyError, InvalidArgument, ResourceExhausted
 from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.process import alive
 from argosy.mounts import Mount
+from argosy.plugin.diff.contents import scratch_file
 from argosy.testkit.image import oci_archive
 from argosy.unpack.limits import Budget, Limits
 from argosy.unpack.tar import TarReader
-from argosy_diff.contents import scratch_file
 
 from tests.harness.bombs import (
     GIB,

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from argosy.errors import Aborted, FailedPrecondition, ResourceExhausted
 from argosy.kernel.path import open_regular
-from argosy_diff import compare
-from argosy_diff.compare import TAR, Change, Tree, changes, write_layer
+from argosy.plugin.diff import compare
+from argosy.plugin.diff.compare import Change, Tree, changes, write_layer
+from argosy.unpack.types import TAR
 
 pytestmark = pytest.mark.root
 
@@ -90,7 +91,7 @@ def test_a_file_that_becomes_something_else_is_told(tmp_path: Path, meanwhile: M
             return open_regular(fd)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("argosy_diff.compare.open_regular", shorten)
+            patch.setattr("argosy.plugin.diff.compare.open_regular", shorten)
             with pytest.raises(Aborted, match='"file" changed while it was read'):
                 write_layer("", str(upper), io.BytesIO(), TAR)
         return

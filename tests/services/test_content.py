@@ -13,11 +13,11 @@ from argosy.digest import Digest
 from argosy.errors import AlreadyExists, FailedPrecondition, Locked, NotFound, OutOfRange
 from argosy.filters import EVERYTHING
 from argosy.kernel.files import begin_writeback
-from argosy_content import blobs
-from argosy_content.blobs import Blobs
-from argosy_content.holds import Holds
-from argosy_content.ingest import Ingest, Kind
-from argosy_content.store import LocalStore
+from argosy.plugin.content import blobs
+from argosy.plugin.content.blobs import Blobs
+from argosy.plugin.content.holds import Holds
+from argosy.plugin.content.ingest import Ingest, Kind
+from argosy.plugin.content.local import LocalStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

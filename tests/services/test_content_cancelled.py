@@ -14,10 +14,9 @@ import pytest
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, NotFound
 from argosy.filters import EVERYTHING
-from argosy.plugin.content import Writer
-from argosy_content import blobs
-from argosy_content.blobs import Blobs
-from argosy_content.store import LocalStore
+from argosy.plugin.content import Writer, blobs
+from argosy.plugin.content.blobs import Blobs
+from argosy.plugin.content.local import LocalStore
 
 from tests.harness.cancelling import at_each_await
 

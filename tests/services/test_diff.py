@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from argosy.errors import InvalidArgument, Unimplemented, Unknown
 from argosy.mounts import Mount
+from argosy.plugin.diff.compare import write_layer
 from argosy.tables import StreamProcessor
+from argosy.unpack.types import TAR
 from argosy_diff.apply import apply_layer
-from argosy_diff.compare import write_layer
-from argosy_diff.processors import TAR, resolve
+from argosy_diff.processors import resolve
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 pytestmark = pytest.mark.root

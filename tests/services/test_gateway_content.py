@@ -19,10 +19,10 @@ from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, NotFound, Unavailable
 from argosy.filters import EVERYTHING
 from argosy.plugin.content import ContentServicer
+from argosy.plugin.content.blobs import Blobs
+from argosy.plugin.content.local import LocalStore, LocalWriter
 from argosy.rpc.server import Server
 from argosy.tables import ProxyPlugin
-from argosy_content.blobs import Blobs
-from argosy_content.store import LocalStore, LocalWriter
 from argosy_gateway.backends import changes
 from argosy_gateway.backends.content import Content
 from argosy_gateway.backends.writers import IngestWriter

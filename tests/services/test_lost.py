@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from argosy.errors import AlreadyExists, FailedPrecondition, NotFound, Unavailable
+from argosy.plugin.content.local import LocalStore
 from argosy.plugin.snapshots.rules import Info, Kind
-from argosy_content.store import LocalStore
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import content as blobs
 from argosy_gateway.metadata import leases

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from argosy.digest import Digest
 from argosy.errors import FailedPrecondition, Locked, NotFound, Unimplemented
-from argosy_content.blobs import Blobs
-from argosy_content.store import LocalStore, LocalWriter
+from argosy.plugin.content.blobs import Blobs
+from argosy.plugin.content.local import LocalStore, LocalWriter
 
 DATA = os.urandom(3 << 20)
 DIGEST = str(Digest.of(DATA))

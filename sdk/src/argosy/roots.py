@@ -60,7 +60,7 @@ def sync_directory(path: StrPath) -> None:
         os.close(fd)
 
 
-def replace_file(path: StrPath, text: str, durable: bool = True) -> None:
+def replace_file(path: StrPath, text: str | bytes, durable: bool = True) -> None:
     """Replace a small file; who reads it sees the old or the new text, also after a power loss if durable.
 
     Raises OSError; the old text is there then. Without durable, a power loss may leave it empty.
@@ -69,7 +69,7 @@ def replace_file(path: StrPath, text: str, durable: bool = True) -> None:
     try:
         fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            rest = text.encode()
+            rest = text.encode() if isinstance(text, str) else text
             while rest:
                 rest = rest[os.write(fd, rest) :]
             if durable:

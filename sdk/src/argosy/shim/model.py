@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
 
-from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unknown
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unimplemented, Unknown
 from argosy.shim import lifecycle
 
 Reply = Callable[[Any], None]
@@ -86,9 +86,9 @@ class Container(ABC, Generic[P]):
     def start(self) -> None:
         """Start the created init."""
 
-    @abstractmethod
     def new_exec(self, request: Any, spec: dict[str, Any]) -> P:
         """Return the process of an exec that is to be started later."""
+        raise self._lacking("execs")
 
     def add_exec(self, request: Any) -> None:
         """Remember an exec to start later. Raises AlreadyExists, FailedPrecondition, InvalidArgument, Unknown."""
@@ -104,9 +104,9 @@ class Container(ABC, Generic[P]):
         spec["terminal"] = request.terminal
         self.execs[request.exec_id] = self.new_exec(request, spec)
 
-    @abstractmethod
     def start_exec(self, process: P) -> None:
         """Start an exec. Raises FailedPrecondition when init has ended."""
+        raise self._lacking("execs")
 
     @abstractmethod
     def delete_init(self) -> None:
@@ -120,26 +120,31 @@ class Container(ABC, Generic[P]):
     def kill(self, process: P, number: int, everyone: bool) -> None:
         """Signal a process, or with everyone all processes of the container. Raises NotFound when it has ended."""
 
-    @abstractmethod
+    # A shim that leaves these out says that it lacks them.
+
     def pause(self) -> None:
         """Stop every process where it is."""
+        raise self._lacking("pause")
 
-    @abstractmethod
     def resume(self) -> None:
         """Let every process go on."""
+        raise self._lacking("resume")
 
-    @abstractmethod
     def update(self, resources: bytes) -> None:
         """Change resources, given as the runtime spec's JSON."""
+        raise self._lacking("resources")
 
-    @abstractmethod
     def make_checkpoint(self, path: str, options: Any) -> None:
         """Write the container's state below path."""
+        raise self._lacking("checkpoints")
 
-    @abstractmethod
     def pids(self) -> list[tuple[int, str]]:
         """Return (pid, exec id) of every process, "" for those that are no exec. Raises NotFound when there is no cgroup any more."""
+        return [(self.init.pid, "")]
 
-    @abstractmethod
     def stats(self) -> AnyMessage:
         """Return containerd's Metrics. Raises NotFound when there is no cgroup any more."""
+        raise self._lacking("metrics")
+
+    def _lacking(self, what: str) -> Unimplemented:
+        return Unimplemented(f"the shim of container {self.id} has no {what}")

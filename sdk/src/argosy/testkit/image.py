@@ -9,7 +9,7 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,12 +69,20 @@ def descriptor(media_type: str, data: bytes, **more: Any) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": f"sha256:{hashlib.sha256(data).hexdigest()}", "size": len(data), **more}
 
 
+def _gzipped(layer: bytes) -> bytes:
+    return gzip.compress(layer, 6, mtime=0)
+
+
 def oci_archive(
-    path: Path, name: str, layers: Sequence[bytes] | None = None, config: Mapping[str, Any] | None = None
-) -> str:
-    """Write an OCI image archive to path, called name (a full reference). Returns the manifest's digest."""
+    path: Path, name: str, layers: Sequence[bytes] | None = None, config: Mapping[str, Any] | None = None,
+    *, media_type: str = LAYER, pack: Callable[[bytes], bytes] = _gzipped,
+) -> str:  # fmt: skip
+    """Write an OCI image archive to path, called name (a full reference). Returns the manifest's digest.
+
+    layers are plain tars; pack makes of each the blob that media_type says.
+    """
     layers = [busybox_layer(), second_layer()] if layers is None else layers
-    packed = [gzip.compress(layer, 6, mtime=0) for layer in layers]
+    packed = [pack(layer) for layer in layers]
     body = {
         "architecture": "amd64",
         "os": "linux",
@@ -88,7 +96,7 @@ def oci_archive(
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": descriptor(CONFIG, config_blob),
-            "layers": [descriptor(LAYER, blob) for blob in packed],
+            "layers": [descriptor(media_type, blob) for blob in packed],
         },
         sort_keys=True,
     ).encode()

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from argosy import log
 from argosy.plugin.content import ContentServicer
+from argosy.plugin.content.blobs import Blobs
+from argosy.plugin.content.local import LocalStore
 from argosy.service import ServiceContext, run
 from argosy.store.reserve import Reserve
 from argosy_protos._service import ServiceBase
 from argosy_protos.argosy.content.v1 import IngestsBase, PlaceRequest, PlaceResponse
 
-from argosy_content.blobs import Blobs
 from argosy_content.service import SERVICE, ContentSettings
-from argosy_content.store import LocalStore
 
 
 class Ingests(IngestsBase):

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 
 from argosy.plugin.diff import DiffServicer
+from argosy.plugin.diff.contents import Contents
 from argosy.rpc.channel import Channel
 from argosy.service import ServiceContext, run
 from argosy_protos._service import ServiceBase
 
-from argosy_diff.contents import Contents
 from argosy_diff.differ import WalkingDiffer
 from argosy_diff.service import SERVICE, DiffSettings
 from argosy_diff.workers import Setup, Workers, clean

@@ -1,94 +1,18 @@
-"""A layer onto mounts: blob, processors, inflate, hash, tar, tree."""
+"""A layer onto mounts: blob, stream processors, and what the SDK does with a tar."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import IO
 
-from argosy.erofs.snapshot import layer_directory, takes_images, write_layer
-from argosy.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
-from argosy.kernel.files import sync_file_system
-from argosy.kernel.mount import temporary_mount
-from argosy.mounts import DETACHED, Mount
+from argosy.errors import InvalidArgument
+from argosy.mounts import Mount
 from argosy.tables import StreamProcessor
-from argosy.unpack.ahead import ahead
-from argosy.unpack.inflate import inflate
+from argosy.unpack.apply import Applied, unpack
 from argosy.unpack.limits import DEFAULTS, Budget, Limits
-from argosy.unpack.tar import TarReader
-from argosy.unpack.tree import TreeWriter, in_user_namespace
 
 from argosy_diff.processors import Chain, resolve
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The outcome of an Apply: digest and size of the uncompressed tar."""
-
-    digest: str
-    size: int
-
-
-class _Counted:
-    """Hashes and counts what passes, as far as the budget goes."""
-
-    def __init__(self, chunks: Iterator[bytes], budget: Budget) -> None:
-        self._chunks, self._budget = chunks, budget
-        self.hash = hashlib.sha256()
-        self.size = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        update = self.hash.update
-        for chunk in self._chunks:
-            self.size += len(chunk)
-            self._budget.inflated(self.size)
-            update(chunk)
-            yield chunk
-
-
-@contextmanager
-def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
-    """Yield a writer for mounts, and the directory it writes to.
-
-    One overlay is written to directly: whiteouts stay whiteouts. One plain bind is written to at its source. Anything
-    else is mounted for the while.
-    """
-    if len(mounts) == 1 and not any(o.startswith(("uidmap=", "gidmap=")) for o in mounts[0].options):
-        one = mounts[0]
-        upper = one.option("upperdir")
-        if one.type == "overlay" and upper and not in_user_namespace():
-            lower = one.option("lowerdir")
-            lowers = lower.split(":") if lower else ()
-            with TreeWriter(upper, True, lowers, "userxattr" in one.options, DETACHED in one.options) as writer:
-                yield writer, upper
-            return
-        if one.type in ("bind", "rbind") and not one.read_only:
-            # A snapshot whose layers are images is committed with whiteouts: what is below it may be known only then.
-            with TreeWriter(one.source, takes_images(one.source)) as writer:
-                yield writer, one.source
-            return
-    if any(DETACHED in m.options for m in mounts):
-        raise FailedPrecondition("a layer cannot be applied here without the layers below it; apply it on them")
-    os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
-    with temporary_mount(mounts) as point, TreeWriter(point) as writer:
-        yield writer, point
-
-
-def _write_image(snapshot: Path, mount: Mount, counted: _Counted, sync: bool, budget: Budget) -> None:
-    lower = mount.option("lowerdir") if mount.type == "overlay" else None
-    lowers = lower.split(":") if lower else ()
-    try:
-        write_layer(snapshot, iter(counted), lowers, sync, counted.hash.digest, DETACHED in mount.options, budget)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResourceExhausted("unpacking: the disk is full; free some space and pull again") from error
-        raise
 
 
 def apply_layer(
@@ -106,38 +30,10 @@ def apply_layer(
     blob.seek(0)
     with Chain(blob, steps, payloads) as chain:
         try:
-            counted = _unpack(chain.output, mounts, sync, budget, nullcontext if steps else ahead)
+            applied = unpack(chain.output, mounts, sync, budget, works_ahead=not steps)
         except InvalidArgument:
             # A processor that failed explains a broken stream better than the stream does.
             chain.explain()
             raise
         chain.finish()
-    return Applied(f"sha256:{counted.hash.hexdigest()}", counted.size)
-
-
-def _unpack(
-    source: IO[bytes], mounts: Sequence[Mount], sync: bool, budget: Budget,
-    beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]],
-) -> _Counted:  # fmt: skip
-    """Write what source holds to mounts. beside runs the making of chunks beside their use, or does not: a stream
-    processor is a process of its own and works ahead as it is.
-    """
-    snapshot = layer_directory(mounts)
-    if snapshot is not None:
-        # Nearly all there is to do besides inflating is to write one file.
-        with beside(inflate(source)) as inflated:
-            counted = _Counted(inflated, budget)
-            _write_image(snapshot, mounts[0], counted, sync, budget)
-        return counted
-    counted = _Counted(inflate(source), budget)
-    with writer_for(mounts) as (writer, directory), beside(iter(counted)) as chunks:
-        reader = TarReader(chunks, budget)
-        writer.apply(reader)
-        reader.source.drain()
-        if sync:
-            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                sync_file_system(fd)
-            finally:
-                os.close(fd)
-    return counted
+    return applied

@@ -11,9 +11,10 @@ from pathlib import Path
 from argosy.labels import UNCOMPRESSED
 from argosy.mounts import Mount
 from argosy.plugin.diff import Descriptor, Differ
+from argosy.plugin.diff.compare import DEFAULT, compressor
+from argosy.plugin.diff.contents import Contents, scratch_file
+from argosy.unpack.types import TAR
 
-from argosy_diff.compare import DEFAULT, TAR, compressor
-from argosy_diff.contents import Contents, scratch_file
 from argosy_diff.workers import Workers
 
 

@@ -22,20 +22,8 @@ from typing import IO, Final, NoReturn
 from argosy.errors import Unknown
 from argosy.kernel.process import die_with_parent
 from argosy.tables import StreamProcessor
+from argosy.unpack.types import LAYERS
 
-TAR: Final = "application/vnd.oci.image.layer.v1.tar"
-_BUILT_IN: Final = frozenset(
-    (
-        TAR, TAR + "+gzip", TAR + "+zstd",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-        "application/vnd.docker.image.rootfs.diff.tar", "application/vnd.docker.image.rootfs.diff.tar.gzip",
-        "application/vnd.docker.image.rootfs.diff.tar.zstd", "application/vnd.docker.image.rootfs.foreign.diff.tar",
-        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-        "application/vnd.docker.image.rootfs.foreign.diff.tar.zstd",
-    )
-)  # fmt: skip
 _MAX_CHAIN: Final = 16
 _STDERR_BYTES: Final = 4096
 _EXPLAIN_S: Final = 1.0
@@ -256,7 +244,7 @@ def resolve(media_type: str, processors: Mapping[str, StreamProcessor]) -> Seque
     chain: list[tuple[str, StreamProcessor, str]] = []
     current = media_type.partition(";")[0].strip()
     for _ in range(_MAX_CHAIN):
-        if current in _BUILT_IN:
+        if current in LAYERS:
             return chain
         for id, processor in reversed(list(processors.items())):
             if current in processor.accepts:

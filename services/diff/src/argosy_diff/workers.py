@@ -34,11 +34,12 @@ from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.process import become_subreaper, die_with_parent, pidfd, set_name
 from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
+from argosy.plugin.diff.compare import Compared, compare_trees
 from argosy.tables import StreamProcessor
+from argosy.unpack.apply import Applied
 from argosy.unpack.limits import Limits
 
-from argosy_diff.apply import Applied, apply_layer
-from argosy_diff.compare import Compared, compare_trees
+from argosy_diff.apply import apply_layer
 from argosy_diff.orphans import end_children
 
 logger = log.get("diff")

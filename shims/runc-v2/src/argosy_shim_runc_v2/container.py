@@ -8,14 +8,15 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
 from argosy.kernel.mount import mount_all
 from argosy.kernel.unmount import unmount_all, unmount_tree
 from argosy.mounts import Mount
 from argosy.shim import lifecycle, model
-from argosy.shim.spawn import Stdio, forget, know
+from argosy.shim.local import IO_DRAIN_S, LocalProcess
+from argosy.shim.spawn import Stdio, know
 from argosy.shim.stdio import Endpoints, open_stdio
 from argosy_protos.lean.containerd.runc.v1 import CheckpointOptions, Options
 from argosy_protos.lean.containerd.task.v2 import CreateTaskRequest
@@ -26,12 +27,8 @@ from argosy_shim_runc_v2.cgroups import Cgroup, OomWatch
 from argosy_shim_runc_v2.console import Console, ConsoleSocket
 from argosy_shim_runc_v2.runc import Runtime
 
-if TYPE_CHECKING:
-    from argosy.shim.keeper import Keeper
-
 OPTIONS_TYPE: Final = "containerd.runc.v1.Options"
 CHECKPOINT_TYPE: Final = "containerd.runc.v1.CheckpointOptions"
-_IO_DRAIN_S: Final = 10.0
 # The attributes of a process that are plain values: a sleeping shim keeps them as they are.
 _KEPT: Final = (
     "exec_id", "stdin", "stdout", "stderr", "terminal", "spec", "status", "pid", "exit_status", "exited_ns",
@@ -44,39 +41,10 @@ def default_runc_root() -> str:
     return os.environ.get("ARGOSY_RUNC_ROOT", "/run/containerd/runc")
 
 
-class Process(model.Process):
-    """A process whose exit is ours to collect, with the descriptors of its stdio."""
+class Process(LocalProcess):
+    """One that the runtime made for us; it may have a terminal."""
 
-    def __init__(
-        self, exec_id: str, stdin: str, stdout: str, stderr: str, terminal: bool, spec: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(exec_id, stdin, stdout, stderr, terminal, spec)
-        self.pidfd = -1
-        self.ends: Endpoints | None = None
-        self.console: Console | None = None
-
-    def adopt(self, pid: int) -> None:
-        """Hold the process by descriptor. Raises ProcessLookupError when it has ended, and somebody else has reaped it."""
-        # In this order: a process with a number and no descriptor would count as one whose end nobody can see.
-        self.pidfd = os.pidfd_open(pid)
-        self.pid = pid
-        know(pid)
-
-    def reap(self, keeper: Keeper | None) -> int:
-        """Return the exit status of a process that has ended; 255 when it was never our child, or our keeper's."""
-        try:
-            if keeper is not None:
-                return keeper.reap(self.pid)
-            result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
-        except ChildProcessError:
-            return 255
-        finally:
-            os.close(self.pidfd)
-            self.pidfd = -1
-            forget(self.pid)
-        if result is None:
-            return 255
-        return result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status
+    console: Console | None = None
 
     def asleep(self, hand: Callable[[int], int], call: Callable[[model.Reply], Any]) -> Any:
         """Return what ``woken`` needs. None of one whose output somebody has to carry, or that is about to start or end."""
@@ -105,45 +73,24 @@ class Process(model.Process):
         process.waiters = [reply(given) for given in state["waiting"]]
         return process
 
-    def signal(self, number: int) -> None:
-        """Send a signal. Raises NotFound when it has ended, FailedPrecondition when it was never started."""
-        if self.pid == 0:
-            raise FailedPrecondition("process not created")
-        if self.status == lifecycle.STOPPED or self.pidfd < 0:
-            raise NotFound("process already finished")
-        try:
-            signal.pidfd_send_signal(self.pidfd, number)
-        except ProcessLookupError:
-            raise NotFound("process already finished") from None
-
     def resize(self, width: int, height: int) -> None:
         if self.console is not None:
             self.console.resize(width, height)
 
     def close_stdin(self) -> None:
-        if self.ends is not None:
-            self.ends.close_stdin()
-            if self.console is None:
-                self.ends.close_unread()
         if self.console is not None:
             self.console.close_stdin()
-
-    def let_go(self) -> None:
-        if self.ends is not None:
-            self.ends.close()
+            if self.ends is not None:
+                self.ends.close_stdin()
+        else:
+            super().close_stdin()
 
     def drain_and_close(self) -> None:
         console, self.console = self.console, None
         if console is not None:
-            console.drain(_IO_DRAIN_S)
+            console.drain(IO_DRAIN_S)
             console.close()
-        ends, self.ends = self.ends, None
-        if ends is not None:
-            logger = ends.logger
-            ends.close()
-            ends.drain(_IO_DRAIN_S)
-            if logger is not None:
-                logger.wait(_IO_DRAIN_S)
+        super().drain_and_close()
 
 
 def read_pid(path: str) -> int:

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
+from argosy.shim.local import LocalTasks
 from argosy.shim.model import Reply
-from argosy.shim.tasks import TaskService
 from argosy_protos.lean.containerd import events as ev
 
-from argosy_shim_runc_v2.container import Container, Process
+from argosy_shim_runc_v2.container import Container
 
 
-class RuncTasks(TaskService[Container]):
+class RuncTasks(LocalTasks[Container]):
     """All containers of this shim."""
 
     def make(self, request: Any) -> Container:
         return Container(self._namespace, request)
-
-    def watch(self, container: Container, process: Process) -> None:
-        if process.pidfd >= 0:
-            self._watch(process.pidfd, lambda: self._on_exit(container, process))
-
-    def _on_exit(self, container: Container, process: Process) -> None:
-        if process.pidfd >= 0:
-            self.exited(container, process, process.reap(self.keeper), time.time_ns())
 
     def watch_oom(self, container: Container) -> None:
         oom = container.oom

@@ -21,7 +21,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,7 @@ from typing import Final
 from argosy.digest import HEX_LENGTHS, Digest, Hasher, hasher
 from argosy.errors import AlreadyExists, Cancelled, FailedPrecondition, InvalidArgument, Locked, NotFound, Unimplemented
 from argosy.kernel.files import begin_writeback, full_disk
-from argosy.plugin.content.blobfile import blob_path, open_blob
+from argosy.plugin.content.blobfile import blob_path, frames, open_blob
 from argosy.roots import replace_file, sync_directory
 from argosy.timestamps import format_rfc3339, parse_rfc3339
 
@@ -290,6 +290,10 @@ class Blobs:
         """Return a descriptor to read a blob. Raises NotFound."""
         return open_blob(self._root, digest)
 
+    def read(self, digest: Digest, offset: int, size: int) -> Generator[bytes, None, None]:
+        """Yield size bytes (0: to the end) of a blob from offset, a frame at a time. Raises NotFound, OutOfRange."""
+        yield from frames(self.open(digest), offset, size)
+
     def delete(self, digest: Digest) -> None:
         """Remove a blob's file. Raises NotFound."""
         try:
@@ -406,27 +410,34 @@ class Blobs:
         if target.exists():
             self._forget(ingest)
             raise AlreadyExists(f"content {digest}")
-        data = ingest.path / "data"
         try:
             if not target.parent.exists():
                 target.parent.mkdir(exist_ok=True, mode=0o700)
                 sync_directory(self.blobs)
-            os.fsync(ingest.fd)
-            os.fchmod(ingest.fd, 0o444)
-            now = time.time_ns()
-            os.utime(ingest.fd, ns=(now, now))
-            os.rename(data, target)
-            try:
-                sync_directory(target.parent)
-            except OSError:
-                # Nobody may go on to write into what others take for a blob.
-                os.rename(target, data)
-                raise
+            self.keep(ingest, target)
         except OSError as error:
             os.fchmod(ingest.fd, 0o600)
             raise full_disk(error, f"content {digest}") from error
         self._forget(ingest)
         return digest
+
+    def keep(self, ingest: OpenIngest, target: Path) -> None:
+        """Have what ``read`` reads at target, durably; the ingest is forgotten then. Raises OSError, and the ingest is as it was.
+
+        Override both, and ``info`` for the size, to keep blobs in another form.
+        """
+        data = ingest.path / "data"
+        os.fsync(ingest.fd)
+        os.fchmod(ingest.fd, 0o444)
+        now = time.time_ns()
+        os.utime(ingest.fd, ns=(now, now))
+        os.rename(data, target)
+        try:
+            sync_directory(target.parent)
+        except OSError:
+            # Nobody may go on to write into what others take for a blob.
+            os.rename(target, data)
+            raise
 
     @staticmethod
     def _forget(ingest: OpenIngest) -> None:

@@ -1,4 +1,4 @@
-"""The content store as a plugin: blobs and ingests behind the rules of one writer a ref."""
+"""A content store on a directory: blobs and ingests behind the rules of one writer a ref. Inherit from ``LocalStore`` to change a part of it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from argosy.digest import Digest
 from argosy.errors import AlreadyExists, InvalidArgument, NotFound
 from argosy.filters import Filter
 from argosy.plugin.content import ContentStore, Info, Status, Writer
-from argosy.plugin.content.blobfile import frames
+from argosy.plugin.content.blobs import BlobInfo, Blobs, IngestStatus, OpenIngest
+from argosy.plugin.content.holds import Hold, Holds
+from argosy.plugin.content.ingest import Action, Ingest, Kind
 from argosy.settled import begun, in_thread, settled
-
-from argosy_content.blobs import BlobInfo, Blobs, IngestStatus, OpenIngest
-from argosy_content.holds import Hold, Holds
-from argosy_content.ingest import Action, Ingest, Kind
 
 _LIST: Final = 100
 # Matches the 1 MiB read buffer of containerd's content server.
@@ -189,7 +187,7 @@ class LocalStore(ContentStore):
         await in_thread(self.blobs.delete, Digest.parse(digest))
 
     async def read(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
-        with closing(frames(self.blobs.open(Digest.parse(digest)), offset, size)) as pieces:
+        with closing(self.blobs.read(Digest.parse(digest), offset, size)) as pieces:
             for piece in pieces:
                 yield piece
 

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import anyio
+from argosy_protos.containerd.services.content import v1 as p
+from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub, PluginsRequest
+from argosy_protos.google.protobuf import FieldMask
+from grpclib.const import Cardinality
+
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, InvalidArgument, NotFound, Unavailable
 from argosy.kernel.files import full_disk
@@ -16,10 +21,6 @@ from argosy.kernel.path import open_regular_at
 from argosy.plugin.content.blobfile import blob_path
 from argosy.rpc.channel import Channel
 from argosy.rpc.context import current
-from argosy_protos.containerd.services.content import v1 as p
-from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub, PluginsRequest
-from argosy_protos.google.protobuf import FieldMask
-from grpclib.const import Cardinality
 
 _CHUNK: Final = 1 << 20
 _ABORT_S: Final = 5.0

@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from typing import IO, Any, Final, Protocol, cast
 
 import zstandard
+
 from argosy.errors import Aborted, FailedPrecondition, ResourceExhausted, Unimplemented
 from argosy.kernel.files import full_disk
 from argosy.kernel.mount import temporary_mount
 from argosy.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, open_in_root, open_regular, open_regular_at
 from argosy.mounts import Mount
+from argosy.unpack.types import TAR
 
-TAR: Final = "application/vnd.oci.image.layer.v1.tar"
 DEFAULT: Final = TAR + "+gzip"
 SUPPORTED: Final = (TAR, TAR + "+gzip", TAR + "+zstd")
 _CAPABILITY: Final = "security.capability"

@@ -1,0 +1,159 @@
+"""A plugin's command line: ``main(plugin)`` is all that stands at the end of its file.
+
+    if __name__ == "__main__":
+        main(Copies)
+
+* Without arguments it says what it is, which is the docstring of its module, and with which lines a daemon takes it.
+* ``--address`` is its socket, ``--name`` what it calls itself, ``--log-level`` how much it says. One that keeps anything has a ``--root``,
+  which one process at a time has, and one gateway owns: a ``Backend``, and whatever takes a parameter of that name.
+* Each other parameter of plugin is a flag, too. ``target: Annotated[Path, "socket of the other"]`` is ``--target``, which must be given;
+  with a default it need not be. Types are str, int, float, bool and Path, or one of them or None.
+* It can be called when it says so to its service manager (sd_notify). SIGTERM and Ctrl-C end it in order: calls get a moment to end, the
+  plugin's ``close`` is called, its socket is removed, and the exit code is 0. What it cannot start for is one sentence, and an exit code by
+  the class of the error, as of our own services.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import shlex
+import signal
+import sys
+import typing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+from argosy_protos._service import ServiceBase
+
+from argosy import log
+from argosy.errors import ArgosyError, in_words
+from argosy.plugin.content import ContentStore
+from argosy.plugin.diff import Differ
+from argosy.plugin.flags import Flag, about_of, add_flags, flags_of, indented, name_of, options_of
+from argosy.plugin.serve import Plugin, serve_locked
+from argosy.plugin.snapshots import Backend, Snapshotter, TreeSnapshotter
+from argosy.roots import lock_root
+from argosy.service import EXIT_CODES, notify_systemd
+
+Made = Backend | Plugin
+"""What a file's end may name, or what it names may return: a backend is served as a ``TreeSnapshotter``."""
+
+_KINDS: Final[Mapping[str, tuple[type[Any], ...]]] = {
+    "snapshot": (Backend, Snapshotter), "content": (ContentStore,), "diff": (Differ,), "service": (ServiceBase,),
+}  # fmt: skip
+# What a daemon has of its own in the place of a plugin of which it can have one.
+_INSTEAD: Final = {"content": "io.containerd.content.v1.content", "diff": "io.containerd.differ.v1.walking"}
+
+
+def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[str] | None = None) -> None:
+    """Be the process of a plugin: an object, a class of one, or a function that returns one and says so (``-> Snapshotter``).
+
+    Exits with 0 after a signal, with another code when it cannot start; returns when there are no arguments.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    kind, name, flags = _kind(plugin), name_of(plugin), flags_of(plugin)
+    needs_root = issubclass(_class(plugin), Backend) or any(flag.name == "root" for flag in flags)
+    about = about_of(plugin)
+    if not argv:
+        print(_introduction(about, kind, name, flags, needs_root))
+        return
+    parser = argparse.ArgumentParser(
+        description=about, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--address", required=True, type=Path, help="unix socket to serve on")
+    if needs_root:
+        parser.add_argument("--root", required=True, type=Path, help="directory of what it keeps")
+    parser.add_argument("--name", default=name, help="what it calls itself (default: %(default)s)")
+    parser.add_argument("--log-level", default="info", choices=list(log.LEVELS), metavar="LEVEL", help="trace to error")
+    add_flags(parser, [flag for flag in flags if flag.name != "root"])
+    told = vars(parser.parse_args(argv))
+    log.configure(told["log_level"], service=told["name"])
+    os.umask(0o077)
+    given = {flag.name: told[flag.name] for flag in flags}
+    make = (lambda: typing.cast("Callable[..., Any]", plugin)(**given)) if callable(plugin) else (lambda: plugin)
+    try:
+        anyio.run(
+            _run, make, told["address"], told["name"], told.get("root"),
+            backend="asyncio", backend_options={"use_uvloop": True},
+        )  # fmt: skip
+    except BaseException as raised:
+        error = raised
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        if not isinstance(error, (ArgosyError, OSError)):
+            raise
+        print(f"{told['name']}: {in_words(error) if isinstance(error, OSError) else error}", file=sys.stderr)
+        raise SystemExit(EXIT_CODES.get(getattr(error, "code", 2), 1)) from None
+
+
+async def _run(make: Callable[[], Any], address: Path, name: str, root: Path | None) -> None:
+    """Make the plugin and serve it until a signal comes."""
+    with ExitStack() as held, anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        if root is not None:
+            # Before anything is opened: what a crash left is looked for by who has it.
+            held.callback(os.close, lock_root(root, name))
+        made = make()
+        if inspect.isawaitable(made):
+            made = await made
+        if isinstance(made, Backend):
+            assert root is not None
+            made = await TreeSnapshotter.open(root, made)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve_locked, made, address, name, root, lambda: notify_systemd("READY=1"))
+            async for _ in signals:
+                break
+            notify_systemd("STOPPING=1")
+            tasks.cancel_scope.cancel()
+
+
+def _class(plugin: Any) -> type[Any]:
+    """Return the class of what is served in the end. Raises TypeError for a function that does not say what it returns."""
+    if isinstance(plugin, type):
+        return plugin
+    if isinstance(plugin, tuple(one for kinds in _KINDS.values() for one in kinds)):
+        return type(plugin)
+    made = typing.get_type_hints(plugin).get("return") if callable(plugin) else None
+    if not isinstance(made, type):
+        raise TypeError(
+            f"{plugin!r} is no plugin, and does not say what it returns: write def {name_of(plugin)}() -> Snapshotter"
+        )
+    return made
+
+
+def _kind(plugin: Any) -> str:
+    made = _class(plugin)
+    for kind, classes in _KINDS.items():
+        if issubclass(made, classes):
+            return kind
+    raise TypeError(f"{made!r} is no snapshotter, content store, differ or gRPC service")
+
+
+def _introduction(about: str, kind: str, name: str, flags: Sequence[Flag], needs_root: bool) -> str:
+    """Return what it is, how it is served, and what a daemon is told of it."""
+    command = ["python", sys.argv[0]]
+    if needs_root:
+        command += ["--root", f"/var/lib/{name}"]
+    command += options_of([flag for flag in flags if flag.name != "root"])
+    parts = [about, "Serve it (--help lists its flags, Ctrl-C ends it):"]
+    parts += [indented(shlex.join([*command, "--address", f"/run/{name}.sock"]))]
+    argosy, containerd = "Argosy (argosy up --config FILE)", "containerd (/etc/containerd/config.toml)"
+    table = f'[proxy_plugins.{name}]\ntype = "{kind}"\naddress = "/run/{name}.sock"'
+    if kind in _INSTEAD:
+        ours = f'version = 2\ndisabled_plugins = ["{_INSTEAD[kind]}"]\n\n{table}'
+    else:
+        ours = table
+    if kind == "diff":
+        order = f'[plugins."io.containerd.service.v1.diff-service"]\ndefault = ["{name}", "walking"]'
+        parts += [f"{argosy} takes it by", indented(ours), f"{containerd} takes it by, since its version 2,"]
+        parts += [indented(f"version = 3\n\n{order}\n\n{table}")]
+    elif kind == "service":
+        parts += [f"{argosy} serves it on the main socket, too, by", indented(ours)]
+        parts += ["containerd relays no foreign services: there, clients call it at its own socket."]
+    else:
+        parts += [f"{argosy} and {containerd} take it by", indented(ours)]
+    return "\n\n".join(parts)
