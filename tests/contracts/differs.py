@@ -20,8 +20,8 @@ from argosy.labels import UNCOMPRESSED
 from argosy.mounts import Mount
 from argosy.plugin.content import Info
 from argosy.plugin.diff import Descriptor, Differ
+from argosy.plugin.diff.compare import DEFAULT, TAR, compare_trees, compressor
 from argosy_diff.apply import apply_layer
-from argosy_diff.compare import DEFAULT, TAR, compare_trees, compressor
 
 from tests.contracts import stores
 
