@@ -22,6 +22,7 @@ from argosy_gateway.api.images import Images
 from argosy_gateway.api.introspection import Introspection, Version
 from argosy_gateway.api.leases import Leases
 from argosy_gateway.api.namespaces import Namespaces
+from argosy_gateway.api.plugins import Plugins
 from argosy_gateway.api.sandboxes import Store
 from argosy_gateway.api.snapshots import Snapshots
 from argosy_gateway.backends.diff import Diff
@@ -31,6 +32,7 @@ from argosy_gateway.backends.tasks import Tasks
 from argosy_gateway.calls import Namespaced
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.config import GatewaySettings
+from argosy_gateway.registration import Registration
 from argosy_gateway.restart import RestartMonitor
 from argosy_gateway.service import SERVICE
 
@@ -59,19 +61,16 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     namespaced: list[Any] = [
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
         Diff(core.registry), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
+        Content(core), Ingests(core),
     ]  # fmt: skip
-    if core.content is not None:
-        namespaced += [Content(core), Ingests(core)]
     services: list[Any] = [
-        Version(), Introspection(core), Namespaces(core), Events(core), *map(Namespaced, namespaced),
+        Version(), Introspection(core), Namespaces(core), Events(core), Plugins(core, Registration(core)),
+        *map(Namespaced, namespaced),
         # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
         MountsBase(), StreamingBase(), TransferBase(),
     ]  # fmt: skip
-    plugins = list(core.registry.of_type("service"))
-    if plugins:
-        own = {path.split("/")[1] for service in services for path in service.__mapping__()}
-        core.services = ctx.server.elsewhere = Services(plugins, ctx.server, own)
-        ctx.tasks.start_soon(core.services.look)
+    own = {path.split("/")[1] for service in services for path in service.__mapping__()}
+    ctx.server.elsewhere = core.serve(Services((), ctx.server, own))
     return services
 
 
