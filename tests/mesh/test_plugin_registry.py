@@ -1,0 +1,215 @@
+"""Plugins that are registered while a mesh runs: by command, by a socket in the directory; killed, replaced, hung, another user's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argosy.rpc import Channel
+from argosy_cli.plugins import _row
+from argosy_protos.argosy.plugins.v1 import ListRequest, PluginsStub
+
+from tests.harness.mesh import ARGOSY, IMAGE, Mesh, Ran, eventually
+from tests.harness.processes import ending
+
+pytestmark = pytest.mark.root
+
+EXAMPLE = Path(__file__).parents[2] / "examples/snapshotter.py"
+OTHER = 4711
+# A stock plugin: it answers calls, and knows neither health nor reflection.
+_STOCK = "import asyncio, os, sys; from tests.harness.plugins import _serve; "
+_AS_ANOTHER = f"os.setgroups([]); os.setgid({OTHER}); os.setuid({OTHER}); "
+_RUN = "asyncio.run(_serve(sys.argv[1]))"
+
+
+@contextmanager
+def example(base: Path, address: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The README's snapshotter, with its directory in base."""
+    with ending(subprocess.Popen([sys.executable, str(EXAMPLE), str(base), str(address)])) as process:
+        eventually(lambda: answers(address), within=20, what="the example does not listen")
+        yield process
+
+
+@contextmanager
+def stock(address: Path, before: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """A snapshotter in memory that says nothing of itself."""
+    with ending(subprocess.Popen([sys.executable, "-c", _STOCK + before + _RUN, str(address)])) as process:
+        eventually(lambda: answers(address), within=20, what="the plugin does not listen")
+        yield process
+
+
+def answers(address: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as caller:
+        try:
+            caller.connect(str(address))
+        except OSError:
+            return False
+        return True
+
+
+def listed(mesh: Mesh) -> dict[str, dict[str, Any]]:
+    """What `plugin ls` says, by name; asked without a process, for it is asked often."""
+
+    async def main() -> dict[str, dict[str, Any]]:
+        async with Channel(mesh.address) as channel:
+            reply = await PluginsStub(channel).list(ListRequest(), timeout=10.0)
+        return {row["name"]: row for row in map(_row, reply.plugins)}
+
+    return asyncio.run(main())
+
+
+def shown(mesh: Mesh, name: str) -> dict[str, Any]:
+    """What is said of one; nothing when it is not there."""
+    return listed(mesh).get(name, {})
+
+
+def is_in(mesh: Mesh, name: str, state: str) -> None:
+    """Wait until a plugin is in a state."""
+    eventually(lambda: shown(mesh, name).get("state") == state, what=f"{name} is not {state}")
+
+
+def refused(ran: Ran, said: str) -> None:
+    assert ran.code != 0 and said in ran.err, ran
+
+
+def test_one_that_is_added_runs_a_container_at_once(mesh: Mesh, short_path: Path, image_archive: Path) -> None:
+    """By stock ctr, without a restart; it can't be removed while it is needed, and is gone when it is not."""
+    address = short_path / "mine.sock"
+    with example(short_path / "mine", address) as process:
+        said = mesh.argosy("plugin", "add", "snapshot", "mine", "--address", f"unix://{address}").ok()
+        assert said.err == "" and "mine" in said.out
+        mesh.ctr("images", "import", "--snapshotter", "mine", str(image_archive)).ok()
+        ran = mesh.ctr("run", "--rm", "--snapshotter", "mine", IMAGE, "on-mine", "echo", "hello").ok()
+        assert ran.out == "hello\n"
+        mesh.ctr("run", "-d", "--snapshotter", "mine", IMAGE, "stays", "sleep", "100").ok()
+        # Its row, its numbers, where clients of containerd look, and all of it for a program.
+        assert "mine" in mesh.argosy("plugin", "ls").ok().out and "Prepare" in mesh.argosy("plugin", "show", "mine").ok().out
+        row = shown(mesh, "mine")
+        told = json.loads(mesh.argosy("-o", "json", "plugin", "ls").ok().out)
+        assert next(one["state"] for one in told if one["name"] == "mine") == "ready"
+        assert row["state"] == "ready" and row["source"] == "registered" and row["failed"] == 0 and row["calls"] > 3
+        assert [line.split()[-1] for line in mesh.ctr("plugins", "ls").ok().out.splitlines() if " mine " in line] == ["ok"]
+        refused(
+            mesh.argosy("plugin", "remove", "mine"),
+            'in use: container "stays" in namespace "default" has its snapshot "stays"',
+        )
+        mesh.ctr("snapshots", "--snapshotter", "mine", "prepare", "another").ok()
+
+        # Killed: said where clients look, with what is wrong; the container runs on; back: ready, and it says that it was away.
+        process.kill()
+        process.wait()
+        is_in(mesh, "mine", "degraded")
+        assert [line.split()[-1] for line in mesh.ctr("plugins", "ls").ok().out.splitlines() if " mine " in line] == [
+            "error"
+        ]
+        refused(mesh.ctr("snapshots", "--snapshotter", "mine", "ls"), f'snapshot plugin "mine" at {address}')
+        row = shown(mesh, "mine")
+        assert "nobody listens there" in row["reason"] and row["errno"] == 111
+        assert "RUNNING" in mesh.ctr("tasks", "ls").ok().out
+    with example(short_path / "mine", address):
+        is_in(mesh, "mine", "ready")
+        assert shown(mesh, "mine")["restarts"] == 1
+        mesh.ctr("tasks", "rm", "-f", "stays").ok()
+        mesh.ctr("containers", "rm", "stays").ok()
+        mesh.ctr("snapshots", "--snapshotter", "mine", "rm", "another").ok()
+        mesh.ctr("images", "rm", "--sync", IMAGE).ok()
+        mesh.argosy("plugin", "remove", "mine").ok()
+        refused(mesh.ctr("snapshots", "--snapshotter", "mine", "ls"), "snapshotter not loaded: mine")
+        assert shown(mesh, "mine") == {}
+    mesh.ctr("images", "import", str(image_archive)).ok()
+
+
+def test_what_was_answered_outlasts_a_killed_gateway(short_path: Path) -> None:
+    """Killed with SIGKILL while ten are being added: each that was told is there, and each can be added again."""
+    mesh = Mesh(short_path / "m")
+    mesh.base.mkdir()
+    mesh.start()
+
+    def add(n: int) -> Ran:
+        return mesh.argosy("plugin", "add", "service", f"p{n}", "--address", str(short_path / f"{n}.sock"))
+
+    try:
+        mesh.argosy("plugin", "add", "service", "before", "--address", str(short_path / "b.sock")).ok()
+        mesh.argosy("plugin", "drain", "overlayfs").ok()
+        with ThreadPoolExecutor(4) as pool:
+            adding = [pool.submit(add, n) for n in range(8)]
+            eventually(lambda: any(one.done() for one in adding))
+            os.kill(mesh.services()["argosy-gateway"], signal.SIGKILL)
+            told = {f"p{n}" for n, one in enumerate(adding) if one.result().code == 0}
+        there = listed(mesh)
+        assert told and told | {"before"} <= there.keys()
+        for n in range(8):
+            add(n).ok()
+        assert there["overlayfs"]["state"] == "draining"
+        refused(mesh.ctr("snapshots", "prepare", "k"), 'snapshot plugin "overlayfs" at')
+        mesh.argosy("plugin", "undrain", "overlayfs").ok()
+        mesh.ctr("snapshots", "prepare", "k").ok()
+        refused(mesh.argosy("plugin", "remove", "overlayfs"), "one of the configuration")
+        for n in range(8):
+            mesh.argosy("plugin", "remove", f"p{n}").ok()
+    finally:
+        mesh.destroy()
+
+
+def test_a_socket_of_another_user_is_no_plugin_unless_that_is_said(mesh: Mesh, short_path: Path) -> None:
+    """Nothing is registered, and the error says who may serve."""
+    short_path.chmod(0o777)
+    address = short_path / "theirs.sock"
+    with stock(address, _AS_ANOTHER):
+        refused(
+            mesh.argosy("plugin", "add", "snapshot", "theirs", "--address", str(address)),
+            f"is served by user {OTHER}, which may not: only 0 may",
+        )
+        assert shown(mesh, "theirs") == {}
+        refused(mesh.argosy("plugin", "add", "snapshot", "theirs", "--address", str(address), "--uid", "x"), '--uid "x"')
+        mesh.argosy("plugin", "add", "snapshot", "theirs", "--address", str(address), "--uid", str(OTHER)).ok()
+        mesh.ctr("snapshots", "--snapshotter", "theirs", "ls").ok()
+        mesh.argosy("plugin", "remove", "theirs").ok()
+
+
+def test_one_that_is_stopped_is_told_and_watched(mesh: Mesh, short_path: Path) -> None:
+    """`plugin watch` says each change as it happens; the others go on."""
+    address = short_path / "slow.sock"
+    watching = subprocess.Popen(
+        [str(ARGOSY), "--address", str(mesh.address), "-o", "json", "plugin", "watch"], stdout=subprocess.PIPE, text=True
+    )
+    heard: list[tuple[str, str]] = []
+    with ThreadPoolExecutor(1) as pool, ending(watching):
+        assert watching.stdout is not None
+
+        def hear() -> None:
+            assert watching.stdout is not None
+            for line in watching.stdout:
+                row = json.loads(line)
+                heard.append((row["name"], row["state"]))
+
+        hearing = pool.submit(hear)
+        # Before it is there: what needs it waits.
+        added = mesh.argosy("plugin", "add", "snapshot", "slow", "--address", str(address)).ok()
+        assert "starting" in added.out and "no such socket" in added.err
+        with ThreadPoolExecutor(1) as second:
+            waiting = second.submit(mesh.ctr, "snapshots", "--snapshotter", "slow", "ls")
+            with stock(address) as process:
+                waiting.result().ok()
+                eventually(lambda: ("slow", "ready") in heard)
+                process.send_signal(signal.SIGSTOP)
+                mesh.ctr("snapshots", "ls").ok()
+                began = time.monotonic()
+                mesh.argosy("plugin", "remove", "slow", "--force").ok()
+                assert time.monotonic() - began < 5
+                eventually(lambda: ("slow", "removed") in heard)
+                process.send_signal(signal.SIGCONT)
+        watching.terminate()
+        hearing.result()
