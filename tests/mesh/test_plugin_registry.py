@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argosy.client.services import present
 from argosy.rpc import Channel
 from argosy_cli.plugins import _row
-from argosy_protos.argosy.plugins.v1 import ListRequest, PluginsStub
+from argosy_protos.argosy.plugins.v1 import AddRequest, ListRequest, PluginsStub, RemoveRequest, Table
 
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, Ran, eventually
 from tests.harness.processes import ending
@@ -132,33 +134,48 @@ def test_one_that_is_added_runs_a_container_at_once(mesh: Mesh, short_path: Path
 
 
 def test_what_was_answered_outlasts_a_killed_gateway(short_path: Path) -> None:
-    """Killed with SIGKILL while ten are being added: each that was told is there, and each can be added again."""
+    """Killed with SIGKILL while they are being added: each that was told is there, and each can be added again."""
     mesh = Mesh(short_path / "m")
     mesh.base.mkdir()
     mesh.start()
+    names = [f"p{n}" for n in range(24)]
 
-    def add(n: int) -> Ran:
-        return mesh.argosy("plugin", "add", "service", f"p{n}", "--address", str(short_path / f"{n}.sock"))
+    async def add(channel: Channel, name: str) -> str:
+        table = Table(type="service", name=name, address=str(short_path / f"{name}.sock"))
+        reply = await PluginsStub(channel).add(AddRequest(table=table), timeout=10.0)
+        return present(present(reply.plugin, "a plugin").table, "a table").name
+
+    async def killed() -> set[str]:
+        """Return the names of those that were answered."""
+        async with Channel(mesh.address) as channel:
+            await add(channel, "before")
+            adding = []
+            for n, name in enumerate(names):
+                adding.append(asyncio.ensure_future(add(channel, name)))
+                await asyncio.sleep(0.003)
+                if n == 16:
+                    os.kill(mesh.services()["argosy-gateway"], signal.SIGKILL)
+            return {one for one in await asyncio.gather(*adding, return_exceptions=True) if isinstance(one, str)}
+
+    async def again() -> None:
+        async with Channel(mesh.address) as channel:
+            for name in names:
+                assert await add(channel, name) == name
+            for name in names:
+                await PluginsStub(channel).remove(RemoveRequest(name=name), timeout=10.0)
 
     try:
-        mesh.argosy("plugin", "add", "service", "before", "--address", str(short_path / "b.sock")).ok()
         mesh.argosy("plugin", "drain", "overlayfs").ok()
-        with ThreadPoolExecutor(4) as pool:
-            adding = [pool.submit(add, n) for n in range(8)]
-            eventually(lambda: any(one.done() for one in adding))
-            os.kill(mesh.services()["argosy-gateway"], signal.SIGKILL)
-            told = {f"p{n}" for n, one in enumerate(adding) if one.result().code == 0}
+        told = asyncio.run(killed())
         there = listed(mesh)
         assert told and told | {"before"} <= there.keys()
-        for n in range(8):
-            add(n).ok()
         assert there["overlayfs"]["state"] == "draining"
+        asyncio.run(again())
         refused(mesh.ctr("snapshots", "prepare", "k"), 'snapshot plugin "overlayfs" at')
         mesh.argosy("plugin", "undrain", "overlayfs").ok()
         mesh.ctr("snapshots", "prepare", "k").ok()
         refused(mesh.argosy("plugin", "remove", "overlayfs"), "one of the configuration")
-        for n in range(8):
-            mesh.argosy("plugin", "remove", f"p{n}").ok()
+        assert not set(names) & listed(mesh).keys()
     finally:
         mesh.destroy()
 
@@ -213,3 +230,82 @@ def test_one_that_is_stopped_is_told_and_watched(mesh: Mesh, short_path: Path) -
                 process.send_signal(signal.SIGCONT)
         watching.terminate()
         hearing.result()
+
+
+class TestDirectory:
+    """`plugins.d` in the state directory: a socket that appears there is a plugin for as long as it is there."""
+
+    def test_a_socket_is_asked_what_it_is_and_goes_with_its_file(self, mesh: Mesh, short_path: Path) -> None:
+        """By reflection; used at once; in use it is drained and comes back; unused it is gone."""
+        address = mesh.state / "plugins.d/here.sock"
+        with example(short_path / "here", address):
+            is_in(mesh, "here", "ready")
+            assert shown(mesh, "here")["source"] == "directory"
+            mesh.ctr("snapshots", "--snapshotter", "here", "prepare", "k").ok()
+            refused(mesh.argosy("plugin", "remove", "here"), "plugins.d")
+            aside = mesh.state / "plugins.d/here.aside"
+            address.rename(aside)
+            is_in(mesh, "here", "draining")
+            refused(mesh.ctr("snapshots", "--snapshotter", "here", "prepare", "l"), 'snapshot plugin "here" at')
+            aside.rename(address)
+            is_in(mesh, "here", "ready")
+            mesh.ctr("snapshots", "--snapshotter", "here", "rm", "k").ok()
+            # A gateway that dies finds it again by itself: nothing of it is written down.
+            os.kill(mesh.services()["argosy-gateway"], signal.SIGKILL)
+            is_in(mesh, "here", "ready")
+        address.unlink(missing_ok=True)
+        eventually(lambda: shown(mesh, "here") == {}, what="it is still there")
+
+    def test_a_stock_plugin_needs_a_table_of_some_lines(self, mesh: Mesh, short_path: Path) -> None:
+        """Without it the reason is told; with it, it is used, under the name that it says, at an address elsewhere too."""
+        address, table = mesh.state / "plugins.d/foreign.sock", mesh.state / "plugins.d/foreign.toml"
+        with stock(address):
+            eventually(lambda: "write foreign.toml" in shown(mesh, "foreign").get("reason", ""))
+            assert shown(mesh, "foreign")["state"] == "refused"
+            table.write_text('type = "snapshot"\nname = "of-stock"\n')
+            is_in(mesh, "of-stock", "ready")
+            assert shown(mesh, "foreign") == {}
+            mesh.ctr("snapshots", "--snapshotter", "of-stock", "ls").ok()
+            table.write_text('type = "snapshot"\nnaem = "x"\n')
+            eventually(lambda: 'unknown key "naem"; did you mean "name"' in shown(mesh, "foreign").get("reason", ""))
+            assert shown(mesh, "of-stock")["state"] == "ready", "what is wrong in a file takes nothing away"
+            elsewhere = short_path / "elsewhere.sock"
+            with stock(elsewhere):
+                table.write_text(f'type = "snapshot"\naddress = "{elsewhere}"\n')
+                eventually(lambda: shown(mesh, "foreign").get("address") == str(elsewhere))
+                is_in(mesh, "foreign", "ready")
+                assert shown(mesh, "of-stock") == {}
+        table.unlink()
+        address.unlink()
+        eventually(lambda: shown(mesh, "foreign") == {})
+
+    def test_rubbish_and_others_are_told_and_hold_up_nobody(self, mesh: Mesh, short_path: Path) -> None:
+        """A socket of another user, one that takes no connection, one that talks rubbish, and beside them one that serves."""
+        directory = mesh.state / "plugins.d"
+        assert directory.stat().st_mode & 0o777 == 0o700
+        short_path.chmod(0o777)
+        theirs, hung = directory / "theirs.sock", directory / "hung.sock"
+        with socket.socket(socket.AF_UNIX) as mute, stock(short_path / "o.sock", _AS_ANOTHER):
+            mute.bind(str(hung))
+            mute.listen(0)
+            os.rename(short_path / "o.sock", theirs)
+            (directory / "liar.toml").write_text("type = [")
+            with example(short_path / "good", directory / "good.sock"):
+                is_in(mesh, "good", "ready")
+                mesh.ctr("snapshots", "--snapshotter", "good", "ls").ok()
+                reasons = {"theirs": f"user {OTHER}, which may not", "hung": "hung.sock", "liar": "liar.toml"}
+                for name, said in reasons.items():
+                    eventually(lambda name=name, said=said: said in shown(mesh, name).get("reason", ""), what=name)  # type: ignore[misc]
+                    assert shown(mesh, name)["state"] == "refused"
+        for name in ("theirs.sock", "hung.sock", "liar.toml", "good.sock"):
+            (directory / name).unlink(missing_ok=True)
+        eventually(lambda: not [name for name in (*reasons, "good") if shown(mesh, name)])
+
+    def test_the_directory_may_be_taken_away(self, mesh: Mesh, short_path: Path) -> None:
+        directory = mesh.state / "plugins.d"
+        shutil.rmtree(directory)
+        eventually(directory.is_dir)
+        with example(short_path / "again", directory / "again.sock"):
+            is_in(mesh, "again", "ready")
+        (directory / "again.sock").unlink(missing_ok=True)
+        eventually(lambda: shown(mesh, "again") == {})

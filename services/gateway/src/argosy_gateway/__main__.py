@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from argosy import log
+from argosy.loops import keep_going
 from argosy.roots import private
 from argosy.service import ServiceContext, run
 from argosy.ttrpc.server import TtrpcServer
@@ -31,6 +32,8 @@ from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.tasks import Tasks
 from argosy_gateway.calls import Namespaced
 from argosy_gateway.core import Core
+from argosy_gateway.directory import NAME as DIRECTORY
+from argosy_gateway.directory import Directory
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.registration import Registration
 from argosy_gateway.restart import RestartMonitor
@@ -63,14 +66,17 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
         Diff(core.registry), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
         Content(core), Ingests(core),
     ]  # fmt: skip
+    registration = Registration(core)
     services: list[Any] = [
-        Version(), Introspection(core), Namespaces(core), Events(core), Plugins(core, Registration(core)),
+        Version(), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration),
         *map(Namespaced, namespaced),
         # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
         MountsBase(), StreamingBase(), TransferBase(),
     ]  # fmt: skip
     own = {path.split("/")[1] for service in services for path in service.__mapping__()}
     ctx.server.elsewhere = core.serve(Services((), ctx.server, own))
+    directory = Directory(core, registration, settings.state / DIRECTORY)
+    ctx.tasks.start_soon(keep_going, "registration directory", directory.run)
     return services
 
 
