@@ -232,6 +232,22 @@ def test_one_that_is_stopped_is_told_and_watched(mesh: Mesh, short_path: Path) -
         hearing.result()
 
 
+def test_a_swap_and_the_way_back(mesh: Mesh, short_path: Path) -> None:
+    """By command; what would lose something is refused."""
+    first, second = short_path / "1.sock", short_path / "2.sock"
+    with stock(first), stock(second):
+        mesh.argosy("plugin", "add", "snapshot", "two", "--address", str(first)).ok()
+        mesh.argosy("plugin", "swap", "two", "--address", str(second)).ok()
+        row = shown(mesh, "two")
+        assert row["address"] == str(second) and row["generation"] == 2 and row["state"] == "ready"
+        mesh.ctr("snapshots", "--snapshotter", "two", "prepare", "k").ok()
+        refused(mesh.argosy("plugin", "rollback", "two"), "give the new one the same data")
+        mesh.ctr("snapshots", "--snapshotter", "two", "rm", "k").ok()
+        mesh.argosy("plugin", "rollback", "two").ok()
+        assert shown(mesh, "two")["address"] == str(first)
+        mesh.argosy("plugin", "remove", "two").ok()
+
+
 class TestDirectory:
     """`plugins.d` in the state directory: a socket that appears there is a plugin for as long as it is there."""
 

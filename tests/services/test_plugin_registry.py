@@ -139,7 +139,7 @@ class TestKept:
                 await Registration(await gateway.start()).add("s", a_snapshotter(short_path))
 
                 def oddly(db: sqlite3.Connection) -> None:
-                    db.execute("INSERT INTO plugins VALUES ('odd', 'snapshot', '{\"what\": 1}', 0, 1)")
+                    db.execute("INSERT INTO plugins VALUES ('odd', 'snapshot', '{\"what\": 1}', 0, 1, '')")
 
                 await gateway.core.db.write(oddly)
                 await gateway.stop()
@@ -418,6 +418,88 @@ class TestLate:
                 for writer in writers:
                     writer.transport.abort()
                 await asyncio.sleep(0.05)
+
+        asyncio.run(main())
+
+
+class TestSwapped:
+    """Another process in the place of one that serves."""
+
+    def test_calls_go_to_the_new_one_at_one_instant_and_none_is_lost(self, short_path: Path) -> None:
+        """A hundred that are made meanwhile are answered; one in flight ends where it began; a kill keeps the new one, a rollback the old one."""
+
+        async def main() -> None:
+            old, new = MemorySnapshotter(), MemorySnapshotter()
+            new.held = old.held  # two processes on the same data
+            async with serving(short_path / "old.sock", old), serving(short_path / "new.sock", new):
+                gateway = Gateway(short_path, {})
+                core = await gateway.start()
+                registration = Registration(core)
+                it = await registration.add("s", a_snapshotter(short_path, "old"))
+                await used(core, "first", lease=True)
+                old.faults.append(Fault.STOPS_AFTER)
+                in_flight = asyncio.ensure_future(used(core, "in flight", lease=True))
+                await old.reached.wait()
+                done = asyncio.Event()
+
+                async def storm(n: int) -> int:
+                    made = 0
+                    while not done.is_set():
+                        await used(core, f"k{n}-{made}", lease=True)
+                        made += 1
+                    return made
+
+                storming = [asyncio.ensure_future(storm(n)) for n in range(5)]
+                await asyncio.sleep(0.2)
+                swapped = await registration.swap("s", str(short_path / "new.sock"))
+                assert swapped is it and it.generation == 2 and new.calls < 20
+                before = old.calls
+                await asyncio.sleep(0.2)
+                assert old.calls == before and new.calls > 0 and not in_flight.done()
+                done.set()
+                assert all([await one for one in storming])
+                old.go.set()
+                await in_flight
+                await until(lambda: len(core.registry._channels) == 1)
+                await gateway.kill()
+                core = await gateway.start()
+                registration = Registration(core)
+                assert core.registry.named("s").config.address == str(short_path / "new.sock")
+                began = time.monotonic()
+                await registration.rollback("s")
+                assert time.monotonic() - began < 1
+                calls = new.calls
+                await used(core, "last", lease=True)
+                assert new.calls == calls
+                await gateway.stop()
+
+        asyncio.run(main())
+
+    def test_one_that_can_not_take_its_place_changes_nothing(self, short_path: Path) -> None:
+        """It is not there, it lacks what the old one has, it serves something else, it is the configuration's."""
+
+        async def main() -> None:
+            async with (
+                serving(short_path / "s.sock", MemorySnapshotter()), serving(short_path / "empty.sock", MemorySnapshotter()),
+                serving(short_path / "other.sock", VersionBase()),
+                gateway_at(short_path, c=a_snapshotter(short_path, "c")) as gateway,
+            ):  # fmt: skip
+                core, registration = gateway.core, Registration(gateway.core)
+                it = await registration.add("s", a_snapshotter(short_path))
+                await used(core, "k", lease=True)
+                for name, address, kind, said in (
+                    ("s", "none", Unavailable, "no such socket"),
+                    ("s", "empty", FailedPrecondition, "give the new one the same data"),
+                    ("s", "other", InvalidArgument, "does not serve"),
+                    ("s", "c", FailedPrecondition, "a socket of its own"),
+                    ("c", "s", FailedPrecondition, "change it there"),
+                ):
+                    with pytest.raises(kind, match=said):
+                        await registration.swap(name, str(short_path / f"{address}.sock"))
+                with pytest.raises(FailedPrecondition, match="never swapped"):
+                    await registration.rollback("s")
+                assert it.generation == 1
+                await used(core, "l", lease=True)
 
         asyncio.run(main())
 

@@ -1,4 +1,4 @@
-"""The plugins of a gateway: plugin ls, show, add, remove, drain, undrain, watch."""
+"""The plugins of a gateway: plugin ls, show, add, remove, drain, undrain, swap, rollback, watch."""
 
 from __future__ import annotations
 
@@ -199,6 +199,31 @@ def undrain(name: Annotated[str, Argument(help="its name")]) -> None:
     _run(work)
 
 
+def swap(
+    name: Annotated[str, Argument(help="its name")],
+    address: Annotated[str, Option("--address", help="the socket of the process that is to serve it")],
+) -> None:
+    """Have another process serve a plugin: new calls go to it at one instant, those in flight end where they began."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import SwapRequest
+
+        _say((await plugins.swap(SwapRequest(name=name, address=address), timeout=_PATIENCE_S)).plugin)
+
+    _run(work)
+
+
+def rollback(name: Annotated[str, Argument(help="its name")]) -> None:
+    """Swap a plugin back to the process that served it before."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import RollbackRequest
+
+        _say((await plugins.rollback(RollbackRequest(name=name), timeout=_PATIENCE_S)).plugin)
+
+    _run(work)
+
+
 def watch() -> None:
     """Print each plugin as it is, and again whenever it is another: one line each, or one JSON object."""
 
@@ -229,6 +254,8 @@ VERBS: Final[dict[str, Verb | Group]] = {
             "remove": Verb(remove),
             "drain": Verb(drain),
             "undrain": Verb(undrain),
+            "swap": Verb(swap),
+            "rollback": Verb(rollback),
             "watch": Verb(watch),
         },
     ),

@@ -505,6 +505,11 @@ class Channel:
         """Whether there is a connection now."""
         return self._connection is not None and not self._connection.closed
 
+    @property
+    def is_used(self) -> bool:
+        """Whether a call goes on."""
+        return self._connection is not None and bool(self._connection.streams)
+
     def forget(self, connection: ClientConnection) -> bool:
         """Use a connection no more. Returns whether it was in use."""
         if self._connection is not connection:

@@ -6,7 +6,9 @@ or nothing after its next start. Whoever was not answered asks again: to add wha
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final
 
@@ -16,24 +18,30 @@ from argosy.errors import (
     DeadlineExceeded,
     FailedPrecondition,
     InvalidArgument,
+    NotFound,
     Unavailable,
     Unimplemented,
 )
 from argosy.names import check_identifier
 from argosy.rpc import short
+from argosy.rpc.channel import Channel
 from argosy.rpc.sockets import MAX_PATH_BYTES
 from argosy.tables import ProxyPlugin
+from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
 from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
+from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
 
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import plugins as rows
-from argosy_gateway.plugins.plugin import Plugin, Source, State, connect
+from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin, Source, State, connect
 
 WAIT_S: Final = 30.0
 """How long the removal of a plugin waits for its calls in flight, unless it is told otherwise."""
 # How long a plugin that is to be registered may take to be connected to, and to answer what shows that it is one.
 _LOOK_S: Final = 2.0
+# How long all the questions to one that is to be swapped in may take.
+_READY_S: Final = 5.0
 # How long a removal waits for a collection of what nobody needs any more.
 _COLLECT_S: Final = 10.0
 
@@ -70,7 +78,7 @@ class Registration:
         same = found is not None and source is Source.REGISTERED is found.source and found.config == config
         return found if same else None
 
-    def _check(self, name: str, config: ProxyPlugin) -> None:
+    def _check(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
         check_identifier(name)
         core = self._core
         path = config.address.removeprefix("unix://")
@@ -80,8 +88,8 @@ class Registration:
             )
         if path == str(core.settings.address):
             raise InvalidArgument(f"{path} is the gateway's own socket; give that of the plugin")
-        core.registry.check_beside(name, config)
-        if core.services is not None:
+        core.registry.check_beside(name, config, in_place_of)
+        if core.services is not None and in_place_of is None:
             core.services.check(name, config.services)
 
     async def _add(self, name: str, config: ProxyPlugin, source: Source) -> Plugin:
@@ -139,6 +147,61 @@ class Registration:
         else:
             plugin.undrain()
 
+    # -- swapping --
+
+    async def swap(self, name: str, address: str) -> Plugin:
+        """Have the process at another socket serve a registered plugin: new calls go to it from one instant on.
+
+        Calls in flight end on the one before. Raises NotFound, FailedPrecondition for a plugin that was not registered by a call, for a
+        process that is somebody else's, or that lacks what the one before has; Unavailable when it is not there or does not serve;
+        InvalidArgument, PermissionDenied. All is as it was then. Cancellation: it goes on once the new one was found right.
+        """
+        plugin = self._registered(name)
+        try:
+            config = replace(plugin.config, address=address)
+        except ValueError as error:
+            raise InvalidArgument(f'plugin "{name}": {error}') from None
+        return await self._swap(plugin, config)
+
+    async def rollback(self, name: str) -> Plugin:
+        """Swap a plugin back to what it was before. Raises as ``swap`` does, FailedPrecondition when it was never swapped."""
+        plugin = self._registered(name)
+        return await self._swap(plugin, ProxyPlugin(**rows.previous(self._core.db.reader, name)))
+
+    def _registered(self, name: str) -> Plugin:
+        plugin = self._core.registry.named(name)
+        if plugin.source is not Source.REGISTERED:
+            raise FailedPrecondition(
+                f"{plugin} is one of the {plugin.source.value}, which says where it is; change it there"
+            )
+        self._check_staying(name)
+        return plugin
+
+    async def _swap(self, plugin: Plugin, config: ProxyPlugin) -> Plugin:
+        if config == plugin.config:
+            return plugin
+        self._check(plugin.name, config, plugin)
+        # What has ended is no change under way once its intent is gone, which nobody waits for otherwise.
+        held = await self._core.db.write(partial(rows.held, name=plugin.name, type=plugin.type))
+        claimed = await _ready(plugin.name, config, (self._core.uuid, str(self._core.settings.address)), held)
+        await self._core.work.finish(self._put, plugin, config, claimed)
+        return plugin
+
+    async def _put(self, plugin: Plugin, config: ProxyPlugin, claimed: Claim) -> None:
+        core = self._core
+        async with self._writing:
+            self._check_staying(plugin.name)
+            if core.registry.plugins.get((plugin.type, plugin.name)) is not plugin:
+                raise Unavailable(f"{plugin} was removed meanwhile")
+            table, was = asdict(config), asdict(plugin.config)
+            await core.db.write(partial(rows.swap, name=plugin.name, table=table, previous=was))
+            before = core.registry.swap(plugin, config, claimed)
+        core.work.start(self._leave(plugin, before))
+
+    async def _leave(self, plugin: Plugin, channel: Channel) -> None:
+        await plugin.has_left(channel, WORK_S)
+        self._core.registry.leave(channel)
+
     # -- removing --
 
     def _check_staying(self, name: str) -> None:
@@ -193,6 +256,36 @@ class Registration:
             with anyio.move_on_after(_COLLECT_S):
                 await core.scheduler.collect_now()
             rows.check_unused(core.db.reader, plugin.name, plugin.type)
+
+
+async def _ready(name: str, config: ProxyPlugin, us: tuple[str, str], held: Sequence[str]) -> Claim:
+    """Ask a process whether it can serve a plugin that has served; us is who claims it. Returns whose it is.
+
+    held is what it must have. Raises Unavailable, FailedPrecondition, and what ``_look`` does.
+    """
+    await _look(name, config)
+    async with connect(name, config) as channel:
+        bound = channel.within(_READY_S)
+        with suppress(Unimplemented, NotFound):  # it has no health, or none of the whole
+            health = await HealthStub(bound).check(HealthCheckRequest())
+            if health.status is not HealthCheckResponseServingStatus.SERVING:
+                raise Unavailable(f"{channel.name} at {channel.path} says that it does not serve; swap once it does")
+        claimed = Claim.OURS
+        try:
+            await ServiceStub(bound).claim(ClaimRequest(owner=us[0], address=us[1]))
+        except Unimplemented:
+            claimed = Claim.FOREIGN
+        for one in held:
+            try:
+                if config.type == "snapshot":
+                    await snapshots.SnapshotsStub(bound).stat(snapshots.StatSnapshotRequest(snapshotter=name, key=one))
+                else:
+                    await content.ContentStub(bound).info(content.InfoRequest(digest=one))
+            except NotFound:
+                raise FailedPrecondition(
+                    f'{channel.name} at {channel.path} does not have "{one}", which the one before has; give the new one the same data'
+                ) from None
+        return claimed
 
 
 async def _look(name: str, config: ProxyPlugin) -> None:

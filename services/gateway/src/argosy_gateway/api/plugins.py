@@ -54,6 +54,12 @@ class Plugins(p.PluginsBase):
     async def undrain(self, request: p.UndrainRequest) -> p.UndrainResponse:
         return p.UndrainResponse(plugin=shown(await self._registration.undrain(request.name)))
 
+    async def swap(self, request: p.SwapRequest) -> p.SwapResponse:
+        return p.SwapResponse(plugin=shown(await self._registration.swap(request.name, request.address)))
+
+    async def rollback(self, request: p.RollbackRequest) -> p.RollbackResponse:
+        return p.RollbackResponse(plugin=shown(await self._registration.rollback(request.name)))
+
     async def watch(self, request: p.WatchRequest) -> AsyncIterator[p.WatchResponse]:
         watcher, registry = Watcher(), self._core.registry
         registry.watchers.add(watcher)

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from argosy.errors import AlreadyExists, FailedPrecondition
+from argosy.errors import AlreadyExists, FailedPrecondition, NotFound
 from argosy.timestamps import now_ns
 from argosy_protos.containerd.services.containers.v1 import Container
 from argosy_protos.containerd.types import Sandbox
+
+from argosy_gateway.metadata import intents
 
 # So many of each are named in a sentence.
 _NAMED: Final = 3
@@ -41,7 +43,10 @@ def add(db: sqlite3.Connection, name: str, type: str, table: Mapping[str, Any]) 
     body = json.dumps(table, sort_keys=True)
     row = db.execute("SELECT body FROM plugins WHERE name = ?", (name,)).fetchone()
     if row is None or not row[0]:  # of a configuration that does not name it any more
-        db.execute("INSERT OR REPLACE INTO plugins VALUES (?, ?, ?, 0, ?)", (name, type, body, now_ns()))
+        db.execute(
+            "INSERT OR REPLACE INTO plugins (name, type, body, drained, added) VALUES (?, ?, ?, 0, ?)",
+            (name, type, body, now_ns()),
+        )
     elif row[0] != body:
         raise AlreadyExists(f'plugin "{name}"')
 
@@ -49,8 +54,47 @@ def add(db: sqlite3.Connection, name: str, type: str, table: Mapping[str, Any]) 
 def drain(db: sqlite3.Connection, name: str, type: str, drained: bool) -> None:
     """Note whether a plugin is drained, one of the configuration too."""
     if not db.execute("UPDATE plugins SET drained = ? WHERE name = ?", (drained, name)).rowcount and drained:
-        db.execute("INSERT INTO plugins VALUES (?, ?, '', 1, ?)", (name, type, now_ns()))
+        db.execute("INSERT INTO plugins (name, type, body, drained, added) VALUES (?, ?, '', 1, ?)", (name, type, now_ns()))
     db.execute("DELETE FROM plugins WHERE name = ? AND body = '' AND NOT drained", (name,))
+
+
+def swap(db: sqlite3.Connection, name: str, table: Mapping[str, Any], previous: Mapping[str, Any]) -> None:
+    """Write down that a plugin has another table now. Raises NotFound."""
+    bodies = (json.dumps(table, sort_keys=True), json.dumps(previous, sort_keys=True), name)
+    if not db.execute("UPDATE plugins SET body = ?, previous = ? WHERE name = ? AND body != ''", bodies).rowcount:
+        raise NotFound(f'plugin "{name}"')
+
+
+def previous(db: sqlite3.Connection, name: str) -> Mapping[str, Any]:
+    """Return a plugin's table before it was swapped. Raises FailedPrecondition when it never was."""
+    row = db.execute("SELECT previous FROM plugins WHERE name = ? AND previous != ''", (name,)).fetchone()
+    if row is None:
+        raise FailedPrecondition(f'plugin "{name}" was never swapped; there is nothing to go back to')
+    found: Mapping[str, Any] = json.loads(row[0])
+    return found
+
+
+def held(db: sqlite3.Connection, name: str, type: str) -> list[str]:
+    """Return what a plugin must have, by its own names for it: some snapshots or blobs that have been there for the longest."""
+    if type == "snapshot":
+        # What is about to be made, or made another, may be there or not.
+        busy = json.dumps(
+            [
+                v
+                for t, p, _, body in intents.bodies(db)
+                if (t, p) == (type, name)
+                for v in body.values()
+                if isinstance(v, str)
+            ]
+        )
+        query = (
+            "SELECT backend FROM snapshots WHERE snapshotter = ? AND backend NOT IN (SELECT value FROM json_each(?)) "
+            "ORDER BY updated LIMIT 3"
+        )
+        return [backend for (backend,) in db.execute(query, (name, busy))]
+    if type == "content":
+        return [digest for (digest,) in db.execute("SELECT digest FROM content ORDER BY updated LIMIT 3")]
+    return []
 
 
 def is_drained(db: sqlite3.Connection, name: str) -> bool:

@@ -127,7 +127,7 @@ class Call:
     answer meanwhile. A stream that was begun before may take part in it: it ends with DeadlineExceeded when the time is over.
     """
 
-    __slots__ = ("_before", "_deadline_s", "_group", "_plugin", "_stream", "_timer", "started", "watched")
+    __slots__ = ("_before", "_deadline_s", "_group", "_plugin", "_stream", "_timer", "channel", "started", "watched")
 
     def __init__(self, plugin: Plugin, deadline_s: float | None, watched: bool, stream: ClientStream | None) -> None:
         self._plugin, self._deadline_s, self.watched, self._stream = plugin, deadline_s, watched, stream
@@ -143,6 +143,7 @@ class Call:
             await plugin.arrives()
             plugin.check()
         self.started = time.monotonic()
+        self.channel = plugin.channel
         plugin.calls.add(self)
         if self.watched:
             plugin.watch()
@@ -152,7 +153,7 @@ class Call:
                 self._timer = asyncio.get_running_loop().call_later(self._deadline_s, self._expire)
         # Beside a call that is silent another one may be made.
         self._before, current().waiting_for = current().waiting_for, plugin.channel.name
-        return plugin.channel.within(math.inf if self._deadline_s is None else self._deadline_s, self._group)
+        return self.channel.within(math.inf if self._deadline_s is None else self._deadline_s, self._group)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         plugin = self._plugin
@@ -366,6 +367,21 @@ class Plugin:
         self._become(State.DOWN)
         for call in list(self.calls):
             call.end(self.unavailable())
+
+    def swap(self, channel: Channel, config: ProxyPlugin, claimed: Claim) -> None:
+        """Have new calls go to another process from now on, which was asked whether it is there and whose it is."""
+        self.channel, self.config, self.claimed = channel, config, claimed
+        self.generation += 1
+        self._silence = ""
+        if self.state in (State.STARTING, State.DEGRADED):
+            self._become(State.READY)
+        self.changed(self)
+
+    async def has_left(self, channel: Channel, within_s: float) -> None:
+        """Wait until nothing that was begun on a channel goes on, streams between two calls too; so many seconds at most."""
+        with anyio.move_on_after(within_s):
+            while channel.is_used or any(call.channel is channel for call in self.calls):
+                await anyio.sleep(_ARRIVED_S)
 
     # -- what it may still do --
 

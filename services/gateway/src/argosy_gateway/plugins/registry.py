@@ -14,7 +14,7 @@ from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, No
 from argosy.rpc.channel import Channel
 from argosy.tables import ALONE, ProxyPlugin
 
-from argosy_gateway.plugins.plugin import Plugin, Source, allowed_users, connect
+from argosy_gateway.plugins.plugin import Claim, Plugin, Source, allowed_users, connect
 
 
 class Watcher:
@@ -74,14 +74,28 @@ class Registry:
         self._changed(plugin)
         return plugin
 
+    def swap(self, plugin: Plugin, config: ProxyPlugin, claimed: Claim) -> Channel:
+        """Have another process serve a plugin from now on; returns the channel to the one before, which is to be ``left``."""
+        before = plugin.channel
+        where = (config.address, frozenset(allowed_users(config)))
+        channel = self._channels.get(where)
+        if channel is None:
+            channel = self._channels[where] = connect(plugin.name, config)
+        plugin.swap(channel, config, claimed)
+        return before
+
+    def leave(self, channel: Channel) -> None:
+        """Close a channel unless a plugin uses it."""
+        if any(plugin.channel is channel for plugin in self):
+            return
+        self._channels = {where: other for where, other in self._channels.items() if other is not channel}
+        channel.close()
+
     def remove(self, plugin: Plugin) -> None:
         """Forget a plugin; calls to it end with UNAVAILABLE, and so do new ones by whoever still has it."""
         del self.plugins[plugin.type, plugin.name]
         plugin.close()
-        for where, channel in list(self._channels.items()):
-            if channel is plugin.channel and not any(other.channel is channel for other in self):
-                del self._channels[where]
-                channel.close()
+        self.leave(plugin.channel)
         self._changed(plugin)
 
     def named(self, name: str) -> Plugin:
@@ -109,9 +123,11 @@ class Registry:
         for watcher in self.watchers:
             watcher.tell(plugin.name)
 
-    def check_beside(self, name: str, config: ProxyPlugin) -> None:
+    def check_beside(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
         """Raise AlreadyExists or FailedPrecondition when there is a plugin beside which this one can't be."""
         for other in self:
+            if other is in_place_of:
+                continue
             there = f"a {other.type} plugin at {other.channel.path} already"
             if other.name == name:
                 raise AlreadyExists(f'plugin "{name}" is {there}; remove it first, or use another name')

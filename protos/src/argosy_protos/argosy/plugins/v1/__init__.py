@@ -40,6 +40,10 @@ __all__ = (
     "PluginsStub",
     "RemoveRequest",
     "RemoveResponse",
+    "RollbackRequest",
+    "RollbackResponse",
+    "SwapRequest",
+    "SwapResponse",
     "Table",
     "UndrainRequest",
     "UndrainResponse",
@@ -1512,6 +1516,285 @@ class UndrainResponse(Message):
             raise past_end(self, "its last field")
 
 
+class SwapRequest(Message):
+    name: "str"
+    address: "str"
+
+    def __init__(
+        self,
+        *,
+        name: str = "",
+        address: str = "",
+    ) -> None:
+        self.__dict__ = {
+            "name": name,
+            "address": address,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "name": "",
+            "address": "",
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "address": betterproto2.field(2, "string"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.name
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.address
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "name")
+                self.name = text(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "address")
+                self.address = text(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class SwapResponse(Message):
+    plugin: "Plugin | None"
+
+    def __init__(
+        self,
+        *,
+        plugin: Plugin | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "plugin": plugin,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "plugin": None,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "plugin": betterproto2.field(1, "message"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.plugin
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "plugin")
+                x = self.plugin
+                if x is None:
+                    x = self.plugin = Plugin._blank()
+                x._merge(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class RollbackRequest(Message):
+    name: "str"
+
+    def __init__(
+        self,
+        *,
+        name: str = "",
+    ) -> None:
+        self.__dict__ = {
+            "name": name,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "name": "",
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "name": betterproto2.field(1, "string"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.name
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "name")
+                self.name = text(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class RollbackResponse(Message):
+    plugin: "Plugin | None"
+
+    def __init__(
+        self,
+        *,
+        plugin: Plugin | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "plugin": plugin,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "plugin": None,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "plugin": betterproto2.field(1, "message"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.plugin
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "plugin")
+                x = self.plugin
+                if x is None:
+                    x = self.plugin = Plugin._blank()
+                x._merge(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
 class WatchRequest(Message):
 
     def __init__(
@@ -1641,6 +1924,8 @@ class PluginsBase(_ServiceBase):
         Method("Remove", "remove", Cardinality.UNARY_UNARY, RemoveRequest, RemoveResponse),
         Method("Drain", "drain", Cardinality.UNARY_UNARY, DrainRequest, DrainResponse),
         Method("Undrain", "undrain", Cardinality.UNARY_UNARY, UndrainRequest, UndrainResponse),
+        Method("Swap", "swap", Cardinality.UNARY_UNARY, SwapRequest, SwapResponse),
+        Method("Rollback", "rollback", Cardinality.UNARY_UNARY, RollbackRequest, RollbackResponse),
         Method("Watch", "watch", Cardinality.UNARY_STREAM, WatchRequest, WatchResponse),
     )
 
@@ -1661,6 +1946,12 @@ class PluginsBase(_ServiceBase):
 
     async def undrain(self, request: UndrainRequest) -> UndrainResponse:
         raise unimplemented("argosy.plugins.v1.Plugins", "Undrain")
+
+    async def swap(self, request: SwapRequest) -> SwapResponse:
+        raise unimplemented("argosy.plugins.v1.Plugins", "Swap")
+
+    async def rollback(self, request: RollbackRequest) -> RollbackResponse:
+        raise unimplemented("argosy.plugins.v1.Plugins", "Rollback")
 
     async def watch(self, request: WatchRequest) -> AsyncIterator[WatchResponse]:
         raise unimplemented("argosy.plugins.v1.Plugins", "Watch")
@@ -1687,6 +1978,12 @@ class PluginsStub(_ServiceStub):
 
     async def undrain(self, request: UndrainRequest, **options: Unpack[_Options]) -> UndrainResponse:
         return await self._unary("/argosy.plugins.v1.Plugins/Undrain", request, UndrainResponse, options)
+
+    async def swap(self, request: SwapRequest, **options: Unpack[_Options]) -> SwapResponse:
+        return await self._unary("/argosy.plugins.v1.Plugins/Swap", request, SwapResponse, options)
+
+    async def rollback(self, request: RollbackRequest, **options: Unpack[_Options]) -> RollbackResponse:
+        return await self._unary("/argosy.plugins.v1.Plugins/Rollback", request, RollbackResponse, options)
 
     def watch(self, request: WatchRequest, **options: Unpack[_Options]) -> AsyncIterator[WatchResponse]:
         return self._stream("/argosy.plugins.v1.Plugins/Watch", request, WatchResponse, options)
