@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import sqlite3
 import time
@@ -20,6 +21,7 @@ from argosy.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
+    PermissionDenied,
     Unavailable,
 )
 from argosy.plugin.snapshots.rules import Kind
@@ -502,6 +504,30 @@ class TestSwapped:
                 await used(core, "l", lease=True)
 
         asyncio.run(main())
+
+
+def test_one_whose_user_may_not_serve_never_counts_as_there(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its refusal is ours, no answer of it: it is shown with the reason, and collection leaves it out."""
+
+    async def main() -> None:
+        monkeypatch.setattr(plugins, "allowed_users", lambda config: {4711})
+        monkeypatch.setattr("argosy_gateway.plugins.registry.allowed_users", lambda config: {4711})
+        async with (
+            serving(short_path / "s.sock", MemorySnapshotter()),
+            gateway_at(short_path, s=a_snapshotter(short_path)) as it,
+        ):
+            core = it.core
+            core.start_loops()
+            plugin = core.registry.named("s")
+            for _ in range(2):
+                with pytest.raises(PermissionDenied, match="only 4711 may"):
+                    await used(core, "k")
+            await core.collect()
+            assert plugin.state is State.STARTING and plugin.last_ok == 0.0 and plugin.last_errno == errno.EACCES
+            shown = failure(plugin)
+            assert shown is not None and "only 4711 may" in shown.message
+
+    asyncio.run(main())
 
 
 def test_what_is_shown_of_one(short_path: Path) -> None:
