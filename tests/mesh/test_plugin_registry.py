@@ -23,7 +23,7 @@ from argosy.rpc import Channel
 from argosy_cli.plugins import _row
 from argosy_protos.argosy.plugins.v1 import AddRequest, ListRequest, PluginsStub, RemoveRequest, Table
 
-from tests.harness.mesh import ARGOSY, IMAGE, Mesh, Ran, eventually
+from tests.harness.mesh import ARGOSY, IMAGE, Mesh, Ran, eventually, run
 from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
@@ -246,6 +246,13 @@ def test_a_swap_and_the_way_back(mesh: Mesh, short_path: Path) -> None:
         mesh.argosy("plugin", "rollback", "two").ok()
         assert shown(mesh, "two")["address"] == str(first)
         mesh.argosy("plugin", "remove", "two").ok()
+
+
+def test_a_daemon_without_a_registry_is_told_as_one(short_path: Path) -> None:
+    """As a stock containerd is: what can be asked of it instead is said."""
+    with stock(short_path / "d.sock"):
+        ran = run([str(ARGOSY), "--address", str(short_path / "d.sock"), "plugin", "ls"])
+        assert ran.code == 8 and "registers no plugins while it runs; `argosy plugins` lists" in ran.err
 
 
 class TestDirectory:
