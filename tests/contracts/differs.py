@@ -20,7 +20,8 @@ from argosy.labels import UNCOMPRESSED
 from argosy.mounts import Mount
 from argosy.plugin.content import Info
 from argosy.plugin.diff import Descriptor, Differ
-from argosy.plugin.diff.compare import DEFAULT, TAR, compare_trees, compressor
+from argosy.plugin.diff.compare import DEFAULT, compare_trees, compressor
+from argosy.unpack.types import TAR
 from argosy_diff.apply import apply_layer
 
 from tests.contracts import stores

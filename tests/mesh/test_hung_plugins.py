@@ -424,8 +424,9 @@ def test_a_snapshotter_that_hangs_in_one_call_frees_its_key_when_the_caller_has_
         plugin.wait(5)
 
 
-def test_a_plugin_that_is_not_there_leaves_nothing_in_doubt() -> None:
+def test_a_plugin_that_is_not_there_leaves_nothing_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it never heard of it can't have done: the key is free at once, and no row and no intent is left."""
+    monkeypatch.setattr(plugins, "ARRIVE_S", 0.2)
 
     async def main() -> None:
         with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as short:

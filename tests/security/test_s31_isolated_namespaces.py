@@ -41,6 +41,7 @@ WITHOUT = {
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
     "argosy.service.v1.Service",
+    "argosy.plugins.v1.Plugins",
 }
 WITHOUT_METHODS = {"/containerd.services.events.v1.Events/Subscribe", "/containerd.services.events.v1.Events/Forward"}
 # Each is no name of a namespace; a slash or dots in one would be part of a plugin's keys and of paths.

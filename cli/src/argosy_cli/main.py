@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "images": ("pull", "push", "import", "export", "images", "rmi", "tag"),
     "containers": ("run", "exec", "ps", "logs", "kill", "rm"),
     "stores": ("snapshots", "content", "leases"),
+    "plugins": ("plugin",),
     "kata": ("kata",),
     "oci_hook": ("oci-hook",),
     "verify": ("verify",),

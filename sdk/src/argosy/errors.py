@@ -18,6 +18,8 @@ class ArgosyError(Exception):
     text: ClassVar[str] = ""
     names_only: ClassVar[bool] = False
     """Whether a message of this class may be the noun alone, and the class is its state: ``image "a"`` is not found."""
+    unsent = False
+    """Whether it is sure that the peer never heard of the call."""
 
     @property
     def message(self) -> str:
@@ -108,8 +110,6 @@ class Unavailable(ArgosyError):
     """Raised when trying again later may work."""
 
     code, text = 14, "unavailable"
-    unsent = False
-    """Whether it is sure that the peer never heard of the call."""
 
 
 class Locked(Unavailable):

@@ -48,6 +48,8 @@ DEFAULT_TIMEOUT_S: Final = 60.0
 NO_DEADLINE: Final = math.inf
 # Methods times the metadata that goes with them: namespaces.
 _REMEMBERED_HEADERS, _REMEMBERED_BYTES = 512, 512 << 10
+# Who is away for less is not said to be so since when.
+_WORTH_SAYING_S: Final = 1.0
 _OF_ONE_CALL: Final = frozenset(name.decode() for name in h2.OF_ONE_CALL)
 # Who is told by its peer, so shortly before its own clock says so, that the time is over, is told the same by us.
 _SAME_MOMENT_S: Final = 0.25
@@ -87,6 +89,11 @@ class CallGroup:
     def __init__(self) -> None:
         self._streams: list[ClientStream] = []
         self.reason: ArgosyError | None = None
+
+    @property
+    def path(self) -> str:
+        """The method of the first call; "" without one."""
+        return self._streams[0]._path if self._streams else ""
 
     def add(self, stream: ClientStream) -> None:
         self._streams.append(stream)
@@ -390,7 +397,9 @@ class ClientConnection(Connection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._channel.forget(self)
+        # One that its peer was about to leave is forgotten already.
+        if self._channel.forget(self):
+            self._channel.is_lost = True
         reason = self._channel.unavailable(str(exc) if exc else self._reason)
         streams, self.streams = self.streams, {}
         for stream in streams.values():
@@ -422,6 +431,14 @@ class Channel:
         """The user that serves the socket, as of the last connection."""
         self.connections = 0
         """How many there have been: what was asked on one may be otherwise on the next."""
+        self.away = ""
+        """Why the last attempt to connect came to nothing; empty when it did not."""
+        self.away_since, self.away_errno = 0.0, 0
+        """Since when that has been so, in seconds since the epoch, and the error of the system, if it was one."""
+        self.is_lost = False
+        """Whether the last connection broke: its peer had not said that it leaves."""
+        self.restarts = 0
+        """How often a connection broke, and was made anew."""
         self.path = str(path).removeprefix("unix://")
         self.name = name or self.path
         self._own = tuple((metadata or {}).items())
@@ -456,6 +473,10 @@ class Channel:
         """Return a view of this channel that adds metadata to every call."""
         return BoundChannel(self, tuple(metadata.items()))
 
+    def hurry(self) -> None:
+        """Have the next call connect at once, however often that came to nothing."""
+        self._backoff = self._not_before = 0.0
+
     def within(self, seconds: float, group: CallGroup | None = None) -> BoundChannel:
         """Return a view of this channel on which every call, streams too, ends with the time that begins now, and with its group."""
         return BoundChannel(self, (), time.monotonic() + seconds, group)
@@ -484,9 +505,17 @@ class Channel:
         """Whether there is a connection now."""
         return self._connection is not None and not self._connection.closed
 
-    def forget(self, connection: ClientConnection) -> None:
-        if self._connection is connection:
-            self._connection = None
+    @property
+    def is_used(self) -> bool:
+        """Whether a call goes on."""
+        return self._connection is not None and bool(self._connection.streams)
+
+    def forget(self, connection: ClientConnection) -> bool:
+        """Use a connection no more. Returns whether it was in use."""
+        if self._connection is not connection:
+            return False
+        self._connection = None
+        return True
 
     def live(self) -> ClientConnection | None:
         """Return the connection if there is one that new calls can use."""
@@ -508,7 +537,9 @@ class Channel:
         if self._connecting is None:
             wait = self._not_before - time.monotonic()
             if wait > 0:
-                raise self.unreached(f"connecting failed, next try in {wait * 1000:.0f} ms: {self._why_not}")
+                raise self.unreached(
+                    f"connecting failed, next try in {wait * 1000:.0f} ms: {self._why_not}{self._for_how_long()}"
+                )
             # Not of a group: it belongs to the channel, whose close() cancels it, and ends by itself within CONNECT_TIMEOUT_S.
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
         made = await self._attempt(self._connecting, timeout, waiter or asyncio.get_running_loop().create_future())
@@ -552,16 +583,32 @@ class Channel:
             self._backoff = min(max(self._backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
             self._not_before = time.monotonic() + self._backoff
             reason = self._why_not = self._reason(error)
-            failure = self.unavailable(f"cannot connect: {reason}")
+            self._set_away(reason, error.errno or 0)
+            failure = self.unavailable(f"cannot connect: {reason}{self._for_how_long()}")
             failure.__cause__ = error
             return failure
+        except PermissionDenied as error:
+            error.unsent = True
+            self._set_away(error.message, errno.EACCES)
+            raise
         else:
             self._backoff = self._not_before = 0.0
             self._connection = made
             self.connections += 1
+            self.restarts += self.is_lost
+            self.away, self.away_errno, self.is_lost = "", 0, False
             return made
         finally:
             self._connecting = None
+
+    def _set_away(self, reason: str, number: int) -> None:
+        if not self.away:
+            self.away_since = time.time()
+        self.away, self.away_errno = reason, number
+
+    def _for_how_long(self) -> str:
+        since = time.time() - self.away_since
+        return f" (for {since:.1f} s)" if since >= _WORTH_SAYING_S else ""
 
     def _reason(self, error: OSError | TimeoutError) -> str:
         """Say why there is no connection, and what helps."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from argosy import log
+from argosy.loops import keep_going
 from argosy.roots import private
 from argosy.service import ServiceContext, run
 from argosy.ttrpc.server import TtrpcServer
@@ -22,6 +23,7 @@ from argosy_gateway.api.images import Images
 from argosy_gateway.api.introspection import Introspection, Version
 from argosy_gateway.api.leases import Leases
 from argosy_gateway.api.namespaces import Namespaces
+from argosy_gateway.api.plugins import Plugins
 from argosy_gateway.api.sandboxes import Store
 from argosy_gateway.api.snapshots import Snapshots
 from argosy_gateway.backends.diff import Diff
@@ -30,7 +32,10 @@ from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.tasks import Tasks
 from argosy_gateway.calls import Namespaced
 from argosy_gateway.core import Core
+from argosy_gateway.directory import NAME as DIRECTORY
+from argosy_gateway.directory import Directory
 from argosy_gateway.plugins.config import GatewaySettings
+from argosy_gateway.registration import Registration
 from argosy_gateway.restart import RestartMonitor
 from argosy_gateway.service import SERVICE
 
@@ -59,19 +64,19 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     namespaced: list[Any] = [
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
         Diff(core.registry), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
+        Content(core), Ingests(core),
     ]  # fmt: skip
-    if core.content is not None:
-        namespaced += [Content(core), Ingests(core)]
+    registration = Registration(core)
     services: list[Any] = [
-        Version(), Introspection(core), Namespaces(core), Events(core), *map(Namespaced, namespaced),
+        Version(), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration),
+        *map(Namespaced, namespaced),
         # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
         MountsBase(), StreamingBase(), TransferBase(),
     ]  # fmt: skip
-    plugins = list(core.registry.of_type("service"))
-    if plugins:
-        own = {path.split("/")[1] for service in services for path in service.__mapping__()}
-        core.services = ctx.server.elsewhere = Services(plugins, ctx.server, own)
-        ctx.tasks.start_soon(core.services.look)
+    own = {path.split("/")[1] for service in services for path in service.__mapping__()}
+    ctx.server.elsewhere = core.serve(Services((), ctx.server, own))
+    directory = Directory(core, registration, settings.state / DIRECTORY)
+    ctx.tasks.start_soon(keep_going, "registration directory", directory.run)
     return services
 
 

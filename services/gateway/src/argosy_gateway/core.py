@@ -13,9 +13,10 @@ from typing import Final, Protocol, TypeVar
 import anyio
 import anyio.abc
 from argosy import log
-from argosy.errors import ArgosyError, FailedPrecondition
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument
 from argosy.loops import keep_going
 from argosy.store.database import Database, Write
+from argosy.tables import ProxyPlugin
 
 from argosy_gateway.backends.content import Content
 from argosy_gateway.backends.services import Services
@@ -24,10 +25,10 @@ from argosy_gateway.events import Exchange
 from argosy_gateway.gc.kinds import KINDS
 from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
-from argosy_gateway.metadata import intents
+from argosy_gateway.metadata import intents, plugins
 from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
 from argosy_gateway.plugins.config import GatewaySettings
-from argosy_gateway.plugins.plugin import Plugin
+from argosy_gateway.plugins.plugin import Plugin, Source
 from argosy_gateway.plugins.registry import Registry
 from argosy_gateway.work import Work
 
@@ -82,6 +83,9 @@ class Core:
         self.uuid = ""
         self.collected: Callable[[], None] | None = None
         """Called after each collection."""
+        self._roots: dict[str, list[Path]] = {}
+        """For each snapshotter the directories that are not its own."""
+        self._looping = False
         self._cleaning: dict[Plugin, _Cleaning] = {}
         self._failed: set[Plugin] = set()
         """Plugins whose last cleaning came to nothing."""
@@ -98,15 +102,35 @@ class Core:
         try:
             core.uuid, dirty = await db.write(_begin)
             for name, config in settings.proxy_plugins.items():
-                core._add(core.registry.add(name, config), dirty)
+                core.admit(core.registry.add(name, config), dirty)
             core.registry.check()
+            core._take_up(dirty)
         except BaseException:
             core.registry.close()
             await db.close()
             raise
         return core
 
-    def _add(self, plugin: Plugin, dirty: set[str] | None) -> None:
+    def _take_up(self, dirty: set[str] | None) -> None:
+        """Take up the plugins that were registered in an earlier life, and drain those that were drained.
+
+        One that can't be beside those of the configuration is left out, and said: it stays registered.
+        """
+        for row in plugins.listed(self.db.reader):
+            try:
+                if row.table:
+                    config = ProxyPlugin(**row.table)
+                    self.registry.check_beside(row.name, config)
+                    self.admit(self.registry.add(row.name, config, Source.REGISTERED), dirty)
+            except (ArgosyError, TypeError, ValueError) as error:  # a later version may have written what we don't know
+                logger.error("plugin.left_out", plugin=row.name, type=row.type, error=str(error))
+                continue
+            found = self.registry.plugins.get((row.type, row.name))
+            if found is not None and row.drained:
+                found.drain()
+
+    def admit(self, plugin: Plugin, dirty: set[str] | None = None) -> None:
+        """Use a plugin that was made known. dirty are those that may hold what nothing names, None for all. Raises InvalidArgument."""
         plugin.run_in(self.work.group)
         if dirty is None or f"{plugin.type}/{plugin.name}" in dirty:
             # What broke off in the last life may come in this one.
@@ -116,8 +140,10 @@ class Core:
         us = (self.uuid, self.settings.address)
         if plugin.type == "snapshot":
             settings = self.settings
-            roots = (config.exports.get("root") for config in settings.proxy_plugins.values() if config is not plugin.config)
-            others = [settings.root, settings.state, *(Path(root) for root in roots if root)]
+            tables = [*settings.proxy_plugins.values(), *(other.config for other in self.registry)]
+            roots = {config.exports.get("root") for config in tables if config is not plugin.config}
+            others = [settings.root, settings.state, *(Path(root) for root in sorted(filter(None, roots)))]
+            self._roots[plugin.name] = others
             store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, others)
             self.snapshotters[plugin.name] = store
             store.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
@@ -127,6 +153,43 @@ class Core:
                 shared=self.settings.content_sharing_policy == "shared",
             )  # fmt: skip
             self.content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
+        elif plugin.type == "service" and self.services is not None:
+            self.services.admit(plugin)
+        root = plugin.exports.get("root")
+        for name, others in self._roots.items():
+            if root and name != plugin.name and Path(root) not in others:
+                others.append(Path(root))
+        if self._looping:
+            self._look_at(plugin)
+
+    def dismiss(self, plugin: Plugin) -> None:
+        """Use a plugin no more: calls to it end, what was under way is taken up should it come again."""
+        if plugin.type == "snapshot":
+            del self.snapshotters[plugin.name], self._roots[plugin.name]
+        elif self.content is not None and self.content.plugin is plugin:
+            self.content = None
+        elif plugin.type == "service" and self.services is not None:
+            self.services.dismiss(plugin)
+        self._failed.discard(plugin)
+        self.registry.remove(plugin)
+
+    def serve(self, services: Services) -> Services:
+        """Have services relay what plugins of that type serve. Raises InvalidArgument for one of the configuration that can't be."""
+        self.services = services
+        for plugin in list(self.registry.of_type("service")):
+            try:
+                services.admit(plugin)
+            except InvalidArgument as error:
+                if plugin.source is Source.CONFIGURATION:
+                    raise
+                logger.error("plugin.left_out", plugin=plugin.name, type=plugin.type, error=error.message)
+                self.registry.remove(plugin)
+        self.work.group.start_soon(keep_going, "services of plugins", services.look)
+        return services
+
+    def _look_at(self, plugin: Plugin) -> None:
+        if not plugin.config.on_demand:
+            self.work.group.start_soon(keep_going, f"looks at {plugin}", plugin.keep_in_touch)
 
     async def close(self) -> None:
         """Note what is left to clean, and close."""
@@ -159,6 +222,9 @@ class Core:
 
     def start_loops(self) -> None:
         """Start what goes on for as long as the gateway lives. Nothing that fails there ends the gateway."""
+        self._looping = True
+        for plugin in self.registry:
+            self._look_at(plugin)
         self.work.group.start_soon(keep_going, "claims of plugins", self.claim_all)
         self.work.group.start_soon(keep_going, "collection", self.scheduler.run)
 
@@ -176,17 +242,20 @@ class Core:
 
     async def claim_all(self) -> None:
         """Claim what answers now; the rest is claimed before it is changed or cleaned. Says who the owner is when it is another."""
-        for store in self._stores():
-            if store.plugin.config.on_demand:
-                continue
-            try:
-                await store.plugin.claim(self.uuid, self.settings.address)
-            except FailedPrecondition as error:
-                logger.error("plugin.owned_by_another", plugin=store.plugin.name, error=error.message)
-            except ArgosyError:
-                continue  # not there yet
-            except Exception as error:  # one that can't even be asked keeps nobody from asking the others
-                logger.error("plugin.claim_failed", plugin=store.plugin.name, error=repr(error), exc_info=error)
+        async with anyio.create_task_group() as group:
+            for store in self._stores():
+                if not store.plugin.config.on_demand:
+                    group.start_soon(self._claim, store.plugin)
+
+    async def _claim(self, plugin: Plugin) -> None:
+        try:
+            await plugin.claim(self.uuid, self.settings.address)
+        except FailedPrecondition as error:
+            logger.error("plugin.owned_by_another", plugin=plugin.name, error=error.message)
+        except ArgosyError:
+            pass  # not there yet
+        except Exception as error:  # one that can't even be asked keeps nobody from asking the others
+            logger.error("plugin.claim_failed", plugin=plugin.name, error=repr(error), exc_info=error)
 
     # -- collection --
 
@@ -233,7 +302,9 @@ class Core:
     async def _clean(self, store: _Store, cleaning: _Cleaning) -> None:
         plugin = store.plugin
         try:
-            if plugin.channel.is_connected and await plugin.suspect(_THERE_S):
+            if plugin.is_awaited:
+                await plugin.channel.connected(_THERE_S)
+            elif plugin.channel.is_connected and await plugin.suspect(_THERE_S):
                 raise plugin.unavailable()
             await store.cleanup()
             self._failed.discard(plugin)

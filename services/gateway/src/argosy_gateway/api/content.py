@@ -17,8 +17,13 @@ from argosy_gateway.core import Core
 class NamespacedContent(ContentStore):
     """The store of the namespace and lease that the current call names."""
 
-    def __init__(self, content: Backend) -> None:
-        self._content = content
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @property
+    def _content(self) -> Backend:
+        """Raises Unimplemented while there is no content plugin."""
+        return self._core.content or self._core.content_store()
 
     async def info(self, digest: str) -> Info:
         return await self._content.blobs.info(current().namespace, digest)
@@ -53,7 +58,7 @@ class Content(ContentServicer):
     """Blobs and ingests of the caller's namespace."""
 
     def __init__(self, core: Core) -> None:
-        super().__init__(NamespacedContent(core.content_store()))
+        super().__init__(NamespacedContent(core))
 
 
 class Ingests(IngestsBase):

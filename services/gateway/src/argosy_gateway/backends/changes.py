@@ -37,7 +37,7 @@ from argosy.store.database import Database
 from argosy_gateway.backends.protocol import Event, Operation, Stage, move
 from argosy_gateway.metadata import intents
 from argosy_gateway.metadata.intents import Intent
-from argosy_gateway.plugins.plugin import WORK_S, Plugin
+from argosy_gateway.plugins.plugin import WORK_S, Plugin, State
 from argosy_gateway.work import Work, in_a_task
 
 logger = log.get("gateway.changes")
@@ -378,6 +378,10 @@ class Changes:
         """End a change. Each has a task of its own: one for which the plugin does not answer keeps no other waiting."""
         pause = _AGAIN_FIRST_S
         while not change.ended.is_set():
+            if self.plugin.state is State.DOWN:
+                # It was removed: the intent stays, and is taken up should the plugin be registered again.
+                self.leave(change)
+                return
             try:
                 await (self._undo(change) if change.stage.undone else self._resolve(change))
                 return

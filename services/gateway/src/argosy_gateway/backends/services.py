@@ -6,20 +6,21 @@ is asked again and again, so that a plugin may come later, or change. A service 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import anyio
+import anyio.abc
 from argosy import log
 from argosy.errors import ArgosyError, InvalidArgument, Unimplemented
 from argosy.loops import Complaints, keep_going
 from argosy.rpc.channel import Channel
 from argosy.rpc.server import Server, ServerStream
-from argosy_protos.grpc.reflection import v1, v1alpha
 from grpclib.const import Cardinality, Handler
 
 from argosy_gateway.plugins.plugin import ANSWER_S, Plugin
+from argosy_gateway.plugins.reflection import reflected
 
 logger = log.get("gateway.services")
 
@@ -32,20 +33,43 @@ _MOST_SERVICES: Final = 256
 class Services:
     """The services of plugins, by name."""
 
-    def __init__(self, plugins: Collection[Plugin], server: Server, own: Collection[str]) -> None:
+    def __init__(self, plugins: Iterable[Plugin], server: Server, own: Collection[str]) -> None:
         """server serves the main socket; own are the services that the gateway has itself. Raises InvalidArgument."""
-        self._plugins, self._server, self._own = tuple(plugins), server, frozenset(own)
+        self._server, self._own = server, frozenset(own)
+        self._plugins: dict[Plugin, anyio.CancelScope | None] = {}
+        """The plugins, and what ends the asking of each that is asked."""
         self._table: dict[str, Plugin] = {}
         self._handlers: dict[str, Handler] = {}
         self._said = Complaints()
-        for plugin in self._plugins:
-            for name in plugin.config.services:
-                wrong = self._wrong(name, plugin)
-                if wrong:
-                    raise InvalidArgument(f"[proxy_plugins.{plugin.name}]: {wrong}")
-                self._add(name, plugin)
+        self._group: anyio.abc.TaskGroup | None = None
+        for plugin in plugins:
+            self.admit(plugin)
 
-    def _wrong(self, name: str, plugin: Plugin) -> str:
+    def admit(self, plugin: Plugin) -> None:
+        """Serve what a plugin's table names, or else what its reflection lists. Raises InvalidArgument; nothing of it is served then."""
+        self.check(plugin.name, plugin.config.services)
+        self._plugins[plugin] = None
+        for name in plugin.config.services:
+            self._add(name, plugin)
+        if self._group is not None:
+            self._group.start_soon(self._keep_asking, plugin)
+
+    def check(self, plugin: str, services: Iterable[str]) -> None:
+        """Raise InvalidArgument when a new plugin of that name may not serve all of these services."""
+        for name in services:
+            wrong = self._wrong(name, None)
+            if wrong:
+                raise InvalidArgument(f"[proxy_plugins.{plugin}]: {wrong}")
+
+    def dismiss(self, plugin: Plugin) -> None:
+        """Serve nothing of a plugin any more."""
+        asking = self._plugins.pop(plugin)
+        if asking is not None:
+            asking.cancel()
+        for name in self.of(plugin):
+            self._drop(name)
+
+    def _wrong(self, name: str, plugin: Plugin | None) -> str:
         """Return why a plugin may not serve a service, or nothing."""
         if not name or "/" in name:
             return f'"{name}" is no name of a gRPC service'
@@ -101,9 +125,16 @@ class Services:
     async def look(self) -> None:
         """Keep asking the plugins whose tables name no services for theirs, as long as the gateway lives."""
         async with anyio.create_task_group() as group:
+            self._group = group
             for plugin in self._plugins:
-                if not plugin.config.services:
-                    group.start_soon(keep_going, f"services of {plugin}", partial(self._look_at, plugin))
+                group.start_soon(self._keep_asking, plugin)
+            await anyio.sleep_forever()
+
+    async def _keep_asking(self, plugin: Plugin) -> None:
+        if plugin not in self._plugins or plugin.config.services:
+            return
+        with anyio.CancelScope() as self._plugins[plugin]:
+            await keep_going(f"services of {plugin}", partial(self._look_at, plugin))
 
     async def _look_at(self, plugin: Plugin) -> None:
         asked = -1
@@ -133,24 +164,10 @@ class Services:
 
     async def _ask(self, plugin: Plugin) -> list[str]:
         """Return the names that a plugin's reflection lists. Raises Unimplemented when it has none, Unavailable."""
-        for version in (v1, v1alpha):
-            try:
-                return await self._ask_in(version, plugin)
-            except Unimplemented:
-                continue
-        raise Unimplemented(
-            f"{plugin} at {plugin.channel.path} has no reflection; say services = [...] in [proxy_plugins.{plugin.name}]"
-        )
-
-    async def _ask_in(self, version: Any, plugin: Plugin) -> list[str]:
-        path = f"/{version.ServerReflectionBase.__service__}/ServerReflectionInfo"
-        async with plugin.call(ANSWER_S) as channel:
-            stream = channel.request(
-                path, Cardinality.STREAM_STREAM, version.ServerReflectionRequest, version.ServerReflectionResponse
-            )
-            async with stream:
-                await stream.send_message(version.ServerReflectionRequest(list_services="*"))
-                answer = await stream.recv_message()
-        listed = answer.list_services_response if answer is not None else None
-        names = [service.name for service in listed.service] if listed is not None else []
-        return names[:_MOST_SERVICES]
+        try:
+            async with plugin.call(ANSWER_S) as channel:
+                return (await reflected(channel))[:_MOST_SERVICES]
+        except Unimplemented:
+            raise Unimplemented(
+                f"{plugin} at {plugin.channel.path} has no reflection; say services = [...] in [proxy_plugins.{plugin.name}]"
+            ) from None

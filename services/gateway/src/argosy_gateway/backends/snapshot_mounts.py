@@ -26,15 +26,20 @@ def _memory_of(right: tuple[Mount, ...] | str) -> int:
     return sum(len(mount.source) + sum(map(len, mount.options)) + 100 * len(mount.options) + 300 for mount in right)
 
 
+def _nothing_yet() -> Recent[tuple[Mount, ...] | str, bool]:
+    return Recent(_RIGHT, _RIGHT_BYTES, lambda right, _: _memory_of(right))
+
+
 class MountChecks:
     """Says which mounts of one plugin may be handed on."""
 
     def __init__(self, plugin: Plugin, others: Sequence[Path]) -> None:
         """others are directories that are not the plugin's."""
         self._plugin, self._others = plugin, others
+        self._generation = plugin.generation
         self._on_kernel: bool | None = None
         self._known_roots: list[Root] | None = None
-        self._right: Recent[tuple[Mount, ...] | str, bool] = Recent(_RIGHT, _RIGHT_BYTES, lambda right, _: _memory_of(right))
+        self._right = _nothing_yet()
         """Answers of the plugin, and directories in them, that were looked at and found right."""
 
     async def checked(self, answered: Sequence[Any]) -> Sequence[Mount]:
@@ -43,6 +48,9 @@ class MountChecks:
         Raises FailedPrecondition for others, Unavailable when their directories can't be looked at; either is its last error then.
         """
         plugin = self._plugin
+        if plugin.generation != self._generation:  # what one process was right about says nothing of the next
+            self._generation, self._on_kernel, self._known_roots = plugin.generation, None, None
+            self._right = _nothing_yet()
         mounts = [Mount.from_wire(m) for m in answered]
         try:
             if self._local():

@@ -12,6 +12,7 @@
     sequences       (ns, what) -> the last number given out for backend keys
     sandboxes       (ns, id) -> the Sandbox message
     intents         id -> type and name of a plugin, operation, ns, body: what it is asked for, and how to undo the rows
+    plugins         name -> type, table (JSON; '' for one of the configuration), whether it is drained, when it was added; the table before a swap
 
 Labels are JSON objects, times nanoseconds since the epoch, messages protobuf bytes. Text keys sort bytewise, which is
 the order clients see.
@@ -63,5 +64,18 @@ MIGRATIONS: Final = (
             """CREATE TABLE intents (id INTEGER PRIMARY KEY, type TEXT NOT NULL, plugin TEXT NOT NULL, operation TEXT NOT NULL,
                 ns TEXT NOT NULL, body TEXT NOT NULL)""",
         ),
+    ),
+    Migration(
+        3,
+        "plugins that come while everything runs, and which of all are drained",
+        (
+            """CREATE TABLE plugins (name TEXT PRIMARY KEY, type TEXT NOT NULL, body TEXT NOT NULL, drained INTEGER NOT NULL,
+                added INTEGER NOT NULL) WITHOUT ROWID""",
+        ),
+    ),
+    Migration(
+        4,
+        "what a plugin was before it was swapped",
+        ("ALTER TABLE plugins ADD COLUMN previous TEXT NOT NULL DEFAULT ''",),
     ),
 )

@@ -81,7 +81,7 @@ def listing(
                 platforms=[wanted] if kind in ("snapshot", "diff", "tasks") else [],
                 exports={**config.exports, "address": config.address, **_served(plugin, services)},
                 capabilities=list(config.capabilities),
-                init_err=_failure(plugin),
+                init_err=failure(plugin),
             )
         )
     for type_, id, requires in _OWN:
@@ -93,8 +93,8 @@ def _served(plugin: Plugin, services: Served | None) -> dict[str, str]:
     return {"services": ",".join(services.of(plugin))} if plugin.type == "service" and services is not None else {}
 
 
-def _failure(plugin: Plugin) -> Status | None:
+def failure(plugin: Plugin) -> Status | None:
     """Return why a plugin does not serve now, where containerd says why one did not start."""
-    if plugin.state in (State.DEGRADED, State.DRAINING, State.DOWN):
+    if plugin.condition not in (State.STARTING, State.READY) or plugin.channel.away:
         return Status(code=Unavailable.code, message=plugin.why())
     return None

@@ -7,6 +7,8 @@ and is ready as soon as it answers. An answer that is wrong changes no state: it
 
     starting --answers--> ready --does not answer--> degraded --answers--> ready
                             \\--drain--> draining --undrain--> ready            any --close--> down
+
+One that nobody has heard of yet may be started after the gateway: who needs it waits for it, ``ARRIVE_S`` after it was made known at most.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from enum import Enum
 from typing import Any, Final
 
@@ -43,6 +45,8 @@ from argosy.tables import ProxyPlugin
 from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
 from grpclib.const import Cardinality
 
+from argosy_gateway.work import in_a_task
+
 logger = log.get("gateway.plugins")
 
 # For an answer that needs no work: a stat, a list of mounts.
@@ -54,11 +58,18 @@ QUIET_S: Final = 3.0
 # How long it may take to say so.
 PROBE_S: Final = 5.0
 _AGAIN_S: Final = 0.5
+# Who needs a plugin that nobody has heard of yet waits for it until so long after it was made known.
+ARRIVE_S: Final = 5.0
+# How often it is looked for while somebody waits, and how often whether it is there while nobody does.
+_ARRIVED_S, _LOOK_S = 0.05, 1.0
 # After a call that broke off, a plugin may still be at it for this long; in this rhythm it is dirty again meanwhile.
 _LATE_S: Final = WORK_S
 _LATE_EVERY_S: Final = 60.0
 _HEALTH: Final = "/grpc.health.v1.Health/Check"
 _LATENCIES: Final = 1024
+# Methods are told apart up to this number, since a client may make names up; each with its last latencies.
+_METHODS, _LATENCIES_OF_ONE = 64, 256
+_OTHERS: Final = "others"
 
 
 class State(Enum):
@@ -82,6 +93,33 @@ class Claim(Enum):
     """It said that it belongs to another gateway: nothing of it is removed."""
 
 
+class Source(Enum):
+    """Who said that there is a plugin."""
+
+    CONFIGURATION = "configuration"
+    REGISTERED = "registered"
+    """Whoever called ``Plugins/Add``; it is in the database."""
+    DIRECTORY = "directory"
+    """Its socket, or its table, is in the registration directory."""
+
+
+class Method:
+    """What was seen of one method of a plugin."""
+
+    __slots__ = ("calls", "failed", "latencies")
+
+    def __init__(self) -> None:
+        self.calls = self.failed = 0
+        self.latencies: deque[float] = deque(maxlen=_LATENCIES_OF_ONE)
+        """In seconds; of calls that wait for what may never happen there are none."""
+
+
+def quantile(latencies: Sequence[float], share: float) -> float:
+    """Return the latency in seconds that a share (0 to 1) of the calls did not exceed; 0 without calls."""
+    ordered = sorted(latencies)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+
+
 class Call:
     """One call to a plugin, or several in a row: ``async with`` gives the channel to make them on.
 
@@ -89,7 +127,7 @@ class Call:
     answer meanwhile. A stream that was begun before may take part in it: it ends with DeadlineExceeded when the time is over.
     """
 
-    __slots__ = ("_before", "_deadline_s", "_group", "_plugin", "_stream", "_timer", "started", "watched")
+    __slots__ = ("_before", "_deadline_s", "_group", "_plugin", "_stream", "_timer", "channel", "started", "watched")
 
     def __init__(self, plugin: Plugin, deadline_s: float | None, watched: bool, stream: ClientStream | None) -> None:
         self._plugin, self._deadline_s, self.watched, self._stream = plugin, deadline_s, watched, stream
@@ -101,7 +139,11 @@ class Call:
     async def __aenter__(self) -> BoundChannel:
         plugin = self._plugin
         plugin.check()
+        if plugin.is_awaited:
+            await plugin.arrives()
+            plugin.check()
         self.started = time.monotonic()
+        self.channel = plugin.channel
         plugin.calls.add(self)
         if self.watched:
             plugin.watch()
@@ -111,7 +153,7 @@ class Call:
                 self._timer = asyncio.get_running_loop().call_later(self._deadline_s, self._expire)
         # Beside a call that is silent another one may be made.
         self._before, current().waiting_for = current().waiting_for, plugin.channel.name
-        return plugin.channel.within(math.inf if self._deadline_s is None else self._deadline_s, self._group)
+        return self.channel.within(math.inf if self._deadline_s is None else self._deadline_s, self._group)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         plugin = self._plugin
@@ -119,13 +161,17 @@ class Call:
         current().waiting_for = self._before
         if self._timer is not None:
             self._timer.cancel()
-        if error is None or (isinstance(error, ArgosyError) and not isinstance(error, (Unavailable, DeadlineExceeded))):
-            plugin.answered(time.monotonic() - self.started)
+        took_s = time.monotonic() - self.started
+        if error is None or (
+            isinstance(error, ArgosyError) and not isinstance(error, (Unavailable, DeadlineExceeded)) and not error.unsent
+        ):
+            plugin.answered(took_s, self._group.path, self.watched)
             if isinstance(error, ResourceExhausted):
                 plugin.full()
             if isinstance(error, (Internal, DataLoss)):
                 plugin.failed(error)
         elif isinstance(error, ArgosyError):
+            plugin.method(self._group.path).failed += 1
             plugin.failed(error)
 
     def _expire(self) -> None:
@@ -140,10 +186,13 @@ class Call:
 class Plugin:
     """One plugin process, whatever it serves."""
 
-    def __init__(self, name: str, config: ProxyPlugin, channel: Channel, generation: int = 1) -> None:
+    def __init__(
+        self, name: str, config: ProxyPlugin, channel: Channel, generation: int = 1, source: Source = Source.CONFIGURATION
+    ) -> None:
         self.type, self.name, self.config = config.type, name, config
         self.channel = channel
         self.generation = generation
+        self.source = source
         self.state = State.STARTING
         self.calls: set[Call] = set()
         self.dirty = False
@@ -151,12 +200,23 @@ class Plugin:
         self.claimed = Claim.UNKNOWN
         self.last_error: str = ""
         self.last_error_at = 0.0
+        self.last_errno = 0
+        """The error of the system that it was, if connecting failed."""
         self.last_ok = 0.0
         self.latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self.methods: dict[str, Method] = {}
+        self.changed: Callable[[Plugin], None] = _unheard
+        """Called when it is in another condition than before."""
         self.full: Callable[[], None] = _nothing
         """Called when it said that something is used up, such as the room on its disk."""
         self._late_until = 0.0
         self._since = time.time()
+        self._told = State.STARTING
+        self._drained_in = State.READY
+        self._silence = ""
+        """What became of the last health check that was not answered."""
+        self._expected_until = time.monotonic() + ARRIVE_S
+        self._arriving = anyio.Lock()
         self._group: anyio.abc.TaskGroup | None = None
         self._watching = False
         self._claiming = anyio.Lock()
@@ -180,6 +240,16 @@ class Plugin:
     @property
     def in_flight(self) -> int:
         return len(self.calls)
+
+    @property
+    def condition(self) -> State:
+        """The state that others are shown: one that was ready and that nobody can connect to now is degraded."""
+        return State.DEGRADED if self.state is State.READY and self.channel.away else self.state
+
+    @property
+    def since(self) -> float:
+        """Since when it has been in this condition, in seconds since the epoch."""
+        return self.channel.away_since if self.condition is not self.state else self._since
 
     def __str__(self) -> str:
         return self.channel.name
@@ -210,7 +280,9 @@ class Plugin:
     def check(self) -> None:
         """Raises Unavailable when the plugin is known not to answer, or takes no new calls."""
         if self.state in (State.DEGRADED, State.DRAINING, State.DOWN):
-            raise self.unavailable()
+            error = self.unavailable()
+            error.unsent = True
+            raise error
 
     def unavailable(self) -> Unavailable:
         return Unavailable(self.why())
@@ -223,18 +295,46 @@ class Plugin:
             return f"{at} is draining for {since:.1f} s; undrain it, or register another in its place"
         if self.state is State.DOWN:
             return f"{at} was taken out of service"
-        return f"{at} does not answer (for {since:.1f} s; it is asked until it does)"
+        if self.channel.away:
+            return f"{at} can't be reached (for {time.time() - self.channel.away_since:.1f} s): {self.channel.away}"
+        because = f": {self._silence}" if self._silence else ""
+        return f"{at} does not answer (for {since:.1f} s; it is asked until it does){because}"
 
     # -- what was seen of it --
 
-    def answered(self, took_s: float) -> None:
+    def method(self, path: str) -> Method:
+        """Return what was seen of a method, by the path of its calls."""
+        found = self.methods.get(path)
+        if found is None:
+            if len(self.methods) >= _METHODS:
+                path = _OTHERS
+            found = self.methods.setdefault(path, Method())
+        return found
+
+    def answered(self, took_s: float, path: str = "", counts: bool = True) -> None:
+        """Note an answer that came after took_s seconds; counts: that time says something of the plugin."""
         self.last_ok = time.time()
-        self.latencies.append(took_s)
+        method = self.method(path)
+        method.calls += 1
+        if counts:
+            self.latencies.append(took_s)
+            method.latencies.append(took_s)
         if self.state in (State.STARTING, State.DEGRADED):
             self._become(State.READY)
+        elif self._told is State.DEGRADED:
+            self.note()
 
     def failed(self, error: ArgosyError) -> None:
         self.last_error, self.last_error_at = error.message, time.time()
+        self.last_errno = self.channel.away_errno if error.unsent else 0
+        self.note()
+
+    def note(self) -> None:
+        """Tell whoever watches when the condition is another."""
+        condition = self.condition
+        if condition is not self._told:
+            self._told = condition
+            self.changed(self)
 
     def distrust(self, error: ArgosyError) -> None:
         """Note an answer that breaks the contract. Calls go on: the next answer may be right."""
@@ -243,17 +343,45 @@ class Plugin:
 
     def _become(self, state: State) -> None:
         self.state, self._since = state, time.time()
+        self.note()
 
     def drain(self) -> None:
         """Take no new calls; those in flight go on."""
-        self._become(State.DRAINING)
+        if self.state in (State.STARTING, State.READY, State.DEGRADED):
+            self._drained_in = State.STARTING if self.state is State.STARTING else State.READY
+            self._become(State.DRAINING)
 
     def undrain(self) -> None:
         if self.state is State.DRAINING:
-            self._become(State.READY)
+            self._become(self._drained_in)
+
+    async def is_quiet(self, within_s: float) -> bool:
+        """Return whether no call is in flight any more, or none within so many seconds. Calls that begin meanwhile count."""
+        with anyio.move_on_after(within_s):
+            while self.calls:
+                await anyio.sleep(_ARRIVED_S)
+        return not self.calls
 
     def close(self) -> None:
+        """Take it out of service for good: calls in flight end with UNAVAILABLE."""
         self._become(State.DOWN)
+        for call in list(self.calls):
+            call.end(self.unavailable())
+
+    def swap(self, channel: Channel, config: ProxyPlugin, claimed: Claim) -> None:
+        """Have new calls go to another process from now on, which was asked whether it is there and whose it is."""
+        self.channel, self.config, self.claimed = channel, config, claimed
+        self.generation += 1
+        self._silence = ""
+        if self.state in (State.STARTING, State.DEGRADED):
+            self._become(State.READY)
+        self.changed(self)
+
+    async def has_left(self, channel: Channel, within_s: float) -> None:
+        """Wait until nothing that was begun on a channel goes on, streams between two calls too; so many seconds at most."""
+        with anyio.move_on_after(within_s):
+            while channel.is_used or any(call.channel is channel for call in self.calls):
+                await anyio.sleep(_ARRIVED_S)
 
     # -- what it may still do --
 
@@ -270,10 +398,52 @@ class Plugin:
             self._group.start_soon(self._dirty_while_late)
 
     async def _dirty_while_late(self) -> None:
-        while time.monotonic() < self._late_until:
+        while time.monotonic() < self._late_until and self.state is not State.DOWN:
             await anyio.sleep(_LATE_EVERY_S)
             self.dirty = True
         self._late_until = 0.0
+
+    # -- whether it is there --
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether who calls it now waits until it is there: nobody has heard of it yet."""
+        return self.state is State.STARTING and not self.config.on_demand and self.channel.live() is None
+
+    async def arrives(self) -> None:
+        """Wait until somebody can be connected to, ``ARRIVE_S`` after the plugin was made known at most. What keeps it away its call says."""
+        await in_a_task()
+        async with self._arriving:
+            while self.is_awaited and (left := self._expected_until - time.monotonic()) > 0:
+                self.channel.hurry()
+                try:
+                    await self.channel.connected(left)
+                except Unavailable:
+                    await anyio.sleep(min(_ARRIVED_S, left))
+                except ArgosyError:  # one that may not serve, or one that takes no connection: neither is on its way
+                    return
+
+    async def keep_in_touch(self) -> None:
+        """See whether the plugin is there, for as long as it is registered: before anybody needs it, and after its connection broke.
+
+        One that has hung up in order is left alone, and so is one that its first call starts.
+        """
+        while self.state is not State.DOWN and not self.config.on_demand:
+            await self.look()
+            await anyio.sleep(_LOOK_S)
+
+    async def look(self) -> None:
+        """See whether the plugin is there, where that is not known. Takes twice ``PROBE_S`` at most."""
+        channel = self.channel
+        if channel.live() is None and (channel.is_lost or channel.away or self.state is State.STARTING):
+            channel.hurry()
+            with contextlib.suppress(ArgosyError):  # noted by the channel
+                await channel.connected(PROBE_S)
+        if channel.live() is not None and self.state is State.STARTING:
+            if not await self.suspect(PROBE_S) and self.state is State.STARTING:
+                self.last_ok = time.time()
+                self._become(State.READY)
+        self.note()
 
     # -- whether it answers --
 
@@ -336,13 +506,18 @@ class Plugin:
 
     async def answers(self, within_s: float = PROBE_S) -> bool:
         """Return whether the plugin answers a health check within_s seconds, with whatever it says. False when nobody listens."""
+        self.channel.hurry()
         try:
             await self.channel.unary(_HEALTH, b"", bytes, timeout=within_s)
         except (Unavailable, DeadlineExceeded) as error:
             # A plugin that drains, or can't start, says UNAVAILABLE: it is there, and calls hear it from itself.
-            return isinstance(error, Unavailable) and self.channel.is_connected
-        except ArgosyError:
-            pass
+            if isinstance(error, Unavailable) and self.channel.is_connected:
+                return True
+            self._silence = error.message if isinstance(error, Unavailable) else ""
+            return False
+        except ArgosyError as error:
+            if error.unsent:
+                return False
         except Exception as error:  # it said something that can't be read, which is no silence
             if self._said.is_new(self.name, repr(error)):
                 logger.error("plugin.odd_answer", plugin=self.name, type=self.type, error=repr(error), exc_info=error)
@@ -380,6 +555,10 @@ class Plugin:
 
 def _nothing() -> None:
     pass
+
+
+def _unheard(plugin: Plugin) -> None:
+    """Tell nobody."""
 
 
 def allowed_users(config: ProxyPlugin) -> Collection[int]:

@@ -1,14 +1,50 @@
-"""The plugins of this gateway: one object each, found by type and name. Those at one address, served by the same users, share a channel."""
+"""The plugins of this gateway: one object each, found by type and name. Those at one address, served by the same users, share a channel.
+
+They come and go while everything runs; a ``Watcher`` is told of each that is another than before.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from argosy.errors import FailedPrecondition, InvalidArgument, Unimplemented
+import anyio
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
 from argosy.rpc.channel import Channel
 from argosy.tables import ALONE, ProxyPlugin
 
-from argosy_gateway.plugins.plugin import Plugin, allowed_users, connect
+from argosy_gateway.plugins.plugin import Claim, Plugin, Source, allowed_users, connect
+
+
+class Watcher:
+    """The plugins that have changed since they were last asked for: each once, however often it did, so that a slow reader costs nothing."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+        self._wake = anyio.Event()
+
+    def tell(self, name: str) -> None:
+        self._names[name] = None
+        self._wake.set()
+
+    async def changed(self) -> list[str]:
+        """Wait until there are some, and return their names."""
+        while not self._names:
+            self._wake = anyio.Event()
+            await self._wake.wait()
+        names = list(self._names)
+        self._names.clear()
+        return names
+
+
+class Refusal(NamedTuple):
+    """A socket in the registration directory that is no plugin."""
+
+    address: str
+    reason: str
+    since: float = 0.0
+    """In seconds since the epoch."""
 
 
 class Registry:
@@ -18,11 +54,13 @@ class Registry:
     def __init__(self) -> None:
         self.plugins: dict[tuple[str, str], Plugin] = {}
         self._channels: dict[tuple[str, frozenset[int]], Channel] = {}
+        self.watchers: set[Watcher] = set()
+        self.refused: dict[str, Refusal] = {}
 
     def __iter__(self) -> Iterator[Plugin]:
         return iter(self.plugins.values())
 
-    def add(self, name: str, config: ProxyPlugin) -> Plugin:
+    def add(self, name: str, config: ProxyPlugin, source: Source = Source.CONFIGURATION) -> Plugin:
         """Make the object of a plugin. Raises FailedPrecondition when the name is taken within its type."""
         at = (config.type, name)
         if at in self.plugins:
@@ -31,8 +69,77 @@ class Registry:
         channel = self._channels.get(where)
         if channel is None:
             channel = self._channels[where] = connect(name, config)
-        plugin = self.plugins[at] = Plugin(name, config, channel)
+        plugin = self.plugins[at] = Plugin(name, config, channel, source=source)
+        plugin.changed = self._changed
+        self._changed(plugin)
         return plugin
+
+    def swap(self, plugin: Plugin, config: ProxyPlugin, claimed: Claim) -> Channel:
+        """Have another process serve a plugin from now on; returns the channel to the one before, which is to be ``left``."""
+        before = plugin.channel
+        where = (config.address, frozenset(allowed_users(config)))
+        channel = self._channels.get(where)
+        if channel is None:
+            channel = self._channels[where] = connect(plugin.name, config)
+        plugin.swap(channel, config, claimed)
+        return before
+
+    def leave(self, channel: Channel) -> None:
+        """Close a channel unless a plugin uses it."""
+        if any(plugin.channel is channel for plugin in self):
+            return
+        self._channels = {where: other for where, other in self._channels.items() if other is not channel}
+        channel.close()
+
+    def remove(self, plugin: Plugin) -> None:
+        """Forget a plugin; calls to it end with UNAVAILABLE, and so do new ones by whoever still has it."""
+        del self.plugins[plugin.type, plugin.name]
+        plugin.close()
+        self.leave(plugin.channel)
+        self._changed(plugin)
+
+    def named(self, name: str) -> Plugin:
+        """Return a plugin by its name, which no other has, of whatever type. Raises NotFound."""
+        found = next((plugin for plugin in self if plugin.name == name), None)
+        if found is None:
+            raise NotFound(f'plugin "{name}"')
+        return found
+
+    def refuse(self, name: str, refusal: Refusal | None) -> bool:
+        """Note why what is in the registration directory under a name is no plugin, or that there is nothing against it. Returns whether that is new."""
+        known = self.refused.get(name)
+        if refusal is None:
+            self.refused.pop(name, None)
+        else:
+            since = known.since if known is not None and known.reason == refusal.reason else time.time()
+            self.refused[name] = refusal._replace(since=since)
+        if self.refused.get(name) == known:
+            return False
+        for watcher in self.watchers:
+            watcher.tell(name)
+        return True
+
+    def _changed(self, plugin: Plugin) -> None:
+        for watcher in self.watchers:
+            watcher.tell(plugin.name)
+
+    def check_beside(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
+        """Raise AlreadyExists or FailedPrecondition when there is a plugin beside which this one can't be."""
+        for other in self:
+            if other is in_place_of:
+                continue
+            there = f"a {other.type} plugin at {other.channel.path} already"
+            if other.name == name:
+                raise AlreadyExists(f'plugin "{name}" is {there}; remove it first, or use another name')
+            if other.type != config.type:
+                continue
+            if other.type in ALONE:
+                raise FailedPrecondition(
+                    f'one {other.type} plugin can serve, and "{other.name}" is {there}; remove it first'
+                )
+            if other.channel.path == config.address.removeprefix("unix://") and other.type == "snapshot":
+                # Each of the two would collect what the other has made.
+                raise FailedPrecondition(f'"{other.name}" is {there}; serve "{name}" at a socket of its own')
 
     def check(self) -> None:
         """Raise FailedPrecondition when there are two of a type of which one can serve: the other's bytes would look lost."""

@@ -1,0 +1,262 @@
+"""The plugins of a gateway: plugin ls, show, add, remove, drain, undrain, swap, rollback, watch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from argosy.errors import InvalidArgument, Unimplemented
+
+from argosy_cli.output import Shown, remark, run_async, show, show_one
+from argosy_cli.target import Target
+from argosy_cli.words import Argument, Group, Option, Verb
+
+if TYPE_CHECKING:
+    from argosy_protos.argosy.plugins.v1 import Plugin, PluginsStub
+
+_COLUMNS: Final = ("type", "name", "state", "calls", "failed", "in_flight", "p50", "p99", "restarts", "reason")
+# Beyond what the gateway itself may take for it.
+_PATIENCE_S: Final = 20.0
+
+
+def _run(work: Callable[[PluginsStub], Awaitable[None]]) -> None:
+    """Do work with the registry of the daemon."""
+
+    async def main() -> None:
+        from argosy.rpc.channel import Channel
+        from argosy_protos.argosy.plugins.v1 import PluginsStub
+
+        async with Channel(Target.socket(), name="gateway") as channel:
+            try:
+                await work(PluginsStub(channel))
+            except Unimplemented:
+                raise Unimplemented(
+                    f"the daemon at {Target.socket()} registers no plugins while it runs; `argosy plugins` lists what it has"
+                ) from None
+
+    run_async(main())
+
+
+def _row(plugin: Plugin) -> dict[str, Any]:
+    """Return a plugin as it is shown."""
+    from argosy.client.services import present
+    from argosy.timestamps import format_rfc3339, from_wire
+
+    def when(stamp: Any) -> str:
+        ns = from_wire(stamp)
+        return "" if ns is None else format_rfc3339(ns)
+
+    table = present(plugin.table, "the plugin's table")
+    methods = [
+        {"name": m.name, "calls": m.calls, "failed": m.failed, "p50": _ms(m.p50_s), "p99": _ms(m.p99_s)}
+        for m in plugin.methods
+    ]
+    return {
+        "type": table.type, "name": table.name, "state": plugin.state, "since": when(plugin.since), "reason": plugin.reason,
+        "address": table.address, "source": plugin.source, "generation": plugin.generation,
+        "in_flight": plugin.calls_in_flight, "calls": sum(m.calls for m in plugin.methods),
+        "failed": sum(m.failed for m in plugin.methods), "restarts": plugin.restarts,
+        "p50": _ms(plugin.p50_s), "p99": _ms(plugin.p99_s), "last_ok": when(plugin.last_ok_at),
+        "last_error": plugin.last_error, "last_error_at": when(plugin.last_error_at), "errno": plugin.last_errno,
+        "capabilities": list(table.capabilities), "exports": dict(table.exports), "uids": list(table.uids),
+        "roots": list(table.roots), "cleanup": table.cleanup, "services": list(table.services), "methods": methods,
+    }  # fmt: skip
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f}ms" if seconds else ""
+
+
+def _show(plugin: Plugin | None) -> None:
+    from argosy.client.services import present
+
+    row = _row(present(plugin, "the plugin"))
+    if not Shown.json:
+        methods = row.pop("methods")
+        row["errno"] = row["errno"] or ""
+        row |= {key: " ".join(map(str, row[key])) for key in ("capabilities", "uids", "roots", "services")}
+        row["exports"] = " ".join(f"{k}={v}" for k, v in row["exports"].items())
+        row |= {m["name"]: f"{m['calls']} calls, {m['failed']} failed, {m['p50']} / {m['p99']}" for m in methods}
+        row = {key: value for key, value in row.items() if value != ""}
+    show_one(row)
+
+
+def _say(plugin: Plugin | None) -> None:
+    """Say in one line how a plugin is, and why it takes no calls."""
+    from argosy.client.services import present
+
+    row = _row(present(plugin, "the plugin"))
+    if Shown.json:
+        show_one(row)
+        return
+    show_one({"plugin": row["name"], "type": row["type"], "state": row["state"]})
+    if row["reason"]:
+        remark(row["reason"])
+
+
+def listed() -> None:
+    """List the plugins: how each is, its calls and their times, and why one takes none."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import ListRequest
+
+        reply = await plugins.list(ListRequest(), timeout=_PATIENCE_S)
+        show([_row(plugin) for plugin in reply.plugins], _COLUMNS)
+
+    _run(work)
+
+
+def one(name: Annotated[str, Argument(help="its name")]) -> None:
+    """Show all that is known of a plugin."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import GetRequest
+
+        _show((await plugins.get(GetRequest(name=name), timeout=_PATIENCE_S)).plugin)
+
+    _run(work)
+
+
+def add(
+    type: Annotated[str, Argument(help="snapshot, content, diff, sandbox, tasks or service")],
+    name: Annotated[str, Argument(help="what clients call it")],
+    address: Annotated[str, Option("--address", help="the plugin's socket")],
+    capability: Annotated[list[str] | None, Option("--capability", help="what it says of itself in Introspection")] = None,
+    root: Annotated[str, Option("--root", help="its exported root")] = "",
+    below: Annotated[
+        list[str] | None, Option("--below", help="a directory below which the sources of its mounts may lie")
+    ] = None,
+    uid: Annotated[list[str] | None, Option("--uid", help="the number of a user that may serve the socket, too")] = None,
+    service: Annotated[list[str] | None, Option("--service", help="a gRPC service to relay to it")] = None,
+    cleanup: Annotated[
+        str, Option("--cleanup", help="what collection may remove from one of another make: own or all")
+    ] = "own",
+) -> None:
+    """Register a plugin. It is used at once, without a restart, and is kept over restarts; it need not be there yet."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import AddRequest, Table
+
+        for number in uid or []:
+            if not number.isdecimal() or int(number) >= 1 << 32:
+                raise InvalidArgument(f'--uid "{number}" is no number of a user')
+        table = Table(
+            type=type, name=name, address=address, capabilities=capability or [], exports={"root": root} if root else {},
+            roots=below or [], uids=[int(number) for number in uid or []], services=service or [], cleanup=cleanup,
+        )  # fmt: skip
+        _say((await plugins.add(AddRequest(table=table), timeout=_PATIENCE_S)).plugin)
+
+    _run(work)
+
+
+def remove(
+    name: Annotated[str, Argument(help="its name")],
+    force: Annotated[bool, Option("--force", "-f", help="also while it is in use, and with calls in flight")] = False,
+    wait: Annotated[float, Option("--wait", help="how many seconds to wait for calls in flight")] = 30.0,
+) -> None:
+    """Drain a plugin and forget it, unless something needs it. What it holds stays where it is."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import RemoveRequest
+
+        await plugins.remove(RemoveRequest(name=name, force=force, wait_s=_seconds(wait)), timeout=wait + _PATIENCE_S)
+        show_one({"removed": name})
+
+    _run(work)
+
+
+def _seconds(wait: float) -> float:
+    """Return a number of seconds. Raises InvalidArgument for what is none."""
+    if not 0 <= wait < 86400:
+        raise InvalidArgument(f"--wait {wait:g} is no number of seconds between 0 and 86400")
+    return wait
+
+
+def drain(
+    name: Annotated[str, Argument(help="its name")],
+    wait: Annotated[float, Option("--wait", help="how many seconds to wait for calls in flight")] = 0.0,
+) -> None:
+    """Have a plugin get no new calls, over restarts too; those in flight go on."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import DrainRequest
+
+        reply = await plugins.drain(DrainRequest(name=name, wait_s=_seconds(wait)), timeout=wait + _PATIENCE_S)
+        _say(reply.plugin)
+
+    _run(work)
+
+
+def undrain(name: Annotated[str, Argument(help="its name")]) -> None:
+    """Have a plugin get calls again."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import UndrainRequest
+
+        _say((await plugins.undrain(UndrainRequest(name=name), timeout=_PATIENCE_S)).plugin)
+
+    _run(work)
+
+
+def swap(
+    name: Annotated[str, Argument(help="its name")],
+    address: Annotated[str, Option("--address", help="the socket of the process that is to serve it")],
+) -> None:
+    """Have another process serve a plugin: new calls go to it at one instant, those in flight end where they began."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import SwapRequest
+
+        _say((await plugins.swap(SwapRequest(name=name, address=address), timeout=_PATIENCE_S)).plugin)
+
+    _run(work)
+
+
+def rollback(name: Annotated[str, Argument(help="its name")]) -> None:
+    """Swap a plugin back to the process that served it before."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import RollbackRequest
+
+        _say((await plugins.rollback(RollbackRequest(name=name), timeout=_PATIENCE_S)).plugin)
+
+    _run(work)
+
+
+def watch() -> None:
+    """Print each plugin as it is, and again whenever it is another: one line each, or one JSON object."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy.client.services import present
+        from argosy_protos.argosy.plugins.v1 import WatchRequest
+
+        async for change in plugins.watch(WatchRequest()):
+            plugin = present(change.plugin, "the plugin")
+            row = _row(plugin) | ({"state": "removed"} if change.removed else {})
+            if Shown.json:
+                print(json.dumps(row), flush=True)
+            else:
+                print(
+                    " ".join(filter(None, (row["since"], row["type"], row["name"], row["state"], row["reason"]))), flush=True
+                )
+
+    _run(work)
+
+
+VERBS: Final[dict[str, Verb | Group]] = {
+    "plugin": Group(
+        "See plugins, and have them come and go while everything runs.",
+        {
+            "ls": Verb(listed),
+            "show": Verb(one),
+            "add": Verb(add),
+            "remove": Verb(remove),
+            "drain": Verb(drain),
+            "undrain": Verb(undrain),
+            "swap": Verb(swap),
+            "rollback": Verb(rollback),
+            "watch": Verb(watch),
+        },
+    ),
+}

@@ -1,0 +1,76 @@
+"""argosy.plugins.v1.Plugins: which plugins there are, how each is, and their coming and going."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from argosy.errors import InvalidArgument, NotFound
+from argosy_protos.argosy.plugins import v1 as p
+
+from argosy_gateway.core import Core
+from argosy_gateway.plugins.registry import Watcher
+from argosy_gateway.plugins.report import configuration, refused, shown
+from argosy_gateway.registration import WAIT_S, Registration
+
+
+class Plugins(p.PluginsBase):
+    """All plugins of this gateway, by their names."""
+
+    def __init__(self, core: Core, registration: Registration) -> None:
+        self._core, self._registration = core, registration
+
+    async def list(self, request: p.ListRequest) -> p.ListResponse:
+        registry = self._core.registry
+        out = [refused(name, refusal) for name, refusal in sorted(registry.refused.items())]
+        return p.ListResponse(plugins=[*map(shown, registry), *out])
+
+    async def get(self, request: p.GetRequest) -> p.GetResponse:
+        return p.GetResponse(plugin=self._shown(request.name))
+
+    def _shown(self, name: str) -> p.Plugin:
+        """Return what is known of a plugin, or of what was refused under its name. Raises NotFound."""
+        registry = self._core.registry
+        refusal = registry.refused.get(name)
+        try:
+            return shown(registry.named(name))
+        except NotFound:
+            if refusal is None:
+                raise
+            return refused(name, refusal)
+
+    async def add(self, request: p.AddRequest) -> p.AddResponse:
+        if request.table is None:
+            raise InvalidArgument("to add a plugin needs its table: type, name, address")
+        plugin = await self._registration.add(request.table.name, configuration(request.table))
+        return p.AddResponse(plugin=shown(plugin))
+
+    async def remove(self, request: p.RemoveRequest) -> p.RemoveResponse:
+        await self._registration.remove(request.name, request.force, request.wait_s or WAIT_S)
+        return p.RemoveResponse()
+
+    async def drain(self, request: p.DrainRequest) -> p.DrainResponse:
+        return p.DrainResponse(plugin=shown(await self._registration.drain(request.name, request.wait_s)))
+
+    async def undrain(self, request: p.UndrainRequest) -> p.UndrainResponse:
+        return p.UndrainResponse(plugin=shown(await self._registration.undrain(request.name)))
+
+    async def swap(self, request: p.SwapRequest) -> p.SwapResponse:
+        return p.SwapResponse(plugin=shown(await self._registration.swap(request.name, request.address)))
+
+    async def rollback(self, request: p.RollbackRequest) -> p.RollbackResponse:
+        return p.RollbackResponse(plugin=shown(await self._registration.rollback(request.name)))
+
+    async def watch(self, request: p.WatchRequest) -> AsyncIterator[p.WatchResponse]:
+        watcher, registry = Watcher(), self._core.registry
+        registry.watchers.add(watcher)
+        try:
+            for name in (*(plugin.name for plugin in registry), *registry.refused):
+                watcher.tell(name)
+            while True:
+                for name in await watcher.changed():
+                    try:
+                        yield p.WatchResponse(plugin=self._shown(name))
+                    except NotFound:
+                        yield p.WatchResponse(plugin=p.Plugin(table=p.Table(name=name)), removed=True)
+        finally:
+            registry.watchers.discard(watcher)

@@ -1,0 +1,231 @@
+"""The registration directory: a socket that appears there is a plugin, for as long as it is there.
+
+``NAME.sock`` is a plugin called NAME, whose type its reflection says; or ``NAME.toml`` says what it is, in the words of a table
+``[proxy_plugins.NAME]``: ``type``, and, where they are others, ``name`` and ``address``. The directory is the record: nothing of it is
+in the database. What goes is drained; it is forgotten once nothing needs it, and takes calls again if it comes back before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.abc
+from argosy import log
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, PermissionDenied, Unimplemented, in_words
+from argosy.kernel.directory_watch import take_news, watch_directory
+from argosy.roots import private
+from argosy.settings import read_toml, validate
+from argosy.tables import ProxyPlugin
+
+from argosy_gateway.core import Core
+from argosy_gateway.plugins.plugin import Source, connect
+from argosy_gateway.plugins.reflection import reflected
+from argosy_gateway.plugins.registry import Refusal
+from argosy_gateway.registration import Registration
+
+NAME: Final = "plugins.d"
+"""The directory's name, in the state directory."""
+logger = log.get("gateway.directory")
+
+_TYPES: Final = {
+    "containerd.services.snapshots.v1.Snapshots": "snapshot",
+    "containerd.services.content.v1.Content": "content",
+    "containerd.services.diff.v1.Diff": "diff",
+    "containerd.services.sandbox.v1.Controller": "sandbox",
+    "containerd.services.tasks.v1.Tasks": "tasks",
+}
+# What every process may have beside what it is there for.
+_BESIDE: Final = ("grpc.", "argosy.", "containerd.")
+# How long a process may take to say what it is, and when one that did not is asked again: soon, since it may be about to listen.
+_ASK_S: Final = 2.0
+_AGAIN_FIRST_S, _AGAIN_MOST_S = 0.05, 5.0
+# How often it is seen whether something still needs what has gone: each time collects.
+_UNUSED_S: Final = 60.0
+_MOST_BYTES: Final = 65536
+
+Signature = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table(ProxyPlugin):
+    """A table with its name in it."""
+
+    name: str
+
+
+@dataclass
+class _Entry:
+    """The files of one plugin: ``NAME.sock``, ``NAME.toml`` or both."""
+
+    seen: Signature = ()
+    """What its files were when they were last looked at."""
+    plugin: str = ""
+    """The name of what was registered for it."""
+    busy: bool = False
+    again_at: float = field(default=float("inf"))
+    """When it is to be looked at again, in monotonic time."""
+    pause_s: float = _AGAIN_FIRST_S
+
+
+class Directory:
+    """Registers what is in the directory, and drains what was."""
+
+    def __init__(self, core: Core, registration: Registration, path: Path) -> None:
+        self._core, self._registration, self._path = core, registration, path
+        self._entries: dict[str, _Entry] = {}
+        self._news = anyio.Event()
+        self._inode = 0
+
+    async def run(self) -> None:
+        """Look for ever. Each plugin is looked at in a task of its own: one that hangs holds up no other."""
+        loop = asyncio.get_running_loop()
+        fd = -1
+        try:
+            async with anyio.create_task_group() as group:
+                while True:
+                    self._news = anyio.Event()
+                    if fd < 0 or self._is_another():
+                        if fd >= 0:
+                            loop.remove_reader(fd)
+                            os.close(fd)
+                        fd = self._watched()
+                        loop.add_reader(fd, self._hear, fd)
+                    self._scan(group)
+                    due = min((entry.again_at for entry in self._entries.values()), default=float("inf"))
+                    with anyio.move_on_after(max(0.0, due - time.monotonic())):
+                        await self._news.wait()
+        finally:
+            if fd >= 0:
+                loop.remove_reader(fd)
+                os.close(fd)
+
+    def _hear(self, fd: int) -> None:
+        take_news(fd)
+        self._news.set()
+
+    def _watched(self) -> int:
+        """Watch the directory, which is made where it is not there. Returns the descriptor."""
+        private(self._path)
+        fd = watch_directory(self._path)
+        self._inode = os.stat(self._path).st_ino
+        return fd
+
+    def _is_another(self) -> bool:
+        try:
+            return os.stat(self._path).st_ino != self._inode
+        except OSError:
+            return True  # somebody took it away
+
+    def _scan(self, group: anyio.abc.TaskGroup) -> None:
+        """Begin to look at what is another than before, or due."""
+        found: dict[str, list[int]] = {}
+        for file in sorted(os.scandir(self._path), key=lambda file: file.name):
+            stem, dot, kind = file.name.rpartition(".")
+            if stem and dot and kind in ("sock", "toml"):
+                try:
+                    at = file.stat()
+                except OSError:
+                    continue  # gone meanwhile, or a link to nothing
+                # A socket's time changes when it is given to somebody; what is written into a file changes its own.
+                found.setdefault(stem, []).extend((kind == "sock", at.st_ino, at.st_mtime_ns, at.st_ctime_ns, at.st_size))
+        now = time.monotonic()
+        for stem in {*found, *self._entries}:
+            entry = self._entries.setdefault(stem, _Entry())
+            signature = tuple(found.get(stem, ()))
+            if entry.busy or (signature == entry.seen and now < entry.again_at):
+                continue
+            if signature != entry.seen:
+                entry.pause_s = _AGAIN_FIRST_S
+            entry.seen, entry.busy, entry.again_at = signature, True, float("inf")
+            group.start_soon(self._look, stem, entry)
+
+    async def _look(self, stem: str, entry: _Entry) -> None:
+        path = str(self._path / f"{stem}.sock")
+        try:
+            if entry.seen:
+                await self._come(stem, entry, path)
+            else:
+                await self._go(stem, entry)
+        except (ArgosyError, OSError) as error:
+            reason = in_words(error) if isinstance(error, OSError) else str(error)
+            if self._core.registry.refuse(stem, Refusal(path, reason)):
+                logger.warning("directory.refused", file=path, error=reason)
+            entry.again_at = time.monotonic() + entry.pause_s
+            entry.pause_s = min(entry.pause_s * 2, _AGAIN_MOST_S)
+        except Exception as error:  # of one plugin's; the others are looked at all the same
+            self._core.registry.refuse(stem, Refusal(path, repr(error)))
+            logger.error("directory.failed", file=path, error=repr(error), exc_info=error)
+        finally:
+            entry.busy = False
+            self._news.set()
+
+    async def _come(self, stem: str, entry: _Entry, path: str) -> None:
+        """Register what an entry's files say, in the place of what they said before. Raises what is wrong with them."""
+        name, config = await self._said(stem, path)
+        if name != entry.plugin or self._core.registry.named(name).config != config:
+            await self._withdraw(entry)
+            await self._registration.add(name, config, Source.DIRECTORY)
+            entry.plugin = name
+            logger.info("directory.registered", plugin=name, type=config.type, address=config.address)
+        await self._registration.resume(name)
+        self._core.registry.refuse(stem, None)
+
+    async def _go(self, stem: str, entry: _Entry) -> None:
+        self._core.registry.refuse(stem, None)
+        try:
+            await self._withdraw(entry)
+        except FailedPrecondition:
+            if not entry.plugin:
+                raise
+            # Something needs it: it takes no calls, and goes once nothing does.
+            entry.again_at = time.monotonic() + _UNUSED_S
+            return
+        if not entry.seen:
+            self._entries.pop(stem, None)
+
+    async def _withdraw(self, entry: _Entry) -> None:
+        """Drain what was registered, and forget it. Raises FailedPrecondition while something needs it: it stays drained then."""
+        if entry.plugin:
+            self._registration.suspend(entry.plugin)
+            await self._registration.remove(entry.plugin, by=Source.DIRECTORY)
+            logger.info("directory.removed", plugin=entry.plugin)
+            entry.plugin = ""
+
+    async def _said(self, stem: str, path: str) -> tuple[str, ProxyPlugin]:
+        """Return the name and the table of a plugin. Raises InvalidArgument, PermissionDenied, Unimplemented, and what connecting raises."""
+        table = self._path / f"{stem}.toml"
+        if not table.exists():
+            return stem, ProxyPlugin(type=await _type_of(stem, path), address=path)
+        found = os.stat(table)
+        if found.st_uid not in (0, os.geteuid()):
+            raise PermissionDenied(
+                f"{table} belongs to user {found.st_uid}, which may not say what a plugin is; give it to root"
+            )
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+            raise InvalidArgument(f"{table} is no file of at most {_MOST_BYTES} bytes; write a table of some lines")
+        said = vars(validate(_Table, {"name": stem, "address": path, **read_toml(table)}, str(table)))
+        return said["name"], ProxyPlugin(**{key: value for key, value in said.items() if key != "name"})
+
+
+async def _type_of(stem: str, path: str) -> str:
+    """Return the type of the plugin at a socket, by what it serves. Raises InvalidArgument, Unimplemented, and what connecting raises."""
+    async with connect(stem, ProxyPlugin(type="service", address=path)) as channel:
+        try:
+            served = await reflected(channel.within(_ASK_S))
+        except Unimplemented:
+            raise Unimplemented(
+                f'{path} has no reflection; write {stem}.toml beside it with type = "snapshot", or what it is'
+            ) from None
+    types = sorted({_TYPES[name] for name in served if name in _TYPES})
+    if len(types) > 1:
+        raise InvalidArgument(f"{path} serves {' and '.join(types)}; write {stem}.toml beside it that says which type it is")
+    if not types and not [name for name in served if not name.startswith(_BESIDE)]:
+        raise InvalidArgument(f"{path} serves nothing that a plugin could; write {stem}.toml beside it that says what it is")
+    return types[0] if types else "service"
