@@ -62,7 +62,7 @@ def test_our_content_store(short_path: Path) -> None:
 @pytest.mark.root
 def test_the_example(short_path: Path) -> None:
     address = short_path / "e.sock"
-    command = [sys.executable, str(EXAMPLE), str(short_path / "e"), str(address)]
+    command = [sys.executable, str(EXAMPLE), "--root", str(short_path / "e"), "--address", str(address)]
     with ending(subprocess.Popen(command)):
         eventually(lambda: listens(address), within=20, what="the example does not listen")
         all_passed(asyncio.run(verify.snapshotter(address, fast=True)), ["commit-gives-a-parent"])

@@ -39,7 +39,7 @@ _RUN = "asyncio.run(_serve(sys.argv[1]))"
 @contextmanager
 def example(base: Path, address: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The README's snapshotter, with its directory in base."""
-    with ending(subprocess.Popen([sys.executable, str(EXAMPLE), str(base), str(address)])) as process:
+    with ending(subprocess.Popen([sys.executable, str(EXAMPLE), "--root", str(base), "--address", str(address)])) as process:
         eventually(lambda: answers(address), within=20, what="the example does not listen")
         yield process
 
