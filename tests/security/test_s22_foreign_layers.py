@@ -75,7 +75,16 @@ def test_a_foreign_address_that_asks_who_we_are_gets_no_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://me:secret@127.0.0.1/x", "/etc/passwd", ""]
+    "address",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "http://me:secret@127.0.0.1/x",
+        "/etc/passwd",
+        "",
+        "http://a..b/x",
+        "http://ö..b/x",
+    ],
 )
 def test_an_address_that_is_none_of_the_web_is_refused(address: str) -> None:
     """No scheme but http and https, and no password in it."""
@@ -88,7 +97,17 @@ def test_an_address_that_is_none_of_the_web_is_refused(address: str) -> None:
     run(work)
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://[", "http://u:p@127.0.0.1/"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "http://[",
+        "http://u:p@127.0.0.1/",
+        "http://ä..b/",
+        f"http://{'x' * 64}.b/",
+    ],
+)
 def test_a_redirect_to_no_web_address_is_refused(location: str) -> None:
     """The error shows it, without what a terminal would obey."""
 

@@ -56,6 +56,7 @@ class Origin:
             scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
             if scheme not in _PORTS or not host or "@" in parts.netloc:
                 raise ValueError
+            host.encode("idna")  # a name with an empty or too long label is none, whatever its letters
         except ValueError:
             raise InvalidArgument(f'"{url[:200]}" is no web address: write http(s)://host[:port][/path]') from None
         return cls(scheme, host, _PORTS[scheme] if port is None else port)
