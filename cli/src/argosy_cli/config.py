@@ -30,6 +30,8 @@ _STOCK_PLUGINS: Final = {
 }
 _CRI: Final = "io.containerd.grpc.v1.cri"
 _OURS: Final = frozenset(one.name for one in fields(Settings))
+# As (uid_t) -1, the system's word for none.
+_NOBODY: Final = (1 << 32) - 1
 
 
 @dataclass(kw_only=True)
@@ -88,6 +90,9 @@ class MeshConfig(Strict):
     def __post_init__(self) -> None:
         if not 0 <= self.idle_s < math.inf:
             raise ValueError(f"idle_s must be a number of seconds, or 0 for services that stay, not {self.idle_s}")
+        for name, number in (("uid", self.uid), ("gid", self.gid)):
+            if not -1 <= number < _NOBODY:
+                raise ValueError(f"{name} must be a number below {_NOBODY}, or -1 for nobody, not {number}")
         known = timeouts(self.services) if self.timeouts else []
         for name in self.timeouts:
             if name not in known:

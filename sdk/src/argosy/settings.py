@@ -25,7 +25,7 @@ S = TypeVar("S", bound="Settings")
 class Strict:
     """The base of dataclasses whose tables hold nothing but their fields."""
 
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
 
 
 def option(

@@ -73,6 +73,11 @@ class Gc(Strict):
     schedule_delay_s: float = 0.0
     startup_delay_s: float = 0.1
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 0:
+                raise ValueError(f"{name} must not be negative, and is {value:g}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Restart(Strict):
