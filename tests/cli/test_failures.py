@@ -133,6 +133,11 @@ def test_an_archive_goes_through_a_pipe(mesh: Mesh, tmp_path: Path) -> None:
     mesh.argosy("-n", "other", "rmi", "busybox").ok()
 
 
+def test_a_directory_for_input_is_none() -> None:
+    ran = run(["sh", "-c", f"{ARGOSY} -a /nonexistent/argosy.sock ps </tmp"])
+    assert ran.code == 7 and "no such socket" in ran.err, ran.err
+
+
 @pytest.mark.root
 def test_a_closed_output_is_told(mesh: Mesh) -> None:
     for words in ("ps", "images", "--version", "run --rm busybox echo x"):
