@@ -108,16 +108,20 @@ def test_what_a_run_is_told_is_what_it_gets(mesh: Mesh, monkeypatch: pytest.Monk
 def test_a_terminal_has_our_terminals_size_from_the_first(mesh: Mesh) -> None:
     mesh.argosy("run", "-d", "--name", "sized", "busybox", "sleep", "100").ok()
     for words in (("run", "--rm", "-it", "busybox"), ("exec", "-it", "sized")):
+        # Also when it is set after the start.
         ours, its = os.openpty()
         termios.tcsetwinsize(its, (33, 77))
-        command = [str(ARGOSY), "-a", str(mesh.address), *words, "stty", "size"]
-        with ending(subprocess.Popen(command, stdin=its, stdout=its, stderr=its, start_new_session=True)) as running:
+        command = [str(ARGOSY), "-a", str(mesh.address), *words, "sh", "-c", "stty size; sleep 0.3; stty size"]
+        wishes = {**os.environ, "LINES": "24", "COLUMNS": "80"}
+        with ending(
+            subprocess.Popen(command, stdin=its, stdout=its, stderr=its, start_new_session=True, env=wishes)
+        ) as running:
             os.close(its)
             shown = b""
             with suppress(OSError):  # EIO: nobody has it open any more
                 while part := os.read(ours, 100):
                     shown += part
-            assert running.wait(20) == 0 and b"33 77" in shown, shown
+            assert running.wait(20) == 0 and shown.count(b"33 77") == 2, shown
         os.close(ours)
     mesh.argosy("rm", "-f", "sized").ok()
 

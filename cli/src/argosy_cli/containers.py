@@ -97,6 +97,7 @@ def run(
     import secrets
 
     from argosy.client import Container, Stdio
+    from argosy.client.stdio import terminal_size
     from argosy.oci.reference import Reference
     from argosy.oci.spec import BindMount, Options
 
@@ -109,7 +110,7 @@ def run(
         id = name or secrets.token_hex(6)
         reference = str(Reference.parse(image))
         options = Options(
-            args=command or (), env=_env(env), cwd=workdir, terminal=terminal, hostname=hostname, screen=_screen(),
+            args=command or (), env=_env(env), cwd=workdir, terminal=terminal, hostname=hostname, screen=terminal_size(),
             mounts=[BindMount.parse(m) for m in mount or ()], host_network=net_host, privileged=privileged, read_only=read_only,
             memory=parse_size(memory) if memory else 0, cpus=cpus, seccomp=seccomp,
         )  # fmt: skip
@@ -137,17 +138,6 @@ def run(
 def _env(said: Sequence[str] | None) -> list[str]:
     """Return variables as they were said; a name alone has the value that it has here, or is left out where it has none."""
     return [v if "=" in v else f"{v}={os.environ[v]}" for v in said or () if "=" in v or v in os.environ]
-
-
-def _screen() -> tuple[int, int] | None:
-    """Return the lines and columns of our terminal, if we have one and it says."""
-    for fd in (0, 1, 2):
-        try:
-            columns, lines = os.get_terminal_size(fd)
-        except OSError:
-            continue
-        return (lines, columns) if lines and columns else None
-    return None
 
 
 def _check_terminal(interactive: bool, terminal: bool, detach: bool) -> None:
@@ -201,6 +191,7 @@ def exec_(
     import secrets
 
     from argosy.client import Container, Stdio, Task
+    from argosy.client.stdio import terminal_size
     from argosy.oci.spec import merge_env, size_table, user_table
 
     async def work() -> int:
@@ -211,7 +202,7 @@ def exec_(
             spec["args"] = command
             spec["env"] = merge_env(spec.get("env", []), _env(env))
             spec.pop("consoleSize", None)  # of the init's terminal
-            if terminal and (screen := _screen()):
+            if terminal and (screen := terminal_size()):
                 spec["consoleSize"] = size_table(screen)
             if workdir:
                 spec["cwd"] = workdir

@@ -10,7 +10,6 @@ protected by the kernel from signals that it does not handle; if it runs on all 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import sys
 import termios
@@ -25,7 +24,7 @@ import anyio.lowlevel
 from argosy_protos.containerd.v1.types import Status
 
 from argosy.client.jobs import cleanup, together
-from argosy.client.stdio import Pump, Stdio
+from argosy.client.stdio import Pump, Stdio, terminal_size
 from argosy.client.tasks import Process, Task
 from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, NotFound, Unavailable
 
@@ -147,9 +146,10 @@ class Foreground:
 
     async def resize(self) -> None:
         """Give the process's terminal the size of ours."""
-        columns, lines = shutil.get_terminal_size()
-        with suppress(ArgosyError):  # it has just ended
-            await self.process.resize(columns, lines)
+        screen = terminal_size()
+        if screen is not None:
+            with suppress(ArgosyError):  # it has just ended
+                await self.process.resize(screen[1], screen[0])
 
     def is_over(self) -> bool:
         """Return whether the process has ended, as far as anybody knows."""

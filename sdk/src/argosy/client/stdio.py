@@ -45,6 +45,20 @@ def not_written(error: OSError, stream: str = _NAMES[0]) -> OSError:
     return OSError(error.errno, f"{stream} cannot be written, what followed is lost: {os.strerror(error.errno or 0)}")
 
 
+def terminal_size() -> tuple[int, int] | None:
+    """Return the lines and columns of the terminal among our standard streams; None without one, or when it does not say.
+
+    What ``LINES`` and ``COLUMNS`` say is what a person wishes of a program, and no size of a terminal.
+    """
+    for fd in (0, 1, 2):
+        try:
+            columns, lines = os.get_terminal_size(fd)
+        except OSError:
+            continue
+        return (lines, columns) if lines and columns else None
+    return None
+
+
 def _is_abandoned(directory: Path) -> bool:
     """Return whether a directory of FIFOs is ours by its owner, and neither its client nor a process of a container uses it."""
     status = directory.lstat()
