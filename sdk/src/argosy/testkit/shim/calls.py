@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import secrets
 import shutil
 import signal
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -36,6 +34,8 @@ from argosy.testkit.target import PREFIX
 from argosy.ttrpc.client import TtrpcClient
 from argosy.ttrpc.server import TtrpcServer
 from argosy.typeurl import PROCESS, pack_json, unpack
+from argosy.unpack.tar import TarReader
+from argosy.unpack.tree import TreeWriter
 
 CAPABILITIES: Final[Mapping[str, str]] = {
     "pause": "it pauses and resumes a container",
@@ -99,8 +99,9 @@ async def begun(binary: Path, deadline_s: float) -> AsyncIterator[Target]:
 
 
 def _fill(target: Target) -> None:
-    with tarfile.open(fileobj=io.BytesIO(busybox_layer())) as layer:
-        layer.extractall(target.rootfs, filter="tar")
+    target.rootfs.mkdir()
+    with TreeWriter(str(target.rootfs)) as writer:
+        writer.apply(TarReader(iter([busybox_layer()])))
     (target.rootfs / "run").mkdir(exist_ok=True)
     publish = target.base / "publish"
     publish.write_text("#!/bin/sh\nexec cat >/dev/null\n")
