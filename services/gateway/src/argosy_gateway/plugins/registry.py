@@ -65,11 +65,7 @@ class Registry:
         at = (config.type, name)
         if at in self.plugins:
             raise FailedPrecondition(f'proxy plugin "{name}" of type {config.type} is configured twice')
-        where = (config.address, frozenset(allowed_users(config)))
-        channel = self._channels.get(where)
-        if channel is None:
-            channel = self._channels[where] = connect(name, config)
-        plugin = self.plugins[at] = Plugin(name, config, channel, source=source)
+        plugin = self.plugins[at] = Plugin(name, config, self._channel(name, config), source=source)
         plugin.changed = self._changed
         self._changed(plugin)
         return plugin
@@ -77,12 +73,16 @@ class Registry:
     def swap(self, plugin: Plugin, config: ProxyPlugin, claimed: Claim) -> Channel:
         """Have another process serve a plugin from now on; returns the channel to the one before, which is to be ``left``."""
         before = plugin.channel
+        plugin.swap(self._channel(plugin.name, config), config, claimed)
+        return before
+
+    def _channel(self, name: str, config: ProxyPlugin) -> Channel:
+        """Return the channel to whoever is at an address and may be, made where there is none."""
         where = (config.address, frozenset(allowed_users(config)))
         channel = self._channels.get(where)
         if channel is None:
-            channel = self._channels[where] = connect(plugin.name, config)
-        plugin.swap(channel, config, claimed)
-        return before
+            channel = self._channels[where] = connect(name, config)
+        return channel
 
     def leave(self, channel: Channel) -> None:
         """Close a channel unless a plugin uses it."""
