@@ -33,6 +33,8 @@ def test_each_plugin_says_what_it_is_and_which_lines_a_daemon_takes(name: str) -
     assert said.startswith((EXAMPLES / f"{name}.py").read_text().partition("\n")[0].removeprefix('"""').removesuffix('"""'))
     tables = [piece for piece in pieces(said) if "[proxy_plugins" in piece or "[stream_processors" in piece]
     assert [table for table in tables if tomllib.loads(table)] or name == "shim", said
+    # Of a store or a differ there is one already.
+    assert ("    argosy plugin add s" in said) == any(f'type = "{kind}"' in said for kind in ("snapshot", "service")), said
 
 
 @pytest.mark.parametrize(("name", "flag"), [("memory", "--size SIZE"), ("aesgcm", "--seal, --no-seal")])

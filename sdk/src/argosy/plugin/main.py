@@ -156,4 +156,7 @@ def _introduction(about: str, kind: str, name: str, flags: Sequence[Flag], needs
         parts += ["containerd relays no foreign services: there, clients call it at its own socket."]
     else:
         parts += [f"{argosy} and {containerd} take it by", indented(ours)]
+    if kind not in _INSTEAD:
+        parts += ["An Argosy that runs takes it at once, and over restarts, by"]
+        parts += [indented(shlex.join(["argosy", "plugin", "add", kind, name, "--address", f"/run/{name}.sock"]))]
     return "\n\n".join(parts)
