@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ import pytest
 from argosy.kernel.process import alive
 from argosy.kernel.surroundings import key
 from argosy_protos.containerd.runtime.bootstrap.v1 import BootstrapParams, BootstrapResult
-from argosy_shim_runc_v2.door import RECORD
+from argosy_shim_runc_v2.door import RECORD, Knock
 
 from tests.harness.mesh import BIN, eventually
 from tests.harness.processes import ending
@@ -42,7 +43,7 @@ class Daemon:
         flags = flags or ("-namespace", "n", "-address", "/a", "-id", id)
         command = [*wrap, str(SHIM), *flags, "start"]
         done = subprocess.run(command, cwd=bundle, env=env, input=stdin, capture_output=True, timeout=30)
-        if done.returncode == 0:
+        if (bundle / "shim.pid").exists():
             self.shims.append(self.pid(id))
         return done
 
@@ -189,3 +190,40 @@ def test_nobody_gets_a_shim_for_a_process_that_has_gone(daemon: Daemon) -> None:
             assert knocker.write(record.ljust(RECORD - 1) + b"\n") == RECORD
     done = daemon.start("second")
     assert done.returncode == 0 and daemon.parent("second") == warm and alive(warm)
+
+
+@pytest.mark.parametrize(("parts", "taken"), [((b"+", 0.3, b"\n", 0.3, b"0\n"), True), ((3.3, b"+\n0\n"), True), ((3.3,), False)])
+def test_a_shim_is_made_once_however_late_the_answer_is(daemon: Daemon, parts: Sequence[bytes | float], taken: bool) -> None:
+    """A template that was slow answered, and so did the start: two answers in one, and two shims at one socket."""
+    daemon.sockets.mkdir()
+    os.mkfifo(daemon.door)
+    Path(f"{daemon.door}.pid").write_text(f"{os.getpid()}\n")
+    door = os.open(daemon.door, os.O_RDWR)
+    found: list[bool] = []
+
+    def template() -> None:
+        pid = int(os.read(door, RECORD).split()[0])
+        reply = os.open(f"/proc/{pid}/fd/3", os.O_WRONLY)
+        knock = Knock.__new__(Knock)
+        knock.pid = pid
+        if taken:
+            found.append(knock.take())
+        for part in parts:
+            if isinstance(part, bytes):
+                os.write(reply, part)
+            else:
+                time.sleep(part)
+        if not taken:
+            found.append(knock.take())
+        os.close(reply)
+
+    thread = threading.Thread(target=template)
+    thread.start()
+    try:
+        done = daemon.start("one")
+    finally:
+        thread.join()
+        os.close(door)
+    assert done.returncode == 0 and found == [taken]
+    # Who took the request here makes no shim, it only says so: there is none unless the start made one.
+    assert done.stdout.count(b"unix://") == len(daemon.shims) == (0 if taken else 1)

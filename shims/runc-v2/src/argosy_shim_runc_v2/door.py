@@ -5,19 +5,23 @@ bash is enough.
 
     bash                                              spare of the template
       3: a pipe without a name; 5, 6, 7: its 0, 1, 2
+      8: a pipe with one line in it, the request
       its pid and start time ─── the door ─────────►    opens a pidfd; compares user and start time
       waits at 3                                        fetches 5, 6, 7 (pidfd_getfd), opens 3 and the directory
                             ◄────── "+" ───────────
-      waits at 3                                        reads cmdline and environ in /proc, and makes the shim
-                            ◄── exit code ─────────
+      waits at 3                                        reads cmdline and environ in /proc, takes the line out of 8
+                            ◄── exit code ─────────     makes the shim
       exits with it
 
-| bash sees                                                              | and                    |
-|------------------------------------------------------------------------|------------------------|
-| no door, no ``.pid`` file, or has no pipe for a here-string (before 5.1) | becomes the interpreter |
-| no "+" for three seconds, or the process of the template is gone       | becomes the interpreter |
-| "+", and then the end of the pipe without a code                       | becomes the interpreter |
-| a code                                                                 | exits with it          |
+Whoever has taken the line out of 8 makes the shim, and nobody else does.
+
+| bash sees                                                                 | and                                     |
+|---------------------------------------------------------------------------|-----------------------------------------|
+| no door, no ``.pid`` file, no such process, or no pipe for a here-string (before 5.1) | becomes the interpreter     |
+| no "+" for three seconds, and the line is still in 8                      | takes it, and becomes the interpreter   |
+| no "+" for three seconds, and the line has been taken                     | waits for the code                      |
+| the end of the pipe without a code                                        | becomes the interpreter                 |
+| a code                                                                    | exits with it                           |
 
 The interpreter asks at the template's socket, and makes the shim itself where that does not answer either.
 """
@@ -35,6 +39,7 @@ from argosy.kernel.surroundings import read
 
 RECORD: Final = 32
 _REPLY: Final = 3
+_REQUEST: Final = 8
 # Where bash keeps what 0, 1 and 2 were.
 _STREAMS: Final = (5, 6, 7)
 # The words of bash's command line before those that it would go on with: bash, -pc, its text, the door.
@@ -112,6 +117,17 @@ class Knock:
         except BaseException:
             os.close(self.process)
             raise
+
+    def take(self) -> bool:
+        """Take the request; False when the shell has taken it back, and is or becomes an interpreter."""
+        try:
+            fd = os.open(f"/proc/{self.pid}/fd/{_REQUEST}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return os.read(fd, 1) != b""
+        finally:
+            os.close(fd)
 
     def request(self) -> tuple[list[str], dict[bytes, bytes]] | None:
         """Return arguments and environment of the start; None of one that is not ours. Raises OSError."""

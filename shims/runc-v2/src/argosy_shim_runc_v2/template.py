@@ -80,7 +80,7 @@ class Template(template.Template):
     def answer(self, asked: Any) -> None:
         if isinstance(asked, Knock):
             request = asked.request()
-            if request is not None and self.is_here(asked.pid, asked.process):
+            if request is not None and self.is_here(asked.pid, asked.process) and asked.take():
                 self.become(asked, *request, asked.handed)
         else:
             super().answer(asked)
