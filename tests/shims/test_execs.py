@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.harness.mesh import IMAGE, Mesh
+from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
 from tests.harness.processes import ending
+from tests.shims.test_orphans import host_pids
 
 pytestmark = pytest.mark.root
 
@@ -102,3 +104,85 @@ def test_execs_leave_no_descriptors_or_threads_in_the_shim(mesh: Mesh) -> None:
         counts.append(_descriptors(mesh, "fds"))
     assert max(counts[2:]) <= counts[1] + 2, counts
     _remove(mesh, "fds")
+
+
+_PASSWD_IS_A_FIFO = "mkfifo /etc/p && mv /etc/p /etc/passwd && touch /ready; sleep 1000"
+
+
+def _hangs(mesh: Mesh, id: str, of_host: bool = False) -> None:
+    """Run a container in which every exec waits for somebody to write /etc/passwd."""
+    if of_host:
+        host_pids(mesh, id, _PASSWD_IS_A_FIFO)
+    else:
+        mesh.ctr("run", "-d", IMAGE, id, "sh", "-c", _PASSWD_IS_A_FIFO).ok()
+    root = mesh.state / "io.containerd.runtime.v2.task/default" / id / "rootfs"
+    eventually(lambda: (root / "ready").exists())
+
+
+def _starting(mesh: Mesh, id: str) -> list[str]:
+    """The processes of runc that start an exec of the container, in it and outside."""
+    found = subprocess.run(["pgrep", "-af", "--", f"--root {mesh.state}/.* {id}$"], capture_output=True, text=True).stdout
+    return [line for line in found.splitlines() if " exec " in line]
+
+
+def test_an_exec_that_hangs_in_its_start_holds_up_no_other(mesh: Mesh) -> None:
+    """runc opens the container's /etc/passwd, and what that is the container decides."""
+    _hangs(mesh, "fifo")
+    root = mesh.state / "io.containerd.runtime.v2.task/default/fifo/rootfs"
+    with ending(subprocess.Popen(_exec(mesh, "fifo", "hangs", "true"), stderr=subprocess.PIPE, text=True)) as hangs:
+        eventually(lambda: len(_starting(mesh, "fifo")) == 1)
+        (root / "etc/passwd").rename(root / "etc/fifo")
+        (root / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
+        for n in range(3):
+            assert mesh.ctr("tasks", "exec", "--exec-id", f"e{n}", "fifo", "echo", "goes on").ok().out == "goes on\n"
+        assert "RUNNING" in mesh.ctr("tasks", "ls").ok().out
+        assert hangs.poll() is None
+        # Killed, it fails alone, with what runc has left in the container.
+        mesh.ctr("tasks", "kill", "-s", "SIGKILL", "--exec-id", "hangs", "fifo").ok()
+        assert hangs.wait(10) == 1
+        assert hangs.stderr is not None and "it was killed while it was being started" in hangs.stderr.read()
+    eventually(lambda: _starting(mesh, "fifo") == [])
+    assert "runc" not in subprocess.run(["fuser", "-v", str(root / "etc/fifo")], capture_output=True, text=True).stderr
+    mesh.ctr("tasks", "delete", "--exec-id", "hangs", "fifo")
+    bundle = mesh.state / "io.containerd.runtime.v2.task/default/fifo"
+    assert not list(bundle.glob("*-log.json")) and not list(bundle.glob("*-process.json"))
+    _remove(mesh, "fifo")
+
+
+@pytest.mark.parametrize("of_host", [False, True], ids=["own pids", "host's pids"])
+def test_a_container_ends_though_an_exec_of_it_hangs_in_its_start(mesh: Mesh, of_host: bool) -> None:
+    _hangs(mesh, "ends", of_host)
+    with ending(subprocess.Popen(_exec(mesh, "ends", "hangs", "true"), stderr=subprocess.DEVNULL)) as hangs:
+        eventually(lambda: len(_starting(mesh, "ends")) == 1)
+        began = time.monotonic()
+        _remove(mesh, "ends")
+        # With the PID namespace ends what is in it, and runc may already call that the exec's own end.
+        assert hangs.wait(10) in (1, 137) and time.monotonic() - began < 10
+    eventually(lambda: _starting(mesh, "ends") == [])
+
+
+def test_a_client_that_is_interrupted_ends_the_start_that_it_waits_for(mesh: Mesh) -> None:
+    _hangs(mesh, "client")
+    command = [str(BIN / "argosy"), "--address", str(mesh.address), "exec", "client", "true"]
+    with ending(subprocess.Popen(command, stderr=subprocess.PIPE, text=True)) as hangs:
+        eventually(lambda: len(_starting(mesh, "client")) == 1)
+        hangs.send_signal(signal.SIGTERM)
+        assert hangs.wait(20) == 128 + signal.SIGTERM
+    eventually(lambda: _starting(mesh, "client") == [])
+    _remove(mesh, "client")
+
+
+def test_execs_start_side_by_side_each_with_its_own_words(mesh: Mesh) -> None:
+    mesh.ctr("run", "-d", IMAGE, "many", "sleep", "100").ok()
+    commands = [("echo", str(n)) if n % 2 else (f"/no/such/{n}",) for n in range(12)]
+    clients = [
+        subprocess.Popen(_exec(mesh, "many", f"e{n}", *c), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for n, c in enumerate(commands)
+    ]
+    for n, client in enumerate(clients):
+        out, error = client.communicate(timeout=60)
+        if n % 2:
+            assert (client.returncode, out) == (0, f"{n}\n"), error
+        else:
+            assert client.returncode == 1 and f"/no/such/{n}" in error
+    _remove(mesh, "many")

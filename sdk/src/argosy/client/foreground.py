@@ -396,7 +396,10 @@ async def execute(
         with suppress(*_AWAY, NotFound):
             process = Process(task.client, task.container_id, exec_id)
             state = await process.state()
-            if state.status not in (Status.STOPPED, Status.CREATED):
+            if state.status == Status.CREATED:
+                with suppress(ArgosyError):  # it was never told to start; or ends a start that is under way
+                    await process.kill(signal.SIGKILL)
+            elif state.status != Status.STOPPED:
                 await process.kill(signal.SIGKILL)
                 await process.wait()
         with suppress(ArgosyError):  # it never came to be

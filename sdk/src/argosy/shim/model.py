@@ -33,6 +33,10 @@ class Process(ABC):
         self.starting = False
         self.pending_exit: tuple[int, int] | None = None
         self.waiters: list[Reply] = []
+        self.lock = threading.RLock()  # an exec is started or deleted by one call at a time, and holds up no other of its container
+
+    def end_start(self) -> None:  # noqa: B027 # a hook: not every kind of start can hang
+        """Have a start of this exec that is under way fail at once, and leave nothing of it."""
 
     @abstractmethod
     def resize(self, width: int, height: int) -> None:
@@ -61,7 +65,7 @@ class Container(ABC, Generic[P]):
     bundle: str
     init: P
     execs: dict[str, P]
-    lock: threading.RLock  # one runtime verb at a time
+    lock: threading.RLock  # one runtime verb at a time, but for starts of execs: each has the lock of its process
 
     def __init__(self, id: str, bundle: str, init: P) -> None:
         self.id, self.bundle, self.init = id, bundle, init

@@ -163,7 +163,7 @@ class TaskService(ABC, Generic[C]):
         self._exits.begin_start(process)
         started = False
         try:
-            with container.lock:
+            with process.lock if r.exec_id else container.lock:
                 if r.exec_id:
                     container.start_exec(process)
                 else:
@@ -208,7 +208,7 @@ class TaskService(ABC, Generic[C]):
     def delete(self, r: Any) -> Any:
         container = self._container(r.id)
         process = container.process(r.exec_id)
-        with container.lock:
+        with process.lock if r.exec_id else container.lock:
             if r.exec_id:
                 lifecycle.move(process.status, "delete")
                 container.delete_exec(process)

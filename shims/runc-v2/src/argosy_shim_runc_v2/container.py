@@ -25,7 +25,7 @@ from argosy_protos.lean.google.protobuf import Any as AnyMessage
 from argosy_shim_runc_v2 import guard
 from argosy_shim_runc_v2.cgroups import Cgroup, OomWatch
 from argosy_shim_runc_v2.console import Console, ConsoleSocket
-from argosy_shim_runc_v2.runc import Runtime
+from argosy_shim_runc_v2.runc import Runtime, Verb
 
 OPTIONS_TYPE: Final = "containerd.runc.v1.Options"
 CHECKPOINT_TYPE: Final = "containerd.runc.v1.CheckpointOptions"
@@ -45,6 +45,15 @@ class Process(LocalProcess):
     """One that the runtime made for us; it may have a terminal."""
 
     console: Console | None = None
+
+    def __init__(
+        self, exec_id: str, stdin: str, stdout: str, stderr: str, terminal: bool, spec: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(exec_id, stdin, stdout, stderr, terminal, spec)
+        self.verb = Verb()  # its next start, or the one that is under way
+
+    def end_start(self) -> None:
+        self.verb.end()
 
     def asleep(self, hand: Callable[[int], int], call: Callable[[model.Reply], Any]) -> Any:
         """Return what ``woken`` needs. None of one whose output somebody has to carry, or that is about to start or end."""
@@ -227,10 +236,10 @@ class Container(model.Container[Process]):
             args.append("--no-pivot")
         if self.options.no_new_keyring and verb[0] == "create":
             args.append("--no-new-keyring")
-        self._with_stdio(process, args, [self.id], pid_file)
+        self._with_stdio(process, args, [self.id], pid_file, self.log)
 
-    def _with_stdio(self, process: Process, args: list[str], tail: list[str], pid_file: str) -> None:
-        """Run a verb that makes a process with its stdio, and adopt that process."""
+    def _with_stdio(self, process: Process, args: list[str], tail: list[str], pid_file: str, log: str) -> None:
+        """Run a verb that makes a process with its stdio, and adopt that process. log is the file for the runtime's own words."""
         try:
             os.unlink(pid_file)
         except FileNotFoundError:
@@ -240,7 +249,7 @@ class Container(model.Container[Process]):
             consoles = ConsoleSocket(self.bundle)
             null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
             try:
-                self.runtime.run([*args, "--console-socket", consoles.path, *tail], self.log, Stdio(null, null, null))
+                self.runtime.run([*args, "--console-socket", consoles.path, *tail], log, Stdio(null, null, null), verb=process.verb)
                 master = consoles.receive()
             finally:
                 os.close(null)
@@ -255,7 +264,7 @@ class Container(model.Container[Process]):
             process.ends = open_stdio(process.stdin, process.stdout, process.stderr, self.namespace, label)
             if process.exec_id:
                 process.ends.carry()
-            self.runtime.run([*args, *tail], self.log, process.ends.for_runtime())
+            self.runtime.run([*args, *tail], log, process.ends.for_runtime(), verb=process.verb)
             process.ends.close_process_ends()
         process.adopt(read_pid(pid_file))
 
@@ -301,10 +310,15 @@ class Container(model.Container[Process]):
         with open(spec_file, "w") as file:
             json.dump(process.spec, file)
         pid_file = os.path.join(self.bundle, f"{process.exec_id}.pid")
+        # Another exec may be starting: its words are its own.
+        log = os.path.join(self.bundle, f"{process.exec_id}-log.json")
         try:
             self._with_stdio(
-                process, ["exec", "--process", spec_file, "--detach", "--pid-file", pid_file], [self.id], pid_file
+                process, ["exec", "--process", spec_file, "--detach", "--pid-file", pid_file], [self.id], pid_file, log
             )
+            if process.verb.ended:  # just too late to end the start: it ends the process
+                with contextlib.suppress(NotFound):
+                    process.signal(signal.SIGKILL)
         except Unknown as error:
             process.drain_and_close()
             raise Unknown(f"OCI runtime exec failed: {error.message}: unknown") from error
@@ -312,7 +326,10 @@ class Container(model.Container[Process]):
             process.drain_and_close()
             raise
         finally:
-            os.unlink(spec_file)
+            process.verb = Verb()
+            for path in (spec_file, log):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
 
     def delete_init(self) -> None:
         """Have the runtime forget a container whose init has ended or never started."""
@@ -325,13 +342,20 @@ class Container(model.Container[Process]):
                 if "does not exist" not in error.message:
                     raise
         self.init.drain_and_close()
-        for process in self.execs.values():
+        for process in list(self.execs.values()):
             process.drain_and_close()
         self._unmount()
 
     def kill(self, process: Process, number: int, everyone: bool) -> None:
-        """Signal a process, or everyone in the container. Raises NotFound when it has ended."""
+        """Signal a process, or everyone in the container. Raises NotFound when it has ended.
+
+        SIGKILL ends the start of an exec that is under way.
+        """
         lifecycle.move(process.status, "kill")
+        if process.starting and process.exec_id and number == signal.SIGKILL:
+            process.end_start()
+            if not process.pid:
+                return
         frozen_kill = process.status == lifecycle.PAUSED and number == signal.SIGKILL
         if process.exec_id or not (everyone or frozen_kill):
             process.signal(number)
@@ -361,7 +385,7 @@ class Container(model.Container[Process]):
     def pids(self) -> list[tuple[int, str]]:
         if self.cgroup is None:
             raise NotFound(f"container {self.id} has no processes")
-        execs = {p.pid: p.exec_id for p in self.execs.values() if p.pid}
+        execs = {p.pid: p.exec_id for p in list(self.execs.values()) if p.pid}
         return [(pid, execs.get(pid, "")) for pid in self.cgroup.pids()]
 
     def stats(self) -> AnyMessage:

@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import select
+import signal
 import stat
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from argosy.errors import NotFound, Unknown
@@ -16,6 +18,50 @@ from argosy.shim.spawn import Stdio, on_path, spawn, wait
 
 _RELEASE_MS: Final = 5000
 _STDERR_BYTES: Final = 16 << 10
+
+
+class Verb:
+    """A verb of the runtime that may have to be ended: it can hang on what a container has made of its own files."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pidfd = -1
+        self._pid = 0
+        self.ended = False
+
+    @contextlib.contextmanager
+    def runs(self, pid: int) -> Iterator[None]:
+        """It is child pid meanwhile, which is waited for here."""
+        with self._lock:
+            self._pid, self._pidfd = pid, os.pidfd_open(pid)
+            if self.ended:
+                self._kill()
+        try:
+            yield
+        finally:
+            with self._lock:
+                os.close(self._pidfd)
+                self._pid, self._pidfd = 0, -1
+
+    def end(self) -> None:
+        """Kill it, at once or as soon as it runs, with what it has started in the container. Safe to call twice, from any thread."""
+        with self._lock:
+            self.ended = True
+            if self._pidfd >= 0:
+                self._kill()
+
+    def _kill(self) -> None:
+        started = []
+        # Those that it has started would wait on without it.
+        with contextlib.suppress(OSError), open(f"/proc/{self._pid}/task/{self._pid}/children") as children:
+            for child in children.read().split():
+                with contextlib.suppress(OSError):
+                    started.append(os.pidfd_open(int(child)))
+        for fd in (self._pidfd, *started):
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+        for fd in started:
+            os.close(fd)
 
 
 class Runtime:
@@ -37,10 +83,17 @@ class Runtime:
             command.append("--systemd-cgroup")
         return command
 
-    def run(self, args: Sequence[str], log: str, stdio: Stdio | None = None, stdin: bytes = b"") -> str:
+    def run(
+        self,
+        args: Sequence[str],
+        log: str,
+        stdio: Stdio | None = None,
+        stdin: bytes = b"",
+        verb: Verb | None = None,
+    ) -> str:
         """Run one verb to its end; return its output. Raises Unknown in the runtime's own words.
 
-        With stdio the verb makes a process that keeps those descriptors, so that no output can be read.
+        With stdio the verb makes a process that keeps those descriptors, so that no output can be read; verb can end it then.
         """
         try:
             os.truncate(log, 0)
@@ -48,8 +101,11 @@ class Runtime:
             pass
         command = [*self._base(log), *args]
         if stdio is not None:
-            if wait(spawn(command, stdio)):
-                raise Unknown(self._reason(log, ""))
+            pid = spawn(command, stdio)
+            with verb.runs(pid) if verb is not None else contextlib.nullcontext():
+                status = wait(pid)
+            if status:
+                raise Unknown("it was killed while it was being started" if verb is not None and verb.ended else self._reason(log, ""))
             return ""
         read, write = os.pipe()
         feed_read, feed_write = os.pipe()

@@ -51,7 +51,9 @@ class RuncTasks(LocalTasks[Container]):
     def init_gone(self, container: Container) -> None:
         if not container.host_pid_namespace or container.cgroup is None:
             return
-        # Nothing takes the rest of such a container down with its init.
+        # Nothing takes the rest of such a container down with its init; it waits for starts that are under way.
+        for process in list(container.execs.values()):
+            process.end_start()
         for pid in container.cgroup.pids():
             try:
                 os.kill(pid, signal.SIGKILL)
