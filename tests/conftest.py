@@ -27,6 +27,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs root: mounts, cgroups, runc"))
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A test that fails shows what its mesh said last: why a VM ended, which service failed."""
+    made = yield
+    report = made.get_result()  # type: ignore[attr-defined] # pluggy's, which a plain generator's type does not say
+    mesh = getattr(item, "funcargs", {}).get("mesh")
+    if report.failed and isinstance(mesh, Mesh) and mesh.log.exists():
+        report.sections.append(("the mesh's log", "\n".join(mesh.log.read_text(errors="replace").splitlines()[-40:])))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def command_templates() -> Iterator[None]:
     """Commands of the tests have templates of their own, which end with their meshes."""
