@@ -91,6 +91,10 @@ def test_an_archive_that_ends_early_is_refused(mesh: Mesh, image_archive: Path) 
         for end, message in ((last.offset_data + 100, "ends in the middle"), (last.offset, "and does not have it")):
             with pytest.raises(InvalidArgument, match=f"the stream: .*{message}"):
                 await api.import_archive(client, io.BytesIO(whole[:end]), unpack_images=False)
+        # Nor is it any better where all that it should hold is here already, and nothing of it has to be read.
+        await api.import_archive(client, io.BytesIO(whole), unpack_images=False)
+        with pytest.raises(InvalidArgument, match="ends in the middle"):
+            await api.import_archive(client, io.BytesIO(whole[: last.offset_data + 100]), unpack_images=False)
 
     assert last.name.startswith("blobs/") and last.size > 100
     with_client(mesh, work, "import-cut")

@@ -155,6 +155,7 @@ class Archive:
         self._file: Any = file if make is None else _Inflated(file, make)
         self._seeks = make is None
         self._at = 0
+        self._end = 0  # of the last member's bytes, without what pads them
         self._files: dict[str, tuple[int, int]] = {}
         self._links: dict[str, str] = {}
         self._entries = 0
@@ -202,6 +203,9 @@ class Archive:
             budget -= _READ // 16
             header = self._bytes(BLOCK)
             if not header:
+                # Whoever goes to where there is nothing is not told.
+                if self._seeks and self._end > self._file.seek(0, os.SEEK_END):
+                    raise InvalidArgument("the archive ends in the middle of a member")
                 return True
             try:
                 entry = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
@@ -272,6 +276,7 @@ class Archive:
         elif entry.type == tarfile.LNKTYPE:
             self._links[name] = _clean(link)
         if entry.type not in _NO_DATA:
+            self._end = self._at + size
             self._at += -(-size // BLOCK) * BLOCK
 
 
