@@ -138,6 +138,8 @@ class Demo:
         code = subprocess.run(self.command(*args), check=False, env=self.env).returncode
         if code != expect:
             raise Failed(f"argosy {args[0]} exited {code}, expected {expect}")
+        if expect:
+            say(f"  (exit code {code})")
 
     def asked(self, *args: str) -> Any:
         """Return what a command answers, as data."""

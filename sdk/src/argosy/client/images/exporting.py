@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -25,8 +26,10 @@ from argosy.oci.platforms import choose
 
 
 async def export_archive(client: Client, path: Path, names: Sequence[str], platform: Platform | None = None) -> None:
-    """Write images as an OCI archive that docker reads too. The file appears when it is complete."""
+    """Write images as an OCI archive that docker reads too. The file appears when it is complete. Raises OSError."""
     services = client.services
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such directory; make it first", str(path.parent))
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with tarfile.open(scratch, "w", format=tarfile.USTAR_FORMAT) as tar:
