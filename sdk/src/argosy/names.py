@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument
@@ -12,6 +13,7 @@ NAMESPACE_TTRPC_KEY: Final = "containerd-namespace-ttrpc"
 LEASE_HEADER: Final = "containerd-lease"
 DEFAULT_NAMESPACE: Final = "default"
 MAX_IDENTIFIER_BYTES: Final = 76
+_NAMESPACES: Final = 1024  # so many are remembered to be right
 IDENTIFIER: Final = re.compile(r"[A-Za-z0-9]+(?:[._-](?:[A-Za-z0-9]+))*")
 _SHOWN: Final = "^[A-Za-z0-9]+(?:[._-](?:[A-Za-z0-9]+))*$"
 
@@ -30,6 +32,7 @@ def check_identifier(value: str) -> str:
     return value
 
 
+@lru_cache(_NAMESPACES)
 def check_namespace(value: str | None) -> str:
     """Return value when it is a namespace. Raises FailedPrecondition when missing, InvalidArgument when malformed."""
     if not value:

@@ -35,6 +35,11 @@ def _in_thread(cls: type[Any], data: bytes, most: int) -> Any:
     return cls.decode(data)
 
 
+def is_small(data: bytes) -> bool:
+    """Return whether data has so few fields that decoding it holds nobody up: that needs no ``decode``."""
+    return len(data) <= _SMALL_BYTES
+
+
 async def decode(cls: type[Any], data: bytes, most: int) -> Any:
     """Return the message that data encodes; data itself when cls is bytes. Raises DecodeError, TooManyFields.
 
@@ -42,7 +47,7 @@ async def decode(cls: type[Any], data: bytes, most: int) -> Any:
     """
     if cls is bytes:
         return data
-    if len(data) <= _SMALL_BYTES or count(cls, data, _FEW_FIELDS) <= _FEW_FIELDS:
+    if is_small(data) or count(cls, data, _FEW_FIELDS) <= _FEW_FIELDS:
         return cls.decode(data)
     if not _threads:
         from concurrent.futures import ThreadPoolExecutor  # most processes never need it

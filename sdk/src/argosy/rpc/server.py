@@ -44,7 +44,7 @@ from argosy.recent import Recent
 from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.context import CALL, Call, Peer
-from argosy.rpc.decoding import MOST_FIELDS, TooManyFields, decode
+from argosy.rpc.decoding import MOST_FIELDS, TooManyFields, decode, is_small
 from argosy.rpc.protocol import Connection
 from argosy.rpc.sockets import BACKLOG, bind_unix, same_user
 
@@ -199,8 +199,11 @@ class ServerStream:
             await self._waiter
         data, cost = assembler.messages.popleft()
         self._connection.acknowledge(self.sid, cost + assembler.release())
+        request_type = self._handler.request_type
         try:
-            return await decode(self._handler.request_type, data, MOST_FIELDS)
+            if is_small(data):
+                return data if request_type is bytes else request_type.decode(data)
+            return await decode(request_type, data, MOST_FIELDS)
         except DecodeError as error:
             raise InvalidArgument(f"{self.call.path}: the request is malformed: {error}") from error
         except TooManyFields as error:
@@ -328,33 +331,38 @@ class ServerConnection(Connection):
     def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None:
         server = self._server
         timeout: float | None = None
-        own = [field for field in headers if field[0] in h2.OF_ONE_CALL]
-        if own:
-            headers = tuple([field for field in headers if field[0] not in h2.OF_ONE_CALL])
+        # Headers with something of one call are never remembered: what is found is all there is.
         head = server.heads.get(headers)
-        remembered = head is not None
-        if head is None:
-            head = RequestHead(headers)
-        size = head.size + h2.size_of(own)
-        if size > h2.MAX_HEADER_LIST_BYTES:
-            what = f"{head.path[:100]}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
-            self._refuse(sid, ResourceExhausted(f"{what}; send less metadata"), end)
-            return
-        if not remembered:
-            server.heads.put(headers, head)
-        metadata = head.metadata
-        for name, value in own:
-            if name != b"grpc-timeout":
-                metadata = (*metadata, _pair(name, value))
-            elif timeout is None:
-                timeout = wire.parse_timeout(value)
-        if head.path not in server.always:
-            server.asked += 1
+        if head is not None:
+            metadata = head.metadata
+        else:
+            own = [field for field in headers if field[0] in h2.OF_ONE_CALL]
+            if own:
+                headers = tuple([field for field in headers if field[0] not in h2.OF_ONE_CALL])
+                head = server.heads.get(headers)
+            remembered = head is not None
+            if head is None:
+                head = RequestHead(headers)
+            size = head.size + h2.size_of(own)
+            if size > h2.MAX_HEADER_LIST_BYTES:
+                what = f"{head.path[:100]}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
+                self._refuse(sid, ResourceExhausted(f"{what}; send less metadata"), end)
+                return
+            if not remembered:
+                server.heads.put(headers, head)
+            metadata = head.metadata
+            for name, value in own:
+                if name != b"grpc-timeout":
+                    metadata = (*metadata, _pair(name, value))
+                elif timeout is None:
+                    timeout = wire.parse_timeout(value)
         handler = server.mapping.get(head.path) or server.fallback(head.path)
         call = Call(head.path, metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
-        if server.draining and head.path not in server.always:
-            self._refuse(sid, server.draining, end)
-            return
+        if head.path not in server.always:
+            server.asked += 1
+            if server.draining:
+                self._refuse(sid, server.draining, end)
+                return
         if handler is None:
             service, _, method = head.path.lstrip("/").rpartition("/")
             known = any(p.startswith(f"/{service}/") for p in server.mapping)
@@ -445,9 +453,13 @@ class ServerConnection(Connection):
             if delay <= 0:
                 stream.expire()
                 return
-        coroutine = stream._handler.func(stream)
         token = CALL.set(call)
         try:
+            try:
+                coroutine = stream._handler.func(stream)
+            except Exception as error:  # of one that looks at the call before it begins
+                self._failed(stream, error)
+                return
             if getattr(stream._handler.func, "__inline__", False):
                 try:
                     waiting_for = coroutine.send(None)

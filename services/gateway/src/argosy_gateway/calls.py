@@ -30,9 +30,9 @@ class Namespaced:
         table: dict[str, Handler] = {}
         for path, handler in self._service.__mapping__().items():
 
-            async def handle(stream: ServerStream, func: Any = handler.func) -> None:
+            def handle(stream: ServerStream, func: Any = handler.func) -> Any:
                 _ = stream.call.namespace
-                await func(stream)
+                return func(stream)
 
             if getattr(handler.func, "__inline__", False):
                 handle.__inline__ = True  # type: ignore[attr-defined] # read by argosy.rpc's server
