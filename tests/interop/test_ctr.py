@@ -43,6 +43,21 @@ def test_the_version_is_our_own_whatever_the_client_compares_it_with(mesh: Mesh)
     assert "mismatch" not in ran.out and ran.err.splitlines() == ["WARNING: version mismatch", "WARNING: revision mismatch"]
 
 
+def test_whoever_wants_a_client_to_hear_its_own_version_can_have_that(short_path: Path) -> None:
+    """Of a client's version there are two strings; it prints them itself."""
+    told = run(["ctr", "version"]).out.partition("Server:")[0]
+    version, revision = (re.search(rf"{what}: *(.+)", told)[1] for what in ("Version", "Revision"))  # type: ignore[index] # it prints both
+    (short_path / "mesh.toml").write_text(f'reported_version = "{version} {revision}"\n')
+    mesh = Mesh(short_path / "m", extra=["--config", str(short_path / "mesh.toml")])
+    mesh.base.mkdir()
+    mesh.start()
+    try:
+        ran = mesh.ctr("version").ok()
+        assert ran.err == "" and version in ran.out.partition("Server:")[2]
+    finally:
+        mesh.destroy()
+
+
 def test_namespaces_are_made_labelled_listed_and_removed(mesh: Mesh) -> None:
     mesh.ctr("namespaces", "create", "blue", "colour=blue").ok()
     assert "colour=blue" in mesh.ctr("namespaces", "ls").ok().out

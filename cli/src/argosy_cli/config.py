@@ -73,6 +73,8 @@ class MeshConfig(Strict):
     gid: int = -1
     log_level: str = "info"
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
+    reported_version: str = ""
+    """What clients hear of our version, and after a space of our revision; "" for our own. `ctr version` warns of any other than its own."""
     restart_interval_s: float = 10.0
     idle_s: float = 15.0
     """A service that starts with its first call ends after so many seconds without one; 0: it stays."""

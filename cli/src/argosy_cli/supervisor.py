@@ -159,6 +159,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "uid": mesh.uid,
         "gid": mesh.gid,
         "content_sharing_policy": mesh.content_sharing_policy,
+        "reported_version": mesh.reported_version,
         "restart_interval_s": mesh.restart_interval_s,
         "proxy_plugins": plugins,
         "gc": mesh.gc,

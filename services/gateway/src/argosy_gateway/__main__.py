@@ -68,7 +68,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     ]  # fmt: skip
     registration = Registration(core)
     services: list[Any] = [
-        Version(), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration),
+        Version(core.settings.reported_version), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration),
         *map(Namespaced, namespaced),
         # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
         MountsBase(), StreamingBase(), TransferBase(),

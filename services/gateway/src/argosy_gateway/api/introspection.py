@@ -21,7 +21,7 @@ from argosy_gateway.plugins.listing import listing
 
 # Clients parse the version; the contract served is that of containerd 1.7's API plus what is listed in the docs. `ctr version` warns
 # of a mismatch unless both strings are its own, byte for byte (an empty one differs, too). Debian's would want to hear that we are
-# Debian's build of containerd 1.6.20: a request doesn't say which client asks, and we are not.
+# Debian's build of containerd 1.6.20: a request doesn't say which client asks, and we are not. Who wants that says so.
 VERSION: Final = "1.7.0+argosy.0.1.0"
 REVISION: Final = "argosy-0.1.0"
 
@@ -29,9 +29,14 @@ REVISION: Final = "argosy-0.1.0"
 class Version(VersionBase):
     """containerd.services.version.v1.Version: the version that this gateway says it is."""
 
+    def __init__(self, reported: str) -> None:
+        """reported is what a configuration wants to be heard, "VERSION" or "VERSION REVISION"; "" for our own."""
+        version, _, revision = reported.partition(" ")
+        self._answer = VersionResponse(version=version or VERSION, revision=revision or REVISION)
+
     @inline
     async def version(self, request: Empty) -> VersionResponse:
-        return VersionResponse(version=VERSION, revision=REVISION)
+        return self._answer
 
 
 class Introspection(p.IntrospectionBase):
