@@ -26,7 +26,7 @@ MAX_HEADER_LIST_BYTES: Final = 16 << 10
 # A peer that overlooks that fails its own call; one that sends so much is no client, and its connection ends.
 HARD_HEADER_LIST_BYTES: Final = 256 << 10
 # What a field of a header costs beside its bytes (RFC 9113, 6.5.2).
-_FIELD_BYTES: Final = 32
+FIELD_BYTES: Final = 32
 # What one takes here: two tuples, with two texts each.
 _FIELD_MEMORY: Final = 280
 # Headers that differ from call to call where all else is the same: what is remembered by its headers is remembered without them.
@@ -47,7 +47,7 @@ ENHANCE_YOUR_CALM: Final = 11
 
 def size_of(headers: Headers) -> int:
     """Return what a list of headers counts against a peer's limit."""
-    return sum(len(name) + len(value) + _FIELD_BYTES for name, value in headers)
+    return sum(len(name) + len(value) + FIELD_BYTES for name, value in headers)
 
 
 def memory_of(headers: Headers) -> int:
@@ -119,7 +119,7 @@ class NgEngine:
                 stream_reset_rate_limit=(RESET_BURST, RESETS_PER_SECOND),
                 peer_max_concurrent_streams=MAX_CONCURRENT_STREAMS,
                 max_inbound_header_list_size=HARD_HEADER_LIST_BYTES,
-                max_inbound_header_count=HARD_HEADER_LIST_BYTES // _FIELD_BYTES,
+                max_inbound_header_count=HARD_HEADER_LIST_BYTES // FIELD_BYTES,
             ),
         )
         settings = {

@@ -294,6 +294,7 @@ class ServerConnection(Connection):
         self._held_back: dict[int, ServerStream] = {}
         """Calls that begin when the peer has read what was answered before, by their numbers, in the order in which they came."""
         self._going_on = False
+        self._own_at = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         sock = transport.get_extra_info("socket")
@@ -328,34 +329,41 @@ class ServerConnection(Connection):
         if self._server.ended is not None:
             self._server.ended()
 
+    def _parted(self, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[h2.Headers, tuple[tuple[bytes, bytes], ...]]:
+        """Return what is of one call, and the rest, if the one such field stands where it stood in the call before.
+
+        Where it does not, the rest is like no remembered head, since none of those has such a field.
+        """
+        at = self._own_at
+        if 0 <= at < len(headers) and headers[at][0] in h2.OF_ONE_CALL:
+            return (headers[at],), headers[:at] + headers[at + 1 :]
+        return (), headers
+
     def on_headers(self, sid: int, headers: tuple[tuple[bytes, bytes], ...], end: bool) -> None:
         server = self._server
         timeout: float | None = None
-        # Headers with something of one call are never remembered: what is found is all there is.
-        head = server.heads.get(headers)
-        if head is not None:
-            metadata = head.metadata
-        else:
-            own = [field for field in headers if field[0] in h2.OF_ONE_CALL]
-            if own:
-                headers = tuple([field for field in headers if field[0] not in h2.OF_ONE_CALL])
-                head = server.heads.get(headers)
-            remembered = head is not None
-            if head is None:
-                head = RequestHead(headers)
-            size = head.size + h2.size_of(own)
-            if size > h2.MAX_HEADER_LIST_BYTES:
-                what = f"{head.path[:100]}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
-                self._refuse(sid, ResourceExhausted(f"{what}; send less metadata"), end)
-                return
-            if not remembered:
-                server.heads.put(headers, head)
-            metadata = head.metadata
-            for name, value in own:
-                if name != b"grpc-timeout":
-                    metadata = (*metadata, _pair(name, value))
-                elif timeout is None:
-                    timeout = wire.parse_timeout(value)
+        own, rest = self._parted(headers)
+        head = server.heads.get(rest)
+        if head is None:
+            own = tuple([field for field in headers if field[0] in h2.OF_ONE_CALL])
+            rest = tuple([field for field in headers if field[0] not in h2.OF_ONE_CALL])
+            self._own_at = headers.index(own[0]) if len(own) == 1 else -1
+            head = server.heads.get(rest) or RequestHead(rest)
+            if head.size <= h2.MAX_HEADER_LIST_BYTES:
+                server.heads.put(rest, head)
+        size = head.size
+        for name, value in own:
+            size += len(name) + len(value) + h2.FIELD_BYTES
+        if size > h2.MAX_HEADER_LIST_BYTES:
+            what = f"{head.path[:100]}: the call's headers have {size} bytes, {h2.MAX_HEADER_LIST_BYTES} are allowed"
+            self._refuse(sid, ResourceExhausted(f"{what}; send less metadata"), end)
+            return
+        metadata = head.metadata
+        for name, value in own:
+            if name != b"grpc-timeout":
+                metadata = (*metadata, _pair(name, value))
+            elif timeout is None:
+                timeout = wire.parse_timeout(value)
         handler = server.mapping.get(head.path) or server.fallback(head.path)
         call = Call(head.path, metadata, None if timeout is None else self.loop.time() + timeout, self.peer)
         if head.path not in server.always:
