@@ -66,6 +66,27 @@ def no_name(plugin: Plugin, ns: str, name: str) -> FailedPrecondition:
     )
 
 
+async def _ended_within(task: asyncio.Task[None], seconds: float) -> bool:
+    """Return whether a task has ended, after so many seconds at most. ``asyncio.wait`` takes two turns of the loop more."""
+    if task.done():
+        return True
+    loop = asyncio.get_running_loop()
+    turn: asyncio.Future[None] = loop.create_future()
+
+    def go_on(*_: object) -> None:
+        if not turn.done():
+            turn.set_result(None)
+
+    task.add_done_callback(go_on)
+    timer = loop.call_later(seconds, go_on)
+    try:
+        await turn
+    finally:
+        timer.cancel()
+        task.remove_done_callback(go_on)
+    return task.done()
+
+
 class Caller:
     """The caller of a change: ``with`` around its waiting. A caller that is cancelled there has left, which the change sees in ``left_at``."""
 
@@ -111,7 +132,7 @@ class Change(abc.ABC):
         """Why nobody knows yet how it ended."""
         self.adrift = False
         """Whether no call looks after it any more: then ``Changes`` asks the plugin until it is over."""
-        self.ended = anyio.Event()
+        self.ended = asyncio.Event()
 
     @property
     def what(self) -> str:
@@ -267,7 +288,7 @@ class Changes:
         """Ask the plugin for a change: YES, or NEW when it holds the new state and says nothing. Raises the plugin's error, Unavailable when nobody waits any more."""
         # In a task of its own, so that who waits for it can stop to.
         asked, began = self._work.start(change.ask()), time.monotonic()
-        while not (await asyncio.wait({asked}, timeout=_SILENT_S))[0]:
+        while not await _ended_within(asked, _SILENT_S):
             if await self._is_done(change, asked):
                 logger.warning("change.done_without_answer", plugin=self.plugin.name, change=change.what)
                 if change.ends_with_it:
