@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _COLUMNS: Final = ("type", "name", "state", "calls", "failed", "in_flight", "p50", "p99", "restarts", "reason")
 # Beyond what the gateway itself may take for it.
 _PATIENCE_S: Final = 20.0
+# A swap may wait for calls in flight, for one process to close and for another to open.
+_SWAP_S: Final = 90.0
 
 
 def _run(work: Callable[[PluginsStub], Awaitable[None]]) -> None:
@@ -208,7 +210,7 @@ def swap(
     async def work(plugins: PluginsStub) -> None:
         from argosy_protos.argosy.plugins.v1 import SwapRequest
 
-        _say((await plugins.swap(SwapRequest(name=name, address=address), timeout=_PATIENCE_S)).plugin)
+        _say((await plugins.swap(SwapRequest(name=name, address=address), timeout=_SWAP_S)).plugin)
 
     _run(work)
 
@@ -219,7 +221,7 @@ def rollback(name: Annotated[str, Argument(help="its name")]) -> None:
     async def work(plugins: PluginsStub) -> None:
         from argosy_protos.argosy.plugins.v1 import RollbackRequest
 
-        _say((await plugins.rollback(RollbackRequest(name=name), timeout=_PATIENCE_S)).plugin)
+        _say((await plugins.rollback(RollbackRequest(name=name), timeout=_SWAP_S)).plugin)
 
     _run(work)
 

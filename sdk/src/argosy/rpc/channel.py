@@ -156,6 +156,11 @@ class ClientStream:
             if connection is not None:
                 connection.wake()
 
+    def begin_on(self, channel: Channel) -> None:
+        """Begin on another channel, unless it has begun already."""
+        if not self.sid:
+            self._channel = channel
+
     def wake(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():

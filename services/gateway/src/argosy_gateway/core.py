@@ -28,6 +28,7 @@ from argosy_gateway.gc.sweep import Swept, sweep
 from argosy_gateway.metadata import intents, plugins
 from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
 from argosy_gateway.plugins.config import GatewaySettings
+from argosy_gateway.plugins.instances import greet
 from argosy_gateway.plugins.plugin import Plugin, Source
 from argosy_gateway.plugins.registry import Registry
 from argosy_gateway.work import Work
@@ -132,6 +133,7 @@ class Core:
     def admit(self, plugin: Plugin, dirty: set[str] | None = None) -> None:
         """Use a plugin that was made known. dirty are those that may hold what nothing names, None for all. Raises InvalidArgument."""
         plugin.run_in(self.work.group)
+        plugin.met = greet
         if dirty is None or f"{plugin.type}/{plugin.name}" in dirty:
             # What broke off in the last life may come in this one.
             plugin.may_be_late()

@@ -33,6 +33,7 @@ from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
 
 from argosy_gateway.core import Core
+from argosy_gateway.handover import HandOver
 from argosy_gateway.metadata import plugins as rows
 from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin, Source, State, connect
 
@@ -51,8 +52,13 @@ class Registration:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._hand_over = HandOver(core)
         self._writing = anyio.Lock()  # never held across a call to a plugin
         self._leaving: set[str] = set()
+
+    def take_up(self) -> None:
+        """Take up what was under way when the gateway ended. Call it before there are calls."""
+        self._hand_over.take_up()
 
     # -- adding --
 
@@ -70,6 +76,7 @@ class Registration:
             found = await self._core.work.finish(self._add, name, config, source)
             with anyio.move_on_after(_LOOK_S):
                 await found.look()
+                await found.meet()
         return found
 
     def _same(self, name: str, config: ProxyPlugin, source: Source) -> Plugin | None:
@@ -152,7 +159,8 @@ class Registration:
     async def swap(self, name: str, address: str) -> Plugin:
         """Have the process at another socket serve a registered plugin: new calls go to it from one instant on.
 
-        Calls in flight end on the one before. Raises NotFound, FailedPrecondition for a plugin that was not registered by a call, for a
+        Calls in flight end on the one before; where that has a root that the other is to take over, they end before, and new ones wait
+        (``handover``). Raises NotFound, FailedPrecondition for a plugin that was not registered by a call, for a
         process that is somebody else's, or that lacks what the one before has; Unavailable when it is not there or does not serve;
         InvalidArgument, PermissionDenied. All is as it was then. Cancellation: it goes on once the new one was found right.
         """
@@ -181,11 +189,27 @@ class Registration:
         if config == plugin.config:
             return plugin
         self._check(plugin.name, config, plugin)
-        # What has ended is no change under way once its intent is gone, which nobody waits for otherwise.
-        held = await self._core.db.write(partial(rows.held, name=plugin.name, type=plugin.type))
-        claimed = await _ready(plugin.name, config, (self._core.uuid, str(self._core.settings.address)), held)
+        await _look(plugin.name, config)
+        if await self._hand_over.stands_by(plugin.name, config) is not None:
+            await self._core.work.finish(self._take_over, plugin, config)
+            return plugin
+        async with connect(plugin.name, config) as channel:
+            await _serves(channel)
+            claimed = await self._checked(plugin, channel)
         await self._core.work.finish(self._put, plugin, config, claimed)
         return plugin
+
+    async def _checked(self, plugin: Plugin, channel: Channel) -> Claim:
+        """Ask a process that serves whether it can serve a plugin that has served. Returns whose it is. Raises Unavailable, FailedPrecondition."""
+        core = self._core
+        # What has ended is no change under way once its intent is gone, which nobody waits for otherwise.
+        held = await core.db.write(partial(rows.held, name=plugin.name, type=plugin.type))
+        return await _has(channel, plugin, (core.uuid, str(core.settings.address)), held)
+
+    async def _take_over(self, plugin: Plugin, config: ProxyPlugin) -> None:
+        self._check_staying(plugin.name)
+        check, put = partial(self._checked, plugin), partial(self._put, plugin, config)
+        await self._hand_over.swap(plugin, config, check, put)
 
     async def _put(self, plugin: Plugin, config: ProxyPlugin, claimed: Claim) -> None:
         core = self._core
@@ -258,34 +282,33 @@ class Registration:
             rows.check_unused(core.db.reader, plugin.name, plugin.type)
 
 
-async def _ready(name: str, config: ProxyPlugin, us: tuple[str, str], held: Sequence[str]) -> Claim:
-    """Ask a process whether it can serve a plugin that has served; us is who claims it. Returns whose it is.
+async def _serves(channel: Channel) -> None:
+    """Raise Unavailable for a process that says that it does not serve, or that says nothing."""
+    with suppress(Unimplemented, NotFound):  # it has no health, or none of the whole
+        health = await HealthStub(channel.within(_READY_S)).check(HealthCheckRequest())
+        if health.status is not HealthCheckResponseServingStatus.SERVING:
+            raise Unavailable(f"{channel.name} at {channel.path} says that it does not serve; swap once it does")
 
-    held is what it must have. Raises Unavailable, FailedPrecondition, and what ``_look`` does.
-    """
-    await _look(name, config)
-    async with connect(name, config) as channel:
-        bound = channel.within(_READY_S)
-        with suppress(Unimplemented, NotFound):  # it has no health, or none of the whole
-            health = await HealthStub(bound).check(HealthCheckRequest())
-            if health.status is not HealthCheckResponseServingStatus.SERVING:
-                raise Unavailable(f"{channel.name} at {channel.path} says that it does not serve; swap once it does")
-        claimed = Claim.OURS
+
+async def _has(channel: Channel, plugin: Plugin, us: tuple[str, str], held: Sequence[str]) -> Claim:
+    """Claim a process for us, and see whether it has all that is held. Returns whose it is. Raises Unavailable, FailedPrecondition."""
+    bound = channel.within(_READY_S)
+    claimed = Claim.OURS
+    try:
+        await ServiceStub(bound).claim(ClaimRequest(owner=us[0], address=us[1]))
+    except Unimplemented:
+        claimed = Claim.FOREIGN
+    for one in held:
         try:
-            await ServiceStub(bound).claim(ClaimRequest(owner=us[0], address=us[1]))
-        except Unimplemented:
-            claimed = Claim.FOREIGN
-        for one in held:
-            try:
-                if config.type == "snapshot":
-                    await snapshots.SnapshotsStub(bound).stat(snapshots.StatSnapshotRequest(snapshotter=name, key=one))
-                else:
-                    await content.ContentStub(bound).info(content.InfoRequest(digest=one))
-            except NotFound:
-                raise FailedPrecondition(
-                    f'{channel.name} at {channel.path} does not have "{one}", which the one before has; give the new one the same data'
-                ) from None
-        return claimed
+            if plugin.type == "snapshot":
+                await snapshots.SnapshotsStub(bound).stat(snapshots.StatSnapshotRequest(snapshotter=plugin.name, key=one))
+            else:
+                await content.ContentStub(bound).info(content.InfoRequest(digest=one))
+        except NotFound:
+            raise FailedPrecondition(
+                f'{channel.name} at {channel.path} does not have "{one}", which the one before has; give the new one the same data'
+            ) from None
+    return claimed
 
 
 async def _look(name: str, config: ProxyPlugin) -> None:

@@ -9,6 +9,7 @@ and is ready as soon as it answers. An answer that is wrong changes no state: it
                             \\--drain--> draining --undrain--> ready            any --close--> down
 
 One that nobody has heard of yet may be started after the gateway: who needs it waits for it, ``ARRIVE_S`` after it was made known at most.
+While another process takes its root over, calls that have not begun wait (``hold``): they begin at whoever has it then.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from enum import Enum
 from typing import Any, Final
 
@@ -137,7 +138,9 @@ class Call:
         self._before = ""
 
     async def __aenter__(self) -> BoundChannel:
-        plugin = self._plugin
+        plugin, stream = self._plugin, self._stream
+        if plugin.is_held and (stream is None or not stream.sid):
+            await plugin.let_through()
         plugin.check()
         if plugin.is_awaited:
             await plugin.arrives()
@@ -147,8 +150,9 @@ class Call:
         plugin.calls.add(self)
         if self.watched:
             plugin.watch()
-        if self._stream is not None:
-            self._group.add(self._stream)
+        if stream is not None:
+            stream.begin_on(plugin.channel)
+            self._group.add(stream)
             if self._deadline_s is not None:
                 self._timer = asyncio.get_running_loop().call_later(self._deadline_s, self._expire)
         # Beside a call that is silent another one may be made.
@@ -215,6 +219,11 @@ class Plugin:
         self._drained_in = State.READY
         self._silence = ""
         """What became of the last health check that was not answered."""
+        self._held: anyio.Event | None = None
+        """Set when calls go on that wait for a hand-over."""
+        self.met: Callable[[Plugin], Awaitable[None]] | None = None
+        """Called when somebody was connected to who may be another than before."""
+        self._met: tuple[Channel, int] | None = None
         self._expected_until = time.monotonic() + ARRIVE_S
         self._arriving = anyio.Lock()
         self._group: anyio.abc.TaskGroup | None = None
@@ -377,11 +386,53 @@ class Plugin:
             self._become(State.READY)
         self.changed(self)
 
-    async def has_left(self, channel: Channel, within_s: float) -> None:
-        """Wait until nothing that was begun on a channel goes on, streams between two calls too; so many seconds at most."""
-        with anyio.move_on_after(within_s):
-            while channel.is_used or any(call.channel is channel for call in self.calls):
-                await anyio.sleep(_ARRIVED_S)
+    async def has_left(self, channel: Channel, within_s: float, look_s: float = _ARRIVED_S) -> bool:
+        """Wait until nothing that was begun on a channel goes on, streams between two calls too. Returns whether that was so within so many seconds."""
+        until = time.monotonic() + within_s
+        while channel.is_used or any(call.channel is channel for call in self.calls):
+            if time.monotonic() >= until:
+                return False
+            await anyio.sleep(look_s)
+        return True
+
+    # -- while another process takes its root over --
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a call that begins now waits."""
+        return self._held is not None
+
+    def hold(self) -> None:
+        """Have calls wait that have not begun; those in flight go on. Each ``hold`` is followed by ``let_go``, soon."""
+        assert self._held is None
+        self._held = anyio.Event()
+
+    def let_go(self) -> None:
+        """Have calls go on that wait."""
+        held, self._held = self._held, None
+        assert held is not None
+        held.set()
+
+    async def let_through(self) -> None:
+        """Wait as long as calls are held."""
+        await in_a_task()
+        before, current().waiting_for = current().waiting_for, f"{self}, whose root another process takes over"
+        try:
+            while self._held is not None:
+                await self._held.wait()
+        finally:
+            current().waiting_for = before
+
+    def degrade(self, reason: str) -> None:
+        """Take no calls, since nobody has its root who should; who says so tries to mend that, and says when it is (``mended``)."""
+        if self.state in (State.STARTING, State.READY, State.DEGRADED):
+            self._silence = reason
+            self._become(State.DEGRADED)
+
+    def mended(self) -> None:
+        if self.state is State.DEGRADED:
+            self._silence = ""
+            self._become(State.READY)
 
     # -- what it may still do --
 
@@ -430,7 +481,19 @@ class Plugin:
         """
         while self.state is not State.DOWN and not self.config.on_demand:
             await self.look()
+            await self.meet()
             await anyio.sleep(_LOOK_S)
+
+    async def meet(self) -> None:
+        """Have whoever was connected to since the last time be met."""
+        channel = self.channel
+        who = (channel, channel.connections)
+        if self.met is not None and not self.is_held and channel.live() is not None and self._met != who:
+            with contextlib.suppress(
+                ArgosyError
+            ):  # it is met again on its next connection, and says its reason to who calls it
+                await self.met(self)
+            self._met = who
 
     async def look(self) -> None:
         """See whether the plugin is there, where that is not known. Takes twice ``PROBE_S`` at most."""
