@@ -66,7 +66,7 @@ class Twin(Instance):
             raise FailedPrecondition("not today")
         if what == DIES:
             self.die()
-            await asyncio.Event().wait()
+            await self.go.wait()
         left = None
         while not self.go.is_set():
             try:

@@ -134,6 +134,7 @@ def test_a_claim_whose_caller_leaves_or_that_fails_holds_nothing(short_path: Pat
                 else:
                     assert two.phase is Phase.CLAIMING
                     claiming.cancel()
+                    await asyncio.sleep(0.05)  # it is heard of there
                     two.go.set()
                 while two.phase is not Phase.STANDBY:
                     await asyncio.sleep(0.001)

@@ -23,10 +23,11 @@ The kernel gives the lock back for a process that dies. Each order is the same a
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -44,9 +45,10 @@ from argosy_protos.argosy.instance.v1 import (
 )
 
 from argosy import log
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable, in_words
+from argosy.errors import FailedPrecondition, InvalidArgument, Unavailable, in_words
 from argosy.roots import lock_root
 from argosy.rpc.server import Server, inline
+from argosy.settled import settled
 
 logger = log.get("argosy.instance")
 
@@ -55,7 +57,7 @@ RELEASE_S: Final = 5.0
 _MOST_S: Final = 600.0
 
 Opened = Callable[[Path | None], AbstractAsyncContextManager[Sequence[ServiceBase]]]
-"""Opens what is below a root, and has the services that serve it. Entered and left in different tasks, more than once."""
+"""Opens what is below a root, and has the services that serve it. Entered and left more than once, each time in a task of its own."""
 
 
 class Phase(Enum):
@@ -87,7 +89,7 @@ class Instance(InstanceBase):
         self._phase = Phase.STANDBY
         self._at = root
         """What it serves, or served last: its root, or that of a rehearsal."""
-        self._held: AsyncExitStack | None = None
+        self._held: _Held | None = None
         self._turn = anyio.Lock()
         self._stand_by()
 
@@ -122,7 +124,10 @@ class Instance(InstanceBase):
                 raise InvalidArgument(f'root "{request.root}" is no absolute path; write it from the root directory on')
             root = Path(request.root)
         async with self._turn:
-            await self._claim(root)
+            try:
+                await self._claim(root)
+            except OSError as error:
+                raise FailedPrecondition(f"{self._name} can't open {root}: {in_words(error)}") from error
         return ClaimResponse()
 
     async def begin(self) -> None:
@@ -136,17 +141,11 @@ class Instance(InstanceBase):
                 raise FailedPrecondition(f"{self._name} serves {self._at}; release it first")
             return
         self._move("claim")
-        held = AsyncExitStack()
+        held = _Held(self._name, root, self._opened)
         try:
-            if root is not None:
-                held.callback(_unlock, lock_root(root, self._name))
-            services = await held.enter_async_context(self._opened(root))
-        except BaseException as error:
-            with anyio.CancelScope(shield=True):
-                await self._close(held)
+            services = await held.open()
+        except BaseException:
             self._move("failed")
-            if isinstance(error, OSError):
-                raise FailedPrecondition(f"{self._name} can't open {root}: {in_words(error)}") from error
             raise
         self._held, self._at = held, root
         for service in services:
@@ -180,27 +179,63 @@ class Instance(InstanceBase):
         # From here on there is no way back but by a claim: who leaves now finds it standing by.
         held, self._held = self._held, None
         assert held is not None
-        with anyio.CancelScope(shield=True):
-            await self._close(held)
-        self._stand_by()
-        self._move("closed")
+        try:
+            await held.close()
+        except Exception as error:  # a plugin's own: the lock is given back all the same, as by the end of this process
+            logger.error("instance.close_failed", error=str(error) or repr(error), exc_info=error)
+        finally:
+            self._stand_by()
+            self._move("closed")
         logger.info("instance.released", root=str(self._at or ""))
 
-    async def _close(self, held: AsyncExitStack) -> None:
-        """Close what was opened, and give the lock back, whatever closing raises: so would the end of this process."""
-        try:
-            await held.aclose()
-        except Exception as error:  # a plugin's own; the lock is given back before it gets here
-            level = logger.warning if isinstance(error, ArgosyError) else logger.error
-            level("instance.close_failed", error=str(error) or repr(error), exc_info=error)
-
     async def close(self) -> None:
-        """Give up what is held: the server listens no more. Cancellation: it goes on to its end."""
+        """Give up what is held: the server listens no more. Raises what closing raises. Cancellation: it goes on to its end."""
         with anyio.CancelScope(shield=True):
             async with self._turn:
                 held, self._held = self._held, None
                 if held is not None:
-                    await held.aclose()
+                    await held.close()
+
+
+class _Held:
+    """A root that is ours, and what was opened in it. It is opened and closed by one task, which whoever leaves meanwhile does not cut."""
+
+    def __init__(self, name: str, root: Path | None, opened: Opened) -> None:
+        self._name, self._root, self._opened = name, root, opened
+        self._services: asyncio.Future[Sequence[ServiceBase]] = asyncio.get_running_loop().create_future()
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> Sequence[ServiceBase]:
+        """Take the lock, and open. Raises FailedPrecondition when another has it, and what opening raises. Cancellation: nothing stays open."""
+        # Not of a group: who closes it waits for it.
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+        try:
+            await asyncio.wait({self._task, self._services}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._task.cancel()
+            with suppress(Exception, asyncio.CancelledError):
+                await settled(self._task)
+            raise
+        if not self._services.done():
+            self._task.result()  # raises
+        return self._services.result()
+
+    async def close(self) -> None:
+        """Close, and give the lock back. Raises what closing raises. Cancellation: it goes on to its end."""
+        assert self._task is not None
+        self._closing.set()
+        await settled(self._task)
+
+    async def _keep(self) -> None:
+        fd = -1 if self._root is None else lock_root(self._root, self._name)
+        try:
+            async with self._opened(self._root) as services:
+                self._services.set_result(services)
+                await self._closing.wait()
+        finally:
+            if fd >= 0:
+                _unlock(fd)
 
 
 def _unlock(fd: int) -> None:
