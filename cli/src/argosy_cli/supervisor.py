@@ -26,7 +26,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -46,13 +46,16 @@ from argosy.tables import ALONE, ProxyPlugin
 from argosy_cli.child import REFUSED, UNUSED, be, begin_anew
 from argosy_cli.config import MeshConfig, ServiceConfig, seconds
 from argosy_cli.directories import socket_in
+from argosy_cli.programs import LOGS, Programs
+from argosy_cli.restarts import BACKOFF_FIRST_S, STEADY_AFTER_S, pause
 from argosy_cli.services import GATEWAY, plugin_of, service_of
 
 logger = log.get("supervisor")
 
 READY_TIMEOUT_S: Final = 30.0
 STOP_GRACE_S: Final = 15.0
-BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_AFTER_S = 0.1, 5.0, 10.0
+PROGRAMS, SUPERVISOR = "programs", "supervisor.sock"
+"""A directory beside the services' sockets for those of plugins by command, and the socket in it at which the gateway says which there are to be."""
 # Who calls a service that is not there for longer than this is told why.
 PATIENCE_S: Final = 0.3
 
@@ -89,9 +92,7 @@ class Child:
     @property
     def backoff(self) -> float:
         """How long the next start waits: nothing after a first crash, so that callers of a service that was killed only wait for it."""
-        if self.crashes < 2:
-            return 0.0
-        return float(min(BACKOFF_FIRST_S * 2 ** min(self.crashes - 2, 10), BACKOFF_MAX_S))
+        return pause(self.crashes)
 
     @property
     def idle_mark(self) -> Path:
@@ -139,8 +140,10 @@ def plan(mesh: MeshConfig) -> list[Child]:
             on_demand=not stays,
         )
     taken = {socket: f"[services.{child.name}]" for child in children for socket in child.sockets}
-    taken |= {address: "the gateway", ttrpc: "the gateway"}
+    taken |= {address: "the gateway", ttrpc: "the gateway", sockets / PROGRAMS / SUPERVISOR: "the supervisor"}
     for name, table in mesh.proxy_plugins.items():
+        if not table.address:
+            table = replace(table, address=str(sockets / PROGRAMS / f"{name}.1.sock"))
         if name in plugins:
             raise InvalidArgument(f"[proxy_plugins.{name}] has the name of one of the mesh's own services; use another")
         if (whose := taken.get(Path(table.address.removeprefix("unix://")))) is not None:
@@ -160,6 +163,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "gid": mesh.gid,
         "content_sharing_policy": mesh.content_sharing_policy,
         "restart_interval_s": mesh.restart_interval_s,
+        "supervisor": sockets / PROGRAMS / SUPERVISOR,
         "proxy_plugins": plugins,
         "gc": mesh.gc,
         "restart": mesh.restart,
@@ -245,6 +249,7 @@ class Supervisor:
         self._by_fd: dict[int, Child] = {}
         self._callers: dict[int, Child] = {}
         self._stopping = False
+        self._programs: Programs | None = None
 
     def run(self) -> int:
         """Start everything, say so, keep it running; return the exit code.
@@ -284,6 +289,8 @@ class Supervisor:
             for child in self._children[:-1]:
                 child.listener = bind_unix(child.sockets[0])
                 child.idle_mark.touch()
+            self._programs = Programs(_directory(mesh) / PROGRAMS / SUPERVISOR, mesh.state / LOGS)
+            self._poll.register(self._programs, select.POLLIN)
             # The gateway is what everybody waits for; nothing else starts unless somebody needs it.
             for child in reversed(self._children):
                 if child.at_once:
@@ -299,6 +306,8 @@ class Supervisor:
             self._stop()
             return code
         finally:
+            if self._programs is not None:
+                self._programs.stop(1.0)
             for child in self._children:
                 if child.listener is not None:
                     child.sockets[0].unlink(missing_ok=True)
@@ -407,6 +416,8 @@ class Supervisor:
             for other in self._children:
                 if other.listener is not None and other is not child:
                     other.listener.close()
+            if self._programs is not None:
+                self._programs.close_in_child()
             settings = service.settings(**child.values)
             if anew:
                 begin_anew(child.kind, settings, handed)
@@ -426,6 +437,8 @@ class Supervisor:
                 until = deadline if due is None else min(deadline, due)
                 for fd, events in self._poll.poll(max(0.0, until - time.monotonic()) * 1000):
                     dead = self._by_fd.get(fd)
+                    if self._programs is not None and fd == self._programs.fileno():
+                        continue  # below
                     if fd in self._callers:
                         self._fork(self._callers[fd])
                     elif dead is not None:
@@ -460,11 +473,15 @@ class Supervisor:
         return os.waitstatus_to_exitcode(status)
 
     def _next_due(self) -> float | None:
-        """Return when the next service is tried again."""
-        return min((child.again_at for child in self._children if child.again_at), default=None)
+        """Return when the next service, or program, is tried again."""
+        due = [child.again_at for child in self._children if child.again_at]
+        program = self._programs.next_due() if self._programs is not None else None
+        return min(due if program is None else [*due, program], default=None)
 
     def _start_due(self) -> None:
-        """Start what is due. One that has crashed again and again, and has nothing to take up, waits for the next call."""
+        """Start what is due, and see to the programs. One that has crashed again and again, and has nothing to take up, waits for the next call."""
+        if self._programs is not None:
+            self._programs.handle()
         now = time.monotonic()
         for child in self._children:
             if not child.again_at or child.again_at > now or child.pid or self._told_to_stop():
@@ -540,3 +557,7 @@ class Supervisor:
                     logger.warning("service.killed", service_name=child.name)
                     os.kill(child.pid, signal.SIGKILL)
                     self._reap(child)
+            if group[0] is self._children[-1] and self._programs is not None:
+                self._poll.unregister(self._programs)
+                self._programs.stop(max(1.0, deadline - time.monotonic()))
+                self._programs = None

@@ -20,6 +20,7 @@ class GatewaySettings(Settings):
     gid: int = option("group that may use the socket", -1)
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
     restart_interval_s: float = option("how often the restart monitor looks; 0 turns it off", 10.0)
+    supervisor: Path | None = option("socket of who starts plugins by command; without it there are none", None)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)

@@ -36,6 +36,7 @@ from argosy.errors import (
     ResourceExhausted,
     Unavailable,
     Unimplemented,
+    Unknown,
 )
 from argosy.loops import Complaints
 from argosy.rpc.channel import BoundChannel, CallGroup, Channel, ClientStream
@@ -66,6 +67,8 @@ _ARRIVED_S, _LOOK_S = 0.05, 1.0
 # After a call that broke off, a plugin may still be at it for this long; in this rhythm it is dirty again meanwhile.
 _LATE_S: Final = WORK_S
 _LATE_EVERY_S: Final = 60.0
+# Errors that a plugin has to answer for: what it does not do, or does wrong. A no to its caller is an answer.
+_FAULTS: Final = (Unavailable, DeadlineExceeded, Internal, DataLoss, Unknown, Unimplemented)
 _HEALTH: Final = "/grpc.health.v1.Health/Check"
 _LATENCIES: Final = 1024
 # Methods are told apart up to this number, since a client may make names up; each with its last latencies.
@@ -166,6 +169,8 @@ class Call:
         if self._timer is not None:
             self._timer.cancel()
         took_s = time.monotonic() - self.started
+        plugin.tally += 1
+        plugin.faults += isinstance(error, _FAULTS)
         if error is None or (
             isinstance(error, ArgosyError) and not isinstance(error, (Unavailable, DeadlineExceeded)) and not error.unsent
         ):
@@ -211,6 +216,10 @@ class Plugin:
         self.methods: dict[str, Method] = {}
         self.changed: Callable[[Plugin], None] = _unheard
         """Called when it is in another condition than before."""
+        self.trouble: Callable[[], str] = str
+        """Says why the process that serves it has ended; "" where that is not known, or where it runs."""
+        self.faults = self.tally = 0
+        """How many calls have ended, and how many of them badly by its fault."""
         self.full: Callable[[], None] = _nothing
         """Called when it said that something is used up, such as the room on its disk."""
         self._late_until = 0.0
@@ -305,7 +314,8 @@ class Plugin:
         if self.state is State.DOWN:
             return f"{at} was taken out of service"
         if self.channel.away:
-            return f"{at} can't be reached (for {time.time() - self.channel.away_since:.1f} s): {self.channel.away}"
+            why = self.trouble() or self.channel.away
+            return f"{at} can't be reached (for {time.time() - self.channel.away_since:.1f} s): {why}"
         because = f": {self._silence}" if self._silence else ""
         return f"{at} does not answer (for {since:.1f} s; it is asked until it does){because}"
 
