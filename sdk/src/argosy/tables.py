@@ -28,7 +28,8 @@ class ProxyPlugin(Strict):
 
     type: str
     """The short form, a key of SHORT_TYPES; the long one is understood, too."""
-    address: str
+    address: str = ""
+    """Its socket. One that is started by command gets one."""
     platform: str = ""
     exports: dict[str, str] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)
@@ -42,6 +43,10 @@ class ProxyPlugin(Strict):
     """What collection may remove from a plugin that can't be claimed: ``own``, what this gateway made, or ``all``."""
     services: list[str] = field(default_factory=list)
     """For the type ``service``: the gRPC services to relay; by default those that the plugin's reflection lists."""
+    command: list[str] = field(default_factory=list)
+    """The words of the program that serves it, which the supervisor starts; ``{address}`` in them is its socket."""
+    directory: str = ""
+    """Where the program starts."""
 
     def __post_init__(self) -> None:
         short = _LONG.get(self.type, self.type)
@@ -55,7 +60,12 @@ class ProxyPlugin(Strict):
                 raise ValueError(
                     f'{key} means nothing to a plugin of the type "{short}", only to {" and ".join(types)}; take it out'
                 )
-        for key, path in (("address", self.address), *(("roots", root) for root in self.roots), *self._export()):
+        if not self.address and not self.command:
+            raise ValueError("neither an address nor a command; say where its socket is, or how it is started")
+        if self.directory and not self.command:
+            raise ValueError("directory means nothing without a command; take it out")
+        paths = [(key, path) for key in ("address", "directory") if (path := getattr(self, key))]
+        for key, path in (*paths, *(("roots", root) for root in self.roots), *self._export()):
             if not path.removeprefix("unix://").startswith("/"):
                 raise ValueError(f'{key} "{path}" is no absolute path; write it from the root on')
 

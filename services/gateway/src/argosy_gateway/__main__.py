@@ -67,6 +67,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
         Content(core), Ingests(core),
     ]  # fmt: skip
     registration = Registration(core)
+    registration.take_up()
     services: list[Any] = [
         Version(core.settings.reported_version), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration),
         *map(Namespaced, namespaced),

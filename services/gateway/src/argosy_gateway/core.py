@@ -7,6 +7,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -28,8 +29,10 @@ from argosy_gateway.gc.sweep import Swept, sweep
 from argosy_gateway.metadata import intents, plugins
 from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
 from argosy_gateway.plugins.config import GatewaySettings
+from argosy_gateway.plugins.instances import greet
 from argosy_gateway.plugins.plugin import Plugin, Source
 from argosy_gateway.plugins.registry import Registry
+from argosy_gateway.programs import Programs
 from argosy_gateway.work import Work
 
 T = TypeVar("T")
@@ -70,6 +73,8 @@ class Core:
         self.work = Work(group)
         self.events = Exchange()
         self.registry = Registry()
+        self.programs = Programs(settings.supervisor)
+        self.programs.changed = self._program_changed
         gc = settings.gc
         self.scheduler = Scheduler(
             self.collect,
@@ -132,6 +137,10 @@ class Core:
     def admit(self, plugin: Plugin, dirty: set[str] | None = None) -> None:
         """Use a plugin that was made known. dirty are those that may hold what nothing names, None for all. Raises InvalidArgument."""
         plugin.run_in(self.work.group)
+        plugin.met, plugin.trouble = greet, partial(self._trouble, plugin)
+        if plugin.config.command:
+            self.programs.want(plugin.name, plugin.config)
+        plugin.expected = lambda: self.programs.expected(plugin.config.address)
         if dirty is None or f"{plugin.type}/{plugin.name}" in dirty:
             # What broke off in the last life may come in this one.
             plugin.may_be_late()
@@ -162,6 +171,15 @@ class Core:
         if self._looping:
             self._look_at(plugin)
 
+    def _trouble(self, plugin: Plugin) -> str:
+        program = self.programs.of(plugin.config.address)
+        return program.reason if program is not None and not program.pid else ""
+
+    def _program_changed(self, address: str) -> None:
+        for plugin in self.registry:
+            if plugin.config.address.removeprefix("unix://") == address:
+                plugin.changed(plugin)
+
     def dismiss(self, plugin: Plugin) -> None:
         """Use a plugin no more: calls to it end, what was under way is taken up should it come again."""
         if plugin.type == "snapshot":
@@ -172,6 +190,8 @@ class Core:
             self.services.dismiss(plugin)
         self._failed.discard(plugin)
         self.registry.remove(plugin)
+        if plugin.config.command:
+            self.programs.end(plugin.config.address)
 
     def serve(self, services: Services) -> Services:
         """Have services relay what plugins of that type serve. Raises InvalidArgument for one of the configuration that can't be."""
@@ -223,6 +243,7 @@ class Core:
     def start_loops(self) -> None:
         """Start what goes on for as long as the gateway lives. Nothing that fails there ends the gateway."""
         self._looping = True
+        self.work.group.start_soon(keep_going, "programs of plugins", self.programs.run)
         for plugin in self.registry:
             self._look_at(plugin)
         self.work.group.start_soon(keep_going, "claims of plugins", self.claim_all)

@@ -18,6 +18,8 @@ from argosy_protos.containerd.types import Sandbox
 
 from argosy_gateway.metadata import intents
 
+# In meta, before a plugin's name: the table of the process that is to take its root over, for as long as it is not known who has it.
+_HAND_OVER: Final = "hand-over/"
 # So many of each are named in a sentence.
 _NAMED: Final = 3
 
@@ -58,8 +60,25 @@ def drain(db: sqlite3.Connection, name: str, type: str, drained: bool) -> None:
     db.execute("DELETE FROM plugins WHERE name = ? AND body = '' AND NOT drained", (name,))
 
 
+def begin_hand_over(db: sqlite3.Connection, name: str, table: Mapping[str, Any]) -> None:
+    """Write down who is about to take a plugin's root over: a gateway that starts without an end of it gives the root back."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_HAND_OVER + name, json.dumps(table, sort_keys=True)))
+
+
+def end_hand_over(db: sqlite3.Connection, name: str) -> None:
+    """Write down that it is known who has a plugin's root."""
+    db.execute("DELETE FROM meta WHERE key = ?", (_HAND_OVER + name,))
+
+
+def hand_overs(db: sqlite3.Connection) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the names of the plugins whose roots may be with either of two processes, with the table of the new one."""
+    rows = db.execute("SELECT key, value FROM meta WHERE key BETWEEN ? AND ?", (_HAND_OVER, _HAND_OVER + "\uffff"))
+    return [(key.removeprefix(_HAND_OVER), json.loads(value)) for key, value in rows.fetchall()]
+
+
 def swap(db: sqlite3.Connection, name: str, table: Mapping[str, Any], previous: Mapping[str, Any]) -> None:
-    """Write down that a plugin has another table now. Raises NotFound."""
+    """Write down that a plugin has another table now, and who has its root, if that was in question. Raises NotFound."""
+    end_hand_over(db, name)
     bodies = (json.dumps(table, sort_keys=True), json.dumps(previous, sort_keys=True), name)
     if not db.execute("UPDATE plugins SET body = ?, previous = ? WHERE name = ? AND body != ''", bodies).rowcount:
         raise NotFound(f'plugin "{name}"')
@@ -106,6 +125,7 @@ def remove(db: sqlite3.Connection, name: str, type: str, force: bool) -> None:
     if not force:
         check_unused(db, name, type)
     db.execute("DELETE FROM plugins WHERE name = ?", (name,))
+    end_hand_over(db, name)
 
 
 def check_unused(db: sqlite3.Connection, name: str, type: str) -> None:

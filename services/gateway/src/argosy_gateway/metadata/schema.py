@@ -1,6 +1,6 @@
 """The whole database, drawn and migrated.
 
-    meta            key -> value                      uuid of this server
+    meta            key -> value                      uuid of this server; hand-over/<plugin>: the table of who takes its root over
     namespaces      name -> labels
     images          (ns, name) -> target, labels, created, updated
     containers      (ns, id) -> the Container message, byte for byte what clients said, with times

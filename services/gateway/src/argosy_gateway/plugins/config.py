@@ -21,6 +21,7 @@ class GatewaySettings(Settings):
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
     reported_version: str = option("what clients hear of our version, and after a space of our revision; default: our own", "")
     restart_interval_s: float = option("how often the restart monitor looks; 0 turns it off", 10.0)
+    supervisor: Path | None = option("socket of who starts plugins by command; without it there are none", None)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)

@@ -34,6 +34,8 @@ __all__ = (
     "GetResponse",
     "ListRequest",
     "ListResponse",
+    "LogsRequest",
+    "LogsResponse",
     "MethodStatistics",
     "Plugin",
     "PluginsBase",
@@ -62,6 +64,8 @@ class Table(Message):
     roots: "list[str]"
     cleanup: "str"
     services: "list[str]"
+    command: "list[str]"
+    directory: "str"
 
     def __init__(
         self,
@@ -76,6 +80,8 @@ class Table(Message):
         roots: list[str] | None = None,
         cleanup: str = "",
         services: list[str] | None = None,
+        command: list[str] | None = None,
+        directory: str = "",
     ) -> None:
         self.__dict__ = {
             "type": type,
@@ -88,6 +94,8 @@ class Table(Message):
             "roots": [] if roots is None else roots,
             "cleanup": cleanup,
             "services": [] if services is None else services,
+            "command": [] if command is None else command,
+            "directory": directory,
             "_unknown_fields": b"",
         }
 
@@ -105,6 +113,8 @@ class Table(Message):
             "roots": [],
             "cleanup": "",
             "services": [],
+            "command": [],
+            "directory": "",
             "_unknown_fields": b"",
         }
         return m
@@ -122,6 +132,8 @@ class Table(Message):
             "roots": betterproto2.field(8, "string", repeated=True),
             "cleanup": betterproto2.field(9, "string"),
             "services": betterproto2.field(10, "string", repeated=True),
+            "command": betterproto2.field(20, "string", repeated=True),
+            "directory": betterproto2.field(21, "string"),
         }
 
     def encode(self) -> bytes:
@@ -189,6 +201,18 @@ class Table(Message):
             e = x.encode()
             n = len(e)
             a(b'R' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.command
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\xa2\x01' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.directory
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\xaa\x01' + (VI[n] if n < 16384 else vi(n)))
             a(e)
         if self._unknown_fields:
             a(self._unknown_fields)
@@ -311,8 +335,28 @@ class Table(Message):
                     raise past_end(self, "services")
                 self.services.append(text(b, p, q))
                 p = q
+            elif t == 162:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "command")
+                self.command.append(text(b, p, q))
+                p = q
+            elif t == 170:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "directory")
+                self.directory = text(b, p, q)
+                p = q
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21,)))
         if p != n:
             raise past_end(self, "its last field")
 
@@ -333,6 +377,7 @@ class Plugin(Message):
     p50_s: "float"
     p99_s: "float"
     methods: "list[MethodStatistics]"
+    pid: "int"
 
     def __init__(
         self,
@@ -352,6 +397,7 @@ class Plugin(Message):
         p50_s: float = 0.0,
         p99_s: float = 0.0,
         methods: list[MethodStatistics] | None = None,
+        pid: int = 0,
     ) -> None:
         self.__dict__ = {
             "table": table,
@@ -369,6 +415,7 @@ class Plugin(Message):
             "p50_s": p50_s,
             "p99_s": p99_s,
             "methods": [] if methods is None else methods,
+            "pid": pid,
             "_unknown_fields": b"",
         }
 
@@ -391,6 +438,7 @@ class Plugin(Message):
             "p50_s": 0.0,
             "p99_s": 0.0,
             "methods": [],
+            "pid": 0,
             "_unknown_fields": b"",
         }
         return m
@@ -413,6 +461,7 @@ class Plugin(Message):
             "p50_s": betterproto2.field(13, "double"),
             "p99_s": betterproto2.field(14, "double"),
             "methods": betterproto2.field(15, "message", repeated=True),
+            "pid": betterproto2.field(30, "uint64"),
         }
 
     def encode(self) -> bytes:
@@ -490,6 +539,9 @@ class Plugin(Message):
             n = len(e)
             a(b'z' + (VI[n] if n < 16384 else vi(n)))
             a(e)
+        v = self.pid
+        if v:
+            a(b'\xf0\x01' + vi(v))
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -634,8 +686,14 @@ class Plugin(Message):
                 x._merge(b, p, q)
                 self.methods.append(x)
                 p = q
+            elif t == 240:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.pid = x
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 30,)))
         if p != n:
             raise past_end(self, "its last field")
 
@@ -1519,16 +1577,28 @@ class UndrainResponse(Message):
 class SwapRequest(Message):
     name: "str"
     address: "str"
+    command: "list[str]"
+    directory: "str"
+    canary_s: "float"
+    max_error_rate: "float"
 
     def __init__(
         self,
         *,
         name: str = "",
         address: str = "",
+        command: list[str] | None = None,
+        directory: str = "",
+        canary_s: float = 0.0,
+        max_error_rate: float = 0.0,
     ) -> None:
         self.__dict__ = {
             "name": name,
             "address": address,
+            "command": [] if command is None else command,
+            "directory": directory,
+            "canary_s": canary_s,
+            "max_error_rate": max_error_rate,
             "_unknown_fields": b"",
         }
 
@@ -1538,6 +1608,10 @@ class SwapRequest(Message):
         m.__dict__ = {
             "name": "",
             "address": "",
+            "command": [],
+            "directory": "",
+            "canary_s": 0.0,
+            "max_error_rate": 0.0,
             "_unknown_fields": b"",
         }
         return m
@@ -1547,6 +1621,10 @@ class SwapRequest(Message):
         return {
             "name": betterproto2.field(1, "string"),
             "address": betterproto2.field(2, "string"),
+            "command": betterproto2.field(20, "string", repeated=True),
+            "directory": betterproto2.field(21, "string"),
+            "canary_s": betterproto2.field(22, "double"),
+            "max_error_rate": betterproto2.field(23, "double"),
         }
 
     def encode(self) -> bytes:
@@ -1564,6 +1642,24 @@ class SwapRequest(Message):
             n = len(e)
             a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
             a(e)
+        v = self.command
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\xa2\x01' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.directory
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\xaa\x01' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.canary_s
+        if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it
+            a(b'\xb1\x01' + pack_double(v))
+        v = self.max_error_rate
+        if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it
+            a(b'\xb9\x01' + pack_double(v))
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -1594,8 +1690,34 @@ class SwapRequest(Message):
                     raise past_end(self, "address")
                 self.address = text(b, p, q)
                 p = q
+            elif t == 162:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "command")
+                self.command.append(text(b, p, q))
+                p = q
+            elif t == 170:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "directory")
+                self.directory = text(b, p, q)
+                p = q
+            elif t == 177:
+                self.canary_s = double_at(b, p, n)
+                p += 8
+            elif t == 185:
+                self.max_error_rate = double_at(b, p, n)
+                p += 8
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 20, 21, 22, 23,)))
         if p != n:
             raise past_end(self, "its last field")
 
@@ -1915,6 +2037,160 @@ class WatchResponse(Message):
             raise past_end(self, "its last field")
 
 
+class LogsRequest(Message):
+    name: "str"
+    follow: "bool"
+    lines: "int"
+
+    def __init__(
+        self,
+        *,
+        name: str = "",
+        follow: bool = False,
+        lines: int = 0,
+    ) -> None:
+        self.__dict__ = {
+            "name": name,
+            "follow": follow,
+            "lines": lines,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "name": "",
+            "follow": False,
+            "lines": 0,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "follow": betterproto2.field(2, "bool"),
+            "lines": betterproto2.field(3, "uint32"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.name
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.follow
+        if v:
+            a(b'\x10' + (b'\x01' if v else b'\x00'))
+        v = self.lines
+        if v:
+            a(b'\x18' + vu32(v))
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "name")
+                self.name = text(b, p, q)
+                p = q
+            elif t == 16:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.follow = x != 0
+            elif t == 24:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.lines = x & 0xFFFFFFFF
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class LogsResponse(Message):
+    data: "bytes"
+
+    def __init__(
+        self,
+        *,
+        data: bytes = b"",
+    ) -> None:
+        self.__dict__ = {
+            "data": data,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "data": b"",
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "data": betterproto2.field(1, "bytes"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.data
+        if v:
+            e = v
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "data")
+                self.data = b[p:q]
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
 class PluginsBase(_ServiceBase):
     __service__ = "argosy.plugins.v1.Plugins"
     __methods__ = (
@@ -1927,6 +2203,7 @@ class PluginsBase(_ServiceBase):
         Method("Swap", "swap", Cardinality.UNARY_UNARY, SwapRequest, SwapResponse),
         Method("Rollback", "rollback", Cardinality.UNARY_UNARY, RollbackRequest, RollbackResponse),
         Method("Watch", "watch", Cardinality.UNARY_STREAM, WatchRequest, WatchResponse),
+        Method("Logs", "logs", Cardinality.UNARY_STREAM, LogsRequest, LogsResponse),
     )
 
     async def list(self, request: ListRequest) -> ListResponse:
@@ -1955,6 +2232,10 @@ class PluginsBase(_ServiceBase):
 
     async def watch(self, request: WatchRequest) -> AsyncIterator[WatchResponse]:
         raise unimplemented("argosy.plugins.v1.Plugins", "Watch")
+        yield
+
+    async def logs(self, request: LogsRequest) -> AsyncIterator[LogsResponse]:
+        raise unimplemented("argosy.plugins.v1.Plugins", "Logs")
         yield
 
 
@@ -1987,3 +2268,6 @@ class PluginsStub(_ServiceStub):
 
     def watch(self, request: WatchRequest, **options: Unpack[_Options]) -> AsyncIterator[WatchResponse]:
         return self._stream("/argosy.plugins.v1.Plugins/Watch", request, WatchResponse, options)
+
+    def logs(self, request: LogsRequest, **options: Unpack[_Options]) -> AsyncIterator[LogsResponse]:
+        return self._stream("/argosy.plugins.v1.Plugins/Logs", request, LogsResponse, options)
