@@ -194,12 +194,12 @@ class Subject(abc.ABC):
                 group.start_soon(one, work)
         return sorted(answers)
 
-    async def eventually(self, holds: Callable[[], Awaitable[object]], expected: str, got: str) -> None:
-        """Ask again and again until it holds. Raises Broken when that takes longer than a call may."""
+    async def eventually(self, holds: Callable[[], Awaitable[object]], expected: str, got: str | Callable[[], str]) -> None:
+        """Ask again and again until it holds. Raises Broken when that takes longer than a call may; got says what there is then."""
         until = time.monotonic() + self.deadline_s
         while not await holds():
             if time.monotonic() > until:
-                raise Broken(f"{expected} within {self.deadline_s:g} s", got)
+                raise Broken(f"{expected} within {self.deadline_s:g} s", shortened(got if isinstance(got, str) else got()))
             await asyncio.sleep(0.02)
 
     @abc.abstractmethod
