@@ -144,7 +144,8 @@ def verify_snapshotter(
 
     def prepare() -> _Judge:
         from argosy.testkit import snapshotter as suite
-        from argosy.testkit.snapshotter.anything import ANYTHING, check_hypothesis
+        from argosy.testkit.anything import check_hypothesis
+        from argosy.testkit.snapshotter.anything import ANYTHING
         from argosy.testkit.target import reached
 
         if minimize:
