@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+import pytest
 from argosy.plugin.content import ContentServicer
 
-from tests.contracts import snapshotters, stores
+from tests.contracts import fronts, snapshotters, stores
+from tests.contracts import tasks as lives
 from tests.harness.gateways import serving
 from tests.harness.mesh import ARGOSY, run
 
@@ -145,3 +147,39 @@ def test_who_gives_up_leaves_nothing(short_path: Path) -> None:
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         ended = asyncio.run(main(number))
         assert ended[0] == code and ended[1].startswith("given up: snapshotter at "), ended
+
+
+@pytest.mark.root
+def test_the_shortest_life_that_fails(short_path: Path) -> None:
+    async def main() -> Ended:
+        async with fronts.daemon(short_path / "t.sock", lives.StartsTwice):
+            words = (
+                "--address",
+                str(short_path / "t.sock"),
+                "--focus",
+                "^a-call-needs-",
+                "--minimize",
+                "--json",
+                "--deadline",
+                "3",
+            )
+            return await verify("tasks", *words)
+
+    ran = asyncio.run(main())
+    failed = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "calls-in-any-order")
+    assert ran.code == 1 and failed["verdict"] == "failed", failed
+    assert failed["sent"].startswith("Start(") and failed["got"] == "OK" and len(failed["calls"]) <= 10, failed
+
+
+@pytest.mark.root
+def test_what_keeps_tasks_from_being_judged(short_path: Path) -> None:
+    async def main() -> list[Ended]:
+        async with serving(short_path / "p.sock", ContentServicer(stores.Reference())):
+            return [
+                await verify("tasks", "--address", str(short_path / "p.sock")),
+                await verify("tasks", "--address", str(short_path / "p.sock"), "--has", "wings"),
+            ]
+
+    plugin, wings = asyncio.run(main())
+    assert plugin.code == 2 and "is no daemon's socket: say where the daemon is" in plugin.err and "--daemon" in plugin.err
+    assert wings.code == 2 and 'a Tasks service has no capability "wings"; there are: pause' in wings.err

@@ -12,7 +12,7 @@ import pytest
 from argosy.testkit import verify
 
 from tests.harness.erofs import CAN_EROFS
-from tests.harness.mesh import eventually
+from tests.harness.mesh import Mesh, eventually
 from tests.harness.processes import ending
 from tests.harness.services import service
 from tests.harness.verifying import all_passed
@@ -67,3 +67,17 @@ def test_the_example(short_path: Path) -> None:
         eventually(lambda: listens(address), within=20, what="the example does not listen")
         all_passed(asyncio.run(verify.snapshotter(address, fast=True)), ["commit-gives-a-parent"])
         eventually(lambda: empty(short_path / "e/snapshots"), what="directories are left")
+
+
+@pytest.mark.root
+def test_our_task_manager(short_path: Path) -> None:
+    """At its own socket, as the task service of a mesh that knows the containers."""
+    mesh = Mesh(short_path / "m")
+    mesh.base.mkdir()
+    mesh.start()
+    try:
+        all_passed(asyncio.run(verify.tasks(mesh.state / "tasks.sock", mesh.address)))
+        assert mesh.leftovers() == []
+    finally:
+        mesh.destroy()
+    assert not list(Path("/sys/fs/cgroup").glob("**/argosy-verify-*"))

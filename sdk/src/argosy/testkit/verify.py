@@ -66,6 +66,20 @@ async def shim(
         return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
 
 
+async def tasks(
+    address: str | Path, daemon: str | Path | None = None, runtime: str = "io.containerd.runc.v2", *, namespace: str = "",
+    focus: str = "", skip: str = "", fast: bool = False, deadline_s: float = 10.0, has: Collection[str] = (),
+    lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge a Tasks service, as root; daemon is the socket of the daemon that knows its containers, if that is another."""
+    from argosy.testkit import tasks as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
+    async with suite.begun(address, daemon, namespace, runtime, able, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
 def explained(report: Report) -> str:
     """Return what went wrong, as a person reads it; "" when nothing did."""
     wrong = [*report.of(Verdict.FAILED), *report.of(Verdict.NOT_RUN)]
