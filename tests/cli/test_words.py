@@ -39,7 +39,8 @@ def same(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any]) -> bool:
 
 
 def value_of(parameter: Parameter) -> str:
-    return "0.5" if parameter.kind is float else "/some/where" if parameter.kind is Path else "some=thing"
+    values: dict[Any, str] = {float: "0.5", int: "5", Path: "/some/where"}
+    return values.get(parameter.kind, "some=thing")
 
 
 def held(verb: Verb, theirs: Any, words: Sequence[str]) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from argosy.plugin.content import ContentServicer
 from argosy.plugin.diff import DiffServicer
-from argosy.testkit import content, diff, shim, snapshotter, tasks, verify
+from argosy.testkit import content, diff, service, shim, snapshotter, tasks, verify
 from argosy.testkit.snapshotter.anything import Choice, attempt
 from argosy.testkit.suite import Broken, Report, Verdict
 from argosy.testkit.target import reached
 from argosy.testkit.verify import explained
 
-from tests.contracts import differs, fronts, snapshotters, stores
+from tests.contracts import differs, fronts, services, snapshotters, stores
 from tests.contracts import tasks as lives
 from tests.harness.gateways import serving
 from tests.harness.verifying import all_passed
@@ -156,12 +156,41 @@ def test_a_fault_of_a_task_api_is_found(short_path: Path, fault: type[lives.Refe
     assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.by_shim), explained(report)
 
 
+def judged_service(path: Path, kind: type[services.Reference], focus: str = "", deadline_s: float = 5.0) -> Report:
+    async def main() -> Report:
+        server = kind()
+        await server.listen_unix(path / "s.sock")
+        try:
+            return await verify.service(
+                path / "s.sock", services.NAME, unary=services.UNARY, streams=services.STREAMS, focus=focus,
+                deadline_s=deadline_s, has=["namespace"],
+            )  # fmt: skip
+        finally:
+            await server.close(0.0)
+            server.done()
+
+    return asyncio.run(main())
+
+
+def test_a_service_that_keeps_the_contract_passes(short_path: Path) -> None:
+    all_passed(judged_service(short_path, services.Reference), ["a-process-ends-in-order"])
+
+
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.__name__) for fault in services.FAULTS])
+def test_a_services_fault_is_found(short_path: Path, fault: type[services.Reference]) -> None:
+    report = judged_service(short_path, fault, exactly(fault.found_by), deadline_s=1.0)
+    assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), explained(report)
+    for one in report.of(Verdict.FAILED):
+        assert one.sent and one.expected and one.got and one.expected != one.got, one
+
+
 def test_there_are_faults_enough_and_each_is_to_be_found_by_a_check_that_there_is() -> None:
     found: Sequence[tuple[Any, Any, int]] = (
         (snapshotters.FAULTS, snapshotter.SUITE, 40),
         (stores.FAULTS, content.SUITE, 30),
         (differs.FAULTS, diff.SUITE, 12),
         (lives.FAULTS, tasks.SUITE, 40),
+        (services.FAULTS, service.SUITE, 25),
     )
     for faults, suite, least in found:
         names = {check.name for check in suite.checks}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from argosy.testkit import verify
+from argosy.testkit.suite import Verdict
 
 from tests.harness.containerd import Containerd
 from tests.harness.mesh import ARGOSY, Mesh, Peer, run
@@ -35,6 +36,10 @@ def test_a_stock_containerd_passes(short_path: Path) -> None:
         all_passed(asyncio.run(verify.content(daemon.address, skip="^a-long-")), ["a-digest-may-be-sha512"])
         all_passed(asyncio.run(verify.diff(daemon.address)), ["a-diff-may-be-zstd"])
         all_passed(asyncio.run(verify.tasks(daemon.address, fast=True)))
+        report = asyncio.run(verify.service(daemon.address, "containerd.services.version.v1.Version", unary=["Version"]))
+        # This containerd has no reflection.
+        assert "it-lists-itself" in {one.name for one in report.of(Verdict.SKIPPED)}
+        assert report.passed, verify.explained(report)
         nothing_is_left(daemon)
         for snapshotter in ("overlayfs", "native"):
             directory = daemon.base / f"root/io.containerd.snapshotter.v1.{snapshotter}/snapshots"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from argosy_cli.output import Exit, Shown, fail, remark, say, show_one
 from argosy_cli.target import Target
-from argosy_cli.words import Group, Option, Verb
+from argosy_cli.words import Argument, Group, Option, Verb
 
 if TYPE_CHECKING:
     from argosy.testkit.suite import Check, Report, Result, Suite
@@ -285,6 +285,52 @@ def verify_tasks(
     _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
 
 
+def verify_service(
+    name: Annotated[str, Argument("the service's full name, such as example.clock.v1.Clock")],
+    address: _Address = None,
+    unary: Annotated[
+        list[str] | None,
+        Option("--unary", help="a method of one answer that may be called with an empty message; may be repeated"),
+    ] = None,
+    stream: Annotated[
+        list[str] | None,
+        Option("--stream", help="a method of a stream of answers that may be called with an empty message; may be repeated"),
+    ] = None,
+    ends: Annotated[
+        int, Option("--ends", help="the process that serves it, which is told to end when all else was looked at")
+    ] = 0,
+    focus: _Focus = "",
+    skip: _Skip = "",
+    fast: _Fast = False,
+    json: _Json = False,
+    junit: _Junit = None,
+    deadline: _Deadline = 5.0,
+    has: _Has = None,
+    lacks: _Lacks = None,
+    minimize: _Minimize = False,
+) -> None:
+    """Judge any gRPC service, at its own socket or behind a daemon's. Of its own methods only those are called that are named."""
+
+    def prepare() -> _Judge:
+        from argosy.testkit import service as suite
+        from argosy.testkit.anything import check_hypothesis
+        from argosy.testkit.service.anything import ANYTHING
+
+        if minimize:
+            check_hypothesis()
+        socket = address or Target.socket()
+        return _Judge(
+            suite.SUITE,
+            suite.able(has or (), lacks or ()),
+            lambda: suite.begun(socket, name, unary or (), stream or (), deadline, has or (), lacks or (), ends),
+            suite.begin,
+            suite.subject,
+            [ANYTHING] if minimize else (),
+        )
+
+    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+
+
 VERBS: Final[dict[str, Verb | Group]] = {
     "verify": Group(
         "Whether a plugin keeps containerd's contract: exit code 0 if all checks passed, 1 if one failed, 2 if they could not begin.",
@@ -294,6 +340,7 @@ VERBS: Final[dict[str, Verb | Group]] = {
             "diff": Verb(verify_diff),
             "shim": Verb(verify_shim),
             "tasks": Verb(verify_tasks),
+            "service": Verb(verify_service),
         },
     ),
 }

@@ -6,7 +6,7 @@ Each raises what keeps it from beginning (Unavailable, Unimplemented, InvalidArg
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from argosy.testkit.report import lines
@@ -76,6 +76,20 @@ async def tasks(
 
     checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
     async with suite.begun(address, daemon, namespace, runtime, able, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
+async def service(
+    address: str | Path, name: str, *, unary: Sequence[str] = (), streams: Sequence[str] = (), ends: int = 0,
+    focus: str = "", skip: str = "", fast: bool = False, deadline_s: float = 5.0, has: Collection[str] = (),
+    lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge any gRPC service. unary and streams are methods that may be called with an empty message; ends is a process to end at last."""
+    from argosy.testkit import service as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
+    async with suite.begun(address, name, unary, streams, deadline_s, has, lacks, ends) as target:
         report = Report(suite.SUITE.kind, await suite.begin(target))
         return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
 
