@@ -235,5 +235,12 @@ def test_what_keeps_tasks_from_being_judged(short_path: Path) -> None:
             ]
 
     plugin, wings = asyncio.run(main())
+
+    async def without_runtime() -> Ended:
+        async with fronts.daemon(short_path / "t.sock", lives.Reference):
+            return await verify("tasks", "--address", str(short_path / "t.sock"), "--runtime", "no.such.v1")
+
+    runtime = asyncio.run(without_runtime())
+    assert runtime.code == 2 and "there are no tasks of that runtime: " in runtime.err and "--runtime" in runtime.err
     assert plugin.code == 2 and "is no daemon's socket: say where the daemon is" in plugin.err and "--daemon" in plugin.err
     assert wings.code == 2 and 'a Tasks service has no capability "wings"; there are: pause' in wings.err

@@ -14,6 +14,7 @@ from argosy import filters
 from argosy.errors import AlreadyExists, ArgosyError, NotFound
 from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.rpc.context import current
+from argosy.testkit.tasks.calls import RUNTIME
 from argosy.timestamps import now_ns, to_wire
 from argosy.ttrpc.client import TtrpcClient
 from argosy.ttrpc.server import TtrpcServer
@@ -144,6 +145,8 @@ class Tasks(p.TasksBase):
         container = self._held.held.get((self._ns, id))
         if container is None or container.spec is None:
             raise NotFound(f'container "{id}" in namespace "{self._ns}"')
+        if container.runtime is None or container.runtime.name != RUNTIME:
+            raise NotFound(f'runtime "{container.runtime and container.runtime.name}"')
         args = json.loads(container.spec.value)["process"]["args"]
         process = Process(id, args, request.stdin, request.stdout, request.stderr, request.terminal)
         pid = self.tasks.create(self._ns, id, "", process, [mount.source for mount in request.rootfs])

@@ -26,6 +26,7 @@ from argosy.errors import (
     in_words,
     to_wire,
 )
+from argosy.typeurl import unpack
 
 T = TypeVar("T")
 
@@ -128,6 +129,21 @@ def request(method: str, **fields: object) -> str:
         if value:
             told.append(f"{name}={value!r}" if not isinstance(value, str) else f'{name}="{value}"')
     return shortened(f"{method}({', '.join(told)})")
+
+
+def fields_of(wish: Any) -> dict[str, object]:
+    """Return the fields of a message for ``request``: mounts in a line each, and JSON as what it holds."""
+    return {name: _plain(value) for name, value in vars(wish).items() if not name.startswith("_") and value}
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if hasattr(value, "source") and hasattr(value, "options"):
+        return f"{value.type} of {value.source} ({','.join(value.options)})"
+    if hasattr(value, "type_url"):
+        return unpack(value) or f"{value.type_url}, {len(value.value)} bytes"
+    return value
 
 
 class Subject(abc.ABC):
@@ -338,11 +354,13 @@ async def judge(
     whole = make("")
     try:
         for check in checks:
-            lacking = [f"{name} ({suite.capabilities[name]})" for name in check.needs if name not in able]
+            lacking = [
+                f"{name} ({suite.capabilities[name]}; --has {name} if so)" for name in check.needs if name not in able
+            ]
             if gone:
                 add(Result(check.name, check.sentence, Verdict.NOT_RUN, why=gone))
             elif lacking:
-                add(Result(check.name, check.sentence, Verdict.SKIPPED, why=f"it lacks {' and '.join(lacking)}"))
+                add(Result(check.name, check.sentence, Verdict.SKIPPED, why=f"it is for what has {' and '.join(lacking)}"))
             else:
                 result, doubt = await _one(check, make(check.name))
                 add(result)

@@ -29,7 +29,7 @@ from argosy.kernel.unmount import unmount_tree
 from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.oci.spec import default_spec
 from argosy.testkit.processes import processes, read, root_file_system
-from argosy.testkit.suite import Broken, Subject, Suite, request
+from argosy.testkit.suite import Broken, Subject, Suite, fields_of, request
 from argosy.testkit.target import PREFIX
 from argosy.ttrpc.client import TtrpcClient
 from argosy.ttrpc.server import TtrpcServer
@@ -189,7 +189,6 @@ class Shim(Subject):
     async def call(self, task: Task, method: str, wish: Any, timeout: float | None = None) -> Any:
         """Call the Task API; of a shim that knows only version 2 of it, that one."""
         assert task.client is not None
-        fields = {name: value for name, value in vars(wish).items() if not name.startswith("_") and value}
 
         async def ask() -> Any:
             assert task.client is not None
@@ -203,7 +202,7 @@ class Shim(Subject):
                 task.service = "containerd.task.v2.Task"
                 return await task.client.call(task.service, method, wish, response, timeout or self.deadline_s, metadata)
 
-        return await self.made(request(method, **fields), ask())
+        return await self.made(request(method, **fields_of(wish)), ask())
 
     async def create(self, task: Task, **fields: Any) -> int:
         """Create the container of a task, with the root file system mounted; return its pid."""

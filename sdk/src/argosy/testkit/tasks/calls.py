@@ -39,7 +39,7 @@ from argosy.oci.spec import default_spec
 from argosy.rpc.channel import NO_DEADLINE, BoundChannel, Channel
 from argosy.testkit import target as targets
 from argosy.testkit.processes import Fifos, fifos, processes, read, root_file_system, runs
-from argosy.testkit.suite import Broken, Subject, Suite, request
+from argosy.testkit.suite import Broken, Subject, Suite, fields_of, request
 from argosy.typeurl import PROCESS, SPEC, pack, pack_json, unpack
 
 RUNTIME: Final = "io.containerd.runc.v2"
@@ -124,6 +124,7 @@ async def begun(
                 await _serves_tasks(target)
                 await anyio.to_thread.run_sync(root_file_system, target.rootfs)
                 async with _second_namespace(target), _listening(target):
+                    await _knows_runtime(target)
                     yield target
     finally:
         with suppress(OSError):
@@ -140,6 +141,20 @@ async def _serves_tasks(target: Target) -> None:
         raise
     except ArgosyError:
         pass  # how it should answer is judged by a check
+
+
+async def _knows_runtime(target: Target) -> None:
+    """Raises the error of a Create that is about the runtime: each check would say no more than that."""
+    tasks = Tasks(target, target.run)
+    try:
+        await tasks.create(await tasks.container("runtime", "true"))
+    except (ArgosyError, Broken) as error:
+        # What else is wrong a check will say.
+        if isinstance(error, ArgosyError) and target.runtime in error.message:
+            raise type(error)(f"there are no tasks of that runtime: {error.message}; name another with --runtime") from None
+    finally:
+        with cleanup(target.daemon.deadline_s):
+            await tasks.clean()
 
 
 @asynccontextmanager
@@ -228,13 +243,12 @@ class Tasks(Subject):
         """Call a method, in the namespace of a task, or in one that is named; "" is none at all."""
         namespace = task if isinstance(task, str) else task.namespace
         row = _METHODS[method]
-        fields = {name: value for name, value in vars(wish).items() if not name.startswith("_") and value}
         where = "" if namespace == self.target.daemon.namespace else f', in namespace "{namespace}"'
         work = self.target.channel.unary(
             f"/{_SERVICE}/{method}", wish, row.response, timeout=timeout or self.deadline_s,
             metadata={NAMESPACE_HEADER: namespace} if namespace else None,
         )  # fmt: skip
-        return await self.made(f"{request(method, **fields)}{where}", work)
+        return await self.made(f"{request(method, **fields_of(wish))}{where}", work)
 
     async def create(self, task: Task, rootfs: Path | None = None, **fields: Any) -> int:
         """Create the task of a container, with the root file system mounted; return its pid."""
