@@ -3,7 +3,8 @@
     if __name__ == "__main__":
         main(Copies)
 
-* Without arguments it says what it is, which is the docstring of its module, and with which lines a daemon takes it.
+* Without arguments it says what it is, which is the docstring of its module, and with which lines a daemon takes it. ``--describe`` says it
+  to a program, in JSON.
 * ``--address`` is its socket, ``--name`` what it calls itself, ``--log-level`` how much it says. One that keeps anything has a ``--root``,
   which one process at a time has, and one gateway owns: a ``Backend``, and whatever takes a parameter of that name.
 * Each other parameter of plugin is a flag, too. ``target: Annotated[Path, "socket of the other"]`` is ``--target``, which must be given;
@@ -37,7 +38,7 @@ from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, in_words
 from argosy.plugin.content import ContentStore
 from argosy.plugin.diff import Differ
-from argosy.plugin.flags import Flag, about_of, add_flags, flags_of, indented, name_of, options_of
+from argosy.plugin.flags import DESCRIBE, Flag, about_of, add_flags, described, flags_of, indented, name_of, options_of
 from argosy.plugin.serve import Plugin, close, serve_instance, servicer
 from argosy.plugin.snapshots import Backend, Snapshotter, TreeSnapshotter
 from argosy.service import EXIT_CODES, notify_systemd
@@ -63,6 +64,9 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
     kind, name, flags = _kind(plugin), name_of(plugin), flags_of(plugin)
     needs_root = issubclass(_class(plugin), Backend) or any(flag.name == "root" for flag in flags)
     about = about_of(plugin)
+    if list(argv) == [DESCRIBE]:
+        print(described(kind, name, about, needs_root))
+        return
     address = os.environ.get(ADDRESS)
     if not argv and not address:
         print(_introduction(about, kind, name, flags, needs_root))
