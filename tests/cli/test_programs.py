@@ -123,7 +123,10 @@ def test_one_that_can_not_be_run_is_told_and_tried_again(gateway: Gateway) -> No
 
 def test_the_end_of_one_is_the_end_of_all_that_it_has_started(gateway: Gateway) -> None:
     """One that ignores SIGTERM is killed after a while, at once when that is asked; what it started in a session of its own goes where there are cgroups."""
-    code = "import os, signal, subprocess, time; signal.signal(15, signal.SIG_IGN); print('child', subprocess.Popen(['sleep', '100']).pid, flush=True); time.sleep(100)"
+    code = (
+        "import os, signal, subprocess, time; signal.signal(15, signal.SIG_IGN); "
+        "print('chi' + 'ld', subprocess.Popen(['sleep', '100']).pid, flush=True); time.sleep(100)"
+    )
     for now in (True, False):
         gateway.python("a", code)
         gateway.until(lambda: "child" in gateway.log("a"))

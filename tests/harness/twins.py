@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from argosy import instance as room
+from argosy import roots
 from argosy.about import About
 from argosy.errors import FailedPrecondition
 from argosy.instance import Instance
@@ -97,7 +98,7 @@ async def twins(base: Path, patch: pytest.MonkeyPatch, *names: str) -> AsyncIter
     """Twins at ``<base>/<name>.sock``, on one root: the first one serves, the others stand by."""
     held: dict[str, Held] = {}
     made = [Twin(base / f"{name}.sock", base / "kept", held) for name in names]
-    lock = room.lock_root
+    lock = roots.lock_root
 
     def locked(root: Path, name: str) -> int:
         fd = lock(root, name)

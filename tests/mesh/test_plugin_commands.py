@@ -130,7 +130,7 @@ def test_one_by_command_runs_a_container_and_is_started_again(mesh: Mesh, plugin
     is_in(mesh, "mine", "ready")
     assert plugin.row["pid"] == now
     log = plugin.log
-    assert log.count("argosy: started") == 2 and "ended by SIGKILL" in log and "instance.claimed" in log
+    assert log.count("argosy: started") == 2 and "ended by SIGKILL" in log
     assert mesh.argosy("plugin", "logs", "mine", "--tail", "1").ok().out.count("\n") == 1
     mesh.ctr("images", "rm", "--sync", IMAGE).ok()
     mesh.ctr("images", "import", str(image_archive)).ok()
@@ -198,7 +198,7 @@ def test_a_canary_goes_back_by_itself(mesh: Mesh, plugin: Plugin) -> None:
         assert time.monotonic() - began < 15
         assert plugin.row["pid"] == before and plugin.row["state"] == "ready"
         assert wrong
-        eventually(lambda: len(wrong) == (time.sleep(0.3) or len(wrong)))
+        time.sleep(1)  # what was in flight has ended
         known = len(wrong)
         plugin.file.write_text(EXAMPLE.read_text())
         plugin.swap("--canary", "1s", "--max-error-rate", "0.5%").ok()

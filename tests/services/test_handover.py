@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from argosy.errors import Aborted, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from argosy_gateway import handover
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import plugins as rows
 from argosy_gateway.plugins import instances
 from argosy_gateway.plugins.plugin import State
 from argosy_gateway.registration import Registration
+from argosy_gateway.swaps import Canary
 
 from tests.harness.gateways import Gateway, serving
 from tests.harness.plugins import Fault, MemorySnapshotter
@@ -49,6 +51,10 @@ async def two(base: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Gate
             old.go.set()
             new.go.set()
             await gateway.stop()
+
+
+def holders(*all: Twin) -> list[str]:
+    return [twin.path.stem for twin in all if twin.has_lock]
 
 
 async def works(core: Core, key: str) -> None:
@@ -214,11 +220,11 @@ class TestFailures:
                     assert plugin.state is State.DEGRADED and "old" in plugin.why()
                     old.go.set()
                 await works(gateway.core, "k")
-                assert old.has_lock and not new.has_lock
+                assert holders(old, new) == ["old"]
                 await until(lambda: rows.hand_overs(gateway.core.db.reader) == [])
                 old.go.set()
                 await registration.swap("s", str(short_path / "new.sock"))
-                assert new.has_lock and not old.has_lock
+                assert holders(old, new) == ["new"]
 
         asyncio.run(main())
 
@@ -265,6 +271,7 @@ class TestFailures:
                 await asyncio.wait([swapping])
                 core = await gateway.start()
                 Registration(core).take_up()
+                core.start_loops()
                 stuck.go.set()
                 assert core.registry.named("s").is_held
                 await works(core, "k")
@@ -286,5 +293,51 @@ class TestFailures:
                 await first
                 await works(gateway.core, "k")
                 assert new.has_lock
+
+        asyncio.run(main())
+
+
+class TestCanary:
+    """A new one that does badly is gone back from by itself."""
+
+    def test_one_that_fails_calls_or_dies_is_left_and_one_that_does_well_is_kept(
+        self, short_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A no to a caller is no failure; some failures may be allowed."""
+
+        async def main() -> None:
+            async with two(short_path, monkeypatch) as (gateway, registration, old, new):
+                core, at = gateway.core, str(short_path / "new.sock")
+                plugin = core.registry.named("s")
+
+                async def swapped(seconds: float, rate: float, faults: list[Fault]) -> None:
+                    swapping = asyncio.ensure_future(
+                        registration.swap("s", at, canary=Canary(seconds=seconds, max_error_rate=rate))
+                    )
+                    await until(lambda: plugin.generation % 2 == 0 and not plugin.is_held)
+                    for n, fault in enumerate(faults):
+                        new.snapshotter.faults.append(fault)
+                        with contextlib.suppress(ArgosyError):
+                            await used(core, f"{plugin.generation}-{n}", lease=True)
+                    await swapping
+
+                with pytest.raises(Aborted, match=r"is served by the one before again, after .* 1 of [0-9]+ calls failed"):
+                    await swapped(20.0, 0.1, [Fault.CUT_BEFORE])
+                assert old.has_lock and plugin.config.address == str(short_path / "old.sock")
+                await works(core, "k")
+                await swapped(0.5, 0.1, [*[Fault.REFUSED] * 3, *[Fault.NONE] * 20, Fault.CUT_BEFORE])
+                assert new.has_lock
+                await registration.rollback("s")
+                swapping = asyncio.ensure_future(registration.swap("s", at, canary=Canary(seconds=20.0)))
+                await until(lambda: plugin.generation % 2 == 0 and not plugin.is_held)
+                await used(core, "l", lease=True)
+                new.die()
+                with pytest.raises(Aborted, match="is served by the one before again"):
+                    await swapping
+                await works(core, "m")
+                assert old.has_lock
+                for seconds, rate in ((0.0, 0.1), (1.0, 1.1), (-1.0, 0.0)):
+                    with pytest.raises(InvalidArgument):
+                        Canary(seconds=seconds, max_error_rate=rate)
 
         asyncio.run(main())

@@ -6,6 +6,9 @@ another than before. A gateway that was started again says it all again, and wha
     {"op": "run", "id": ADDRESS, "name": NAME, "command": [...], "directory": "", "standby": false}    start it, or change what its next start is told
     {"op": "end", "id": ADDRESS, "now": false}                                                          SIGTERM, and SIGKILL after a while; now: at once
     {"op": "only", "ids": [ADDRESS, ...]}                                                               end all others
+    {"op": "fresh", "id": ADDRESS, "beside": ADDRESS}       start a new process of our own service at id, which stands by and is told so at beside
+    {"op": "adopt", "id": ADDRESS}                          it has taken over: it is the service's process from now on
+    {"op": "drop", "id": ADDRESS}                           it is not to take over
     {"id": ADDRESS, "name": NAME, "pid": 0, "restarts": 0, "reason": "", "over": false}                 what it is told; over: it has ended for good
 
 A program finds its socket's path in the environment (``ARGOSY_ADDRESS``) and in its words (``{address}``), and whether it is to stand by in
@@ -24,7 +27,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from argosy import log
 from argosy.rpc.sockets import bind_unix
@@ -87,11 +90,20 @@ class _Peer:
     said: bytes = field(default=b"")
 
 
+class Services(Protocol):
+    """Our own services, as the supervisor runs them."""
+
+    def fresh(self, address: str, beside: str) -> str | None: ...
+    def adopt(self, address: str) -> None: ...
+    def drop(self, address: str) -> None: ...
+
+
 class Programs:
     """The programs of a mesh. It has one descriptor for the supervisor's poll: ``handle`` is called when that is readable."""
 
-    def __init__(self, address: Path, logs: Path) -> None:
+    def __init__(self, address: Path, logs: Path, services: Services | None = None) -> None:
         """Raises FailedPrecondition when the address can't be bound."""
+        self._services = services
         self._logs, self._address = logs, address
         self._poll = select.epoll()
         self._listener = bind_unix(address, 0o600)
@@ -172,6 +184,8 @@ class Programs:
         if self._peers.pop(peer.socket.fileno(), None) is not None:
             self._poll.unregister(peer.socket)
             peer.socket.close()
+            if self._services is not None and not self._peers:
+                self._services.drop("")
 
     def _hear(self, peer: _Peer) -> None:
         try:
@@ -195,6 +209,11 @@ class Programs:
             peer.socket.sendall(json.dumps(what).encode() + b"\n")
         except OSError:  # it does not read: it connects again, and is told everything
             self._hang_up(peer)
+
+    def say_of(self, id: str, name: str, pid: int, reason: str, over: bool = False) -> None:
+        """Tell how something is that is no program of ours: a process that takes over from a service's."""
+        for peer in list(self._peers.values()):
+            self._tell(peer, {"id": id, "name": name, "pid": pid, "restarts": 0, "reason": reason, "over": over})
 
     def _tell_all(self, program: Program, over: bool = False) -> None:
         for peer in list(self._peers.values()):
@@ -227,6 +246,13 @@ class Programs:
             case "only":
                 for program in [one for one in self._all.values() if one.id not in order["ids"]]:
                     self._end(program, False)
+            case "fresh" if self._services is not None:
+                failed = self._services.fresh(order["id"], order["beside"])
+                self.say_of(order["beside"], order["id"], 1 if failed is None else 0, failed or "", over=failed == "")
+            case "adopt" if self._services is not None:
+                self._services.adopt(order["id"])
+            case "drop" if self._services is not None:
+                self._services.drop(order["id"])
             case other:
                 raise ValueError(f"no such order: {other}")
 

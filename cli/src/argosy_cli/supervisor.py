@@ -88,6 +88,10 @@ class Child:
     report: int = -1
     """A file in memory that takes the last words of its process."""
     sockets: list[Path] = field(default_factory=list)
+    next: Child | None = None
+    """A process that stands by to take over from this one."""
+    of: Child | None = None
+    """The child from which this one is to take over, or has."""
 
     @property
     def backoff(self) -> float:
@@ -289,7 +293,7 @@ class Supervisor:
             for child in self._children[:-1]:
                 child.listener = bind_unix(child.sockets[0])
                 child.idle_mark.touch()
-            self._programs = Programs(_directory(mesh) / PROGRAMS / SUPERVISOR, mesh.state / LOGS)
+            self._programs = Programs(_directory(mesh) / PROGRAMS / SUPERVISOR, mesh.state / LOGS, self)
             self._poll.register(self._programs, select.POLLIN)
             # The gateway is what everybody waits for; nothing else starts unless somebody needs it.
             for child in reversed(self._children):
@@ -368,14 +372,76 @@ class Supervisor:
         handed = Handed(child.listener, refusing_s=seconds, reason=child.reason)
         child.refusing = self._start(child, service_of(child.kind), handed)
 
-    def _start(self, child: Child, service: Service[Any], handed: Handed) -> bool:
-        """Fork a process for a service. Returns False when the system has no room for one: it is tried again later."""
+    # -- a fresh process in the place of a child's --
+
+    def fresh(self, address: str, beside: str) -> str | None:
+        """Start a new process of the service at address, of what is on disk now, which is told at beside to take over.
+
+        Returns why there is none, "" when the service does not run, so that its next process is a new one anyway; None when it was started.
+        """
+        child = next((one for one in self._children[:-1] if str(one.sockets[0]) == address), None)
+        if child is None:
+            return f"no service of this mesh serves {address}"
+        if not child.pid or child.refusing:
+            return ""
+        self.drop(address)
+        service = service_of(child.kind)
+        after = Child(child.name, child.kind, child.values, listener=child.listener, sockets=[Path(beside)], of=child)
+        assert child.listener is not None
+        try:
+            told = bind_unix(beside, 0o600)
+        except (ArgosyError, OSError) as error:
+            return str(error)
+        try:
+            handed = Handed(child.listener, refuses=False, idle_s=child.idle_s, standby=True, beside=told.fileno())
+            if not self._start(after, service, handed, fresh=True):
+                return after.reason
+        finally:
+            told.close()
+        child.next = after
+        return None
+
+    def adopt(self, address: str) -> None:
+        """Have the process that has taken over be the child's. The one before has nothing any more, and is killed."""
+        child = next((one for one in self._children if one.next is not None and str(one.sockets[0]) == address), None)
+        if child is None or child.next is None:
+            return
+        after, child.next = child.next, None
+        former = Child(child.name, child.kind, {}, pid=child.pid, pidfd=child.pidfd, of=child, report=child.report)
+        child.pid, child.pidfd, child.started, child.report = after.pid, after.pidfd, after.started, after.report
+        child.crashes, child.reason, child.again_at = 0, "", 0.0
+        self._by_fd[child.pidfd] = child
+        after.sockets[0].unlink(missing_ok=True)
+        if former.pid:
+            self._by_fd[former.pidfd] = former
+            os.kill(former.pid, signal.SIGKILL)
+        logger.info("service.replaced", service_name=child.name, pid=child.pid, before=former.pid)
+
+    def drop(self, address: str) -> None:
+        """End a process that was to take over. Its child goes on, or comes again."""
+        for child in self._children:
+            if child.next is not None and address in ("", str(child.sockets[0])):
+                after, child.next = child.next, None
+                after.sockets[0].unlink(missing_ok=True)
+                if after.pid:
+                    os.kill(after.pid, signal.SIGKILL)
+                if not child.pid:
+                    child.again_at = time.monotonic()
+                elif not address:
+                    # Nobody knows how far it got: it may have given its root away.
+                    os.kill(child.pid, signal.SIGTERM)
+
+    def _start(self, child: Child, service: Service[Any], handed: Handed, fresh: bool = False) -> bool:
+        """Fork a process for a service. Returns False when the system has no room for one: it is tried again later.
+
+        fresh: it is a new interpreter, whatever is on disk.
+        """
         # Pages that the collector never touches stay shared with the children.
         gc.freeze()
         sys.stdout.flush()
         sys.stderr.flush()
         # Who only tells why there is no service says that himself.
-        anew = not handed.reason and self._is_outdated()
+        anew = fresh or (not handed.reason and self._is_outdated())
         pid = 0
         try:
             if child.report < 0:
@@ -414,7 +480,7 @@ class Supervisor:
             die_with_parent(signal.SIGTERM)
             os.environ.pop("NOTIFY_SOCKET", None)
             for other in self._children:
-                if other.listener is not None and other is not child:
+                if other.listener is not None and other.listener is not child.listener:
                     other.listener.close()
             if self._programs is not None:
                 self._programs.close_in_child()
@@ -496,6 +562,13 @@ class Supervisor:
         """Decide what comes after a process that ended: it is started again, sooner or later."""
         now = time.monotonic()
         lived = now - child.started
+        if child.of is not None:
+            self._beside_ended(child, code)
+            return
+        if child.next is not None and child.next.pid:
+            # Who takes over has its place: it is adopted, or dropped, by who asked for it.
+            logger.warning("service.ended_while_replaced", service_name=child.name, code=code)
+            return
         if code == UNUSED:
             child.crashes, child.reason = 0, ""
             child.idle_mark.touch()
@@ -522,6 +595,24 @@ class Supervisor:
             child.reason += f"; it is started again within {wait:.1f} s"
             self._refuse(child, wait)
 
+    def _beside_ended(self, child: Child, code: int) -> None:
+        """Say how a process has ended that was to take over; one that was replaced has ended as it was to."""
+        of = child.of
+        assert of is not None
+        last = os.pread(child.report, REPORT_BYTES, 0).decode(errors="replace")
+        os.close(child.report)
+        if of.next is not child:
+            return
+        of.next = None
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        reason = f"its process ended {how}" + (f" ({last})" if last else "")
+        child.sockets[0].unlink(missing_ok=True)
+        logger.warning("service.not_replaced", service_name=of.name, reason=reason)
+        if self._programs is not None:
+            self._programs.say_of(str(child.sockets[0]), of.name, 0, reason)
+        if not of.pid:
+            of.again_at = time.monotonic()
+
     def _watch(self, wake: int) -> int:
         while not self._stopping:
             due = self._next_due()
@@ -543,6 +634,10 @@ class Supervisor:
     def _stop(self) -> None:
         """End the services: the gateway first, so that no call is cut in two; then the rest."""
         deadline = time.monotonic() + STOP_GRACE_S
+        for child in self._children:
+            if child.next is not None and child.next.pid:
+                os.kill(child.next.pid, signal.SIGKILL)
+                self._reap(child.next)
         for group in ([self._children[-1]], self._children[:-1]):
             for child in group:
                 if child.pid:

@@ -26,11 +26,11 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from argosy_protos._service import ServiceBase
@@ -91,6 +91,11 @@ class Instance(InstanceBase):
         """What it serves, or served last: its root, or that of a rehearsal."""
         self._held: _Held | None = None
         self._turn = anyio.Lock()
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.claimed: Callable[[], Awaitable[None]] = _nothing
+        """Called when a claim has opened the root, before it is answered."""
+        self.releasing: Callable[[], Awaitable[None]] = _nothing
+        """Called when nothing is at work any more, before the root is closed."""
         self._stand_by()
 
     def add(self) -> None:
@@ -101,6 +106,22 @@ class Instance(InstanceBase):
     @property
     def phase(self) -> Phase:
         return self._phase
+
+    async def until_broken(self) -> None:
+        """Wait until what was opened ends by itself, and raise what ended it: nobody serves then."""
+        await asyncio.shield(self._broken)
+
+    def _watch(self, held: _Held) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            if (
+                self._held is held
+                and not self._broken.done()
+                and not task.cancelled()
+                and (error := task.exception()) is not None
+            ):
+                self._broken.set_exception(error)
+
+        held.task.add_done_callback(ended)
 
     def _move(self, how: str) -> None:
         self._phase = MOVES[self._phase, how]
@@ -128,6 +149,7 @@ class Instance(InstanceBase):
                 await self._claim(root)
             except OSError as error:
                 raise FailedPrecondition(f"{self._name} can't open {root}: {in_words(error)}") from error
+        logger.info("instance.claimed", root=str(root or ""))
         return ClaimResponse()
 
     async def begin(self) -> None:
@@ -148,11 +170,12 @@ class Instance(InstanceBase):
             self._move("failed")
             raise
         self._held, self._at = held, root
+        self._watch(held)
         for service in services:
             self._server.add(service)
+        await self.claimed()
         self._server.draining = None
         self._move("opened")
-        logger.info("instance.claimed", root=str(root or ""))
 
     async def release(self, request: ReleaseRequest) -> ReleaseResponse:
         wait_s = request.wait_s or RELEASE_S
@@ -179,6 +202,7 @@ class Instance(InstanceBase):
         # From here on there is no way back but by a claim: who leaves now finds it standing by.
         held, self._held = self._held, None
         assert held is not None
+        await self.releasing()
         try:
             await held.close()
         except Exception as error:  # a plugin's own: the lock is given back all the same, as by the end of this process
@@ -193,8 +217,12 @@ class Instance(InstanceBase):
         with anyio.CancelScope(shield=True):
             async with self._turn:
                 held, self._held = self._held, None
-                if held is not None:
+                if held is not None and not (self._broken.done() and self._broken.exception() is not None):
                     await held.close()
+
+
+async def _nothing() -> None:
+    pass
 
 
 class _Held:
@@ -204,28 +232,30 @@ class _Held:
         self._name, self._root, self._opened = name, root, opened
         self._services: asyncio.Future[Sequence[ServiceBase]] = asyncio.get_running_loop().create_future()
         self._closing = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None]
 
     async def open(self) -> Sequence[ServiceBase]:
         """Take the lock, and open. Raises FailedPrecondition when another has it, and what opening raises. Cancellation: nothing stays open."""
         # Not of a group: who closes it waits for it.
-        self._task = asyncio.get_running_loop().create_task(self._keep())
+        self.task = asyncio.get_running_loop().create_task(self._keep())
         try:
-            await asyncio.wait({self._task, self._services}, return_when=asyncio.FIRST_COMPLETED)
+            waits: set[asyncio.Future[Any]] = {self.task, self._services}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            self._task.cancel()
+            self.task.cancel()
             with suppress(Exception, asyncio.CancelledError):
-                await settled(self._task)
+                await settled(self.task)
             raise
         if not self._services.done():
-            self._task.result()  # raises
+            error = self.task.exception()
+            assert error is not None
+            raise innermost(error)
         return self._services.result()
 
     async def close(self) -> None:
         """Close, and give the lock back. Raises what closing raises. Cancellation: it goes on to its end."""
-        assert self._task is not None
         self._closing.set()
-        await settled(self._task)
+        await settled(self.task)
 
     async def _keep(self) -> None:
         fd = -1 if self._root is None else lock_root(self._root, self._name)
@@ -236,6 +266,13 @@ class _Held:
         finally:
             if fd >= 0:
                 _unlock(fd)
+
+
+def innermost(error: BaseException) -> BaseException:
+    """Return the exception of a group of one: what is opened may be opened in a group."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _unlock(fd: int) -> None:

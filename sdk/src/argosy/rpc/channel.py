@@ -478,6 +478,13 @@ class Channel:
         """Return a view of this channel that adds metadata to every call."""
         return BoundChannel(self, tuple(metadata.items()))
 
+    def renew(self) -> None:
+        """Have the next call make a connection of its own: another process serves at the socket now. What goes on goes on."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.leaving = True
+            connection.leave()
+
     def hurry(self) -> None:
         """Have the next call connect at once, however often that came to nothing."""
         self._backoff = self._not_before = 0.0

@@ -612,6 +612,12 @@ class Server:
             listener = await loop.create_server(make, sock=sock, backlog=BACKLOG)
         self._listeners.append((listener, path))
 
+    def stop_listening(self) -> None:
+        """Accept nobody any more; connections stay, and so do the sockets' files."""
+        for listener, _ in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
     @property
     def is_used(self) -> bool:
         """Whether a call is in flight, was answered and is not read to its end, or was given up and is still at work."""
@@ -642,9 +648,7 @@ class Server:
         Cancellation: nobody is accepted any more, and connections stay.
         """
         loop = asyncio.get_running_loop()
-        for listener, _ in self._listeners:
-            listener.close()
-        self._listeners.clear()
+        self.stop_listening()
         # A connection that was accepted a moment ago is on its way through the loop to where it is counted.
         await asyncio.sleep(_LOOK_S)
         for connection in list(self.connections):

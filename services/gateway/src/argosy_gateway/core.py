@@ -140,6 +140,7 @@ class Core:
         plugin.met, plugin.trouble = greet, partial(self._trouble, plugin)
         if plugin.config.command:
             self.programs.want(plugin.name, plugin.config)
+        plugin.expected = lambda: self.programs.expected(plugin.config.address)
         if dirty is None or f"{plugin.type}/{plugin.name}" in dirty:
             # What broke off in the last life may come in this one.
             plugin.may_be_late()

@@ -68,6 +68,8 @@ Put = Callable[[Claim], Awaitable[None]]
 """Writes the row of RECORDED's end, and has new calls go to the new one."""
 Ended = Callable[[], Awaitable[bool]]
 """Ends the process that serves a plugin, where that is ours to do; returns whether it has."""
+Dropped = Callable[[], Awaitable[None]]
+"""Ends the process that was to take over, where that is ours to do."""
 
 
 class HandOver:
@@ -79,13 +81,13 @@ class HandOver:
 
     # -- whether there is something to hand over --
 
-    async def stands_by(self, name: str, config: ProxyPlugin) -> StatusResponse | None:
+    async def stands_by(self, name: str, config: ProxyPlugin, within_s: float | None = None) -> StatusResponse | None:
         """Return what a process says of its root when it waits to be told to claim it; None for one that serves, or that knows no such thing.
 
         Raises InvalidArgument for one that would serve something else, Unavailable.
         """
         async with connect(name, config) as channel:
-            said = await instances.told(channel)
+            said = await instances.told(channel, within_s)
             if said is None or said.phase != instances.STANDBY:
                 return None
             if said.type != config.type:
@@ -96,12 +98,16 @@ class HandOver:
 
     # -- handing over --
 
-    async def swap(self, plugin: Plugin, config: ProxyPlugin, check: Checked, put: Put, ended: Ended | None = None) -> None:
+    async def swap(
+        self, plugin: Plugin, config: ProxyPlugin, check: Checked, put: Put, ended: Ended | None = None,
+        dropped: Dropped | None = None,
+    ) -> None:  # fmt: skip
         """Have the process at another address take a plugin's root over, and serve it from one instant on.
 
-        check asks the new one, once it has the root; put makes it the one that serves; ended ends the old one when it does not let go. Run
-        it as ``Work``. Raises Unavailable, FailedPrecondition, and what check and put raise: the old one serves then, or will as soon as
-        that can be. Cancellation, which is the end of the gateway: its next start gives the root back.
+        check asks the new one, once it has the root; put makes it the one that serves; ended ends the old one when it does not let go,
+        dropped the new one when it is not to serve. Run it as ``Work``. Raises Unavailable, FailedPrecondition, and what check and put
+        raise: the old one serves then, or will as soon as that can be. Cancellation, which is the end of the gateway: its next start
+        gives the root back.
         """
         core, old = self._core, plugin.channel
         if plugin in self._under_way:
@@ -119,6 +125,8 @@ class HandOver:
                     await put(await self._taken(plugin, old, new, check, ended))
             except Exception as error:
                 logger.warning("plugin.not_swapped", plugin=plugin.name, error=str(error))
+                if dropped is not None:
+                    await dropped()
                 await self._give_back(plugin, config)
                 if not isinstance(error, ArgosyError):
                     raise Internal(f"{plugin}: {error!r}") from error
@@ -205,10 +213,10 @@ class HandOver:
                 continue
             for plugin in found:
                 plugin.hold()
+                self._under_way.add(plugin)
                 core.work.start(self._taken_up(plugin, config))
 
     async def _taken_up(self, plugin: Plugin, config: ProxyPlugin) -> None:
-        self._under_way.add(plugin)
         try:
             await self._give_back(plugin, config)
         finally:

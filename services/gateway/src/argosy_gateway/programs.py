@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ logger = log.get("gateway.programs")
 
 LOGS: Final = "plugin-logs"
 """Where the supervisor keeps what programs print, in the state directory: a file a plugin."""
+ARRIVE_S: Final = 5.0
+"""How long a process that was just started may take to listen."""
 _AGAIN_S: Final = 0.2
 _LOOK_S: Final = 0.01
 _LINE_BYTES: Final = 1 << 20
@@ -37,6 +40,8 @@ class Program:
     reason: str = ""
     """Why its process ended the last time; "" when it never did."""
     over: bool = False
+    since: float = field(default_factory=time.monotonic)
+    """When that was said."""
 
 
 @dataclass
@@ -44,6 +49,10 @@ class _Wanted:
     name: str
     config: ProxyPlugin
     standby: bool
+
+
+class _Idle(Exception):
+    """Raised when a service does not run: its next process is a new one anyway."""
 
 
 class Programs:
@@ -54,6 +63,9 @@ class Programs:
         self._wanted: dict[str, _Wanted] = {}
         self._known: dict[str, Program] = {}
         self._writer: asyncio.StreamWriter | None = None
+        self._wanted_beside: set[str] = set()
+        self._idle: set[str] = set()
+        """Sockets at which nobody stands by, since the service does not run."""
         self.changed: Callable[[str], None] = lambda address: None
         """Called with the address of a program that is another than before."""
 
@@ -64,18 +76,26 @@ class Programs:
                 "nobody starts programs for this gateway, since `argosy up` did not start it; start the plugin yourself, and register its address"
             )
 
-    def address(self, name: str, not_this: str = "") -> str:
+    def address(self, name: str) -> str:
         """Return a socket's path for a program of a plugin that no other has."""
         self.check()
         assert self._path is not None
         serial = 1
-        while (found := str(self._path.parent / f"{name}.{serial}.sock")) in self._wanted or found == not_this:
+        while (found := str(self._path.parent / f"{name}.{serial}.sock")) in self._wanted or found in self._known:
             serial += 1
         return found
 
     def of(self, address: str) -> Program | None:
         """Return what is known of the program at an address."""
         return self._known.get(address.removeprefix("unix://"))
+
+    def expected(self, address: str) -> float:
+        """Return until when, in monotonic time, a program may be on its way to its socket: who calls it waits for it."""
+        found = self.of(address)
+        if found is None:
+            return 0.0
+        # A first crash is followed by a start at once.
+        return found.since + (ARRIVE_S if found.pid else _AGAIN_S)
 
     def is_alive(self, address: str) -> bool:
         """Return whether a program that is wanted has a process."""
@@ -107,6 +127,34 @@ class Programs:
         if self._writer is not None:
             self._writer.write(json.dumps(order).encode() + b"\n")
 
+    # -- a fresh process of our own services --
+
+    async def fresh(self, address: str, beside: str, within_s: float) -> bool:
+        """Have a new process of one of our own services stand by at another socket. Returns False when the service does not run.
+
+        Raises FailedPrecondition when there is no such service, or the process could not start; Unavailable when it takes longer.
+        """
+        self._idle.discard(beside)
+        self._wanted_beside.add(beside)
+        self._say({"op": "fresh", "id": address, "beside": beside})
+        try:
+            await self.begun(beside, within_s)
+        except _Idle:
+            return False
+        finally:
+            self._wanted_beside.discard(beside)
+        return True
+
+    def adopt(self, address: str, beside: str) -> None:
+        """Say that it has taken over."""
+        self._known.pop(beside, None)
+        self._say({"op": "adopt", "id": address})
+
+    def drop(self, address: str, beside: str) -> None:
+        """Say that it is not to take over."""
+        self._known.pop(beside, None)
+        self._say({"op": "drop", "id": address})
+
     async def gone(self, address: str, within_s: float) -> bool:
         """Wait until a program that was told to end has. Returns whether it has within so many seconds."""
         with anyio.move_on_after(within_s):
@@ -120,6 +168,8 @@ class Programs:
         with anyio.move_on_after(within_s):
             while True:
                 found = self.of(address)
+                if address in self._idle:
+                    raise _Idle
                 if found is not None and found.reason:
                     raise FailedPrecondition(f"the new process can't serve: {found.reason}")
                 if found is not None and found.pid and await _answers(address):
@@ -128,6 +178,13 @@ class Programs:
         raise Unavailable(
             f"the new process does not serve {address} after {within_s:g} s; `argosy plugin logs` has what it printed"
         )
+
+    async def ended(self, address: str, within_s: float) -> None:
+        """Raise FailedPrecondition with the reason when a new process has ended, or does within so many seconds."""
+        with anyio.move_on_after(within_s):
+            while (found := self.of(address)) is None or not found.reason:
+                await anyio.sleep(_LOOK_S)
+            raise FailedPrecondition(f"the new process can't serve: {found.reason}")
 
     # -- the supervisor --
 
@@ -168,6 +225,8 @@ class Programs:
         self.changed(address)
         if found.over:
             del self._known[address]
+            if address in self._wanted_beside and not found.reason:
+                self._idle.add(address)
 
 
 async def _answers(address: str) -> bool:

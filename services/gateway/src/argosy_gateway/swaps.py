@@ -22,7 +22,16 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 from argosy import log
-from argosy.errors import Aborted, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented
+from argosy.errors import (
+    Aborted,
+    ArgosyError,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+    Unimplemented,
+)
 from argosy.rpc.channel import Channel
 from argosy.tables import ProxyPlugin
 from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
@@ -33,6 +42,7 @@ from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse
 from argosy_gateway.core import Core
 from argosy_gateway.handover import HandOver, Put
 from argosy_gateway.metadata import plugins as rows
+from argosy_gateway.plugins.instances import claim
 from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin, Source, State, connect
 
 if TYPE_CHECKING:
@@ -48,7 +58,9 @@ KEEP_S: Final = 60.0
 _READY_S: Final = 5.0
 # How long one that was killed may take to be gone.
 _KILLED_S: Final = 2.0
-_LOOK_S: Final = 0.05
+_LOOK_S, _KEPT_LOOK_S = 0.05, 0.5
+# Types of which our own services know a hand-over.
+_SERVICES: Final = ("snapshot", "content", "diff")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +104,13 @@ class Swaps:
         canary: Canary | None = None,
     ) -> None:
         """Swap a plugin. See ``Registration.swap``."""
+        if _is_service(plugin) and not address and not command:
+            if canary is not None:
+                raise InvalidArgument(
+                    f"{plugin} is one of the mesh's own services, whose code before is gone when it is swapped; swap it without a canary"
+                )
+            await self._core.work.finish(self._renew, plugin)
+            return
         self._check_ours(plugin)
         if address and command:
             raise InvalidArgument(f"{plugin} can't be swapped for an address and a command; give one of them")
@@ -130,6 +149,36 @@ class Swaps:
             return
         raise FailedPrecondition(f"{plugin} is one of the {plugin.source.value}, which says where it is; change it there")
 
+    async def _renew(self, plugin: Plugin) -> None:
+        """Have a new process, of what is on disk now, take over from one of our own services. One that does not run begins as one anyway."""
+        core, address = self._core, plugin.config.address
+        beside = core.programs.address(plugin.name)
+        if not await core.programs.fresh(address, beside, BEGIN_S):
+            return
+
+        async def put(claimed: Claim) -> None:
+            async with self._registration.writing:
+                await core.db.write(partial(rows.end_hand_over, name=plugin.name))
+                core.registry.renew(plugin, claimed)
+            core.programs.adopt(address, beside)
+
+        async def dropped() -> None:
+            core.programs.drop(address, beside)
+
+        config = replace(plugin.config, address=beside)
+        try:
+            # Its socket is there before it is.
+            if await self._hand_over.stands_by(plugin.name, config, BEGIN_S) is None:
+                raise Unavailable(f"the new process of {plugin} does not stand by at {beside}; try again")
+        except BaseException as error:
+            try:
+                if isinstance(error, (Unavailable, DeadlineExceeded)):
+                    await core.programs.ended(beside, _KILLED_S)
+            finally:
+                await dropped()
+            raise
+        await self._hand_over.swap(plugin, config, partial(self._checked, plugin), put, dropped=dropped)
+
     async def _back(self, plugin: Plugin) -> None:
         known = self._before.get(plugin)
         config = known or ProxyPlugin(**rows.previous(self._core.db.reader, plugin.name))
@@ -153,10 +202,13 @@ class Swaps:
                 await core.programs.begun(config.address, BEGIN_S)
             await self._registration.look(plugin.name, config)
             put = partial(self._put, plugin, config, KEEP_S if keep_s is None else keep_s)
-            if await self._hand_over.stands_by(plugin.name, config) is not None:
-                await self._take_over(plugin, config, put)
+            said = await self._hand_over.stands_by(plugin.name, config)
+            if said is not None and said.root:
+                await self._take_over(plugin, config, put, fresh)
             else:
                 async with connect(plugin.name, config) as channel:
+                    if said is not None:  # it has no root, so the one before may serve beside it
+                        await claim(channel)
                     await _serves(channel)
                     claimed = await self._checked(plugin, channel)
                 await put(claimed)
@@ -165,18 +217,26 @@ class Swaps:
                 core.programs.end(config.address)
             raise
 
-    async def _take_over(self, plugin: Plugin, config: ProxyPlugin, put: Put) -> None:
+    async def _take_over(self, plugin: Plugin, config: ProxyPlugin, put: Put, fresh: bool) -> None:
         programs, before = self._core.programs, plugin.config
         self._registration.check_staying(plugin.name)
         if before.command:  # should it end now, it comes again without its root
             programs.want(plugin.name, before, standby=True)
         killed = partial(self._killed, before) if before.command else None
         try:
-            await self._hand_over.swap(plugin, config, partial(self._checked, plugin), put, killed)
+            await self._hand_over.swap(
+                plugin, config, partial(self._checked, plugin), put, killed,
+                partial(self._dropped, config) if fresh else None,
+            )  # fmt: skip
         except BaseException:
             if before.command:
                 programs.want(plugin.name, before)
             raise
+
+    async def _dropped(self, config: ProxyPlugin) -> None:
+        """End a fresh process that is not to take over: should it hang, it has no lock then."""
+        self._core.programs.end(config.address, now=True)
+        await self._core.programs.gone(config.address, _KILLED_S)
 
     async def _killed(self, config: ProxyPlugin) -> bool:
         """End a process that does not let go of its root. Returns whether it has ended."""
@@ -222,7 +282,7 @@ class Swaps:
         """End a process that served a plugin, unless it does so again by then."""
         until = time.monotonic() + keep_s
         while self._kept.get(plugin) == address and plugin.state is not State.DOWN and time.monotonic() < until:
-            await anyio.sleep(_LOOK_S)
+            await anyio.sleep(_KEPT_LOOK_S)
         if plugin.config.address != address or plugin.state is State.DOWN:
             self._core.programs.end(address)
             if self._kept.get(plugin) == address:
@@ -254,6 +314,11 @@ class Swaps:
             if since >= canary.seconds:
                 return
             await anyio.sleep(min(_LOOK_S, canary.seconds - since))
+
+
+def _is_service(plugin: Plugin) -> bool:
+    """Return whether a plugin may be one of the mesh's own services, which the supervisor knows."""
+    return plugin.source is Source.CONFIGURATION and not plugin.config.command and plugin.type in _SERVICES
 
 
 async def _serves(channel: Channel) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
 from argosy.names import check_identifier
 from argosy_protos.argosy.plugins import v1 as p
 
 from argosy_gateway.core import Core
-from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.plugins.registry import Watcher
 from argosy_gateway.plugins.report import configuration, refused, shown
 from argosy_gateway.program_logs import printed
@@ -23,14 +23,12 @@ class Plugins(p.PluginsBase):
 
     def __init__(self, core: Core, registration: Registration) -> None:
         self._core, self._registration = core, registration
+        self._found = partial(shown, programs=core.programs)
 
     async def list(self, request: p.ListRequest) -> p.ListResponse:
         registry = self._core.registry
         out = [refused(name, refusal) for name, refusal in sorted(registry.refused.items())]
         return p.ListResponse(plugins=[*map(self._found, registry), *out])
-
-    def _found(self, plugin: Plugin) -> p.Plugin:
-        return shown(plugin, self._core.programs.of(plugin.config.address) if plugin.config.command else None)
 
     async def get(self, request: p.GetRequest) -> p.GetResponse:
         return p.GetResponse(plugin=self._shown(request.name))

@@ -24,10 +24,13 @@ CLAIM_S: Final = 15.0
 _CLOSE_S: Final = 5.0
 
 
-async def told(channel: Channel | BoundChannel) -> StatusResponse | None:
-    """Return what a process says of its root; None for one of another make, that knows no such question. Raises Unavailable, DeadlineExceeded."""
+async def told(channel: Channel | BoundChannel, within_s: float | None = None) -> StatusResponse | None:
+    """Return what a process says of its root, by default within ``ASK_S``; None for one of another make, that knows no such question.
+
+    Raises Unavailable, DeadlineExceeded.
+    """
     try:
-        return await InstanceStub(channel.within(ASK_S)).status(StatusRequest())
+        return await InstanceStub(channel.within(within_s or ASK_S)).status(StatusRequest())
     except Unimplemented:
         return None
 

@@ -218,6 +218,8 @@ class Plugin:
         """Called when it is in another condition than before."""
         self.trouble: Callable[[], str] = str
         """Says why the process that serves it has ended; "" where that is not known, or where it runs."""
+        self.expected: Callable[[], float] = float
+        """Says until when, in monotonic time, the process that serves it may be on its way; 0 where that is not known."""
         self.faults = self.tally = 0
         """How many calls have ended, and how many of them badly by its fault."""
         self.full: Callable[[], None] = _nothing
@@ -468,14 +470,16 @@ class Plugin:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether who calls it now waits until it is there: nobody has heard of it yet."""
-        return self.state is State.STARTING and not self.config.on_demand and self.channel.live() is None
+        """Whether who calls it now waits until it is there: nobody has heard of it yet, or its process has just been started again."""
+        if self.config.on_demand or self.channel.live() is not None:
+            return False
+        return self.state is State.STARTING or (self.state is State.READY and self.expected() > time.monotonic())
 
     async def arrives(self) -> None:
-        """Wait until somebody can be connected to, ``ARRIVE_S`` after the plugin was made known at most. What keeps it away its call says."""
+        """Wait until somebody can be connected to, ``ARRIVE_S`` after the plugin was made known, or started, at most. What keeps it away its call says."""
         await in_a_task()
         async with self._arriving:
-            while self.is_awaited and (left := self._expected_until - time.monotonic()) > 0:
+            while self.is_awaited and (left := max(self._expected_until, self.expected()) - time.monotonic()) > 0:
                 self.channel.hurry()
                 try:
                     await self.channel.connected(left)

@@ -76,6 +76,11 @@ class Registry:
         plugin.swap(self._channel(plugin.name, config), config, claimed)
         return before
 
+    def renew(self, plugin: Plugin, claimed: Claim) -> None:
+        """Have calls go to whoever accepts at a plugin's socket now, on a connection of its own."""
+        plugin.channel.renew()
+        plugin.swap(plugin.channel, plugin.config, claimed)
+
     def _channel(self, name: str, config: ProxyPlugin) -> Channel:
         """Return the channel to whoever is at an address and may be, made where there is none."""
         where = (config.address, frozenset(allowed_users(config)))

@@ -11,11 +11,12 @@ from argosy_protos.google.protobuf import Timestamp
 from argosy_gateway.plugins.listing import failure
 from argosy_gateway.plugins.plugin import Method, Plugin, Source, quantile
 from argosy_gateway.plugins.registry import Refusal
-from argosy_gateway.programs import Program
+from argosy_gateway.programs import Programs
 
 
-def shown(plugin: Plugin, program: Program | None = None) -> p.Plugin:
-    """Return what is known of a plugin now. program is the process that serves one by command."""
+def shown(plugin: Plugin, programs: Programs) -> p.Plugin:
+    """Return what is known of a plugin now; programs knows the process of one by command."""
+    program = programs.of(plugin.config.address) if plugin.config.command else None
     why = failure(plugin)
     return p.Plugin(
         table=_table(plugin.name, plugin.config),
