@@ -10,7 +10,7 @@
 * Each other parameter of plugin is a flag, too. ``target: Annotated[Path, "socket of the other"]`` is ``--target``, which must be given;
   with a default it need not be. Types are str, int, float, bool and Path, or one of them or None.
 * With ``--standby`` it starts without its root, beside the process that has it, and takes it when it is told to (``argosy.instance``). Whoever starts
-  it may say both by the environment, too: ``ARGOSY_ADDRESS``, and ``ARGOSY_STANDBY=1``.
+  it may say both by the environment, too: ``ARGOSY_PLUGIN_ADDRESS``, and ``ARGOSY_PLUGIN_STANDBY=1``.
 * It can be called when it says so to its service manager (sd_notify). SIGTERM and Ctrl-C end it in order: calls get a moment to end, the
   plugin's ``close`` is called, its socket is removed, and the exit code is 0. What it cannot start for is one sentence, and an exit code by
   the class of the error, as of our own services.
@@ -49,7 +49,7 @@ Made = Backend | Plugin
 _KINDS: Final[Mapping[str, tuple[type[Any], ...]]] = {
     "snapshot": (Backend, Snapshotter), "content": (ContentStore,), "diff": (Differ,), "service": (ServiceBase,),
 }  # fmt: skip
-ADDRESS, STANDBY = "ARGOSY_ADDRESS", "ARGOSY_STANDBY"
+ADDRESS, STANDBY = "ARGOSY_PLUGIN_ADDRESS", "ARGOSY_PLUGIN_STANDBY"
 """Variables of the environment that say what the flags of these names do."""
 # What a daemon has of its own in the place of a plugin of which it can have one.
 _INSTEAD: Final = {"content": "io.containerd.content.v1.content", "diff": "io.containerd.differ.v1.walking"}
