@@ -81,6 +81,11 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
         "--standby", action="store_true", default=os.environ.get(STANDBY, "") not in ("", "0"),
         help="take nothing and serve nobody until it is told to",
     )  # fmt: skip
+    parser.add_argument(
+        "--argosy-debug",
+        action="store_true",
+        help="it is under a debugger: Argosy's gateway gives its calls all the time they take",
+    )
     if needs_root:
         parser.add_argument("--root", required=True, type=Path, help="directory of what it keeps")
     parser.add_argument("--name", default=name, help="what it calls itself (default: %(default)s)")
@@ -104,7 +109,7 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
 
     try:
         anyio.run(
-            _run, make, told["address"], told["name"], kind, told.get("root"), told["standby"],
+            _run, make, told["address"], told["name"], kind, told.get("root"), told["standby"], told["argosy_debug"],
             backend="asyncio", backend_options={"use_uvloop": True},
         )  # fmt: skip
     except BaseException as raised:
@@ -118,7 +123,7 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
 
 
 async def _run(
-    make: Callable[[Path | None], Any], address: Path, name: str, kind: str, root: Path | None, standby: bool
+    make: Callable[[Path | None], Any], address: Path, name: str, kind: str, root: Path | None, standby: bool, debug: bool
 ) -> None:
     """Make the plugin and serve it until a signal comes."""
 
@@ -138,8 +143,9 @@ async def _run(
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as tasks:
             serving = partial(
-                serve_instance, opened, address, name, kind, root, standby=standby, ready=lambda: notify_systemd("READY=1")
-            )
+                serve_instance, opened, address, name, kind, root, standby=standby, debug=debug,
+                ready=lambda: notify_systemd("READY=1"),
+            )  # fmt: skip
             tasks.start_soon(serving)
             async for _ in signals:
                 break
