@@ -85,7 +85,7 @@ def gateway(short_path: Path) -> Iterator[Gateway]:
 def test_a_program_finds_its_socket_and_what_it_is_to_do(gateway: Gateway) -> None:
     """In its words and in its environment; it is in a session of its own, and what it prints has its time and its process."""
     code = (
-        "import os, sys; print(sys.argv[1:], os.environ['ARGOSY_ADDRESS'], os.environ.get('ARGOSY_STANDBY'), os.getcwd(), "
+        "import os, sys; print(sys.argv[1:], os.environ['ARGOSY_PLUGIN_ADDRESS'], os.environ.get('ARGOSY_PLUGIN_STANDBY'), os.getcwd(), "
         "os.getsid(0) == os.getpid()); sys.stderr.write('unended')"
     )
     gateway.run("a", sys.executable, "-c", code, "{address}", "x{name}", directory=str(gateway.base), standby=True)

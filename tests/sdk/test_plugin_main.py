@@ -77,6 +77,15 @@ def test_a_module_without_arguments_prints_and_returns(capsys: pytest.CaptureFix
     assert 'type = "diff"' in said and 'default = ["read-through", "walking"]' in said
 
 
+def test_the_daemon_that_a_user_has_named_is_no_socket_to_serve_at(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ARGOSY_ADDRESS is for clients, whose shell starts plugins, too."""
+    monkeypatch.setenv("ARGOSY_ADDRESS", "/nowhere/daemon.sock")
+    main(ReadThrough, [])
+    assert "[proxy_plugins.read-through]" in capsys.readouterr().out
+
+
 def test_an_error_of_its_start_is_one_sentence_and_its_class_is_the_exit_code(short_path: Path) -> None:
     script = "from argosy.plugin.main import main\nfrom tests.sdk.test_plugin import Plain\nmain(Plain)\n"
     (short_path / "file").write_text("")

@@ -1,4 +1,4 @@
-"""The plugins of a gateway: plugin ls, show, add, remove, drain, undrain, swap, rollback, watch, logs."""
+"""The plugins of a gateway: plugin new, dev, ls, show, add, remove, drain, undrain, swap, rollback, watch, logs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from argosy.errors import InvalidArgument, NotFound, Unimplemented
 
+from argosy_cli.dev import dev
+from argosy_cli.new import new
 from argosy_cli.output import Shown, remark, run_async, show, show_one
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
@@ -329,6 +331,8 @@ VERBS: Final[dict[str, Verb | Group]] = {
     "plugin": Group(
         "See plugins, and have them come and go while everything runs.",
         {
+            "new": Verb(new),
+            "dev": Verb(dev, command_follows=True),
             "ls": Verb(listed),
             "show": Verb(one),
             "add": Verb(add),

@@ -11,8 +11,8 @@ another than before. A gateway that was started again says it all again, and wha
     {"op": "drop", "id": ADDRESS}                           it is not to take over
     {"id": ADDRESS, "name": NAME, "pid": 0, "restarts": 0, "reason": "", "over": false}                 what it is told; over: it has ended for good
 
-A program finds its socket's path in the environment (``ARGOSY_ADDRESS``) and in its words (``{address}``), and whether it is to stand by in
-``ARGOSY_STANDBY``. It is in a session of its own and, where one can be made, in a cgroup of its own, and nothing of it outlives its end. It gets SIGTERM when the
+A program finds its socket's path in the environment (``ARGOSY_PLUGIN_ADDRESS``) and in its words (``{address}``), and whether it is to stand by in
+``ARGOSY_PLUGIN_STANDBY``. It is in a session of its own and, where one can be made, in a cgroup of its own, and nothing of it outlives its end. It gets SIGTERM when the
 supervisor dies.
 """
 
@@ -262,8 +262,8 @@ class Programs:
         import subprocess
 
         words = [word.replace("{address}", program.id).replace("{name}", program.name) for word in program.command]
-        environment = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "ARGOSY_STANDBY")}
-        environment |= {"ARGOSY_ADDRESS": program.id} | ({"ARGOSY_STANDBY": "1"} if program.standby else {})
+        environment = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "ARGOSY_PLUGIN_STANDBY")}
+        environment |= {"ARGOSY_PLUGIN_ADDRESS": program.id} | ({"ARGOSY_PLUGIN_STANDBY": "1"} if program.standby else {})
         program.cgroup = _cgroup(Path(program.id).stem)
         os.makedirs(self._logs, mode=0o700, exist_ok=True)
         read, write = os.pipe()

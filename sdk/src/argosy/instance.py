@@ -83,8 +83,9 @@ MOVES: Final[Mapping[tuple[Phase, str], Phase]] = {
 class Instance(InstanceBase):
     """argosy.instance.v1.Instance of one server. ``add`` it before the server listens, and ``close`` it when it listens no more."""
 
-    def __init__(self, name: str, type: str, server: Server, root: Path | None, opened: Opened) -> None:
-        """root is the directory whose lock it takes; None for what needs none."""
+    def __init__(self, name: str, type: str, server: Server, root: Path | None, opened: Opened, debug: bool = False) -> None:
+        """root is the directory whose lock it takes; None for what needs none. debug: it is under a debugger, and may stand still."""
+        self._debug = debug
         self._name, self._type, self._server, self._root, self._opened = name, type, server, root, opened
         self._phase = Phase.STANDBY
         self._at = root
@@ -134,7 +135,9 @@ class Instance(InstanceBase):
     @inline
     async def status(self, request: StatusRequest) -> StatusResponse:
         root = "" if self._root is None else str(self._root.absolute())
-        return StatusResponse(name=self._name, type=self._type, phase=self._phase.value, root=root, pid=os.getpid())
+        return StatusResponse(
+            name=self._name, type=self._type, phase=self._phase.value, root=root, pid=os.getpid(), debug=self._debug
+        )
 
     async def claim(self, request: ClaimRequest) -> ClaimResponse:
         root = self._root

@@ -3,13 +3,14 @@
     if __name__ == "__main__":
         main(Copies)
 
-* Without arguments it says what it is, which is the docstring of its module, and with which lines a daemon takes it.
+* Without arguments it says what it is, which is the docstring of its module, and with which lines a daemon takes it. ``--describe`` says it
+  to a program, in JSON.
 * ``--address`` is its socket, ``--name`` what it calls itself, ``--log-level`` how much it says. One that keeps anything has a ``--root``,
   which one process at a time has, and one gateway owns: a ``Backend``, and whatever takes a parameter of that name.
 * Each other parameter of plugin is a flag, too. ``target: Annotated[Path, "socket of the other"]`` is ``--target``, which must be given;
   with a default it need not be. Types are str, int, float, bool and Path, or one of them or None.
 * With ``--standby`` it starts without its root, beside the process that has it, and takes it when it is told to (``argosy.instance``). Whoever starts
-  it may say both by the environment, too: ``ARGOSY_ADDRESS``, and ``ARGOSY_STANDBY=1``.
+  it may say both by the environment, too: ``ARGOSY_PLUGIN_ADDRESS``, and ``ARGOSY_PLUGIN_STANDBY=1``.
 * It can be called when it says so to its service manager (sd_notify). SIGTERM and Ctrl-C end it in order: calls get a moment to end, the
   plugin's ``close`` is called, its socket is removed, and the exit code is 0. What it cannot start for is one sentence, and an exit code by
   the class of the error, as of our own services.
@@ -37,7 +38,7 @@ from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, in_words
 from argosy.plugin.content import ContentStore
 from argosy.plugin.diff import Differ
-from argosy.plugin.flags import Flag, about_of, add_flags, flags_of, indented, name_of, options_of
+from argosy.plugin.flags import DESCRIBE, Flag, about_of, add_flags, described, flags_of, indented, name_of, options_of
 from argosy.plugin.serve import Plugin, close, serve_instance, servicer
 from argosy.plugin.snapshots import Backend, Snapshotter, TreeSnapshotter
 from argosy.service import EXIT_CODES, notify_systemd
@@ -48,7 +49,7 @@ Made = Backend | Plugin
 _KINDS: Final[Mapping[str, tuple[type[Any], ...]]] = {
     "snapshot": (Backend, Snapshotter), "content": (ContentStore,), "diff": (Differ,), "service": (ServiceBase,),
 }  # fmt: skip
-ADDRESS, STANDBY = "ARGOSY_ADDRESS", "ARGOSY_STANDBY"
+ADDRESS, STANDBY = "ARGOSY_PLUGIN_ADDRESS", "ARGOSY_PLUGIN_STANDBY"
 """Variables of the environment that say what the flags of these names do."""
 # What a daemon has of its own in the place of a plugin of which it can have one.
 _INSTEAD: Final = {"content": "io.containerd.content.v1.content", "diff": "io.containerd.differ.v1.walking"}
@@ -63,6 +64,9 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
     kind, name, flags = _kind(plugin), name_of(plugin), flags_of(plugin)
     needs_root = issubclass(_class(plugin), Backend) or any(flag.name == "root" for flag in flags)
     about = about_of(plugin)
+    if list(argv) == [DESCRIBE]:
+        print(described(kind, name, about, needs_root))
+        return
     address = os.environ.get(ADDRESS)
     if not argv and not address:
         print(_introduction(about, kind, name, flags, needs_root))
@@ -77,6 +81,11 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
         "--standby", action="store_true", default=os.environ.get(STANDBY, "") not in ("", "0"),
         help="take nothing and serve nobody until it is told to",
     )  # fmt: skip
+    parser.add_argument(
+        "--argosy-debug",
+        action="store_true",
+        help="it is under a debugger: Argosy's gateway gives its calls all the time they take",
+    )
     if needs_root:
         parser.add_argument("--root", required=True, type=Path, help="directory of what it keeps")
     parser.add_argument("--name", default=name, help="what it calls itself (default: %(default)s)")
@@ -100,7 +109,7 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
 
     try:
         anyio.run(
-            _run, make, told["address"], told["name"], kind, told.get("root"), told["standby"],
+            _run, make, told["address"], told["name"], kind, told.get("root"), told["standby"], told["argosy_debug"],
             backend="asyncio", backend_options={"use_uvloop": True},
         )  # fmt: skip
     except BaseException as raised:
@@ -114,7 +123,7 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
 
 
 async def _run(
-    make: Callable[[Path | None], Any], address: Path, name: str, kind: str, root: Path | None, standby: bool
+    make: Callable[[Path | None], Any], address: Path, name: str, kind: str, root: Path | None, standby: bool, debug: bool
 ) -> None:
     """Make the plugin and serve it until a signal comes."""
 
@@ -134,8 +143,9 @@ async def _run(
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as tasks:
             serving = partial(
-                serve_instance, opened, address, name, kind, root, standby=standby, ready=lambda: notify_systemd("READY=1")
-            )
+                serve_instance, opened, address, name, kind, root, standby=standby, debug=debug,
+                ready=lambda: notify_systemd("READY=1"),
+            )  # fmt: skip
             tasks.start_soon(serving)
             async for _ in signals:
                 break

@@ -67,16 +67,16 @@ async def serve(plugin: Plugin, address: Path | str, *, name: str = "", root: Pa
 
 async def serve_instance(
     opened: Opened, address: Path, name: str, kind: str, root: Path | None, *, standby: bool = False,
-    ready: Callable[[], None] = lambda: None,
+    debug: bool = False, ready: Callable[[], None] = lambda: None,
 ) -> None:  # fmt: skip
     """Do what ``serve`` does with what opened opens: it can be closed, and opened again, when another process is to have the root (``argosy.instance``).
 
     standby: begin without the root, until somebody says that it is to be claimed. It is opened once in a directory of its own, and closed
     again: callers wait while it claims, so what the first use loads is loaded now, and what can't be opened at all is no reason to ask another
-    process for its root.
+    process for its root. debug: say that a debugger may hold it up.
     """
     server = Server(allow=same_user)
-    instance = Instance(name, kind, server, root, opened)
+    instance = Instance(name, kind, server, root, opened, debug)
     About(name, server, root=root).add()
     instance.add()
     try:

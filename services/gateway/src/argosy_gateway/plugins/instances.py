@@ -46,7 +46,11 @@ async def release(channel: Channel | BoundChannel, wait_s: float) -> None:
 
 
 async def greet(plugin: Plugin) -> None:
-    """Have whoever serves a plugin take its root, where it waits for somebody who says so. Raises as ``claim`` does."""
+    """Note whether whoever serves a plugin is under a debugger, and have it take its root, where it waits for somebody who says so.
+
+    Raises as ``claim`` does.
+    """
     said = await told(plugin.channel)
+    plugin.set_debug(said is not None and said.debug)
     if said is not None and said.phase == STANDBY and not plugin.is_held:
         await claim(plugin.channel)

@@ -207,6 +207,8 @@ class Plugin:
         self.dirty = False
         """Whether it may hold what nothing names any more."""
         self.claimed = Claim.UNKNOWN
+        self.debug = False
+        """Whether it is under a debugger: no call to it has a deadline of ours, and none ends since it does not answer."""
         self.last_error: str = ""
         self.last_error_at = 0.0
         self.last_errno = 0
@@ -287,6 +289,8 @@ class Plugin:
         watched: end the call when the plugin is found not to answer. False for one that waits for what may never happen.
         stream: one that was begun before on the plugin's channel, and is written to or read from in the call.
         """
+        if self.debug:
+            deadline_s, watched = None, False
         return Call(self, deadline_s, watched, stream)
 
     async def relay(self, stream: ServerStream, cardinality: Cardinality, *, waits: bool = False) -> None:
@@ -441,6 +445,13 @@ class Plugin:
             self._silence = reason
             self._become(State.DEGRADED)
 
+    def set_debug(self, debug: bool) -> None:
+        """Note whether it is under a debugger; what is in flight keeps its deadline."""
+        if debug is not self.debug:
+            self.debug = debug
+            logger.info("plugin.debug", plugin=self.name, type=self.type, debug=debug)
+            self.changed(self)
+
     def mended(self) -> None:
         if self.state is State.DEGRADED:
             self._silence = ""
@@ -566,6 +577,8 @@ class Plugin:
 
     async def suspect(self, within_s: float) -> bool:
         """Ask the plugin whether it is there. Returns True when it does not answer within_s seconds: it is degraded then, and its calls end."""
+        if self.debug:
+            return False  # it stands still, and somebody knows
         if self.state is State.DEGRADED:
             return True
         if self.state is State.DOWN or await self.answers(within_s):

@@ -9,7 +9,7 @@ from argosy_protos.argosy.plugins import v1 as p
 from argosy_protos.google.protobuf import Timestamp
 
 from argosy_gateway.plugins.listing import failure
-from argosy_gateway.plugins.plugin import Method, Plugin, Source, quantile
+from argosy_gateway.plugins.plugin import Method, Plugin, Source, State, quantile
 from argosy_gateway.plugins.registry import Refusal
 from argosy_gateway.programs import Programs
 
@@ -21,7 +21,7 @@ def shown(plugin: Plugin, programs: Programs) -> p.Plugin:
     return p.Plugin(
         table=_table(plugin.name, plugin.config),
         source=plugin.source.value,
-        state=plugin.condition.value,
+        state="debug" if plugin.debug and plugin.condition is State.READY else plugin.condition.value,
         since=_time(plugin.since),
         reason=why.message if why is not None else "",
         generation=plugin.generation,

@@ -81,6 +81,7 @@ class StatusResponse(Message):
     phase: "str"
     root: "str"
     pid: "int"
+    debug: "bool"
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class StatusResponse(Message):
         phase: str = "",
         root: str = "",
         pid: int = 0,
+        debug: bool = False,
     ) -> None:
         self.__dict__ = {
             "name": name,
@@ -97,6 +99,7 @@ class StatusResponse(Message):
             "phase": phase,
             "root": root,
             "pid": pid,
+            "debug": debug,
             "_unknown_fields": b"",
         }
 
@@ -109,6 +112,7 @@ class StatusResponse(Message):
             "phase": "",
             "root": "",
             "pid": 0,
+            "debug": False,
             "_unknown_fields": b"",
         }
         return m
@@ -121,6 +125,7 @@ class StatusResponse(Message):
             "phase": betterproto2.field(3, "string"),
             "root": betterproto2.field(4, "string"),
             "pid": betterproto2.field(5, "uint64"),
+            "debug": betterproto2.field(6, "bool"),
         }
 
     def encode(self) -> bytes:
@@ -153,6 +158,9 @@ class StatusResponse(Message):
         v = self.pid
         if v:
             a(b'(' + vi(v))
+        v = self.debug
+        if v:
+            a(b'0' + (b'\x01' if v else b'\x00'))
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -209,8 +217,14 @@ class StatusResponse(Message):
                 if x > 127:
                     x, p = rv(b, p - 1)
                 self.pid = x
+            elif t == 48:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.debug = x != 0
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6,)))
         if p != n:
             raise past_end(self, "its last field")
 
