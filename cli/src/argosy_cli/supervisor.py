@@ -161,6 +161,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "content_sharing_policy": mesh.content_sharing_policy,
         "restart_interval_s": mesh.restart_interval_s,
         "proxy_plugins": plugins,
+        "snapshotters": mesh.snapshotters,
         "gc": mesh.gc,
         "restart": mesh.restart,
     }

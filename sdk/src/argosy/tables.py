@@ -1,4 +1,7 @@
-"""Tables of a configuration that the mesh and its services share: ``[proxy_plugins.NAME]``, ``[gc]``, ``[restart]``, ``[stream_processors.ID]``."""
+"""Tables of a configuration that the mesh and its services share.
+
+``[proxy_plugins.NAME]``, ``[snapshotters.NAME]``, ``[gc]``, ``[restart]``, ``[stream_processors.ID]``.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +64,19 @@ class ProxyPlugin(Strict):
 
     def _export(self) -> list[tuple[str, str]]:
         return [("exports.root", self.exports["root"])] if "root" in self.exports else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotterTable(Strict):
+    """One ``[snapshotters.NAME]`` table."""
+
+    fallback: list[str] = field(default_factory=list)
+    """The snapshotters that make what this one can't, for a reason of its own, in this order; one of them need not be there yet."""
+
+    def __post_init__(self) -> None:
+        for name in self.fallback:
+            if not name or self.fallback.count(name) > 1:
+                raise ValueError(f'fallback names "{name}" {self.fallback.count(name)} times; write each snapshotter once')
 
 
 @dataclass(frozen=True, kw_only=True)

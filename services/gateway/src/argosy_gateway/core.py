@@ -6,7 +6,8 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -18,14 +19,17 @@ from argosy.loops import keep_going
 from argosy.store.database import Database, Write
 from argosy.tables import ProxyPlugin
 
+from argosy_gateway.backends.chains import Chain, Members
+from argosy_gateway.backends.changes import Change
 from argosy_gateway.backends.content import Content
 from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.snapshots import Snapshotter
 from argosy_gateway.events import Exchange
-from argosy_gateway.gc.kinds import KINDS
+from argosy_gateway.gc.kinds import KINDS, SNAPSHOT
 from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
 from argosy_gateway.metadata import intents, plugins
+from argosy_gateway.metadata import snapshots as rows
 from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.plugins.plugin import Plugin, Source
@@ -78,6 +82,13 @@ class Core:
             ),
         )
         self.snapshotters: dict[str, Snapshotter] = {}
+        """Each plugin, with the snapshots of its own name."""
+        self.chains: dict[str, Chain] = {}
+        """The snapshotters that have others to fall back on, by their names."""
+        self._elsewhere: dict[tuple[str, str], Snapshotter] = {}
+        """The snapshots of a chain, by its name and the name of a plugin that it fell back on."""
+        self._keys: dict[str, dict[tuple[str, str], Change]] = {}
+        """The changes of snapshots that are under way, by the snapshotter's name."""
         self.content: Content | None = None
         self.services: Services | None = None
         self.uuid = ""
@@ -101,6 +112,7 @@ class Core:
         core = cls(settings, db, group)
         try:
             core.uuid, dirty = await db.write(_begin)
+            core._make_chains()
             for name, config in settings.proxy_plugins.items():
                 core.admit(core.registry.add(name, config), dirty)
             core.registry.check()
@@ -110,6 +122,30 @@ class Core:
             await db.close()
             raise
         return core
+
+    def _make_chains(self) -> None:
+        """Make the snapshotters with others to fall back on: by the configuration, and by where an earlier one has led."""
+        for name, table in self.settings.snapshotters.items():
+            self.chains[name] = self._chain(name, table.fallback)
+        for name, plugin in rows.elsewhere(self.db.reader):
+            self.chains.setdefault(name, self._chain(name, ())).also_in(plugin)
+
+    def _chain(self, name: str, fallback: Sequence[str]) -> Chain:
+        async def clean(plugin: str) -> int:
+            return await self.snapshotters[plugin].cleanup()
+
+        members = Members(partial(self._in_plugin, name), clean)
+        return Chain(name, fallback, self.db.reader, members, partial(self.scheduler.mutated, True))
+
+    def _in_plugin(self, name: str, plugin: str) -> Snapshotter | None:
+        """Return the snapshots of a name in a plugin; None when there is no such plugin now."""
+        own = self.snapshotters.get(plugin)
+        if own is None or name == plugin:
+            return own
+        found = self._elsewhere.get((name, plugin))
+        if found is None:
+            found = self._elsewhere[name, plugin] = own.beside(name, self._keys.setdefault(name, {}))
+        return found
 
     def _take_up(self, dirty: set[str] | None) -> None:
         """Take up the plugins that were registered in an earlier life, and drain those that were drained.
@@ -144,9 +180,13 @@ class Core:
             roots = {config.exports.get("root") for config in tables if config is not plugin.config}
             others = [settings.root, settings.state, *(Path(root) for root in sorted(filter(None, roots)))]
             self._roots[plugin.name] = others
-            store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, others)
+            keys = self._keys.setdefault(plugin.name, {})
+            store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, others, keys)
             self.snapshotters[plugin.name] = store
-            store.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
+            for intent in intents.of_plugin(self.db.reader, plugin.type, plugin.name):
+                asked = self._in_plugin(rows.snapshotter_of(plugin.name, intent), plugin.name)
+                assert asked is not None  # its plugin is there, since just now
+                asked.restore([intent])
         elif plugin.type == "content" and self.content is None:
             self.content = Content(
                 plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us,
@@ -166,6 +206,9 @@ class Core:
         """Use a plugin no more: calls to it end, what was under way is taken up should it come again."""
         if plugin.type == "snapshot":
             del self.snapshotters[plugin.name], self._roots[plugin.name]
+            self._elsewhere = {at: store for at, store in self._elsewhere.items() if store.plugin is not plugin}
+            if plugin.name not in self.chains:
+                self._keys.pop(plugin.name, None)
         elif self.content is not None and self.content.plugin is plugin:
             self.content = None
         elif plugin.type == "service" and self.services is not None:
@@ -209,8 +252,11 @@ class Core:
         self.scheduler.mutated(dirty)
         return result
 
-    def snapshots(self, name: str) -> Snapshotter:
+    def snapshots(self, name: str) -> Snapshotter | Chain:
         """Return a snapshotter by the name a client gave. Raises InvalidArgument."""
+        chain = self.chains.get(name)
+        if chain is not None:
+            return chain
         return self.snapshotters[self.registry.snapshotter(name).name]
 
     def content_store(self) -> Content:
@@ -270,6 +316,7 @@ class Core:
         for store in self._stores():
             if any(kind.leaves_bytes_in(store.plugin.type, store.plugin.name, gone.get(kind.name, ())) for kind in KINDS):
                 store.plugin.dirty = True
+        self._soil({row[1] for row in gone.get(SNAPSHOT, ())})
         for kind in KINDS:
             if kind.event is not None:
                 for row in gone.get(kind.name, ()):
@@ -283,6 +330,14 @@ class Core:
         if self.collected is not None:
             self.collected()
         return gone
+
+    def _soil(self, gone: Collection[str]) -> None:
+        """Mark the plugins that snapshotters fall back on, of which snapshots are gone."""
+        for chain in self.chains.values():
+            if chain.name in gone:
+                for plugin in chain.plugins:
+                    if plugin in self.snapshotters:
+                        self.snapshotters[plugin].plugin.dirty = True
 
     async def _cleaned(self, store: _Store) -> None:
         """Wait until a plugin is clean, or its cleaning takes too long."""

@@ -88,7 +88,7 @@ def held(db: sqlite3.Connection, name: str, type: str) -> list[str]:
             ]
         )
         query = (
-            "SELECT backend FROM snapshots WHERE snapshotter = ? AND backend NOT IN (SELECT value FROM json_each(?)) "
+            "SELECT backend FROM snapshots WHERE plugin = ? AND backend NOT IN (SELECT value FROM json_each(?)) "
             "ORDER BY updated LIMIT 3"
         )
         return [backend for (backend,) in db.execute(query, (name, busy))]
@@ -123,13 +123,16 @@ def uses(db: sqlite3.Connection, name: str, type: str) -> list[str]:
     found: list[str] = []
     match type:
         case "snapshot":
+            # One of a snapshotter that falls back on others has its snapshot in one of them.
+            on = set(db.execute("SELECT ns, snapshotter, key FROM snapshots WHERE plugin = ?", (name,)))
+            gone = set(db.execute("SELECT ns, snapshotter, key FROM snapshots WHERE plugin != ?", (name,))) - on
             runs = [
                 f'container "{id}" in namespace "{ns}" has its snapshot "{it.snapshot_key}"'
                 for ns, id, it in _containers(db)
-                if it.snapshotter == name
+                if (row := (ns, it.snapshotter, it.snapshot_key)) in on or (it.snapshotter == name and row not in gone)
             ]
             found += _some(runs, "containers")
-            found += _counted(db, "snapshots", "SELECT ns, count(*) FROM snapshots WHERE snapshotter = ? GROUP BY ns", name)
+            found += _counted(db, "snapshots", "SELECT ns, count(*) FROM snapshots WHERE plugin = ? GROUP BY ns", name)
         case "content":
             found += _counted(db, "blobs", "SELECT ns, count(*) FROM content GROUP BY ns")
             found += _counted(db, "open ingests", "SELECT ns, count(*) FROM ingests GROUP BY ns")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from argosy.settings import Settings, option
-from argosy.tables import Gc, ProxyPlugin, Restart
+from argosy.tables import Gc, ProxyPlugin, Restart, SnapshotterTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,5 +21,6 @@ class GatewaySettings(Settings):
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
     restart_interval_s: float = option("how often the restart monitor looks; 0 turns it off", 10.0)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
+    snapshotters: dict[str, SnapshotterTable] = field(default_factory=dict)
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
