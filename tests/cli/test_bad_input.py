@@ -55,6 +55,10 @@ def refused(ran: Ran, *words: str, code: int | None = None) -> None:
             "[services.d1]\nkind='diff'\n[services.d2]\nkind='diff'\n[services.content]\nkind='content'",
             ("[services.d1] and [services.d2] are 2 diff plugins",),
         ),
+        (
+            "[proxy_plugins.a]\ntype='snapshot'\naddress='/x'\n[proxy_plugins.b]\ntype='snapshot'\naddress='unix:///x'",
+            ("[proxy_plugins.a] and [proxy_plugins.b] are snapshotters at one socket, unix:///x", "a socket of its own"),
+        ),
         ("[snapshotters.a]\nfalback=['b']", ('unknown key "snapshotters.a.falback"', 'did you mean "fallback"?')),
         ("[snapshotters.a]\nfallback=['b', 'a']", ("snapshotters.a: it falls back on itself",)),
         ("[snapshotters.a]\nfallback=['b', 'b']", ('snapshotters.a: fallback names "b" 2 times',)),

@@ -143,10 +143,18 @@ def plan(mesh: MeshConfig) -> list[Child]:
     for name, table in mesh.proxy_plugins.items():
         if name in plugins:
             raise InvalidArgument(f"[proxy_plugins.{name}] has the name of one of the mesh's own services; use another")
-        if (whose := taken.get(Path(table.address.removeprefix("unix://")))) is not None:
+        if (whose := taken.get(_path(table))) is not None:
             raise InvalidArgument(
                 f"[proxy_plugins.{name}] has the address of {whose}, {table.address}; give it that of its plugin"
             )
+        for other, one in mesh.proxy_plugins.items():
+            if other == name:
+                break
+            if one.type == table.type == "snapshot" and _path(one) == _path(table):
+                raise InvalidArgument(
+                    f"[proxy_plugins.{other}] and [proxy_plugins.{name}] are snapshotters at one socket, {table.address}: each "
+                    "would collect what the other has made; give each a socket of its own, or take one out"
+                )
         plugins[name] = table
     _short_enough(mesh, address, ttrpc)
     _one_of_each(mesh, plugins)
@@ -167,6 +175,10 @@ def plan(mesh: MeshConfig) -> list[Child]:
     }
     children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children
+
+
+def _path(table: ProxyPlugin) -> Path:
+    return Path(table.address.removeprefix("unix://"))
 
 
 def _directory(mesh: MeshConfig) -> Path:

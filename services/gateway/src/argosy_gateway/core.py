@@ -168,7 +168,7 @@ class Core:
     def admit(self, plugin: Plugin, dirty: set[str] | None = None) -> None:
         """Use a plugin that was made known. dirty are those that may hold what nothing names, None for all. Raises InvalidArgument."""
         plugin.run_in(self.work.group)
-        if dirty is None or f"{plugin.type}/{plugin.name}" in dirty:
+        if dirty is None or plugin.full_name in dirty:
             # What broke off in the last life may come in this one.
             plugin.may_be_late()
         if plugin.type in _ON_DISK:
@@ -236,7 +236,7 @@ class Core:
 
     async def close(self) -> None:
         """Note what is left to clean, and close."""
-        dirty = json.dumps([f"{p.type}/{p.name}" for p in self.registry if p.dirty or p.is_late or p in self._cleaning])
+        dirty = json.dumps([p.full_name for p in self.registry if p.dirty or p.is_late or p in self._cleaning])
 
         def note(db: sqlite3.Connection) -> None:
             if not db.execute("SELECT 1 FROM intents LIMIT 1").fetchone():

@@ -52,7 +52,7 @@ class Registration:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._writing = anyio.Lock()  # never held across a call to a plugin
-        self._leaving: set[str] = set()
+        self._leaving: set[Plugin] = set()
 
     # -- adding --
 
@@ -126,7 +126,7 @@ class Registration:
     async def undrain(self, name: str) -> Plugin:
         """Have a plugin get calls again. Raises NotFound, Unavailable while it is being removed."""
         plugin = self._core.registry.named(name)
-        self._check_staying(name)
+        self._check_staying(plugin)
         await self._core.work.finish(self._set_drained, plugin, False)
         return plugin
 
@@ -137,7 +137,7 @@ class Registration:
     async def resume(self, name: str) -> None:
         """Have a plugin get calls again, unless somebody has drained it. Raises NotFound."""
         plugin = self._core.registry.named(name)
-        if not rows.is_drained(self._core.db.reader, name):
+        if not rows.is_drained(self._core.db.reader, plugin.name):
             plugin.undrain()
 
     async def _set_drained(self, plugin: Plugin, drained: bool) -> None:
@@ -160,13 +160,13 @@ class Registration:
         try:
             config = replace(plugin.config, address=address)
         except ValueError as error:
-            raise InvalidArgument(f'plugin "{name}": {error}') from None
+            raise InvalidArgument(f'plugin "{plugin.name}": {error}') from None
         return await self._swap(plugin, config)
 
     async def rollback(self, name: str) -> Plugin:
         """Swap a plugin back to what it was before. Raises as ``swap`` does, FailedPrecondition when it was never swapped."""
         plugin = self._registered(name)
-        return await self._swap(plugin, ProxyPlugin(**rows.previous(self._core.db.reader, name)))
+        return await self._swap(plugin, ProxyPlugin(**rows.previous(self._core.db.reader, plugin.name)))
 
     def _registered(self, name: str) -> Plugin:
         plugin = self._core.registry.named(name)
@@ -174,7 +174,7 @@ class Registration:
             raise FailedPrecondition(
                 f"{plugin} is one of the {plugin.source.value}, which says where it is; change it there"
             )
-        self._check_staying(name)
+        self._check_staying(plugin)
         return plugin
 
     async def _swap(self, plugin: Plugin, config: ProxyPlugin) -> Plugin:
@@ -190,7 +190,7 @@ class Registration:
     async def _put(self, plugin: Plugin, config: ProxyPlugin, claimed: Claim) -> None:
         core = self._core
         async with self._writing:
-            self._check_staying(plugin.name)
+            self._check_staying(plugin)
             if core.registry.plugins.get((plugin.type, plugin.name)) is not plugin:
                 raise Unavailable(f"{plugin} was removed meanwhile")
             table, was = asdict(config), asdict(plugin.config)
@@ -204,9 +204,9 @@ class Registration:
 
     # -- removing --
 
-    def _check_staying(self, name: str) -> None:
-        if name in self._leaving:
-            raise Unavailable(f'plugin "{name}" is being removed; look in a moment whether it is gone')
+    def _check_staying(self, plugin: Plugin) -> None:
+        if plugin in self._leaving:
+            raise Unavailable(f'plugin "{plugin.name}" is being removed; look in a moment whether it is gone')
 
     async def remove(self, name: str, force: bool = False, wait_s: float = WAIT_S, by: Source = Source.REGISTERED) -> None:
         """Drain a plugin, wait up to so many seconds for its calls in flight, and forget it.
@@ -223,15 +223,15 @@ class Registration:
             raise FailedPrecondition(
                 f"{plugin} is there since its files are in plugins.d; take these away, and it goes, or drain it"
             )
-        self._check_staying(name)
+        self._check_staying(plugin)
         await self._core.work.finish(self._remove, plugin, force, wait_s)
 
     async def _remove(self, plugin: Plugin, force: bool, wait_s: float) -> None:
         core, name = self._core, plugin.name
         if not force:
             await self._check_unused(plugin)
-        self._check_staying(name)
-        self._leaving.add(name)
+        self._check_staying(plugin)
+        self._leaving.add(plugin)
         was_draining = plugin.state is State.DRAINING
         plugin.drain()
         try:
@@ -247,7 +247,7 @@ class Registration:
                 plugin.undrain()
             raise
         finally:
-            self._leaving.discard(name)
+            self._leaving.discard(plugin)
 
     async def _check_unused(self, plugin: Plugin) -> None:
         """Raise FailedPrecondition when something needs a plugin, also once what nobody needs has been collected."""

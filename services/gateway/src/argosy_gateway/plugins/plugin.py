@@ -225,6 +225,11 @@ class Plugin:
     # -- what it is --
 
     @property
+    def full_name(self) -> str:
+        """Its type and its name: names alone may be shared by types."""
+        return f"{self.type}/{self.name}"
+
+    @property
     def exports(self) -> dict[str, str]:
         return self.config.exports
 

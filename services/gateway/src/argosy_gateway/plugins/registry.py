@@ -12,13 +12,16 @@ from typing import NamedTuple
 import anyio
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
 from argosy.rpc.channel import Channel
-from argosy.tables import ALONE, ProxyPlugin
+from argosy.tables import ALONE, SHORT_TYPES, ProxyPlugin
 
 from argosy_gateway.plugins.plugin import Claim, Plugin, Source, allowed_users, connect
 
 
 class Watcher:
-    """The plugins that have changed since they were last asked for: each once, however often it did, so that a slow reader costs nothing."""
+    """The plugins that have changed since they were last asked for: each once, however often it did, so that a slow reader costs nothing.
+
+    They are named TYPE/NAME; what the directory refuses has a name alone.
+    """
 
     def __init__(self) -> None:
         self._names: dict[str, None] = {}
@@ -36,6 +39,11 @@ class Watcher:
         names = list(self._names)
         self._names.clear()
         return names
+
+
+def two_at_one_socket(one: str, other: str, path: str) -> str:
+    """Return what is wrong with two snapshotters that are one process: each would collect what the other has made."""
+    return f'snapshotters "{one}" and "{other}" are both at {path}; serve "{other}" at a socket of its own, or take one of them out'
 
 
 class Refusal(NamedTuple):
@@ -99,11 +107,22 @@ class Registry:
         self._changed(plugin)
 
     def named(self, name: str) -> Plugin:
-        """Return a plugin by its name, which no other has, of whatever type. Raises NotFound."""
-        found = next((plugin for plugin in self if plugin.name == name), None)
-        if found is None:
+        """Return a plugin by its name, or by TYPE/NAME. Raises NotFound; InvalidArgument for a name that several types have.
+
+        What is registered has a name of its own; who embeds a gateway may have given one to two plugins of different types.
+        """
+        kind, slash, rest = name.partition("/")
+        if slash and kind in SHORT_TYPES:
+            found = [plugin for at, plugin in self.plugins.items() if at == (kind, rest)]
+        else:
+            found = [plugin for plugin in self if plugin.name == name]
+        if len(found) > 1:
+            raise InvalidArgument(
+                f'"{name}" is the name of {len(found)} plugins; say {" or ".join(p.full_name for p in found)}'
+            )
+        if not found:
             raise NotFound(f'plugin "{name}"')
-        return found
+        return found[0]
 
     def refuse(self, name: str, refusal: Refusal | None) -> bool:
         """Note why what is in the registration directory under a name is no plugin, or that there is nothing against it. Returns whether that is new."""
@@ -121,7 +140,7 @@ class Registry:
 
     def _changed(self, plugin: Plugin) -> None:
         for watcher in self.watchers:
-            watcher.tell(plugin.name)
+            watcher.tell(plugin.full_name)
 
     def check_beside(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
         """Raise AlreadyExists or FailedPrecondition when there is a plugin beside which this one can't be."""
@@ -142,10 +161,19 @@ class Registry:
                 raise FailedPrecondition(f'"{other.name}" is {there}; serve "{name}" at a socket of its own')
 
     def check(self) -> None:
-        """Raise FailedPrecondition when there are two of a type of which one can serve: the other's bytes would look lost."""
+        """Raise FailedPrecondition for two plugins that can't be beside each other.
+
+        Of a type of which one can serve the other's bytes would look lost; of two snapshotters at one socket each would collect what the
+        other has made.
+        """
         for kind in ALONE:
             if len(list(self.of_type(kind))) > 1:
                 self.only(kind)
+        at: dict[str, Plugin] = {}
+        for plugin in self.of_type("snapshot"):
+            other = at.setdefault(plugin.channel.path, plugin)
+            if other is not plugin:
+                raise FailedPrecondition(two_at_one_socket(other.name, plugin.name, plugin.channel.path))
 
     def of_type(self, kind: str) -> Iterator[Plugin]:
         """Yield the plugins of a short type, in order of configuration."""
