@@ -52,8 +52,8 @@ def refused(ran: Ran, *words: str, code: int | None = None) -> None:
             ("[services.content] and [proxy_plugins.x] are 2 content plugins", "take all but one out"),
         ),
         (
-            "[services.d1]\nkind='diff'\n[services.d2]\nkind='diff'\n[services.content]\nkind='content'",
-            ("[services.d1] and [services.d2] are 2 diff plugins",),
+            "[services.t1]\nkind='tasks'\n[services.t2]\nkind='tasks'\n[services.content]\nkind='content'",
+            ("[services.t1] and [services.t2] are 2 tasks plugins",),
         ),
         (
             "[proxy_plugins.a]\ntype='snapshot'\naddress='/x'\n[proxy_plugins.b]\ntype='snapshot'\naddress='unix:///x'",

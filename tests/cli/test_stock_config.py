@@ -63,3 +63,9 @@ def test_what_is_not_here_is_disabled_and_what_cannot_be_turned_off_is_said() ->
 def test_something_else_than_a_list_of_ids_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidArgument, match="disabled_plugins"):
         read(wrong)
+
+
+def test_the_order_of_differs_is_containerds() -> None:
+    order: dict[str, Any] = {"plugins": {"io.containerd.service.v1.diff-service": {"default": ["mine", "walking"]}}}
+    loaded = read([], **order, **proxy("diff", "mine"))
+    assert loaded.ignored == [] and plan(loaded.mesh)[-1].values["differs"] == ["mine", "walking"]

@@ -189,7 +189,11 @@ class TestRefused:
 
     def test_what_cannot_be_beside_what_is_there(self, short_path: Path) -> None:
         async def main() -> None:
-            tables = {"s": a_snapshotter(short_path), "d": ProxyPlugin(type="diff", address=str(short_path / "d.sock"))}
+            tables = {
+                "s": a_snapshotter(short_path),
+                "d": ProxyPlugin(type="diff", address=str(short_path / "d.sock")),
+                "t": ProxyPlugin(type="tasks", address=str(short_path / "t.sock")),
+            }
             async with gateway_at(short_path, **tables) as gateway:
                 registration = Registration(gateway.core)
                 wrong: list[tuple[str, ProxyPlugin, type[ArgosyError], str]] = [
@@ -201,10 +205,10 @@ class TestRefused:
                     ),
                     ("d", a_snapshotter(short_path, "other"), AlreadyExists, 'plugin "d" is a diff plugin'),
                     (
-                        "d2",
-                        ProxyPlugin(type="diff", address="/x.sock"),
+                        "t2",
+                        ProxyPlugin(type="tasks", address="/x.sock"),
                         FailedPrecondition,
-                        'one diff plugin can serve, and "d"',
+                        'one tasks plugin can serve, and "t"',
                     ),
                     ("s2", a_snapshotter(short_path), FailedPrecondition, "a socket of its own"),
                     ("s2", a_snapshotter(short_path, "x" * 120), InvalidArgument, "longer than"),
@@ -214,7 +218,7 @@ class TestRefused:
                 for name, config, kind, said in wrong:
                     with pytest.raises(kind, match=said):
                         await registration.add(name, config)
-                assert len(list(gateway.core.registry)) == 2
+                assert len(list(gateway.core.registry)) == 3
                 with pytest.raises(FailedPrecondition, match="of the configuration.*drain it"):
                     await registration.remove("s", force=True)
                 with pytest.raises(NotFound, match='plugin "nobody"'):

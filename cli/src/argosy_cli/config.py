@@ -25,6 +25,7 @@ _TIMEOUT: Final = "io.containerd.timeout."
 _STOCK_PLUGINS: Final = {
     "gc": "io.containerd.gc.v1.scheduler",
     "bolt": "io.containerd.metadata.v1.bolt",
+    "diff": "io.containerd.service.v1.diff-service",
     "restart": "io.containerd.internal.v1.restart",
     "monitor": "io.containerd.monitor.container.v1.restart",
 }
@@ -81,6 +82,8 @@ class MeshConfig(Strict):
     services: dict[str, ServiceConfig] = field(default_factory=_default_services)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     snapshotters: dict[str, SnapshotterTable] = field(default_factory=dict)
+    differs: list[str] = field(default_factory=list)
+    """The differs that are asked before the others, in this order; the next one does what one says it can't."""
     stream_processors: dict[str, StreamProcessor] = field(default_factory=dict)
     layers: Limits = field(default_factory=Limits)
     timeouts: dict[str, str] = field(default_factory=dict)
@@ -222,6 +225,9 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
             if (value := reader.take("plugins", stock, key)) is not None:
                 one.settings[key] = value
     values["services"] = services
+    for plugin in (_STOCK_PLUGINS["diff"], "diff-service"):
+        if (order := reader.take("plugins", plugin, "default")) is not None:
+            values["differs"] = order
     for key in ("proxy_plugins", "snapshotters", "stream_processors", "layers"):
         if (value := reader.take(key)) is not None:
             values[key] = value

@@ -170,6 +170,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "restart_interval_s": mesh.restart_interval_s,
         "proxy_plugins": plugins,
         "snapshotters": mesh.snapshotters,
+        "differs": mesh.differs,
         "gc": mesh.gc,
         "restart": mesh.restart,
     }

@@ -18,7 +18,7 @@ SHORT_TYPES: Final = {
     "tasks": "io.containerd.runtime.v2",
     "service": "io.containerd.grpc.v1",
 }
-ALONE: Final = ("content", "diff", "tasks")
+ALONE: Final = ("content", "tasks")
 """Of these types one plugin can serve; which of two were meant nobody knows."""
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
 # Keys that mean something to some types only.

@@ -22,5 +22,7 @@ class GatewaySettings(Settings):
     restart_interval_s: float = option("how often the restart monitor looks; 0 turns it off", 10.0)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     snapshotters: dict[str, SnapshotterTable] = field(default_factory=dict)
+    differs: list[str] = field(default_factory=list)
+    """Those that are asked before the others, in this order."""
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
