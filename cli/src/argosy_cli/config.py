@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from argosy.errors import InvalidArgument
 from argosy.log import LEVELS
 from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, validate
-from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, Restart, SnapshotterTable, StreamProcessor
+from argosy.tables import SHORT_TYPES, Gc, NamespaceTable, ProxyPlugin, Restart, SnapshotterTable, StreamProcessor
 from argosy.unpack.limits import Limits
 
 from argosy_cli.directories import usual
@@ -82,6 +82,7 @@ class MeshConfig(Strict):
     services: dict[str, ServiceConfig] = field(default_factory=_default_services)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     snapshotters: dict[str, SnapshotterTable] = field(default_factory=dict)
+    namespaces: dict[str, NamespaceTable] = field(default_factory=dict)
     differs: list[str] = field(default_factory=list)
     """The differs that are asked before the others, in this order; the next one does what one says it can't."""
     stream_processors: dict[str, StreamProcessor] = field(default_factory=dict)
@@ -228,7 +229,7 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
     for plugin in (_STOCK_PLUGINS["diff"], "diff-service"):
         if (order := reader.take("plugins", plugin, "default")) is not None:
             values["differs"] = order
-    for key in ("proxy_plugins", "snapshotters", "stream_processors", "layers"):
+    for key in ("proxy_plugins", "snapshotters", "namespaces", "stream_processors", "layers"):
         if (value := reader.take(key)) is not None:
             values[key] = value
     if (cgroup := reader.take("cgroup", "path")) is not None:

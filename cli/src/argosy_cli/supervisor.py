@@ -170,6 +170,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "restart_interval_s": mesh.restart_interval_s,
         "proxy_plugins": plugins,
         "snapshotters": mesh.snapshotters,
+        "namespaces": mesh.namespaces,
         "differs": mesh.differs,
         "gc": mesh.gc,
         "restart": mesh.restart,
@@ -207,11 +208,17 @@ def _short_enough(mesh: MeshConfig, address: Path, ttrpc: Path) -> None:
 def _one_of_each(mesh: MeshConfig, plugins: Mapping[str, ProxyPlugin]) -> None:
     """Raise InvalidArgument for two plugins of a type of which one can serve."""
     tables = {config.shown(name): f"[services.{name}]" for name, config in mesh.services.items()}
+    named = {one.content for one in mesh.namespaces.values()}
     for kind in ALONE:
         found = [name for name, plugin in plugins.items() if plugin.type == kind]
+        if kind == "content" and named:
+            found = [name for name in found if name not in named]
         if len(found) > 1:
             where = " and ".join(tables.get(name, f"[proxy_plugins.{name}]") for name in found)
-            raise InvalidArgument(f"{where} are {len(found)} {kind} plugins, where one can serve; take all but one out")
+            remedy = ", or have a namespace name it" if kind == "content" else ""
+            raise InvalidArgument(
+                f"{where} are {len(found)} {kind} plugins, where one can serve; take all but one out{remedy}"
+            )
 
 
 def _settings(name: str, service: Service[Any], config: ServiceConfig, values: dict[str, Any]) -> dict[str, Any]:

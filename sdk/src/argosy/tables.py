@@ -1,6 +1,6 @@
 """Tables of a configuration that the mesh and its services share.
 
-``[proxy_plugins.NAME]``, ``[snapshotters.NAME]``, ``[gc]``, ``[restart]``, ``[stream_processors.ID]``.
+``[proxy_plugins.NAME]``, ``[snapshotters.NAME]``, ``[namespaces.NAME]``, ``[gc]``, ``[restart]``, ``[stream_processors.ID]``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHORT_TYPES: Final = {
     "service": "io.containerd.grpc.v1",
 }
 ALONE: Final = ("content", "tasks")
-"""Of these types one plugin can serve; which of two were meant nobody knows."""
+"""Of these types one plugin can serve; which of two were meant nobody knows. Content that a namespace names doesn't count."""
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
 # Keys that mean something to some types only.
 _ONLY_FOR: Final = {"services": ("service",), "roots": ("snapshot",), "cleanup": ("snapshot", "content")}
@@ -77,6 +77,14 @@ class SnapshotterTable(Strict):
         for name in self.fallback:
             if not name or self.fallback.count(name) > 1:
                 raise ValueError(f'fallback names "{name}" {self.fallback.count(name)} times; write each snapshotter once')
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespaceTable(Strict):
+    """One ``[namespaces.NAME]`` table."""
+
+    content: str = ""
+    """The content plugin that has its blobs; by default the one that no namespace names."""
 
 
 @dataclass(frozen=True, kw_only=True)

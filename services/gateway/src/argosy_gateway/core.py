@@ -14,11 +14,12 @@ from typing import Final, Protocol, TypeVar
 import anyio
 import anyio.abc
 from argosy import log
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable
 from argosy.loops import keep_going
 from argosy.store.database import Database, Write
 from argosy.tables import ProxyPlugin
 
+from argosy_gateway.backends.blobs import Blobs
 from argosy_gateway.backends.chains import Chain, Members
 from argosy_gateway.backends.changes import Change
 from argosy_gateway.backends.content import Content
@@ -73,7 +74,7 @@ class Core:
         self.db = db
         self.work = Work(group)
         self.events = Exchange()
-        self.registry = Registry()
+        self.registry = Registry([table.content for table in settings.namespaces.values() if table.content])
         gc = settings.gc
         self.scheduler = Scheduler(
             self.collect,
@@ -90,6 +91,9 @@ class Core:
         self._keys: dict[str, dict[tuple[str, str], Change]] = {}
         """The changes of snapshots that are under way, by the snapshotter's name."""
         self.content: Content | None = None
+        """The content of every namespace that has none of its own."""
+        self.contents: dict[str, Content] = {}
+        """Each content plugin, by its name."""
         self.services: Services | None = None
         self.uuid = ""
         self.collected: Callable[[], None] | None = None
@@ -187,12 +191,14 @@ class Core:
                 asked = self._in_plugin(rows.snapshotter_of(plugin.name, intent), plugin.name)
                 assert asked is not None  # its plugin is there, since just now
                 asked.restore([intent])
-        elif plugin.type == "content" and self.content is None:
-            self.content = Content(
-                plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us,
+        elif plugin.type == "content":
+            content = self.contents[plugin.name] = Content(
+                plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, self._other_blobs,
                 shared=self.settings.content_sharing_policy == "shared",
             )  # fmt: skip
-            self.content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
+            if plugin.name not in self.registry.of_namespaces and self.content is None:
+                self.content = content
+            content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
         elif plugin.type == "service" and self.services is not None:
             self.services.admit(plugin)
         root = plugin.exports.get("root")
@@ -209,8 +215,10 @@ class Core:
             self._elsewhere = {at: store for at, store in self._elsewhere.items() if store.plugin is not plugin}
             if plugin.name not in self.chains:
                 self._keys.pop(plugin.name, None)
-        elif self.content is not None and self.content.plugin is plugin:
-            self.content = None
+        elif plugin.type == "content":
+            gone = self.contents.pop(plugin.name)
+            if self.content is gone:
+                self.content = None
         elif plugin.type == "service" and self.services is not None:
             self.services.dismiss(plugin)
         self._failed.discard(plugin)
@@ -259,12 +267,31 @@ class Core:
             return chain
         return self.snapshotters[self.registry.snapshotter(name).name]
 
-    def content_store(self) -> Content:
-        """Return the content store. Raises Unimplemented."""
+    def content_store(self, ns: str = "") -> Content:
+        """Return the content of a namespace. Raises Unimplemented, Unavailable when it is in a plugin that is not registered."""
+        table = self.settings.namespaces.get(ns)
+        if table is not None and table.content:
+            own = self.contents.get(table.content)
+            if own is None:
+                raise Unavailable(
+                    f'the content of namespace "{ns}" is in content plugin "{table.content}", which is not registered; add it'
+                )
+            return own
         if self.content is None:
             self.registry.only("content")
         assert self.content is not None
         return self.content
+
+    def _other_blobs(self, own: Blobs) -> list[Blobs]:
+        """Return the blobs of every content plugin but one."""
+        return [content.blobs for content in self.contents.values() if content.blobs is not own]
+
+    def in_content(self, name: str) -> tuple[Collection[str], bool]:
+        """Return namespaces, and whether it is these whose blobs are in a content plugin, or all but these."""
+        named = {ns for ns, table in self.settings.namespaces.items() if table.content}
+        if name in self.registry.of_namespaces:
+            return {ns for ns in named if self.settings.namespaces[ns].content == name}, True
+        return named, False
 
     def start_loops(self) -> None:
         """Start what goes on for as long as the gateway lives. Nothing that fails there ends the gateway."""
@@ -276,15 +303,14 @@ class Core:
 
     def note_dropped_ingests(self) -> None:
         """Note that ingests went with their namespace: no row may need their bytes, and the blobs that they stood for, any more."""
-        if self.content is not None:
-            self.content.plugin.dirty = True
+        for content in self.contents.values():
+            content.plugin.dirty = True
         self.scheduler.mutated(True)
 
     # -- ownership --
 
     def _stores(self) -> list[_Store]:
-        stores: list[_Store] = [*self.snapshotters.values()]
-        return [self.content, *stores] if self.content is not None else stores
+        return [*self.contents.values(), *self.snapshotters.values()]
 
     async def claim_all(self) -> None:
         """Claim what answers now; the rest is claimed before it is changed or cleaned. Says who the owner is when it is another."""

@@ -182,7 +182,9 @@ class Registration:
             return plugin
         self._check(plugin.name, config, plugin)
         # What has ended is no change under way once its intent is gone, which nobody waits for otherwise.
-        held = await self._core.db.write(partial(rows.held, name=plugin.name, type=plugin.type))
+        held = await self._core.db.write(
+            partial(rows.held, name=plugin.name, type=plugin.type, of=self._core.in_content(plugin.name))
+        )
         claimed = await _ready(plugin.name, config, (self._core.uuid, str(self._core.settings.address)), held)
         await self._core.work.finish(self._put, plugin, config, claimed)
         return plugin
@@ -240,7 +242,7 @@ class Registration:
                     f"{plugin} has {plugin.in_flight} calls in flight after {wait_s:g} s; it takes calls again: wait longer, or force it"
                 )
             async with self._writing:
-                await core.db.write(partial(rows.remove, name=name, type=plugin.type, force=force))
+                await core.db.write(partial(rows.remove, name=name, type=plugin.type, force=force, of=core.in_content(name)))
                 core.dismiss(plugin)
         except BaseException:
             if not was_draining:
@@ -252,10 +254,11 @@ class Registration:
     async def _check_unused(self, plugin: Plugin) -> None:
         """Raise FailedPrecondition when something needs a plugin, also once what nobody needs has been collected."""
         core = self._core
-        if rows.uses(core.db.reader, plugin.name, plugin.type):
+        of = core.in_content(plugin.name)
+        if rows.uses(core.db.reader, plugin.name, plugin.type, of):
             with anyio.move_on_after(_COLLECT_S):
                 await core.scheduler.collect_now()
-            rows.check_unused(core.db.reader, plugin.name, plugin.type)
+            rows.check_unused(core.db.reader, plugin.name, plugin.type, of)
 
 
 async def _ready(name: str, config: ProxyPlugin, us: tuple[str, str], held: Sequence[str]) -> Claim:

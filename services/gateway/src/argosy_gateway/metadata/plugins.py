@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,8 +74,17 @@ def previous(db: sqlite3.Connection, name: str) -> Mapping[str, Any]:
     return found
 
 
-def held(db: sqlite3.Connection, name: str, type: str) -> list[str]:
-    """Return what a plugin must have, by its own names for it: some snapshots or blobs that have been there for the longest."""
+def _in(of: tuple[Collection[str], bool]) -> tuple[str, str]:
+    """Return a condition on ns and its value: one of some namespaces, or none of them."""
+    names, among = of
+    return f"ns {'IN' if among else 'NOT IN'} (SELECT value FROM json_each(?))", json.dumps(sorted(names))
+
+
+def held(db: sqlite3.Connection, name: str, type: str, of: tuple[Collection[str], bool] = ((), False)) -> list[str]:
+    """Return what a plugin must have, by its own names for it: some snapshots or blobs that have been there for the longest.
+
+    of are namespaces, and whether it is these whose blobs are in a content plugin, or all but these.
+    """
     if type == "snapshot":
         # What is about to be made, or made another, may be there or not.
         busy = json.dumps(
@@ -93,7 +102,8 @@ def held(db: sqlite3.Connection, name: str, type: str) -> list[str]:
         )
         return [backend for (backend,) in db.execute(query, (name, busy))]
     if type == "content":
-        return [digest for (digest,) in db.execute("SELECT digest FROM content ORDER BY updated LIMIT 3")]
+        where, value = _in(of)
+        return [row[0] for row in db.execute(f"SELECT digest FROM content WHERE {where} ORDER BY updated LIMIT 3", (value,))]
     return []
 
 
@@ -101,16 +111,18 @@ def is_drained(db: sqlite3.Connection, name: str) -> bool:
     return db.execute("SELECT 1 FROM plugins WHERE name = ? AND drained", (name,)).fetchone() is not None
 
 
-def remove(db: sqlite3.Connection, name: str, type: str, force: bool) -> None:
+def remove(
+    db: sqlite3.Connection, name: str, type: str, force: bool, of: tuple[Collection[str], bool] = ((), False)
+) -> None:
     """Forget a plugin. force: also when something needs it. Raises FailedPrecondition."""
     if not force:
-        check_unused(db, name, type)
+        check_unused(db, name, type, of)
     db.execute("DELETE FROM plugins WHERE name = ?", (name,))
 
 
-def check_unused(db: sqlite3.Connection, name: str, type: str) -> None:
+def check_unused(db: sqlite3.Connection, name: str, type: str, of: tuple[Collection[str], bool] = ((), False)) -> None:
     """Raise FailedPrecondition, which says what needs a plugin, when something does."""
-    found = uses(db, name, type)
+    found = uses(db, name, type, of)
     if found:
         raise FailedPrecondition(
             f'{type} plugin "{name}" is in use: {"; ".join(found)}; remove these first, or force it: their records stay then, '
@@ -118,8 +130,8 @@ def check_unused(db: sqlite3.Connection, name: str, type: str) -> None:
         )
 
 
-def uses(db: sqlite3.Connection, name: str, type: str) -> list[str]:
-    """Return what needs a plugin, a clause each; nothing when nothing does."""
+def uses(db: sqlite3.Connection, name: str, type: str, of: tuple[Collection[str], bool] = ((), False)) -> list[str]:
+    """Return what needs a plugin, a clause each; nothing when nothing does. of are namespaces, as ``held`` has them."""
     found: list[str] = []
     match type:
         case "snapshot":
@@ -134,8 +146,9 @@ def uses(db: sqlite3.Connection, name: str, type: str) -> list[str]:
             found += _some(runs, "containers")
             found += _counted(db, "snapshots", "SELECT ns, count(*) FROM snapshots WHERE plugin = ? GROUP BY ns", name)
         case "content":
-            found += _counted(db, "blobs", "SELECT ns, count(*) FROM content GROUP BY ns")
-            found += _counted(db, "open ingests", "SELECT ns, count(*) FROM ingests GROUP BY ns")
+            where, value = _in(of)
+            found += _counted(db, "blobs", f"SELECT ns, count(*) FROM content WHERE {where} GROUP BY ns", value)
+            found += _counted(db, "open ingests", f"SELECT ns, count(*) FROM ingests WHERE {where} GROUP BY ns", value)
         case "tasks":
             found += _some(
                 [f'container "{id}" in namespace "{ns}" may have a task' for ns, id, _ in _containers(db)], "containers"

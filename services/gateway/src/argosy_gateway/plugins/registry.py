@@ -6,8 +6,8 @@ They come and go while everything runs; a ``Watcher`` is told of each that is an
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import NamedTuple, overload
 
 import anyio
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
@@ -59,7 +59,9 @@ class Registry:
     """All plugins, by type and name. Those at one address share a channel when the same users may serve them: a channel
     asks once a connection who is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_namespaces: Collection[str] = ()) -> None:
+        """of_namespaces are the content plugins that have the blobs of some namespaces only."""
+        self.of_namespaces = frozenset(of_namespaces)
         self.plugins: dict[tuple[str, str], Plugin] = {}
         self._channels: dict[tuple[str, frozenset[int]], Channel] = {}
         self.watchers: set[Watcher] = set()
@@ -152,7 +154,7 @@ class Registry:
                 raise AlreadyExists(f'plugin "{name}" is {there}; remove it first, or use another name')
             if other.type != config.type:
                 continue
-            if other.type in ALONE:
+            if other.type in ALONE and not self._is_one_of_several(other.type, name, other.name):
                 raise FailedPrecondition(
                     f'one {other.type} plugin can serve, and "{other.name}" is {there}; remove it first'
                 )
@@ -167,8 +169,7 @@ class Registry:
         other has made.
         """
         for kind in ALONE:
-            if len(list(self.of_type(kind))) > 1:
-                self.only(kind)
+            self.only(kind, there=False)
         at: dict[str, Plugin] = {}
         for plugin in self.of_type("snapshot"):
             other = at.setdefault(plugin.channel.path, plugin)
@@ -179,11 +180,24 @@ class Registry:
         """Yield the plugins of a short type, in order of configuration."""
         return (p for (t, _), p in self.plugins.items() if t == kind)
 
-    def only(self, kind: str) -> Plugin:
-        """Return the plugin of a type of which there can be one. Raises Unimplemented, FailedPrecondition."""
-        found = list(self.of_type(kind))
+    def _is_one_of_several(self, kind: str, *names: str) -> bool:
+        """Return whether one of some content plugins is there for namespaces that name it."""
+        return kind == "content" and any(name in self.of_namespaces for name in names)
+
+    @overload
+    def only(self, kind: str) -> Plugin: ...
+
+    @overload
+    def only(self, kind: str, there: bool) -> Plugin | None: ...
+
+    def only(self, kind: str, there: bool = True) -> Plugin | None:
+        """Return the plugin of a type of which there can be one. Raises FailedPrecondition; Unimplemented without one, if it must be there."""
+        found = [plugin for plugin in self.of_type(kind) if not self._is_one_of_several(kind, plugin.name)]
+        if not found and not there:
+            return None
         if not found:
-            raise Unimplemented(f"no {kind} plugin is configured; add one under [proxy_plugins]")
+            more = ", or only for namespaces that name it" if self._is_one_of_several(kind, *self.of_namespaces) else ""
+            raise Unimplemented(f"no {kind} plugin is configured{more}; add one under [proxy_plugins]")
         if len(found) > 1:
             names = ", ".join(f'"{p.name}" at {p.config.address}' for p in found)
             raise FailedPrecondition(
