@@ -117,25 +117,26 @@ def test_an_empty_snapshotter_is_filled_again(mesh: Mesh, how: str, tmp_path: Pa
     asyncio.run(asyncio.wait_for(main(), 100))
 
 
-def test_a_container_is_made_on_a_snapshotter_that_was_emptied(mesh: Mesh, tmp_path: Path) -> None:
+def test_a_container_is_made_on_a_snapshotter_that_was_emptied(
+    mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its image is unpacked again, without a pull; also when that happens in the middle of unpacking."""
+    times = 0
+    prepare = p.SnapshotsStub.prepare
 
-    class Emptied:
-        """The snapshots service, in front of a snapshotter that is another, empty one before the second layer is made."""
+    def before_the_second_layer(do: Callable[[], Awaitable[None]]) -> None:
+        """Have something done before the second layer's snapshot is prepared, once."""
 
-        def __init__(self, stub: Any, empty: Callable[[], Awaitable[None]]) -> None:
-            self._stub, self._empty = stub, empty
-            self.times = 0
+        async def prepared(
+            self: p.SnapshotsStub, request: p.PrepareSnapshotRequest, **options: Any
+        ) -> p.PrepareSnapshotResponse:
+            nonlocal times
+            if request.parent and request.key.startswith("extract-") and not times:
+                times += 1
+                await do()
+            return await prepare(self, request, **options)
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._stub, name)
-
-        async def prepare(self, request: p.PrepareSnapshotRequest) -> p.PrepareSnapshotResponse:
-            if request.parent and not self.times:
-                self.times += 1
-                await self._empty()
-            reply: p.PrepareSnapshotResponse = await self._stub.prepare(request)
-            return reply
+        monkeypatch.setattr(p.SnapshotsStub, "prepare", prepared)
 
     async def main() -> None:
         async with serving() as server, Client(mesh.address, "lost") as client, AsyncExitStack() as stack:
@@ -159,11 +160,10 @@ def test_a_container_is_made_on_a_snapshotter_that_was_emptied(mesh: Mesh, tmp_p
             one = await Container.create(client, "one", name, Options(args=["x"]), snapshotter="frail")
             await one.delete()
             await empty("third")
-            emptied = Emptied(client.services.snapshots, partial(empty, "fourth"))
-            client.replace(snapshots=emptied)
+            before_the_second_layer(partial(empty, "fourth"))
             two = await Container.create(client, "two", name, Options(args=["x"]), snapshotter="frail")
             await two.delete()
-            assert emptied.times == 1
+            assert times == 1
             (await ctr(mesh, "images", "rm", "--sync", name)).ok()
 
     asyncio.run(asyncio.wait_for(main(), 100))
