@@ -52,9 +52,16 @@ def refused(ran: Ran, *words: str, code: int | None = None) -> None:
             ("[services.content] and [proxy_plugins.x] are 2 content plugins", "take all but one out"),
         ),
         (
-            "[services.d1]\nkind='diff'\n[services.d2]\nkind='diff'\n[services.content]\nkind='content'",
-            ("[services.d1] and [services.d2] are 2 diff plugins",),
+            "[services.t1]\nkind='tasks'\n[services.t2]\nkind='tasks'\n[services.content]\nkind='content'",
+            ("[services.t1] and [services.t2] are 2 tasks plugins",),
         ),
+        (
+            "[proxy_plugins.a]\ntype='snapshot'\naddress='/x'\n[proxy_plugins.b]\ntype='snapshot'\naddress='unix:///x'",
+            ("[proxy_plugins.a] and [proxy_plugins.b] are snapshotters at one socket, unix:///x", "a socket of its own"),
+        ),
+        ("[snapshotters.a]\nfalback=['b']", ('unknown key "snapshotters.a.falback"', 'did you mean "fallback"?')),
+        ("[snapshotters.a]\nfallback=['b', 'a']", ("snapshotters.a: it falls back on itself",)),
+        ("[snapshotters.a]\nfallback=['b', 'b']", ('snapshotters.a: fallback names "b" 2 times',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='x.sock'", ('address "x.sock" is no absolute path',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='unix://x.sock'", ('address "unix://x.sock" is no absolute path',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress=''", ('address "" is no absolute path',)),

@@ -150,10 +150,18 @@ def plan(mesh: MeshConfig) -> list[Child]:
             table = replace(table, address=str(sockets / PROGRAMS / f"{name}.1.sock"))
         if name in plugins:
             raise InvalidArgument(f"[proxy_plugins.{name}] has the name of one of the mesh's own services; use another")
-        if (whose := taken.get(Path(table.address.removeprefix("unix://")))) is not None:
+        if (whose := taken.get(_path(table))) is not None:
             raise InvalidArgument(
                 f"[proxy_plugins.{name}] has the address of {whose}, {table.address}; give it that of its plugin"
             )
+        for other, one in mesh.proxy_plugins.items():
+            if other == name:
+                break
+            if one.type == table.type == "snapshot" and _path(one) == _path(table):
+                raise InvalidArgument(
+                    f"[proxy_plugins.{other}] and [proxy_plugins.{name}] are snapshotters at one socket, {table.address}: each "
+                    "would collect what the other has made; give each a socket of its own, or take one out"
+                )
         plugins[name] = table
     _short_enough(mesh, address, ttrpc)
     _one_of_each(mesh, plugins)
@@ -170,11 +178,18 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "restart_interval_s": mesh.restart_interval_s,
         "supervisor": sockets / PROGRAMS / SUPERVISOR,
         "proxy_plugins": plugins,
+        "snapshotters": mesh.snapshotters,
+        "namespaces": mesh.namespaces,
+        "differs": mesh.differs,
         "gc": mesh.gc,
         "restart": mesh.restart,
     }
     children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children
+
+
+def _path(table: ProxyPlugin) -> Path:
+    return Path(table.address.removeprefix("unix://"))
 
 
 def _directory(mesh: MeshConfig) -> Path:
@@ -202,11 +217,17 @@ def _short_enough(mesh: MeshConfig, address: Path, ttrpc: Path) -> None:
 def _one_of_each(mesh: MeshConfig, plugins: Mapping[str, ProxyPlugin]) -> None:
     """Raise InvalidArgument for two plugins of a type of which one can serve."""
     tables = {config.shown(name): f"[services.{name}]" for name, config in mesh.services.items()}
+    named = {one.content for one in mesh.namespaces.values()}
     for kind in ALONE:
         found = [name for name, plugin in plugins.items() if plugin.type == kind]
+        if kind == "content" and named:
+            found = [name for name in found if name not in named]
         if len(found) > 1:
             where = " and ".join(tables.get(name, f"[proxy_plugins.{name}]") for name in found)
-            raise InvalidArgument(f"{where} are {len(found)} {kind} plugins, where one can serve; take all but one out")
+            remedy = ", or have a namespace name it" if kind == "content" else ""
+            raise InvalidArgument(
+                f"{where} are {len(found)} {kind} plugins, where one can serve; take all but one out{remedy}"
+            )
 
 
 def _settings(name: str, service: Service[Any], config: ServiceConfig, values: dict[str, Any]) -> dict[str, Any]:

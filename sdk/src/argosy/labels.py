@@ -24,6 +24,12 @@ SNAPSHOT_PREFIX: Final = "containerd.io/snapshot/"
 SHAREABLE: Final = "containerd.io/namespace.shareable"
 RESERVED: Final = ("containerd.io/", "io.cri-containerd", "argosy/")
 """Prefixes of labels that steer a daemon or its clients: restarts, collection, snapshotters, CRI, logs."""
+FALLBACK_PLUGIN: Final = "argosy/snapshot.plugin"
+"""On a snapshot that is in another plugin than that of its snapshotter's name: which one."""
+FALLBACK_REASON: Final = "argosy/snapshot.fallback-reason"
+"""On the same: why it is there."""
+COPIED_FROM: Final = "argosy/snapshot.copied-from"
+"""On a layer that was made of another snapshotter's, and not of its blob: whose."""
 OWN_LABELS_HEADER: Final = "argosy-own-labels"
 """A client that sends this with Containers.Create says that it took no reserved label over from an image."""
 

@@ -1,4 +1,7 @@
-"""Tables of a configuration that the mesh and its services share: ``[proxy_plugins.NAME]``, ``[gc]``, ``[restart]``, ``[stream_processors.ID]``."""
+"""Tables of a configuration that the mesh and its services share.
+
+``[proxy_plugins.NAME]``, ``[snapshotters.NAME]``, ``[namespaces.NAME]``, ``[gc]``, ``[restart]``, ``[stream_processors.ID]``.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ SHORT_TYPES: Final = {
     "tasks": "io.containerd.runtime.v2",
     "service": "io.containerd.grpc.v1",
 }
-ALONE: Final = ("content", "diff", "tasks")
-"""Of these types one plugin can serve; which of two were meant nobody knows."""
+ALONE: Final = ("content", "tasks")
+"""Of these types one plugin can serve; which of two were meant nobody knows. Content that a namespace names doesn't count."""
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
 # Keys that mean something to some types only.
 _ONLY_FOR: Final = {"services": ("service",), "roots": ("snapshot",), "cleanup": ("snapshot", "content")}
@@ -71,6 +74,27 @@ class ProxyPlugin(Strict):
 
     def _export(self) -> list[tuple[str, str]]:
         return [("exports.root", self.exports["root"])] if "root" in self.exports else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotterTable(Strict):
+    """One ``[snapshotters.NAME]`` table."""
+
+    fallback: list[str] = field(default_factory=list)
+    """The snapshotters that make what this one can't, for a reason of its own, in this order; one of them need not be there yet."""
+
+    def __post_init__(self) -> None:
+        for name in self.fallback:
+            if not name or self.fallback.count(name) > 1:
+                raise ValueError(f'fallback names "{name}" {self.fallback.count(name)} times; write each snapshotter once')
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespaceTable(Strict):
+    """One ``[namespaces.NAME]`` table."""
+
+    content: str = ""
+    """The content plugin that has its blobs; by default the one that no namespace names."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -27,6 +28,9 @@ from argosy.oci.spec import Options, build
 from argosy.oci.users import User
 from argosy.oci.users import resolve as resolve_user
 from argosy.typeurl import SPEC, pack_json
+
+# A snapshotter that loses an image's layers while it is unpacked is given so many chances to have a container made.
+_PREPARE_TRIES: Final = 3
 
 
 def _look_up_user(mounts: Sequence[Mount], user: str) -> User:
@@ -53,14 +57,17 @@ async def _prepare(
     """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists, InvalidArgument."""
     chain = chain_ids(layers_of(resolved))
     request = snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=chain[-1])
-    try:
-        prepared = await services.snapshots.prepare(request)
-    except NotFound:
-        from argosy.client.images.unpacking import unpack  # most images are unpacked already
+    for tries_left in reversed(range(_PREPARE_TRIES)):
+        try:
+            return (await services.snapshots.prepare(request)).mounts
+        except NotFound:
+            if not tries_left:
+                raise
+            from argosy.client.images.unpacking import unpack  # most images are unpacked already
 
-        request.parent = await unpack(services, target, snapshotter)
-        prepared = await services.snapshots.prepare(request)
-    return prepared.mounts
+            # Not yet, or not any more: its snapshotter was emptied, replaced, or falls back on another that has not got the image.
+            request.parent = await unpack(services, target, snapshotter)
+    raise AssertionError("the last try returns, or raises")
 
 
 async def _taken(services: Services, id: str, namespace: str) -> AlreadyExists | None:

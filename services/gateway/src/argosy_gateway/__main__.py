@@ -63,7 +63,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     log.get("gateway").debug("gateway.plugins", plugins=sorted(f"{t}/{n}" for t, n in core.registry.plugins))
     namespaced: list[Any] = [
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
-        Diff(core.registry), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
+        Diff(core.registry, settings.differs), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
         Content(core), Ingests(core),
     ]  # fmt: skip
     registration = Registration(core)

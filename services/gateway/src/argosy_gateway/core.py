@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -14,19 +14,23 @@ from typing import Final, Protocol, TypeVar
 import anyio
 import anyio.abc
 from argosy import log
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable
 from argosy.loops import keep_going
 from argosy.store.database import Database, Write
 from argosy.tables import ProxyPlugin
 
+from argosy_gateway.backends.blobs import Blobs
+from argosy_gateway.backends.chains import Chain, Members
+from argosy_gateway.backends.changes import Change
 from argosy_gateway.backends.content import Content
 from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.snapshots import Snapshotter
 from argosy_gateway.events import Exchange
-from argosy_gateway.gc.kinds import KINDS
+from argosy_gateway.gc.kinds import KINDS, SNAPSHOT
 from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
 from argosy_gateway.metadata import intents, plugins
+from argosy_gateway.metadata import snapshots as rows
 from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.plugins.instances import greet
@@ -72,7 +76,7 @@ class Core:
         self.db = db
         self.work = Work(group)
         self.events = Exchange()
-        self.registry = Registry()
+        self.registry = Registry([table.content for table in settings.namespaces.values() if table.content])
         self.programs = Programs(settings.supervisor)
         self.programs.changed = self._program_changed
         gc = settings.gc
@@ -83,7 +87,17 @@ class Core:
             ),
         )
         self.snapshotters: dict[str, Snapshotter] = {}
+        """Each plugin, with the snapshots of its own name."""
+        self.chains: dict[str, Chain] = {}
+        """The snapshotters that have others to fall back on, by their names."""
+        self._elsewhere: dict[tuple[str, str], Snapshotter] = {}
+        """The snapshots of a chain, by its name and the name of a plugin that it fell back on."""
+        self._keys: dict[str, dict[tuple[str, str], Change]] = {}
+        """The changes of snapshots that are under way, by the snapshotter's name."""
         self.content: Content | None = None
+        """The content of every namespace that has none of its own."""
+        self.contents: dict[str, Content] = {}
+        """Each content plugin, by its name."""
         self.services: Services | None = None
         self.uuid = ""
         self.collected: Callable[[], None] | None = None
@@ -106,6 +120,7 @@ class Core:
         core = cls(settings, db, group)
         try:
             core.uuid, dirty = await db.write(_begin)
+            core._make_chains()
             for name, config in settings.proxy_plugins.items():
                 core.admit(core.registry.add(name, config), dirty)
             core.registry.check()
@@ -115,6 +130,30 @@ class Core:
             await db.close()
             raise
         return core
+
+    def _make_chains(self) -> None:
+        """Make the snapshotters with others to fall back on: by the configuration, and by where an earlier one has led."""
+        for name, table in self.settings.snapshotters.items():
+            self.chains[name] = self._chain(name, table.fallback)
+        for name, plugin in rows.elsewhere(self.db.reader):
+            self.chains.setdefault(name, self._chain(name, ())).also_in(plugin)
+
+    def _chain(self, name: str, fallback: Sequence[str]) -> Chain:
+        async def clean(plugin: str) -> int:
+            return await self.snapshotters[plugin].cleanup()
+
+        members = Members(partial(self._in_plugin, name), clean)
+        return Chain(name, fallback, self.db.reader, members, partial(self.scheduler.mutated, True))
+
+    def _in_plugin(self, name: str, plugin: str) -> Snapshotter | None:
+        """Return the snapshots of a name in a plugin; None when there is no such plugin now."""
+        own = self.snapshotters.get(plugin)
+        if own is None or name == plugin:
+            return own
+        found = self._elsewhere.get((name, plugin))
+        if found is None:
+            found = self._elsewhere[name, plugin] = own.beside(name, self._keys.setdefault(name, {}))
+        return found
 
     def _take_up(self, dirty: set[str] | None) -> None:
         """Take up the plugins that were registered in an earlier life, and drain those that were drained.
@@ -141,7 +180,7 @@ class Core:
         if plugin.config.command:
             self.programs.want(plugin.name, plugin.config)
         plugin.expected = lambda: self.programs.expected(plugin.config.address)
-        if dirty is None or f"{plugin.type}/{plugin.name}" in dirty:
+        if dirty is None or plugin.full_name in dirty:
             # What broke off in the last life may come in this one.
             plugin.may_be_late()
         if plugin.type in _ON_DISK:
@@ -153,15 +192,21 @@ class Core:
             roots = {config.exports.get("root") for config in tables if config is not plugin.config}
             others = [settings.root, settings.state, *(Path(root) for root in sorted(filter(None, roots)))]
             self._roots[plugin.name] = others
-            store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, others)
+            keys = self._keys.setdefault(plugin.name, {})
+            store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, others, keys)
             self.snapshotters[plugin.name] = store
-            store.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
-        elif plugin.type == "content" and self.content is None:
-            self.content = Content(
-                plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us,
+            for intent in intents.of_plugin(self.db.reader, plugin.type, plugin.name):
+                asked = self._in_plugin(rows.snapshotter_of(plugin.name, intent), plugin.name)
+                assert asked is not None  # its plugin is there, since just now
+                asked.restore([intent])
+        elif plugin.type == "content":
+            content = self.contents[plugin.name] = Content(
+                plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, self._other_blobs,
                 shared=self.settings.content_sharing_policy == "shared",
             )  # fmt: skip
-            self.content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
+            if plugin.name not in self.registry.of_namespaces and self.content is None:
+                self.content = content
+            content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
         elif plugin.type == "service" and self.services is not None:
             self.services.admit(plugin)
         root = plugin.exports.get("root")
@@ -184,8 +229,13 @@ class Core:
         """Use a plugin no more: calls to it end, what was under way is taken up should it come again."""
         if plugin.type == "snapshot":
             del self.snapshotters[plugin.name], self._roots[plugin.name]
-        elif self.content is not None and self.content.plugin is plugin:
-            self.content = None
+            self._elsewhere = {at: store for at, store in self._elsewhere.items() if store.plugin is not plugin}
+            if plugin.name not in self.chains:
+                self._keys.pop(plugin.name, None)
+        elif plugin.type == "content":
+            gone = self.contents.pop(plugin.name)
+            if self.content is gone:
+                self.content = None
         elif plugin.type == "service" and self.services is not None:
             self.services.dismiss(plugin)
         self._failed.discard(plugin)
@@ -213,7 +263,7 @@ class Core:
 
     async def close(self) -> None:
         """Note what is left to clean, and close."""
-        dirty = json.dumps([f"{p.type}/{p.name}" for p in self.registry if p.dirty or p.is_late or p in self._cleaning])
+        dirty = json.dumps([p.full_name for p in self.registry if p.dirty or p.is_late or p in self._cleaning])
 
         def note(db: sqlite3.Connection) -> None:
             if not db.execute("SELECT 1 FROM intents LIMIT 1").fetchone():
@@ -229,16 +279,38 @@ class Core:
         self.scheduler.mutated(dirty)
         return result
 
-    def snapshots(self, name: str) -> Snapshotter:
+    def snapshots(self, name: str) -> Snapshotter | Chain:
         """Return a snapshotter by the name a client gave. Raises InvalidArgument."""
+        chain = self.chains.get(name)
+        if chain is not None:
+            return chain
         return self.snapshotters[self.registry.snapshotter(name).name]
 
-    def content_store(self) -> Content:
-        """Return the content store. Raises Unimplemented."""
+    def content_store(self, ns: str = "") -> Content:
+        """Return the content of a namespace. Raises Unimplemented, Unavailable when it is in a plugin that is not registered."""
+        table = self.settings.namespaces.get(ns)
+        if table is not None and table.content:
+            own = self.contents.get(table.content)
+            if own is None:
+                raise Unavailable(
+                    f'the content of namespace "{ns}" is in content plugin "{table.content}", which is not registered; add it'
+                )
+            return own
         if self.content is None:
             self.registry.only("content")
         assert self.content is not None
         return self.content
+
+    def _other_blobs(self, own: Blobs) -> list[Blobs]:
+        """Return the blobs of every content plugin but one."""
+        return [content.blobs for content in self.contents.values() if content.blobs is not own]
+
+    def in_content(self, name: str) -> tuple[Collection[str], bool]:
+        """Return namespaces, and whether it is these whose blobs are in a content plugin, or all but these."""
+        named = {ns for ns, table in self.settings.namespaces.items() if table.content}
+        if name in self.registry.of_namespaces:
+            return {ns for ns in named if self.settings.namespaces[ns].content == name}, True
+        return named, False
 
     def start_loops(self) -> None:
         """Start what goes on for as long as the gateway lives. Nothing that fails there ends the gateway."""
@@ -251,15 +323,14 @@ class Core:
 
     def note_dropped_ingests(self) -> None:
         """Note that ingests went with their namespace: no row may need their bytes, and the blobs that they stood for, any more."""
-        if self.content is not None:
-            self.content.plugin.dirty = True
+        for content in self.contents.values():
+            content.plugin.dirty = True
         self.scheduler.mutated(True)
 
     # -- ownership --
 
     def _stores(self) -> list[_Store]:
-        stores: list[_Store] = [*self.snapshotters.values()]
-        return [self.content, *stores] if self.content is not None else stores
+        return [*self.contents.values(), *self.snapshotters.values()]
 
     async def claim_all(self) -> None:
         """Claim what answers now; the rest is claimed before it is changed or cleaned. Says who the owner is when it is another."""
@@ -291,6 +362,7 @@ class Core:
         for store in self._stores():
             if any(kind.leaves_bytes_in(store.plugin.type, store.plugin.name, gone.get(kind.name, ())) for kind in KINDS):
                 store.plugin.dirty = True
+        self._soil({row[1] for row in gone.get(SNAPSHOT, ())})
         for kind in KINDS:
             if kind.event is not None:
                 for row in gone.get(kind.name, ()):
@@ -304,6 +376,14 @@ class Core:
         if self.collected is not None:
             self.collected()
         return gone
+
+    def _soil(self, gone: Collection[str]) -> None:
+        """Mark the plugins that snapshotters fall back on, of which snapshots are gone."""
+        for chain in self.chains.values():
+            if chain.name in gone:
+                for plugin in chain.plugins:
+                    if plugin in self.snapshotters:
+                        self.snapshotters[plugin].plugin.dirty = True
 
     async def _cleaned(self, store: _Store) -> None:
         """Wait until a plugin is clean, or its cleaning takes too long."""

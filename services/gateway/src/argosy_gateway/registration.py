@@ -49,7 +49,7 @@ class Registration:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.writing = anyio.Lock()  # never held across a call to a plugin
-        self._leaving: set[str] = set()
+        self._leaving: set[Plugin] = set()
         self._swaps = Swaps(core, self)
 
     def take_up(self) -> None:
@@ -140,7 +140,7 @@ class Registration:
     async def undrain(self, name: str) -> Plugin:
         """Have a plugin get calls again. Raises NotFound, Unavailable while it is being removed."""
         plugin = self._core.registry.named(name)
-        self.check_staying(name)
+        self.check_staying(plugin)
         await self._core.work.finish(self._set_drained, plugin, False)
         return plugin
 
@@ -151,7 +151,7 @@ class Registration:
     async def resume(self, name: str) -> None:
         """Have a plugin get calls again, unless somebody has drained it. Raises NotFound."""
         plugin = self._core.registry.named(name)
-        if not rows.is_drained(self._core.db.reader, name):
+        if not rows.is_drained(self._core.db.reader, plugin.name):
             plugin.undrain()
 
     async def _set_drained(self, plugin: Plugin, drained: bool) -> None:
@@ -177,23 +177,23 @@ class Registration:
         PermissionDenied; Aborted when the canary went back. All is as it was then. Cancellation: it goes on.
         """
         plugin = self._core.registry.named(name)
-        self.check_staying(name)
+        self.check_staying(plugin)
         await self._swaps.swap(plugin, address, command, directory, canary)
         return plugin
 
     async def rollback(self, name: str) -> Plugin:
         """Swap a plugin back to what it was before. Raises as ``swap`` does, FailedPrecondition when it was never swapped."""
         plugin = self._core.registry.named(name)
-        self.check_staying(name)
+        self.check_staying(plugin)
         await self._swaps.rollback(plugin)
         return plugin
 
     # -- removing --
 
-    def check_staying(self, name: str) -> None:
+    def check_staying(self, plugin: Plugin) -> None:
         """Raise Unavailable for a plugin that is being removed."""
-        if name in self._leaving:
-            raise Unavailable(f'plugin "{name}" is being removed; look in a moment whether it is gone')
+        if plugin in self._leaving:
+            raise Unavailable(f'plugin "{plugin.name}" is being removed; look in a moment whether it is gone')
 
     async def remove(self, name: str, force: bool = False, wait_s: float = WAIT_S, by: Source = Source.REGISTERED) -> None:
         """Drain a plugin, wait up to so many seconds for its calls in flight, and forget it.
@@ -210,15 +210,15 @@ class Registration:
             raise FailedPrecondition(
                 f"{plugin} is there since its files are in plugins.d; take these away, and it goes, or drain it"
             )
-        self.check_staying(name)
+        self.check_staying(plugin)
         await self._core.work.finish(self._remove, plugin, force, wait_s)
 
     async def _remove(self, plugin: Plugin, force: bool, wait_s: float) -> None:
         core, name = self._core, plugin.name
         if not force:
             await self._check_unused(plugin)
-        self.check_staying(name)
-        self._leaving.add(name)
+        self.check_staying(plugin)
+        self._leaving.add(plugin)
         was_draining = plugin.state is State.DRAINING
         plugin.drain()
         try:
@@ -227,22 +227,23 @@ class Registration:
                     f"{plugin} has {plugin.in_flight} calls in flight after {wait_s:g} s; it takes calls again: wait longer, or force it"
                 )
             async with self.writing:
-                await core.db.write(partial(rows.remove, name=name, type=plugin.type, force=force))
+                await core.db.write(partial(rows.remove, name=name, type=plugin.type, force=force, of=core.in_content(name)))
                 core.dismiss(plugin)
         except BaseException:
             if not was_draining:
                 plugin.undrain()
             raise
         finally:
-            self._leaving.discard(name)
+            self._leaving.discard(plugin)
 
     async def _check_unused(self, plugin: Plugin) -> None:
         """Raise FailedPrecondition when something needs a plugin, also once what nobody needs has been collected."""
         core = self._core
-        if rows.uses(core.db.reader, plugin.name, plugin.type):
+        of = core.in_content(plugin.name)
+        if rows.uses(core.db.reader, plugin.name, plugin.type, of):
             with anyio.move_on_after(_COLLECT_S):
                 await core.scheduler.collect_now()
-            rows.check_unused(core.db.reader, plugin.name, plugin.type)
+            rows.check_unused(core.db.reader, plugin.name, plugin.type, of)
 
     # -- who is there --
 

@@ -219,7 +219,7 @@ class Swaps:
 
     async def _take_over(self, plugin: Plugin, config: ProxyPlugin, put: Put, fresh: bool) -> None:
         programs, before = self._core.programs, plugin.config
-        self._registration.check_staying(plugin.name)
+        self._registration.check_staying(plugin)
         if before.command:  # should it end now, it comes again without its root
             programs.want(plugin.name, before, standby=True)
         killed = partial(self._killed, before) if before.command else None
@@ -247,18 +247,19 @@ class Swaps:
     async def _checked(self, plugin: Plugin, channel: Channel) -> Claim:
         """Ask a process that serves whether it can serve a plugin that has served. Returns whose it is. Raises Unavailable, FailedPrecondition."""
         core = self._core
+        of = core.in_content(plugin.name)
         if plugin.is_held:  # callers wait, and what is not on disk yet is too new to be looked for
-            held = rows.held(core.db.reader, plugin.name, plugin.type)
+            held = rows.held(core.db.reader, plugin.name, plugin.type, of)
         else:
             # What has ended is no change under way once its intent is gone, which nobody waits for otherwise.
-            held = await core.db.write(partial(rows.held, name=plugin.name, type=plugin.type))
+            held = await core.db.write(partial(rows.held, name=plugin.name, type=plugin.type, of=of))
         return await _has(channel, plugin, (core.uuid, str(core.settings.address)), held)
 
     async def _put(self, plugin: Plugin, config: ProxyPlugin, keep_s: float, claimed: Claim) -> None:
         """Write down that a plugin is served by another process, and have it so from this instant on."""
         core, was = self._core, plugin.config
         async with self._registration.writing:
-            self._registration.check_staying(plugin.name)
+            self._registration.check_staying(plugin)
             if core.registry.plugins.get((plugin.type, plugin.name)) is not plugin:
                 raise Unavailable(f"{plugin} was removed meanwhile")
             if plugin.source is Source.REGISTERED:

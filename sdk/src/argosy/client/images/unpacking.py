@@ -26,6 +26,8 @@ from argosy.mounts import DETACHED
 from argosy.oci.image import Descriptor, Platform, chain_ids
 
 _PREPARE_TRIES: Final = 3
+# How often an image is begun anew whose layers go while it is unpacked.
+_CHAIN_TRIES: Final = 3
 
 
 async def unpack(
@@ -44,20 +46,31 @@ async def unpack(
     diff_ids, layers = layers_of(image), image.manifest.layers
     chain = chain_ids(diff_ids)
     rebases = len(layers) > 1 and await _rebases(services, snapshotter)
-    there = [anyio.Event() for _ in layers]
 
-    async def one(i: int) -> None:
-        if ready is not None:
-            await ready(layers[i].digest)
-        below = _Below(chain[i - 1], there[i - 1]) if i else None
-        if not rebases and below is not None:
-            await below.there.wait()
-        await _unpack_layer(services, snapshotter, layers[i], diff_ids[i], chain[i], below, watch)
-        there[i].set()
+    async def every() -> None:
+        there = [anyio.Event() for _ in layers]
 
-    async with together() as group:
-        for i in range(len(layers)):
-            group.start_soon(one, i)
+        async def one(i: int) -> None:
+            if ready is not None:
+                await ready(layers[i].digest)
+            below = _Below(chain[i - 1], there[i - 1]) if i else None
+            if not rebases and below is not None:
+                await below.there.wait()
+            await _unpack_layer(services, snapshotter, layers[i], diff_ids[i], chain[i], below, watch)
+            there[i].set()
+
+        async with together() as group:
+            for i in range(len(layers)):
+                group.start_soon(one, i)
+
+    for tries_left in reversed(range(_CHAIN_TRIES)):
+        try:
+            await every()
+            break
+        except _ParentMissing as missing:
+            # It was there a moment ago: its plugin has lost it, or went, or another has taken its place. What is still there is left alone.
+            if not tries_left:
+                raise missing.error from None
     await set_labels(services.content, image.manifest.config.digest, {f"{GC_REF_SNAPSHOT}{snapshotter}": chain[-1]})
     return chain[-1]
 
@@ -77,10 +90,18 @@ class _Below:
     there: anyio.Event
 
 
+class _ParentMissing(Exception):
+    """Raised when the snapshot below a layer is gone that was there before."""
+
+    def __init__(self, error: NotFound) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 async def _unpack_layer(
     services: Services, snapshotter: str, layer: Descriptor, diff_id: str, chain_id: str, below: _Below | None, watch: Watch
 ) -> None:
-    """Make one layer's snapshot: by itself while the one below is being made, where the layer can be read that way."""
+    """Make one layer's snapshot: by itself while the one below is being made, where the layer can be read that way. Raises _ParentMissing."""
     if below is not None and not below.there.is_set():
         try:
             await _unpack_on(services, snapshotter, layer, diff_id, chain_id, below, True, watch)
@@ -115,6 +136,8 @@ async def _unpack_on(
                 break
             except AlreadyExists:
                 continue  # somebody else made it meanwhile, or the snapshotter had it
+            except NotFound as error:
+                raise (_ParentMissing(error) if parent else error) from error
         else:
             raise FailedPrecondition(f'snapshot "{chain_id}" exists and cannot be found on "{snapshotter}"')
         watch(Progress(ref, "unpacking", 0, layer.size))
@@ -140,6 +163,8 @@ async def _unpack_on(
             )
         except AlreadyExists:
             await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+        except NotFound as error:
+            raise (_ParentMissing(error) if rebase else error) from error
         except FailedPrecondition as error:
             # One that said it can put a layer on another afterwards, and can't: in a user namespace, say.
             raise (_NeedsLower() if rebase else error) from error

@@ -22,8 +22,8 @@ class NamespacedContent(ContentStore):
 
     @property
     def _content(self) -> Backend:
-        """Raises Unimplemented while there is no content plugin."""
-        return self._core.content or self._core.content_store()
+        """Raises Unimplemented while there is no content plugin, Unavailable for the namespace's own."""
+        return self._core.content_store(current().namespace)
 
     async def info(self, digest: str) -> Info:
         return await self._content.blobs.info(current().namespace, digest)
@@ -68,4 +68,4 @@ class Ingests(IngestsBase):
         self._core = core
 
     async def place(self, request: PlaceRequest) -> PlaceResponse:
-        return await self._core.content_store().ingests.place(namespace(), request.ref)
+        return await self._core.content_store(namespace()).ingests.place(namespace(), request.ref)

@@ -84,13 +84,14 @@ class Plugins(p.PluginsBase):
         watcher, registry = Watcher(), self._core.registry
         registry.watchers.add(watcher)
         try:
-            for name in (*(plugin.name for plugin in registry), *registry.refused):
+            for name in (*(plugin.full_name for plugin in registry), *registry.refused):
                 watcher.tell(name)
             while True:
                 for name in await watcher.changed():
                     try:
                         yield p.WatchResponse(plugin=self._shown(name))
                     except NotFound:
-                        yield p.WatchResponse(plugin=p.Plugin(table=p.Table(name=name)), removed=True)
+                        kind, _, alone = name.rpartition("/")
+                        yield p.WatchResponse(plugin=p.Plugin(table=p.Table(type=kind, name=alone)), removed=True)
         finally:
             registry.watchers.discard(watcher)

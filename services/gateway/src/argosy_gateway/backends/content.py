@@ -25,12 +25,12 @@ class Content:
 
     def __init__(
         self, plugin: Plugin, db: Database, work: Work, mutated: Callable[[bool], None], publish: Publish,
-        us: tuple[str, Path], *, shared: bool = True,
+        us: tuple[str, Path], others: Callable[[Blobs], Sequence[Blobs]], *, shared: bool = True,
     ) -> None:  # fmt: skip
-        """us is who claims the plugin: the gateway's uuid and its socket."""
+        """us is who claims the plugin: the gateway's uuid and its socket. others returns the blobs of all plugins but this one."""
         self.plugin, self._us, self._db = plugin, us, db
         changes = Changes(plugin, db, work)
-        self.blobs = Blobs(plugin, db, work, changes, mutated, publish)
+        self.blobs = Blobs(plugin, db, work, changes, mutated, publish, others)
         self.ingests = Ingests(plugin, db, work, changes, mutated, self.blobs, us, shared=shared)
 
     def restore(self, intents: Sequence[Intent]) -> None:

@@ -253,7 +253,9 @@ class Ingests:
             size = await self._blobs.size(expected)
         else:
             size = next((size for size, shares in content.holders(self._db.reader, expected) if shares), None)
-        return size if size is not None and total in (0, size) else None
+        if size is None or total not in (0, size) or not await self._blobs.has_bytes(expected):
+            return None
+        return size
 
     async def link(
         self, ns: str, lease: str | None, ref: str, digest: str, size: int, labels: dict[str, str], caller: Caller

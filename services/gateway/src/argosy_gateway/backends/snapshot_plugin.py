@@ -33,6 +33,8 @@ class SnapshotPlugin:
         self.plugin, self.name = plugin, plugin.name
         self._us, self.owner = us, us[0]
         self._mounts = MountChecks(plugin, others)
+        self.kept: dict[str, int] = {}
+        """Names of the plugin's that are about to be written into rows."""
 
     async def _down(self, labels: Mapping[str, str]) -> dict[str, str]:
         """Return the labels that the plugin gets to see."""

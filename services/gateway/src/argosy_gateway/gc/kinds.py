@@ -23,7 +23,7 @@ from argosy_protos.containerd.services.containers.v1 import Container
 from argosy_protos.containerd.services.images.v1 import ImageDelete
 from argosy_protos.containerd.types import Descriptor, Sandbox
 
-from argosy_gateway.gc.graph import NO_FACTS, NOTHING, Facts, Held, Key
+from argosy_gateway.gc.graph import NO_FACTS, NOTHING, Facts, Held, Key, both
 from argosy_gateway.metadata import intents
 
 CONTAINER: Final = "container"
@@ -205,7 +205,7 @@ def _intents(db: sqlite3.Connection, words: Words) -> Objects:
     for number, (type, plugin, ns, body) in enumerate(intents.bodies(db)):
         made: Key
         if type == "snapshot":
-            made = SNAPSHOT, ns, f"{plugin}/{body.get('name') or body['key']}", False
+            made = SNAPSHOT, ns, f"{body.get('snapshotter', plugin)}/{body.get('name') or body['key']}", False
         else:
             made = CONTENT, ns, body["digest"], False
         found[INTENT, ns, str(number), False] = (made,), NO_FACTS
@@ -231,13 +231,14 @@ def _sandboxes(db: sqlite3.Connection, words: Words) -> Objects:
 
 
 def _snapshots(db: sqlite3.Connection, words: Words) -> Objects:
+    """A layer that several plugins have is one object: it lives in all of them, or in none."""
     stored = words.stored
-    return {
-        (SNAPSHOT, ns, f"{plugin}/{key}", False): (
-            (((SNAPSHOT, ns, f"{plugin}/{parent}", False),), stored(labels)[1]) if parent else stored(labels)
-        )
-        for ns, plugin, key, parent, labels in db.execute("SELECT ns, snapshotter, key, parent, labels FROM snapshots")
-    }
+    found: Objects = {}
+    for ns, name, key, parent, labels in db.execute("SELECT ns, snapshotter, key, parent, labels FROM snapshots"):
+        node: Key = SNAPSHOT, ns, f"{name}/{key}", False
+        held = (((SNAPSHOT, ns, f"{name}/{parent}", False),), stored(labels)[1]) if parent else stored(labels)
+        found[node] = held if node not in found else both(found[node], held)
+    return found
 
 
 def _ingests(db: sqlite3.Connection, words: Words) -> Objects:

@@ -8,7 +8,8 @@
     lease_resources (ns, lease, type, id)             type: content | ingests | images | snapshots/<snapshotter>
     content         (ns, digest) -> size, labels, created, updated
     ingests         (ns, ref) -> backend ref, expected digest (of a virtual ingest), expire
-    snapshots       (ns, snapshotter, key) -> backend key, parent key, labels, created, updated
+    snapshots       (ns, snapshotter, key, plugin) -> backend key, parent key, labels, created, updated, reason
+                    plugin: where it is, reason: why that is not the one of the snapshotter's name
     sequences       (ns, what) -> the last number given out for backend keys
     sandboxes       (ns, id) -> the Sandbox message
     intents         id -> type and name of a plugin, operation, ns, body: what it is asked for, and how to undo the rows
@@ -77,5 +78,19 @@ MIGRATIONS: Final = (
         4,
         "what a plugin was before it was swapped",
         ("ALTER TABLE plugins ADD COLUMN previous TEXT NOT NULL DEFAULT ''",),
+    ),
+    Migration(
+        5,
+        "snapshots in another plugin than that of their snapshotter's name",
+        (
+            """CREATE TABLE placed (ns TEXT NOT NULL, snapshotter TEXT NOT NULL, key TEXT NOT NULL, plugin TEXT NOT NULL,
+                backend TEXT NOT NULL, parent TEXT NOT NULL, labels TEXT NOT NULL, created INTEGER NOT NULL,
+                updated INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (ns, snapshotter, key, plugin)) WITHOUT ROWID""",
+            """INSERT INTO placed SELECT ns, snapshotter, key, snapshotter, backend, parent, labels, created, updated, ''
+                FROM snapshots""",
+            "DROP TABLE snapshots",
+            "ALTER TABLE placed RENAME TO snapshots",
+            "CREATE INDEX snapshots_parent ON snapshots(ns, snapshotter, parent)",
+        ),
     ),
 )

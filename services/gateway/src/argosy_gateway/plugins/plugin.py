@@ -247,6 +247,11 @@ class Plugin:
     # -- what it is --
 
     @property
+    def full_name(self) -> str:
+        """Its type and its name: names alone may be shared by types."""
+        return f"{self.type}/{self.name}"
+
+    @property
     def exports(self) -> dict[str, str]:
         return self.config.exports
 
@@ -307,6 +312,12 @@ class Plugin:
             error = self.unavailable()
             error.unsent = True
             raise error
+
+    def out(self) -> str:
+        """Return why it can't be called, as far as is known without a call; "" when it may be worth one."""
+        late = self.is_awaited and time.monotonic() < self._expected_until
+        known = bool(self.channel.away) and not self.config.on_demand and not late
+        return self.why() if known or not self.can_be_called else ""
 
     def unavailable(self) -> Unavailable:
         return Unavailable(self.why())
