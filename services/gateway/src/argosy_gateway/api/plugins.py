@@ -71,8 +71,10 @@ class Plugins(p.PluginsBase):
         return p.RollbackResponse(plugin=self._found(await self._registration.rollback(request.name)))
 
     async def logs(self, request: p.LogsRequest) -> AsyncIterator[p.LogsResponse]:
-        check_identifier(request.name)
-        path = self._core.settings.state / LOGS / f"{request.name}.log"
+        # A name alone may be that of one which is gone.
+        name = self._core.registry.named(request.name).name if "/" in request.name else request.name
+        check_identifier(name)
+        path = self._core.settings.state / LOGS / f"{name}.log"
         if not path.exists():
             plugin = self._core.registry.named(request.name)
             if not plugin.config.command:
