@@ -19,7 +19,9 @@ class GatewaySettings(Settings):
     uid: int = option("owner of the socket; default: who starts it", -1)
     gid: int = option("group that may use the socket", -1)
     content_sharing_policy: Literal["shared", "isolated"] = "shared"
-    reported_version: str = option("what clients hear of our version, and after a space of our revision; default: our own", "")
+    reported_version: str = option(
+        "what clients hear of our version, and after a space of our revision; default: our own", ""
+    )
     restart_interval_s: float = option("how often the restart monitor looks; 0 turns it off", 10.0)
     supervisor: Path | None = option("socket of who starts plugins by command; without it there are none", None)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
