@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import shlex
 import sys
 import time
@@ -136,6 +137,8 @@ def main() -> int:
     args = parser.parse_args()
     with fresh_disk("ours") as disk, Setup(None).side(0, disk) as side:
         found = asyncio.run(measured(side.address, disk, args.workers, args.every, args.seconds))
+        held = sorted(map(float, re.findall(r'"held_ms": ([0-9.]+)', (side.base / "log").read_text())))
+        found["held_ms"] = {"p50": held[len(held) // 2], "max": held[-1]} if held else {}
     print(json.dumps(found, indent=2))
     return 1 if found["failed"] else 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,7 +71,9 @@ async def serve_instance(
 ) -> None:  # fmt: skip
     """Do what ``serve`` does with what opened opens: it can be closed, and opened again, when another process is to have the root (``argosy.instance``).
 
-    standby: begin without the root, until somebody says that it is to be claimed. debug: say that a debugger may hold it up.
+    standby: begin without the root, until somebody says that it is to be claimed. It is opened once in a directory of its own, and closed
+    again: callers wait while it claims, so what the first use loads is loaded now, and what can't be opened at all is no reason to ask another
+    process for its root. debug: say that a debugger may hold it up.
     """
     server = Server(allow=same_user)
     instance = Instance(name, kind, server, root, opened, debug)
@@ -80,6 +83,10 @@ async def serve_instance(
         if not standby:
             # Before anything is opened: what a crash left is looked for by who has it.
             await instance.begin()
+        elif root is not None:
+            with tempfile.TemporaryDirectory(prefix="argosy-standby-") as scratch:
+                async with opened(Path(scratch)):
+                    pass
         await _listen(server, address, ready)
     finally:
         await instance.close()

@@ -26,6 +26,7 @@ on until it answers or ends. While calls wait, at most ``QUIET_S`` + ``RELEASE_S
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -120,9 +121,11 @@ class HandOver:
         try:
             await core.db.write(partial(rows.begin_hand_over, name=plugin.name, table=asdict(config)))
             plugin.hold()
+            began = time.monotonic()
             try:
                 async with connect(plugin.name, config) as new:
                     await put(await self._taken(plugin, old, new, check, ended))
+                logger.info("plugin.handed_over", plugin=plugin.name, held_ms=round((time.monotonic() - began) * 1e3, 1))
             except Exception as error:
                 logger.warning("plugin.not_swapped", plugin=plugin.name, error=str(error))
                 if dropped is not None:

@@ -247,8 +247,11 @@ class Swaps:
     async def _checked(self, plugin: Plugin, channel: Channel) -> Claim:
         """Ask a process that serves whether it can serve a plugin that has served. Returns whose it is. Raises Unavailable, FailedPrecondition."""
         core = self._core
-        # What has ended is no change under way once its intent is gone, which nobody waits for otherwise.
-        held = await core.db.write(partial(rows.held, name=plugin.name, type=plugin.type))
+        if plugin.is_held:  # callers wait, and what is not on disk yet is too new to be looked for
+            held = rows.held(core.db.reader, plugin.name, plugin.type)
+        else:
+            # What has ended is no change under way once its intent is gone, which nobody waits for otherwise.
+            held = await core.db.write(partial(rows.held, name=plugin.name, type=plugin.type))
         return await _has(channel, plugin, (core.uuid, str(core.settings.address)), held)
 
     async def _put(self, plugin: Plugin, config: ProxyPlugin, keep_s: float, claimed: Claim) -> None:
