@@ -329,13 +329,13 @@ class TestSnapshotter:
                 mesh.ctr("snapshots", "--snapshotter", "live", "prepare", "k").ok()
                 mesh.ctr("snapshots", "--snapshotter", "live", "rm", "k").ok()
                 os.write(ours, b"t")
-                dev.says(r"ready, 0 calls in flight\n.*/Prepare: 1 calls, 0 failed, ")
+                dev.says(r"ready, \d+ calls in flight\n.*/Prepare: 1 calls, 0 failed, ")
                 os.write(ours, b"r")
-                dev.says(r"version 2 serves, [0-9.]+ s after the restart \(\d+ checks, \d+ passed in ")
+                dev.says(r"version 2 serves, [0-9.]+ s after the restart \(\d+ checks passed in ")
                 os.write(ours, b"f")
                 dev.says(r"version 3 serves, [0-9.]+ s after the restart \(pid ")
                 os.write(ours, b"v")
-                dev.says(r"is checked by all checks\n.*\d+ checks, [3-9]\d passed\n", within=60)
+                dev.says(r"is checked by all checks\n.*[3-9]\d checks passed\n", within=60)
                 os.write(ours, b"q")
                 assert process.wait(30) == 0, dev.said
                 assert "live" not in listed(mesh) and not list(Path("/dev/shm").glob(f"argosy-dev-{process.pid}-*"))
@@ -383,7 +383,7 @@ class TestOthers:
             dev.save(text.replace("super().read(digest, offset, size)", "super().read(digest, 0, size)"))
             dev.says("is not used, version 1 serves on:\n.*FAIL.*a-range-is-read")
             dev.save(text)
-            dev.says(r"version \d serves, [0-9.]+ s after the save \(\d+ checks, \d+ passed")
+            dev.says(r"version \d serves, [0-9.]+ s after the save \(\d+ checks passed")
 
     def test_what_a_daemon_starts_by_itself_is_told_so(self, mesh: Mesh, short_path: Path) -> None:
         with developing(mesh, short_path, "processor", "packed") as dev:

@@ -508,6 +508,9 @@ async def _in_lanes(suite: Suite[Any], judge: Callable[[str], Awaitable[Report]]
 
 
 def _counted(report: Report) -> str:
-    """Return how many checks came out how."""
-    counts = [f"{len(report.of(verdict))} {verdict.value}" for verdict in (Verdict.PASSED, Verdict.FAILED, Verdict.NOT_RUN)]
-    return f"{len(report.results)} checks, {', '.join(count for count in counts if not count.startswith('0 '))}"
+    """Return how many checks passed, or how many did not."""
+    passed, failed = len(report.of(Verdict.PASSED)), len(report.of(Verdict.FAILED))
+    if report.passed:
+        return f"{passed} checks passed"
+    not_run = len(report.of(Verdict.NOT_RUN))
+    return f"{failed} of {passed + failed + not_run} checks failed{f', {not_run} could not be made' if not_run else ''}"
