@@ -237,3 +237,27 @@ def test_a_mesh_that_starts_again_has_them_again(short_path: Path) -> None:
         eventually(lambda: not any(map(alive, pids)))
     finally:
         mesh.destroy()
+
+
+def test_one_that_hangs_is_killed_and_replaced(mesh: Mesh, plugin: Plugin) -> None:
+    """It does not let go of its root, and is ours to end; so is a fresh one that stops while it takes over."""
+    mesh.ctr("snapshots", "--snapshotter", "mine", "prepare", "k").ok()
+    before = plugin.row["pid"]
+    os.kill(before, signal.SIGSTOP)
+    plugin.swap().ok()
+    row = plugin.row
+    assert row["pid"] not in ("", before) and row["state"] == "ready" and not alive(before)
+    mesh.ctr("snapshots", "--snapshotter", "mine", "mounts", "/m", "k").ok()
+    # The fresh one stops in its claim, with the lock.
+    stops = "os.kill(os.getpid(), signal.SIGSTOP) if str(self.root).endswith('/mine') else None"
+    plugin.edit(
+        "if __name__", f"import os, signal\nfrom argosy.plugin.snapshots import TreeSnapshotter\n"
+        f"made = Plain()\nasync def opened(root: Path) -> TreeSnapshotter:\n    self = await TreeSnapshotter.open(root, made)\n    {stops}\n    return self\n\n"
+        "Plain = opened\nif __name__",
+    )  # fmt: skip
+    ran = plugin.swap()
+    refused(ran, "Claim was not answered within")
+    is_in(mesh, "mine", "ready")
+    assert plugin.row["pid"] == row["pid"]
+    mesh.ctr("snapshots", "--snapshotter", "mine", "mounts", "/m", "k").ok()
+    mesh.ctr("snapshots", "--snapshotter", "mine", "rm", "k").ok()
