@@ -186,6 +186,20 @@ def test_one_that_can_not_take_over_leaves_the_old_one_serving(mesh: Mesh, plugi
     assert wrong == []
 
 
+def test_one_that_breaks_the_contract_does_not_take_over_when_it_is_judged(mesh: Mesh, plugin: Plugin) -> None:
+    """In a root of its own: neither is anything of it left in the plugin's, nor do callers see it."""
+    before = plugin.row["pid"]
+    with load(mesh, "mine") as wrong:
+        plugin.edit('Mount("bind", str(directory)', 'Mount("bind", str(directory / "elsewhere")')
+        refused(plugin.swap("--verify"), "does not keep the contract, and does not take over")
+        assert plugin.row["pid"] == before
+        plugin.file.write_text(EXAMPLE.read_text())
+        plugin.swap("--verify").ok()
+        assert plugin.row["pid"] != before
+    assert wrong == []
+    assert "verify" not in mesh.ctr("snapshots", "--snapshotter", "mine", "ls").ok().out
+
+
 def test_a_canary_goes_back_by_itself(mesh: Mesh, plugin: Plugin) -> None:
     """One that fails calls is replaced by the one before; one that does not is kept."""
     refused(plugin.swap("--max-error-rate", "1%"), "say how long it takes")
