@@ -25,7 +25,7 @@ _COLUMNS: Final = ("type", "name", "state", "calls", "failed", "in_flight", "p50
 # Beyond what the gateway itself may take for it.
 _PATIENCE_S: Final = 20.0
 # A swap may wait for calls in flight, for one process to close and for another to open.
-_SWAP_S: Final = 90.0
+_SWAP_S: Final = 150.0
 
 
 def _run(work: Callable[[PluginsStub], Awaitable[None]]) -> None:
@@ -235,6 +235,9 @@ def swap(
     address: Annotated[str, Option("--address", help="the socket of the process that is to serve it")] = "",
     command: Annotated[str, Option("--command", help="another program that is to serve it")] = "",
     canary: Annotated[str, Option("--canary", help="how long it may go back by itself, such as 30s")] = "",
+    verify: Annotated[
+        bool, Option("--verify", help="judge it first, in a root of its own, by the fast checks of argosy verify")
+    ] = False,
     max_error_rate: Annotated[
         str, Option("--max-error-rate", help="how many of its calls may fail meanwhile, such as 0.5%")
     ] = "",
@@ -250,6 +253,7 @@ def swap(
         request = SwapRequest(
             name=name, address=address, command=_words(command), directory=os.getcwd() if command else "",
             canary_s=seconds, max_error_rate=_share(max_error_rate),
+            verify=verify,
         )  # fmt: skip
         _say((await plugins.swap(request, timeout=seconds + _SWAP_S)).plugin)
 

@@ -64,7 +64,9 @@ class Plugins(p.PluginsBase):
         canary = None
         if request.canary_s or request.max_error_rate:
             canary = Canary(seconds=request.canary_s, max_error_rate=request.max_error_rate)
-        plugin = await self._registration.swap(request.name, request.address, request.command, request.directory, canary)
+        plugin = await self._registration.swap(
+            request.name, request.address, request.command, request.directory, canary, request.verify
+        )
         return p.SwapResponse(plugin=self._found(plugin))
 
     async def rollback(self, request: p.RollbackRequest) -> p.RollbackResponse:
