@@ -19,6 +19,11 @@ from argosy_cli.program_log import ProgramLog
 from argosy_cli.programs import Programs
 
 
+def cgroups_of(supervisor: int) -> list[str]:
+    """Return the cgroups of programs that a supervisor has started, by its pid. Those of others come and go meanwhile."""
+    return [path for path, _, _ in os.walk("/sys/fs/cgroup") if f"/argosy-plugin-{supervisor}-" in path]
+
+
 class Gateway:
     """The other end of the supervisor's socket; the supervisor's loop runs while this waits."""
 
@@ -79,7 +84,7 @@ def gateway(short_path: Path) -> Iterator[Gateway]:
     it.programs.stop(5.0)
     it.socket.close()
     assert not (short_path / "p/supervisor.sock").exists()
-    assert not [*Path("/sys/fs/cgroup").rglob(f"argosy-plugin-{os.getpid()}-*")]
+    assert not cgroups_of(os.getpid())
 
 
 def test_a_program_finds_its_socket_and_what_it_is_to_do(gateway: Gateway) -> None:
