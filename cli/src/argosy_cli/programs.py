@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from argosy import log
+from argosy.kernel.peer import credentials
 from argosy.rpc.sockets import bind_unix
 
 from argosy_cli.program_log import ProgramLog
@@ -176,6 +177,11 @@ class Programs:
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             made, _ = self._listener.accept()
+            _, uid, _ = credentials(made)
+            if uid not in (0, os.geteuid()):
+                logger.warning("programs.peer_refused", uid=uid)
+                made.close()
+                return
             made.setblocking(False)
             peer = self._peers[made.fileno()] = _Peer(made)
             self._poll.register(made, select.EPOLLIN)
