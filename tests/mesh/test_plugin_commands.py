@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from argosy.kernel.process import alive
 
+from tests.cli.test_programs import cgroups_of
 from tests.harness.mesh import IMAGE, Mesh, eventually, run
+from tests.harness.processes import ending
 from tests.mesh.test_plugin_registry import EXAMPLE, is_in, refused, shown
 
 pytestmark = pytest.mark.root
@@ -246,9 +248,14 @@ def test_a_mesh_that_starts_again_has_them_again(short_path: Path) -> None:
         # A supervisor that is killed takes them with it.
         pids = [shown(mesh, name)["pid"] for name in ("mine", "told")]
         assert mesh.process is not None
-        mesh.process.kill()
-        mesh.process.wait()
+        killed = mesh.process.pid
+        with ending(mesh.process):
+            mesh.process = None  # killed at the end of the block
         eventually(lambda: not any(map(alive, pids)))
+        mesh.start()
+        is_in(mesh, "mine", "ready")
+        is_in(mesh, "told", "ready")
+        assert not cgroups_of(killed)
     finally:
         mesh.destroy()
 
