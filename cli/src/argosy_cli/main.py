@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "containers": ("run", "exec", "ps", "logs", "kill", "rm"),
     "stores": ("snapshots", "content", "leases"),
     "plugins": ("plugin",),
+    "intercepts": ("intercept",),
     "kata": ("kata",),
     "oci_hook": ("oci-hook",),
     "verify": ("verify",),

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -25,9 +25,12 @@ from argosy_gateway.events import Exchange
 from argosy_gateway.gc.kinds import KINDS
 from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
-from argosy_gateway.metadata import intents, plugins
+from argosy_gateway.metadata import intents, intercepts, plugins
+from argosy_gateway.metadata import snapshots as snapshot_rows
+from argosy_gateway.metadata.intercepts import MARK, Selector, plugin_of
 from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
 from argosy_gateway.plugins.config import GatewaySettings
+from argosy_gateway.plugins.intercepts import Intercept
 from argosy_gateway.plugins.plugin import Plugin, Source
 from argosy_gateway.plugins.registry import Registry
 from argosy_gateway.work import Work
@@ -102,6 +105,8 @@ class Core:
         try:
             core.uuid, dirty = await db.write(_begin)
             for name, config in settings.proxy_plugins.items():
+                if MARK in name:
+                    raise InvalidArgument(f'the name "{name}" in [proxy_plugins] has "{MARK}" in it; use another')
                 core.admit(core.registry.add(name, config), dirty)
             core.registry.check()
             core._take_up(dirty)
@@ -128,6 +133,17 @@ class Core:
             found = self.registry.plugins.get((row.type, row.name))
             if found is not None and row.drained:
                 found.drain()
+        for one in intercepts.listed(self.db.reader):
+            try:
+                self.intercept(one.selector, ProxyPlugin(**one.table), dirty)
+            except (ArgosyError, TypeError, ValueError) as error:
+                logger.error("intercept.left_out", instance=one.selector.instance, error=str(error))
+
+    def intercept(self, selector: Selector, config: ProxyPlugin, dirty: set[str] | None = None) -> Intercept:
+        """Have calls go to an instance of a plugin from now on. dirty is as for ``admit``."""
+        found = self.registry.intercept(selector, config)
+        self.admit(found.plugin, dirty)
+        return found
 
     def admit(self, plugin: Plugin, dirty: set[str] | None = None) -> None:
         """Use a plugin that was made known. dirty are those that may hold what nothing names, None for all. Raises InvalidArgument."""
@@ -193,7 +209,9 @@ class Core:
 
     async def close(self) -> None:
         """Note what is left to clean, and close."""
-        dirty = json.dumps([f"{p.type}/{p.name}" for p in self.registry if p.dirty or p.is_late or p in self._cleaning])
+        dirty = json.dumps(
+            [f"{p.type}/{p.name}" for p in self.registry.all() if p.dirty or p.is_late or p in self._cleaning]
+        )
 
         def note(db: sqlite3.Connection) -> None:
             if not db.execute("SELECT 1 FROM intents LIMIT 1").fetchone():
@@ -212,6 +230,23 @@ class Core:
     def snapshots(self, name: str) -> Snapshotter:
         """Return a snapshotter by the name a client gave. Raises InvalidArgument."""
         return self.snapshotters[self.registry.snapshotter(name).name]
+
+    def snapshots_for(
+        self, name: str, ns: str, lease: str | None, keys: Sequence[str] = (), labels: Mapping[str, str] | None = None
+    ) -> Snapshotter:
+        """Return who a call goes to: a snapshotter, or the instance that intercepts the call. Raises InvalidArgument.
+
+        keys are the snapshots that it names, the one that it is about first; labels those that it brings.
+        """
+        store, registry = self.snapshots(name), self.registry
+        if not registry.intercepts:
+            return store
+
+        def has(instance: str, key: str) -> bool:
+            return snapshot_rows.find(self.db.reader, ns, instance, key) is not None
+
+        found = registry.intercepts.of_snapshots(name, ns, lease, labels or {}, keys, has)
+        return store if found is None else self.snapshotters[found.plugin.name]
 
     def content_store(self) -> Content:
         """Return the content store. Raises Unimplemented."""
@@ -268,7 +303,8 @@ class Core:
         """
         gone = await self.db.write(sweep)
         for store in self._stores():
-            if any(kind.leaves_bytes_in(store.plugin.type, store.plugin.name, gone.get(kind.name, ())) for kind in KINDS):
+            type, name = store.plugin.type, plugin_of(store.plugin.name)
+            if any(kind.leaves_bytes_in(type, name, gone.get(kind.name, ())) for kind in KINDS):
                 store.plugin.dirty = True
         for kind in KINDS:
             if kind.event is not None:

@@ -114,6 +114,11 @@ class Registration:
                 plugin.drain()
         return plugin
 
+    @staticmethod
+    async def look(name: str, config: ProxyPlugin) -> None:
+        """Ask who is at a socket, if somebody is. Raises PermissionDenied for who may not serve it, InvalidArgument for who serves something else."""
+        await _look(name, config)
+
     # -- draining --
 
     async def drain(self, name: str, wait_s: float = 0.0) -> Plugin:

@@ -7,6 +7,7 @@ from typing import Any
 from argosy_protos.containerd.services.diff.v1 import DiffBase
 
 from argosy_gateway.backends.relays import Relay
+from argosy_gateway.calls import lease
 from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.plugins.registry import Registry
 
@@ -19,4 +20,6 @@ class Diff(Relay):
         self._registry = registry
 
     async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
-        return self._registry.only("diff")
+        plugin = self._registry.only("diff")
+        found = self._registry.intercepts.of_call(plugin.name, namespace, lease())
+        return plugin if found is None else found.plugin

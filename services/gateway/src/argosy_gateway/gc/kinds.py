@@ -25,6 +25,7 @@ from argosy_protos.containerd.types import Descriptor, Sandbox
 
 from argosy_gateway.gc.graph import NO_FACTS, NOTHING, Facts, Held, Key
 from argosy_gateway.metadata import intents
+from argosy_gateway.metadata.intercepts import plugin_of
 
 CONTAINER: Final = "container"
 CONTENT: Final = "content"
@@ -205,7 +206,7 @@ def _intents(db: sqlite3.Connection, words: Words) -> Objects:
     for number, (type, plugin, ns, body) in enumerate(intents.bodies(db)):
         made: Key
         if type == "snapshot":
-            made = SNAPSHOT, ns, f"{plugin}/{body.get('name') or body['key']}", False
+            made = SNAPSHOT, ns, f"{plugin_of(plugin)}/{body.get('name') or body['key']}", False
         else:
             made = CONTENT, ns, body["digest"], False
         found[INTENT, ns, str(number), False] = (made,), NO_FACTS
@@ -232,12 +233,36 @@ def _sandboxes(db: sqlite3.Connection, words: Words) -> Objects:
 
 def _snapshots(db: sqlite3.Connection, words: Words) -> Objects:
     stored = words.stored
-    return {
+    found: Objects = {
         (SNAPSHOT, ns, f"{plugin}/{key}", False): (
             (((SNAPSHOT, ns, f"{plugin}/{parent}", False),), stored(labels)[1]) if parent else stored(labels)
         )
-        for ns, plugin, key, parent, labels in db.execute("SELECT ns, snapshotter, key, parent, labels FROM snapshots")
+        for ns, plugin, key, parent, labels in db.execute(
+            "SELECT ns, snapshotter, key, parent, labels FROM snapshots WHERE snapshotter NOT IN (SELECT instance FROM intercepts)"
+        )
     }
+    # Those of a key at all instances of a plugin are one object, which holds what any of them does: whoever refers to it says the plugin's name.
+    for ns, instance, key, parent, labels in db.execute(
+        "SELECT ns, snapshotter, key, parent, labels FROM snapshots WHERE snapshotter IN (SELECT instance FROM intercepts)"
+    ):
+        plugin = plugin_of(instance)
+        node: Key = (SNAPSHOT, ns, f"{plugin}/{key}", False)
+        targets, facts = found.get(node, NOTHING)
+        if parent:
+            targets = (*targets, (SNAPSHOT, ns, f"{plugin}/{parent}", False))
+        found[node] = targets, _both(facts, stored(labels)[1])
+    return found
+
+
+def _both(one: Facts, other: Facts) -> Facts:
+    """Return what two objects hold that live and go together."""
+    if NO_FACTS in (one, other):
+        return other if one is NO_FACTS else one
+    times = [facts.expire for facts in (one, other) if facts.expire is not None]
+    return Facts(
+        one.root or other.root, one.refs + other.refs, one.back_refs + other.back_refs, one.flat and other.flat,
+        max(times) if len(times) == 2 else None,
+    )  # fmt: skip
 
 
 def _ingests(db: sqlite3.Connection, words: Words) -> Objects:
@@ -285,7 +310,10 @@ KINDS: Final = (
     Kind(
         SNAPSHOT, _snapshots, if_a_label_says_so, f"labelled {GC_ROOT}",
         in_refs=True, in_back_refs=True, of_plugin=True, resource="snapshots", bytes_in="snapshot", event=_snapshot_removed,
-        delete=("DELETE FROM snapshots WHERE ns = ? AND snapshotter = ? AND key = ?",),
+        delete=(
+            """DELETE FROM snapshots WHERE ns = ?1 AND key = ?3 AND snapshotter IN
+                (SELECT ?2 UNION ALL SELECT instance FROM intercepts WHERE plugin = ?2)""",
+        ),
     ),
     Kind(
         INGEST, _ingests, while_it_is_new, "an ingest that has not expired",

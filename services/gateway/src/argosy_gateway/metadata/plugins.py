@@ -143,6 +143,8 @@ def uses(db: sqlite3.Connection, name: str, type: str) -> list[str]:
                 [f'sandbox "{id}" in namespace "{ns}"' for ns, id, m in rows if Sandbox.decode(m).sandboxer == name],
                 "sandboxes",
             )
+    rows = db.execute("SELECT instance FROM intercepts WHERE plugin = ? ORDER BY instance", (name,))
+    found += _some([f'intercept "{instance}"' for (instance,) in rows], "intercepts")
     found += _counted(
         db, "changes under way", "SELECT ns, count(*) FROM intents WHERE type = ? AND plugin = ? GROUP BY ns", type, name
     )

@@ -8,10 +8,11 @@
     lease_resources (ns, lease, type, id)             type: content | ingests | images | snapshots/<snapshotter>
     content         (ns, digest) -> size, labels, created, updated
     ingests         (ns, ref) -> backend ref, expected digest (of a virtual ingest), expire
-    snapshots       (ns, snapshotter, key) -> backend key, parent key, labels, created, updated
+    snapshots       (ns, snapshotter or an instance of it, key) -> backend key, parent key, labels, created, updated
     sequences       (ns, what) -> the last number given out for backend keys
     sandboxes       (ns, id) -> the Sandbox message
     intents         id -> type and name of a plugin, operation, ns, body: what it is asked for, and how to undo the rows
+    intercepts      instance -> its plugin, ns, lease and pattern of references; type and table (JSON) of the instance, when it was added
     plugins         name -> type, table (JSON; '' for one of the configuration), whether it is drained, when it was added; the table before a swap
 
 Labels are JSON objects, times nanoseconds since the epoch, messages protobuf bytes. Text keys sort bytewise, which is
@@ -77,5 +78,13 @@ MIGRATIONS: Final = (
         4,
         "what a plugin was before it was swapped",
         ("ALTER TABLE plugins ADD COLUMN previous TEXT NOT NULL DEFAULT ''",),
+    ),
+    Migration(
+        5,
+        "whose calls go to an instance of a plugin of their own",
+        (
+            """CREATE TABLE intercepts (instance TEXT PRIMARY KEY, plugin TEXT NOT NULL, ns TEXT NOT NULL, lease TEXT NOT NULL,
+                reference TEXT NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID""",
+        ),
     ),
 )

@@ -1,6 +1,7 @@
 """Snapshots: the owner's keys in front of a snapshotter's, one flat name space per (namespace, snapshotter).
 
-A snapshotter sees ``<namespace>/<number>/<key>``; a number is never given out twice. Each function here is a part of one
+A snapshotter sees ``<namespace>/<number>/<key>``; a number is never given out twice. Where calls are intercepted, snapshotter is the
+name of the instance that they go to (``intercepts``). Each function here is a part of one
 transaction: what it looks at is what it changes.
 """
 
@@ -20,6 +21,7 @@ from argosy.plugin.snapshots.rules import Info
 
 from argosy_gateway.metadata import intents, leases, namespaces, sequences
 from argosy_gateway.metadata.intents import Intent
+from argosy_gateway.metadata.intercepts import plugin_of
 
 TYPE = "snapshot"
 _COLUMNS = "key, backend, parent, labels, created, updated"
@@ -65,6 +67,24 @@ def _of(row: Sequence[Any]) -> Row:
     return Row(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5])
 
 
+def _resource(snapshotter: str) -> str:
+    """Return what a lease calls a snapshotter's snapshots, at whichever of its instances."""
+    return leases.SNAPSHOTS + plugin_of(snapshotter)
+
+
+def _part(db: sqlite3.Connection, ns: str, lease: str | None, snapshotter: str, key: str) -> None:
+    """Take a snapshot that is gone from a lease, unless another instance has one of that key."""
+    if not lease:
+        return
+    other = db.execute(
+        "SELECT 1 FROM intercepts i JOIN snapshots s ON s.ns = ? AND s.key = ? AND s.snapshotter IN (i.instance, i.plugin) "
+        "WHERE i.plugin = ? AND s.snapshotter != ? LIMIT 1",
+        (ns, key, plugin_of(snapshotter), snapshotter),
+    ).fetchone()
+    if other is None:
+        leases.part(db, ns, lease, _resource(snapshotter), key)
+
+
 def find(db: sqlite3.Connection, ns: str, snapshotter: str, key: str) -> Row | None:
     row = db.execute(
         f"SELECT {_COLUMNS} FROM snapshots WHERE ns = ? AND snapshotter = ? AND key = ?", (ns, snapshotter, key)
@@ -99,7 +119,8 @@ def _delete(db: sqlite3.Connection, ns: str, snapshotter: str, key: str) -> None
 
 
 def _backend(db: sqlite3.Connection, ns: str, snapshotter: str, key: str, skip: int = 0) -> str:
-    return f"{ns}/{sequences.following(db, ns, f'snapshots/{snapshotter}', skip)}/{key}"
+    # All instances of a plugin count together: one may get the other's data.
+    return f"{ns}/{sequences.following(db, ns, f'snapshots/{plugin_of(snapshotter)}', skip)}/{key}"
 
 
 def _rename(db: sqlite3.Connection, snapshotter: str, intent: Intent, key: str, field: str, skip: int) -> Intent:
@@ -129,7 +150,7 @@ def taken(
     ):
         row = find(db, ns, snapshotter, found) if found else None
         if row is not None and row.backend not in lost:
-            leases.join(db, ns, lease, leases.SNAPSHOTS + snapshotter, found)
+            leases.join(db, ns, lease, _resource(snapshotter), found)
             return error
     return None
 
@@ -146,7 +167,7 @@ def begin_create(
     backend = _backend(db, ns, snapshotter, wanted.key)
     now = time.time_ns()
     _insert(db, ns, snapshotter, Row(wanted.key, backend, wanted.parent, stored(wanted.labels), now, now))
-    leases.join(db, ns, lease, leases.SNAPSHOTS + snapshotter, wanted.key)
+    leases.join(db, ns, lease, _resource(snapshotter), wanted.key)
     body = {"key": wanted.key, "backend": backend, "parent": parent, "lease": lease or ""}
     return intents.add(db, TYPE, snapshotter, "create", ns, body)
 
@@ -156,7 +177,7 @@ def undo_create(db: sqlite3.Connection, snapshotter: str, intent: Intent) -> Non
     row = find(db, ns, snapshotter, body["key"])
     if row is not None and row.backend == body["backend"]:
         _delete(db, ns, snapshotter, body["key"])
-        leases.part(db, ns, body["lease"], leases.SNAPSHOTS + snapshotter, body["key"])
+        _part(db, ns, body["lease"], snapshotter, body["key"])
 
 
 def rename_created(db: sqlite3.Connection, snapshotter: str, intent: Intent, skip: int) -> Intent:
@@ -192,7 +213,7 @@ def begin_commit(
             )
         parent = _parent(db, ns, snapshotter, wanted.parent, busy)
     new = _backend(db, ns, snapshotter, wanted.name)
-    resource = leases.SNAPSHOTS + snapshotter
+    resource = _resource(snapshotter)
     _delete(db, ns, snapshotter, wanted.key)
     _delete(db, ns, snapshotter, wanted.name)
     now = time.time_ns()
@@ -200,7 +221,7 @@ def begin_commit(
     had = instead is not None and bool(lease) and leases.holds(db, ns, lease, resource, wanted.name)
     leases.join(db, ns, lease, resource, wanted.name)
     leased = bool(lease) and leases.holds(db, ns, lease, resource, wanted.key)
-    leases.part(db, ns, lease, resource, wanted.key)
+    _part(db, ns, lease, snapshotter, wanted.key)
     body = {
         "key": row.key, "backend": row.backend, "name": wanted.name, "new": new, "parent": parent,
         "lease": lease or "", "leased": leased,
@@ -216,10 +237,10 @@ def undo_commit(db: sqlite3.Connection, snapshotter: str, intent: Intent) -> Non
     row = find(db, ns, snapshotter, body["name"])
     if row is None or row.backend != body["new"]:
         return  # it was removed meanwhile
-    resource = leases.SNAPSHOTS + snapshotter
+    resource = _resource(snapshotter)
     _delete(db, ns, snapshotter, body["name"])
     if not body.get("had"):
-        leases.part(db, ns, body["lease"], resource, body["name"])
+        _part(db, ns, body["lease"], snapshotter, body["name"])
     if body.get("instead"):
         _insert(db, ns, snapshotter, Row(*body["instead"]))
     was = body["was"]
@@ -242,7 +263,7 @@ def adopt(
         _insert(
             db, ns, snapshotter, Row(target, found.name, wanted.parent, found.labels, found.created_ns, found.updated_ns)
         )
-    leases.join(db, ns, lease, leases.SNAPSHOTS + snapshotter, target)
+    leases.join(db, ns, lease, _resource(snapshotter), target)
 
 
 def remove(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, key: str) -> None:
@@ -255,7 +276,7 @@ def remove(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None,
     if child:
         raise rules.has_children()
     _delete(db, ns, snapshotter, key)
-    leases.part(db, ns, lease, leases.SNAPSHOTS + snapshotter, key)
+    _part(db, ns, lease, snapshotter, key)
 
 
 def update(db: sqlite3.Connection, ns: str, snapshotter: str, info: Info, paths: Sequence[str]) -> Row:
