@@ -4,8 +4,9 @@
         main(Copies)
 
 * Without arguments it says what it is, which is the docstring of its module, and with which lines a daemon takes it.
-* ``--address`` is its socket, ``--name`` what it calls itself, ``--log-level`` how much it says. One that keeps anything has a ``--root``,
-  which one process at a time has, and one gateway owns: a ``Backend``, and whatever takes a parameter of that name.
+* ``--address`` is its socket, ``--log-level`` how much it says. ``--name`` is what it is called; it is registered under no other name then.
+  One that keeps anything has a ``--root``, which one process at a time has, and one gateway owns: a ``Backend``, and whatever takes a
+  parameter of that name.
 * Each other parameter of plugin is a flag, too. ``target: Annotated[Path, "socket of the other"]`` is ``--target``, which must be given;
   with a default it need not be. Types are str, int, float, bool and Path, or one of them or None.
 * It can be called when it says so to its service manager (sd_notify). SIGTERM and Ctrl-C end it in order: calls get a moment to end, the
@@ -35,6 +36,7 @@ from argosy.errors import ArgosyError, in_words
 from argosy.plugin.content import ContentStore
 from argosy.plugin.diff import Differ
 from argosy.plugin.flags import Flag, about_of, add_flags, flags_of, indented, name_of, options_of
+from argosy.plugin.info import Info
 from argosy.plugin.serve import Plugin, serve_locked
 from argosy.plugin.snapshots import Backend, Snapshotter, TreeSnapshotter
 from argosy.roots import lock_root
@@ -68,17 +70,18 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
     parser.add_argument("--address", required=True, type=Path, help="unix socket to serve on")
     if needs_root:
         parser.add_argument("--root", required=True, type=Path, help="directory of what it keeps")
-    parser.add_argument("--name", default=name, help="what it calls itself (default: %(default)s)")
+    parser.add_argument("--name", default="", help=f"what it is called (default: {name}, and as its socket says)")
     parser.add_argument("--log-level", default="info", choices=list(log.LEVELS), metavar="LEVEL", help="trace to error")
     add_flags(parser, [flag for flag in flags if flag.name != "root"])
     told = vars(parser.parse_args(argv))
+    declared, told["name"] = told["name"], told["name"] or name
     log.configure(told["log_level"], service=told["name"])
     os.umask(0o077)
     given = {flag.name: told[flag.name] for flag in flags}
     make = (lambda: typing.cast("Callable[..., Any]", plugin)(**given)) if callable(plugin) else (lambda: plugin)
     try:
         anyio.run(
-            _run, make, told["address"], told["name"], told.get("root"),
+            _run, make, told["address"], told["name"], told.get("root"), declared,
             backend="asyncio", backend_options={"use_uvloop": True},
         )  # fmt: skip
     except BaseException as raised:
@@ -91,8 +94,8 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
         raise SystemExit(EXIT_CODES.get(getattr(error, "code", 2), 1)) from None
 
 
-async def _run(make: Callable[[], Any], address: Path, name: str, root: Path | None) -> None:
-    """Make the plugin and serve it until a signal comes."""
+async def _run(make: Callable[[], Any], address: Path, name: str, root: Path | None, declared: str) -> None:
+    """Make the plugin and serve it until a signal comes. declared is the name that was said."""
     with ExitStack() as held, anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         if root is not None:
             # Before anything is opened: what a crash left is looked for by who has it.
@@ -100,11 +103,12 @@ async def _run(make: Callable[[], Any], address: Path, name: str, root: Path | N
         made = make()
         if inspect.isawaitable(made):
             made = await made
+        info = Info(made, declared)
         if isinstance(made, Backend):
             assert root is not None
             made = await TreeSnapshotter.open(root, made)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(serve_locked, made, address, name, root, lambda: notify_systemd("READY=1"))
+            tasks.start_soon(serve_locked, made, address, name, root, info, lambda: notify_systemd("READY=1"))
             async for _ in signals:
                 break
             notify_systemd("STOPPING=1")

@@ -16,6 +16,7 @@ from argosy.about import About
 from argosy.memory import Memory
 from argosy.plugin.content import ContentServicer, ContentStore
 from argosy.plugin.diff import Differ, DiffServicer
+from argosy.plugin.info import Info
 from argosy.plugin.snapshots import SnapshotsServicer, Snapshotter
 from argosy.roots import lock_root
 from argosy.rpc.server import Server
@@ -39,14 +40,14 @@ def servicer(plugin: Plugin) -> Any:
 
 
 async def serve(plugin: Plugin, address: Path | str, *, name: str = "", root: Path | None = None) -> None:
-    """Serve a plugin until cancelled, with health, reflection and argosy.service.v1 beside it, as our own services do.
+    """Serve a plugin until cancelled, with health, reflection, argosy.service.v1 and argosy.instance.v1 beside it.
 
-    name is what it calls itself, by default its class's. root is the directory that holds what it keeps, by default its ``root`` where it
-    has one: one process at a time serves it, and one gateway owns it.
+    name is what it is called; by default it calls itself as its class is called, and is registered under any name. root is the directory
+    that holds what it keeps, by default its ``root`` where it has one: one process at a time serves it, and one gateway owns it.
     Raises FailedPrecondition when another process serves there, or has the root. Cancellation: calls get a moment to end.
     The plugin's ``close``, if it has one, is called at the end, however it comes.
     """
-    name = name or type(plugin).__name__
+    info, name = Info(plugin, name), name or type(plugin).__name__
     root = root or getattr(plugin, "root", None)
     with ExitStack() as held:
         try:
@@ -55,15 +56,16 @@ async def serve(plugin: Plugin, address: Path | str, *, name: str = "", root: Pa
         except BaseException:
             await close(plugin)
             raise
-        await serve_locked(plugin, Path(address), name, root)
+        await serve_locked(plugin, Path(address), name, root, info)
 
 
 async def serve_locked(
-    plugin: Plugin, address: Path, name: str, root: Path | None, ready: Callable[[], None] = lambda: None
+    plugin: Plugin, address: Path, name: str, root: Path | None, info: Info, ready: Callable[[], None] = lambda: None
 ) -> None:
     """Do what ``serve`` does, for who has locked the root; ready is called when the plugin can be called."""
     server = Server([servicer(plugin)], allow=same_user)
     About(name, server, root=root).add()
+    info.add(server)
     server.ended = Memory().used
     try:
         await server.listen_unix(address)
