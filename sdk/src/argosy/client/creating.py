@@ -48,7 +48,7 @@ async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
 
 
 async def _prepare(
-    services: Services, target: Descriptor, resolved: Resolved, snapshotter: str, key: str
+    services: Services, image: str, target: Descriptor, resolved: Resolved, snapshotter: str, key: str
 ) -> list[WireMount]:
     """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists, InvalidArgument."""
     chain = chain_ids(layers_of(resolved))
@@ -58,7 +58,7 @@ async def _prepare(
     except NotFound:
         from argosy.client.images.unpacking import unpack  # most images are unpacked already
 
-        request.parent = await unpack(services, target, snapshotter)
+        request.parent = await unpack(services, target, snapshotter, name=image)
         prepared = await services.snapshots.prepare(request)
     return prepared.mounts
 
@@ -94,7 +94,7 @@ async def create(
             chosen = snapshotter or defaults.snapshotter
             key = snapshot_key or id
             try:
-                prepared = await _prepare(services, target, resolved, chosen, key)
+                prepared = await _prepare(services, image, target, resolved, chosen, key)
             except AlreadyExists as error:
                 raise await _taken(services, id, client.namespace) or error from None
             try:
