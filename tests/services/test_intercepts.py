@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argosy.digest import Digest
 from argosy.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -21,6 +22,9 @@ from argosy.errors import (
 )
 from argosy.filters import EVERYTHING
 from argosy.labels import IMAGE_REFERENCES
+from argosy.plugin.content import ContentServicer
+from argosy.plugin.content.blobs import Blobs
+from argosy.plugin.content.local import LocalStore
 from argosy.plugin.snapshots.rules import Kind
 from argosy.rpc import Channel
 from argosy.tables import ProxyPlugin
@@ -506,3 +510,144 @@ def test_without_intercepts_a_call_is_looked_up_once() -> None:
     assert not registry.intercepts
     assert registry.intercepts.of_snapshots("s", "dev", None, {}, ("k", "p"), has) is None
     assert asked == []
+
+
+class Stores:
+    """A core with a content store "c", and an instance of it."""
+
+    def __init__(self, base: Path, gateway: Gateway) -> None:
+        self.base, self.gateway = base, gateway
+        for name in ("main", "own"):
+            (base / name).mkdir()
+        self.main, self.own = LocalStore(Blobs(base / "main")), LocalStore(Blobs(base / "own"))
+
+    @property
+    def core(self) -> Core:
+        return self.gateway.core
+
+    async def begin(self) -> Interception:
+        interception = Interception(self.core, Registration(self.core))
+        await interception.begin(Selector("c", "dev"), str(self.base / "own.sock"))
+        return interception
+
+    async def put(self, ns: str, data: bytes, lease: str | None = None, labels: dict[str, str] | None = None) -> str:
+        content, space = self.core.content_for(ns)
+        digest = str(Digest.of(data))
+        writer = await content.ingests.open(space, lease, f"ref-{digest}", len(data), digest)
+        try:
+            if writer.status().offset != len(data):
+                await writer.write(0, data, len(data), digest)
+            await writer.commit(len(data), b"", len(data), digest, labels or {})
+        finally:
+            await writer.close()
+        return digest
+
+    async def read(self, ns: str, digest: str) -> bytes:
+        content, space = self.core.content_for(ns)
+        return b"".join([frame async for frame in content.blobs.read(space, digest, 0, 0)])
+
+    async def has(self, ns: str, digest: str) -> bool:
+        content, space = self.core.content_for(ns)
+        try:
+            await content.blobs.info(space, digest)
+        except NotFound:
+            return False
+        return True
+
+
+async def blobs(store: LocalStore) -> list[str]:
+    return sorted([info.digest async for info in store.walk(EVERYTHING)])
+
+
+@asynccontextmanager
+async def stores(base: Path) -> AsyncIterator[Stores]:
+    gateway = Gateway(base, {"c": ProxyPlugin(type="content", address=str(base / "c.sock"))})
+    it = Stores(base, gateway)
+    async with serving(base / "c.sock", ContentServicer(it.main)), serving(base / "own.sock", ContentServicer(it.own)):
+        await gateway.start()
+        try:
+            yield it
+        finally:
+            await gateway.stop()
+
+
+class TestContent:
+    """A namespace's blobs go to an instance of the content store, and come from there."""
+
+    def test_each_namespace_has_its_blobs_where_its_calls_go(self, short_path: Path) -> None:
+        """The same bytes are sent to each; nobody is told that the other one has them."""
+
+        async def main() -> None:
+            async with stores(short_path) as it:
+                for ns in ("dev", "prod"):
+                    await it.core.change(partial(leases.create, ns=ns, id="l", labels={}))
+                before = await it.put("dev", b"before", "l")
+                interception = await it.begin()
+                assert not await it.has("dev", before)
+                both = [await it.put(ns, b"the same", "l") for ns in ("dev", "prod", "prod2")][0]
+                mine, theirs = await it.put("dev", b"mine", "l"), await it.put("prod", b"theirs", "l")
+                assert await blobs(it.own) == sorted([both, mine])
+                assert await blobs(it.main) == sorted([before, both, theirs])
+                assert not await it.has("dev", theirs) and not await it.has("prod", mine)
+                assert await it.read("dev", mine) == b"mine" and await it.read("dev", both) == b"the same"
+                await it.core.collect()
+                assert await blobs(it.own) == sorted([both, mine]), "a lease holds them"
+                assert await blobs(it.main) == sorted([before, both, theirs])
+                await interception.end(Selector("c", "dev"))
+                assert await blobs(it.own) == [] and await it.has("dev", before) and not await it.has("dev", mine)
+
+        asyncio.run(main())
+
+    def test_what_refers_to_a_blob_keeps_it_at_both_and_a_collection_takes_it_from_both(self, short_path: Path) -> None:
+        async def main() -> None:
+            async with stores(short_path) as it:
+                await it.core.change(partial(leases.create, ns="dev", id="l", labels={}))
+                below = await it.put("dev", b"below")
+                await it.put("dev", b"above", "l", {"containerd.io/gc.ref.content.0": below})
+                await it.begin()
+                await it.put("dev", b"below")
+                above = await it.put("dev", b"above", "l", {"containerd.io/gc.ref.content.0": below})
+                await it.put("dev", b"nobody's")
+                await it.core.collect()
+                assert await blobs(it.own) == await blobs(it.main) == sorted([below, above])
+                content, space = it.core.content_for("dev")
+                # To forget it at the instance takes no lease from the other one.
+                await content.blobs.delete(space, "l", above)
+                await it.core.collect()
+                assert above not in await blobs(it.own) and above in await blobs(it.main)
+                await it.core.change(partial(leases.delete, ns="dev", id="l"))
+                await it.core.collect()
+                assert await blobs(it.own) == await blobs(it.main) == []
+
+        asyncio.run(main())
+
+    def test_ingests_are_of_one_of_them_and_outlast_a_restart(self, short_path: Path) -> None:
+        async def main() -> None:
+            async with stores(short_path) as it:
+                await it.begin()
+                content, space = it.core.content_for("dev")
+                writer = await content.ingests.open(space, None, "r", 10, "")
+                await writer.write(0, b"12345", 10, "")
+                await writer.close()
+                for end in (it.gateway.stop, it.gateway.kill):
+                    await end()
+                    await it.gateway.start()
+                    await it.core.collect()
+                    content, space = it.core.content_for("dev")
+                    assert (await content.ingests.status(space, "r")).offset == 5
+                    assert [status.ref for status in await content.ingests.statuses(space, EVERYTHING)] == ["r"]
+                other, ns = it.core.content_for("prod")
+                assert await other.ingests.statuses(ns, EVERYTHING) == []
+                held = await it.own.statuses(EVERYTHING)
+                assert len(held) == 1 and held[0].ref.startswith("dev/")
+
+        asyncio.run(main())
+
+    def test_a_part_of_a_namespace_can_not_be_told_apart(self, short_path: Path) -> None:
+        async def main() -> None:
+            async with stores(short_path) as it:
+                interception = Interception(it.core, Registration(it.core))
+                with pytest.raises(InvalidArgument, match="say neither lease nor reference"):
+                    await interception.begin(Selector("c", "dev", lease="l"), str(it.base / "own.sock"))
+
+        asyncio.run(main())

@@ -82,6 +82,8 @@ class Core:
         )
         self.snapshotters: dict[str, Snapshotter] = {}
         self.content: Content | None = None
+        self.contents: dict[str, Content] = {}
+        """Instances of the content store, by their names."""
         self.services: Services | None = None
         self.uuid = ""
         self.collected: Callable[[], None] | None = None
@@ -142,11 +144,14 @@ class Core:
     def intercept(self, selector: Selector, config: ProxyPlugin, dirty: set[str] | None = None) -> Intercept:
         """Have calls go to an instance of a plugin from now on. dirty is as for ``admit``."""
         found = self.registry.intercept(selector, config)
-        self.admit(found.plugin, dirty)
+        self.admit(found.plugin, dirty, selector.space)
         return found
 
-    def admit(self, plugin: Plugin, dirty: set[str] | None = None) -> None:
-        """Use a plugin that was made known. dirty are those that may hold what nothing names, None for all. Raises InvalidArgument."""
+    def admit(self, plugin: Plugin, dirty: set[str] | None = None, space: str = "") -> None:
+        """Use a plugin that was made known. dirty are those that may hold what nothing names, None for all. Raises InvalidArgument.
+
+        space is that of an instance's rows, if it is a content store.
+        """
         plugin.run_in(self.work.group)
         if dirty is None or f"{plugin.type}/{plugin.name}" in dirty:
             # What broke off in the last life may come in this one.
@@ -163,12 +168,17 @@ class Core:
             store = Snapshotter(plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, others)
             self.snapshotters[plugin.name] = store
             store.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
-        elif plugin.type == "content" and self.content is None:
-            self.content = Content(
+        elif plugin.type == "content" and (self.content is None or plugin.source is Source.INTERCEPT):
+            content = Content(
                 plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us,
                 shared=self.settings.content_sharing_policy == "shared",
+                space=space if plugin.source is Source.INTERCEPT else "",
             )  # fmt: skip
-            self.content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
+            if plugin.source is Source.INTERCEPT:
+                self.contents[plugin.name] = content
+            else:
+                self.content = content
+            content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
         elif plugin.type == "service" and self.services is not None:
             self.services.admit(plugin)
         root = plugin.exports.get("root")
@@ -184,6 +194,8 @@ class Core:
             del self.snapshotters[plugin.name], self._roots[plugin.name]
         elif self.content is not None and self.content.plugin is plugin:
             self.content = None
+        elif plugin.name in self.contents:
+            del self.contents[plugin.name]
         elif plugin.type == "service" and self.services is not None:
             self.services.dismiss(plugin)
         self._failed.discard(plugin)
@@ -255,6 +267,18 @@ class Core:
         assert self.content is not None
         return self.content
 
+    def content_for(self, ns: str) -> tuple[Content, str]:
+        """Return who a namespace's calls about content go to, the content store or an instance, and the space that they are about.
+
+        Raises Unimplemented.
+        """
+        content = self.content or self.content_store()
+        if self.contents:
+            found = self.registry.intercepts.of_call(content.plugin.name, ns, None)
+            if found is not None:
+                return self.contents[found.plugin.name], found.selector.space
+        return content, ns
+
     def start_loops(self) -> None:
         """Start what goes on for as long as the gateway lives. Nothing that fails there ends the gateway."""
         self._looping = True
@@ -265,15 +289,17 @@ class Core:
 
     def note_dropped_ingests(self) -> None:
         """Note that ingests went with their namespace: no row may need their bytes, and the blobs that they stood for, any more."""
-        if self.content is not None:
-            self.content.plugin.dirty = True
+        for content in self._contents():
+            content.plugin.dirty = True
         self.scheduler.mutated(True)
 
     # -- ownership --
 
     def _stores(self) -> list[_Store]:
-        stores: list[_Store] = [*self.snapshotters.values()]
-        return [self.content, *stores] if self.content is not None else stores
+        return [*self._contents(), *self.snapshotters.values()]
+
+    def _contents(self) -> list[Content]:
+        return [*([self.content] if self.content is not None else []), *self.contents.values()]
 
     async def claim_all(self) -> None:
         """Claim what answers now; the rest is claimed before it is changed or cleaned. Says who the owner is when it is another."""

@@ -32,7 +32,7 @@ from argosy_gateway.registration import Registration
 logger = log.get("gateway.intercepts")
 
 # Types whose calls say whose they are, and of which an instance can be beside the plugin.
-_TYPES: Final = ("snapshot", "diff")
+_TYPES: Final = ("snapshot", "content", "diff")
 # How long an end waits for calls in flight, and for the instance to drop what was made there.
 _WAIT_S, _DROP_S = 5.0, 5.0
 
@@ -46,9 +46,9 @@ class Interception:
         self._ending: set[Selector] = set()
 
     def __iter__(self) -> Iterator[tuple[Intercept, int]]:
-        """Yield each intercept, and how many snapshots there are at its instance."""
+        """Yield each intercept, and how many snapshots or blobs there are at its instance."""
         for one in self._core.registry.intercepts:
-            yield one, rows.counted(self._core.db.reader, one.plugin.name)
+            yield one, rows.counted(self._core.db.reader, one.selector)
 
     async def begin(
         self, selector: Selector, address: str, uids: Sequence[int] = (), roots: Sequence[str] = ()
@@ -75,7 +75,7 @@ class Interception:
             found = await core.work.finish(self._begin, selector, config)
             with anyio.move_on_after(_WAIT_S):
                 await found.plugin.look()
-        return found, rows.counted(core.db.reader, found.plugin.name)
+        return found, rows.counted(core.db.reader, found.selector)
 
     def _same(self, selector: Selector, config: ProxyPlugin) -> Intercept | None:
         """Return the intercept that was begun in the same words before. Raises AlreadyExists, Unavailable."""
@@ -155,7 +155,7 @@ class Interception:
             self._ending.discard(selector)
         # No row names anything there any more, and no call comes: what was made goes, if somebody is there to drop it.
         plugin.undrain()
-        store = core.snapshotters.get(plugin.name)
+        store = core.snapshotters.get(plugin.name) or core.contents.get(plugin.name)
         if store is not None and not force:
             with anyio.move_on_after(_DROP_S), suppress(ArgosyError):
                 await store.cleanup()
@@ -171,6 +171,8 @@ def _check(selector: Selector, plugin: Plugin) -> None:
         raise InvalidArgument(
             f"calls to {plugin} can't be intercepted, only those to plugins of the types {' and '.join(_TYPES)}"
         )
+    if plugin.type == "content" and selector.is_narrow:
+        raise InvalidArgument(f"calls to {plugin} that read say neither lease nor reference; intercept those of a namespace")
     if selector.reference and plugin.type != "snapshot":
         raise InvalidArgument(f"calls to {plugin} say no reference; intercept those of a lease or a namespace")
     for what in (selector.lease, selector.reference):

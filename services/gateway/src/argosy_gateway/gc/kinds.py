@@ -26,6 +26,7 @@ from argosy_protos.containerd.types import Descriptor, Sandbox
 from argosy_gateway.gc.graph import NO_FACTS, NOTHING, Facts, Held, Key
 from argosy_gateway.metadata import intents
 from argosy_gateway.metadata.intercepts import plugin_of
+from argosy_gateway.metadata.spaces import OF_NAMESPACE, namespace_of
 
 CONTAINER: Final = "container"
 CONTENT: Final = "content"
@@ -203,8 +204,9 @@ def _leases(db: sqlite3.Connection, words: Words) -> Objects:
 def _intents(db: sqlite3.Connection, words: Words) -> Objects:
     """What is being made is kept, whoever names it or not; what it was made of with it."""
     found: Objects = {}
-    for number, (type, plugin, ns, body) in enumerate(intents.bodies(db)):
+    for number, (type, plugin, space, body) in enumerate(intents.bodies(db)):
         made: Key
+        ns = namespace_of(space)
         if type == "snapshot":
             made = SNAPSHOT, ns, f"{plugin_of(plugin)}/{body.get('name') or body['key']}", False
         else:
@@ -246,12 +248,17 @@ def _snapshots(db: sqlite3.Connection, words: Words) -> Objects:
         "SELECT ns, snapshotter, key, parent, labels FROM snapshots WHERE snapshotter IN (SELECT instance FROM intercepts)"
     ):
         plugin = plugin_of(instance)
-        node: Key = (SNAPSHOT, ns, f"{plugin}/{key}", False)
-        targets, facts = found.get(node, NOTHING)
-        if parent:
-            targets = (*targets, (SNAPSHOT, ns, f"{plugin}/{parent}", False))
-        found[node] = targets, _both(facts, stored(labels)[1])
+        targets: tuple[Key, ...] = ((SNAPSHOT, ns, f"{plugin}/{parent}", False),) if parent else ()
+        _put(found, (SNAPSHOT, ns, f"{plugin}/{key}", False), (targets, stored(labels)[1]))
     return found
+
+
+def _put(found: Objects, node: Key, held: Held) -> None:
+    """Add what a row holds to what those of the same object hold."""
+    if node in found:
+        targets, facts = found[node]
+        held = (*targets, *held[0]), _both(facts, held[1])
+    found[node] = held
 
 
 def _both(one: Facts, other: Facts) -> Facts:
@@ -266,18 +273,22 @@ def _both(one: Facts, other: Facts) -> Facts:
 
 
 def _ingests(db: sqlite3.Connection, words: Words) -> Objects:
-    return {
-        (INGEST, ns, ref, False): (((CONTENT, ns, expected, False),) if expected else (), Facts(expire=expire))
-        for ns, ref, expected, expire in db.execute("SELECT ns, ref, expected, expire FROM ingests")
-    }
+    found: Objects = {}
+    for space, ref, expected, expire in db.execute("SELECT ns, ref, expected, expire FROM ingests"):
+        ns = namespace_of(space)
+        _put(found, (INGEST, ns, ref, False), (((CONTENT, ns, expected, False),) if expected else (), Facts(expire=expire)))
+    return found
 
 
 def _content(db: sqlite3.Connection, words: Words) -> Objects:
     stored = words.stored
-    return {
+    found: Objects = {
         (CONTENT, ns, digest, False): stored(labels)
-        for ns, digest, labels in db.execute("SELECT ns, digest, labels FROM content")
+        for ns, digest, labels in db.execute("SELECT ns, digest, labels FROM content WHERE instr(ns, '@') = 0")
     }
+    for space, digest, labels in db.execute("SELECT ns, digest, labels FROM content WHERE instr(ns, '@') != 0"):
+        _put(found, (CONTENT, namespace_of(space), digest, False), stored(labels))
+    return found
 
 
 def _images(db: sqlite3.Connection, words: Words) -> Objects:
@@ -318,12 +329,12 @@ KINDS: Final = (
     Kind(
         INGEST, _ingests, while_it_is_new, "an ingest that has not expired",
         resource="ingests", can_be_flat=False, bytes_in="content",
-        delete=("DELETE FROM ingests WHERE ns = ? AND ref = ?",),
+        delete=(f"DELETE FROM ingests WHERE ref = ?2 AND ns IN {OF_NAMESPACE}",),
     ),
     Kind(
         CONTENT, _content, if_a_label_says_so, f"labelled {GC_ROOT}",
         in_refs=True, in_back_refs=True, resource="content", bytes_in="content",
-        delete=("DELETE FROM content WHERE ns = ? AND digest = ?",),
+        delete=(f"DELETE FROM content WHERE digest = ?2 AND ns IN {OF_NAMESPACE}",),
     ),
     Kind(
         IMAGE, _images, until_it_expires, "an image",

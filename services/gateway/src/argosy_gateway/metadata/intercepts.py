@@ -1,8 +1,9 @@
 """Intercepts: which calls go to an instance of a plugin of somebody's own, and the rows of what was made there.
 
 An instance has a name, ``PLUGIN@NAMESPACE`` and what else tells it from others. It stands where the snapshotter's name stands in the rows
-of what it holds, so that no row of one instance is ever found by who asks another. What refers to a snapshot (a container, a label, a
-lease) says the plugin's name, and means the snapshot of that key at each of its instances: collection keeps them all.
+of what it holds, so that no row of one instance is ever found by who asks another; the rows of a content store's have a space of their own
+(``spaces``). What refers to a snapshot or a blob (a container, a label, a lease) says the plugin's name, or none, and means it at
+each instance: collection keeps them all.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from argosy.labels import IMAGE_REFERENCES
 from argosy.timestamps import now_ns
 from argosy_protos.containerd.services.containers.v1 import Container
 
-MARK: Final = "@"
-"""Between a plugin's name, which has none, and the rest of an instance's."""
+from argosy_gateway.metadata.spaces import MARK
+
 # So many containers are named in a sentence.
 _NAMED: Final = 3
 
@@ -44,6 +45,11 @@ class Selector(NamedTuple):
         words += [f"lease={self.lease}"] if self.lease else []
         words += [f"reference={self.reference}"] if self.reference else []
         return f"{self.plugin}{MARK}{','.join(words)}"
+
+    @property
+    def space(self) -> str:
+        """Whose blobs are in it, of a content store: the namespace's, there."""
+        return f"{self.ns}{MARK}{self.plugin}"
 
     @property
     def words(self) -> list[str]:
@@ -102,6 +108,8 @@ def remove(db: sqlite3.Connection, selector: Selector, force: bool) -> None:
     if not db.execute("DELETE FROM intercepts WHERE instance = ?", (instance,)).rowcount:
         raise NotFound(f'intercept "{instance}"')
     db.execute("DELETE FROM snapshots WHERE ns = ? AND snapshotter = ?", (selector.ns, instance))
+    for table in ("content", "ingests"):
+        db.execute(f"DELETE FROM {table} WHERE ns = ?", (selector.space,))
     db.execute("DELETE FROM intents WHERE plugin = ?", (instance,))
 
 
@@ -123,7 +131,8 @@ def check_unused(db: sqlite3.Connection, selector: Selector) -> None:
         )
 
 
-def counted(db: sqlite3.Connection, instance: str) -> int:
-    """Return how many snapshots there are at an instance."""
-    count: int = db.execute("SELECT count(*) FROM snapshots WHERE snapshotter = ?", (instance,)).fetchone()[0]
+def counted(db: sqlite3.Connection, selector: Selector) -> int:
+    """Return how many snapshots, or blobs, there are at an instance."""
+    query = "SELECT (SELECT count(*) FROM snapshots WHERE snapshotter = ?) + (SELECT count(*) FROM content WHERE ns = ?)"
+    count: int = db.execute(query, (selector.instance, selector.space)).fetchone()[0]
     return count

@@ -93,7 +93,10 @@ def held(db: sqlite3.Connection, name: str, type: str) -> list[str]:
         )
         return [backend for (backend,) in db.execute(query, (name, busy))]
     if type == "content":
-        return [digest for (digest,) in db.execute("SELECT digest FROM content ORDER BY updated LIMIT 3")]
+        return [
+            digest
+            for (digest,) in db.execute("SELECT digest FROM content WHERE instr(ns, '@') = 0 ORDER BY updated LIMIT 3")
+        ]
     return []
 
 
@@ -131,8 +134,8 @@ def uses(db: sqlite3.Connection, name: str, type: str) -> list[str]:
             found += _some(runs, "containers")
             found += _counted(db, "snapshots", "SELECT ns, count(*) FROM snapshots WHERE snapshotter = ? GROUP BY ns", name)
         case "content":
-            found += _counted(db, "blobs", "SELECT ns, count(*) FROM content GROUP BY ns")
-            found += _counted(db, "open ingests", "SELECT ns, count(*) FROM ingests GROUP BY ns")
+            found += _counted(db, "blobs", "SELECT ns, count(*) FROM content WHERE instr(ns, '@') = 0 GROUP BY ns")
+            found += _counted(db, "open ingests", "SELECT ns, count(*) FROM ingests WHERE instr(ns, '@') = 0 GROUP BY ns")
         case "tasks":
             found += _some(
                 [f'container "{id}" in namespace "{ns}" may have a task' for ns, id, _ in _containers(db)], "containers"

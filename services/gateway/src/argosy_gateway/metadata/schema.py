@@ -6,8 +6,8 @@
     containers      (ns, id) -> the Container message, byte for byte what clients said, with times
     leases          (ns, id) -> labels, created
     lease_resources (ns, lease, type, id)             type: content | ingests | images | snapshots/<snapshotter>
-    content         (ns, digest) -> size, labels, created, updated
-    ingests         (ns, ref) -> backend ref, expected digest (of a virtual ingest), expire
+    content         (space, digest) -> size, labels, created, updated
+    ingests         (space, ref) -> backend ref, expected digest (of a virtual ingest), expire
     snapshots       (ns, snapshotter or an instance of it, key) -> backend key, parent key, labels, created, updated
     sequences       (ns, what) -> the last number given out for backend keys
     sandboxes       (ns, id) -> the Sandbox message
@@ -15,6 +15,7 @@
     intercepts      instance -> its plugin, ns, lease and pattern of references; type and table (JSON) of the instance, when it was added
     plugins         name -> type, table (JSON; '' for one of the configuration), whether it is drained, when it was added; the table before a swap
 
+A space is a namespace, or NAMESPACE@PLUGIN for what is at an instance that its calls to the content store go to; its column is called ns.
 Labels are JSON objects, times nanoseconds since the epoch, messages protobuf bytes. Text keys sort bytewise, which is
 the order clients see.
 """
