@@ -584,7 +584,8 @@ class TestContent:
                 before = await it.put("dev", b"before", "l")
                 interception = await it.begin()
                 assert not await it.has("dev", before)
-                both = [await it.put(ns, b"the same", "l") for ns in ("dev", "prod", "prod2")][0]
+                both = await it.put("dev", b"the same", "l")
+                assert await it.put("prod", b"the same", "l") == both
                 mine, theirs = await it.put("dev", b"mine", "l"), await it.put("prod", b"theirs", "l")
                 assert await blobs(it.own) == sorted([both, mine])
                 assert await blobs(it.main) == sorted([before, both, theirs])
