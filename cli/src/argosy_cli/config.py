@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from argosy.errors import InvalidArgument
 from argosy.log import LEVELS
 from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, validate
-from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, Restart, StreamProcessor
+from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, Registries, Restart, StreamProcessor
 from argosy.unpack.limits import Limits
 
 from argosy_cli.directories import usual
@@ -78,6 +78,7 @@ class MeshConfig(Strict):
     """A service that starts with its first call ends after so many seconds without one; 0: it stays."""
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
+    registries: Registries = field(default_factory=Registries)
     services: dict[str, ServiceConfig] = field(default_factory=_default_services)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     stream_processors: dict[str, StreamProcessor] = field(default_factory=dict)

@@ -163,6 +163,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "proxy_plugins": plugins,
         "gc": mesh.gc,
         "restart": mesh.restart,
+        "registries": mesh.registries,
     }
     children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children

@@ -18,6 +18,7 @@ from argosy_protos.containerd.services.transfer.v1 import TransferBase
 
 from argosy_gateway.api.containers import Containers
 from argosy_gateway.api.content import Content, Ingests
+from argosy_gateway.api.credentials import Credentials
 from argosy_gateway.api.events import Events, add_ttrpc
 from argosy_gateway.api.images import Images
 from argosy_gateway.api.intercepts import Intercepts
@@ -72,6 +73,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     services: list[Any] = [
         Version(), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration),
         Intercepts(Interception(core, registration)),
+        Credentials(settings.registries),
         *map(Namespaced, namespaced),
         # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
         MountsBase(), StreamingBase(), TransferBase(),

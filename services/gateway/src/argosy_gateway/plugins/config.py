@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from argosy.settings import Settings, option
-from argosy.tables import Gc, ProxyPlugin, Restart
+from argosy.tables import Gc, ProxyPlugin, Registries, Restart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,3 +23,4 @@ class GatewaySettings(Settings):
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
+    registries: Registries = field(default_factory=Registries)
