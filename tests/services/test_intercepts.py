@@ -477,6 +477,17 @@ class TestRefused:
 
         asyncio.run(main())
 
+    def test_an_instances_socket_is_no_other_plugins(self, short_path: Path) -> None:
+        async def main() -> None:
+            async with pair(short_path) as it:
+                await it.begin()
+                with pytest.raises(FailedPrecondition, match='"s@dev" is an instance at'):
+                    await Registration(it.core).add(
+                        "more", ProxyPlugin(type="snapshot", address=str(short_path / "own.sock"))
+                    )
+
+        asyncio.run(main())
+
     def test_a_plugin_is_not_removed_while_calls_to_it_are_intercepted(self, short_path: Path) -> None:
         async def main() -> None:
             async with pair(short_path) as it:

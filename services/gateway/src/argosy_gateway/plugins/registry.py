@@ -144,6 +144,12 @@ class Registry:
 
     def check_beside(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
         """Raise AlreadyExists or FailedPrecondition when there is a plugin beside which this one can't be."""
+        for intercept in self.intercepts:
+            if intercept.plugin.channel.path == config.address.removeprefix("unix://"):
+                # Each of the two would collect what the other has made.
+                raise FailedPrecondition(
+                    f'"{intercept.plugin.name}" is an instance at {config.address} already; serve "{name}" at a socket of its own'
+                )
         for other in self:
             if other is in_place_of:
                 continue
