@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argosy.about import About
 from argosy.digest import Digest
 from argosy.errors import (
     AlreadyExists,
@@ -574,7 +575,12 @@ async def blobs(store: LocalStore) -> list[str]:
 async def stores(base: Path) -> AsyncIterator[Stores]:
     gateway = Gateway(base, {"c": ProxyPlugin(type="content", address=str(base / "c.sock"))})
     it = Stores(base, gateway)
-    async with serving(base / "c.sock", ContentServicer(it.main)), serving(base / "own.sock", ContentServicer(it.own)):
+    async with (
+        serving(base / "c.sock", ContentServicer(it.main)) as main,
+        serving(base / "own.sock", ContentServicer(it.own)) as own,
+    ):
+        for server, root in ((main, "main"), (own, "own")):
+            About(root, server, root=base / root).add()
         await gateway.start()
         try:
             yield it
