@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from argosy.client import Client
 from argosy.client import images as api
+from argosy.client.images.documents import from_wire
 from argosy.labels import CRI_PREFIX, STARGZ_PREFIX
 from argosy.oci.image import chain_ids
 from argosy.testkit.image import busybox_layer, oci_archive
 from argosy_protos.containerd.services.content.v1 import ListContentRequest
-from argosy_protos.containerd.services.images.v1 import DeleteImageRequest
+from argosy_protos.containerd.services.images.v1 import DeleteImageRequest, GetImageRequest
 from argosy_protos.containerd.services.snapshots.v1 import StatSnapshotRequest
 
 from tests.examples.conftest import started
@@ -66,15 +67,23 @@ def share(shared: Path, n: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("make", ["argosy", "containerd"])
-def test_stock_ctr_finds_what_is_there_by_its_chain_id(make: str) -> None:
-    """The middle one is not there: it is unpacked between the others, and with others on it."""
+def test_what_is_there_is_found_by_its_chain_id_and_run_by_stock_ctr(make: str) -> None:
+    """By a client that says nothing else. The middle one is not there: it is unpacked between the others; what is shared stays as it is."""
+
+    async def unpacked(address: Path, namespace: str) -> None:
+        async with Client(address, namespace) as client, client.lease() as services:
+            found = (await services.images.get(GetImageRequest(name=NAME))).image
+            assert found is not None and found.target is not None
+            await api.unpack(services, from_wire(found.target), "unpacked")
+
     with there(make) as (peer, shared):
         archive = shared.parent / "shared.tar"
         oci_archive(archive, NAME, LAYERS)
         share(shared, 0, CHAIN[0])
         share(shared, 2, CHAIN[2])
         for namespace in ("one", "two"):
-            peer.ctr("images", "import", "--snapshotter", "unpacked", str(archive), namespace=namespace).ok()
+            peer.ctr("images", "import", "--no-unpack", str(archive), namespace=namespace).ok()
+            asyncio.run(unpacked(peer.address, namespace))
             script = "ls /; ls /home; echo x >/shared0; rm /shared2"
             ran = peer.ctr(
                 "run", "--rm", "--snapshotter", "unpacked", NAME, "c", "sh", "-c", script, namespace=namespace
@@ -84,6 +93,19 @@ def test_stock_ctr_finds_what_is_there_by_its_chain_id(make: str) -> None:
         for namespace in ("one", "two"):
             peer.ctr("images", "rm", "--sync", NAME, namespace=namespace).ok()
         assert (shared / CHAIN[2].partition(":")[2] / "shared2").exists(), "what is shared belongs to all"
+
+
+@pytest.mark.parametrize("make", ["argosy", "containerd"])
+def test_a_client_that_names_no_target_has_all_of_it_unpacked(make: str) -> None:
+    """Debian's ctr is one: it fetches and unpacks as with any snapshotter."""
+    with there(make) as (peer, shared):
+        archive = shared.parent / "shared.tar"
+        oci_archive(archive, NAME, LAYERS)
+        share(shared, 0, CHAIN[0])
+        peer.ctr("images", "import", "--snapshotter", "unpacked", str(archive)).ok()
+        ran = peer.ctr("run", "--rm", "--snapshotter", "unpacked", NAME, "c", "ls", "/", "/home").ok()
+        assert {"second", "third"} <= set(ran.out.split()) and "shared0" not in ran.out
+        peer.ctr("images", "rm", "--sync", NAME).ok()
 
 
 @asynccontextmanager
@@ -101,12 +123,12 @@ def fetched(server: Server) -> list[int]:
     return [digests.index(digest) for digest in asked if digest in digests]
 
 
-@pytest.mark.parametrize("annotated", [False, True])
-def test_our_pull_fetches_no_layer_that_is_there(annotated: bool) -> None:
+@pytest.mark.parametrize(("make", "annotated"), [("argosy", False), ("argosy", True), ("containerd", False)])
+def test_our_pull_fetches_no_layer_that_is_there(make: str, annotated: bool) -> None:
     """0 bytes of layers come from the registry, also when it is pulled again; what it is told is the image, in both conventions."""
 
-    async def main(mesh: Mesh) -> str:
-        async with image() as (server, name), Client(mesh.address, "lazy") as client:
+    async def main(address: Path) -> str:
+        async with image() as (server, name), Client(address, "lazy") as client:
             for _ in range(2):
                 await api.pull(client, name, snapshotter="unpacked")
                 assert fetched(server) == []
@@ -124,12 +146,11 @@ def test_our_pull_fetches_no_layer_that_is_there(annotated: bool) -> None:
                 assert labels[CRI_PREFIX + "manifest-digest"] == server.tags["a/shared:1"]
             return name
 
-    with there("argosy", annotated) as (peer, shared):
-        assert isinstance(peer, Mesh)
+    with there(make, annotated) as (peer, shared):
         for n, one in enumerate(LAYERS):
             share(shared, n, sha256(one))
-        name = asyncio.run(main(peer))
-        ran = peer.argosy("run", "--rm", "--snapshotter", "unpacked", name, "ls", "/", "/home", namespace="lazy").ok()
+        name = asyncio.run(main(peer.address))
+        ran = peer.ctr("run", "--rm", "--snapshotter", "unpacked", name, "c", "ls", "/", "/home", namespace="lazy").ok()
         assert {"shared0", "shared1", "shared2", "second", "third"} <= set(ran.out.split())
         peer.ctr("images", "rm", "--sync", name, namespace="lazy").ok()
 

@@ -52,7 +52,7 @@ def test_two_namespaces_run_on_two_versions_at_the_same_time(mesh: Mesh, short_p
             assert len(there) == 1, "the container of the other namespace wrote there, or ours did not"
             (row,) = json.loads(mesh.argosy("-o", "json", "intercept", "ls").ok().out)
             assert (row["plugin"], row["namespace"], row["state"]) == ("overlayfs", NS, "ready")
-            assert row["snapshots"] == 2 and row["failed"] == 0
+            assert row["snapshots"] == 3 and row["failed"] == 0
             refused(mesh.argosy("plugin", "remove", "overlayfs"), "one of the configuration")
             refused(mesh.argosy("intercept", "rm", "overlayfs", "--namespace", NS), 'container "c" in namespace "dev"')
             mesh.ctr("tasks", "rm", "-f", "c", namespace=NS).ok()

@@ -107,11 +107,13 @@ def intercept(
 async def _until_a_signal(intercepts: InterceptsStub, request: Any) -> None:
     """Hold an intercept until Ctrl-C, SIGTERM or SIGHUP; it stays where its end is refused."""
     import signal
+    import sys
 
     import anyio
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         _say((await intercepts.add(request, timeout=_PATIENCE_S)).intercept)
+        sys.stdout.flush()  # who reads it by a pipe waits for it
         remark("Ctrl-C ends it")
         async for _ in signals:
             break
