@@ -128,7 +128,9 @@ async def _run(program: str, server: str) -> tuple[int, bytes]:
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass  # one that needs no name
         out = await _bounded(process.stdout)
-        return await process.wait(), out
+        if out is None:
+            process.kill()  # it writes for ever, and nobody reads on
+        return await process.wait() if out is not None else 0, out or b""
     finally:
         if process.returncode is None:
             process.kill()
@@ -136,11 +138,11 @@ async def _run(program: str, server: str) -> tuple[int, bytes]:
             await process.aclose()
 
 
-async def _bounded(stream: ByteReceiveStream) -> bytes:
-    """Return what a helper writes, as much as a secret can be."""
+async def _bounded(stream: ByteReceiveStream) -> bytes | None:
+    """Return what a helper writes; None for more than a secret can be."""
     out = b""
     async for piece in stream:
         out += piece
         if len(out) > _MOST_BYTES:
-            return b""
+            return None
     return out

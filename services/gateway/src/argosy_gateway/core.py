@@ -27,8 +27,9 @@ from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
 from argosy_gateway.metadata import intents, intercepts, plugins
 from argosy_gateway.metadata import snapshots as snapshot_rows
-from argosy_gateway.metadata.intercepts import MARK, Selector, plugin_of
+from argosy_gateway.metadata.intercepts import Selector, plugin_of
 from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
+from argosy_gateway.metadata.spaces import MARK
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.plugins.intercepts import Intercept
 from argosy_gateway.plugins.plugin import Plugin, Source

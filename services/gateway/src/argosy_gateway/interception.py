@@ -98,11 +98,9 @@ class Interception:
                 f"socket path {path} is longer than {MAX_PATH_BYTES} bytes; have the instance listen at a shorter one"
             )
         core = self._core
-        for name, other in [
-            ("the gateway", core.settings.address),
-            *((str(p), p.channel.path) for p in core.registry.all()),
-        ]:
-            if path == str(other) or _same_file(path, other):
+        taken = {str(plugin.channel.path): str(plugin) for plugin in core.registry.all()}
+        for other, name in {**taken, str(core.settings.address): "the gateway"}.items():
+            if path == other or _same_file(path, other):
                 # Each of the two would collect what the other has made.
                 raise FailedPrecondition(f"{path} is the socket of {name}; serve the instance at one of its own")
 
@@ -180,7 +178,7 @@ def _check(selector: Selector, plugin: Plugin) -> None:
             raise InvalidArgument(f"{what[:64]!r} is neither a lease's id nor a pattern of references")
 
 
-def _same_file(path: str, other: str | Path) -> bool:
+def _same_file(path: str, other: str) -> bool:
     try:
         return Path(path).samefile(other)
     except OSError:
