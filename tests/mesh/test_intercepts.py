@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from argosy.testkit.image import busybox_layer, oci_archive
 
 from tests.harness.examples import serving
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, Ran, eventually
 from tests.harness.processes import ending
+from tests.harness.tars import layer
 
 pytestmark = pytest.mark.root
 
@@ -102,3 +104,27 @@ def test_words_that_mean_nothing_are_told_what_would(mesh: Mesh) -> None:
     refused(mesh.argosy("intercept", "rm", "overlayfs"), 'intercept "overlayfs@default"')
     refused(mesh.argosy("intercept", "overlayfs", "--to", "/x.sock", "--uid", "-1", "-d"), '--uid "-1" is no number')
     refused(mesh.argosy("intercept", "nobody", "--to", "/x.sock", "-d"), 'plugin "nobody"')
+
+
+def test_an_image_of_one_namespace_is_in_a_store_of_its_own(mesh: Mesh, short_path: Path) -> None:
+    """Imported, unpacked and run from there; the mesh's own store never hears of it, and has it when it is over."""
+    archive, name = short_path / "own.tar", "docker.io/library/own:1"
+    manifest = oci_archive(archive, name, [busybox_layer(), layer(("home/own", b"x"))])
+
+    def stored() -> bool:
+        return any(mesh.root.glob(f"*/blobs/sha256/{manifest.partition(':')[2]}"))
+
+    with serving("blocks", short_path, "--root", str(short_path / "blocks")) as address:
+        mesh.argosy("intercept", "content", "--to", str(address), "--detach", namespace=NS).ok()
+        mesh.ctr("images", "import", str(archive), namespace=NS).ok()
+        assert mesh.ctr("run", "--rm", name, "c", "ls", "/home", namespace=NS).ok().out.split() == ["own"]
+        assert manifest in mesh.ctr("content", "ls", "-q", namespace=NS).ok().out
+        assert not stored()
+        (row,) = json.loads(mesh.argosy("-o", "json", "intercept", "ls").ok().out)
+        assert row["snapshots"] >= 4 and row["type"] == "content"
+        mesh.argosy("intercept", "rm", "content", "--namespace", NS).ok()
+        assert manifest not in mesh.ctr("content", "ls", "-q", namespace=NS).ok().out
+        mesh.ctr("images", "import", str(archive), namespace=NS).ok()
+        assert stored()
+        assert mesh.ctr("run", "--rm", name, "c", "ls", "/home", namespace=NS).ok().out.split() == ["own"]
+    mesh.ctr("images", "rm", "--sync", name, namespace=NS).ok()
