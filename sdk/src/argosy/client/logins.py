@@ -58,7 +58,7 @@ def _table(config: Path) -> Mapping[str, Any]:
             data = file.read(_MOST_BYTES + 1)
         table = json.loads(data) if len(data) <= _MOST_BYTES else None
     except OSError as error:
-        raise InvalidArgument(f"docker configuration {config}: {in_words(error)}") from None
+        raise InvalidArgument(f"the docker configuration cannot be read: {in_words(error)}") from None
     except (ValueError, RecursionError):
         table = None  # what is in it is nobody's business
     if not isinstance(table, dict):
