@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argosy.about import About
+from argosy.plugin.snapshots.rules import Kind
 from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
 from argosy.rpc.server import Server
 from argosy_gateway.backends.services import Services
@@ -24,6 +26,7 @@ from argosy_protos.containerd.services.diff.v1 import DiffBase
 
 from tests.harness.gateways import Gateway
 from tests.harness.plugins import MemorySnapshotter
+from tests.harness.twins import Twin
 
 
 class Says(InstanceBase):
@@ -204,5 +207,26 @@ def test_who_hangs_or_talks_rubbish_holds_up_nobody_and_is_asked_again(short_pat
             (there.path / "noisy.sock").unlink(missing_ok=True)
             await there.serve("noisy.sock", MemorySnapshotter(), Says(GetInfoResponse(type="snapshot")))
             await there.registered("noisy")
+
+    asyncio.run(main())
+
+
+def test_one_that_stands_by_is_what_it_says_and_is_told_to_claim(short_path: Path) -> None:
+    """It serves nothing yet that its reflection could list."""
+
+    async def main() -> None:
+        async with directory(short_path) as there:
+            twin = Twin(there.path / "s.sock", short_path / "kept", {})
+            About("s", twin.server, root=short_path / "kept").add()
+            twin.server.add(ReflectionV1(twin.server))
+            twin.add()
+            await twin.server.listen_unix(twin.path)
+            try:
+                assert (await there.registered("s")).type == "snapshot"
+                await there.core.snapshots("s").create("n", None, Kind.ACTIVE, "k", "", {})
+                assert twin.phase.value == "serving" and len(twin.snapshotter.held) == 1
+            finally:
+                await twin.server.close(0.0)
+                await twin.close()
 
     asyncio.run(main())
