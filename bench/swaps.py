@@ -40,8 +40,8 @@ NAME: Final = "swapped"
 class Load:
     """Workers that use a snapshotter at a steady rate, and how long each of their calls took."""
 
-    def __init__(self, client: Client, workers: int, every_s: float) -> None:
-        self._client, self._workers, self._every_s = client, workers, every_s
+    def __init__(self, client: Client, name: str, workers: int, every_s: float) -> None:
+        self._client, self._name, self._workers, self._every_s = client, name, workers, every_s
         self.took_s: list[float] = []
         self.failed: list[str] = []
         self._over = False
@@ -62,15 +62,15 @@ class Load:
 
     async def _work(self) -> None:
         async with self._client.lease() as leased:
-            stub = leased.snapshots
+            stub, it = leased.snapshots, self._name
             while not self._over:
                 self._serial += 1
                 key, name, due = f"k{self._serial}", f"c{self._serial}", time.perf_counter() + self._every_s
                 for call in (
-                    lambda key=key: stub.prepare(PrepareSnapshotRequest(snapshotter=NAME, key=key)),
-                    lambda key=key: stub.mounts(MountsRequest(snapshotter=NAME, key=key)),
-                    lambda key=key, name=name: stub.commit(CommitSnapshotRequest(snapshotter=NAME, key=key, name=name)),
-                    lambda name=name: stub.remove(RemoveSnapshotRequest(snapshotter=NAME, key=name)),
+                    lambda key=key: stub.prepare(PrepareSnapshotRequest(snapshotter=it, key=key)),
+                    lambda key=key: stub.mounts(MountsRequest(snapshotter=it, key=key)),
+                    lambda key=key, name=name: stub.commit(CommitSnapshotRequest(snapshotter=it, key=key, name=name)),
+                    lambda name=name: stub.remove(RemoveSnapshotRequest(snapshotter=it, key=name)),
                 ):
                     began = time.perf_counter()
                     try:
@@ -86,13 +86,16 @@ def at(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1e3 if ordered else 0.0
 
 
-async def measured(address: Path, base: Path, workers: int, every_s: float, seconds: float) -> dict[str, Any]:
+async def measured(address: Path, base: Path, service: str, workers: int, every_s: float, seconds: float) -> dict[str, Any]:
+    """service is one of the mesh's own to swap, which has no way back; "" is a plugin by command."""
     async with Channel(address) as channel, Client(address, namespace="bench") as client:
         plugins = PluginsStub(channel)
-        command = [sys.executable, str(EXAMPLE), "--root", str(base / NAME)]
-        note(f"the plugin: {shlex.join(command)}")
-        await plugins.add(AddRequest(table=Table(type="snapshot", name=NAME, command=command)), timeout=60)
-        load = Load(client, workers, every_s)
+        name = service or NAME
+        if not service:
+            command = [sys.executable, str(EXAMPLE), "--root", str(base / NAME)]
+            note(f"the plugin: {shlex.join(command)}")
+            await plugins.add(AddRequest(table=Table(type="snapshot", name=NAME, command=command)), timeout=60)
+        load = Load(client, name, workers, every_s)
         swaps: list[float] = []
         backs: list[float] = []
         async with anyio.create_task_group() as group:
@@ -104,9 +107,11 @@ async def measured(address: Path, base: Path, workers: int, every_s: float, seco
             until = time.perf_counter() + seconds
             while time.perf_counter() < until:
                 for took, what in (
-                    (swaps, lambda: plugins.swap(SwapRequest(name=NAME), timeout=60)),
-                    (backs, lambda: plugins.rollback(RollbackRequest(name=NAME), timeout=60)),
+                    (swaps, lambda: plugins.swap(SwapRequest(name=name), timeout=60)),
+                    (backs, lambda: plugins.rollback(RollbackRequest(name=name), timeout=60)),
                 ):
+                    if service and took is backs:
+                        continue
                     began = time.perf_counter()
                     await what()
                     took.append(time.perf_counter() - began)
@@ -129,6 +134,9 @@ async def measured(address: Path, base: Path, workers: int, every_s: float, seco
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.swaps", description=__doc__)
+    parser.add_argument(
+        "--service", default="", help="one of the mesh's own snapshotters, in the place of a plugin by command"
+    )
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument(
         "--every", type=float, default=0.1, help="seconds between two rounds of a worker (default: %(default)s)"
@@ -136,7 +144,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each of the two phases (default: %(default)s)")
     args = parser.parse_args()
     with fresh_disk("ours") as disk, Setup(None).side(0, disk) as side:
-        found = asyncio.run(measured(side.address, disk, args.workers, args.every, args.seconds))
+        found = asyncio.run(measured(side.address, disk, args.service, args.workers, args.every, args.seconds))
         held = sorted(map(float, re.findall(r'"held_ms": ([0-9.]+)', (side.base / "log").read_text())))
         found["held_ms"] = {"p50": held[len(held) // 2], "max": held[-1]} if held else {}
     print(json.dumps(found, indent=2))

@@ -431,7 +431,9 @@ def test_the_cli_does_what_it_says(mesh: Mesh, image_archive: Path, tmp_path: Pa
     mesh.argosy("rm", "job").ok()
     mesh.argosy("export", str(tmp_path / "out.tar"), "busybox").ok()
     missing = tmp_path / "missing"
-    refused(mesh.argosy("export", str(missing / "out.tar"), "busybox"), f"{missing}: there is no such directory; make it first")
+    refused(
+        mesh.argosy("export", str(missing / "out.tar"), "busybox"), f"{missing}: there is no such directory; make it first"
+    )
     mesh.argosy("import", str(tmp_path / "out.tar"), namespace="other").ok()
     mesh.argosy("rmi", "--sync", "busybox", namespace="other").ok()
     mesh.argosy("rmi", "other:1").ok()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,11 @@ from argosy.kernel.process import alive
 from argosy_cli import program_log
 from argosy_cli.program_log import ProgramLog
 from argosy_cli.programs import Programs
+
+
+def cgroups_of(supervisor: int) -> list[str]:
+    """Return the cgroups of programs that a supervisor has started, by its pid. Those of others come and go meanwhile."""
+    return [path for path, _, _ in os.walk("/sys/fs/cgroup") if f"/argosy-plugin-{supervisor}-" in path]
 
 
 class Gateway:
@@ -79,7 +85,7 @@ def gateway(short_path: Path) -> Iterator[Gateway]:
     it.programs.stop(5.0)
     it.socket.close()
     assert not (short_path / "p/supervisor.sock").exists()
-    assert not [*Path("/sys/fs/cgroup").rglob(f"argosy-plugin-{os.getpid()}-*")]
+    assert not cgroups_of(os.getpid())
 
 
 def test_a_program_finds_its_socket_and_what_it_is_to_do(gateway: Gateway) -> None:
@@ -186,3 +192,22 @@ def test_a_log_is_bounded_whatever_is_printed(tmp_path: Path, monkeypatch: pytes
     assert all(size < 20_000 + 10_000 for size in sizes) and len(list(tmp_path.iterdir())) <= 2
     assert log.last == "last words"
     ProgramLog(tmp_path / "none/a.log", 7).take(b"lost\n")
+
+
+def test_nobody_else_is_obeyed(gateway: Gateway) -> None:
+    """A process of another user, should it get at the socket at all."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: to be another user")
+    gateway.base.chmod(0o777)
+    (gateway.base / "p").chmod(0o777)
+    (gateway.base / "p/supervisor.sock").chmod(0o777)
+    order = json.dumps({"op": "run", "id": gateway.address("a"), "name": "a", "command": ["sleep", "100"]})
+    code = (
+        f"import os, socket; os.setgid(4711); os.setuid(4711); s = socket.socket(socket.AF_UNIX); s.connect('{gateway.base}/p/supervisor.sock'); "
+        f"s.sendall({order!r}.encode() + b'\\n'); s.recv(1)"
+    )
+    gateway.run("b", "sleep", "100")
+    with subprocess.Popen([sys.executable, "-c", code]) as other:
+        gateway.until(lambda: other.poll() is not None)
+    gateway.until(lambda: gateway.of("b").get("pid"))
+    assert gateway.of("a") == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -91,8 +92,10 @@ def test_json_and_junit(short_path: Path) -> None:
 def test_the_shortest_calls_that_fail(short_path: Path) -> None:
     plugin = snapshotters.RemovesTwice(short_path)
     words = ("snapshotter", "--focus", "^view-", "--minimize", "--json", "--deadline", "1.5")
+    before = set(Path(tempfile.gettempdir()).glob("argosy-verify-*/constants"))
     ran = with_plugin(short_path, plugin, *words)
     assert ran.code == 1 and plugin.infos == {}
+    assert set(Path(tempfile.gettempdir()).glob("argosy-verify-*/constants")) <= before
     failed = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "calls-in-any-order")
     assert (failed["verdict"], failed["expected"], failed["got"]) == ("failed", "NOT_FOUND", "OK")
     # One call shows it; a slow machine may have no time to find that.

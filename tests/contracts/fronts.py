@@ -205,7 +205,8 @@ class Tasks(p.TasksBase):
         return p.CheckpointTaskResponse()
 
     async def update(self, request: p.UpdateTaskRequest) -> Empty:
-        self.tasks.update(self._ns, request.container_id)
+        resources = json.loads(request.resources.value) if request.resources is not None else {}
+        self.tasks.update(self._ns, request.container_id, resources)
         return Empty()
 
     async def metrics(self, request: p.MetricsRequest) -> p.MetricsResponse:
@@ -346,7 +347,7 @@ class Shim:
             case "Checkpoint":
                 tasks.checkpoint(ns, id)
             case "Update":
-                tasks.update(ns, id)
+                tasks.update(ns, id, json.loads(wish.resources.value))
         return Empty()
 
 

@@ -76,6 +76,7 @@ class Container:
     bundle: str
     init: Process
     added: dict[str, Process] = field(default_factory=dict)
+    limit: int = 0
 
     @property
     def all(self) -> list[Process]:
@@ -254,7 +255,8 @@ class Reference:
         self.tell(task, "/tasks/resumed", ev.TaskResumed(container_id=id))
 
     def stats(self, namespace: str, id: str) -> AnyMessage:
-        metrics = cgroups.Metrics(pids=cgroups.PidsStat(current=len(self.pids(namespace, id))))
+        limit = self.find(namespace, id).limit
+        metrics = cgroups.Metrics(pids=cgroups.PidsStat(current=len(self.pids(namespace, id)), limit=limit))
         return AnyMessage(type_url="io.containerd.cgroups.v2.Metrics", value=metrics.encode())
 
     def resize(self, namespace: str, id: str, exec_id: str, width: int, height: int) -> None:
@@ -273,8 +275,9 @@ class Reference:
         self.find(namespace, id)
         raise Unimplemented("plain processes have no checkpoints")
 
-    def update(self, namespace: str, id: str) -> None:
-        self.find(namespace, id)
+    def update(self, namespace: str, id: str, resources: dict[str, Any]) -> None:
+        """Take the limit of processes; nothing holds them to it."""
+        self.find(namespace, id).limit = int(resources.get("pids", {}).get("limit", 0))
 
     # -- processes --
 
@@ -323,8 +326,14 @@ class Reference:
     def output(self, process: Process, path: str) -> int:
         if not path:
             return os.open("/dev/null", os.O_WRONLY)
+        if path.startswith("file://"):
+            return self.file(Path(path.removeprefix("file://")))
         process.kept.append(os.open(path, os.O_RDWR))
         return process.kept[-1]
+
+    def file(self, path: Path) -> int:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def terminal(self, process: Process) -> tuple[int, int, int]:
         loop = asyncio.get_running_loop()
@@ -440,7 +449,7 @@ class AnswersWaitsEarly(Reference):
     """Wait does not wait."""
 
     found_by = ("waits-are-answered-when-it-ends",)
-    by_shim = ("waits-are-answered-when-it-ends", "a-task-is-created-started-and-ends")
+    by_shim = ("waits-are-answered-when-it-ends",)
 
     async def wait(self, namespace: str, id: str, exec_id: str) -> Process:
         _, process = self.process(namespace, id, exec_id)
@@ -855,7 +864,7 @@ class CutsTheEnd(Reference):
 
     def output(self, process: Process, path: str) -> int:
         out = super().output(process, path)
-        if not path:
+        if out not in process.kept:
             return out
         read, write = os.pipe()
         process.kept.append(read)
@@ -872,6 +881,16 @@ class CutsTheEnd(Reference):
 
         asyncio.get_running_loop().add_reader(read, pass_on)
         return write
+
+
+class WritesFilesAnew(Reference):
+    """A file has what the last task has written."""
+
+    found_by = ("a-file-takes-what-a-task-says",)
+
+    def file(self, path: Path) -> int:
+        path.unlink(missing_ok=True)
+        return super().file(path)
 
 
 class ForgetsStdin(Reference):
@@ -1012,6 +1031,16 @@ class MeasuresNothing(Reference):
 
     def stats(self, namespace: str, id: str) -> AnyMessage:
         return AnyMessage(type_url="verify.Nothing")
+
+
+class UpdatesOnce(Reference):
+    """A limit that was set stays."""
+
+    found_by = ("limits-are-updated",)
+
+    def update(self, namespace: str, id: str, resources: dict[str, Any]) -> None:
+        if not self.find(namespace, id).limit:
+            super().update(namespace, id, resources)
 
 
 FAULTS = Reference.__subclasses__()

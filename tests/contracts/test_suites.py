@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from argosy.plugin.content import ContentServicer
 from argosy.plugin.diff import DiffServicer
 from argosy.testkit import content, diff, service, shim, snapshotter, tasks, verify
 from argosy.testkit.snapshotter.anything import Choice, attempt
-from argosy.testkit.suite import Broken, Report, Verdict
+from argosy.testkit.suite import Broken, Report, Verdict, judge
 from argosy.testkit.target import reached
 from argosy.testkit.verify import explained
 
@@ -117,7 +118,7 @@ _HELD = "a-dead-shim-is-noticed"
 def judged_tasks(path: Path, kind: type[lives.Reference], focus: str = "", deadline_s: float = 5.0) -> Report:
     async def main() -> Report:
         async with fronts.daemon(path / "t.sock", kind):
-            return await verify.tasks(path / "t.sock", focus=focus, deadline_s=deadline_s)
+            return await verify.tasks(path / "t.sock", focus=focus, deadline_s=deadline_s, lacks=["loggers"])
 
     return asyncio.run(main())
 
@@ -132,7 +133,7 @@ def judged_shim(path: Path, kind: type[lives.Reference], focus: str = "", deadli
 
 @pytest.mark.root
 def test_tasks_that_keep_the_contract_pass(short_path: Path) -> None:
-    all_passed(judged_tasks(short_path, lives.Reference), [_HELD])
+    all_passed(judged_tasks(short_path, lives.Reference), [_HELD, "a-program-takes-what-a-task-says"])
 
 
 @pytest.mark.root
@@ -182,6 +183,25 @@ def test_a_services_fault_is_found(short_path: Path, fault: type[services.Refere
     assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), explained(report)
     for one in report.of(Verdict.FAILED):
         assert one.sent and one.expected and one.got and one.expected != one.got, one
+
+
+def test_nobody_is_judged_after_his_end(short_path: Path) -> None:
+    """A check that ends a process is made after all others, in whatever order they come."""
+
+    async def main() -> Report:
+        server = services.Reference()
+        await server.listen_unix(short_path / "s.sock")
+        try:
+            async with service.begun(short_path / "s.sock", services.NAME, (), (), 5.0) as target:
+                chosen = service.SUITE.choose("^a-process-ends|^a-ping|^it-lists")
+                subject = partial(service.subject, target)
+                return await judge(service.SUITE, chosen[::-1], (), subject, Report("service", ""))
+        finally:
+            await server.close(0.0)
+
+    report = asyncio.run(main())
+    names = ["a-ping-is-answered", "it-lists-itself", "a-process-ends-in-order", "nothing-left"]
+    assert [one.name for one in report.results] == names and report.passed
 
 
 def test_there_are_faults_enough_and_each_is_to_be_found_by_a_check_that_there_is() -> None:

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from argosy.kernel.process import alive
 
+from tests.cli.test_programs import cgroups_of
 from tests.harness.mesh import IMAGE, Mesh, eventually, run
+from tests.harness.processes import ending
 from tests.mesh.test_plugin_registry import EXAMPLE, is_in, refused, shown
 
 pytestmark = pytest.mark.root
@@ -186,6 +188,20 @@ def test_one_that_can_not_take_over_leaves_the_old_one_serving(mesh: Mesh, plugi
     assert wrong == []
 
 
+def test_one_that_breaks_the_contract_does_not_take_over_when_it_is_judged(mesh: Mesh, plugin: Plugin) -> None:
+    """In a root of its own: neither is anything of it left in the plugin's, nor do callers see it."""
+    before = plugin.row["pid"]
+    with load(mesh, "mine") as wrong:
+        plugin.edit('Mount("bind", str(directory)', 'Mount("bind", str(directory / "elsewhere")')
+        refused(plugin.swap("--verify"), "does not keep the contract, and does not take over")
+        assert plugin.row["pid"] == before
+        plugin.file.write_text(EXAMPLE.read_text())
+        plugin.swap("--verify").ok()
+        assert plugin.row["pid"] != before
+    assert wrong == []
+    assert "verify" not in mesh.ctr("snapshots", "--snapshotter", "mine", "ls").ok().out
+
+
 def test_a_canary_goes_back_by_itself(mesh: Mesh, plugin: Plugin) -> None:
     """One that fails calls is replaced by the one before; one that does not is kept."""
     refused(plugin.swap("--max-error-rate", "1%"), "say how long it takes")
@@ -232,8 +248,37 @@ def test_a_mesh_that_starts_again_has_them_again(short_path: Path) -> None:
         # A supervisor that is killed takes them with it.
         pids = [shown(mesh, name)["pid"] for name in ("mine", "told")]
         assert mesh.process is not None
-        mesh.process.kill()
-        mesh.process.wait()
+        killed = mesh.process.pid
+        with ending(mesh.process):
+            mesh.process = None  # killed at the end of the block
         eventually(lambda: not any(map(alive, pids)))
+        mesh.start()
+        is_in(mesh, "mine", "ready")
+        is_in(mesh, "told", "ready")
+        assert not cgroups_of(killed)
     finally:
         mesh.destroy()
+
+
+def test_one_that_hangs_is_killed_and_replaced(mesh: Mesh, plugin: Plugin) -> None:
+    """It does not let go of its root, and is ours to end; so is a fresh one that stops while it takes over."""
+    mesh.ctr("snapshots", "--snapshotter", "mine", "prepare", "k").ok()
+    before = plugin.row["pid"]
+    os.kill(before, signal.SIGSTOP)
+    plugin.swap().ok()
+    row = plugin.row
+    assert row["pid"] not in ("", before) and row["state"] == "ready" and not alive(before)
+    mesh.ctr("snapshots", "--snapshotter", "mine", "mounts", "/m", "k").ok()
+    # The fresh one stops in its claim, with the lock.
+    stops = "os.kill(os.getpid(), signal.SIGSTOP) if str(self.root).endswith('/mine') else None"
+    plugin.edit(
+        "if __name__", f"import os, signal\nfrom argosy.plugin.snapshots import TreeSnapshotter\n"
+        f"made = Plain()\nasync def opened(root: Path) -> TreeSnapshotter:\n    self = await TreeSnapshotter.open(root, made)\n    {stops}\n    return self\n\n"
+        "Plain = opened\nif __name__",
+    )  # fmt: skip
+    ran = plugin.swap()
+    refused(ran, "Claim was not answered within")
+    is_in(mesh, "mine", "ready")
+    assert plugin.row["pid"] == row["pid"]
+    mesh.ctr("snapshots", "--snapshotter", "mine", "mounts", "/m", "k").ok()
+    mesh.ctr("snapshots", "--snapshotter", "mine", "rm", "k").ok()

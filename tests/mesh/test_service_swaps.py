@@ -46,6 +46,22 @@ def test_a_new_process_of_the_snapshotter_takes_over_and_no_call_fails(mesh: Mes
     assert mesh.services()[OVERLAY] not in pids
 
 
+def test_images_stay_mounted_while_one_takes_over(mesh: Mesh, image_archive: Path) -> None:
+    """Mounts of EROFS that a caller has in its hands are good all the time."""
+    mesh.ctr("images", "import", "--snapshotter", "erofs", str(image_archive)).ok()
+    mesh.ctr("run", "-d", "--snapshotter", "erofs", IMAGE, "on-erofs", "sleep", "100").ok()
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(mesh.root) in line]
+    images = [point for point in mounts if point.endswith("/mnt")]
+    assert images
+    ids = {point: os.stat(point).st_dev for point in images}
+    before = mesh.services()[comm("snapshotter-erofs")]
+    mesh.argosy("plugin", "swap", "erofs").ok()
+    assert mesh.services()[comm("snapshotter-erofs")] != before
+    assert {point: os.stat(point).st_dev for point in images} == ids
+    assert mesh.ctr("tasks", "exec", "--exec-id", "e", "on-erofs", "echo", "hello").ok().out == "hello\n"
+    assert mesh.ctr("run", "--rm", "--snapshotter", "erofs", IMAGE, "another", "echo", "hello").ok().out == "hello\n"
+
+
 def test_content_and_diff_are_swapped_too(mesh: Mesh) -> None:
     for name in ("content", "diff"):
         mesh.wake()

@@ -165,7 +165,7 @@ def test_one_that_stands_by_is_told_so_by_its_environment_and_tries_to_open_firs
         "async def made(root: Path) -> TreeSnapshotter:\n    if {broken}:\n        raise OSError(5, 'no such luck')\n"
         "    return await TreeSnapshotter.open(root, Plain())\nmain(made)\n"
     )
-    environment = {**os.environ, "ARGOSY_ADDRESS": str(short_path / "s"), "ARGOSY_STANDBY": "1"}
+    environment = {**os.environ, "ARGOSY_PLUGIN_ADDRESS": str(short_path / "s"), "ARGOSY_PLUGIN_STANDBY": "1"}
 
     def command(broken: bool) -> list[str]:
         return [sys.executable, "-c", script.format(broken=broken), "--root", str(short_path / "r")]

@@ -556,6 +556,9 @@ class TestNames:
                 for nobody in ("diff/y", "snapshot/none", "y/snapshot"):
                     with pytest.raises(NotFound, match=f'plugin "{nobody}"'):
                         core.registry.named(nobody)
+                for asked, kind in (("snapshot/y", FailedPrecondition), ("x/../y", NotFound), ("../y", NotFound)):
+                    with pytest.raises(kind):
+                        await anext(api.logs(p.LogsRequest(name=asked)))
                 await registration.remove("snapshot/y")
                 assert ("snapshot", "y") not in core.registry.plugins
 

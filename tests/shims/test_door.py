@@ -192,7 +192,9 @@ def test_nobody_gets_a_shim_for_a_process_that_has_gone(daemon: Daemon) -> None:
     assert done.returncode == 0 and daemon.parent("second") == warm and alive(warm)
 
 
-@pytest.mark.parametrize(("parts", "taken"), [((b"+", 0.3, b"\n", 0.3, b"0\n"), True), ((3.3, b"+\n0\n"), True), ((3.3,), False)])
+@pytest.mark.parametrize(
+    ("parts", "taken"), [((b"+", 0.3, b"\n", 0.3, b"0\n"), True), ((3.3, b"+\n0\n"), True), ((3.3,), False)]
+)
 def test_a_shim_is_made_once_however_late_the_answer_is(daemon: Daemon, parts: Sequence[bytes | float], taken: bool) -> None:
     """A template that was slow answered, and so did the start: two answers in one, and two shims at one socket."""
     daemon.sockets.mkdir()

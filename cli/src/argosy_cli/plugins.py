@@ -25,7 +25,7 @@ _COLUMNS: Final = ("type", "name", "state", "calls", "failed", "in_flight", "p50
 # Beyond what the gateway itself may take for it.
 _PATIENCE_S: Final = 20.0
 # A swap may wait for calls in flight, for one process to close and for another to open.
-_SWAP_S: Final = 90.0
+_SWAP_S: Final = 150.0
 
 
 def _run(work: Callable[[PluginsStub], Awaitable[None]]) -> None:
@@ -116,7 +116,7 @@ def listed() -> None:
     _run(work)
 
 
-def one(name: Annotated[str, Argument(help="its name")]) -> None:
+def one(name: Annotated[str, Argument(help="its name, or TYPE/NAME")]) -> None:
     """Show all that is known of a plugin."""
 
     async def work(plugins: PluginsStub) -> None:
@@ -182,7 +182,7 @@ def _words(command: str) -> list[str]:
 
 
 def remove(
-    name: Annotated[str, Argument(help="its name")],
+    name: Annotated[str, Argument(help="its name, or TYPE/NAME")],
     force: Annotated[bool, Option("--force", "-f", help="also while it is in use, and with calls in flight")] = False,
     wait: Annotated[float, Option("--wait", help="how many seconds to wait for calls in flight")] = 30.0,
 ) -> None:
@@ -205,7 +205,7 @@ def _seconds(wait: float) -> float:
 
 
 def drain(
-    name: Annotated[str, Argument(help="its name")],
+    name: Annotated[str, Argument(help="its name, or TYPE/NAME")],
     wait: Annotated[float, Option("--wait", help="how many seconds to wait for calls in flight")] = 0.0,
 ) -> None:
     """Have a plugin get no new calls, over restarts too; those in flight go on."""
@@ -219,7 +219,7 @@ def drain(
     _run(work)
 
 
-def undrain(name: Annotated[str, Argument(help="its name")]) -> None:
+def undrain(name: Annotated[str, Argument(help="its name, or TYPE/NAME")]) -> None:
     """Have a plugin get calls again."""
 
     async def work(plugins: PluginsStub) -> None:
@@ -231,10 +231,13 @@ def undrain(name: Annotated[str, Argument(help="its name")]) -> None:
 
 
 def swap(
-    name: Annotated[str, Argument(help="its name")],
+    name: Annotated[str, Argument(help="its name, or TYPE/NAME")],
     address: Annotated[str, Option("--address", help="the socket of the process that is to serve it")] = "",
     command: Annotated[str, Option("--command", help="another program that is to serve it")] = "",
     canary: Annotated[str, Option("--canary", help="how long it may go back by itself, such as 30s")] = "",
+    verify: Annotated[
+        bool, Option("--verify", help="judge it first, in a root of its own, by the fast checks of argosy verify")
+    ] = False,
     max_error_rate: Annotated[
         str, Option("--max-error-rate", help="how many of its calls may fail meanwhile, such as 0.5%")
     ] = "",
@@ -250,6 +253,7 @@ def swap(
         request = SwapRequest(
             name=name, address=address, command=_words(command), directory=os.getcwd() if command else "",
             canary_s=seconds, max_error_rate=_share(max_error_rate),
+            verify=verify,
         )  # fmt: skip
         _say((await plugins.swap(request, timeout=seconds + _SWAP_S)).plugin)
 
@@ -277,7 +281,7 @@ def _share(text: str) -> float:
     return found
 
 
-def rollback(name: Annotated[str, Argument(help="its name")]) -> None:
+def rollback(name: Annotated[str, Argument(help="its name, or TYPE/NAME")]) -> None:
     """Swap a plugin back to the process that served it before."""
 
     async def work(plugins: PluginsStub) -> None:
@@ -289,7 +293,7 @@ def rollback(name: Annotated[str, Argument(help="its name")]) -> None:
 
 
 def logs(
-    name: Annotated[str, Argument(help="its name")],
+    name: Annotated[str, Argument(help="its name, or TYPE/NAME")],
     follow: Annotated[bool, Option("--follow", "-f", help="go on with what is printed from now on")] = False,
     tail: Annotated[int, Option("--tail", "-n", help="only so many of the last lines; 0 is all")] = 0,
 ) -> None:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from argosy import log
+from argosy.kernel.peer import credentials
 from argosy.rpc.sockets import bind_unix
 
 from argosy_cli.program_log import ProgramLog
@@ -46,6 +47,8 @@ END_GRACE_S: Final = 5.0
 _READ_BYTES: Final = 65536
 # A program that prints without end gets its turn as others do.
 _READS: Final = 4
+# Before the number of a supervisor's process, in the name of a cgroup.
+_CGROUP: Final = "argosy-plugin-"
 # What a peer may say without an end of its line.
 _MOST_BYTES: Final = 1 << 20
 
@@ -174,6 +177,11 @@ class Programs:
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             made, _ = self._listener.accept()
+            _, uid, _ = credentials(made)
+            if uid not in (0, os.geteuid()):
+                logger.warning("programs.peer_refused", uid=uid)
+                made.close()
+                return
             made.setblocking(False)
             peer = self._peers[made.fileno()] = _Peer(made)
             self._poll.register(made, select.EPOLLIN)
@@ -414,8 +422,23 @@ def _cgroup(name: str) -> Path | None:
     try:
         own = next(line[3:] for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
         point = next(mount.point for mount in mount_points() if mount.type == "cgroup2")
-        group = Path(point) / own.lstrip("/") / f"argosy-plugin-{os.getpid()}-{name}"
+        above = Path(point) / own.lstrip("/")
+        _sweep(above)
+        group = above / f"{_CGROUP}{os.getpid()}-{name}"
         group.mkdir(exist_ok=True)
     except (OSError, StopIteration):
         return None
     return group
+
+
+def _sweep(above: Path) -> None:
+    """End what a supervisor that was killed has left, and remove its cgroups."""
+    from argosy.kernel.process import alive
+
+    for group in above.glob(f"{_CGROUP}*-*"):
+        pid = group.name.removeprefix(_CGROUP).partition("-")[0]
+        if pid.isdecimal() and not alive(int(pid)):
+            with contextlib.suppress(OSError):  # an older kernel; another one sweeps, too
+                (group / "cgroup.kill").write_text("1")
+            with contextlib.suppress(OSError):  # what was killed this moment is in it yet: the next start takes it away
+                group.rmdir()

@@ -81,6 +81,8 @@ class ServiceContext(Generic[S]):
     """What says whether there is something to look after, called or not."""
     memory: Memory = field(default_factory=Memory)
     """Who is told of work that is no call, and of what can be let go of."""
+    passes_on: bool = False
+    """Set before it is closed for another process that takes its root over: what callers may have in their hands, such as mounts, is to stay."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def stay_while(self, check: Callable[[], bool]) -> None:
@@ -273,6 +275,7 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     log_level=settings.log_level, log_json=settings.log_json,
                 )  # fmt: skip
                 about.add()
+                instance.releasing = partial(_pass_on, server, life, handed)
                 if failure is None and service.plugin in HANDED_OVER:
                     instance.add()
                 if handed is None:
@@ -281,7 +284,7 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                 else:
                     # A copy: what stops to listen closes its socket, and may have to begin again.
                     await server.listen(socket.socket(fileno=handed.beside) if handed.standby else handed.listener.dup())
-                    instance.claimed, instance.releasing = _listening(server, handed.listener)
+                    instance.claimed = partial(_listen_at, server, handed.listener)
                     if handed.ready >= 0:
                         os.write(handed.ready, b"+")
                         os.close(handed.ready)
@@ -305,19 +308,18 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
         raise failure
 
 
-def _listening(
-    server: Server, listener: socket.socket
-) -> tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]:
-    """Return what has a server serve at the listener from now on, and nowhere else, and what has it accept nobody: another process does."""
+async def _listen_at(server: Server, listener: socket.socket) -> None:
+    """Serve at a listener from now on, and nowhere else: the root has been claimed."""
+    server.stop_listening()
+    await server.listen(listener.dup())
 
-    async def claimed() -> None:
+
+async def _pass_on(server: Server, life: _Life[S], handed: Handed | None) -> None:
+    """Leave a listener to the process that takes over, and what is mounted, too."""
+    if life.ctx is not None:
+        life.ctx.passes_on = True
+    if handed is not None:
         server.stop_listening()
-        await server.listen(listener.dup())
-
-    async def releasing() -> None:
-        server.stop_listening()
-
-    return claimed, releasing
 
 
 def _why_not(name: str, error: Exception) -> str:

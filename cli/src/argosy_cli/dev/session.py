@@ -104,28 +104,32 @@ class Session:
 
     async def run(self) -> int:
         """Serve until a signal or q; return the exit code. Raises Unavailable when the daemon is away, Unimplemented for one without a registry."""
-        async with Channel(self._daemon, name="the daemon", default_timeout_s=_CHANGE_S) as channel:
-            self._plugins = PluginsStub(channel)
-            await self._check_daemon()
-            for sentence in await sweep():
-                self._say(sentence)
-            self._place = Place.make(self._file.stem)
-            is_clean = False
-            try:
-                async with anyio.create_task_group() as tasks:
-                    self._tasks = tasks
-                    tasks.start_soon(self._signals)
-                    tasks.start_soon(self._keys)
-                    tasks.start_soon(self._saves)
-                    tasks.start_soon(self._attempts)
-                    self._ask(Attempt("", time.time(), self._wishes.verifies))
-            finally:
-                with anyio.CancelScope(shield=True):
-                    try:
-                        is_clean = await self._end()
-                    finally:
-                        self._place.leave(is_clean)
+        # First of all: from here on a signal is an end in order.
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as self._signalled:
+            async with Channel(self._daemon, name="the daemon", default_timeout_s=_CHANGE_S) as channel:
+                self._plugins = PluginsStub(channel)
+                await self._check_daemon()
+                for sentence in await sweep():
+                    self._say(sentence)
+                self._place = Place.make(self._file.stem)
+                await self._serve()
         return 0
+
+    async def _serve(self) -> None:
+        """Serve what is on disk until the end, and leave nothing."""
+        is_clean = False
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._tasks = tasks
+                for work in (self._signals, self._keys, self._saves, self._attempts):
+                    tasks.start_soon(work)
+                self._ask(Attempt("", time.time(), self._wishes.verifies))
+        finally:
+            with anyio.CancelScope(shield=True):
+                try:
+                    is_clean = await self._end()
+                finally:
+                    self._place.leave(is_clean)
 
     async def _check_daemon(self) -> None:
         """Raise what keeps the daemon from being of use."""
@@ -141,10 +145,9 @@ class Session:
     # -- what is heard --
 
     async def _signals(self) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-            async for _ in signals:
-                self._tasks.cancel_scope.cancel()
-                return
+        async for _ in self._signalled:
+            self._tasks.cancel_scope.cancel()
+            return
 
     async def _keys(self) -> None:
         async for key in keys():
@@ -505,6 +508,9 @@ async def _in_lanes(suite: Suite[Any], judge: Callable[[str], Awaitable[Report]]
 
 
 def _counted(report: Report) -> str:
-    """Return how many checks came out how."""
-    counts = [f"{len(report.of(verdict))} {verdict.value}" for verdict in (Verdict.PASSED, Verdict.FAILED, Verdict.NOT_RUN)]
-    return f"{len(report.results)} checks, {', '.join(count for count in counts if not count.startswith('0 '))}"
+    """Return how many checks passed, or how many did not."""
+    passed, failed = len(report.of(Verdict.PASSED)), len(report.of(Verdict.FAILED))
+    if report.passed:
+        return f"{passed} checks passed"
+    not_run = len(report.of(Verdict.NOT_RUN))
+    return f"{failed} of {passed + failed + not_run} checks failed{f', {not_run} could not be made' if not_run else ''}"

@@ -33,7 +33,9 @@ class Process(ABC):
         self.starting = False
         self.pending_exit: tuple[int, int] | None = None
         self.waiters: list[Reply] = []
-        self.lock = threading.RLock()  # an exec is started or deleted by one call at a time, and holds up no other of its container
+        self.lock = (
+            threading.RLock()
+        )  # an exec is started or deleted by one call at a time, and holds up no other of its container
 
     def end_start(self) -> None:  # noqa: B027 # a hook: not every kind of start can hang
         """Have a start of this exec that is under way fail at once, and leave nothing of it."""

@@ -5,6 +5,7 @@ It is no part of a suite: what it tries is another thing each time, and takes as
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
+from argosy.client.jobs import cleanup
 from argosy.errors import InvalidArgument
 from argosy.testkit.suite import Broken, Call, Check, Subject
 
@@ -35,6 +37,8 @@ class _Shortest:
     until: float
     broken: Broken | None = None
     calls: list[Call] = field(default_factory=list)
+    over: bool = False
+    """Whether the search has come to its end."""
 
     def note(self, broken: Broken, calls: list[Call]) -> None:
         if self.broken is None or len(calls) <= len(self.calls):
@@ -49,7 +53,7 @@ def any_order(
     attempt makes the calls of a list, which has a number of its own, notes them in the subject's calls, and raises Broken.
     """
 
-    def search(s: S, shortest: _Shortest) -> None:
+    def search(s: S, shortest: _Shortest, directory: str) -> None:
         """Try lists of calls until one fails, and then shorter ones. Runs in a thread."""
         from hypothesis import HealthCheck, Phase, Verbosity, given, settings
         from hypothesis import strategies as st
@@ -82,20 +86,27 @@ def any_order(
                 anyio.from_thread.run(s.clean)
 
         try:
-            with tempfile.TemporaryDirectory(prefix="argosy-verify-") as directory:
-                set_hypothesis_home_dir(directory)  # it would write to where we are
-                example()
+            set_hypothesis_home_dir(directory)  # it would write to where we are
+            example()
         except (Broken, HypothesisException):
             pass  # the shortest is noted; that time was over in the midst of it looks like a test that is not sure of itself
+        finally:
+            shortest.over = True
 
     async def run(s: S) -> None:
         shortest = _Shortest(time.monotonic() + s.deadline_s * _SHARE)
+        directory = tempfile.mkdtemp(prefix="argosy-verify-")
         try:
             # A little longer, for the calls of the last list.
             with anyio.move_on_after(s.deadline_s * (_SHARE + 1)):
-                await anyio.to_thread.run_sync(search, s, shortest, abandon_on_cancel=True)
+                await anyio.to_thread.run_sync(search, s, shortest, directory, abandon_on_cancel=True)
         finally:
             shortest.until = 0.0
+            # A thread that is still at it would write there again.
+            with cleanup(s.deadline_s):
+                while not shortest.over:
+                    await anyio.sleep(0.02)
+            shutil.rmtree(directory, ignore_errors=True)
         if shortest.broken is not None:
             s.calls[:] = shortest.calls
             raise shortest.broken

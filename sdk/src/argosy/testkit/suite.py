@@ -243,6 +243,8 @@ class Check(Generic[S]):
     run: Callable[[S], Awaitable[None]]
     fast: bool
     needs: tuple[str, ...]
+    last: bool = False
+    """Whether there is nobody left to be judged after it."""
 
 
 class Suite(Generic[S]):
@@ -254,14 +256,14 @@ class Suite(Generic[S]):
         self.checks: list[Check[S]] = []
 
     def check(
-        self, *needs: str, fast: bool = False
+        self, *needs: str, fast: bool = False, last: bool = False
     ) -> Callable[[Callable[[S], Awaitable[None]]], Callable[[S], Awaitable[None]]]:
-        """Take a function as a check: its name is the check's, its docstring the sentence. needs are capabilities."""
+        """Take a function as a check: its name is the check's, its docstring the sentence. needs are capabilities; last is made after all others."""
 
         def take(run: Callable[[S], Awaitable[None]]) -> Callable[[S], Awaitable[None]]:
             assert run.__doc__ and self.capabilities.keys() >= set(needs)
             name = run.__name__.replace("_", "-")
-            self.checks.append(Check(name, " ".join(run.__doc__.split()), run, fast, needs))
+            self.checks.append(Check(name, " ".join(run.__doc__.split()), run, fast, needs, last))
             return run
 
         return take
@@ -353,7 +355,7 @@ async def judge(
     gone = ""
     whole = make("")
     try:
-        for check in checks:
+        for check in sorted(checks, key=lambda one: one.last):
             lacking = [
                 f"{name} ({suite.capabilities[name]}; --has {name} if so)" for name in check.needs if name not in able
             ]

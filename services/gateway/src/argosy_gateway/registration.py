@@ -164,12 +164,18 @@ class Registration:
     # -- swapping --
 
     async def swap(
-        self, name: str, address: str = "", command: Sequence[str] = (), directory: str = "", canary: Canary | None = None
+        self,
+        name: str,
+        address: str = "",
+        command: Sequence[str] = (),
+        directory: str = "",
+        canary: Canary | None = None,
+        verify: bool = False,
     ) -> Plugin:
         """Have another process serve a plugin: new calls go to it from one instant on.
 
         It is the one at address, or a fresh one: of command, begun in directory, or without either of the command that the plugin has. With a
-        canary it is watched for a while before this returns.
+        canary it is watched for a while before this returns; verify: it is judged before, in a root of its own.
 
         Calls in flight end on the one before; where that has a root that the other is to take over, they end before, and new ones wait
         (``handover``). Raises NotFound, FailedPrecondition for a plugin whose socket others say, for a process that could not start, that is
@@ -177,7 +183,7 @@ class Registration:
         PermissionDenied; Aborted when the canary went back. All is as it was then. Cancellation: it goes on.
         """
         plugin = self._swapped(name)
-        await self._swaps.swap(plugin, address, command, directory, canary)
+        await self._swaps.swap(plugin, address, command, directory, canary, verify)
         return plugin
 
     async def rollback(self, name: str) -> Plugin:

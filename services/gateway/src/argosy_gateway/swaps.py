@@ -13,6 +13,9 @@ the old one is kept, standing by, for ``KEEP_S``: ``rollback`` goes to it. Then 
 
 from __future__ import annotations
 
+import asyncio
+import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -42,7 +45,7 @@ from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse
 from argosy_gateway.core import Core
 from argosy_gateway.handover import HandOver, Put
 from argosy_gateway.metadata import plugins as rows
-from argosy_gateway.plugins.instances import claim
+from argosy_gateway.plugins.instances import claim, release
 from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin, Source, State, connect
 
 if TYPE_CHECKING:
@@ -52,6 +55,8 @@ logger = log.get("gateway.swaps")
 
 BEGIN_S: Final = 30.0
 """How long a fresh process may take until it can be asked."""
+JUDGE_S: Final = 60.0
+"""How long the checks of a new one may take, where they are wished for."""
 KEEP_S: Final = 60.0
 """How long the process before is kept, so that it can be gone back to at once."""
 # How long all the questions to one that is to be swapped in may take.
@@ -61,6 +66,7 @@ _KILLED_S: Final = 2.0
 _LOOK_S, _KEPT_LOOK_S = 0.05, 0.5
 # Types of which our own services know a hand-over.
 _SERVICES: Final = ("snapshot", "content", "diff")
+_JUDGED: Final = ("snapshot", "content")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +108,13 @@ class Swaps:
         command: Sequence[str] = (),
         directory: str = "",
         canary: Canary | None = None,
+        verify: bool = False,
     ) -> None:
         """Swap a plugin. See ``Registration.swap``."""
         if _is_service(plugin) and not address and not command:
-            if canary is not None:
+            if canary is not None or verify:
                 raise InvalidArgument(
-                    f"{plugin} is one of the mesh's own services, whose code before is gone when it is swapped; swap it without a canary"
+                    f"{plugin} is one of the mesh's own services, whose code before is gone when it is swapped; swap it without a canary, and without --verify"
                 )
             await self._core.work.finish(self._renew, plugin)
             return
@@ -130,11 +137,13 @@ class Swaps:
                 )
         except ValueError as error:
             raise InvalidArgument(f'plugin "{plugin.name}": {error}') from None
-        await self._core.work.finish(self._swap_and_watch, plugin, config, fresh, canary)
+        await self._core.work.finish(self._swap_and_watch, plugin, config, fresh, canary, verify)
 
-    async def _swap_and_watch(self, plugin: Plugin, config: ProxyPlugin, fresh: bool, canary: Canary | None) -> None:
+    async def _swap_and_watch(
+        self, plugin: Plugin, config: ProxyPlugin, fresh: bool, canary: Canary | None, verify: bool
+    ) -> None:
         before = plugin.config
-        await self._swap(plugin, config, fresh, KEEP_S + (canary.seconds if canary is not None else 0.0))
+        await self._swap(plugin, config, fresh, KEEP_S + (canary.seconds if canary is not None else 0.0), verify)
         if canary is not None and config != before:
             await self._watch(plugin, canary)
 
@@ -189,8 +198,10 @@ class Swaps:
 
     # -- one swap --
 
-    async def _swap(self, plugin: Plugin, config: ProxyPlugin, fresh: bool, keep_s: float | None = None) -> None:
-        """fresh: a process for it is to be started, and ends again when it is not taken. keep_s: how long the one before is kept."""
+    async def _swap(
+        self, plugin: Plugin, config: ProxyPlugin, fresh: bool, keep_s: float | None = None, verify: bool = False
+    ) -> None:
+        """fresh: a process for it is to be started, and ends again when it is not taken. keep_s: how long the one before is kept. verify: see ``swap``."""
         if config == plugin.config:
             return
         self._registration.check(plugin.name, config, plugin)
@@ -203,6 +214,8 @@ class Swaps:
             await self._registration.look(plugin.name, config)
             put = partial(self._put, plugin, config, KEEP_S if keep_s is None else keep_s)
             said = await self._hand_over.stands_by(plugin.name, config)
+            if verify:
+                await self._judged(plugin, config, said is not None and bool(said.root))
             if said is not None and said.root:
                 await self._take_over(plugin, config, put, fresh)
             else:
@@ -232,6 +245,36 @@ class Swaps:
             if before.command:
                 programs.want(plugin.name, before)
             raise
+
+    async def _judged(self, plugin: Plugin, config: ProxyPlugin, can_rehearse: bool) -> None:
+        """Have the fast checks of the contract made of a process that stands by, in a root of its own. Raises FailedPrecondition when one fails."""
+        if config.type not in _JUDGED or not can_rehearse:
+            raise FailedPrecondition(
+                f"the new process of {plugin} can't be judged before it takes over: only a snapshotter or content store that stands by can be"
+            )
+        with tempfile.TemporaryDirectory(prefix="argosy-rehearsal-") as scratch:
+            async with connect(plugin.name, config) as channel:
+                await claim(channel, scratch)
+                # Beside the calls that go on here, a thread that judges would keep them waiting.
+                judge = await asyncio.create_subprocess_exec(
+                    sys.executable, "-P", "-m", "argosy.testkit", config.type, channel.path,
+                    stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+                )  # fmt: skip
+                try:
+                    async with asyncio.timeout(JUDGE_S):
+                        told, _ = await judge.communicate()
+                except TimeoutError:
+                    raise FailedPrecondition(f"the new process of {plugin} was not judged within {JUDGE_S:g} s") from None
+                finally:
+                    if judge.returncode is None:
+                        judge.kill()
+                        await judge.wait()
+                await release(channel, _READY_S)
+        if judge.returncode:
+            said = told.decode(errors="replace").strip()[-2000:]
+            raise FailedPrecondition(
+                f"the new process of {plugin} does not keep the contract, and does not take over: {said}"
+            )
 
     async def _dropped(self, config: ProxyPlugin) -> None:
         """End a fresh process that is not to take over: should it hang, it has no lock then."""

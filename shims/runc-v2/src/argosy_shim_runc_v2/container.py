@@ -249,7 +249,9 @@ class Container(model.Container[Process]):
             consoles = ConsoleSocket(self.bundle)
             null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
             try:
-                self.runtime.run([*args, "--console-socket", consoles.path, *tail], log, Stdio(null, null, null), verb=process.verb)
+                self.runtime.run(
+                    [*args, "--console-socket", consoles.path, *tail], log, Stdio(null, null, null), verb=process.verb
+                )
                 master = consoles.receive()
             finally:
                 os.close(null)

@@ -105,7 +105,9 @@ class Runtime:
             with verb.runs(pid) if verb is not None else contextlib.nullcontext():
                 status = wait(pid)
             if status:
-                raise Unknown("it was killed while it was being started" if verb is not None and verb.ended else self._reason(log, ""))
+                raise Unknown(
+                    "it was killed while it was being started" if verb is not None and verb.ended else self._reason(log, "")
+                )
             return ""
         read, write = os.pipe()
         feed_read, feed_write = os.pipe()

@@ -60,7 +60,7 @@ async def metadata_that_it_does_not_know_is_no_trouble(s: Service) -> None:
         await s.refused(s.ask(s.path(NO_METHOD), metadata=metadata), Unimplemented)
 
 
-@check()
+@check(last=True)
 async def a_process_ends_in_order(s: Service) -> None:
     """A process that is told to end (SIGTERM) says so to who waits, leaves no call unanswered, and is gone then."""
     pid = s.target.process

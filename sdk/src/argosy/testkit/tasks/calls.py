@@ -47,6 +47,7 @@ CAPABILITIES: Final[Mapping[str, str]] = {
     "pause": "it pauses and resumes a task",
     "metrics": "it measures what a task uses",
     "events": "each step of a task is told by its daemon's events",
+    "loggers": "what a task says can go to a program of this machine, by binary://",
     "host": "a task's processes are processes of this machine, not of a VM",
 }
 USUAL: Final = frozenset(CAPABILITIES)

@@ -51,6 +51,40 @@ async def all_that_a_task_says_is_heard(s: Tasks) -> None:
         s.equal((len(heard[0]), heard[0][-4:]), (_MUCH + 4, b"end\n"), "how many bytes came, and the last of them")
 
 
+@check("host")
+async def a_file_takes_what_a_task_says(s: Tasks) -> None:
+    """With file:// what a task writes to stdout and to stderr is appended to that file, which is made where it is not there."""
+    path = s.target.base / f"{s.target.run}-logs" / "file"
+    for expected in ("1\n2\n", "1\n2\n1\n2\n"):
+        task = await s.running("a", "sh", "-c", "echo 1; echo 2 >&2", stdout=f"file://{path}", stderr=f"file://{path}")
+        await s.wait(task)
+        await s.delete(task)
+        s.equal(path.read_text(), expected, "what the file has")
+
+
+@check("loggers")
+async def a_program_takes_what_a_task_says(s: Tasks) -> None:
+    """With binary:// a program is started, with the words of the URI, which reads what a task writes and knows whose it is."""
+    program, path = s.target.base / f"{s.target.run}-logger", s.target.base / f"{s.target.run}-logged"
+    # 3 and 4 are what it reads, and 5 is closed when it is ready.
+    program.write_text('#!/bin/sh\nexec 5>&-\n{ echo "$1 $CONTAINER_NAMESPACE $CONTAINER_ID"; cat <&3; } > "$2"\n')
+    program.chmod(0o755)
+    task = await s.running(
+        "a", "echo", "hello", stdout=f"binary://{program}?to={path}", stderr=f"binary://{program}?to={path}"
+    )
+    expected = f"to {task.namespace} {task.id}\nhello\n"
+    await s.wait(task)
+    await s.delete(task)
+
+    def got() -> str:
+        return path.read_text() if path.exists() else ""
+
+    async def written() -> bool:
+        return got() == expected
+
+    await s.eventually(written, f"{expected!r} in its file", lambda: repr(got()))
+
+
 @check(fast=True)
 async def what_a_task_is_told_is_read(s: Tasks) -> None:
     """A task reads what is written to the FIFO of its stdin, and its end once that was closed and CloseIO called."""

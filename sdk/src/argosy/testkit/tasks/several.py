@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from argosy_protos.containerd.services.tasks import v1 as p
 from argosy_protos.containerd.types import Metric
@@ -13,6 +14,7 @@ from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
 from argosy.testkit.processes import SLEEP
 from argosy.testkit.tasks.calls import SUITE, Task, Tasks
 from argosy.timestamps import from_wire
+from argosy.typeurl import RESOURCES, pack_json, unpack
 
 check = SUITE.check
 
@@ -66,6 +68,20 @@ async def tasks_are_measured(s: Tasks) -> None:
     both = await _measured(s, one, [f'id=="{one.id}"', f'id=="{other.id}"'])
     s.equal(sorted(metric.id for metric in both), sorted((one.id, other.id)), "whose metrics they are with two filters")
     s.equal(await _measured(s, one, ['id=="nobody"']), [], "the metrics of nobody")
+
+
+@check("metrics")
+async def limits_are_updated(s: Tasks) -> None:
+    """Update changes what a running task may use: what is measured then has the new limit."""
+    task = await s.running("a", *SLEEP)
+    for limit in (23, 29):
+        resources = pack_json(RESOURCES, {"pids": {"limit": limit}})
+        await s.call(task, "Update", p.UpdateTaskRequest(container_id=task.id, resources=resources))
+        found = await _measured(s, task, [f'id=="{task.id}"'])
+        metrics: Any = unpack(found[0].data) if found and found[0].data is not None else None
+        s.holds(metrics is not None and metrics.pids is not None, "metrics with processes", metrics)
+        s.equal(metrics.pids.limit, limit, "the limit of processes")
+    s.equal((await s.get(task)).status, Status.RUNNING, "the status")
 
 
 async def _measured(s: Tasks, task: Task, filters: list[str]) -> list[Metric]:

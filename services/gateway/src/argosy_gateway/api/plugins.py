@@ -64,15 +64,19 @@ class Plugins(p.PluginsBase):
         canary = None
         if request.canary_s or request.max_error_rate:
             canary = Canary(seconds=request.canary_s, max_error_rate=request.max_error_rate)
-        plugin = await self._registration.swap(request.name, request.address, request.command, request.directory, canary)
+        plugin = await self._registration.swap(
+            request.name, request.address, request.command, request.directory, canary, request.verify
+        )
         return p.SwapResponse(plugin=self._found(plugin))
 
     async def rollback(self, request: p.RollbackRequest) -> p.RollbackResponse:
         return p.RollbackResponse(plugin=self._found(await self._registration.rollback(request.name)))
 
     async def logs(self, request: p.LogsRequest) -> AsyncIterator[p.LogsResponse]:
-        check_identifier(request.name)
-        path = self._core.settings.state / LOGS / f"{request.name}.log"
+        # A name alone may be that of one which is gone.
+        name = self._core.registry.named(request.name).name if "/" in request.name else request.name
+        check_identifier(name)
+        path = self._core.settings.state / LOGS / f"{name}.log"
         if not path.exists():
             plugin = self._core.registry.named(request.name)
             if not plugin.config.command:

@@ -35,9 +35,12 @@ async def told(channel: Channel | BoundChannel, within_s: float | None = None) -
         return None
 
 
-async def claim(channel: Channel | BoundChannel) -> None:
-    """Have a process take its root. Raises its error, FailedPrecondition when another has the root, Unimplemented, Unavailable, DeadlineExceeded."""
-    await InstanceStub(channel.within(CLAIM_S)).claim(ClaimRequest())
+async def claim(channel: Channel | BoundChannel, root: str = "") -> None:
+    """Have a process take its root, or another one for a rehearsal.
+
+    Raises its error, FailedPrecondition when another has the root, Unimplemented, Unavailable, DeadlineExceeded.
+    """
+    await InstanceStub(channel.within(CLAIM_S)).claim(ClaimRequest(root=root))
 
 
 async def release(channel: Channel | BoundChannel, wait_s: float) -> None:

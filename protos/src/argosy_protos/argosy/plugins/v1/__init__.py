@@ -2250,6 +2250,7 @@ class SwapRequest(Message):
     directory: "str"
     canary_s: "float"
     max_error_rate: "float"
+    verify: "bool"
 
     def __init__(
         self,
@@ -2260,6 +2261,7 @@ class SwapRequest(Message):
         directory: str = "",
         canary_s: float = 0.0,
         max_error_rate: float = 0.0,
+        verify: bool = False,
     ) -> None:
         self.__dict__ = {
             "name": name,
@@ -2268,6 +2270,7 @@ class SwapRequest(Message):
             "directory": directory,
             "canary_s": canary_s,
             "max_error_rate": max_error_rate,
+            "verify": verify,
             "_unknown_fields": b"",
         }
 
@@ -2281,6 +2284,7 @@ class SwapRequest(Message):
             "directory": "",
             "canary_s": 0.0,
             "max_error_rate": 0.0,
+            "verify": False,
             "_unknown_fields": b"",
         }
         return m
@@ -2294,6 +2298,7 @@ class SwapRequest(Message):
             "directory": betterproto2.field(21, "string"),
             "canary_s": betterproto2.field(22, "double"),
             "max_error_rate": betterproto2.field(23, "double"),
+            "verify": betterproto2.field(24, "bool"),
         }
 
     def encode(self) -> bytes:
@@ -2329,6 +2334,9 @@ class SwapRequest(Message):
         v = self.max_error_rate
         if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it
             a(b'\xb9\x01' + pack_double(v))
+        v = self.verify
+        if v:
+            a(b'\xc0\x01' + (b'\x01' if v else b'\x00'))
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -2385,8 +2393,14 @@ class SwapRequest(Message):
             elif t == 185:
                 self.max_error_rate = double_at(b, p, n)
                 p += 8
+            elif t == 192:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.verify = x != 0
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 20, 21, 22, 23,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 20, 21, 22, 23, 24,)))
         if p != n:
             raise past_end(self, "its last field")
 
