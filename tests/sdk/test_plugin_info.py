@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,12 @@ import pytest
 from argosy.plugin.info import Info
 from argosy.plugin.serve import serve
 from argosy.rpc import Channel
-from argosy_protos.argosy.instance.v1 import GetInfoRequest, GetInfoResponse, InstanceStub
+from argosy_protos.argosy.instance.v1 import GetInfoRequest, GetInfoResponse, InstanceStub, ReleaseRequest, StatusRequest
 from argosy_protos.argosy.service.v1 import DrainRequest, ServiceStub
 from argosy_protos.containerd.services.version.v1 import VersionBase
 
 from tests.harness.mesh import eventually
+from tests.harness.processes import ending
 from tests.sdk.test_plugin import Nothing, Plain
 
 
@@ -58,3 +61,22 @@ def test_it_is_asked_at_its_socket_also_while_it_drains(short_path: Path, name: 
         await asyncio.gather(serving, return_exceptions=True)
 
     asyncio.run(main())
+
+
+def test_one_that_can_be_handed_over_says_it_with_its_name_before_and_after_a_release(short_path: Path) -> None:
+    """By the same object that says which root it has."""
+    script = "from argosy.plugin.main import main\nfrom tests.sdk.test_plugin_info import Versioned\nmain(Versioned)\n"
+    words = ["--address", str(short_path / "s"), "--root", str(short_path / "r"), "--name", "mine"]
+    known = GetInfoResponse(type="snapshot", name="mine", version="1.2.3", capabilities=["rebase"])
+
+    async def main() -> None:
+        async with Channel(short_path / "s") as channel:
+            stub = InstanceStub(channel)
+            assert await stub.get_info(GetInfoRequest()) == known
+            await stub.release(ReleaseRequest())
+            assert (await stub.status(StatusRequest())).phase == "standby"
+            assert await stub.get_info(GetInfoRequest()) == known
+
+    with ending(subprocess.Popen([sys.executable, "-c", script, *words], cwd=Path(__file__).parents[2])):
+        eventually((short_path / "s").exists, within=20)
+        asyncio.run(main())
