@@ -156,7 +156,14 @@ class TestInOrder:
                 new._type = "diff"
                 with pytest.raises(InvalidArgument, match="would serve diff; give the socket of one that serves snapshot"):
                     await registration.swap("s", str(short_path / "new.sock"))
-                new._type = "snapshot"
+                new._type, new._root = "snapshot", short_path / "another"
+                # Also when all that there is is being changed, and nothing could be looked for.
+                with pytest.raises(
+                    FailedPrecondition, match=r"would have the root .*/another, and the one before has .*/kept"
+                ):
+                    await registration.swap("s", str(short_path / "new.sock"))
+                (short_path / "link").symlink_to(short_path / "kept")
+                new._root = short_path / "link"
                 new.snapshotter.held = {}
                 with pytest.raises(FailedPrecondition, match="give the new one the same data"):
                     await registration.swap("s", str(short_path / "new.sock"))

@@ -14,6 +14,7 @@ the old one is kept, standing by, for ``KEEP_S``: ``rollback`` goes to it. Then 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -45,7 +46,7 @@ from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse
 from argosy_gateway.core import Core
 from argosy_gateway.handover import HandOver, Put
 from argosy_gateway.metadata import plugins as rows
-from argosy_gateway.plugins.instances import claim, release
+from argosy_gateway.plugins.instances import claim, release, told
 from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin, Source, State, connect
 
 if TYPE_CHECKING:
@@ -217,6 +218,7 @@ class Swaps:
             if verify:
                 await self._judged(plugin, config, said is not None and bool(said.root))
             if said is not None and said.root:
+                await _same_root(plugin, said.root)
                 await self._take_over(plugin, config, put, fresh)
             else:
                 async with connect(plugin.name, config) as channel:
@@ -262,7 +264,7 @@ class Swaps:
                 )  # fmt: skip
                 try:
                     async with asyncio.timeout(JUDGE_S):
-                        told, _ = await judge.communicate()
+                        printed, _ = await judge.communicate()
                 except TimeoutError:
                     raise FailedPrecondition(f"the new process of {plugin} was not judged within {JUDGE_S:g} s") from None
                 finally:
@@ -271,7 +273,7 @@ class Swaps:
                         await judge.wait()
                 await release(channel, _READY_S)
         if judge.returncode:
-            said = told.decode(errors="replace").strip()[-2000:]
+            said = printed.decode(errors="replace").strip()[-2000:]
             raise FailedPrecondition(
                 f"the new process of {plugin} does not keep the contract, and does not take over: {said}"
             )
@@ -362,6 +364,26 @@ class Swaps:
             if since >= canary.seconds:
                 return
             await anyio.sleep(min(_LOOK_S, canary.seconds - since))
+
+
+async def _same_root(plugin: Plugin, root: str) -> None:
+    """Raise FailedPrecondition when a process would claim another root than the one that serves a plugin has.
+
+    What is looked for in the new one may be nothing, when all that the old one has is being changed. One that does not answer is not asked.
+    """
+    try:
+        said = await told(plugin.channel)
+    except (Unavailable, DeadlineExceeded):
+        return
+    if said is None or not said.root or said.root == root:
+        return
+    # In a thread: it is a plugin that says where to look, and a file system may hang.
+    with suppress(OSError, ValueError), anyio.move_on_after(_READY_S):  # one that is not there is another one
+        if await anyio.to_thread.run_sync(os.path.samefile, said.root, root, abandon_on_cancel=True):
+            return
+    raise FailedPrecondition(
+        f"the new process of {plugin} would have the root {root}, and the one before has {said.root}; give the new one the same data"
+    )
 
 
 def _is_service(plugin: Plugin) -> bool:
