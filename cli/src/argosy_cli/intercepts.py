@@ -53,8 +53,8 @@ def _row(found: Intercept | None) -> dict[str, Any]:
 
 
 def intercept(
-    plugin: Annotated[str, Argument(help="the plugin's name; or ls, or rm and the plugin's name")],
-    of: Annotated[str, Argument(help="after rm: the plugin's name", metavar="[NAME]")] = "",
+    plugin: Annotated[str, Argument(help="the plugin's name, or TYPE/NAME; or ls, or rm and the plugin's name")],
+    of: Annotated[str, Argument(help="after rm: the plugin's name, or TYPE/NAME", metavar="[NAME]")] = "",
     namespace: Annotated[
         str, Option("--namespace", help="whose calls; by default of the namespace that all options name")
     ] = "",
