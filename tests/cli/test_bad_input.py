@@ -64,7 +64,7 @@ def refused(ran: Ran, *words: str, code: int | None = None) -> None:
         ("[snapshotters.a]\nfallback=['b', 'b']", ('snapshotters.a: fallback names "b" 2 times',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='x.sock'", ('address "x.sock" is no absolute path',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='unix://x.sock'", ('address "unix://x.sock" is no absolute path',)),
-        ("[proxy_plugins.x]\ntype='snapshot'\naddress=''", ('address "" is no absolute path',)),
+        ("[proxy_plugins.x]\ntype='snapshot'\naddress=''", ("neither an address nor a command",)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='/x'\nroots=['x']", ('roots "x" is no absolute path',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='/x'\nexports={root='x'}", ('exports.root "x" is no absolute path',)),
         (

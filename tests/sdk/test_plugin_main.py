@@ -20,7 +20,7 @@ from argosy.plugin.snapshots import Info, Kind, Snapshotter, TreeSnapshotter
 from argosy.plugin.snapshots.remote import RemoteSnapshotter
 from argosy.roots import lock_root
 from argosy.rpc import Channel
-from argosy_protos.argosy.instance.v1 import ClaimRequest, InstanceStub, StatusRequest
+from argosy_protos.argosy.instance.v1 import ClaimRequest, GetInfoRequest, GetInfoResponse, InstanceStub, StatusRequest
 
 from tests.harness.mesh import eventually
 from tests.harness.processes import ending
@@ -174,6 +174,7 @@ def test_one_that_stands_by_is_told_so_by_its_environment_and_tries_to_open_firs
         async with Channel(short_path / "s") as channel:
             stub = InstanceStub(channel)
             assert (await stub.status(StatusRequest())).phase == "standby"
+            assert await stub.get_info(GetInfoRequest()) == GetInfoResponse(type="snapshot")
             with pytest.raises(FailedPrecondition, match="is in use by other pid"):
                 await stub.claim(ClaimRequest())
             os.close(held)

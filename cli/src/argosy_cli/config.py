@@ -14,7 +14,16 @@ from typing import Any, Final, Literal
 from argosy.errors import InvalidArgument
 from argosy.log import LEVELS
 from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, validate
-from argosy.tables import SHORT_TYPES, Gc, NamespaceTable, ProxyPlugin, Restart, SnapshotterTable, StreamProcessor
+from argosy.tables import (
+    SHORT_TYPES,
+    Gc,
+    NamespaceTable,
+    ProxyPlugin,
+    Registries,
+    Restart,
+    SnapshotterTable,
+    StreamProcessor,
+)
 from argosy.unpack.limits import Limits
 
 from argosy_cli.directories import usual
@@ -81,6 +90,7 @@ class MeshConfig(Strict):
     """A service that starts with its first call ends after so many seconds without one; 0: it stays."""
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
+    registries: Registries = field(default_factory=Registries)
     services: dict[str, ServiceConfig] = field(default_factory=_default_services)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     snapshotters: dict[str, SnapshotterTable] = field(default_factory=dict)

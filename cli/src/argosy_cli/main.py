@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "stores": ("snapshots", "content", "leases"),
     "snapshotters": ("snapshotter",),
     "plugins": ("plugin",),
+    "intercepts": ("intercept",),
     "kata": ("kata",),
     "oci_hook": ("oci-hook",),
     "verify": ("verify",),

@@ -183,6 +183,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "differs": mesh.differs,
         "gc": mesh.gc,
         "restart": mesh.restart,
+        "registries": mesh.registries,
     }
     children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children

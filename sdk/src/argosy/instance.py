@@ -37,6 +37,8 @@ from argosy_protos._service import ServiceBase
 from argosy_protos.argosy.instance.v1 import (
     ClaimRequest,
     ClaimResponse,
+    GetInfoRequest,
+    GetInfoResponse,
     InstanceBase,
     ReleaseRequest,
     ReleaseResponse,
@@ -83,9 +85,15 @@ MOVES: Final[Mapping[tuple[Phase, str], Phase]] = {
 class Instance(InstanceBase):
     """argosy.instance.v1.Instance of one server. ``add`` it before the server listens, and ``close`` it when it listens no more."""
 
-    def __init__(self, name: str, type: str, server: Server, root: Path | None, opened: Opened, debug: bool = False) -> None:
-        """root is the directory whose lock it takes; None for what needs none. debug: it is under a debugger, and may stand still."""
-        self._debug = debug
+    def __init__(
+        self, name: str, type: str, server: Server, root: Path | None, opened: Opened, debug: bool = False,
+        info: Callable[[], GetInfoResponse] | None = None,
+    ) -> None:  # fmt: skip
+        """root is the directory whose lock it takes; None for what needs none. debug: it is under a debugger, and may stand still.
+
+        info returns what it says that it is, which may change with what is opened; by default its type alone.
+        """
+        self._debug, self._info = debug, info or (lambda: GetInfoResponse(type=type))
         self._name, self._type, self._server, self._root, self._opened = name, type, server, root, opened
         self._phase = Phase.STANDBY
         self._at = root
@@ -131,6 +139,10 @@ class Instance(InstanceBase):
         self._server.draining = Unavailable(
             f"{self._name} stands by: nobody has told it to claim {self._root or 'its part'}"
         )
+
+    @inline
+    async def get_info(self, request: GetInfoRequest) -> GetInfoResponse:
+        return self._info()
 
     @inline
     async def status(self, request: StatusRequest) -> StatusResponse:

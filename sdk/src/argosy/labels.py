@@ -21,6 +21,13 @@ UNCOMPRESSED: Final = "containerd.io/uncompressed"
 DISTRIBUTION_SOURCE: Final = "containerd.io/distribution.source."
 SNAPSHOT_REF: Final = "containerd.io/snapshot.ref"
 SNAPSHOT_PREFIX: Final = "containerd.io/snapshot/"
+CRI_PREFIX: Final = SNAPSHOT_PREFIX + "cri."
+STARGZ_PREFIX: Final = SNAPSHOT_PREFIX + "remote/stargz."
+"""Of what a remote snapshotter is told of an image, in the two conventions."""
+REMOTE: Final = SNAPSHOT_PREFIX + "remote"
+"""On a snapshot that a snapshotter made by itself, without the layer's bytes, as stargz and soci have it."""
+IMAGE_REFERENCES: Final = (CRI_PREFIX + "image-ref", STARGZ_PREFIX + "reference")
+"""On what is unpacked of an image: the image's name."""
 SHAREABLE: Final = "containerd.io/namespace.shareable"
 RESERVED: Final = ("containerd.io/", "io.cri-containerd", "argosy/")
 """Prefixes of labels that steer a daemon or its clients: restarts, collection, snapshotters, CRI, logs."""

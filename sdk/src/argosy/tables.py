@@ -1,6 +1,6 @@
 """Tables of a configuration that the mesh and its services share.
 
-``[proxy_plugins.NAME]``, ``[snapshotters.NAME]``, ``[namespaces.NAME]``, ``[gc]``, ``[restart]``, ``[stream_processors.ID]``.
+``[proxy_plugins.NAME]``, ``[snapshotters.NAME]``, ``[namespaces.NAME]``, ``[gc]``, ``[restart]``, ``[registries]``, ``[stream_processors.ID]``.
 """
 
 from __future__ import annotations
@@ -130,6 +130,21 @@ class Restart(Strict):
                 raise ValueError(
                     f'log_uris: "{uri}" is none of binary:///program?args, file:///directory/ and fifo:///directory/'
                 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registries(Strict):
+    """``[registries]``: what plugins that fetch by themselves may ask the gateway for (``argosy.credentials.v1``)."""
+
+    docker_config: str = ""
+    """A docker configuration with names and passwords, or the helpers that have them; without it tokens are those of anybody."""
+    hosts_dir: str = ""
+    """The directory of the registries' hosts.toml."""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value and not value.startswith("/"):
+                raise ValueError(f'{name} "{value}" is no absolute path; write it from the root on')
 
 
 @dataclass(frozen=True, kw_only=True)

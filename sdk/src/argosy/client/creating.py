@@ -52,7 +52,7 @@ async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
 
 
 async def _prepare(
-    services: Services, target: Descriptor, resolved: Resolved, snapshotter: str, key: str
+    services: Services, image: str, target: Descriptor, resolved: Resolved, snapshotter: str, key: str
 ) -> list[WireMount]:
     """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists, InvalidArgument."""
     chain = chain_ids(layers_of(resolved))
@@ -66,7 +66,7 @@ async def _prepare(
             from argosy.client.images.unpacking import unpack  # most images are unpacked already
 
             # Not yet, or not any more: its snapshotter was emptied, replaced, or falls back on another that has not got the image.
-            request.parent = await unpack(services, target, snapshotter)
+            request.parent = await unpack(services, target, snapshotter, name=image)
     raise AssertionError("the last try returns, or raises")
 
 
@@ -101,7 +101,7 @@ async def create(
             chosen = snapshotter or defaults.snapshotter
             key = snapshot_key or id
             try:
-                prepared = await _prepare(services, target, resolved, chosen, key)
+                prepared = await _prepare(services, image, target, resolved, chosen, key)
             except AlreadyExists as error:
                 raise await _taken(services, id, client.namespace) or error from None
             try:

@@ -5,8 +5,9 @@
 
 * Without arguments it says what it is, which is the docstring of its module, and with which lines a daemon takes it. ``--describe`` says it
   to a program, in JSON.
-* ``--address`` is its socket, ``--name`` what it calls itself, ``--log-level`` how much it says. One that keeps anything has a ``--root``,
-  which one process at a time has, and one gateway owns: a ``Backend``, and whatever takes a parameter of that name.
+* ``--address`` is its socket, ``--log-level`` how much it says. ``--name`` is what it is called; it is registered under no other name then.
+  One that keeps anything has a ``--root``, which one process at a time has, and one gateway owns: a ``Backend``, and whatever takes a
+  parameter of that name.
 * Each other parameter of plugin is a flag, too. ``target: Annotated[Path, "socket of the other"]`` is ``--target``, which must be given;
   with a default it need not be. Types are str, int, float, bool and Path, or one of them or None.
 * With ``--standby`` it starts without its root, beside the process that has it, and takes it when it is told to (``argosy.instance``). Whoever starts
@@ -33,12 +34,14 @@ from typing import Any, Final
 
 import anyio
 from argosy_protos._service import ServiceBase
+from argosy_protos.argosy.instance.v1 import GetInfoResponse
 
 from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, in_words
 from argosy.plugin.content import ContentStore
 from argosy.plugin.diff import Differ
 from argosy.plugin.flags import DESCRIBE, Flag, about_of, add_flags, described, flags_of, indented, name_of, options_of
+from argosy.plugin.info import info_of
 from argosy.plugin.serve import Plugin, close, serve_instance, servicer
 from argosy.plugin.snapshots import Backend, Snapshotter, TreeSnapshotter
 from argosy.service import EXIT_CODES, notify_systemd
@@ -88,10 +91,11 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
     )
     if needs_root:
         parser.add_argument("--root", required=True, type=Path, help="directory of what it keeps")
-    parser.add_argument("--name", default=name, help="what it calls itself (default: %(default)s)")
+    parser.add_argument("--name", default="", help=f"what it is called (default: {name}, and as its socket says)")
     parser.add_argument("--log-level", default="info", choices=list(log.LEVELS), metavar="LEVEL", help="trace to error")
     add_flags(parser, [flag for flag in flags if flag.name != "root"])
     told = vars(parser.parse_args(argv))
+    declared, told["name"] = told["name"], told["name"] or name
     log.configure(told["log_level"], service=told["name"])
     os.umask(0o077)
     given = {flag.name: told[flag.name] for flag in flags}
@@ -109,7 +113,7 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
 
     try:
         anyio.run(
-            _run, make, told["address"], told["name"], kind, told.get("root"), told["standby"], told["argosy_debug"],
+            _run, make, told["address"], told["name"], declared, kind, told.get("root"), told["standby"], told["argosy_debug"],
             backend="asyncio", backend_options={"use_uvloop": True},
         )  # fmt: skip
     except BaseException as raised:
@@ -123,15 +127,19 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
 
 
 async def _run(
-    make: Callable[[Path | None], Any], address: Path, name: str, kind: str, root: Path | None, standby: bool, debug: bool
-) -> None:
-    """Make the plugin and serve it until a signal comes."""
+    make: Callable[[Path | None], Any], address: Path, name: str, declared: str, kind: str, root: Path | None, standby: bool,
+    debug: bool,
+) -> None:  # fmt: skip
+    """Make the plugin and serve it until a signal comes. declared is the name that was said."""
+    info = GetInfoResponse(type=kind, name=declared)
 
     @asynccontextmanager
     async def opened(root: Path | None) -> AsyncIterator[list[ServiceBase]]:
+        nonlocal info
         made = make(root)
         if inspect.isawaitable(made):
             made = await made
+        info = info_of(made, declared)
         if isinstance(made, Backend):
             assert root is not None
             made = await TreeSnapshotter.open(root, made)
@@ -143,7 +151,7 @@ async def _run(
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as tasks:
             serving = partial(
-                serve_instance, opened, address, name, kind, root, standby=standby, debug=debug,
+                serve_instance, opened, address, name, kind, root, standby=standby, debug=debug, info=lambda: info,
                 ready=lambda: notify_systemd("READY=1"),
             )  # fmt: skip
             tasks.start_soon(serving)

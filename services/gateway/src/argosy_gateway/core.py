@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -29,11 +29,14 @@ from argosy_gateway.events import Exchange
 from argosy_gateway.gc.kinds import KINDS, SNAPSHOT
 from argosy_gateway.gc.scheduler import Scheduler, Thresholds
 from argosy_gateway.gc.sweep import Swept, sweep
-from argosy_gateway.metadata import intents, plugins
+from argosy_gateway.metadata import intents, intercepts, plugins
 from argosy_gateway.metadata import snapshots as rows
+from argosy_gateway.metadata.intercepts import Selector, plugin_of
 from argosy_gateway.metadata.schema import DATABASE, MIGRATIONS
+from argosy_gateway.metadata.spaces import MARK
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.plugins.instances import greet
+from argosy_gateway.plugins.intercepts import Intercept
 from argosy_gateway.plugins.plugin import Plugin, Source
 from argosy_gateway.plugins.registry import Registry
 from argosy_gateway.programs import Programs
@@ -97,7 +100,7 @@ class Core:
         self.content: Content | None = None
         """The content of every namespace that has none of its own."""
         self.contents: dict[str, Content] = {}
-        """Each content plugin, by its name."""
+        """Each content plugin, and each instance of one, by its name."""
         self.services: Services | None = None
         self.uuid = ""
         self.collected: Callable[[], None] | None = None
@@ -122,6 +125,8 @@ class Core:
             core.uuid, dirty = await db.write(_begin)
             core._make_chains()
             for name, config in settings.proxy_plugins.items():
+                if MARK in name:
+                    raise InvalidArgument(f'the name "{name}" in [proxy_plugins] has "{MARK}" in it; use another')
                 core.admit(core.registry.add(name, config), dirty)
             core.registry.check()
             core._take_up(dirty)
@@ -134,6 +139,8 @@ class Core:
     def _make_chains(self) -> None:
         """Make the snapshotters with others to fall back on: by the configuration, and by where an earlier one has led."""
         for name, table in self.settings.snapshotters.items():
+            if MARK in name:
+                raise InvalidArgument(f'the name "{name}" in [snapshotters] has "{MARK}" in it; use another')
             self.chains[name] = self._chain(name, table.fallback)
         for name, plugin in rows.elsewhere(self.db.reader):
             self.chains.setdefault(name, self._chain(name, ())).also_in(plugin)
@@ -172,9 +179,23 @@ class Core:
             found = self.registry.plugins.get((row.type, row.name))
             if found is not None and row.drained:
                 found.drain()
+        for one in intercepts.listed(self.db.reader):
+            try:
+                self.intercept(one.selector, ProxyPlugin(**one.table), dirty)
+            except (ArgosyError, TypeError, ValueError) as error:
+                logger.error("intercept.left_out", instance=one.selector.instance, error=str(error))
 
-    def admit(self, plugin: Plugin, dirty: set[str] | None = None) -> None:
-        """Use a plugin that was made known. dirty are those that may hold what nothing names, None for all. Raises InvalidArgument."""
+    def intercept(self, selector: Selector, config: ProxyPlugin, dirty: set[str] | None = None) -> Intercept:
+        """Have calls go to an instance of a plugin from now on. dirty is as for ``admit``."""
+        found = self.registry.intercept(selector, config)
+        self.admit(found.plugin, dirty, selector.space)
+        return found
+
+    def admit(self, plugin: Plugin, dirty: set[str] | None = None, space: str = "") -> None:
+        """Use a plugin that was made known. dirty are those that may hold what nothing names, None for all. Raises InvalidArgument.
+
+        space is that of an instance's rows, if it is a content store.
+        """
         plugin.run_in(self.work.group)
         plugin.met, plugin.trouble = greet, partial(self._trouble, plugin)
         if plugin.config.command:
@@ -200,11 +221,14 @@ class Core:
                 assert asked is not None  # its plugin is there, since just now
                 asked.restore([intent])
         elif plugin.type == "content":
+            is_instance = plugin.source is Source.INTERCEPT
             content = self.contents[plugin.name] = Content(
-                plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us, self._other_blobs,
+                plugin, self.db, self.work, self.scheduler.mutated, self.events.publish, us,
+                _no_blobs if is_instance else self._other_blobs,
                 shared=self.settings.content_sharing_policy == "shared",
+                space=space if is_instance else "",
             )  # fmt: skip
-            if plugin.name not in self.registry.of_namespaces and self.content is None:
+            if not is_instance and plugin.name not in self.registry.of_namespaces and self.content is None:
                 self.content = content
             content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
         elif plugin.type == "service" and self.services is not None:
@@ -263,7 +287,7 @@ class Core:
 
     async def close(self) -> None:
         """Note what is left to clean, and close."""
-        dirty = json.dumps([p.full_name for p in self.registry if p.dirty or p.is_late or p in self._cleaning])
+        dirty = json.dumps([p.full_name for p in self.registry.all() if p.dirty or p.is_late or p in self._cleaning])
 
         def note(db: sqlite3.Connection) -> None:
             if not db.execute("SELECT 1 FROM intents LIMIT 1").fetchone():
@@ -286,14 +310,32 @@ class Core:
             return chain
         return self.snapshotters[self.registry.snapshotter(name).name]
 
+    def snapshots_for(
+        self, name: str, ns: str, lease: str | None, keys: Sequence[str] = (), labels: Mapping[str, str] | None = None
+    ) -> Snapshotter | Chain:
+        """Return who a call goes to: a snapshotter, or the instance that intercepts the call. Raises InvalidArgument.
+
+        keys are the snapshots that it names, the one that it is about first; labels those that it brings. The instance of a plugin that has
+        others to fall back on has none.
+        """
+        store, registry = self.snapshots(name), self.registry
+        if not registry.intercepts:
+            return store
+
+        def has(instance: str, key: str) -> bool:
+            return bool(rows.everywhere(self.db.reader, ns, instance, key))
+
+        found = registry.intercepts.of_snapshots(name, ns, lease, labels or {}, keys, has)
+        return store if found is None else self.snapshotters[found.plugin.name]
+
     def content_store(self, ns: str = "") -> Content:
         """Return the content of a namespace. Raises Unimplemented, Unavailable when it is in a plugin that is not registered."""
-        table = self.settings.namespaces.get(ns)
-        if table is not None and table.content:
-            own = self.contents.get(table.content)
+        name = self.content_of(ns)
+        if name:
+            own = self.contents.get(name)
             if own is None:
                 raise Unavailable(
-                    f'the content of namespace "{ns}" is in content plugin "{table.content}", which is not registered; add it'
+                    f'the content of namespace "{ns}" is in content plugin "{name}", which is not registered; add it'
                 )
             return own
         if self.content is None:
@@ -301,9 +343,26 @@ class Core:
         assert self.content is not None
         return self.content
 
+    def content_of(self, ns: str) -> str:
+        """Return the name of the content plugin that has a namespace's content; "" when that is the one of all that say nothing."""
+        table = self.settings.namespaces.get(ns)
+        return table.content if table is not None else ""
+
+    def content_for(self, ns: str) -> tuple[Content, str]:
+        """Return who a namespace's calls about content go to, its content store or an instance of it, and the space that they are about.
+
+        Raises as ``content_store`` does; an instance serves also while the store itself is not registered.
+        """
+        if self.registry.intercepts:
+            name = self.content_of(ns) or (self.content.plugin.name if self.content is not None else "")
+            found = self.registry.intercepts.of_call(name, ns, None)
+            if found is not None:
+                return self.contents[found.plugin.name], found.selector.space
+        return self.content_store(ns), ns
+
     def _other_blobs(self, own: Blobs) -> list[Blobs]:
-        """Return the blobs of every content plugin but one."""
-        return [content.blobs for content in self.contents.values() if content.blobs is not own]
+        """Return the blobs of every content plugin but one. Those of instances are nobody's but their namespace's."""
+        return [content.blobs for content in self.contents.values() if content.blobs is not own and not content.space]
 
     def in_content(self, name: str) -> tuple[Collection[str], bool]:
         """Return namespaces, and whether it is these whose blobs are in a content plugin, or all but these."""
@@ -360,7 +419,8 @@ class Core:
         """
         gone = await self.db.write(sweep)
         for store in self._stores():
-            if any(kind.leaves_bytes_in(store.plugin.type, store.plugin.name, gone.get(kind.name, ())) for kind in KINDS):
+            type, name = store.plugin.type, plugin_of(store.plugin.name)
+            if any(kind.leaves_bytes_in(type, name, gone.get(kind.name, ())) for kind in KINDS):
                 store.plugin.dirty = True
         self._soil({row[1] for row in gone.get(SNAPSHOT, ())})
         for kind in KINDS:
@@ -433,6 +493,11 @@ class Core:
                 named = plugin.last_error.startswith(f"{plugin} ")
                 left.append(plugin.last_error if named else f"{plugin}: {plugin.last_error}")
         return "\n".join(left)
+
+
+def _no_blobs(own: Blobs) -> list[Blobs]:
+    """Return where an instance's blobs are besides there: nowhere."""
+    return []
 
 
 def _begin(db: sqlite3.Connection) -> tuple[str, set[str] | None]:

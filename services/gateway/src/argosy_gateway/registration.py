@@ -182,16 +182,26 @@ class Registration:
         somebody else's, or that lacks what the one before has; Unavailable when it is not there or does not serve; InvalidArgument,
         PermissionDenied; Aborted when the canary went back. All is as it was then. Cancellation: it goes on.
         """
-        plugin = self._core.registry.named(name)
-        self.check_staying(plugin)
+        plugin = self._swapped(name)
         await self._swaps.swap(plugin, address, command, directory, canary, verify)
         return plugin
 
     async def rollback(self, name: str) -> Plugin:
         """Swap a plugin back to what it was before. Raises as ``swap`` does, FailedPrecondition when it was never swapped."""
+        plugin = self._swapped(name)
+        await self._swaps.rollback(plugin)
+        return plugin
+
+    def _swapped(self, name: str) -> Plugin:
+        """Return a plugin that another process may serve. Raises NotFound, Unavailable; FailedPrecondition for an instance, which whoever runs it changes."""
+        for intercept in self._core.registry.intercepts:
+            if name in (intercept.plugin.name, intercept.plugin.full_name):
+                raise FailedPrecondition(
+                    f'"{intercept.plugin.name}" is an instance that calls are intercepted for, which takes part in no swap: restart it, or end '
+                    "the intercept and begin it at another socket"
+                )
         plugin = self._core.registry.named(name)
         self.check_staying(plugin)
-        await self._swaps.rollback(plugin)
         return plugin
 
     # -- removing --

@@ -307,6 +307,7 @@ class Swaps:
             self._registration.check_staying(plugin)
             if core.registry.plugins.get((plugin.type, plugin.name)) is not plugin:
                 raise Unavailable(f"{plugin} was removed meanwhile")
+            core.registry.check_beside(plugin.name, config, plugin)  # an intercept may have begun there meanwhile
             if plugin.source is Source.REGISTERED:
                 await core.db.write(partial(rows.swap, name=plugin.name, table=asdict(config), previous=asdict(was)))
             else:

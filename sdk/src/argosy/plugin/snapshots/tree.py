@@ -191,6 +191,11 @@ class TreeSnapshotter(Snapshotter):
             raise
         return self
 
+    @property
+    def backend(self) -> Backend:
+        """Who keeps the bytes."""
+        return self._backend
+
     async def close(self) -> None:
         await self._index.close()
 

@@ -72,7 +72,7 @@ class Containers(p.ContainersBase):
         if not fresh or current().get(OWN_LABELS_HEADER):
             return
         try:
-            content = self._core.content_store(ns)
+            content, space = self._core.content_for(ns)
         except (Unimplemented, Unavailable):
             return
         image = old.image if old is not None and paths and "image" not in paths else container.image
@@ -80,7 +80,7 @@ class Containers(p.ContainersBase):
             target = images.get(reader, ns, image).target.digest
         except NotFound:
             return
-        for key in await brought(image, target, fresh, lambda digest: content.blobs.read(ns, digest, 0, 0)):
+        for key in await brought(image, target, fresh, lambda digest: content.blobs.read(space, digest, 0, 0)):
             logger.warning("container.label_of_image_dropped", namespace=ns, container=container.id, label=key)
             del container.labels[key]
 

@@ -29,6 +29,7 @@ from argosy_gateway.backends.changes import Changes
 from argosy_gateway.backends.held import Held
 from argosy_gateway.backends.listing import wrong
 from argosy_gateway.metadata import content as rows
+from argosy_gateway.metadata.spaces import namespace_of
 from argosy_gateway.plugins.plugin import WORK_S, Plugin
 from argosy_gateway.work import Work
 
@@ -43,11 +44,12 @@ class Blobs:
 
     def __init__(
         self, plugin: Plugin, db: Database, work: Work, changes: Changes, mutated: Callable[[bool], None], publish: Publish,
-        others: Callable[[Blobs], Sequence[Blobs]],
+        others: Callable[[Blobs], Sequence[Blobs]], space: str = "",
     ) -> None:  # fmt: skip
         """changes are those of the plugin: commits of ingests. mutated is told of each change of rows, and whether it left garbage.
 
-        others returns the blobs of the other content plugins, which may have what this one has not.
+        others returns the blobs of the other content plugins, which may have what this one has not. space is that of an instance's
+        rows, "" for the plugin itself: it stands for the namespace then, wherever one is asked for.
         """
         self.plugin, self.held, self._others = plugin, Held(), others
         self._db, self._work, self._changes, self._mutated, self._publish = db, work, changes, mutated, publish
@@ -55,10 +57,13 @@ class Blobs:
         self._root = Path(root) if root else None
         self._files = OpenBlobs(self._root) if self._root else None
         self._said = Complaints()
+        self._space = space
 
     def created(self, ns: str, digest: str, size: int) -> None:
         """Tell that a blob is there."""
-        self._publish(ns, "/content/create", "containerd.events.ContentCreate", ContentCreate(digest=digest, size=size))
+        self._publish(
+            namespace_of(ns), "/content/create", "containerd.events.ContentCreate", ContentCreate(digest=digest, size=size)
+        )
 
     def has(self, ns: str, digest: str) -> bool:
         """Return whether a namespace has a blob, and nothing is under way for it."""
@@ -157,7 +162,7 @@ class Blobs:
 
     def _lost(self, digest: str) -> NotFound:
         """Return the error for a blob whose bytes the plugin does not have. Its rows stay: it may be back tomorrow."""
-        if not rows.holders(self._db.reader, digest):
+        if not rows.holders(self._db.reader, digest, self._space):
             return NotFound(f"content digest {digest}")  # it went meanwhile
         error = NotFound(
             f"content digest {digest}: {self.plugin} at {self.plugin.channel.path} does not have its bytes, though it said that it "
@@ -171,7 +176,7 @@ class Blobs:
 
     async def is_lost(self, digest: str) -> bool:
         """Return whether a blob has a row and the plugin says that it has no bytes. False when it does not say."""
-        if not rows.holders(self._db.reader, digest) or self._is_coming(digest):
+        if not rows.holders(self._db.reader, digest, self._space) or self._is_coming(digest):
             return False
         if self._root is not None and blob_path(self._root, Digest.parse(digest)).exists():
             return False
@@ -223,11 +228,11 @@ class Blobs:
         await self._db.write(lambda db: rows.delete(db, ns, lease, digest))
         self.plugin.dirty = True
         self._mutated(True)
-        self._publish(ns, "/content/delete", "containerd.events.ContentDelete", ContentDelete(digest=digest))
+        self._publish(namespace_of(ns), "/content/delete", "containerd.events.ContentDelete", ContentDelete(digest=digest))
 
     async def size(self, digest: str) -> int | None:
         """Return the size of a blob that is there, also of one that no namespace has any more; None when it is not there."""
-        if holders := rows.holders(self._db.reader, digest):
+        if holders := rows.holders(self._db.reader, digest, self._space):
             return holders[0][0]
         try:
             async with self.plugin.call() as channel:
@@ -240,7 +245,7 @@ class Blobs:
         """Have the plugin delete a blob; False when it was gone, or is needed after all. Raises the plugin's error."""
 
         async def drop() -> bool:
-            if rows.is_needed(self._db.reader, digest):
+            if rows.is_needed(self._db.reader, digest, self._space):
                 return False
             if self._files is not None:
                 self._files.forget(digest)

@@ -8,6 +8,7 @@ from typing import Any
 from argosy_protos.containerd.services.diff.v1 import DiffBase
 
 from argosy_gateway.backends.relays import Relay
+from argosy_gateway.calls import lease
 from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.plugins.registry import Registry
 
@@ -21,8 +22,13 @@ class Diff(Relay):
         self._registry, self._first = registry, list(first)
 
     async def plugin(self, method: Any, namespace: str, message: bytes) -> Sequence[Plugin]:
-        """Return the differs in the order in which they are asked. Raises Unimplemented when there is none."""
+        """Return the differs in the order in which they are asked, an instance in the place of one. Raises Unimplemented when there is none."""
         known = list(self._registry.of_type("diff"))
         if not known:
             self._registry.only("diff")
-        return sorted(known, key=lambda one: self._first.index(one.name) if one.name in self._first else len(self._first))
+        known.sort(key=lambda one: self._first.index(one.name) if one.name in self._first else len(self._first))
+        intercepts = self._registry.intercepts
+        if not intercepts:
+            return known
+        found = ((plugin, intercepts.of_call(plugin.name, namespace, lease())) for plugin in known)
+        return [plugin if one is None else one.plugin for plugin, one in found]

@@ -67,7 +67,7 @@ class CreateChange(Change):
     def settled(self) -> None:
         wanted = self._wanted
         if wanted.kind == Kind.ACTIVE:
-            event = SnapshotPrepare(key=wanted.key, parent=wanted.parent, snapshotter=self._place.snapshotter)
+            event = SnapshotPrepare(key=wanted.key, parent=wanted.parent, snapshotter=self._place.called)
             self._publish(self.ns, "/snapshot/prepare", "containerd.events.SnapshotPrepare", event)
 
 
@@ -111,5 +111,5 @@ class CommitChange(Change):
         rows.undo_commit(db, self._place, self.intent)
 
     def settled(self) -> None:
-        event = SnapshotCommit(key=self._wanted.key, name=self._wanted.name, snapshotter=self._place.snapshotter)
+        event = SnapshotCommit(key=self._wanted.key, name=self._wanted.name, snapshotter=self._place.called)
         self._publish(self.ns, "/snapshot/commit", "containerd.events.SnapshotCommit", event)

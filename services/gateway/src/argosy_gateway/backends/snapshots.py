@@ -338,7 +338,7 @@ class Snapshotter:
         await self._db.write(lambda db: rows.remove(db, ns, self.name, lease, key))
         self.plugin.dirty = True
         self._mutated(True)
-        event = SnapshotRemove(key=key, snapshotter=self.name)
+        event = SnapshotRemove(key=key, snapshotter=self._place.called)
         self._publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
 
     async def update(self, ns: str, info: Info, paths: Sequence[str]) -> Info:

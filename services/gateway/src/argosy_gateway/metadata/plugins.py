@@ -94,9 +94,10 @@ def previous(db: sqlite3.Connection, name: str) -> Mapping[str, Any]:
 
 
 def _in(of: tuple[Collection[str], bool]) -> tuple[str, str]:
-    """Return a condition on ns and its value: one of some namespaces, or none of them."""
+    """Return a condition on ns and its value: one of some namespaces, or none of them, and not what is at an instance (``spaces``)."""
     names, among = of
-    return f"ns {'IN' if among else 'NOT IN'} (SELECT value FROM json_each(?))", json.dumps(sorted(names))
+    where = f"ns {'IN' if among else 'NOT IN'} (SELECT value FROM json_each(?)) AND instr(ns, '@') = 0"
+    return where, json.dumps(sorted(names))
 
 
 def held(db: sqlite3.Connection, name: str, type: str, of: tuple[Collection[str], bool] = ((), False)) -> list[str]:
@@ -179,6 +180,8 @@ def uses(db: sqlite3.Connection, name: str, type: str, of: tuple[Collection[str]
                 [f'sandbox "{id}" in namespace "{ns}"' for ns, id, m in rows if Sandbox.decode(m).sandboxer == name],
                 "sandboxes",
             )
+    rows = db.execute("SELECT instance FROM intercepts WHERE plugin = ? ORDER BY instance", (name,))
+    found += _some([f'intercept "{instance}"' for (instance,) in rows], "intercepts")
     found += _counted(
         db, "changes under way", "SELECT ns, count(*) FROM intents WHERE type = ? AND plugin = ? GROUP BY ns", type, name
     )

@@ -2,7 +2,8 @@
 
 A snapshotter is a name that clients give. A snapshot under it is in the plugin of that name, or in another one that the snapshotter
 falls back on: the row says which, and why. Only a layer of an image may be in several, and the parent of a snapshot is always in
-the same plugin. A plugin sees ``<namespace>/<number>/<key>``; it never gets a number twice. Each function here is a part of one
+the same plugin. Where calls are intercepted, both are the name of the instance that they go to (``intercepts``). A plugin sees
+``<namespace>/<number>/<key>``; it never gets a number twice. Each function here is a part of one
 transaction: what it looks at is what it changes.
 """
 
@@ -23,6 +24,7 @@ from argosy.plugin.snapshots.rules import Info
 
 from argosy_gateway.metadata import intents, leases, namespaces, sequences
 from argosy_gateway.metadata.intents import Intent
+from argosy_gateway.metadata.intercepts import plugin_of
 
 TYPE = "snapshot"
 _COLUMNS = "key, backend, parent, labels, created, updated, plugin, reason"
@@ -36,6 +38,16 @@ class Place(NamedTuple):
 
     snapshotter: str
     plugin: str
+
+    @property
+    def called(self) -> str:
+        """What clients call the snapshotter, at whichever of its instances."""
+        return plugin_of(self.snapshotter)
+
+    @property
+    def resource(self) -> str:
+        """What a lease calls its snapshots."""
+        return leases.SNAPSHOTS + self.called
 
 
 def is_layer(key: str) -> bool:
@@ -90,6 +102,19 @@ Busy = Callable[[str], bool]
 
 def _of(row: Sequence[Any]) -> Row:
     return Row(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5], row[6], row[7])
+
+
+def _part(db: sqlite3.Connection, ns: str, lease: str | None, place: Place, key: str) -> None:
+    """Take a snapshot that is gone from a lease, unless another instance has one of that key."""
+    if not lease:
+        return
+    other = db.execute(
+        "SELECT 1 FROM intercepts i JOIN snapshots s ON s.ns = ? AND s.key = ? AND s.snapshotter IN (i.instance, i.plugin) "
+        "WHERE i.plugin = ? AND s.snapshotter != ? LIMIT 1",
+        (ns, key, place.called, place.snapshotter),
+    ).fetchone()
+    if other is None:
+        leases.part(db, ns, lease, place.resource, key)
 
 
 def find(db: sqlite3.Connection, ns: str, place: Place, key: str) -> Row | None:
@@ -154,7 +179,8 @@ def _delete(db: sqlite3.Connection, ns: str, place: Place, key: str) -> None:
 
 
 def _backend(db: sqlite3.Connection, ns: str, place: Place, key: str, skip: int = 0) -> str:
-    return f"{ns}/{sequences.following(db, ns, f'snapshots/{place.plugin}', skip)}/{key}"
+    # All instances of a plugin count together: one may get the other's data.
+    return f"{ns}/{sequences.following(db, ns, f'snapshots/{plugin_of(place.plugin)}', skip)}/{key}"
 
 
 def _rename(db: sqlite3.Connection, place: Place, intent: Intent, key: str, field: str, skip: int) -> Intent:
@@ -194,7 +220,7 @@ def taken(
         (wanted.key, rules.taken(wanted.key)),
     ):
         if found and _is_there(db, ns, place, found, wanted.away, lost):
-            leases.join(db, ns, lease, leases.SNAPSHOTS + place.snapshotter, found)
+            leases.join(db, ns, lease, place.resource, found)
             return error
     return None
 
@@ -213,7 +239,7 @@ def begin_create(
     reason = wanted.reason if parent is None else parent.reason
     made = Row(wanted.key, backend, wanted.parent, _labels(wanted.labels), now, now, place.plugin, reason)
     _insert(db, ns, place, made)
-    leases.join(db, ns, lease, leases.SNAPSHOTS + place.snapshotter, wanted.key)
+    leases.join(db, ns, lease, place.resource, wanted.key)
     body = {
         "key": wanted.key, "backend": backend, "parent": "" if parent is None else parent.backend, "lease": lease or "",
         "snapshotter": place.snapshotter,
@@ -226,7 +252,7 @@ def undo_create(db: sqlite3.Connection, place: Place, intent: Intent) -> None:
     row = find(db, ns, place, body["key"])
     if row is not None and row.backend == body["backend"]:
         _delete(db, ns, place, body["key"])
-        leases.part(db, ns, body["lease"], leases.SNAPSHOTS + place.snapshotter, body["key"])
+        _part(db, ns, body["lease"], place, body["key"])
 
 
 def rename_created(db: sqlite3.Connection, place: Place, intent: Intent, skip: int) -> Intent:
@@ -262,7 +288,7 @@ def begin_commit(
             )
         parent = _parent(db, ns, place, wanted.parent, busy).backend
     new = _backend(db, ns, place, wanted.name)
-    resource = leases.SNAPSHOTS + place.snapshotter
+    resource = place.resource
     _delete(db, ns, place, wanted.key)
     _delete(db, ns, place, wanted.name)
     now = time.time_ns()
@@ -271,7 +297,7 @@ def begin_commit(
     had = bool(lease) and leases.holds(db, ns, lease, resource, wanted.name)
     leases.join(db, ns, lease, resource, wanted.name)
     leased = bool(lease) and leases.holds(db, ns, lease, resource, wanted.key)
-    leases.part(db, ns, lease, resource, wanted.key)
+    _part(db, ns, lease, place, wanted.key)
     body = {
         "key": row.key, "backend": row.backend, "name": wanted.name, "new": new, "parent": parent,
         "lease": lease or "", "leased": leased,
@@ -299,10 +325,10 @@ def undo_commit(db: sqlite3.Connection, place: Place, intent: Intent) -> None:
     row = find(db, ns, place, body["name"])
     if row is None or row.backend != body["new"]:
         return  # it was removed meanwhile
-    resource = leases.SNAPSHOTS + place.snapshotter
+    resource = place.resource
     _delete(db, ns, place, body["name"])
     if not body.get("had"):
-        leases.part(db, ns, body["lease"], resource, body["name"])
+        _part(db, ns, body["lease"], place, body["name"])
     if body.get("instead"):
         _insert(db, ns, place, Row(*body["instead"]))
     _insert(db, ns, place, before_commit(intent))
@@ -325,7 +351,7 @@ def adopt(
             wanted.reason if parent is None else parent.reason,
         )  # fmt: skip
         _insert(db, ns, place, made)
-    leases.join(db, ns, lease, leases.SNAPSHOTS + place.snapshotter, target)
+    leases.join(db, ns, lease, place.resource, target)
 
 
 def remove(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None, key: str) -> None:
@@ -338,7 +364,7 @@ def remove(db: sqlite3.Connection, ns: str, snapshotter: str, lease: str | None,
     if child:
         raise rules.has_children()
     db.execute("DELETE FROM snapshots WHERE ns = ? AND snapshotter = ? AND key = ?", (ns, snapshotter, key))
-    leases.part(db, ns, lease, leases.SNAPSHOTS + snapshotter, key)
+    _part(db, ns, lease, Place(snapshotter, snapshotter), key)
 
 
 def update(db: sqlite3.Connection, ns: str, place: Place, info: Info, paths: Sequence[str]) -> Row:

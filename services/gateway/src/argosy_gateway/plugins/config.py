@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from argosy.settings import Settings, option
-from argosy.tables import Gc, NamespaceTable, ProxyPlugin, Restart, SnapshotterTable
+from argosy.tables import Gc, NamespaceTable, ProxyPlugin, Registries, Restart, SnapshotterTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +31,4 @@ class GatewaySettings(Settings):
     """Those that are asked before the others, in this order."""
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
+    registries: Registries = field(default_factory=Registries)

@@ -14,7 +14,7 @@ from argosy_protos.argosy.instance.v1 import (
     StatusResponse,
 )
 
-from argosy_gateway.plugins.plugin import Plugin
+from argosy_gateway.plugins.plugin import Plugin, Source
 
 STANDBY: Final = "standby"
 ASK_S: Final = 2.0
@@ -51,9 +51,10 @@ async def release(channel: Channel | BoundChannel, wait_s: float) -> None:
 async def greet(plugin: Plugin) -> None:
     """Note whether whoever serves a plugin is under a debugger, and have it take its root, where it waits for somebody who says so.
 
-    Raises as ``claim`` does.
+    Who serves some calls of a plugin (``Source.INTERCEPT``) is told nothing of that kind: the root may be the plugin's, which may have
+    died a moment ago. Raises as ``claim`` does.
     """
     said = await told(plugin.channel)
     plugin.set_debug(said is not None and said.debug)
-    if said is not None and said.phase == STANDBY and not plugin.is_held:
+    if said is not None and said.phase == STANDBY and not plugin.is_held and plugin.source is not Source.INTERCEPT:
         await claim(plugin.channel)

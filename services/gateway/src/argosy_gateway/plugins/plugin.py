@@ -105,6 +105,8 @@ class Source(Enum):
     """Whoever called ``Plugins/Add``; it is in the database."""
     DIRECTORY = "directory"
     """Its socket, or its table, is in the registration directory."""
+    INTERCEPT = "intercept"
+    """It is an instance that somebody's calls to a plugin go to."""
 
 
 class Method:
@@ -202,6 +204,8 @@ class Plugin:
         self.channel = channel
         self.generation = generation
         self.source = source
+        self.remedy = ""
+        """What helps while it does not serve, where that is something else than to look after it."""
         self.state = State.STARTING
         self.calls: set[Call] = set()
         self.dirty = False
@@ -324,6 +328,9 @@ class Plugin:
 
     def why(self) -> str:
         """Return a sentence that says why the plugin takes no calls: its name, its socket, since when, what helps."""
+        return f"{self._why()}; {self.remedy}" if self.remedy else self._why()
+
+    def _why(self) -> str:
         at = f"{self} at {self.channel.path}"
         since = time.time() - self._since
         if self.state is State.DRAINING:

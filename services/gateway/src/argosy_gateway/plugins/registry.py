@@ -5,6 +5,7 @@ They come and go while everything runs; a ``Watcher`` is told of each that is an
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Collection, Iterator
 from typing import NamedTuple, overload
@@ -14,6 +15,8 @@ from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, No
 from argosy.rpc.channel import Channel
 from argosy.tables import ALONE, SHORT_TYPES, ProxyPlugin
 
+from argosy_gateway.metadata.intercepts import Selector
+from argosy_gateway.plugins.intercepts import Intercept, Intercepts
 from argosy_gateway.plugins.plugin import Claim, Plugin, Source, allowed_users, connect
 
 
@@ -66,6 +69,7 @@ class Registry:
         self._channels: dict[tuple[str, frozenset[int]], Channel] = {}
         self.watchers: set[Watcher] = set()
         self.refused: dict[str, Refusal] = {}
+        self.intercepts = Intercepts()
 
     def __iter__(self) -> Iterator[Plugin]:
         return iter(self.plugins.values())
@@ -79,6 +83,20 @@ class Registry:
         plugin.changed = self._changed
         self._changed(plugin)
         return plugin
+
+    def all(self) -> Iterator[Plugin]:
+        """Yield the plugins, and the instances that calls to some are intercepted for."""
+        yield from self
+        yield from (intercept.plugin for intercept in self.intercepts)
+
+    def intercept(self, selector: Selector, config: ProxyPlugin) -> Intercept:
+        """Make the object of an instance, and have calls go to it."""
+        name = selector.instance
+        plugin = Plugin(name, config, self._channel(name, config), source=Source.INTERCEPT)
+        plugin.remedy = f"argosy intercept rm {shlex.join(selector.words)} ends the intercept"
+        intercept = Intercept(selector, plugin)
+        self.intercepts.add(intercept)
+        return intercept
 
     def swap(self, plugin: Plugin, config: ProxyPlugin, claimed: Claim) -> Channel:
         """Have another process serve a plugin from now on; returns the channel to the one before, which is to be ``left``."""
@@ -101,17 +119,18 @@ class Registry:
 
     def leave(self, channel: Channel) -> None:
         """Close a channel unless a plugin uses it."""
-        if any(plugin.channel is channel for plugin in self):
+        if any(plugin.channel is channel for plugin in self.all()):
             return
         self._channels = {where: other for where, other in self._channels.items() if other is not channel}
         channel.close()
 
     def remove(self, plugin: Plugin) -> None:
         """Forget a plugin; calls to it end with UNAVAILABLE, and so do new ones by whoever still has it."""
-        del self.plugins[plugin.type, plugin.name]
+        if plugin.source is not Source.INTERCEPT:
+            del self.plugins[plugin.type, plugin.name]
         plugin.close()
         self.leave(plugin.channel)
-        self._changed(plugin)
+        plugin.changed(plugin)
 
     def named(self, name: str) -> Plugin:
         """Return a plugin by its name, or by TYPE/NAME. Raises NotFound; InvalidArgument for a name that several types have.
@@ -151,6 +170,12 @@ class Registry:
 
     def check_beside(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
         """Raise AlreadyExists or FailedPrecondition when there is a plugin beside which this one can't be."""
+        for intercept in self.intercepts:
+            if intercept.plugin.channel.path == config.address.removeprefix("unix://"):
+                # Each of the two would collect what the other has made.
+                raise FailedPrecondition(
+                    f'"{intercept.plugin.name}" is an instance at {config.address} already; serve "{name}" at a socket of its own'
+                )
         for other in self:
             if other is in_place_of:
                 continue
@@ -221,7 +246,7 @@ class Registry:
         return found
 
     def close(self) -> None:
-        for plugin in self:
+        for plugin in self.all():
             plugin.close()
         for channel in self._channels.values():
             channel.close()

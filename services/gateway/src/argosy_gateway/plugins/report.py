@@ -14,9 +14,9 @@ from argosy_gateway.plugins.registry import Refusal
 from argosy_gateway.programs import Programs
 
 
-def shown(plugin: Plugin, programs: Programs) -> p.Plugin:
+def shown(plugin: Plugin, programs: Programs | None = None) -> p.Plugin:
     """Return what is known of a plugin now; programs knows the process of one by command."""
-    program = programs.of(plugin.config.address) if plugin.config.command else None
+    program = programs.of(plugin.config.address) if programs is not None and plugin.config.command else None
     why = failure(plugin)
     return p.Plugin(
         table=_table(plugin.name, plugin.config),

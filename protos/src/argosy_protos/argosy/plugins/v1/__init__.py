@@ -1,4 +1,4 @@
-"""The plugins of a gateway: which there are, how each is, and how one comes and goes while everything runs.
+"""Which calls go to an instance of a plugin of somebody's own, and to nobody else's. The plugins of a gateway: which there are, how each is, and how one comes and goes while everything runs.
 
 Written by protos/generate.py; change the .proto, not this.
 """
@@ -26,12 +26,19 @@ if TYPE_CHECKING:
 new = object.__new__
 
 __all__ = (
+    "AddInterceptRequest",
+    "AddInterceptResponse",
     "AddRequest",
     "AddResponse",
     "DrainRequest",
     "DrainResponse",
     "GetRequest",
     "GetResponse",
+    "Intercept",
+    "InterceptsBase",
+    "InterceptsStub",
+    "ListInterceptsRequest",
+    "ListInterceptsResponse",
     "ListRequest",
     "ListResponse",
     "LogsRequest",
@@ -40,10 +47,13 @@ __all__ = (
     "Plugin",
     "PluginsBase",
     "PluginsStub",
+    "RemoveInterceptRequest",
+    "RemoveInterceptResponse",
     "RemoveRequest",
     "RemoveResponse",
     "RollbackRequest",
     "RollbackResponse",
+    "Selector",
     "SwapRequest",
     "SwapResponse",
     "Table",
@@ -52,6 +62,665 @@ __all__ = (
     "WatchRequest",
     "WatchResponse",
 )
+
+class Selector(Message):
+    plugin: "str"
+    namespace: "str"
+    lease: "str"
+    reference: "str"
+
+    def __init__(
+        self,
+        *,
+        plugin: str = "",
+        namespace: str = "",
+        lease: str = "",
+        reference: str = "",
+    ) -> None:
+        self.__dict__ = {
+            "plugin": plugin,
+            "namespace": namespace,
+            "lease": lease,
+            "reference": reference,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "plugin": "",
+            "namespace": "",
+            "lease": "",
+            "reference": "",
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "plugin": betterproto2.field(1, "string"),
+            "namespace": betterproto2.field(2, "string"),
+            "lease": betterproto2.field(3, "string"),
+            "reference": betterproto2.field(4, "string"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.plugin
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.namespace
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.lease
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x1a' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.reference
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'"' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "plugin")
+                self.plugin = text(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "namespace")
+                self.namespace = text(b, p, q)
+                p = q
+            elif t == 26:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "lease")
+                self.lease = text(b, p, q)
+                p = q
+            elif t == 34:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "reference")
+                self.reference = text(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class Intercept(Message):
+    selector: "Selector | None"
+    instance: "Plugin | None"
+    snapshots: "int"
+
+    def __init__(
+        self,
+        *,
+        selector: Selector | None = None,
+        instance: Plugin | None = None,
+        snapshots: int = 0,
+    ) -> None:
+        self.__dict__ = {
+            "selector": selector,
+            "instance": instance,
+            "snapshots": snapshots,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "selector": None,
+            "instance": None,
+            "snapshots": 0,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "selector": betterproto2.field(1, "message"),
+            "instance": betterproto2.field(2, "message"),
+            "snapshots": betterproto2.field(3, "uint64"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.selector
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.instance
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.snapshots
+        if v:
+            a(b'\x18' + vi(v))
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "selector")
+                x = self.selector
+                if x is None:
+                    x = self.selector = Selector._blank()
+                x._merge(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "instance")
+                x = self.instance
+                if x is None:
+                    x = self.instance = Plugin._blank()
+                x._merge(b, p, q)
+                p = q
+            elif t == 24:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.snapshots = x
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class ListInterceptsRequest(Message):
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__dict__ = {
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            p = unknown(self, b, p, t, n, frozenset())
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class ListInterceptsResponse(Message):
+    intercepts: "list[Intercept]"
+
+    def __init__(
+        self,
+        *,
+        intercepts: list[Intercept] | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "intercepts": [] if intercepts is None else intercepts,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "intercepts": [],
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "intercepts": betterproto2.field(1, "message", repeated=True),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.intercepts
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "intercepts")
+                x = Intercept._blank()
+                x._merge(b, p, q)
+                self.intercepts.append(x)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class AddInterceptRequest(Message):
+    selector: "Selector | None"
+    address: "str"
+    uids: "list[int]"
+    roots: "list[str]"
+
+    def __init__(
+        self,
+        *,
+        selector: Selector | None = None,
+        address: str = "",
+        uids: list[int] | None = None,
+        roots: list[str] | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "selector": selector,
+            "address": address,
+            "uids": [] if uids is None else uids,
+            "roots": [] if roots is None else roots,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "selector": None,
+            "address": "",
+            "uids": [],
+            "roots": [],
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "selector": betterproto2.field(1, "message"),
+            "address": betterproto2.field(2, "string"),
+            "uids": betterproto2.field(3, "uint32", repeated=True),
+            "roots": betterproto2.field(4, "string", repeated=True),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.selector
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.address
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.uids
+        if v:
+            e = b"".join([vu32(x) for x in v])
+            n = len(e)
+            a(b'\x1a' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.roots
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'"' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "selector")
+                x = self.selector
+                if x is None:
+                    x = self.selector = Selector._blank()
+                x._merge(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "address")
+                self.address = text(b, p, q)
+                p = q
+            elif t == 26:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "uids")
+                while p < q:
+                    x, p = rv(b, p)
+                    self.uids.append(x & 0xFFFFFFFF)
+                if p != q:
+                    raise past_end(self, "uids")
+            elif t == 24:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.uids.append(x & 0xFFFFFFFF)
+            elif t == 34:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "roots")
+                self.roots.append(text(b, p, q))
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class AddInterceptResponse(Message):
+    intercept: "Intercept | None"
+
+    def __init__(
+        self,
+        *,
+        intercept: Intercept | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "intercept": intercept,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "intercept": None,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "intercept": betterproto2.field(1, "message"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.intercept
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "intercept")
+                x = self.intercept
+                if x is None:
+                    x = self.intercept = Intercept._blank()
+                x._merge(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class RemoveInterceptRequest(Message):
+    selector: "Selector | None"
+    force: "bool"
+
+    def __init__(
+        self,
+        *,
+        selector: Selector | None = None,
+        force: bool = False,
+    ) -> None:
+        self.__dict__ = {
+            "selector": selector,
+            "force": force,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "selector": None,
+            "force": False,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "selector": betterproto2.field(1, "message"),
+            "force": betterproto2.field(2, "bool"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.selector
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.force
+        if v:
+            a(b'\x10' + (b'\x01' if v else b'\x00'))
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "selector")
+                x = self.selector
+                if x is None:
+                    x = self.selector = Selector._blank()
+                x._merge(b, p, q)
+                p = q
+            elif t == 16:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.force = x != 0
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class RemoveInterceptResponse(Message):
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__dict__ = {
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            p = unknown(self, b, p, t, n, frozenset())
+        if p != n:
+            raise past_end(self, "its last field")
+
 
 class Table(Message):
     type: "str"
@@ -2203,6 +2872,37 @@ class LogsResponse(Message):
                 p = unknown(self, b, p, t, n, frozenset((1,)))
         if p != n:
             raise past_end(self, "its last field")
+
+
+class InterceptsBase(_ServiceBase):
+    __service__ = "argosy.plugins.v1.Intercepts"
+    __methods__ = (
+        Method("List", "list", Cardinality.UNARY_UNARY, ListInterceptsRequest, ListInterceptsResponse),
+        Method("Add", "add", Cardinality.UNARY_UNARY, AddInterceptRequest, AddInterceptResponse),
+        Method("Remove", "remove", Cardinality.UNARY_UNARY, RemoveInterceptRequest, RemoveInterceptResponse),
+    )
+
+    async def list(self, request: ListInterceptsRequest) -> ListInterceptsResponse:
+        raise unimplemented("argosy.plugins.v1.Intercepts", "List")
+
+    async def add(self, request: AddInterceptRequest) -> AddInterceptResponse:
+        raise unimplemented("argosy.plugins.v1.Intercepts", "Add")
+
+    async def remove(self, request: RemoveInterceptRequest) -> RemoveInterceptResponse:
+        raise unimplemented("argosy.plugins.v1.Intercepts", "Remove")
+
+
+class InterceptsStub(_ServiceStub):
+    __service__ = "argosy.plugins.v1.Intercepts"
+
+    async def list(self, request: ListInterceptsRequest, **options: Unpack[_Options]) -> ListInterceptsResponse:
+        return await self._unary("/argosy.plugins.v1.Intercepts/List", request, ListInterceptsResponse, options)
+
+    async def add(self, request: AddInterceptRequest, **options: Unpack[_Options]) -> AddInterceptResponse:
+        return await self._unary("/argosy.plugins.v1.Intercepts/Add", request, AddInterceptResponse, options)
+
+    async def remove(self, request: RemoveInterceptRequest, **options: Unpack[_Options]) -> RemoveInterceptResponse:
+        return await self._unary("/argosy.plugins.v1.Intercepts/Remove", request, RemoveInterceptResponse, options)
 
 
 class PluginsBase(_ServiceBase):
