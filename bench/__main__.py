@@ -19,7 +19,6 @@ from bench.limits import beside, limits
 from bench.measure import HEADER, Bench, note
 from bench.rows.containers import exec, ps, run, stress
 from bench.rows.content import content
-from bench.rows.dev import dev
 from bench.rows.gc import gc, growth
 from bench.rows.images import big
 from bench.rows.kata import kata
@@ -41,7 +40,6 @@ _SHARED: dict[str, Callable[[Bench], None]] = {
     "exec": exec,
     "stress": stress,
     "shim": shim,
-    "dev": dev,
 }
 _OWN: dict[str, Callable[[Bench, Setup], None]] = {
     "idle start": process,

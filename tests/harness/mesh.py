@@ -56,11 +56,10 @@ class Ran:
 
 
 def run(
-    args: Sequence[str], env: Mapping[str, str] | None = None, input: str | None = None, timeout: float = COMMAND_S,
-    cwd: Path | None = None,
-) -> Ran:  # fmt: skip
+    args: Sequence[str], env: Mapping[str, str] | None = None, input: str | None = None, timeout: float = COMMAND_S
+) -> Ran:
     done = subprocess.run(
-        list(args), capture_output=True, text=True, env={**os.environ, **(env or {})}, input=input, timeout=timeout, cwd=cwd,
+        list(args), capture_output=True, text=True, env={**os.environ, **(env or {})}, input=input, timeout=timeout,
         stdin=subprocess.DEVNULL if input is None else None,
     )  # fmt: skip
     return Ran(args, done.returncode, done.stdout, done.stderr)

@@ -23,8 +23,7 @@ async def start(ctx: ServiceContext[ErofsSettings]) -> Sequence[ServiceBase]:
     await asyncio.to_thread(backend.resume, tree.committed())
 
     async def release() -> None:
-        if not ctx.passes_on:  # who takes over finds them mounted
-            await asyncio.to_thread(backend.pause, tree.committed())
+        await asyncio.to_thread(backend.pause, tree.committed())
 
     ctx.on_close(release)
     ctx.stay_while(lambda: bool(tree.committed()))  # their images are mounted, and mounts that were handed out name them

@@ -21,49 +21,37 @@ class NamespacedContent(ContentStore):
         self._core = core
 
     @property
-    def _here(self) -> tuple[Backend, str]:
-        """The store that the call goes to, and the space that it is about.
-
-        Raises Unimplemented while there is no content plugin, Unavailable for the namespace's own.
-        """
-        return self._core.content_for(current().namespace)
+    def _content(self) -> Backend:
+        """Raises Unimplemented while there is no content plugin."""
+        return self._core.content or self._core.content_store()
 
     async def info(self, digest: str) -> Info:
-        content, space = self._here
-        return await content.blobs.info(space, digest)
+        return await self._content.blobs.info(current().namespace, digest)
 
     async def walk(self, filter: Filter) -> AsyncIterator[Info]:
-        content, space = self._here
-        for info in content.blobs.walk(space, filter):
+        for info in self._content.blobs.walk(current().namespace, filter):
             yield info
 
     async def delete(self, digest: str) -> None:
-        content, space = self._here
-        await content.blobs.delete(space, current().lease, digest)
+        await self._content.blobs.delete(current().namespace, current().lease, digest)
 
     def read(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
-        content, space = self._here
-        return content.blobs.read(space, digest, offset, size)
+        return self._content.blobs.read(current().namespace, digest, offset, size)
 
     async def status(self, ref: str) -> Status:
-        content, space = self._here
-        return await content.ingests.status(space, ref)
+        return await self._content.ingests.status(current().namespace, ref)
 
     async def statuses(self, filter: Filter) -> list[Status]:
-        content, space = self._here
-        return await content.ingests.statuses(space, filter)
+        return await self._content.ingests.statuses(current().namespace, filter)
 
     async def abort(self, ref: str) -> None:
-        content, space = self._here
-        await content.ingests.abort(space, current().lease, ref)
+        await self._content.ingests.abort(current().namespace, current().lease, ref)
 
     async def writer(self, ref: str, total: int, expected: str, holder: str) -> Writer:
-        content, space = self._here
-        return await content.ingests.open(space, current().lease, ref, total, expected)
+        return await self._content.ingests.open(current().namespace, current().lease, ref, total, expected)
 
     async def update(self, info: Info, paths: Sequence[str]) -> Info:
-        content, space = self._here
-        return await content.blobs.update(space, info, paths)
+        return await self._content.blobs.update(current().namespace, info, paths)
 
 
 class Content(ContentServicer):
@@ -80,5 +68,4 @@ class Ingests(IngestsBase):
         self._core = core
 
     async def place(self, request: PlaceRequest) -> PlaceResponse:
-        content, space = self._core.content_for(namespace())
-        return await content.ingests.place(space, request.ref)
+        return await self._core.content_store().ingests.place(namespace(), request.ref)

@@ -23,10 +23,8 @@ from argosy_protos.containerd.services.containers.v1 import Container
 from argosy_protos.containerd.services.images.v1 import ImageDelete
 from argosy_protos.containerd.types import Descriptor, Sandbox
 
-from argosy_gateway.gc.graph import NO_FACTS, NOTHING, Facts, Held, Key, both
+from argosy_gateway.gc.graph import NO_FACTS, NOTHING, Facts, Held, Key
 from argosy_gateway.metadata import intents
-from argosy_gateway.metadata.intercepts import plugin_of
-from argosy_gateway.metadata.spaces import OF_NAMESPACE, namespace_of
 
 CONTAINER: Final = "container"
 CONTENT: Final = "content"
@@ -204,12 +202,10 @@ def _leases(db: sqlite3.Connection, words: Words) -> Objects:
 def _intents(db: sqlite3.Connection, words: Words) -> Objects:
     """What is being made is kept, whoever names it or not; what it was made of with it."""
     found: Objects = {}
-    for number, (type, plugin, space, body) in enumerate(intents.bodies(db)):
+    for number, (type, plugin, ns, body) in enumerate(intents.bodies(db)):
         made: Key
-        ns = namespace_of(space)
         if type == "snapshot":
-            asked = plugin_of(body.get("snapshotter", plugin))
-            made = SNAPSHOT, ns, f"{asked}/{body.get('name') or body['key']}", False
+            made = SNAPSHOT, ns, f"{plugin}/{body.get('name') or body['key']}", False
         else:
             made = CONTENT, ns, body["digest"], False
         found[INTENT, ns, str(number), False] = (made,), NO_FACTS
@@ -235,39 +231,28 @@ def _sandboxes(db: sqlite3.Connection, words: Words) -> Objects:
 
 
 def _snapshots(db: sqlite3.Connection, words: Words) -> Objects:
-    """A layer that several plugins have is one object: it lives in all of them, or in none."""
     stored = words.stored
-    found: Objects = {}
-    for ns, snapshotter, key, parent, labels in db.execute("SELECT ns, snapshotter, key, parent, labels FROM snapshots"):
-        # Those of a key at all instances of a plugin are one object, too: whoever refers to it says the plugin's name.
-        name = plugin_of(snapshotter)
-        held = (((SNAPSHOT, ns, f"{name}/{parent}", False),), stored(labels)[1]) if parent else stored(labels)
-        _put(found, (SNAPSHOT, ns, f"{name}/{key}", False), held)
-    return found
-
-
-def _put(found: Objects, node: Key, held: Held) -> None:
-    """Add what a row holds to what those of the same object hold."""
-    found[node] = held if node not in found else both(found[node], held)
+    return {
+        (SNAPSHOT, ns, f"{plugin}/{key}", False): (
+            (((SNAPSHOT, ns, f"{plugin}/{parent}", False),), stored(labels)[1]) if parent else stored(labels)
+        )
+        for ns, plugin, key, parent, labels in db.execute("SELECT ns, snapshotter, key, parent, labels FROM snapshots")
+    }
 
 
 def _ingests(db: sqlite3.Connection, words: Words) -> Objects:
-    found: Objects = {}
-    for space, ref, expected, expire in db.execute("SELECT ns, ref, expected, expire FROM ingests"):
-        ns = namespace_of(space)
-        _put(found, (INGEST, ns, ref, False), (((CONTENT, ns, expected, False),) if expected else (), Facts(expire=expire)))
-    return found
+    return {
+        (INGEST, ns, ref, False): (((CONTENT, ns, expected, False),) if expected else (), Facts(expire=expire))
+        for ns, ref, expected, expire in db.execute("SELECT ns, ref, expected, expire FROM ingests")
+    }
 
 
 def _content(db: sqlite3.Connection, words: Words) -> Objects:
     stored = words.stored
-    found: Objects = {
+    return {
         (CONTENT, ns, digest, False): stored(labels)
-        for ns, digest, labels in db.execute("SELECT ns, digest, labels FROM content WHERE instr(ns, '@') = 0")
+        for ns, digest, labels in db.execute("SELECT ns, digest, labels FROM content")
     }
-    for space, digest, labels in db.execute("SELECT ns, digest, labels FROM content WHERE instr(ns, '@') != 0"):
-        _put(found, (CONTENT, namespace_of(space), digest, False), stored(labels))
-    return found
 
 
 def _images(db: sqlite3.Connection, words: Words) -> Objects:
@@ -300,20 +285,17 @@ KINDS: Final = (
     Kind(
         SNAPSHOT, _snapshots, if_a_label_says_so, f"labelled {GC_ROOT}",
         in_refs=True, in_back_refs=True, of_plugin=True, resource="snapshots", bytes_in="snapshot", event=_snapshot_removed,
-        delete=(
-            """DELETE FROM snapshots WHERE ns = ?1 AND key = ?3 AND snapshotter IN
-                (SELECT ?2 UNION ALL SELECT instance FROM intercepts WHERE plugin = ?2)""",
-        ),
+        delete=("DELETE FROM snapshots WHERE ns = ? AND snapshotter = ? AND key = ?",),
     ),
     Kind(
         INGEST, _ingests, while_it_is_new, "an ingest that has not expired",
         resource="ingests", can_be_flat=False, bytes_in="content",
-        delete=(f"DELETE FROM ingests WHERE ref = ?2 AND ns IN {OF_NAMESPACE}",),
+        delete=("DELETE FROM ingests WHERE ns = ? AND ref = ?",),
     ),
     Kind(
         CONTENT, _content, if_a_label_says_so, f"labelled {GC_ROOT}",
         in_refs=True, in_back_refs=True, resource="content", bytes_in="content",
-        delete=(f"DELETE FROM content WHERE digest = ?2 AND ns IN {OF_NAMESPACE}",),
+        delete=("DELETE FROM content WHERE ns = ? AND digest = ?",),
     ),
     Kind(
         IMAGE, _images, until_it_expires, "an image",

@@ -1,1 +1,0 @@
-"""Working content stores with one fault each, which `argosy verify` finds."""

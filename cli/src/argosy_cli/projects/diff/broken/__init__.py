@@ -1,1 +1,0 @@
-"""Working differs with one fault each, which `argosy verify` finds."""

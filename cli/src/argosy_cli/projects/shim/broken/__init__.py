@@ -1,1 +1,0 @@
-"""Working shims with one fault each, which `argosy verify` finds."""

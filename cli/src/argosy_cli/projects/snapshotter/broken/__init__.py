@@ -1,1 +1,0 @@
-"""Working snapshotters with one fault each, which `argosy verify` finds."""
