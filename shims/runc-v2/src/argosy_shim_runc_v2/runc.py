@@ -57,11 +57,17 @@ class Verb:
             for child in children.read().split():
                 with contextlib.suppress(OSError):
                     started.append(os.pidfd_open(int(child)))
-        for fd in (self._pidfd, *started):
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
-        for fd in started:
-            os.close(fd)
+        try:
+            # Where it has been waited for, its number may be another's by now, and so may these children: then none is killed.
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            for fd in started:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(fd, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended
+        finally:
+            for fd in started:
+                os.close(fd)
 
 
 class Runtime:
