@@ -19,6 +19,7 @@ from bench.limits import beside, limits
 from bench.measure import HEADER, Bench, note
 from bench.rows.containers import exec, ps, run, stress
 from bench.rows.content import content
+from bench.rows.dev import dev
 from bench.rows.gc import gc, growth
 from bench.rows.images import big
 from bench.rows.kata import kata
@@ -40,6 +41,7 @@ _SHARED: dict[str, Callable[[Bench], None]] = {
     "exec": exec,
     "stress": stress,
     "shim": shim,
+    "dev": dev,
 }
 _OWN: dict[str, Callable[[Bench, Setup], None]] = {
     "idle start": process,

@@ -52,12 +52,19 @@ def refused(ran: Ran, *words: str, code: int | None = None) -> None:
             ("[services.content] and [proxy_plugins.x] are 2 content plugins", "take all but one out"),
         ),
         (
-            "[services.d1]\nkind='diff'\n[services.d2]\nkind='diff'\n[services.content]\nkind='content'",
-            ("[services.d1] and [services.d2] are 2 diff plugins",),
+            "[services.t1]\nkind='tasks'\n[services.t2]\nkind='tasks'\n[services.content]\nkind='content'",
+            ("[services.t1] and [services.t2] are 2 tasks plugins",),
         ),
+        (
+            "[proxy_plugins.a]\ntype='snapshot'\naddress='/x'\n[proxy_plugins.b]\ntype='snapshot'\naddress='unix:///x'",
+            ("[proxy_plugins.a] and [proxy_plugins.b] are snapshotters at one socket, unix:///x", "a socket of its own"),
+        ),
+        ("[snapshotters.a]\nfalback=['b']", ('unknown key "snapshotters.a.falback"', 'did you mean "fallback"?')),
+        ("[snapshotters.a]\nfallback=['b', 'a']", ("snapshotters.a: it falls back on itself",)),
+        ("[snapshotters.a]\nfallback=['b', 'b']", ('snapshotters.a: fallback names "b" 2 times',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='x.sock'", ('address "x.sock" is no absolute path',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='unix://x.sock'", ('address "unix://x.sock" is no absolute path',)),
-        ("[proxy_plugins.x]\ntype='snapshot'\naddress=''", ('address "" is no absolute path',)),
+        ("[proxy_plugins.x]\ntype='snapshot'\naddress=''", ("neither an address nor a command",)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='/x'\nroots=['x']", ('roots "x" is no absolute path',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='/x'\nexports={root='x'}", ('exports.root "x" is no absolute path',)),
         (
@@ -424,7 +431,9 @@ def test_the_cli_does_what_it_says(mesh: Mesh, image_archive: Path, tmp_path: Pa
     mesh.argosy("rm", "job").ok()
     mesh.argosy("export", str(tmp_path / "out.tar"), "busybox").ok()
     missing = tmp_path / "missing"
-    refused(mesh.argosy("export", str(missing / "out.tar"), "busybox"), f"{missing}: there is no such directory; make it first")
+    refused(
+        mesh.argosy("export", str(missing / "out.tar"), "busybox"), f"{missing}: there is no such directory; make it first"
+    )
     mesh.argosy("import", str(tmp_path / "out.tar"), namespace="other").ok()
     mesh.argosy("rmi", "--sync", "busybox", namespace="other").ok()
     mesh.argosy("rmi", "other:1").ok()

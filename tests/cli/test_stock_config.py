@@ -63,3 +63,17 @@ def test_what_is_not_here_is_disabled_and_what_cannot_be_turned_off_is_said() ->
 def test_something_else_than_a_list_of_ids_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidArgument, match="disabled_plugins"):
         read(wrong)
+
+
+def test_the_order_of_differs_is_containerds() -> None:
+    order: dict[str, Any] = {"plugins": {"io.containerd.service.v1.diff-service": {"default": ["mine", "walking"]}}}
+    loaded = read([], **order, **proxy("diff", "mine"))
+    assert loaded.ignored == [] and plan(loaded.mesh)[-1].values["differs"] == ["mine", "walking"]
+
+
+def test_a_content_store_that_a_namespace_names_is_beside_the_other() -> None:
+    """Two that nobody tells apart are not; a stock file may say it, too, which a stock daemon does not heed."""
+    mine: dict[str, Any] = {"namespaces": {"dev": {"content": "mine"}}}
+    assert plan(read([], **mine, **proxy("content", "mine")).mesh)[-1].values["namespaces"]["dev"].content == "mine"
+    with pytest.raises(InvalidArgument, match="2 content plugins.*or have a namespace name it"):
+        plan(read([], **proxy("content", "mine")).mesh)

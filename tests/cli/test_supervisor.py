@@ -11,7 +11,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from argosy_cli.supervisor import BACKOFF_MAX_S, Child
+from argosy_cli.restarts import BACKOFF_MAX_S
+from argosy_cli.supervisor import Child
 
 from tests.harness.installed import install
 from tests.harness.mesh import ARGOSY, Mesh, eventually

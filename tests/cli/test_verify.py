@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+import pytest
 from argosy.plugin.content import ContentServicer
 
-from tests.contracts import snapshotters, stores
+from tests.contracts import fronts, services, snapshotters, stores
+from tests.contracts import tasks as lives
 from tests.harness.gateways import serving
 from tests.harness.mesh import ARGOSY, run
 
@@ -89,8 +92,10 @@ def test_json_and_junit(short_path: Path) -> None:
 def test_the_shortest_calls_that_fail(short_path: Path) -> None:
     plugin = snapshotters.RemovesTwice(short_path)
     words = ("snapshotter", "--focus", "^view-", "--minimize", "--json", "--deadline", "1.5")
+    before = set(Path(tempfile.gettempdir()).glob("argosy-verify-*/constants"))
     ran = with_plugin(short_path, plugin, *words)
     assert ran.code == 1 and plugin.infos == {}
+    assert set(Path(tempfile.gettempdir()).glob("argosy-verify-*/constants")) <= before
     failed = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "calls-in-any-order")
     assert (failed["verdict"], failed["expected"], failed["got"]) == ("failed", "NOT_FOUND", "OK")
     # One call shows it; a slow machine may have no time to find that.
@@ -145,3 +150,100 @@ def test_who_gives_up_leaves_nothing(short_path: Path) -> None:
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         ended = asyncio.run(main(number))
         assert ended[0] == code and ended[1].startswith("given up: snapshotter at "), ended
+
+
+def test_a_service_is_judged_as_others_are(short_path: Path) -> None:
+    """Options of the suites that are there for all of them, with the service's name before the address."""
+    junit = short_path / "junit.xml"
+
+    async def main(*words: str, name: str = services.NAME) -> Ended:
+        server = services.FailsUnknownMethods()
+        path = short_path / f"{len(words)}.sock"
+        await server.listen_unix(path)
+        try:
+            return await verify("service", name, "--address", str(path), *words)
+        finally:
+            await server.close(0.0)
+
+    ran = asyncio.run(main("--focus", "^an-unknown", "--skip", "service", "--junit", str(junit), "--json"))
+    told = json.loads(ran.out)
+    assert ran.code == 1 and told["kind"] == "service" and told["subject"].startswith(f'service "{services.NAME}" at ')
+    (failed,) = (one for one in told["checks"] if one["verdict"] == "failed")
+    assert failed["sent"].startswith(f"/{services.NAME}/") and (failed["expected"], failed["got"][:8]) == (
+        "UNIMPLEMENTED",
+        "INTERNAL",
+    )
+    assert ElementTree.parse(junit).getroot().get("failures") == "1"
+    ran = asyncio.run(main("--unary", "Pigeons"))
+    assert ran.code == 2 and "has no method Pigeons; it has: Forward, Publish, Subscribe" in ran.err
+    ran = asyncio.run(main("--lacks", "reflection", "--focus", "^a-ping"))
+    assert ran.code == 0 and "(if it is there: nothing lists it, and no method" in ran.out
+    ran = asyncio.run(main("--unary", "Subscribe", "--fast"))
+    assert ran.code == 2 and "Subscribe answers with a stream: say --stream Subscribe" in ran.err
+    ran = asyncio.run(main("--fast", name="a.Pigeon"))
+    assert ran.code == 2 and "which lists: " in ran.err and services.NAME in ran.err, ran
+    ran = with_plugin(short_path, ContentServicer(stores.Reference()), "service", "a.Pigeon")
+    assert ran.code == 2 and '"a.Pigeon" is not served at ' in ran.err and "unknown service a.Pigeon" in ran.err, ran
+    nobody = run([str(ARGOSY), "verify", "service", "a.Pigeon", "--address", str(short_path / "nobody.sock")])
+    assert nobody.code == 2 and "no such socket" in nobody.err, nobody
+    bad = run([str(ARGOSY), "verify", "service", "a/b", "--address", str(junit)])
+    assert bad.code == 2 and '"a/b" is no name of a gRPC service' in bad.err
+
+
+def test_the_shortest_words_that_a_service_stumbles_over(short_path: Path) -> None:
+    async def main() -> Ended:
+        server = services.StopsAfterACut()
+        await server.listen_unix(short_path / "s.sock")
+        try:
+            words = ("--focus", "^many-", "--minimize", "--json", "--deadline", "1.5")
+            return await verify("service", services.NAME, "--address", str(short_path / "s.sock"), *words)
+        finally:
+            await server.close(0.0)
+
+    ran = asyncio.run(main())
+    failed = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "calls-in-any-order")
+    assert ran.code == 1 and failed["verdict"] == "failed" and len(failed["calls"]) <= 8, failed
+    assert failed["sent"] in ("half a message", "a call without a message", "bytes that are no message"), failed
+
+
+@pytest.mark.root
+def test_the_shortest_life_that_fails(short_path: Path) -> None:
+    async def main() -> Ended:
+        async with fronts.daemon(short_path / "t.sock", lives.StartsTwice):
+            words = (
+                "--address",
+                str(short_path / "t.sock"),
+                "--focus",
+                "^a-call-needs-",
+                "--minimize",
+                "--json",
+                "--deadline",
+                "3",
+            )
+            return await verify("tasks", *words)
+
+    ran = asyncio.run(main())
+    failed = next(one for one in json.loads(ran.out)["checks"] if one["name"] == "calls-in-any-order")
+    assert ran.code == 1 and failed["verdict"] == "failed", failed
+    assert failed["sent"].startswith("Start(") and failed["got"] == "OK" and len(failed["calls"]) <= 10, failed
+
+
+@pytest.mark.root
+def test_what_keeps_tasks_from_being_judged(short_path: Path) -> None:
+    async def main() -> list[Ended]:
+        async with serving(short_path / "p.sock", ContentServicer(stores.Reference())):
+            return [
+                await verify("tasks", "--address", str(short_path / "p.sock")),
+                await verify("tasks", "--address", str(short_path / "p.sock"), "--has", "wings"),
+            ]
+
+    plugin, wings = asyncio.run(main())
+
+    async def without_runtime() -> Ended:
+        async with fronts.daemon(short_path / "t.sock", lives.Reference):
+            return await verify("tasks", "--address", str(short_path / "t.sock"), "--runtime", "no.such.v1")
+
+    runtime = asyncio.run(without_runtime())
+    assert runtime.code == 2 and "there are no tasks of that runtime: " in runtime.err and "--runtime" in runtime.err
+    assert plugin.code == 2 and "is no daemon's socket: say where the daemon is" in plugin.err and "--daemon" in plugin.err
+    assert wings.code == 2 and 'a Tasks service has no capability "wings"; there are: pause' in wings.err

@@ -39,7 +39,9 @@ def same(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any]) -> bool:
 
 
 def value_of(parameter: Parameter) -> str:
-    return "0.5" if parameter.kind is float else "/some/where" if parameter.kind is Path else "some=thing"
+    if parameter.kind is Path:
+        return "/some/where"
+    return "0.5" if parameter.kind is float else "5" if parameter.kind is int else "some=thing"
 
 
 def held(verb: Verb, theirs: Any, words: Sequence[str]) -> None:

@@ -12,12 +12,13 @@ import pytest
 from argosy.testkit import verify
 
 from tests.harness.erofs import CAN_EROFS
-from tests.harness.mesh import eventually
+from tests.harness.mesh import Mesh, eventually
 from tests.harness.processes import ending
 from tests.harness.services import service
 from tests.harness.verifying import all_passed
 
 EXAMPLE = Path(__file__).parents[2] / "examples/snapshotter.py"
+CLOCK = EXAMPLE.with_name("clock.py")
 
 
 def listens(address: Path) -> bool:
@@ -67,3 +68,37 @@ def test_the_example(short_path: Path) -> None:
         eventually(lambda: listens(address), within=20, what="the example does not listen")
         all_passed(asyncio.run(verify.snapshotter(address, fast=True)), ["commit-gives-a-parent"])
         eventually(lambda: empty(short_path / "e/snapshots"), what="directories are left")
+
+
+@pytest.mark.root
+def test_our_task_manager(short_path: Path) -> None:
+    """At its own socket, as the task service of a mesh that knows the containers; and the mesh's services of its own kind."""
+    mesh = Mesh(short_path / "m")
+    mesh.base.mkdir()
+    mesh.start()
+    try:
+        all_passed(asyncio.run(verify.tasks(mesh.state / "tasks.sock", mesh.address)))
+        assert mesh.leftovers() == []
+        for address in (mesh.address, mesh.state / "tasks.sock"):
+            report = asyncio.run(
+                verify.service(
+                    address, "containerd.services.tasks.v1.Tasks", unary=["List"], has=["health", "reflection", "namespace"]
+                )
+            )
+            all_passed(report, ["a-stream-may-be-opened-again-and-again", "a-process-ends-in-order"])
+    finally:
+        mesh.destroy()
+    assert not list(Path("/sys/fs/cgroup").glob("**/argosy-verify-*"))
+
+
+def test_the_clock(short_path: Path) -> None:
+    """The example of a service, at its own socket, to its end."""
+    address = short_path / "clock.sock"
+    with ending(subprocess.Popen([sys.executable, str(CLOCK), "--address", str(address), "--every", "0.05"])) as process:
+        eventually(lambda: listens(address), within=20, what="the example does not listen")
+        report = asyncio.run(
+            verify.service(address, "example.clock.v1.Clock", unary=["Now"], streams=["Ticks"], ends=process.pid)
+        )
+        skipped = {"it-describes-itself", "what-it-describes-is-there", "a-namespace-reaches-it"}
+        all_passed(report, skipped)
+        assert process.wait(10) == 0

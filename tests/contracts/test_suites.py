@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from argosy.plugin.content import ContentServicer
 from argosy.plugin.diff import DiffServicer
-from argosy.testkit import content, diff, snapshotter, verify
+from argosy.testkit import content, diff, service, shim, snapshotter, tasks, verify
 from argosy.testkit.snapshotter.anything import Choice, attempt
-from argosy.testkit.suite import Broken, Report, Verdict
+from argosy.testkit.suite import Broken, Report, Verdict, judge
 from argosy.testkit.target import reached
 from argosy.testkit.verify import explained
 
-from tests.contracts import differs, snapshotters, stores
+from tests.contracts import differs, fronts, services, snapshotters, stores
+from tests.contracts import tasks as lives
 from tests.harness.gateways import serving
 from tests.harness.verifying import all_passed
 
@@ -106,17 +109,116 @@ def test_a_differs_fault_is_found(short_path: Path, fault: type[differs.Referenc
     assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), explained(report)
 
 
+# What concerns the shim's own process, of which the reference has none.
+_OWN = "^a-shim-leaves-|^what-a-dead-shim-"
+# What concerns the process that holds a task, of which the reference has none.
+_HELD = "a-dead-shim-is-noticed"
+
+
+def judged_tasks(path: Path, kind: type[lives.Reference], focus: str = "", deadline_s: float = 5.0) -> Report:
+    async def main() -> Report:
+        async with fronts.daemon(path / "t.sock", kind):
+            return await verify.tasks(path / "t.sock", focus=focus, deadline_s=deadline_s, lacks=["loggers"])
+
+    return asyncio.run(main())
+
+
+def judged_shim(path: Path, kind: type[lives.Reference], focus: str = "", deadline_s: float = 5.0) -> Report:
+    async def main() -> Report:
+        async with fronts.shim(path, kind) as made:
+            return await verify.shim(made.binary, focus=focus, skip=_OWN, deadline_s=deadline_s)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.root
+def test_tasks_that_keep_the_contract_pass(short_path: Path) -> None:
+    all_passed(judged_tasks(short_path, lives.Reference), [_HELD, "a-program-takes-what-a-task-says"])
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.__name__) for fault in lives.FAULTS])
+def test_a_fault_of_tasks_is_found(short_path: Path, fault: type[lives.Reference]) -> None:
+    report = judged_tasks(short_path, fault, exactly(fault.found_by), deadline_s=0.8)
+    assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), explained(report)
+    for one in report.of(Verdict.FAILED):
+        assert one.sent and one.expected and one.got and one.expected != one.got, one
+
+
+@pytest.mark.root
+def test_a_task_api_that_keeps_the_contract_passes(short_path: Path) -> None:
+    all_passed(judged_shim(short_path, lives.Reference))
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.__name__) for fault in lives.FAULTS if fault.by_shim])
+def test_a_fault_of_a_task_api_is_found(short_path: Path, fault: type[lives.Reference]) -> None:
+    report = judged_shim(short_path, fault, exactly(fault.by_shim), deadline_s=0.8)
+    assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.by_shim), explained(report)
+
+
+def judged_service(path: Path, kind: type[services.Reference], focus: str = "", deadline_s: float = 5.0) -> Report:
+    async def main() -> Report:
+        server = kind()
+        await server.listen_unix(path / "s.sock")
+        try:
+            return await verify.service(
+                path / "s.sock", services.NAME, unary=services.UNARY, streams=services.STREAMS, focus=focus,
+                deadline_s=deadline_s, has=["namespace"],
+            )  # fmt: skip
+        finally:
+            await server.close(0.0)
+            server.done()
+
+    return asyncio.run(main())
+
+
+def test_a_service_that_keeps_the_contract_passes(short_path: Path) -> None:
+    all_passed(judged_service(short_path, services.Reference), ["a-process-ends-in-order"])
+
+
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.__name__) for fault in services.FAULTS])
+def test_a_services_fault_is_found(short_path: Path, fault: type[services.Reference]) -> None:
+    report = judged_service(short_path, fault, exactly(fault.found_by), deadline_s=1.0)
+    assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), explained(report)
+    for one in report.of(Verdict.FAILED):
+        assert one.sent and one.expected and one.got and one.expected != one.got, one
+
+
+def test_nobody_is_judged_after_his_end(short_path: Path) -> None:
+    """A check that ends a process is made after all others, in whatever order they come."""
+
+    async def main() -> Report:
+        server = services.Reference()
+        await server.listen_unix(short_path / "s.sock")
+        try:
+            async with service.begun(short_path / "s.sock", services.NAME, (), (), 5.0) as target:
+                chosen = service.SUITE.choose("^a-process-ends|^a-ping|^it-lists")
+                subject = partial(service.subject, target)
+                return await judge(service.SUITE, chosen[::-1], (), subject, Report("service", ""))
+        finally:
+            await server.close(0.0)
+
+    report = asyncio.run(main())
+    names = ["a-ping-is-answered", "it-lists-itself", "a-process-ends-in-order", "nothing-left"]
+    assert [one.name for one in report.results] == names and report.passed
+
+
 def test_there_are_faults_enough_and_each_is_to_be_found_by_a_check_that_there_is() -> None:
     found: Sequence[tuple[Any, Any, int]] = (
         (snapshotters.FAULTS, snapshotter.SUITE, 40),
         (stores.FAULTS, content.SUITE, 30),
         (differs.FAULTS, diff.SUITE, 12),
+        (lives.FAULTS, tasks.SUITE, 40),
+        (services.FAULTS, service.SUITE, 25),
     )
     for faults, suite, least in found:
         names = {check.name for check in suite.checks}
         assert len(faults) >= least
         assert all(fault.found_by and names.issuperset({*fault.found_by} - {"nothing-left"}) for fault in faults)
         assert len(names) == len(suite.checks)
+    by_shim = [fault.by_shim for fault in lives.FAULTS if fault.by_shim]
+    assert len(by_shim) >= 25 and {check.name for check in shim.SUITE.checks}.issuperset(itertools.chain(*by_shim))
 
 
 def test_a_call_that_hangs_fails_its_check_and_the_others_go_on(short_path: Path) -> None:

@@ -31,13 +31,17 @@ async def serving(path: Path, *services: Any) -> AsyncIterator[Server]:
 class Gateway:
     """A core that is opened, and closed in order or killed."""
 
-    def __init__(self, base: Path, plugins: Mapping[str, ProxyPlugin]) -> None:
+    def __init__(self, base: Path, plugins: Mapping[str, ProxyPlugin], **settings: Any) -> None:
         self._settings = GatewaySettings(
-            root=base / "root", state=base / "state", address=base / "gateway.sock", proxy_plugins=dict(plugins)
+            root=base / "root", state=base / "state", address=base / "gateway.sock", proxy_plugins=dict(plugins), **settings
         )
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self.core: Core
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     async def open(self) -> None:
         """Open a core and close it. Raises what its start raises."""

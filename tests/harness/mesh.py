@@ -56,10 +56,11 @@ class Ran:
 
 
 def run(
-    args: Sequence[str], env: Mapping[str, str] | None = None, input: str | None = None, timeout: float = COMMAND_S
-) -> Ran:
+    args: Sequence[str], env: Mapping[str, str] | None = None, input: str | None = None, timeout: float = COMMAND_S,
+    cwd: Path | None = None,
+) -> Ran:  # fmt: skip
     done = subprocess.run(
-        list(args), capture_output=True, text=True, env={**os.environ, **(env or {})}, input=input, timeout=timeout,
+        list(args), capture_output=True, text=True, env={**os.environ, **(env or {})}, input=input, timeout=timeout, cwd=cwd,
         stdin=subprocess.DEVNULL if input is None else None,
     )  # fmt: skip
     return Ran(args, done.returncode, done.stdout, done.stderr)

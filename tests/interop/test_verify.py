@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from argosy.testkit import verify
+from argosy.testkit.suite import Verdict
 
 from tests.harness.containerd import Containerd
 from tests.harness.mesh import ARGOSY, Mesh, Peer, run
@@ -34,6 +35,11 @@ def test_a_stock_containerd_passes(short_path: Path) -> None:
         all_passed(asyncio.run(verify.snapshotter(daemon.address, "native", fast=True)), ["commit-gives-a-parent"])
         all_passed(asyncio.run(verify.content(daemon.address, skip="^a-long-")), ["a-digest-may-be-sha512"])
         all_passed(asyncio.run(verify.diff(daemon.address)), ["a-diff-may-be-zstd"])
+        all_passed(asyncio.run(verify.tasks(daemon.address, fast=True)))
+        report = asyncio.run(verify.service(daemon.address, "containerd.services.version.v1.Version", unary=["Version"]))
+        # This containerd has no reflection.
+        assert "it-lists-itself" in {one.name for one in report.of(Verdict.SKIPPED)}
+        assert report.passed, verify.explained(report)
         nothing_is_left(daemon)
         for snapshotter in ("overlayfs", "native"):
             directory = daemon.base / f"root/io.containerd.snapshotter.v1.{snapshotter}/snapshots"
@@ -50,6 +56,8 @@ def test_our_mesh_passes(short_path: Path) -> None:
         all_passed(asyncio.run(verify.snapshotter(mesh.address, "overlayfs", has=["rebase"], fast=True)))
         all_passed(asyncio.run(verify.content(mesh.address, has=["sha512"], fast=True)))
         all_passed(asyncio.run(verify.diff(mesh.state / "diff.sock", mesh.address, has=["zstd"])))
+        all_passed(asyncio.run(verify.tasks(mesh.address, fast=True)))
         nothing_is_left(mesh)
+        assert mesh.leftovers() == []
     finally:
         mesh.destroy()

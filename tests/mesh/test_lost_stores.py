@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from argosy.client import Client
+from argosy.client import Client, Container
 from argosy.client import images as api
 from argosy.errors import NotFound
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
+from argosy.oci.spec import Options
 from argosy.plugin.snapshots import SnapshotsServicer, TreeSnapshotter
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_snapshotter_native.snapshotter import NativeBackend
@@ -111,6 +113,58 @@ def test_an_empty_snapshotter_is_filled_again(mesh: Mesh, how: str, tmp_path: Pa
                 for key in ["after", "before"][: 1 if how == "ctr rm and pull" else 2]:
                     await client.services.snapshots.remove(p.RemoveSnapshotRequest(snapshotter="frail", key=key))
                 (await ctr(mesh, "images", "rm", "--sync", f"{server.netloc}/a/b:1")).ok()
+
+    asyncio.run(asyncio.wait_for(main(), 100))
+
+
+def test_a_container_is_made_on_a_snapshotter_that_was_emptied(
+    mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its image is unpacked again, without a pull; also when that happens in the middle of unpacking."""
+    times = 0
+    prepare = p.SnapshotsStub.prepare
+
+    def before_the_second_layer(do: Callable[[], Awaitable[None]]) -> None:
+        """Have something done before the second layer's snapshot is prepared, once."""
+
+        async def prepared(
+            self: p.SnapshotsStub, request: p.PrepareSnapshotRequest, **options: Any
+        ) -> p.PrepareSnapshotResponse:
+            nonlocal times
+            if request.parent and request.key.startswith("extract-") and not times:
+                times += 1
+                await do()
+            return await prepare(self, request, **options)
+
+        monkeypatch.setattr(p.SnapshotsStub, "prepare", prepared)
+
+    async def main() -> None:
+        async with serving() as server, Client(mesh.address, "lost") as client, AsyncExitStack() as stack:
+            server.image("e/f:1", LAYERS)
+            name = f"{server.netloc}/e/f:1"
+
+            async def empty(to: str) -> None:
+                await stack.aclose()
+                await stack.enter_async_context(frail(mesh, tmp_path / to))
+                for _ in range(100):
+                    try:
+                        await client.services.snapshots.stat(p.StatSnapshotRequest(snapshotter="frail", key="none"))
+                    except NotFound:
+                        return
+                    except Exception:
+                        await asyncio.sleep(0.05)  # it is being connected to again
+
+            await empty("first")
+            await api.pull(client, name, plain=True, snapshotter="frail")
+            await empty("second")
+            one = await Container.create(client, "one", name, Options(args=["x"]), snapshotter="frail")
+            await one.delete()
+            await empty("third")
+            before_the_second_layer(partial(empty, "fourth"))
+            two = await Container.create(client, "two", name, Options(args=["x"]), snapshotter="frail")
+            await two.delete()
+            assert times == 1
+            (await ctr(mesh, "images", "rm", "--sync", name)).ok()
 
     asyncio.run(asyncio.wait_for(main(), 100))
 

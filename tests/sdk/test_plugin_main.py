@@ -19,8 +19,11 @@ from argosy.plugin.serve import serve, servicer
 from argosy.plugin.snapshots import Info, Kind, Snapshotter, TreeSnapshotter
 from argosy.plugin.snapshots.remote import RemoteSnapshotter
 from argosy.roots import lock_root
+from argosy.rpc import Channel
+from argosy_protos.argosy.instance.v1 import ClaimRequest, GetInfoRequest, GetInfoResponse, InstanceStub, StatusRequest
 
 from tests.harness.mesh import eventually
+from tests.harness.processes import ending
 from tests.sdk.test_plugin import Nothing, Plain
 
 
@@ -72,6 +75,15 @@ def test_a_module_without_arguments_prints_and_returns(capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "A plugin's command line" in said and "--url URL --address /run/read-through.sock" in said
     assert 'type = "diff"' in said and 'default = ["read-through", "walking"]' in said
+
+
+def test_the_daemon_that_a_user_has_named_is_no_socket_to_serve_at(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ARGOSY_ADDRESS is for clients, whose shell starts plugins, too."""
+    monkeypatch.setenv("ARGOSY_ADDRESS", "/nowhere/daemon.sock")
+    main(ReadThrough, [])
+    assert "[proxy_plugins.read-through]" in capsys.readouterr().out
 
 
 def test_an_error_of_its_start_is_one_sentence_and_its_class_is_the_exit_code(short_path: Path) -> None:
@@ -143,3 +155,37 @@ def test_a_remote_snapshotter_is_the_one_at_the_socket(short_path: Path) -> None
         await asyncio.gather(serving, return_exceptions=True)
 
     asyncio.run(main())
+
+
+def test_one_that_stands_by_is_told_so_by_its_environment_and_tries_to_open_first(short_path: Path) -> None:
+    """Its address too. Its root is another's meanwhile; what it can't open ends it before anybody asks it to."""
+    script = (
+        "from pathlib import Path\nfrom argosy.plugin.main import main\nfrom argosy.plugin.snapshots import TreeSnapshotter\n"
+        "from tests.sdk.test_plugin import Plain\n"
+        "async def made(root: Path) -> TreeSnapshotter:\n    if {broken}:\n        raise OSError(5, 'no such luck')\n"
+        "    return await TreeSnapshotter.open(root, Plain())\nmain(made)\n"
+    )
+    environment = {**os.environ, "ARGOSY_PLUGIN_ADDRESS": str(short_path / "s"), "ARGOSY_PLUGIN_STANDBY": "1"}
+
+    def command(broken: bool) -> list[str]:
+        return [sys.executable, "-c", script.format(broken=broken), "--root", str(short_path / "r")]
+
+    async def asked() -> None:
+        async with Channel(short_path / "s") as channel:
+            stub = InstanceStub(channel)
+            assert (await stub.status(StatusRequest())).phase == "standby"
+            assert await stub.get_info(GetInfoRequest()) == GetInfoResponse(type="snapshot")
+            with pytest.raises(FailedPrecondition, match="is in use by other pid"):
+                await stub.claim(ClaimRequest())
+            os.close(held)
+            await stub.claim(ClaimRequest())
+            with pytest.raises(FailedPrecondition):
+                lock_root(short_path / "r", "another")
+
+    held = lock_root(short_path / "r", "other")
+    here = Path(__file__).parents[2]
+    done = subprocess.run(command(True), capture_output=True, text=True, timeout=60, env=environment, cwd=here)
+    assert done.returncode == 1 and "no such luck" in done.stderr, done
+    with ending(subprocess.Popen(command(False), env=environment, cwd=here)):
+        eventually((short_path / "s").exists, within=20)
+        asyncio.run(asked())

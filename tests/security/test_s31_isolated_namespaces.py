@@ -21,6 +21,7 @@ from argosy.names import NAMESPACE_HEADER
 from argosy.rpc import Channel
 from argosy_protos._service import ServiceBase
 from argosy_protos.argosy.content.v1 import PlaceRequest
+from argosy_protos.argosy.plugins.v1 import AddInterceptRequest, InterceptsStub, ListInterceptsRequest, Selector
 from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.diff import v1 as diff
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
@@ -42,6 +43,10 @@ WITHOUT = {
     "grpc.reflection.v1alpha.ServerReflection",
     "argosy.service.v1.Service",
     "argosy.plugins.v1.Plugins",
+    # It names one in its messages.
+    "argosy.plugins.v1.Intercepts",
+    # A registry's tokens are of no namespace.
+    "argosy.credentials.v1.Credentials",
 }
 WITHOUT_METHODS = {"/containerd.services.events.v1.Events/Subscribe", "/containerd.services.events.v1.Events/Forward"}
 # Each is no name of a namespace; a slash or dots in one would be part of a plugin's keys and of paths.
@@ -227,5 +232,20 @@ def test_the_first_value_counts(mesh: Mesh) -> None:
             assert found == []  # the image is in "default"
         finally:
             channel.close()
+
+    asyncio.run(main())
+
+
+def test_an_intercept_needs_a_namespace_that_is_one(mesh: Mesh) -> None:
+    """It becomes a part of the rows' keys, and of an instance's name."""
+
+    async def main() -> None:
+        async with Channel(mesh.address, name="gateway") as channel:
+            stub = InterceptsStub(channel)
+            for value in NO_NAMESPACES:
+                selector = Selector(plugin="overlayfs", namespace=value)
+                with pytest.raises(InvalidArgument if value else FailedPrecondition, match="namespace"):
+                    await stub.add(AddInterceptRequest(selector=selector, address=f"{mesh.base}/none.sock"))
+            assert not (await stub.list(ListInterceptsRequest())).intercepts
 
     asyncio.run(main())

@@ -57,7 +57,8 @@ class World:
         for (ns, ref), (expected, expire) in self.ingests.items():
             insert("ingests", ns, ref, ref, expected, expire)
         for (ns, name), (parent, labels) in self.snapshots.items():
-            insert("snapshots", ns, *name.split("/", 1), name, parent, json.dumps(labels), 0, 0)
+            snapshotter, key = name.split("/", 1)
+            insert("snapshots", ns, snapshotter, key, snapshotter, name, parent, json.dumps(labels), 0, 0, "")
         for (ns, id), labels in self.sandboxes.items():
             insert("sandboxes", ns, id, Sandbox(sandbox_id=id, labels=dict(labels)).encode())
 

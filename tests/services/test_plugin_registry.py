@@ -189,7 +189,11 @@ class TestRefused:
 
     def test_what_cannot_be_beside_what_is_there(self, short_path: Path) -> None:
         async def main() -> None:
-            tables = {"s": a_snapshotter(short_path), "d": ProxyPlugin(type="diff", address=str(short_path / "d.sock"))}
+            tables = {
+                "s": a_snapshotter(short_path),
+                "d": ProxyPlugin(type="diff", address=str(short_path / "d.sock")),
+                "t": ProxyPlugin(type="tasks", address=str(short_path / "t.sock")),
+            }
             async with gateway_at(short_path, **tables) as gateway:
                 registration = Registration(gateway.core)
                 wrong: list[tuple[str, ProxyPlugin, type[ArgosyError], str]] = [
@@ -201,10 +205,10 @@ class TestRefused:
                     ),
                     ("d", a_snapshotter(short_path, "other"), AlreadyExists, 'plugin "d" is a diff plugin'),
                     (
-                        "d2",
-                        ProxyPlugin(type="diff", address="/x.sock"),
+                        "t2",
+                        ProxyPlugin(type="tasks", address="/x.sock"),
                         FailedPrecondition,
-                        'one diff plugin can serve, and "d"',
+                        'one tasks plugin can serve, and "t"',
                     ),
                     ("s2", a_snapshotter(short_path), FailedPrecondition, "a socket of its own"),
                     ("s2", a_snapshotter(short_path, "x" * 120), InvalidArgument, "longer than"),
@@ -214,7 +218,7 @@ class TestRefused:
                 for name, config, kind, said in wrong:
                     with pytest.raises(kind, match=said):
                         await registration.add(name, config)
-                assert len(list(gateway.core.registry)) == 2
+                assert len(list(gateway.core.registry)) == 3
                 with pytest.raises(FailedPrecondition, match="of the configuration.*drain it"):
                     await registration.remove("s", force=True)
                 with pytest.raises(NotFound, match='plugin "nobody"'):
@@ -528,6 +532,51 @@ def test_one_whose_user_may_not_serve_never_counts_as_there(short_path: Path, mo
             assert shown is not None and "only 4711 may" in shown.message
 
     asyncio.run(main())
+
+
+class TestNames:
+    """Which plugin a name means."""
+
+    def test_a_type_before_the_name_says_which(self, short_path: Path) -> None:
+        """Where two types share a name, the name alone is refused with both, and changes nothing."""
+
+        async def main() -> None:
+            async with gateway_at(short_path) as gateway:
+                core, registration = gateway.core, Registration(gateway.core)
+                api = Plugins(core, registration)
+                one = core.registry.add("x", a_snapshotter(short_path))
+                other = core.registry.add("x", ProxyPlugin(type="diff", address=str(short_path / "d.sock")))
+                await registration.add("y", a_snapshotter(short_path, "y"))
+                for wrong in (api.get(p.GetRequest(name="x")), api.drain(p.DrainRequest(name="x"))):
+                    with pytest.raises(InvalidArgument, match='"x" is the name of 2 plugins; say snapshot/x or diff/x'):
+                        await wrong
+                await registration.drain("diff/x")
+                assert (one.state, other.state) == (State.STARTING, State.DRAINING)
+                assert core.registry.named("snapshot/y") is core.registry.named("y")
+                for nobody in ("diff/y", "snapshot/none", "y/snapshot"):
+                    with pytest.raises(NotFound, match=f'plugin "{nobody}"'):
+                        core.registry.named(nobody)
+                for asked, kind in (("snapshot/y", FailedPrecondition), ("x/../y", NotFound), ("../y", NotFound)):
+                    with pytest.raises(kind):
+                        await anext(api.logs(p.LogsRequest(name=asked)))
+                await registration.remove("snapshot/y")
+                assert ("snapshot", "y") not in core.registry.plugins
+
+        asyncio.run(main())
+
+    def test_two_snapshotters_at_one_socket_do_not_start(self, short_path: Path) -> None:
+        """Each would collect what the other has made. Other types may share a process."""
+
+        async def main() -> None:
+            at = str(short_path / "s.sock")
+            both = {"a": a_snapshotter(short_path), "b": ProxyPlugin(type="snapshot", address=f"unix://{at}")}
+            with pytest.raises(
+                FailedPrecondition, match=f'snapshotters "a" and "b" are both at {at}; serve "b" at a socket'
+            ):
+                await Gateway(short_path, both).open()
+            await Gateway(short_path, {"a": a_snapshotter(short_path), "d": ProxyPlugin(type="diff", address=at)}).open()
+
+        asyncio.run(main())
 
 
 def test_what_is_shown_of_one(short_path: Path) -> None:

@@ -24,7 +24,7 @@ from argosy_cli.services import service_of
 REFUSED: Final = 75
 UNUSED: Final = 76
 # What of a Handed are descriptors, besides the listener; -1 is none.
-_DESCRIPTORS: Final = ("ready", "report")
+_DESCRIPTORS: Final = ("ready", "report", "beside")
 
 
 def be(name: str, made: Callable[[], tuple[Service[Any], Settings]], handed: Handed) -> NoReturn:

@@ -14,7 +14,16 @@ from typing import Any, Final, Literal
 from argosy.errors import InvalidArgument
 from argosy.log import LEVELS
 from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, validate
-from argosy.tables import SHORT_TYPES, Gc, ProxyPlugin, Restart, StreamProcessor
+from argosy.tables import (
+    SHORT_TYPES,
+    Gc,
+    NamespaceTable,
+    ProxyPlugin,
+    Registries,
+    Restart,
+    SnapshotterTable,
+    StreamProcessor,
+)
 from argosy.unpack.limits import Limits
 
 from argosy_cli.directories import usual
@@ -25,6 +34,7 @@ _TIMEOUT: Final = "io.containerd.timeout."
 _STOCK_PLUGINS: Final = {
     "gc": "io.containerd.gc.v1.scheduler",
     "bolt": "io.containerd.metadata.v1.bolt",
+    "diff": "io.containerd.service.v1.diff-service",
     "restart": "io.containerd.internal.v1.restart",
     "monitor": "io.containerd.monitor.container.v1.restart",
 }
@@ -80,8 +90,13 @@ class MeshConfig(Strict):
     """A service that starts with its first call ends after so many seconds without one; 0: it stays."""
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
+    registries: Registries = field(default_factory=Registries)
     services: dict[str, ServiceConfig] = field(default_factory=_default_services)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
+    snapshotters: dict[str, SnapshotterTable] = field(default_factory=dict)
+    namespaces: dict[str, NamespaceTable] = field(default_factory=dict)
+    differs: list[str] = field(default_factory=list)
+    """The differs that are asked before the others, in this order; the next one does what one says it can't."""
     stream_processors: dict[str, StreamProcessor] = field(default_factory=dict)
     layers: Limits = field(default_factory=Limits)
     timeouts: dict[str, str] = field(default_factory=dict)
@@ -95,6 +110,9 @@ class MeshConfig(Strict):
         for name, number in (("uid", self.uid), ("gid", self.gid)):
             if not -1 <= number < _NOBODY:
                 raise ValueError(f"{name} must be a number below {_NOBODY}, or -1 for nobody, not {number}")
+        for shown, table in self.snapshotters.items():
+            if shown in table.fallback:
+                raise ValueError(f'snapshotters.{shown}: it falls back on itself; take "{shown}" out of its fallback')
         known = timeouts(self.services) if self.timeouts else []
         for name in self.timeouts:
             if name not in known:
@@ -220,7 +238,10 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
             if (value := reader.take("plugins", stock, key)) is not None:
                 one.settings[key] = value
     values["services"] = services
-    for key in ("proxy_plugins", "stream_processors", "layers"):
+    for plugin in (_STOCK_PLUGINS["diff"], "diff-service"):
+        if (order := reader.take("plugins", plugin, "default")) is not None:
+            values["differs"] = order
+    for key in ("proxy_plugins", "snapshotters", "namespaces", "stream_processors", "layers"):
         if (value := reader.take(key)) is not None:
             values[key] = value
     if (cgroup := reader.take("cgroup", "path")) is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from argosy.errors import ArgosyError, InvalidArgument
 
-from argosy_cli.output import Exit, each, fail, run_async, show, show_one, size, watching
+from argosy_cli.output import Exit, each, every, fail, run_async, show, show_one, size, watching
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
@@ -194,12 +194,50 @@ def tag(source: str, target: str) -> None:
     run_async(work())
 
 
+def check(
+    references: Annotated[list[str] | None, Argument(help="images; default: all of the namespace")] = None,
+    snapshotter: Annotated[
+        list[str] | None, Option("--snapshotter", help="only on this one; default: on each that there is")
+    ] = None,
+) -> None:
+    """Say whether images can be run: which of their blobs are here, and on which snapshotters they are unpacked."""
+    from argosy.client import images as api
+    from argosy_protos.containerd.services.images.v1 import ListImagesRequest
+
+    async def work() -> None:
+        rows: list[dict[str, Any]] = []
+        async with Target.client() as client:
+            on = snapshotter or await api.snapshotters(client.services)
+            names = references or [one.name for one in (await client.services.images.list(ListImagesRequest())).images]
+
+            async def look(name: str) -> None:
+                found = await api.ready(client.services, name, on)
+                for one in found.unpacked:
+                    state = "ready" if found.is_on(one.snapshotter) else f"{one.layers} of {found.layers} layers"
+                    rows.append(
+                        {
+                            "image": found.image, "platform": found.platform, "snapshotter": one.snapshotter,
+                            "unpacked": state if one.error is None else "unknown", "ready": found.is_on(one.snapshotter),
+                            "content": f"{len(found.missing)} of {found.layers} layers missing" if found.missing else "complete",
+                            "missing": list(found.missing), "error": str(one.error or ""),
+                        }
+                    )  # fmt: skip
+
+            code = await every(names, look)
+        show(rows, ("image", "platform", "content", "snapshotter", "unpacked", "error"), "no images")
+        if code:
+            raise Exit(code)
+
+    run_async(work())
+
+
 VERBS: Final[dict[str, Verb | Group]] = {
     "pull": Verb(pull),
     "push": Verb(push),
     "import": Verb(import_),
     "export": Verb(export),
     "images": Verb(images),
+    "image": Group("One image, or some.", {"check": Verb(check)}),
     "rmi": Verb(rmi),
     "tag": Verb(tag),
 }

@@ -217,13 +217,17 @@ def _toml(value: Any) -> str:
 
 def config_default() -> None:
     """Print the default mesh.toml; tables of which a mesh has none by default are comments in it."""
-    from argosy.tables import ProxyPlugin, StreamProcessor
+    from argosy.tables import NamespaceTable, ProxyPlugin, SnapshotterTable, StreamProcessor
 
     from argosy_cli.config import as_table, defaults
 
     plugin = ProxyPlugin(type="snapshot", address="/run/NAME.sock")
     processor = StreamProcessor(accepts=["application/..."], returns="application/vnd.oci.image.layer.v1.tar", path="ID")
-    examples = {"proxy_plugins": {"NAME": vars(plugin)}, "stream_processors": {"ID": vars(processor)}}
+    examples = {
+        "proxy_plugins": {"NAME": vars(plugin)}, "stream_processors": {"ID": vars(processor)},
+        "snapshotters": {"NAME": vars(SnapshotterTable(fallback=["overlayfs"]))},
+        "namespaces": {"NAME": vars(NamespaceTable(content="NAME"))},
+    }  # fmt: skip
     print(_toml(as_table(defaults())))
     print("\n" + "\n".join(f"# {line}".rstrip() for line in _toml(examples).splitlines()))
 

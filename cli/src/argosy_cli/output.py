@@ -84,6 +84,23 @@ async def each(names: Iterable[str], done: str, work: Callable[[str], Awaitable[
     Each failure is said. Raises Exit with the first one's code; only a daemon that is away ends the rest.
     """
     rows: list[dict[str, Any]] = []
+
+    async def note(name: str) -> None:
+        await work(name)
+        rows.append({done: name})
+
+    code = await every(names, note)
+    if rows:
+        show(rows, (done,))
+    if code:
+        raise Exit(code)
+
+
+async def every(names: Iterable[str], work: Callable[[str], Awaitable[object]]) -> int:
+    """Do work for every name, for the rest too when it fails for one; return the first failure's exit code, 0 without one.
+
+    Each failure is said; only a daemon that is away ends the rest.
+    """
     code = 0
     for name in names:
         try:
@@ -93,12 +110,7 @@ async def each(names: Iterable[str], done: str, work: Callable[[str], Awaitable[
             code = code or failed
             if isinstance(error, Unavailable):
                 break
-        else:
-            rows.append({done: name})
-    if rows:
-        show(rows, (done,))
-    if code:
-        raise Exit(code)
+    return code
 
 
 async def write_out(data: bytes) -> None:

@@ -1,13 +1,19 @@
-"""The plugins of a gateway: plugin ls, show, add, remove, drain, undrain, swap, rollback, watch."""
+"""The plugins of a gateway: plugin new, dev, ls, show, add, remove, drain, undrain, swap, rollback, watch, logs."""
 
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from argosy.errors import InvalidArgument, Unimplemented
+from argosy.errors import InvalidArgument, NotFound, Unimplemented
 
+from argosy_cli.dev import dev
+from argosy_cli.new import new
 from argosy_cli.output import Shown, remark, run_async, show, show_one
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 _COLUMNS: Final = ("type", "name", "state", "calls", "failed", "in_flight", "p50", "p99", "restarts", "reason")
 # Beyond what the gateway itself may take for it.
 _PATIENCE_S: Final = 20.0
+# A swap may wait for calls in flight, for one process to close and for another to open.
+_SWAP_S: Final = 150.0
 
 
 def _run(work: Callable[[PluginsStub], Awaitable[None]]) -> None:
@@ -60,6 +68,7 @@ def _row(plugin: Plugin) -> dict[str, Any]:
         "p50": _ms(plugin.p50_s), "p99": _ms(plugin.p99_s), "last_ok": when(plugin.last_ok_at),
         "last_error": plugin.last_error, "last_error_at": when(plugin.last_error_at), "errno": plugin.last_errno,
         "capabilities": list(table.capabilities), "exports": dict(table.exports), "uids": list(table.uids),
+        "command": shlex.join(table.command), "directory": table.directory, "pid": plugin.pid or "",
         "roots": list(table.roots), "cleanup": table.cleanup, "services": list(table.services), "methods": methods,
     }  # fmt: skip
 
@@ -107,7 +116,7 @@ def listed() -> None:
     _run(work)
 
 
-def one(name: Annotated[str, Argument(help="its name")]) -> None:
+def one(name: Annotated[str, Argument(help="its name, or TYPE/NAME")]) -> None:
     """Show all that is known of a plugin."""
 
     async def work(plugins: PluginsStub) -> None:
@@ -121,7 +130,10 @@ def one(name: Annotated[str, Argument(help="its name")]) -> None:
 def add(
     type: Annotated[str, Argument(help="snapshot, content, diff, sandbox, tasks or service")],
     name: Annotated[str, Argument(help="what clients call it")],
-    address: Annotated[str, Option("--address", help="the plugin's socket")],
+    address: Annotated[str, Option("--address", help="the plugin's socket")] = "",
+    command: Annotated[
+        str, Option("--command", help="the program that serves it, which the daemon starts; {address} in it is its socket")
+    ] = "",
     capability: Annotated[list[str] | None, Option("--capability", help="what it says of itself in Introspection")] = None,
     root: Annotated[str, Option("--root", help="its exported root")] = "",
     below: Annotated[
@@ -138,11 +150,14 @@ def add(
     async def work(plugins: PluginsStub) -> None:
         from argosy_protos.argosy.plugins.v1 import AddRequest, Table
 
+        if bool(address) == bool(command):
+            raise InvalidArgument("a plugin has an --address, or a --command that the daemon starts; give one of them")
         for number in uid or []:
             if not number.isdecimal() or int(number) >= 1 << 32:
                 raise InvalidArgument(f'--uid "{number}" is no number of a user')
         table = Table(
-            type=type, name=name, address=address, capabilities=capability or [], exports={"root": root} if root else {},
+            type=type, name=name, address=address, command=_words(command), directory=os.getcwd() if command else "",
+            capabilities=capability or [], exports={"root": root} if root else {},
             roots=below or [], uids=[int(number) for number in uid or []], services=service or [], cleanup=cleanup,
         )  # fmt: skip
         _say((await plugins.add(AddRequest(table=table), timeout=_PATIENCE_S)).plugin)
@@ -150,8 +165,24 @@ def add(
     _run(work)
 
 
+def _words(command: str) -> list[str]:
+    """Return the words of a command; the program is the one that this shell would start. Raises InvalidArgument, NotFound."""
+    if not command:
+        return []
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise InvalidArgument(f"--command: {error}") from None
+    if not words:
+        raise InvalidArgument("--command has no word in it")
+    found = shutil.which(words[0])
+    if found is None:
+        raise NotFound(f'--command: there is no program "{words[0]}" here')
+    return [os.path.abspath(found), *words[1:]]
+
+
 def remove(
-    name: Annotated[str, Argument(help="its name")],
+    name: Annotated[str, Argument(help="its name, or TYPE/NAME")],
     force: Annotated[bool, Option("--force", "-f", help="also while it is in use, and with calls in flight")] = False,
     wait: Annotated[float, Option("--wait", help="how many seconds to wait for calls in flight")] = 30.0,
 ) -> None:
@@ -174,7 +205,7 @@ def _seconds(wait: float) -> float:
 
 
 def drain(
-    name: Annotated[str, Argument(help="its name")],
+    name: Annotated[str, Argument(help="its name, or TYPE/NAME")],
     wait: Annotated[float, Option("--wait", help="how many seconds to wait for calls in flight")] = 0.0,
 ) -> None:
     """Have a plugin get no new calls, over restarts too; those in flight go on."""
@@ -188,7 +219,7 @@ def drain(
     _run(work)
 
 
-def undrain(name: Annotated[str, Argument(help="its name")]) -> None:
+def undrain(name: Annotated[str, Argument(help="its name, or TYPE/NAME")]) -> None:
     """Have a plugin get calls again."""
 
     async def work(plugins: PluginsStub) -> None:
@@ -200,26 +231,82 @@ def undrain(name: Annotated[str, Argument(help="its name")]) -> None:
 
 
 def swap(
-    name: Annotated[str, Argument(help="its name")],
-    address: Annotated[str, Option("--address", help="the socket of the process that is to serve it")],
+    name: Annotated[str, Argument(help="its name, or TYPE/NAME")],
+    address: Annotated[str, Option("--address", help="the socket of the process that is to serve it")] = "",
+    command: Annotated[str, Option("--command", help="another program that is to serve it")] = "",
+    canary: Annotated[str, Option("--canary", help="how long it may go back by itself, such as 30s")] = "",
+    verify: Annotated[
+        bool, Option("--verify", help="judge it first, in a root of its own, by the fast checks of argosy verify")
+    ] = False,
+    max_error_rate: Annotated[
+        str, Option("--max-error-rate", help="how many of its calls may fail meanwhile, such as 0.5%")
+    ] = "",
 ) -> None:
-    """Have another process serve a plugin: new calls go to it at one instant, those in flight end where they began."""
+    """Have another process serve a plugin, by default a fresh one of its command: new calls go to it at one instant, and none fails."""
 
     async def work(plugins: PluginsStub) -> None:
         from argosy_protos.argosy.plugins.v1 import SwapRequest
 
-        _say((await plugins.swap(SwapRequest(name=name, address=address), timeout=_PATIENCE_S)).plugin)
+        if max_error_rate and not canary:
+            raise InvalidArgument("--max-error-rate says when a canary has failed; say how long it takes, too: --canary 30s")
+        seconds = _duration(canary) if canary else 0.0
+        request = SwapRequest(
+            name=name, address=address, command=_words(command), directory=os.getcwd() if command else "",
+            canary_s=seconds, max_error_rate=_share(max_error_rate),
+            verify=verify,
+        )  # fmt: skip
+        _say((await plugins.swap(request, timeout=seconds + _SWAP_S)).plugin)
 
     _run(work)
 
 
-def rollback(name: Annotated[str, Argument(help="its name")]) -> None:
+def _duration(text: str) -> float:
+    """Return a time in seconds. Raises InvalidArgument for what is none, and for none at all."""
+    from argosy_cli.config import seconds
+
+    found = seconds(text, "--canary")
+    if not found:
+        raise InvalidArgument("--canary 0 watches for no time at all; leave it out, or give it some seconds")
+    return found
+
+
+def _share(text: str) -> float:
+    """Return a share of all, 0 to 1, of ``0.5%`` or ``0.005``; of "" none. Raises InvalidArgument."""
+    try:
+        found = float(text.removesuffix("%") or "0") / (100 if text.endswith("%") else 1)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise InvalidArgument(f'--max-error-rate "{text}" is no share of all calls, such as 0.5% or 0.005')
+    return found
+
+
+def rollback(name: Annotated[str, Argument(help="its name, or TYPE/NAME")]) -> None:
     """Swap a plugin back to the process that served it before."""
 
     async def work(plugins: PluginsStub) -> None:
         from argosy_protos.argosy.plugins.v1 import RollbackRequest
 
-        _say((await plugins.rollback(RollbackRequest(name=name), timeout=_PATIENCE_S)).plugin)
+        _say((await plugins.rollback(RollbackRequest(name=name), timeout=_SWAP_S)).plugin)
+
+    _run(work)
+
+
+def logs(
+    name: Annotated[str, Argument(help="its name, or TYPE/NAME")],
+    follow: Annotated[bool, Option("--follow", "-f", help="go on with what is printed from now on")] = False,
+    tail: Annotated[int, Option("--tail", "-n", help="only so many of the last lines; 0 is all")] = 0,
+) -> None:
+    """Print what the programs of a plugin by command have printed, each line with its time and process."""
+
+    async def work(plugins: PluginsStub) -> None:
+        from argosy_protos.argosy.plugins.v1 import LogsRequest
+
+        if not 0 <= tail < 1 << 32:
+            raise InvalidArgument(f"--tail {tail} is no number of lines")
+        async for part in plugins.logs(LogsRequest(name=name, follow=follow, lines=tail)):
+            sys.stdout.buffer.write(part.data)
+            sys.stdout.buffer.flush()
 
     _run(work)
 
@@ -248,6 +335,8 @@ VERBS: Final[dict[str, Verb | Group]] = {
     "plugin": Group(
         "See plugins, and have them come and go while everything runs.",
         {
+            "new": Verb(new),
+            "dev": Verb(dev, command_follows=True),
             "ls": Verb(listed),
             "show": Verb(one),
             "add": Verb(add),
@@ -257,6 +346,7 @@ VERBS: Final[dict[str, Verb | Group]] = {
             "swap": Verb(swap),
             "rollback": Verb(rollback),
             "watch": Verb(watch),
+            "logs": Verb(logs),
         },
     ),
 }

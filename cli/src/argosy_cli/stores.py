@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
-from argosy_cli.output import each, run_async, show, size, write_out
+from argosy_cli.output import Shown, each, run_async, show, show_one, size, write_out
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
@@ -31,10 +32,46 @@ def snapshots_ls(snapshotter: _Snapshotter = "") -> None:
                         "size": size(usage.size),
                         "bytes": usage.size,
                     }
-                    rows.append(row | {"inodes": usage.inodes, "labels": dict(info.labels)})
-        show(rows, ("key", "parent", "kind", "size", "inodes"), "no snapshots")
+                    where, labels = _whereabouts(info.labels)
+                    rows.append(row | {"inodes": usage.inodes, "labels": labels} | where)
+        # Where a snapshot is, and why, for those that their snapshotter could not make itself.
+        columns = ("key", "parent", "kind", "size", "inodes")
+        show(rows, (*columns, "on", "because") if any(row["on"] for row in rows) else columns, "no snapshots")
 
     run_async(work())
+
+
+def snapshots_info(key: str, snapshotter: _Snapshotter = "") -> None:
+    """Show a snapshot with its labels; where it is, and why, when that is not the snapshotter of this name."""
+    from argosy.timestamps import format_rfc3339, from_wire
+    from argosy_protos.containerd.services.snapshots import v1 as snapshots
+
+    async def work() -> None:
+        from argosy.client.services import present
+
+        async with Target.client() as client:
+            name = snapshotter or await client.default_snapshotter()
+            reply = await client.services.snapshots.stat(snapshots.StatSnapshotRequest(snapshotter=name, key=key))
+        info = present(reply.info, f'snapshot "{key}"')
+        where, labels = _whereabouts(info.labels)
+        row: dict[str, Any] = {"key": info.name, "parent": info.parent, "kind": snapshots.Kind(info.kind).name.lower()}
+        row |= {
+            "created": format_rfc3339(from_wire(info.created_at) or 0),
+            "updated": format_rfc3339(from_wire(info.updated_at) or 0),
+        }
+        row |= {key: value for key, value in where.items() if value or Shown.json}
+        row |= {"labels": labels} if Shown.json else labels
+        show_one(row)
+
+    run_async(work())
+
+
+def _whereabouts(labels: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return where a snapshot is when its snapshotter fell back on another, and why; and its other labels."""
+    from argosy.labels import FALLBACK_PLUGIN, FALLBACK_REASON
+
+    rest = {key: value for key, value in labels.items() if key not in (FALLBACK_PLUGIN, FALLBACK_REASON)}
+    return {"on": labels.get(FALLBACK_PLUGIN, ""), "because": labels.get(FALLBACK_REASON, "")}, rest
 
 
 def snapshots_rm(keys: list[str], snapshotter: _Snapshotter = "") -> None:
@@ -167,7 +204,15 @@ def leases_rm(ids: list[str], sync: Annotated[bool, Option("--sync", help="wait 
 
 
 VERBS: Final[dict[str, Verb | Group]] = {
-    "snapshots": Group("Snapshots.", {"ls": Verb(snapshots_ls), "rm": Verb(snapshots_rm), "mounts": Verb(snapshots_mounts)}),
+    "snapshots": Group(
+        "Snapshots.",
+        {
+            "ls": Verb(snapshots_ls),
+            "info": Verb(snapshots_info),
+            "rm": Verb(snapshots_rm),
+            "mounts": Verb(snapshots_mounts),
+        },
+    ),
     "content": Group(
         "Content: blobs and ingests.",
         {"ls": Verb(content_ls), "active": Verb(content_active), "get": Verb(content_get), "rm": Verb(content_rm)},

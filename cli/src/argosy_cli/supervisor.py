@@ -26,7 +26,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -46,13 +46,16 @@ from argosy.tables import ALONE, ProxyPlugin
 from argosy_cli.child import REFUSED, UNUSED, be, begin_anew
 from argosy_cli.config import MeshConfig, ServiceConfig, seconds
 from argosy_cli.directories import socket_in
+from argosy_cli.programs import LOGS, Programs
+from argosy_cli.restarts import BACKOFF_FIRST_S, STEADY_AFTER_S, pause
 from argosy_cli.services import GATEWAY, plugin_of, service_of
 
 logger = log.get("supervisor")
 
 READY_TIMEOUT_S: Final = 30.0
 STOP_GRACE_S: Final = 15.0
-BACKOFF_FIRST_S, BACKOFF_MAX_S, STEADY_AFTER_S = 0.1, 5.0, 10.0
+PROGRAMS, SUPERVISOR = "programs", "supervisor.sock"
+"""A directory beside the services' sockets for those of plugins by command, and the socket in it at which the gateway says which there are to be."""
 # Who calls a service that is not there for longer than this is told why.
 PATIENCE_S: Final = 0.3
 
@@ -85,13 +88,15 @@ class Child:
     report: int = -1
     """A file in memory that takes the last words of its process."""
     sockets: list[Path] = field(default_factory=list)
+    next: Child | None = None
+    """A process that stands by to take over from this one."""
+    of: Child | None = None
+    """The child from which this one is to take over, or has."""
 
     @property
     def backoff(self) -> float:
         """How long the next start waits: nothing after a first crash, so that callers of a service that was killed only wait for it."""
-        if self.crashes < 2:
-            return 0.0
-        return float(min(BACKOFF_FIRST_S * 2 ** min(self.crashes - 2, 10), BACKOFF_MAX_S))
+        return pause(self.crashes)
 
     @property
     def idle_mark(self) -> Path:
@@ -139,14 +144,24 @@ def plan(mesh: MeshConfig) -> list[Child]:
             on_demand=not stays,
         )
     taken = {socket: f"[services.{child.name}]" for child in children for socket in child.sockets}
-    taken |= {address: "the gateway", ttrpc: "the gateway"}
+    taken |= {address: "the gateway", ttrpc: "the gateway", sockets / PROGRAMS / SUPERVISOR: "the supervisor"}
     for name, table in mesh.proxy_plugins.items():
+        if not table.address:
+            table = replace(table, address=str(sockets / PROGRAMS / f"{name}.1.sock"))
         if name in plugins:
             raise InvalidArgument(f"[proxy_plugins.{name}] has the name of one of the mesh's own services; use another")
-        if (whose := taken.get(Path(table.address.removeprefix("unix://")))) is not None:
+        if (whose := taken.get(_path(table))) is not None:
             raise InvalidArgument(
                 f"[proxy_plugins.{name}] has the address of {whose}, {table.address}; give it that of its plugin"
             )
+        for other, one in mesh.proxy_plugins.items():
+            if other == name:
+                break
+            if one.type == table.type == "snapshot" and _path(one) == _path(table):
+                raise InvalidArgument(
+                    f"[proxy_plugins.{other}] and [proxy_plugins.{name}] are snapshotters at one socket, {table.address}: each "
+                    "would collect what the other has made; give each a socket of its own, or take one out"
+                )
         plugins[name] = table
     _short_enough(mesh, address, ttrpc)
     _one_of_each(mesh, plugins)
@@ -161,12 +176,21 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "content_sharing_policy": mesh.content_sharing_policy,
         "reported_version": mesh.reported_version,
         "restart_interval_s": mesh.restart_interval_s,
+        "supervisor": sockets / PROGRAMS / SUPERVISOR,
         "proxy_plugins": plugins,
+        "snapshotters": mesh.snapshotters,
+        "namespaces": mesh.namespaces,
+        "differs": mesh.differs,
         "gc": mesh.gc,
         "restart": mesh.restart,
+        "registries": mesh.registries,
     }
     children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children
+
+
+def _path(table: ProxyPlugin) -> Path:
+    return Path(table.address.removeprefix("unix://"))
 
 
 def _directory(mesh: MeshConfig) -> Path:
@@ -194,11 +218,17 @@ def _short_enough(mesh: MeshConfig, address: Path, ttrpc: Path) -> None:
 def _one_of_each(mesh: MeshConfig, plugins: Mapping[str, ProxyPlugin]) -> None:
     """Raise InvalidArgument for two plugins of a type of which one can serve."""
     tables = {config.shown(name): f"[services.{name}]" for name, config in mesh.services.items()}
+    named = {one.content for one in mesh.namespaces.values()}
     for kind in ALONE:
         found = [name for name, plugin in plugins.items() if plugin.type == kind]
+        if kind == "content" and named:
+            found = [name for name in found if name not in named]
         if len(found) > 1:
             where = " and ".join(tables.get(name, f"[proxy_plugins.{name}]") for name in found)
-            raise InvalidArgument(f"{where} are {len(found)} {kind} plugins, where one can serve; take all but one out")
+            remedy = ", or have a namespace name it" if kind == "content" else ""
+            raise InvalidArgument(
+                f"{where} are {len(found)} {kind} plugins, where one can serve; take all but one out{remedy}"
+            )
 
 
 def _settings(name: str, service: Service[Any], config: ServiceConfig, values: dict[str, Any]) -> dict[str, Any]:
@@ -246,6 +276,7 @@ class Supervisor:
         self._by_fd: dict[int, Child] = {}
         self._callers: dict[int, Child] = {}
         self._stopping = False
+        self._programs: Programs | None = None
 
     def run(self) -> int:
         """Start everything, say so, keep it running; return the exit code.
@@ -285,6 +316,8 @@ class Supervisor:
             for child in self._children[:-1]:
                 child.listener = bind_unix(child.sockets[0])
                 child.idle_mark.touch()
+            self._programs = Programs(_directory(mesh) / PROGRAMS / SUPERVISOR, mesh.state / LOGS, self)
+            self._poll.register(self._programs, select.POLLIN)
             # The gateway is what everybody waits for; nothing else starts unless somebody needs it.
             for child in reversed(self._children):
                 if child.at_once:
@@ -300,6 +333,8 @@ class Supervisor:
             self._stop()
             return code
         finally:
+            if self._programs is not None:
+                self._programs.stop(1.0)
             for child in self._children:
                 if child.listener is not None:
                     child.sockets[0].unlink(missing_ok=True)
@@ -360,14 +395,76 @@ class Supervisor:
         handed = Handed(child.listener, refusing_s=seconds, reason=child.reason)
         child.refusing = self._start(child, service_of(child.kind), handed)
 
-    def _start(self, child: Child, service: Service[Any], handed: Handed) -> bool:
-        """Fork a process for a service. Returns False when the system has no room for one: it is tried again later."""
+    # -- a fresh process in the place of a child's --
+
+    def fresh(self, address: str, beside: str) -> str | None:
+        """Start a new process of the service at address, of what is on disk now, which is told at beside to take over.
+
+        Returns why there is none, "" when the service does not run, so that its next process is a new one anyway; None when it was started.
+        """
+        child = next((one for one in self._children[:-1] if str(one.sockets[0]) == address), None)
+        if child is None:
+            return f"no service of this mesh serves {address}"
+        if not child.pid or child.refusing:
+            return ""
+        self.drop(address)
+        service = service_of(child.kind)
+        after = Child(child.name, child.kind, child.values, listener=child.listener, sockets=[Path(beside)], of=child)
+        assert child.listener is not None
+        try:
+            told = bind_unix(beside, 0o600)
+        except (ArgosyError, OSError) as error:
+            return str(error)
+        try:
+            handed = Handed(child.listener, refuses=False, idle_s=child.idle_s, standby=True, beside=told.fileno())
+            if not self._start(after, service, handed, fresh=True):
+                return after.reason
+        finally:
+            told.close()
+        child.next = after
+        return None
+
+    def adopt(self, address: str) -> None:
+        """Have the process that has taken over be the child's. The one before has nothing any more, and is killed."""
+        child = next((one for one in self._children if one.next is not None and str(one.sockets[0]) == address), None)
+        if child is None or child.next is None:
+            return
+        after, child.next = child.next, None
+        former = Child(child.name, child.kind, {}, pid=child.pid, pidfd=child.pidfd, of=child, report=child.report)
+        child.pid, child.pidfd, child.started, child.report = after.pid, after.pidfd, after.started, after.report
+        child.crashes, child.reason, child.again_at = 0, "", 0.0
+        self._by_fd[child.pidfd] = child
+        after.sockets[0].unlink(missing_ok=True)
+        if former.pid:
+            self._by_fd[former.pidfd] = former
+            os.kill(former.pid, signal.SIGKILL)
+        logger.info("service.replaced", service_name=child.name, pid=child.pid, before=former.pid)
+
+    def drop(self, address: str) -> None:
+        """End a process that was to take over. Its child goes on, or comes again."""
+        for child in self._children:
+            if child.next is not None and address in ("", str(child.sockets[0])):
+                after, child.next = child.next, None
+                after.sockets[0].unlink(missing_ok=True)
+                if after.pid:
+                    os.kill(after.pid, signal.SIGKILL)
+                if not child.pid:
+                    child.again_at = time.monotonic()
+                elif not address:
+                    # Nobody knows how far it got: it may have given its root away.
+                    os.kill(child.pid, signal.SIGTERM)
+
+    def _start(self, child: Child, service: Service[Any], handed: Handed, fresh: bool = False) -> bool:
+        """Fork a process for a service. Returns False when the system has no room for one: it is tried again later.
+
+        fresh: it is a new interpreter, whatever is on disk.
+        """
         # Pages that the collector never touches stay shared with the children.
         gc.freeze()
         sys.stdout.flush()
         sys.stderr.flush()
         # Who only tells why there is no service says that himself.
-        anew = not handed.reason and self._is_outdated()
+        anew = fresh or (not handed.reason and self._is_outdated())
         pid = 0
         try:
             if child.report < 0:
@@ -406,8 +503,10 @@ class Supervisor:
             die_with_parent(signal.SIGTERM)
             os.environ.pop("NOTIFY_SOCKET", None)
             for other in self._children:
-                if other.listener is not None and other is not child:
+                if other.listener is not None and other.listener is not child.listener:
                     other.listener.close()
+            if self._programs is not None:
+                self._programs.close_in_child()
             settings = service.settings(**child.values)
             if anew:
                 begin_anew(child.kind, settings, handed)
@@ -427,6 +526,8 @@ class Supervisor:
                 until = deadline if due is None else min(deadline, due)
                 for fd, events in self._poll.poll(max(0.0, until - time.monotonic()) * 1000):
                     dead = self._by_fd.get(fd)
+                    if self._programs is not None and fd == self._programs.fileno():
+                        continue  # below
                     if fd in self._callers:
                         self._fork(self._callers[fd])
                     elif dead is not None:
@@ -461,11 +562,15 @@ class Supervisor:
         return os.waitstatus_to_exitcode(status)
 
     def _next_due(self) -> float | None:
-        """Return when the next service is tried again."""
-        return min((child.again_at for child in self._children if child.again_at), default=None)
+        """Return when the next service, or program, is tried again."""
+        due = [child.again_at for child in self._children if child.again_at]
+        program = self._programs.next_due() if self._programs is not None else None
+        return min(due if program is None else [*due, program], default=None)
 
     def _start_due(self) -> None:
-        """Start what is due. One that has crashed again and again, and has nothing to take up, waits for the next call."""
+        """Start what is due, and see to the programs. One that has crashed again and again, and has nothing to take up, waits for the next call."""
+        if self._programs is not None:
+            self._programs.handle()
         now = time.monotonic()
         for child in self._children:
             if not child.again_at or child.again_at > now or child.pid or self._told_to_stop():
@@ -480,6 +585,13 @@ class Supervisor:
         """Decide what comes after a process that ended: it is started again, sooner or later."""
         now = time.monotonic()
         lived = now - child.started
+        if child.of is not None:
+            self._beside_ended(child, code)
+            return
+        if child.next is not None and child.next.pid:
+            # Who takes over has its place: it is adopted, or dropped, by who asked for it.
+            logger.warning("service.ended_while_replaced", service_name=child.name, code=code)
+            return
         if code == UNUSED:
             child.crashes, child.reason = 0, ""
             child.idle_mark.touch()
@@ -506,6 +618,24 @@ class Supervisor:
             child.reason += f"; it is started again within {wait:.1f} s"
             self._refuse(child, wait)
 
+    def _beside_ended(self, child: Child, code: int) -> None:
+        """Say how a process has ended that was to take over; one that was replaced has ended as it was to."""
+        of = child.of
+        assert of is not None
+        last = os.pread(child.report, REPORT_BYTES, 0).decode(errors="replace")
+        os.close(child.report)
+        if of.next is not child:
+            return
+        of.next = None
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        reason = f"its process ended {how}" + (f" ({last})" if last else "")
+        child.sockets[0].unlink(missing_ok=True)
+        logger.warning("service.not_replaced", service_name=of.name, reason=reason)
+        if self._programs is not None:
+            self._programs.say_of(str(child.sockets[0]), of.name, 0, reason)
+        if not of.pid:
+            of.again_at = time.monotonic()
+
     def _watch(self, wake: int) -> int:
         while not self._stopping:
             due = self._next_due()
@@ -527,6 +657,10 @@ class Supervisor:
     def _stop(self) -> None:
         """End the services: the gateway first, so that no call is cut in two; then the rest."""
         deadline = time.monotonic() + STOP_GRACE_S
+        for child in self._children:
+            if child.next is not None and child.next.pid:
+                os.kill(child.next.pid, signal.SIGKILL)
+                self._reap(child.next)
         for group in ([self._children[-1]], self._children[:-1]):
             for child in group:
                 if child.pid:
@@ -541,3 +675,7 @@ class Supervisor:
                     logger.warning("service.killed", service_name=child.name)
                     os.kill(child.pid, signal.SIGKILL)
                     self._reap(child)
+            if group[0] is self._children[-1] and self._programs is not None:
+                self._poll.unregister(self._programs)
+                self._programs.stop(max(1.0, deadline - time.monotonic()))
+                self._programs = None

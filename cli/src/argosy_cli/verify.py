@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from argosy_cli.output import Exit, Shown, fail, remark, say, show_one
 from argosy_cli.target import Target
-from argosy_cli.words import Group, Option, Verb
+from argosy_cli.words import Argument, Group, Option, Verb
 
 if TYPE_CHECKING:
     from argosy.testkit.suite import Check, Report, Result, Suite
@@ -29,6 +29,9 @@ _Junit = Annotated[Path | None, Option("--junit", help="write a report for CI se
 _Deadline = Annotated[float, Option("--deadline", help="seconds that one call may take")]
 _Has = Annotated[list[str] | None, Option("--has", help="a capability that it has besides the usual ones; may be repeated")]
 _Lacks = Annotated[list[str] | None, Option("--lacks", help="a usual capability that it does not have; may be repeated")]
+_Minimize = Annotated[
+    bool, Option("--minimize", help="also make calls at random, and show the shortest list of them that fails")
+]
 
 
 class _Wish(NamedTuple):
@@ -136,15 +139,14 @@ def verify_snapshotter(
     deadline: _Deadline = 5.0,
     has: _Has = None,
     lacks: _Lacks = None,
-    minimize: Annotated[
-        bool, Option("--minimize", help="also make calls at random, and show the shortest list of them that fails")
-    ] = False,
+    minimize: _Minimize = False,
 ) -> None:
     """Judge a snapshotter, at its own socket or in a daemon."""
 
     def prepare() -> _Judge:
         from argosy.testkit import snapshotter as suite
-        from argosy.testkit.snapshotter.anything import ANYTHING, check_hypothesis
+        from argosy.testkit.anything import check_hypothesis
+        from argosy.testkit.snapshotter.anything import ANYTHING
         from argosy.testkit.target import reached
 
         if minimize:
@@ -244,6 +246,91 @@ def verify_shim(
     _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
 
 
+def verify_tasks(
+    address: _Address = None,
+    daemon: Annotated[
+        Path | None, Option("--daemon", help="of a task manager at its own socket: the daemon that knows its containers")
+    ] = None,
+    runtime: Annotated[str, Option("--runtime", help="what runs the containers")] = "io.containerd.runc.v2",
+    namespace: _Namespace = "",
+    focus: _Focus = "",
+    skip: _Skip = "",
+    fast: _Fast = False,
+    json: _Json = False,
+    junit: _Junit = None,
+    deadline: _Deadline = 10.0,
+    has: _Has = None,
+    lacks: _Lacks = None,
+    minimize: _Minimize = False,
+) -> None:
+    """Judge a Tasks service, as root, in a daemon, or at its own socket with its daemon: it runs small containers."""
+
+    def prepare() -> _Judge:
+        from argosy.testkit import tasks as suite
+        from argosy.testkit.anything import check_hypothesis
+        from argosy.testkit.tasks.anything import ANYTHING
+
+        if minimize:
+            check_hypothesis()
+        able = suite.able(has or (), lacks or ())
+        return _Judge(
+            suite.SUITE,
+            able,
+            lambda: suite.begun(address or Target.socket(), daemon, _namespace(namespace), runtime, able, deadline),
+            suite.begin,
+            suite.subject,
+            [ANYTHING] if minimize else (),
+        )
+
+    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+
+
+def verify_service(
+    name: Annotated[str, Argument("the service's full name, such as example.clock.v1.Clock")],
+    address: _Address = None,
+    unary: Annotated[
+        list[str] | None,
+        Option("--unary", help="a method of one answer that may be called with an empty message; may be repeated"),
+    ] = None,
+    stream: Annotated[
+        list[str] | None,
+        Option("--stream", help="a method of a stream of answers that may be called with an empty message; may be repeated"),
+    ] = None,
+    ends: Annotated[
+        int, Option("--ends", help="the process that serves it, which is told to end when all else was looked at")
+    ] = 0,
+    focus: _Focus = "",
+    skip: _Skip = "",
+    fast: _Fast = False,
+    json: _Json = False,
+    junit: _Junit = None,
+    deadline: _Deadline = 5.0,
+    has: _Has = None,
+    lacks: _Lacks = None,
+    minimize: _Minimize = False,
+) -> None:
+    """Judge any gRPC service, at its own socket or behind a daemon's. Of its own methods only those are called that are named."""
+
+    def prepare() -> _Judge:
+        from argosy.testkit import service as suite
+        from argosy.testkit.anything import check_hypothesis
+        from argosy.testkit.service.anything import ANYTHING
+
+        if minimize:
+            check_hypothesis()
+        socket = address or Target.socket()
+        return _Judge(
+            suite.SUITE,
+            suite.able(has or (), lacks or ()),
+            lambda: suite.begun(socket, name, unary or (), stream or (), deadline, has or (), lacks or (), ends),
+            suite.begin,
+            suite.subject,
+            [ANYTHING] if minimize else (),
+        )
+
+    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+
+
 VERBS: Final[dict[str, Verb | Group]] = {
     "verify": Group(
         "Whether a plugin keeps containerd's contract: exit code 0 if all checks passed, 1 if one failed, 2 if they could not begin.",
@@ -252,6 +339,8 @@ VERBS: Final[dict[str, Verb | Group]] = {
             "content": Verb(verify_content),
             "diff": Verb(verify_diff),
             "shim": Verb(verify_shim),
+            "tasks": Verb(verify_tasks),
+            "service": Verb(verify_service),
         },
     ),
 }

@@ -28,9 +28,10 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 import anyio
@@ -40,10 +41,10 @@ from argosy_protos._service import ServiceBase
 from argosy import log
 from argosy.about import About
 from argosy.errors import ArgosyError, InvalidArgument, ResourceExhausted, Unavailable
+from argosy.instance import Instance, innermost
 from argosy.kernel.heap import keep_freed
 from argosy.kernel.process import set_name
 from argosy.memory import Memory
-from argosy.roots import lock_root
 from argosy.rpc.server import Server
 from argosy.rpc.sockets import owners
 from argosy.settings import Settings, load
@@ -55,6 +56,8 @@ R = TypeVar("R")
 
 DRAIN_GRACE_S: Final = 5.0
 REFUSING_S: Final = 10.0
+HANDED_OVER: Final = frozenset(("snapshot", "content", "diff"))
+"""Types of plugins whose root another process can take over while they are used; a task manager's calls may wait for ever."""
 REPORT_BYTES: Final = 4096
 _SWITCH_S: Final = 0.0005
 # A service that nobody calls looks so often whether that is still so, in the time after which it ends.
@@ -78,6 +81,8 @@ class ServiceContext(Generic[S]):
     """What says whether there is something to look after, called or not."""
     memory: Memory = field(default_factory=Memory)
     """Who is told of work that is no call, and of what can be let go of."""
+    passes_on: bool = False
+    """Set before it is closed for another process that takes its root over: what callers may have in their hands, such as mounts, is to stay."""
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def stay_while(self, check: Callable[[], bool]) -> None:
@@ -157,6 +162,10 @@ class Handed:
     """After so many seconds without a call it ends, and whoever holds its socket waits for the next one; 0: it stays."""
     idled: bool = False
     """Set when it ended for that reason."""
+    standby: bool = False
+    """Another process serves at the listener, and has the root: it waits until it is told to take both over (``argosy.instance``)."""
+    beside: int = -1
+    """A descriptor of another socket, at which one that stands by is told so."""
 
 
 async def _started(service: Service[S], ctx: ServiceContext[S]) -> Sequence[ServiceBase]:
@@ -170,11 +179,42 @@ async def _started(service: Service[S], ctx: ServiceContext[S]) -> Sequence[Serv
     return await service.load()(ctx)
 
 
-async def _unused(server: Server, ctx: ServiceContext[S], handed: Handed) -> None:
+class _Life(Generic[S]):
+    """What a service has while it has its root: opened by a claim, closed by a release or the end."""
+
+    def __init__(self, service: Service[S], settings: S, server: Server) -> None:
+        self._service, self._settings, self._server = service, settings, server
+        self.gauges: dict[str, Callable[[], object]] = {}
+        self.ctx: ServiceContext[S] | None = None
+
+    @asynccontextmanager
+    async def opened(self, root: Path | None) -> AsyncIterator[Sequence[ServiceBase]]:
+        settings = self._settings if root in (None, self._settings.root) else replace(self._settings, root=root)
+        # Resources outlive the tasks that use them: the group ends first, then the stack closes what was opened.
+        async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
+            ctx = ServiceContext(settings, self._server, tasks, gauges=self.gauges, _stack=stack)
+            services = await _started(self._service, ctx)
+            self._server.allow = owners(*ctx.owner)
+            self._server.ended = ctx.memory.used
+            self.ctx = ctx
+            try:
+                yield services
+            finally:
+                self.ctx = None
+                self.gauges.clear()
+                tasks.cancel_scope.cancel()
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is something to look after; one that stands by does for whoever started it."""
+        return self.ctx is None or any(check() for check in self.ctx.needed)
+
+
+async def _unused(server: Server, life: _Life[S], handed: Handed) -> None:
     """Return when nobody has called for a while, nothing is to be looked after, and nobody is connected any more."""
 
     def needed() -> bool:
-        return any(check() for check in ctx.needed)
+        return life.is_needed
 
     asked, since = server.asked, anyio.current_time()
     while True:
@@ -209,20 +249,19 @@ async def _until_over(signals: AsyncIterator[signal.Signals], unused: Callable[[
 async def serve(service: Service[S], settings: S, handed: Handed | None = None) -> None:
     """Run a service until SIGTERM or SIGINT. Raises what start raises."""
     server = Server()
-    with ExitStack() as held:
-        # Resources outlive the tasks that use them: the group ends first, then the stack closes what was opened.
-        async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
-            ctx = ServiceContext(settings, server, tasks, _stack=stack)
+    life = _Life(service, settings, server)
+    instance = Instance(service.name, service.plugin, server, settings.root, life.opened)
+    try:
+        async with anyio.create_task_group() as tasks:
             with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                 failure: Exception | None = None
                 try:
                     if handed is not None and handed.reason:
                         raise Unavailable(handed.reason)
-                    held.callback(os.close, lock_root(settings.root, service.name))
-                    for one in await _started(service, ctx):
-                        server.add(one)
-                    server.allow = owners(*ctx.owner)
-                    server.ended = ctx.memory.used
+                    if handed is None or not handed.standby:
+                        await instance.begin()
+                    else:
+                        service.load()  # now: callers wait while it claims
                 except Exception as error:  # whatever it is: it is told to the callers, and raised again in a moment
                     if handed is None or not handed.refuses:
                         raise
@@ -230,17 +269,22 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     server.draining = error if isinstance(error, ArgosyError) else Unavailable(_why_not(service.name, error))
                     if not handed.reason:
                         log.get(service.name).error("service.cannot_start", error=str(error) or repr(error), exc_info=error)
+                tasks.start_soon(instance.until_broken)
                 about = About(
-                    service.name, server, root=settings.root, gauges=ctx.gauges,
+                    service.name, server, root=settings.root, gauges=life.gauges,
                     log_level=settings.log_level, log_json=settings.log_json,
                 )  # fmt: skip
                 about.add()
+                instance.releasing = partial(_pass_on, server, life, handed)
+                if failure is None and service.plugin in HANDED_OVER:
+                    instance.add()
                 if handed is None:
-                    uid, gid = ctx.owner
+                    uid, gid = life.ctx.owner if life.ctx is not None else (-1, -1)
                     await server.listen_unix(settings.address, uid=uid, gid=gid)
                 else:
                     # A copy: what stops to listen closes its socket, and may have to begin again.
-                    await server.listen(handed.listener.dup())
+                    await server.listen(socket.socket(fileno=handed.beside) if handed.standby else handed.listener.dup())
+                    instance.claimed = partial(_listen_at, server, handed.listener)
                     if handed.ready >= 0:
                         os.write(handed.ready, b"+")
                         os.close(handed.ready)
@@ -249,7 +293,7 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                     log.get(service.name).info("service.ready", address=str(settings.address), pid=os.getpid())
                 unused = None
                 if handed is not None and handed.idle_s and failure is None:
-                    unused = partial(_unused, server, ctx, handed)
+                    unused = partial(_unused, server, life, handed)
                 with anyio.move_on_after(None if handed is None or failure is None else handed.refusing_s):
                     if await _until_over(signals, unused) and handed is not None:
                         handed.idled = True
@@ -258,19 +302,29 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                 server.draining = Unavailable(f"{service.name} is stopping; try again when it is back")
             await server.close(DRAIN_GRACE_S)
             tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+    finally:
+        await instance.close()
+    if failure is not None:
+        raise failure
+
+
+async def _listen_at(server: Server, listener: socket.socket) -> None:
+    """Serve at a listener from now on, and nowhere else: the root has been claimed."""
+    server.stop_listening()
+    await server.listen(listener.dup())
+
+
+async def _pass_on(server: Server, life: _Life[S], handed: Handed | None) -> None:
+    """Leave a listener to the process that takes over, and what is mounted, too."""
+    if life.ctx is not None:
+        life.ctx.passes_on = True
+    if handed is not None:
+        server.stop_listening()
 
 
 def _why_not(name: str, error: Exception) -> str:
     what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
     return f"{name} cannot start: {what}"
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
 
 
 def run(
@@ -295,7 +349,7 @@ def run(
         sys.setswitchinterval(_SWITCH_S)
         anyio.run(serve, service, settings, handed, backend="asyncio", backend_options={"use_uvloop": True})
     except BaseException as raised:
-        error = _innermost(raised)
+        error = innermost(raised)
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise error from None
         if not isinstance(error, (ArgosyError, OSError)):

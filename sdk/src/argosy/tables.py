@@ -1,4 +1,7 @@
-"""Tables of a configuration that the mesh and its services share: ``[proxy_plugins.NAME]``, ``[gc]``, ``[restart]``, ``[stream_processors.ID]``."""
+"""Tables of a configuration that the mesh and its services share.
+
+``[proxy_plugins.NAME]``, ``[snapshotters.NAME]``, ``[namespaces.NAME]``, ``[gc]``, ``[restart]``, ``[registries]``, ``[stream_processors.ID]``.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ SHORT_TYPES: Final = {
     "tasks": "io.containerd.runtime.v2",
     "service": "io.containerd.grpc.v1",
 }
-ALONE: Final = ("content", "diff", "tasks")
-"""Of these types one plugin can serve; which of two were meant nobody knows."""
+ALONE: Final = ("content", "tasks")
+"""Of these types one plugin can serve; which of two were meant nobody knows. Content that a namespace names doesn't count."""
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
 # Keys that mean something to some types only.
 _ONLY_FOR: Final = {"services": ("service",), "roots": ("snapshot",), "cleanup": ("snapshot", "content")}
@@ -28,7 +31,8 @@ class ProxyPlugin(Strict):
 
     type: str
     """The short form, a key of SHORT_TYPES; the long one is understood, too."""
-    address: str
+    address: str = ""
+    """Its socket. One that is started by command gets one."""
     platform: str = ""
     exports: dict[str, str] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)
@@ -42,6 +46,10 @@ class ProxyPlugin(Strict):
     """What collection may remove from a plugin that can't be claimed: ``own``, what this gateway made, or ``all``."""
     services: list[str] = field(default_factory=list)
     """For the type ``service``: the gRPC services to relay; by default those that the plugin's reflection lists."""
+    command: list[str] = field(default_factory=list)
+    """The words of the program that serves it, which the supervisor starts; ``{address}`` in them is its socket."""
+    directory: str = ""
+    """Where the program starts."""
 
     def __post_init__(self) -> None:
         short = _LONG.get(self.type, self.type)
@@ -55,12 +63,38 @@ class ProxyPlugin(Strict):
                 raise ValueError(
                     f'{key} means nothing to a plugin of the type "{short}", only to {" and ".join(types)}; take it out'
                 )
-        for key, path in (("address", self.address), *(("roots", root) for root in self.roots), *self._export()):
+        if not self.address and not self.command:
+            raise ValueError("neither an address nor a command; say where its socket is, or how it is started")
+        if self.directory and not self.command:
+            raise ValueError("directory means nothing without a command; take it out")
+        paths = [(key, path) for key in ("address", "directory") if (path := getattr(self, key))]
+        for key, path in (*paths, *(("roots", root) for root in self.roots), *self._export()):
             if not path.removeprefix("unix://").startswith("/"):
                 raise ValueError(f'{key} "{path}" is no absolute path; write it from the root on')
 
     def _export(self) -> list[tuple[str, str]]:
         return [("exports.root", self.exports["root"])] if "root" in self.exports else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotterTable(Strict):
+    """One ``[snapshotters.NAME]`` table."""
+
+    fallback: list[str] = field(default_factory=list)
+    """The snapshotters that make what this one can't, for a reason of its own, in this order; one of them need not be there yet."""
+
+    def __post_init__(self) -> None:
+        for name in self.fallback:
+            if not name or self.fallback.count(name) > 1:
+                raise ValueError(f'fallback names "{name}" {self.fallback.count(name)} times; write each snapshotter once')
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespaceTable(Strict):
+    """One ``[namespaces.NAME]`` table."""
+
+    content: str = ""
+    """The content plugin that has its blobs; by default the one that no namespace names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +130,21 @@ class Restart(Strict):
                 raise ValueError(
                     f'log_uris: "{uri}" is none of binary:///program?args, file:///directory/ and fifo:///directory/'
                 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registries(Strict):
+    """``[registries]``: what plugins that fetch by themselves may ask the gateway for (``argosy.credentials.v1``)."""
+
+    docker_config: str = ""
+    """A docker configuration with names and passwords, or the helpers that have them; without it tokens are those of anybody."""
+    hosts_dir: str = ""
+    """The directory of the registries' hosts.toml."""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value and not value.startswith("/"):
+                raise ValueError(f'{name} "{value}" is no absolute path; write it from the root on')
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from argosy.fields import count
 
 SPEC: Final = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 PROCESS: Final = "types.containerd.io/opencontainers/runtime-spec/1/Process"
+RESOURCES: Final = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
 FEATURES: Final = "types.containerd.io/opencontainers/runtime-spec/1/features/Features"
 _JSON_PREFIX: Final = "types.containerd.io/"
 # Far above what any event or option has; it is decoded in the loop.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -28,6 +29,9 @@ from argosy.oci.users import User
 from argosy.oci.users import resolve as resolve_user
 from argosy.typeurl import SPEC, pack_json
 
+# A snapshotter that loses an image's layers while it is unpacked is given so many chances to have a container made.
+_PREPARE_TRIES: Final = 3
+
 
 def _look_up_user(mounts: Sequence[Mount], user: str) -> User:
     with temporary_mount(mounts, read_only=True) as root:
@@ -48,19 +52,22 @@ async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
 
 
 async def _prepare(
-    services: Services, target: Descriptor, resolved: Resolved, snapshotter: str, key: str
+    services: Services, image: str, target: Descriptor, resolved: Resolved, snapshotter: str, key: str
 ) -> list[WireMount]:
     """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists, InvalidArgument."""
     chain = chain_ids(layers_of(resolved))
     request = snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=chain[-1])
-    try:
-        prepared = await services.snapshots.prepare(request)
-    except NotFound:
-        from argosy.client.images.unpacking import unpack  # most images are unpacked already
+    for tries_left in reversed(range(_PREPARE_TRIES)):
+        try:
+            return (await services.snapshots.prepare(request)).mounts
+        except NotFound:
+            if not tries_left:
+                raise
+            from argosy.client.images.unpacking import unpack  # most images are unpacked already
 
-        request.parent = await unpack(services, target, snapshotter)
-        prepared = await services.snapshots.prepare(request)
-    return prepared.mounts
+            # Not yet, or not any more: its snapshotter was emptied, replaced, or falls back on another that has not got the image.
+            request.parent = await unpack(services, target, snapshotter, name=image)
+    raise AssertionError("the last try returns, or raises")
 
 
 async def _taken(services: Services, id: str, namespace: str) -> AlreadyExists | None:
@@ -94,7 +101,7 @@ async def create(
             chosen = snapshotter or defaults.snapshotter
             key = snapshot_key or id
             try:
-                prepared = await _prepare(services, target, resolved, chosen, key)
+                prepared = await _prepare(services, image, target, resolved, chosen, key)
             except AlreadyExists as error:
                 raise await _taken(services, id, client.namespace) or error from None
             try:

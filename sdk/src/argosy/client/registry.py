@@ -29,6 +29,7 @@ from argosy.digest import Digest
 from argosy.errors import (
     ArgosyError,
     DataLoss,
+    FailedPrecondition,
     InvalidArgument,
     NotFound,
     PermissionDenied,
@@ -55,6 +56,9 @@ _MAX_TOKEN_BYTES: Final = 1 << 20
 _MAX_REFUSAL_BYTES: Final = 4096
 _SHOWN: Final = 300
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
+# How long a token lasts whose service does not say so, or says what can't be: the distribution protocol's default, and at most.
+_TOKEN_S, _MOST_S = 60.0, 86400
+_SCOPE: Final = re.compile(r'\bscope="[^"]*"')
 _RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 _REDIRECTING: Final = frozenset((301, 302, 303, 307, 308))
 
@@ -78,6 +82,18 @@ class Credentials:
     @property
     def header(self) -> str:
         return "Basic " + b64encode(f"{self.username}:{self.secret}".encode()).decode()
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A host, and what lets somebody else ask it for one repository, for some seconds; no token where none is needed."""
+
+    base: str
+    token: str
+    lasts_s: float
+
+    def __repr__(self) -> str:
+        return f"Grant({self.base!r})"
 
 
 @dataclass(frozen=True)
@@ -144,6 +160,8 @@ class Registry:
         )
         self._credentials = credentials
         self._tokens: dict[tuple[str, str], str] = {}
+        self._lasts_s: dict[str, float] = {}
+        """How long a token that a service gave lasts, as it said."""
         self._proxies = Proxies.of_environment()
         self._session: aiohttp.ClientSession | None = None
 
@@ -317,6 +335,8 @@ class Registry:
             raise Unauthenticated(f"token service {service} answered without a token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise Unauthenticated(f"token service {service} answered with a token that no header can carry")
+        lasts = answer.get("expires_in")
+        self._lasts_s = {f"Bearer {token}": float(lasts) if type(lasts) is int and 0 < lasts < _MOST_S else _TOKEN_S}
         return f"Bearer {token}"
 
     @staticmethod
@@ -351,6 +371,45 @@ class Registry:
 
     def _pull_scope(self) -> str:
         return f"repository:{self.reference.repository}:pull"
+
+    # -- for others --
+
+    async def grants(self, push: bool = False) -> list[Grant]:
+        """Return the hosts that are to be asked for the repository, in order, each with a token of its own that lasts minutes.
+
+        A host that can't be reached, or does not give us one, is left out. Raises the last one's error when none is left; FailedPrecondition for
+        one that wants name and password each time, which are nobody else's.
+        """
+        scope = self._push_scope() if push else self._pull_scope()
+        found: list[Grant] = []
+        failure: ArgosyError = Unavailable(f"no host serves {self.reference}")
+        for host in self._hosts:
+            if ("push" if push else "pull") in host.capabilities:
+                try:
+                    found.append(await self._grant(host, scope))
+                except ArgosyError as error:
+                    failure = error
+        if not found:
+            raise failure
+        return found
+
+    async def _grant(self, host: Host, scope: str) -> Grant:
+        secrets = _Secrets(host.origin, host.headers, host.identities)
+        response = await self._get("GET", f"{host.base}/", (), secrets, host.verify, dial_s=host.dial_timeout_s)
+        try:
+            if response.status != 401:
+                return Grant(host.base, "", 0.0)
+            # What a token is for is ours to say: it is given to somebody else.
+            challenges = [_SCOPE.sub("", one) for one in response.headers.getall("WWW-Authenticate", [])]
+        finally:
+            response.close()
+        header = await self._authorize(host, challenges, scope)
+        kind, _, token = header.partition(" ")
+        if kind != "Bearer":
+            raise FailedPrecondition(
+                f"registry {host.origin} gives no tokens, and wants name and password each time: these stay here"
+            )
+        return Grant(host.base, token, self._lasts_s.get(header, _TOKEN_S))
 
     # -- pulling --
 

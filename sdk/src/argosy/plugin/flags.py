@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import re
 import types
 import typing
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 _SIMPLE: Final = (str, int, float, bool, Path)
+DESCRIBE: Final = "--describe"
+"""The one word of a command line that has a file say in JSON what it is: its kind, name, first words, and whether it has a root."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,11 @@ def add_flags(parser: argparse.ArgumentParser, flags: Sequence[Flag]) -> None:
 def options_of(flags: Sequence[Flag]) -> list[str]:
     """Return a command line's words for the flags that must be given, with their names for values."""
     return [word for flag in flags if flag.is_needed for word in (flag.option, flag.name.upper())]
+
+
+def described(kind: str, name: str, about: str, needs_root: bool = False) -> str:
+    """Return what ``--describe`` prints: what a file is, for a program that is to serve it."""
+    return json.dumps({"kind": kind, "name": name, "about": about, "root": needs_root})
 
 
 def about_of(made: Any) -> str:

@@ -3,11 +3,15 @@
     if __name__ == "__main__":
         main(Copies)
 
-* Without arguments it says what it is, which is the docstring of its module, and with which lines a daemon takes it.
-* ``--address`` is its socket, ``--name`` what it calls itself, ``--log-level`` how much it says. One that keeps anything has a ``--root``,
-  which one process at a time has, and one gateway owns: a ``Backend``, and whatever takes a parameter of that name.
+* Without arguments it says what it is, which is the docstring of its module, and with which lines a daemon takes it. ``--describe`` says it
+  to a program, in JSON.
+* ``--address`` is its socket, ``--log-level`` how much it says. ``--name`` is what it is called; it is registered under no other name then.
+  One that keeps anything has a ``--root``, which one process at a time has, and one gateway owns: a ``Backend``, and whatever takes a
+  parameter of that name.
 * Each other parameter of plugin is a flag, too. ``target: Annotated[Path, "socket of the other"]`` is ``--target``, which must be given;
   with a default it need not be. Types are str, int, float, bool and Path, or one of them or None.
+* With ``--standby`` it starts without its root, beside the process that has it, and takes it when it is told to (``argosy.instance``). Whoever starts
+  it may say both by the environment, too: ``ARGOSY_PLUGIN_ADDRESS``, and ``ARGOSY_PLUGIN_STANDBY=1``.
 * It can be called when it says so to its service manager (sd_notify). SIGTERM and Ctrl-C end it in order: calls get a moment to end, the
   plugin's ``close`` is called, its socket is removed, and the exit code is 0. What it cannot start for is one sentence, and an exit code by
   the class of the error, as of our own services.
@@ -22,22 +26,24 @@ import shlex
 import signal
 import sys
 import typing
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
 from argosy_protos._service import ServiceBase
+from argosy_protos.argosy.instance.v1 import GetInfoResponse
 
 from argosy import log
-from argosy.errors import ArgosyError, in_words
+from argosy.errors import ArgosyError, FailedPrecondition, in_words
 from argosy.plugin.content import ContentStore
 from argosy.plugin.diff import Differ
-from argosy.plugin.flags import Flag, about_of, add_flags, flags_of, indented, name_of, options_of
-from argosy.plugin.serve import Plugin, serve_locked
+from argosy.plugin.flags import DESCRIBE, Flag, about_of, add_flags, described, flags_of, indented, name_of, options_of
+from argosy.plugin.info import info_of
+from argosy.plugin.serve import Plugin, close, serve_instance, servicer
 from argosy.plugin.snapshots import Backend, Snapshotter, TreeSnapshotter
-from argosy.roots import lock_root
 from argosy.service import EXIT_CODES, notify_systemd
 
 Made = Backend | Plugin
@@ -46,6 +52,8 @@ Made = Backend | Plugin
 _KINDS: Final[Mapping[str, tuple[type[Any], ...]]] = {
     "snapshot": (Backend, Snapshotter), "content": (ContentStore,), "diff": (Differ,), "service": (ServiceBase,),
 }  # fmt: skip
+ADDRESS, STANDBY = "ARGOSY_PLUGIN_ADDRESS", "ARGOSY_PLUGIN_STANDBY"
+"""Variables of the environment that say what the flags of these names do."""
 # What a daemon has of its own in the place of a plugin of which it can have one.
 _INSTEAD: Final = {"content": "io.containerd.content.v1.content", "diff": "io.containerd.differ.v1.walking"}
 
@@ -59,26 +67,53 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
     kind, name, flags = _kind(plugin), name_of(plugin), flags_of(plugin)
     needs_root = issubclass(_class(plugin), Backend) or any(flag.name == "root" for flag in flags)
     about = about_of(plugin)
-    if not argv:
+    if list(argv) == [DESCRIBE]:
+        print(described(kind, name, about, needs_root))
+        return
+    address = os.environ.get(ADDRESS)
+    if not argv and not address:
         print(_introduction(about, kind, name, flags, needs_root))
         return
     parser = argparse.ArgumentParser(
         description=about, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--address", required=True, type=Path, help="unix socket to serve on")
+    parser.add_argument(
+        "--address", required=not address, type=Path, default=address and Path(address), help="unix socket to serve on"
+    )
+    parser.add_argument(
+        "--standby", action="store_true", default=os.environ.get(STANDBY, "") not in ("", "0"),
+        help="take nothing and serve nobody until it is told to",
+    )  # fmt: skip
+    parser.add_argument(
+        "--argosy-debug",
+        action="store_true",
+        help="it is under a debugger: Argosy's gateway gives its calls all the time they take",
+    )
     if needs_root:
         parser.add_argument("--root", required=True, type=Path, help="directory of what it keeps")
-    parser.add_argument("--name", default=name, help="what it calls itself (default: %(default)s)")
+    parser.add_argument("--name", default="", help=f"what it is called (default: {name}, and as its socket says)")
     parser.add_argument("--log-level", default="info", choices=list(log.LEVELS), metavar="LEVEL", help="trace to error")
     add_flags(parser, [flag for flag in flags if flag.name != "root"])
     told = vars(parser.parse_args(argv))
+    declared, told["name"] = told["name"], told["name"] or name
     log.configure(told["log_level"], service=told["name"])
     os.umask(0o077)
     given = {flag.name: told[flag.name] for flag in flags}
-    make = (lambda: typing.cast("Callable[..., Any]", plugin)(**given)) if callable(plugin) else (lambda: plugin)
+    once: list[object] = []
+
+    def make(root: Path | None) -> Any:
+        if callable(plugin):
+            return plugin(**({**given, "root": root} if "root" in given else given))
+        if once and not isinstance(plugin, Backend):
+            raise FailedPrecondition(
+                f"{told['name']} is one object, which was closed; end this process, or have it made by a class or a function"
+            )
+        once.append(plugin)
+        return plugin
+
     try:
         anyio.run(
-            _run, make, told["address"], told["name"], told.get("root"),
+            _run, make, told["address"], told["name"], declared, kind, told.get("root"), told["standby"], told["argosy_debug"],
             backend="asyncio", backend_options={"use_uvloop": True},
         )  # fmt: skip
     except BaseException as raised:
@@ -91,20 +126,35 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
         raise SystemExit(EXIT_CODES.get(getattr(error, "code", 2), 1)) from None
 
 
-async def _run(make: Callable[[], Any], address: Path, name: str, root: Path | None) -> None:
-    """Make the plugin and serve it until a signal comes."""
-    with ExitStack() as held, anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        if root is not None:
-            # Before anything is opened: what a crash left is looked for by who has it.
-            held.callback(os.close, lock_root(root, name))
-        made = make()
+async def _run(
+    make: Callable[[Path | None], Any], address: Path, name: str, declared: str, kind: str, root: Path | None, standby: bool,
+    debug: bool,
+) -> None:  # fmt: skip
+    """Make the plugin and serve it until a signal comes. declared is the name that was said."""
+    info = GetInfoResponse(type=kind, name=declared)
+
+    @asynccontextmanager
+    async def opened(root: Path | None) -> AsyncIterator[list[ServiceBase]]:
+        nonlocal info
+        made = make(root)
         if inspect.isawaitable(made):
             made = await made
+        info = info_of(made, declared)
         if isinstance(made, Backend):
             assert root is not None
             made = await TreeSnapshotter.open(root, made)
+        try:
+            yield [servicer(made)]
+        finally:
+            await close(made)
+
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(serve_locked, made, address, name, root, lambda: notify_systemd("READY=1"))
+            serving = partial(
+                serve_instance, opened, address, name, kind, root, standby=standby, debug=debug, info=lambda: info,
+                ready=lambda: notify_systemd("READY=1"),
+            )  # fmt: skip
+            tasks.start_soon(serving)
             async for _ in signals:
                 break
             notify_systemd("STOPPING=1")

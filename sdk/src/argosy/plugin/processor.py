@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 from argosy.errors import ArgosyError, in_words
-from argosy.plugin.flags import about_of, add_flags, flags_of, indented, name_of, options_of
+from argosy.plugin.flags import DESCRIBE, about_of, add_flags, described, flags_of, indented, name_of, options_of
 
 # What a differ tells a processor, and nobody else does.
 _MEDIA_TYPE: Final = "STREAM_PROCESSOR_MEDIATYPE"
@@ -30,6 +30,9 @@ def main(convert: Callable[..., None], *, accepts: str, returns: str) -> None:
     """
     flags = flags_of(convert, skip=2)
     about = about_of(convert)
+    if sys.argv[1:] == [DESCRIBE]:
+        print(described("processor", name_of(convert), about))
+        return
     if not sys.argv[1:] and _MEDIA_TYPE not in os.environ:
         name = name_of(convert)
         args = [os.path.abspath(sys.argv[0]), *options_of(flags)]

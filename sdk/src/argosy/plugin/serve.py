@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any
 
 import anyio
 from argosy_protos._service import ServiceBase
+from argosy_protos.argosy.instance.v1 import GetInfoResponse
 
 from argosy.about import About
+from argosy.instance import Instance, Opened
 from argosy.memory import Memory
 from argosy.plugin.content import ContentServicer, ContentStore
 from argosy.plugin.diff import Differ, DiffServicer
+from argosy.plugin.info import Info
 from argosy.plugin.snapshots import SnapshotsServicer, Snapshotter
 from argosy.roots import lock_root
 from argosy.rpc.server import Server
@@ -39,14 +43,14 @@ def servicer(plugin: Plugin) -> Any:
 
 
 async def serve(plugin: Plugin, address: Path | str, *, name: str = "", root: Path | None = None) -> None:
-    """Serve a plugin until cancelled, with health, reflection and argosy.service.v1 beside it, as our own services do.
+    """Serve a plugin until cancelled, with health, reflection, argosy.service.v1 and argosy.instance.v1 beside it.
 
-    name is what it calls itself, by default its class's. root is the directory that holds what it keeps, by default its ``root`` where it
-    has one: one process at a time serves it, and one gateway owns it.
+    name is what it is called; by default it calls itself as its class is called, and is registered under any name. root is the directory
+    that holds what it keeps, by default its ``root`` where it has one: one process at a time serves it, and one gateway owns it.
     Raises FailedPrecondition when another process serves there, or has the root. Cancellation: calls get a moment to end.
     The plugin's ``close``, if it has one, is called at the end, however it comes.
     """
-    name = name or type(plugin).__name__
+    info, name = Info(plugin, name), name or type(plugin).__name__
     root = root or getattr(plugin, "root", None)
     with ExitStack() as held:
         try:
@@ -55,26 +59,52 @@ async def serve(plugin: Plugin, address: Path | str, *, name: str = "", root: Pa
         except BaseException:
             await close(plugin)
             raise
-        await serve_locked(plugin, Path(address), name, root)
-
-
-async def serve_locked(
-    plugin: Plugin, address: Path, name: str, root: Path | None, ready: Callable[[], None] = lambda: None
-) -> None:
-    """Do what ``serve`` does, for who has locked the root; ready is called when the plugin can be called."""
-    server = Server([servicer(plugin)], allow=same_user)
-    About(name, server, root=root).add()
-    server.ended = Memory().used
-    try:
-        await server.listen_unix(address)
+        server = Server([servicer(plugin)], allow=same_user)
+        About(name, server, root=root).add()
+        info.add(server)
         try:
-            ready()
-            await asyncio.Event().wait()
+            await _listen(server, Path(address))
         finally:
-            with anyio.CancelScope(shield=True):
-                await server.close(1.0)
+            await close(plugin)
+
+
+async def serve_instance(
+    opened: Opened, address: Path, name: str, kind: str, root: Path | None, *, standby: bool = False,
+    debug: bool = False, info: Callable[[], GetInfoResponse] | None = None, ready: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """Do what ``serve`` does with what opened opens: it can be closed, and opened again, when another process is to have the root (``argosy.instance``).
+
+    standby: begin without the root, until somebody says that it is to be claimed. It is opened once in a directory of its own, and closed
+    again: callers wait while it claims, so what the first use loads is loaded now, and what can't be opened at all is no reason to ask another
+    process for its root. debug: say that a debugger may hold it up. info returns what it says that it is; by default its kind.
+    """
+    server = Server(allow=same_user)
+    instance = Instance(name, kind, server, root, opened, debug, info)
+    About(name, server, root=root).add()
+    instance.add()
+    try:
+        if not standby:
+            # Before anything is opened: what a crash left is looked for by who has it.
+            await instance.begin()
+        elif root is not None:
+            with tempfile.TemporaryDirectory(prefix="argosy-standby-") as scratch:
+                async with opened(Path(scratch)):
+                    pass
+        await _listen(server, address, ready)
     finally:
-        await close(plugin)
+        await instance.close()
+
+
+async def _listen(server: Server, address: Path, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until cancelled."""
+    server.ended = Memory().used
+    await server.listen_unix(address)
+    try:
+        ready()
+        await asyncio.Event().wait()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await server.close(1.0)
 
 
 async def close(plugin: object) -> None:

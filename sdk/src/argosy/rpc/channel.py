@@ -156,6 +156,11 @@ class ClientStream:
             if connection is not None:
                 connection.wake()
 
+    def begin_on(self, channel: Channel) -> None:
+        """Begin on another channel, unless it has begun already."""
+        if not self.sid:
+            self._channel = channel
+
     def wake(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
@@ -472,6 +477,13 @@ class Channel:
     def with_metadata(self, metadata: Mapping[str, str]) -> BoundChannel:
         """Return a view of this channel that adds metadata to every call."""
         return BoundChannel(self, tuple(metadata.items()))
+
+    def renew(self) -> None:
+        """Have the next call make a connection of its own: another process serves at the socket now. What goes on goes on."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.leaving = True
+            connection.leave()
 
     def hurry(self) -> None:
         """Have the next call connect at once, however often that came to nothing."""

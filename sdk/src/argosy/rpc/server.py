@@ -61,6 +61,8 @@ _UNREAD_BYTES: Final = 64 << 20
 # A GOAWAY whose last stream is the last one that there can be: length, type, flags, stream, last stream, NO_ERROR.
 _LEAVE: Final = bytes.fromhex("000008 07 00 00000000 7fffffff 00000000")
 _LOOK_S: Final = 0.01
+# Clients wait while a server becomes quiet.
+_QUIET_S: Final = 0.002
 # Since Python 3.13 a loop that stops to listen removes the socket's file, though somebody else may hold the socket.
 _KEEPS_ITS_PATH: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 _HIDDEN: Final = frozenset((b"te", b"content-type", b"user-agent", b"grpc-accept-encoding", b"accept-encoding"))
@@ -481,7 +483,7 @@ class ServerConnection(Connection):
             # Not of a group: a call's task belongs to its stream, which cancels it when the caller gives up or its time is over, and
             # what it raises is its status. Server.close waits for all of them.
             stream.task = self.loop.create_task(self._run(stream, coroutine))
-            self._server.tasks.add(stream.task)
+            self._server.tasks[stream.task] = call.path
         finally:
             CALL.reset(token)
         # A task that is cancelled before its first step never runs its own cleanup.
@@ -490,7 +492,7 @@ class ServerConnection(Connection):
             stream.timer = self.loop.call_at(call.deadline, stream.expire)
 
     def _ended(self, stream: ServerStream, task: asyncio.Task[None], coroutine: Any) -> None:
-        self._server.tasks.discard(task)
+        self._server.tasks.pop(task, None)
         if task.cancelled():
             coroutine.close()
             stream.finish(Cancelled("the call was cancelled"))
@@ -580,8 +582,8 @@ class Server:
         self.statistics = Statistics()
         self.asked = 0
         """How many calls have come, but for those in ``always``: what is asked about a process is no use of it."""
-        self.tasks: set[asyncio.Task[None]] = set()
-        """Handlers that have begun to wait, also those whose caller has left and that go on to their end."""
+        self.tasks: dict[asyncio.Task[None], str] = {}
+        """Handlers that have begun to wait, by their paths; also those whose caller has left and that go on to their end."""
         self.draining: ArgosyError | None = None
         """What new calls are refused with, if they are, but for the paths in ``always``."""
         self.always: set[str] = set()
@@ -630,10 +632,32 @@ class Server:
             listener = await loop.create_server(make, sock=sock, backlog=BACKLOG)
         self._listeners.append((listener, path))
 
+    def stop_listening(self) -> None:
+        """Accept nobody any more; connections stay, and so do the sockets' files."""
+        for listener, _ in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
     @property
     def is_used(self) -> bool:
         """Whether a call is in flight, was answered and is not read to its end, or was given up and is still at work."""
         return bool(self.tasks) or any(c.streams for c in self.connections)
+
+    @property
+    def at_work(self) -> int:
+        """How many calls are not over yet, but for those in ``always``: one whose caller has left, and that is still at work, too."""
+        open_ = [s for c in self.connections for s in c.streams.values() if not s.done and s.path not in self.always]
+        tasks = {s.task for s in open_}
+        return len(open_) + sum(path not in self.always and task not in tasks for task, path in self.tasks.items())
+
+    async def quiet(self, within_s: float) -> bool:
+        """Wait until no call is at work. Returns whether that was so within so many seconds; who has to refuse new ones does it by ``draining``."""
+        until = asyncio.get_running_loop().time() + within_s
+        while self.at_work:
+            if asyncio.get_running_loop().time() >= until:
+                return False
+            await asyncio.sleep(_QUIET_S)
+        return True
 
     async def retire(self, sock: socket.socket, needed: Callable[[], bool], within_s: float) -> bool:
         """Stop serving on sock, a socket that somebody else holds too, as soon as nobody calls. Returns False when somebody does after all.
@@ -644,9 +668,7 @@ class Server:
         Cancellation: nobody is accepted any more, and connections stay.
         """
         loop = asyncio.get_running_loop()
-        for listener, _ in self._listeners:
-            listener.close()
-        self._listeners.clear()
+        self.stop_listening()
         # A connection that was accepted a moment ago is on its way through the loop to where it is counted.
         await asyncio.sleep(_LOOK_S)
         for connection in list(self.connections):

@@ -19,6 +19,11 @@ from argosy.shim.tasks import TaskService
 
 def main(name: str, tasks: type[TaskService[Any]]) -> None:
     """Do what the command line says, for the runtime of that name (``io.containerd.NAME.VERSION``). Does not return."""
+    if sys.argv[1:] == ["--describe"]:
+        from argosy.plugin.flags import described  # nothing that a shim needs at its start
+
+        print(described("shim", name, (sys.modules["__main__"].__doc__ or "").strip()))
+        raise SystemExit(0)
     if len(sys.argv) == 1:
         print(_introduction(name))
         raise SystemExit(0)

@@ -26,6 +26,7 @@ from argosy.errors import (
     in_words,
     to_wire,
 )
+from argosy.typeurl import unpack
 
 T = TypeVar("T")
 
@@ -130,6 +131,21 @@ def request(method: str, **fields: object) -> str:
     return shortened(f"{method}({', '.join(told)})")
 
 
+def fields_of(wish: Any) -> dict[str, object]:
+    """Return the fields of a message for ``request``: mounts in a line each, and JSON as what it holds."""
+    return {name: _plain(value) for name, value in vars(wish).items() if not name.startswith("_") and value}
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if hasattr(value, "source") and hasattr(value, "options"):
+        return f"{value.type} of {value.source} ({','.join(value.options)})"
+    if hasattr(value, "type_url"):
+        return unpack(value) or f"{value.type_url}, {len(value.value)} bytes"
+    return value
+
+
 class Subject(abc.ABC):
     """What a check speaks to: one plugin, under names that are this check's alone."""
 
@@ -194,12 +210,12 @@ class Subject(abc.ABC):
                 group.start_soon(one, work)
         return sorted(answers)
 
-    async def eventually(self, holds: Callable[[], Awaitable[object]], expected: str, got: str) -> None:
-        """Ask again and again until it holds. Raises Broken when that takes longer than a call may."""
+    async def eventually(self, holds: Callable[[], Awaitable[object]], expected: str, got: str | Callable[[], str]) -> None:
+        """Ask again and again until it holds. Raises Broken when that takes longer than a call may; got says what there is then."""
         until = time.monotonic() + self.deadline_s
         while not await holds():
             if time.monotonic() > until:
-                raise Broken(f"{expected} within {self.deadline_s:g} s", got)
+                raise Broken(f"{expected} within {self.deadline_s:g} s", shortened(got if isinstance(got, str) else got()))
             await asyncio.sleep(0.02)
 
     @abc.abstractmethod
@@ -227,6 +243,8 @@ class Check(Generic[S]):
     run: Callable[[S], Awaitable[None]]
     fast: bool
     needs: tuple[str, ...]
+    last: bool = False
+    """Whether there is nobody left to be judged after it."""
 
 
 class Suite(Generic[S]):
@@ -238,14 +256,14 @@ class Suite(Generic[S]):
         self.checks: list[Check[S]] = []
 
     def check(
-        self, *needs: str, fast: bool = False
+        self, *needs: str, fast: bool = False, last: bool = False
     ) -> Callable[[Callable[[S], Awaitable[None]]], Callable[[S], Awaitable[None]]]:
-        """Take a function as a check: its name is the check's, its docstring the sentence. needs are capabilities."""
+        """Take a function as a check: its name is the check's, its docstring the sentence. needs are capabilities; last is made after all others."""
 
         def take(run: Callable[[S], Awaitable[None]]) -> Callable[[S], Awaitable[None]]:
             assert run.__doc__ and self.capabilities.keys() >= set(needs)
             name = run.__name__.replace("_", "-")
-            self.checks.append(Check(name, " ".join(run.__doc__.split()), run, fast, needs))
+            self.checks.append(Check(name, " ".join(run.__doc__.split()), run, fast, needs, last))
             return run
 
         return take
@@ -337,12 +355,14 @@ async def judge(
     gone = ""
     whole = make("")
     try:
-        for check in checks:
-            lacking = [f"{name} ({suite.capabilities[name]})" for name in check.needs if name not in able]
+        for check in sorted(checks, key=lambda one: one.last):
+            lacking = [
+                f"{name} ({suite.capabilities[name]}; --has {name} if so)" for name in check.needs if name not in able
+            ]
             if gone:
                 add(Result(check.name, check.sentence, Verdict.NOT_RUN, why=gone))
             elif lacking:
-                add(Result(check.name, check.sentence, Verdict.SKIPPED, why=f"it lacks {' and '.join(lacking)}"))
+                add(Result(check.name, check.sentence, Verdict.SKIPPED, why=f"it is for what has {' and '.join(lacking)}"))
             else:
                 result, doubt = await _one(check, make(check.name))
                 add(result)

@@ -6,7 +6,7 @@ Each raises what keeps it from beginning (Unavailable, Unimplemented, InvalidArg
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from argosy.testkit.report import lines
@@ -62,6 +62,34 @@ async def shim(
 
     checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
     async with suite.begun(binary, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
+async def tasks(
+    address: str | Path, daemon: str | Path | None = None, runtime: str = "io.containerd.runc.v2", *, namespace: str = "",
+    focus: str = "", skip: str = "", fast: bool = False, deadline_s: float = 10.0, has: Collection[str] = (),
+    lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge a Tasks service, as root; daemon is the socket of the daemon that knows its containers, if that is another."""
+    from argosy.testkit import tasks as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
+    async with suite.begun(address, daemon, namespace, runtime, able, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
+async def service(
+    address: str | Path, name: str, *, unary: Sequence[str] = (), streams: Sequence[str] = (), ends: int = 0,
+    focus: str = "", skip: str = "", fast: bool = False, deadline_s: float = 5.0, has: Collection[str] = (),
+    lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge any gRPC service. unary and streams are methods that may be called with an empty message; ends is a process to end at last."""
+    from argosy.testkit import service as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
+    async with suite.begun(address, name, unary, streams, deadline_s, has, lacks, ends) as target:
         report = Report(suite.SUITE.kind, await suite.begin(target))
         return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
 

@@ -18,8 +18,10 @@ from argosy_protos.containerd.services.transfer.v1 import TransferBase
 
 from argosy_gateway.api.containers import Containers
 from argosy_gateway.api.content import Content, Ingests
+from argosy_gateway.api.credentials import Credentials
 from argosy_gateway.api.events import Events, add_ttrpc
 from argosy_gateway.api.images import Images
+from argosy_gateway.api.intercepts import Intercepts
 from argosy_gateway.api.introspection import Introspection, Version
 from argosy_gateway.api.leases import Leases
 from argosy_gateway.api.namespaces import Namespaces
@@ -34,6 +36,7 @@ from argosy_gateway.calls import Namespaced
 from argosy_gateway.core import Core
 from argosy_gateway.directory import NAME as DIRECTORY
 from argosy_gateway.directory import Directory
+from argosy_gateway.interception import Interception
 from argosy_gateway.plugins.config import GatewaySettings
 from argosy_gateway.registration import Registration
 from argosy_gateway.restart import RestartMonitor
@@ -63,12 +66,15 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     log.get("gateway").debug("gateway.plugins", plugins=sorted(f"{t}/{n}" for t, n in core.registry.plugins))
     namespaced: list[Any] = [
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
-        Diff(core.registry), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
+        Diff(core.registry, settings.differs), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
         Content(core), Ingests(core),
     ]  # fmt: skip
     registration = Registration(core)
+    registration.take_up()
     services: list[Any] = [
         Version(core.settings.reported_version), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration),
+        Intercepts(Interception(core, registration)),
+        Credentials(settings.registries),
         *map(Namespaced, namespaced),
         # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
         MountsBase(), StreamingBase(), TransferBase(),

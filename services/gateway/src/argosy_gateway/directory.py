@@ -1,7 +1,8 @@
 """The registration directory: a socket that appears there is a plugin, for as long as it is there.
 
-``NAME.sock`` is a plugin called NAME, whose type its reflection says; or ``NAME.toml`` says what it is, in the words of a table
-``[proxy_plugins.NAME]``: ``type``, and, where they are others, ``name`` and ``address``. The directory is the record: nothing of it is
+``NAME.sock`` is a plugin called NAME. It is asked what it is (argosy.instance.v1), or, when it is of another make, which services its
+reflection lists; or ``NAME.toml`` says it, in the words of a table ``[proxy_plugins.NAME]``: ``type``, and, where they are others,
+``name`` and ``address``. What is declared and what is served must be the same. The directory is the record: nothing of it is
 in the database. What goes is drained; it is forgotten once nothing needs it, and takes calls again if it comes back before.
 """
 
@@ -11,6 +12,7 @@ import asyncio
 import os
 import stat
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,11 +24,13 @@ from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Perm
 from argosy.kernel.directory_watch import take_news, watch_directory
 from argosy.roots import private
 from argosy.settings import read_toml, validate
-from argosy.tables import ProxyPlugin
+from argosy.tables import SHORT_TYPES, ProxyPlugin
+from argosy_protos.argosy.instance.v1 import GetInfoResponse
 
 from argosy_gateway.core import Core
+from argosy_gateway.plugins.instances import STANDBY, told
 from argosy_gateway.plugins.plugin import Source, connect
-from argosy_gateway.plugins.reflection import reflected
+from argosy_gateway.plugins.reflection import introduced, reflected
 from argosy_gateway.plugins.registry import Refusal
 from argosy_gateway.registration import Registration
 
@@ -49,6 +53,8 @@ _AGAIN_FIRST_S, _AGAIN_MOST_S = 0.05, 5.0
 # How often it is seen whether something still needs what has gone: each time collects.
 _UNUSED_S: Final = 60.0
 _MOST_BYTES: Final = 65536
+# What a process may say of itself.
+_MOST_WORDS, _MOST_LETTERS = 64, 256
 
 Signature = tuple[int, ...]
 
@@ -160,8 +166,10 @@ class Directory:
             entry.again_at = time.monotonic() + entry.pause_s
             entry.pause_s = min(entry.pause_s * 2, _AGAIN_MOST_S)
         except Exception as error:  # of one plugin's; the others are looked at all the same
-            self._core.registry.refuse(stem, Refusal(path, repr(error)))
-            logger.error("directory.failed", file=path, error=repr(error), exc_info=error)
+            if self._core.registry.refuse(stem, Refusal(path, repr(error))):
+                logger.error("directory.failed", file=path, error=repr(error), exc_info=error)
+            entry.again_at = time.monotonic() + entry.pause_s
+            entry.pause_s = min(entry.pause_s * 2, _AGAIN_MOST_S)
         finally:
             entry.busy = False
             self._news.set()
@@ -202,7 +210,7 @@ class Directory:
         """Return the name and the table of a plugin. Raises InvalidArgument, PermissionDenied, Unimplemented, and what connecting raises."""
         table = self._path / f"{stem}.toml"
         if not table.exists():
-            return stem, ProxyPlugin(type=await _type_of(stem, path), address=path)
+            return stem, await _asked(stem, path)
         found = os.stat(table)
         if found.st_uid not in (0, os.geteuid()):
             raise PermissionDenied(
@@ -214,15 +222,57 @@ class Directory:
         return said["name"], ProxyPlugin(**{key: value for key, value in said.items() if key != "name"})
 
 
-async def _type_of(stem: str, path: str) -> str:
-    """Return the type of the plugin at a socket, by what it serves. Raises InvalidArgument, Unimplemented, and what connecting raises."""
+async def _asked(stem: str, path: str) -> ProxyPlugin:
+    """Return the table of the plugin at a socket, as it says itself. Raises InvalidArgument, Unimplemented, and what connecting raises."""
     async with connect(stem, ProxyPlugin(type="service", address=path)) as channel:
+        said = await introduced(channel.within(_ASK_S))
+        now = await told(channel) if said is not None else None
         try:
             served = await reflected(channel.within(_ASK_S))
         except Unimplemented:
-            raise Unimplemented(
-                f'{path} has no reflection; write {stem}.toml beside it with type = "snapshot", or what it is'
-            ) from None
+            if said is None:
+                raise Unimplemented(
+                    f'{path} has no reflection; write {stem}.toml beside it with type = "snapshot", or what it is'
+                ) from None
+            served = []
+    if said is None:
+        return ProxyPlugin(type=_type_of(stem, path, served), address=path)
+    # One that stands by serves it once it is told to.
+    return _declared(stem, path, said, [] if now is not None and now.phase == STANDBY else served)
+
+
+def _declared(stem: str, path: str, said: GetInfoResponse, served: Sequence[str]) -> ProxyPlugin:
+    """Return the table of a plugin that says what it is. Raises InvalidArgument for what it is not, and for a name that is not its socket's."""
+    if said.name not in ("", stem):
+        raise InvalidArgument(
+            f"{path} says that it is called {_shown(said.name)}; have it listen at {_shown(said.name)[1:-1]}.sock, "
+            f"or write {stem}.toml that says what it is called here"
+        )
+    words = [said.type, *said.capabilities, *said.services]
+    if len(words) > _MOST_WORDS or not all(len(word) <= _MOST_LETTERS and word.isprintable() for word in words):
+        raise InvalidArgument(
+            f"{path} says more of itself than {_MOST_WORDS} words of {_MOST_LETTERS} printable letters; "
+            f"write {stem}.toml beside it that says what it is"
+        )
+    if said.type not in SHORT_TYPES:
+        raise InvalidArgument(f"{path} says that it is of the type {_shown(said.type)}; use one of {', '.join(SHORT_TYPES)}")
+    needed = [name for name, type in _TYPES.items() if type == said.type] or said.services
+    missing = [name for name in needed if served and name not in served]
+    if missing:
+        raise InvalidArgument(
+            f"{path} says that it is of the type {_shown(said.type)}, and does not serve {missing[0]}; serve it, or say what it is"
+        )
+    services = list(said.services) if said.type == "service" else []
+    return ProxyPlugin(type=said.type, address=path, capabilities=list(said.capabilities), services=services)
+
+
+def _shown(word: str) -> str:
+    """Return a word of somebody else's, for a sentence."""
+    return f'"{word[:_MOST_LETTERS] if word.isprintable() else ascii(word[:_MOST_LETTERS])[1:-1]}"'
+
+
+def _type_of(stem: str, path: str, served: Sequence[str]) -> str:
+    """Return the type of the plugin at a socket, by what it serves. Raises InvalidArgument."""
     types = sorted({_TYPES[name] for name in served if name in _TYPES})
     if len(types) > 1:
         raise InvalidArgument(f"{path} serves {' and '.join(types)}; write {stem}.toml beside it that says which type it is")

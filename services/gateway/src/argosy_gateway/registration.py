@@ -18,30 +18,27 @@ from argosy.errors import (
     DeadlineExceeded,
     FailedPrecondition,
     InvalidArgument,
-    NotFound,
     Unavailable,
     Unimplemented,
 )
 from argosy.names import check_identifier
 from argosy.rpc import short
-from argosy.rpc.channel import Channel
 from argosy.rpc.sockets import MAX_PATH_BYTES
 from argosy.tables import ProxyPlugin
-from argosy_protos.argosy.service.v1 import ClaimRequest, ServiceStub
 from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
-from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
 
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import plugins as rows
-from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin, Source, State, connect
+from argosy_gateway.plugins.plugin import Plugin, Source, State, connect
+from argosy_gateway.swaps import Canary, Swaps
 
 WAIT_S: Final = 30.0
 """How long the removal of a plugin waits for its calls in flight, unless it is told otherwise."""
 # How long a plugin that is to be registered may take to be connected to, and to answer what shows that it is one.
 _LOOK_S: Final = 2.0
-# How long all the questions to one that is to be swapped in may take.
-_READY_S: Final = 5.0
+# How long one by command may take to begin before it is answered that it has not.
+_BEGIN_S: Final = 5.0
 # How long a removal waits for a collection of what nobody needs any more.
 _COLLECT_S: Final = 10.0
 
@@ -51,8 +48,13 @@ class Registration:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._writing = anyio.Lock()  # never held across a call to a plugin
-        self._leaving: set[str] = set()
+        self.writing = anyio.Lock()  # never held across a call to a plugin
+        self._leaving: set[Plugin] = set()
+        self._swaps = Swaps(core, self)
+
+    def take_up(self) -> None:
+        """Take up what was under way when the gateway ended. Call it before there are calls."""
+        self._swaps.take_up()
 
     # -- adding --
 
@@ -61,24 +63,36 @@ class Registration:
 
         Raises AlreadyExists for a name that another has, FailedPrecondition beside a plugin that can be the only one, InvalidArgument for
         a table that means nothing, or a process that serves something else, PermissionDenied for one whose user may not serve.
-        Cancellation: it is registered or not.
+        One by command gets a socket, where its table names none. Cancellation: it is registered or not.
         """
         found = self._same(name, config, source)
         if found is None:
-            self._check(name, config)
-            await _look(name, config)
+            if config.command:
+                self._core.programs.check()
+            if not config.address:
+                config = replace(config, address=self._core.programs.address(name))
+            self.check(name, config)
+            await self.look(name, config)
             found = await self._core.work.finish(self._add, name, config, source)
+            if config.command:
+                with suppress(FailedPrecondition, Unavailable):  # its state says so
+                    await self._core.programs.begun(found.config.address, _BEGIN_S)
             with anyio.move_on_after(_LOOK_S):
                 await found.look()
+                await found.meet()
         return found
 
     def _same(self, name: str, config: ProxyPlugin, source: Source) -> Plugin | None:
         """Return the plugin that was registered in the same words before."""
         found = self._core.registry.plugins.get((config.type, name))
-        same = found is not None and source is Source.REGISTERED is found.source and found.config == config
-        return found if same else None
+        if found is None or found.source is not Source.REGISTERED or source is not Source.REGISTERED:
+            return None
+        # One by command had its socket from here.
+        said = config if config.address else replace(config, address=found.config.address)
+        return found if found.config == said else None
 
-    def _check(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
+    def check(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
+        """Raise what speaks against a plugin, whatever is at its socket: see ``add``."""
         check_identifier(name)
         core = self._core
         path = config.address.removeprefix("unix://")
@@ -94,11 +108,11 @@ class Registration:
 
     async def _add(self, name: str, config: ProxyPlugin, source: Source) -> Plugin:
         core = self._core
-        async with self._writing:
+        async with self.writing:
             found = self._same(name, config, source)
             if found is not None:
                 return found
-            self._check(name, config)
+            self.check(name, config)
             if source is Source.REGISTERED:
                 await core.db.write(partial(rows.add, name=name, type=config.type, table=asdict(config)))
             plugin = core.registry.add(name, config, source)
@@ -126,7 +140,7 @@ class Registration:
     async def undrain(self, name: str) -> Plugin:
         """Have a plugin get calls again. Raises NotFound, Unavailable while it is being removed."""
         plugin = self._core.registry.named(name)
-        self._check_staying(name)
+        self.check_staying(plugin)
         await self._core.work.finish(self._set_drained, plugin, False)
         return plugin
 
@@ -137,7 +151,7 @@ class Registration:
     async def resume(self, name: str) -> None:
         """Have a plugin get calls again, unless somebody has drained it. Raises NotFound."""
         plugin = self._core.registry.named(name)
-        if not rows.is_drained(self._core.db.reader, name):
+        if not rows.is_drained(self._core.db.reader, plugin.name):
             plugin.undrain()
 
     async def _set_drained(self, plugin: Plugin, drained: bool) -> None:
@@ -149,64 +163,53 @@ class Registration:
 
     # -- swapping --
 
-    async def swap(self, name: str, address: str) -> Plugin:
-        """Have the process at another socket serve a registered plugin: new calls go to it from one instant on.
+    async def swap(
+        self,
+        name: str,
+        address: str = "",
+        command: Sequence[str] = (),
+        directory: str = "",
+        canary: Canary | None = None,
+        verify: bool = False,
+    ) -> Plugin:
+        """Have another process serve a plugin: new calls go to it from one instant on.
 
-        Calls in flight end on the one before. Raises NotFound, FailedPrecondition for a plugin that was not registered by a call, for a
-        process that is somebody else's, or that lacks what the one before has; Unavailable when it is not there or does not serve;
-        InvalidArgument, PermissionDenied. All is as it was then. Cancellation: it goes on once the new one was found right.
+        It is the one at address, or a fresh one: of command, begun in directory, or without either of the command that the plugin has. With a
+        canary it is watched for a while before this returns; verify: it is judged before, in a root of its own.
+
+        Calls in flight end on the one before; where that has a root that the other is to take over, they end before, and new ones wait
+        (``handover``). Raises NotFound, FailedPrecondition for a plugin whose socket others say, for a process that could not start, that is
+        somebody else's, or that lacks what the one before has; Unavailable when it is not there or does not serve; InvalidArgument,
+        PermissionDenied; Aborted when the canary went back. All is as it was then. Cancellation: it goes on.
         """
-        plugin = self._registered(name)
-        try:
-            config = replace(plugin.config, address=address)
-        except ValueError as error:
-            raise InvalidArgument(f'plugin "{name}": {error}') from None
-        return await self._swap(plugin, config)
+        plugin = self._swapped(name)
+        await self._swaps.swap(plugin, address, command, directory, canary, verify)
+        return plugin
 
     async def rollback(self, name: str) -> Plugin:
         """Swap a plugin back to what it was before. Raises as ``swap`` does, FailedPrecondition when it was never swapped."""
-        plugin = self._registered(name)
-        return await self._swap(plugin, ProxyPlugin(**rows.previous(self._core.db.reader, name)))
+        plugin = self._swapped(name)
+        await self._swaps.rollback(plugin)
+        return plugin
 
-    def _registered(self, name: str) -> Plugin:
+    def _swapped(self, name: str) -> Plugin:
+        """Return a plugin that another process may serve. Raises NotFound, Unavailable; FailedPrecondition for an instance, which whoever runs it changes."""
+        for intercept in self._core.registry.intercepts:
+            if name in (intercept.plugin.name, intercept.plugin.full_name):
+                raise FailedPrecondition(
+                    f'"{intercept.plugin.name}" is an instance that calls are intercepted for, which takes part in no swap: restart it, or end '
+                    "the intercept and begin it at another socket"
+                )
         plugin = self._core.registry.named(name)
-        if plugin.source is not Source.REGISTERED:
-            raise FailedPrecondition(
-                f"{plugin} is one of the {plugin.source.value}, which says where it is; change it there"
-            )
-        self._check_staying(name)
+        self.check_staying(plugin)
         return plugin
-
-    async def _swap(self, plugin: Plugin, config: ProxyPlugin) -> Plugin:
-        if config == plugin.config:
-            return plugin
-        self._check(plugin.name, config, plugin)
-        # What has ended is no change under way once its intent is gone, which nobody waits for otherwise.
-        held = await self._core.db.write(partial(rows.held, name=plugin.name, type=plugin.type))
-        claimed = await _ready(plugin.name, config, (self._core.uuid, str(self._core.settings.address)), held)
-        await self._core.work.finish(self._put, plugin, config, claimed)
-        return plugin
-
-    async def _put(self, plugin: Plugin, config: ProxyPlugin, claimed: Claim) -> None:
-        core = self._core
-        async with self._writing:
-            self._check_staying(plugin.name)
-            if core.registry.plugins.get((plugin.type, plugin.name)) is not plugin:
-                raise Unavailable(f"{plugin} was removed meanwhile")
-            table, was = asdict(config), asdict(plugin.config)
-            await core.db.write(partial(rows.swap, name=plugin.name, table=table, previous=was))
-            before = core.registry.swap(plugin, config, claimed)
-        core.work.start(self._leave(plugin, before))
-
-    async def _leave(self, plugin: Plugin, channel: Channel) -> None:
-        await plugin.has_left(channel, WORK_S)
-        self._core.registry.leave(channel)
 
     # -- removing --
 
-    def _check_staying(self, name: str) -> None:
-        if name in self._leaving:
-            raise Unavailable(f'plugin "{name}" is being removed; look in a moment whether it is gone')
+    def check_staying(self, plugin: Plugin) -> None:
+        """Raise Unavailable for a plugin that is being removed."""
+        if plugin in self._leaving:
+            raise Unavailable(f'plugin "{plugin.name}" is being removed; look in a moment whether it is gone')
 
     async def remove(self, name: str, force: bool = False, wait_s: float = WAIT_S, by: Source = Source.REGISTERED) -> None:
         """Drain a plugin, wait up to so many seconds for its calls in flight, and forget it.
@@ -223,15 +226,15 @@ class Registration:
             raise FailedPrecondition(
                 f"{plugin} is there since its files are in plugins.d; take these away, and it goes, or drain it"
             )
-        self._check_staying(name)
+        self.check_staying(plugin)
         await self._core.work.finish(self._remove, plugin, force, wait_s)
 
     async def _remove(self, plugin: Plugin, force: bool, wait_s: float) -> None:
         core, name = self._core, plugin.name
         if not force:
             await self._check_unused(plugin)
-        self._check_staying(name)
-        self._leaving.add(name)
+        self.check_staying(plugin)
+        self._leaving.add(plugin)
         was_draining = plugin.state is State.DRAINING
         plugin.drain()
         try:
@@ -239,76 +242,49 @@ class Registration:
                 raise Unavailable(
                     f"{plugin} has {plugin.in_flight} calls in flight after {wait_s:g} s; it takes calls again: wait longer, or force it"
                 )
-            async with self._writing:
-                await core.db.write(partial(rows.remove, name=name, type=plugin.type, force=force))
+            async with self.writing:
+                await core.db.write(partial(rows.remove, name=name, type=plugin.type, force=force, of=core.in_content(name)))
                 core.dismiss(plugin)
         except BaseException:
             if not was_draining:
                 plugin.undrain()
             raise
         finally:
-            self._leaving.discard(name)
+            self._leaving.discard(plugin)
 
     async def _check_unused(self, plugin: Plugin) -> None:
         """Raise FailedPrecondition when something needs a plugin, also once what nobody needs has been collected."""
         core = self._core
-        if rows.uses(core.db.reader, plugin.name, plugin.type):
+        of = core.in_content(plugin.name)
+        if rows.uses(core.db.reader, plugin.name, plugin.type, of):
             with anyio.move_on_after(_COLLECT_S):
                 await core.scheduler.collect_now()
-            rows.check_unused(core.db.reader, plugin.name, plugin.type)
+            rows.check_unused(core.db.reader, plugin.name, plugin.type, of)
 
+    # -- who is there --
 
-async def _ready(name: str, config: ProxyPlugin, us: tuple[str, str], held: Sequence[str]) -> Claim:
-    """Ask a process whether it can serve a plugin that has served; us is who claims it. Returns whose it is.
+    @staticmethod
+    async def look(name: str, config: ProxyPlugin) -> None:
+        """Ask who is at a socket, if somebody is. Raises PermissionDenied for who may not serve it, InvalidArgument for who serves something else.
 
-    held is what it must have. Raises Unavailable, FailedPrecondition, and what ``_look`` does.
-    """
-    await _look(name, config)
-    async with connect(name, config) as channel:
-        bound = channel.within(_READY_S)
-        with suppress(Unimplemented, NotFound):  # it has no health, or none of the whole
-            health = await HealthStub(bound).check(HealthCheckRequest())
-            if health.status is not HealthCheckResponseServingStatus.SERVING:
-                raise Unavailable(f"{channel.name} at {channel.path} says that it does not serve; swap once it does")
-        claimed = Claim.OURS
-        try:
-            await ServiceStub(bound).claim(ClaimRequest(owner=us[0], address=us[1]))
-        except Unimplemented:
-            claimed = Claim.FOREIGN
-        for one in held:
+        One that is not there yet, does not answer or talks rubbish is no error here: its state will say so.
+        """
+        asked: tuple[str, Any] | None = {
+            "snapshot": (f"{snapshots.SnapshotsBase.__service__}/Stat", snapshots.StatSnapshotRequest(snapshotter=name, key="none/0/none")),
+            "content": (f"{content.ContentBase.__service__}/Info", content.InfoRequest(digest=f"sha256:{'0' * 64}")),
+        }.get(config.type)  # fmt: skip
+        async with connect(name, config) as channel:
             try:
-                if config.type == "snapshot":
-                    await snapshots.SnapshotsStub(bound).stat(snapshots.StatSnapshotRequest(snapshotter=name, key=one))
-                else:
-                    await content.ContentStub(bound).info(content.InfoRequest(digest=one))
-            except NotFound:
-                raise FailedPrecondition(
-                    f'{channel.name} at {channel.path} does not have "{one}", which the one before has; give the new one the same data'
+                await channel.connected(_LOOK_S)
+                if asked is not None:
+                    await channel.unary(f"/{asked[0]}", asked[1], bytes, timeout=_LOOK_S)
+            except (Unavailable, DeadlineExceeded):
+                return
+            except Unimplemented:
+                assert asked is not None
+                raise InvalidArgument(
+                    f"{channel.name} at {channel.path} does not serve {asked[0].partition('/')[0]}; give the socket of one that does"
                 ) from None
-        return claimed
-
-
-async def _look(name: str, config: ProxyPlugin) -> None:
-    """Ask who is at a socket, if somebody is. Raises PermissionDenied for who may not serve it, InvalidArgument for who serves something else.
-
-    One that is not there yet, does not answer or talks rubbish is no error here: its state will say so.
-    """
-    asked: tuple[str, Any] | None = {
-        "snapshot": (f"{snapshots.SnapshotsBase.__service__}/Stat", snapshots.StatSnapshotRequest(snapshotter=name, key="none/0/none")),
-        "content": (f"{content.ContentBase.__service__}/Info", content.InfoRequest(digest=f"sha256:{'0' * 64}")),
-    }.get(config.type)  # fmt: skip
-    async with connect(name, config) as channel:
-        try:
-            await channel.connected(_LOOK_S)
-            if asked is not None:
-                await channel.unary(f"/{asked[0]}", asked[1], bytes, timeout=_LOOK_S)
-        except (Unavailable, DeadlineExceeded):
-            return
-        except Unimplemented:
-            assert asked is not None
-            raise InvalidArgument(
-                f"{channel.name} at {channel.path} does not serve {asked[0].partition('/')[0]}; give the socket of one that does"
-            ) from None
-        except ArgosyError as error:
-            if error.unsent:
-                raise
+            except ArgosyError as error:
+                if error.unsent:
+                    raise

@@ -23,7 +23,8 @@ async def start(ctx: ServiceContext[ErofsSettings]) -> Sequence[ServiceBase]:
     await asyncio.to_thread(backend.resume, tree.committed())
 
     async def release() -> None:
-        await asyncio.to_thread(backend.pause, tree.committed())
+        if not ctx.passes_on:  # who takes over finds them mounted
+            await asyncio.to_thread(backend.pause, tree.committed())
 
     ctx.on_close(release)
     ctx.stay_while(lambda: bool(tree.committed()))  # their images are mounted, and mounts that were handed out name them

@@ -1,4 +1,4 @@
-"""Images: pull, push, import, export, unpack, each a room; every blob is under a lease until its references hold it."""
+"""Images: pull, push, import, export, unpack, migrate, each a room; every blob is under a lease until its references hold it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
     from argosy.client.images.exporting import export_archive, export_stream
     from argosy.client.images.importing import import_archive
+    from argosy.client.images.migrating import Migrated, containers_on, migrate
     from argosy.client.images.names import put_image
     from argosy.client.images.pulling import PARALLEL_FETCHES, pull
     from argosy.client.images.pushing import push
+    from argosy.client.images.readiness import Readiness, ready, snapshotters
     from argosy.client.images.unpacking import unpack
 else:
     # Who looks at an image neither pulls nor pushes.
@@ -21,21 +23,28 @@ else:
         {
             "from_wire": "documents", "layers_of": "documents", "resolve": "documents", "to_wire": "documents",
             "export_archive": "exporting", "export_stream": "exporting", "import_archive": "importing", "put_image": "names", "PARALLEL_FETCHES": "pulling",
-            "pull": "pulling", "push": "pushing", "unpack": "unpacking",
+            "pull": "pulling", "push": "pushing", "unpack": "unpacking", "Migrated": "migrating", "containers_on": "migrating", "migrate": "migrating",
+            "Readiness": "readiness", "ready": "readiness", "snapshotters": "readiness",
         },
     )  # fmt: skip
 
 __all__ = (
     "PARALLEL_FETCHES",
+    "Migrated",
+    "Readiness",
+    "containers_on",
     "export_archive",
     "export_stream",
     "from_wire",
     "import_archive",
     "layers_of",
+    "migrate",
     "pull",
     "push",
     "put_image",
+    "ready",
     "resolve",
+    "snapshotters",
     "to_wire",
     "unpack",
 )

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.images.v1 import Image
 
@@ -69,9 +70,10 @@ class Puller:
     """One pull: a tree of descriptors fetched in parallel, children before their parents' labels."""
 
     def __init__(
-        self, services: Services, resolver: Resolver, reference: Reference, platform: Platform | None, watch: Watch
-    ) -> None:
-        """Without a platform all that there are are fetched."""
+        self, services: Services, resolver: Resolver, reference: Reference, platform: Platform | None, watch: Watch,
+        layers_in: TaskGroup | None = None,
+    ) -> None:  # fmt: skip
+        """Without a platform all that there are are fetched. Layers are fetched with all else; with layers_in, in that group, when they are wanted."""
         self._services, self._resolver, self._reference = services, resolver, reference
         self._platform, self._watch = platform, watch
         self._limit = anyio.Semaphore(PARALLEL_FETCHES)
@@ -79,32 +81,38 @@ class Puller:
         registry = isinstance(resolver, Registries)
         self._source = {f"{DISTRIBUTION_SOURCE}{reference.registry}": reference.repository} if registry else {}
         self._who = "registry" if registry else "resolver"
-        self._fetched: dict[str, anyio.Event] = {}
+        self._layers_in = layers_in
+        self._wanted: dict[str, anyio.Event] = {}
+        """By digest: set when a layer that was wanted is there."""
         self._described = anyio.Event()
         self._documents = 0
-        self._over = False
 
-    async def fetched(self, digest: str) -> None:
-        """Return when a blob is there; for "" when the documents are that say which layers there are.
+    async def described(self) -> None:
+        """Return when the documents are there that say which layers there are."""
+        await self._described.wait()
 
-        When all is fetched it returns for everything: what is not there then is missed by who reads it.
-        """
-        if not self._over:
-            await (self._fetched.setdefault(digest, anyio.Event()) if digest else self._described).wait()
+    def want(self, layer: Descriptor) -> None:
+        """Begin to fetch a layer, unless that was done."""
+        if layer.digest not in self._wanted and self._layers_in is not None:
+            self._wanted[layer.digest] = anyio.Event()
+            self._layers_in.start_soon(self._fetch_wanted, layer)
+
+    async def fetched(self, layer: Descriptor) -> None:
+        """Return when a layer is there, which is fetched now where it was not wanted yet."""
+        self.want(layer)
+        await self._wanted[layer.digest].wait()
+
+    async def _fetch_wanted(self, layer: Descriptor) -> None:
+        await self.blob(layer)
+        self._wanted[layer.digest].set()
 
     async def run(self, target: Descriptor) -> None:
-        """Fetch an image. Raises what its registry and its documents are refused with."""
+        """Fetch an image, or all of it but its layers. Raises what its registry and its documents are refused with."""
         await self.tree(target)
-        self._over = True
-        for event in (self._described, *self._fetched.values()):
-            event.set()
+        self._described.set()
 
     async def blob(self, d: Descriptor) -> None:
         """Fetch one blob, resuming what an earlier pull left. Raises DataLoss for other bytes than the descriptor says."""
-        await self._blob(d)
-        self._fetched.setdefault(d.digest, anyio.Event()).set()
-
-    async def _blob(self, d: Descriptor) -> None:
         ref = f"{kind(d)}-{d.digest}"
         self._watch(Progress(ref, "waiting", 0, d.size))
         async with self._limit:
@@ -188,7 +196,7 @@ class Puller:
                 for i, layer in enumerate(document.layers):
                     labels[f"{GC_REF_CONTENT}.l.{i}"] = layer.digest
                 group.start_soon(self._config, document.config)
-                for layer in {layer.digest: layer for layer in document.layers}.values():
+                for layer in {layer.digest: layer for layer in document.layers}.values() if self._layers_in is None else ():
                     group.start_soon(self.blob, layer)
         await set_labels(self._services.content, d.digest, labels)
 
@@ -212,8 +220,8 @@ async def pull(
     """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss.
 
     It comes from where resolver says, else the client's, else from the registry of its name; plain and credentials are for that.
-    The image gets its name when all of it is there. A pull that fails or is cancelled ends everything that it started and gives
-    its lease back; what it has fetched of a blob stays for the next one to go on from.
+    The image gets its name when all of it is there; layers of which the snapshotter makes snapshots by itself are not fetched. A pull that
+    fails or is cancelled ends everything that it started and gives its lease back; what it has fetched of a blob stays for the next one to go on from.
     """
     reference = Reference.parse(name)
     wanted = platform or Platform.of_host()
@@ -229,14 +237,15 @@ async def pull(
         target = await own.resolve(reference)
         if reference.digest and reference.digest != target.digest:
             raise DataLoss(f"{reference}: the resolver answers with {target.digest}")
-        puller = Puller(services, own, reference, None if all_platforms else wanted, watch)
         async with together() as group:
             if all_platforms or not unpack_image:
                 # With many platforms, whose documents are there first is not known.
-                await puller.run(target)
+                await Puller(services, own, reference, None if all_platforms else wanted, watch).run(target)
+                blobs = None
             else:
-                group.start_soon(puller.run, target)
+                blobs = Puller(services, own, reference, wanted, watch, group)
+                group.start_soon(blobs.run, target)
             if unpack_image:
                 where = snapshotter or await client.default_snapshotter()
-                await unpack(services, target, where, wanted, watch, puller.fetched)
+                await unpack(services, target, where, wanted, watch, blobs, str(reference))
         return await put_image(services, str(reference), to_wire(target))

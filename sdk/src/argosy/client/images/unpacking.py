@@ -1,72 +1,122 @@
-"""Unpacking an image: a snapshot a layer, named by its chain id, side by side where the snapshotter can."""
+"""Unpacking an image: a snapshot a layer, named by its chain id, side by side where the snapshotter can.
+
+A layer's snapshot is prepared before its blob is fetched: a snapshotter that makes it without the blob says so (ALREADY_EXISTS, or mounts
+that nobody is to write to), and then nobody fetches it.
+"""
 
 from __future__ import annotations
 
 import base64
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest
-from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
+from argosy_protos.containerd.services.introspection.v1 import Plugin, PluginsRequest
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.types import Mount as WireMount
 
 from argosy.client.content import set_labels
+from argosy.client.images.context import PARENT, labels_of
 from argosy.client.images.documents import layers_of, resolve, to_wire
 from argosy.client.jobs import cleanup, together
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.services import Services
 from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound
-from argosy.labels import GC_REF_SNAPSHOT, SNAPSHOT_REF, UNCOMPRESSED
+from argosy.labels import GC_REF_SNAPSHOT, REMOTE, UNCOMPRESSED
 from argosy.mounts import DETACHED
 from argosy.oci.image import Descriptor, Platform, chain_ids
 
 _PREPARE_TRIES: Final = 3
+# How often an image is begun anew whose layers go while it is unpacked.
+_CHAIN_TRIES: Final = 3
+# What a snapshotter's table says of one that makes snapshots by itself.
+_ANNOTATED: Final = "enable_remote_snapshot_annotations"
+
+
+class Blobs(Protocol):
+    """Where an image's blobs come from, while it is unpacked."""
+
+    async def described(self) -> None:
+        """Return when the documents are there that say which layers there are."""
+
+    def want(self, layer: Descriptor) -> None:
+        """Begin to fetch a layer, unless that was done."""
+
+    async def fetched(self, layer: Descriptor) -> None:
+        """Return when a layer is there, which is fetched now where it was not wanted yet."""
+
+
+class _There:
+    """Blobs that are all in the content store."""
+
+    async def described(self) -> None:
+        pass
+
+    def want(self, layer: Descriptor) -> None:
+        pass
+
+    async def fetched(self, layer: Descriptor) -> None:
+        pass
 
 
 async def unpack(
     services: Services, target: Descriptor, snapshotter: str, platform: Platform | None = None, watch: Watch = nobody,
-    ready: Callable[[str], Awaitable[None]] | None = None,
+    blobs: Blobs | None = None, name: str = "",
 ) -> str:  # fmt: skip
     """Unpack an image's layers into snapshots named by chain id; return the top one's name.
 
-    Ready is asked before a blob is read, "" for the image's documents: it returns once the blob is there.
+    blobs brings what is not in the content store; each layer whose snapshot is made without it is left out. name is the image's, for a
+    snapshotter that fetches by itself.
     Raises InvalidArgument when a layer's content is not what the config says; its snapshot is removed then, and that of every
     layer which is under way.
     """
-    if ready is not None:
-        await ready("")
+    blobs = blobs or _There()
+    await blobs.described()
     image = await resolve(services, target, platform)
     diff_ids, layers = layers_of(image), image.manifest.layers
     chain = chain_ids(diff_ids)
-    rebases = len(layers) > 1 and await _rebases(services, snapshotter)
-    there = [anyio.Event() for _ in layers]
+    plugins = await _plugins(services, snapshotter)
+    rebases = len(layers) > 1 and any("rebase" in plugin.capabilities for plugin in plugins)
+    unpacking = _Unpacking(
+        services, snapshotter, blobs, watch, any(plugin.exports.get(_ANNOTATED) == "true" for plugin in plugins)
+    )
+    manifest = image.manifest_descriptor.digest
 
-    async def one(i: int) -> None:
-        if ready is not None:
-            await ready(layers[i].digest)
-        below = _Below(chain[i - 1], there[i - 1]) if i else None
-        if not rebases and below is not None:
-            await below.there.wait()
-        await _unpack_layer(services, snapshotter, layers[i], diff_ids[i], chain[i], below, watch)
-        there[i].set()
+    async def every() -> None:
+        there = [anyio.Event() for _ in layers]
 
-    async with together() as group:
-        for i in range(len(layers)):
-            group.start_soon(one, i)
+        async def one(i: int) -> None:
+            below = _Below(chain[i - 1], there[i - 1]) if i else None
+            labels = labels_of(name, manifest, layers, i, diff_ids[i], chain[i])
+            if not rebases and below is not None:
+                await below.there.wait()
+            await unpacking.layer(_Layer(layers[i], diff_ids[i], chain[i], labels, layers[i:]), below)
+            there[i].set()
+
+        async with together() as group:
+            for i in range(len(layers)):
+                group.start_soon(one, i)
+
+    for tries_left in reversed(range(_CHAIN_TRIES)):
+        try:
+            await every()
+            break
+        except _ParentMissing as missing:
+            # It was there a moment ago: its plugin has lost it, or went, or another has taken its place. What is still there is left alone.
+            if not tries_left:
+                raise missing.error from None
     await set_labels(services.content, image.manifest.config.digest, {f"{GC_REF_SNAPSHOT}{snapshotter}": chain[-1]})
     return chain[-1]
 
 
-async def _rebases(services: Services, snapshotter: str) -> bool:
-    """Return whether a layer's snapshot may be made before the one below it, which is named at its commit."""
+async def _plugins(services: Services, snapshotter: str) -> Sequence[Plugin]:
+    """Return what Introspection says of a snapshotter."""
     wanted = f"type==io.containerd.snapshotter.v1,id=={snapshotter}"
-    reply = await services.introspection.plugins(PluginsRequest(filters=[wanted]))
-    return any("rebase" in p.capabilities for p in reply.plugins)
+    return (await services.introspection.plugins(PluginsRequest(filters=[wanted]))).plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,89 +127,154 @@ class _Below:
     there: anyio.Event
 
 
-async def _unpack_layer(
-    services: Services, snapshotter: str, layer: Descriptor, diff_id: str, chain_id: str, below: _Below | None, watch: Watch
-) -> None:
-    """Make one layer's snapshot: by itself while the one below is being made, where the layer can be read that way."""
-    if below is not None and not below.there.is_set():
-        try:
-            await _unpack_on(services, snapshotter, layer, diff_id, chain_id, below, True, watch)
-            return
-        except _NeedsLower:
-            await below.there.wait()
-    await _unpack_on(services, snapshotter, layer, diff_id, chain_id, below, False, watch)
+class _ParentMissing(Exception):
+    """Raised when the snapshot below a layer is gone that was there before."""
+
+    def __init__(self, error: NotFound) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One layer: its blob, what is in it, its snapshot's name and labels, and the blobs from it up to the top."""
+
+    blob: Descriptor
+    diff_id: str
+    chain_id: str
+    labels: dict[str, str]
+    upwards: Sequence[Descriptor]
 
 
 class _NeedsLower(Exception):
     """Raised when a layer cannot be unpacked without the one below it."""
 
 
-async def _unpack_on(
-    services: Services, snapshotter: str, layer: Descriptor, diff_id: str, chain_id: str, below: _Below | None,
-    detached: bool, watch: Watch,
-) -> None:  # fmt: skip
-    ref = f"layer-{layer.digest}"
-    labels = {SNAPSHOT_REF: chain_id}
-    parent = below.name if below is not None and not detached else ""
-    # The key is ours before it is asked for: who is cancelled before the answer comes knows what to remove.
-    key = f"extract-{time.time_ns() % 1_000_000_000}-{base64.urlsafe_b64encode(os.urandom(3)).decode()} {chain_id}"
-    try:
-        for _ in range(_PREPARE_TRIES):
-            if await _exists(services, snapshotter, chain_id):
-                watch(Progress(ref, "done", layer.size, layer.size))
-                return
+class _Unpacking:
+    """One unpack of an image into one snapshotter."""
+
+    def __init__(self, services: Services, snapshotter: str, blobs: Blobs, watch: Watch, remote: bool) -> None:
+        """remote: the snapshotter is known to make snapshots by itself, so no blob is fetched before it was asked for that layer."""
+        self._services, self._snapshotter, self._blobs, self._watch = services, snapshotter, blobs, watch
+        self._remote = remote
+
+    async def layer(self, layer: _Layer, below: _Below | None) -> None:
+        """Make one layer's snapshot: by itself while the one below it is being made, where the layer can be read that way. Raises _ParentMissing."""
+        if below is not None and not below.there.is_set():
             try:
-                prepared = await services.snapshots.prepare(
-                    snapshots.PrepareSnapshotRequest(snapshotter=snapshotter, key=key, parent=parent, labels=labels)
-                )
-                break
-            except AlreadyExists:
-                continue  # somebody else made it meanwhile, or the snapshotter had it
-        else:
-            raise FailedPrecondition(f'snapshot "{chain_id}" exists and cannot be found on "{snapshotter}"')
-        watch(Progress(ref, "unpacking", 0, layer.size))
-        mounts = _detached(prepared.mounts) if detached else prepared.mounts
+                await self._on(layer, below, True)
+                return
+            except _NeedsLower:
+                await below.there.wait()
+        await self._on(layer, below, False)
+
+    async def _on(self, layer: _Layer, below: _Below | None, detached: bool) -> None:
+        services, snapshotter, chain_id, labels = self._services, self._snapshotter, layer.chain_id, layer.labels
+        parent = below.name if below is not None and not detached else ""
+        if detached and below is not None:
+            labels = {**labels, PARENT: below.name}
+        # The key is ours before it is asked for: who is cancelled before the answer comes knows what to remove.
+        key = f"extract-{time.time_ns() % 1_000_000_000}-{base64.urlsafe_b64encode(os.urandom(3)).decode()} {chain_id}"
         try:
-            applied = await services.diff.apply(ApplyRequest(diff=to_wire(layer), mounts=mounts))
+            mounts = await self._prepared(key, parent, layer, labels)
+            if mounts is None:
+                self._say(layer, "done", layer.blob.size)
+                return
+            staged = _is_staged(mounts)
+            if not staged:
+                await self._apply(layer, mounts, detached)
+            rebase = ""
+            if detached and below is not None:
+                await below.there.wait()
+                rebase = below.name
+            try:
+                await services.snapshots.commit(
+                    snapshots.CommitSnapshotRequest(
+                        snapshotter=snapshotter, name=chain_id, key=key, parent=rebase, labels=labels
+                    )
+                )
+            except AlreadyExists:
+                await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+            except NotFound as error:
+                raise (_ParentMissing(error) if rebase else error) from error
+            except FailedPrecondition as error:
+                # One that said it can put a layer on another afterwards, and can't: in a user namespace, say.
+                raise (_NeedsLower() if rebase else error) from error
+        except BaseException:
+            with cleanup():
+                try:
+                    await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
+                except ArgosyError:
+                    pass  # the lease ends, and with it the snapshot
+            raise
+        if not staged:
+            await set_labels(services.content, layer.blob.digest, {UNCOMPRESSED: layer.diff_id})
+        self._say(layer, "done", layer.blob.size)
+
+    async def _prepared(self, key: str, parent: str, layer: _Layer, labels: dict[str, str]) -> Sequence[WireMount] | None:
+        """Prepare a layer's snapshot and return its mounts; None when the layer's own is there, be it that the snapshotter has made it now."""
+        made = False
+        for _ in range(_PREPARE_TRIES):
+            found = await self._found(layer.chain_id)
+            if found is not None:
+                # What somebody unpacked has a blob that belongs to the image; what nobody did has none to be missed.
+                if not (made or self._remote or REMOTE in found.labels):
+                    self._blobs.want(layer.blob)
+                return None
+            try:
+                prepared = await self._services.snapshots.prepare(
+                    snapshots.PrepareSnapshotRequest(snapshotter=self._snapshotter, key=key, parent=parent, labels=labels)
+                )
+            except AlreadyExists:
+                made = True  # by the snapshotter, or by somebody else, who fetches it
+                continue
+            except NotFound as error:
+                raise (_ParentMissing(error) if parent else error) from error
+            if not self._remote and not _is_staged(prepared.mounts):
+                # It will be unpacked, and so will those above it: they are fetched meanwhile.
+                for blob in layer.upwards:
+                    self._blobs.want(blob)
+            return prepared.mounts
+        raise FailedPrecondition(f'snapshot "{layer.chain_id}" exists and cannot be found on "{self._snapshotter}"')
+
+    async def _apply(self, layer: _Layer, mounts: Sequence[WireMount], detached: bool) -> None:
+        """Unpack a layer, once it is there. Raises InvalidArgument when it is not what the config says, _NeedsLower."""
+        await self._blobs.fetched(layer.blob)
+        self._say(layer, "unpacking", 0)
+        where = _detached(mounts) if detached else list(mounts)
+        try:
+            applied = await self._services.diff.apply(ApplyRequest(diff=to_wire(layer.blob), mounts=where))
         except FailedPrecondition as error:
             raise (_NeedsLower() if detached else error) from error
         got = applied.applied.digest if applied.applied else ""
-        if got != diff_id:
+        if got != layer.diff_id:
             raise InvalidArgument(
-                f"wrong diff id calculated on extraction of {layer.digest}: {got}, the image says {diff_id}"
+                f"wrong diff id calculated on extraction of {layer.blob.digest}: {got}, the image says {layer.diff_id}"
             )
-        rebase = ""
-        if detached and below is not None:
-            await below.there.wait()
-            rebase = below.name
+
+    async def _found(self, key: str) -> snapshots.Info | None:
         try:
-            await services.snapshots.commit(
-                snapshots.CommitSnapshotRequest(
-                    snapshotter=snapshotter, name=chain_id, key=key, parent=rebase, labels=labels
-                )
+            answer = await self._services.snapshots.stat(
+                snapshots.StatSnapshotRequest(snapshotter=self._snapshotter, key=key)
             )
-        except AlreadyExists:
-            await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
-        except FailedPrecondition as error:
-            # One that said it can put a layer on another afterwards, and can't: in a user namespace, say.
-            raise (_NeedsLower() if rebase else error) from error
-    except BaseException:
-        with cleanup():
-            try:
-                await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
-            except ArgosyError:
-                pass  # the lease ends, and with it the snapshot
-        raise
-    await set_labels(services.content, layer.digest, {UNCOMPRESSED: diff_id})
-    watch(Progress(ref, "done", layer.size, layer.size))
+        except NotFound:
+            return None
+        return answer.info or snapshots.Info(name=key)
+
+    def _say(self, layer: _Layer, what: str, done: int) -> None:
+        self._watch(Progress(f"layer-{layer.blob.digest}", what, done, layer.blob.size))
 
 
-async def _exists(services: Services, snapshotter: str, key: str) -> bool:
-    try:
-        await services.snapshots.stat(snapshots.StatSnapshotRequest(snapshotter=snapshotter, key=key))
-    except NotFound:
+def _is_staged(mounts: Sequence[WireMount]) -> bool:
+    """Return whether what was prepared has the layer in it already: nobody could write to its last mount."""
+    if not mounts:
         return False
-    return True
+    last = mounts[-1]
+    options = {option for text in last.options for option in text.split(",")}
+    kind = last.type.rsplit("/", 1)[-1]
+    if kind == "erofs" or "ro" in options:
+        return True
+    return kind == "overlay" and not any(option.startswith("upperdir=") for option in options)
 
 
 def _detached(mounts: Sequence[WireMount]) -> list[WireMount]:

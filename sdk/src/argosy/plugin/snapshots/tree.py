@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import anyio
 
@@ -170,7 +170,7 @@ class TreeSnapshotter(Snapshotter):
         self._gone: set[str] = set()
 
     @classmethod
-    async def open(cls, root: Path, backend: Backend, sync_remove: bool = False) -> TreeSnapshotter:
+    async def open(cls, root: Path, backend: Backend, sync_remove: bool = False) -> Self:
         """Open or make the tree at root, and finish what a crash left.
 
         Raises FailedPrecondition when its index is damaged, gone, or older than the tree; nothing is removed then. Cancellation: nothing
@@ -190,6 +190,11 @@ class TreeSnapshotter(Snapshotter):
             await self._index.close()
             raise
         return self
+
+    @property
+    def backend(self) -> Backend:
+        """Who keeps the bytes."""
+        return self._backend
 
     async def close(self) -> None:
         await self._index.close()

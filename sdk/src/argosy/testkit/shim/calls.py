@@ -28,14 +28,12 @@ from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.unmount import unmount_tree
 from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.oci.spec import default_spec
-from argosy.testkit.image import busybox_layer
-from argosy.testkit.suite import Broken, Subject, Suite, request
+from argosy.testkit.processes import processes, read, root_file_system
+from argosy.testkit.suite import Broken, Subject, Suite, fields_of, request
 from argosy.testkit.target import PREFIX
 from argosy.ttrpc.client import TtrpcClient
 from argosy.ttrpc.server import TtrpcServer
 from argosy.typeurl import PROCESS, pack_json, unpack
-from argosy.unpack.tar import TarReader
-from argosy.unpack.tree import TreeWriter
 
 CAPABILITIES: Final[Mapping[str, str]] = {
     "pause": "it pauses and resumes a container",
@@ -99,10 +97,7 @@ async def begun(binary: Path, deadline_s: float) -> AsyncIterator[Target]:
 
 
 def _fill(target: Target) -> None:
-    target.rootfs.mkdir()
-    with TreeWriter(str(target.rootfs)) as writer:
-        writer.apply(TarReader(iter([busybox_layer()])))
-    (target.rootfs / "run").mkdir(exist_ok=True)
+    root_file_system(target.rootfs)
     publish = target.base / "publish"
     publish.write_text("#!/bin/sh\nexec cat >/dev/null\n")
     publish.chmod(0o755)
@@ -194,7 +189,6 @@ class Shim(Subject):
     async def call(self, task: Task, method: str, wish: Any, timeout: float | None = None) -> Any:
         """Call the Task API; of a shim that knows only version 2 of it, that one."""
         assert task.client is not None
-        fields = {name: value for name, value in vars(wish).items() if not name.startswith("_") and value}
 
         async def ask() -> Any:
             assert task.client is not None
@@ -208,7 +202,7 @@ class Shim(Subject):
                 task.service = "containerd.task.v2.Task"
                 return await task.client.call(task.service, method, wish, response, timeout or self.deadline_s, metadata)
 
-        return await self.made(request(method, **fields), ask())
+        return await self.made(request(method, **fields_of(wish)), ask())
 
     async def create(self, task: Task, **fields: Any) -> int:
         """Create the container of a task, with the root file system mounted; return its pid."""
@@ -287,8 +281,8 @@ class Shim(Subject):
             with suppress(ArgosyError):
                 await self.command(task, "delete")
         # By what only they have: the id of a container that was made here.
-        for pid in _processes():
-            if task.id in _read(pid, "cmdline") or task.id in _read(pid, "cgroup"):
+        for pid in processes():
+            if task.id in read(pid, "cmdline") or task.id in read(pid, "cgroup"):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         path = task.address.removeprefix("ttrpc+").removeprefix("unix://")
@@ -304,27 +298,12 @@ class Shim(Subject):
     async def left(self) -> Sequence[str]:
         """Return processes and mounts that still have to do with the run."""
         found = [
-            f"process {pid} ({_read(pid, 'cmdline')[:80]})"
-            for pid in _processes()
-            if self.target.run in _read(pid, "cmdline")
+            f"process {pid} ({read(pid, 'cmdline')[:80]})" for pid in processes() if self.target.run in read(pid, "cmdline")
         ]
         found += [f"mount {point}" for point in mounts_below(str(self.target.base))]
         if found:
             await asyncio.sleep(0.5)
         return found
-
-
-def _processes() -> list[int]:
-    """Return every process but our own."""
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and int(path.name) != os.getpid()]
-
-
-def _read(pid: int, name: str) -> str:
-    """Return a file of a process, "" once it is over."""
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def _answer(output: bytes) -> tuple[str, int]:

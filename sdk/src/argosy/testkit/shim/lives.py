@@ -5,30 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from pathlib import Path
 
 from argosy_protos.containerd.task import v3 as p
 from argosy_protos.containerd.v1.types import Status
 
+from argosy.client.jobs import together
 from argosy.errors import ArgosyError, NotFound, Unavailable
 from argosy.kernel.mount_table import mounts_below
+from argosy.testkit.processes import SLEEP, runs
 from argosy.testkit.shim.calls import SUITE, Shim, Task
 
 check = SUITE.check
 
-_SLEEP = ("sleep", "1000")
-
-
-def runs(pid: int) -> bool:
-    """Return whether a process is there, and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
 
 def topics(s: Shim, task: Task) -> list[str]:
     return [topic for topic, _ in s.events_of(task)]
+
+
+async def over(s: Shim, pid: int) -> None:
+    """Raises Broken unless a process of this machine ends."""
+
+    async def ended() -> bool:
+        return not runs(pid)
+
+    await s.eventually(ended, f"process {pid} to be over", "it runs")
 
 
 async def told(s: Shim, task: Task, *expected: str) -> None:
@@ -37,14 +37,14 @@ async def told(s: Shim, task: Task, *expected: str) -> None:
     async def there() -> bool:
         return len(topics(s, task)) >= len(expected)
 
-    await s.eventually(there, f"events {', '.join(expected)}", ", ".join(topics(s, task)) or "none")
+    await s.eventually(there, f"events {', '.join(expected)}", lambda: ", ".join(topics(s, task)) or "none")
     s.equal(topics(s, task), list(expected), "the events")
 
 
 @check(fast=True)
 async def start_answers_an_address(s: Shim) -> None:
     """``start`` ends by itself and prints where the shim listens, and nothing else; asked again for the same id it prints the same."""
-    task = s.bundle("a", _SLEEP)
+    task = s.bundle("a", SLEEP)
     await s.start(task)
     s.holds(task.shim_pid > 0, "the shim's pid from Connect", task.shim_pid)
     first = task.address
@@ -88,7 +88,7 @@ async def a_created_task_waits(s: Shim) -> None:
 @check(fast=True)
 async def what_runs_is_not_deleted(s: Shim) -> None:
     """Delete of a running task is an error other than NOT_FOUND, and it runs on."""
-    task = await s.running("a", *_SLEEP)
+    task = await s.running("a", *SLEEP)
     error = await s.refused(s.delete(task))
     s.holds(not isinstance(error, NotFound), "another error than NOT_FOUND", error)
     s.equal((await s.state(task)).status, Status.RUNNING, "the status")
@@ -97,7 +97,7 @@ async def what_runs_is_not_deleted(s: Shim) -> None:
 @check(fast=True)
 async def a_signal_ends_a_task(s: Shim) -> None:
     """Kill sends a signal; a task that dies of it has the exit status 128 and the signal's number. Kill of what has ended answers NOT_FOUND."""
-    task = await s.running("a", *_SLEEP)
+    task = await s.running("a", *SLEEP)
     await s.kill(task)
     s.equal(await s.wait(task), 128 + signal.SIGKILL, "the exit status")
     await s.refused(s.kill(task), NotFound)
@@ -132,23 +132,29 @@ async def what_is_deleted_is_not_found(s: Shim) -> None:
 @check()
 async def a_created_task_is_deleted(s: Shim) -> None:
     """Delete of a task that was never started removes it."""
-    task = await s.created("a", *_SLEEP)
+    task = await s.created("a", *SLEEP)
     await s.delete(task)
     await s.refused(s.state(task), NotFound)
 
 
 @check()
 async def waits_are_answered_when_it_ends(s: Shim) -> None:
-    """Wait answers once the task has ended, whoever else waits, and however long before Start it was asked."""
-    task = await s.created("a", "sh", "-c", "exit 3")
-    waits = s.at_once([s.wait(task) for _ in range(4)])
-    answers = asyncio.ensure_future(waits)  # noqa: TID251 - awaited below, or given up with the check
-    try:
+    """Wait answers once the task has ended and not before, to everybody who waits, and however long before Start it was asked."""
+    task = await s.created("a", "sh", "-c", "sleep 0.3; exit 3")
+    answers: list[int] = []
+
+    async def one() -> None:
+        answers.append(await s.wait(task))
+
+    async with together() as group:
+        for _ in range(4):
+            group.start_soon(one)
         await asyncio.sleep(0.1)
+        s.equal(answers, [], "the answers of four Waits before Start")
         await s.call(task, "Start", p.StartRequest(id=task.id))
-        s.equal(await answers, ["OK"] * 4, "the answers of four Waits")
-    finally:
-        answers.cancel()
+        await asyncio.sleep(0.1)
+        s.equal(answers, [], "their answers while it runs")
+    s.equal(answers, [3] * 4, "their answers")
 
 
 @check()
@@ -169,7 +175,7 @@ async def a_command_that_is_not_there_fails_create_or_start(s: Shim) -> None:
 @check("pause")
 async def a_task_is_paused(s: Shim) -> None:
     """Pause and Resume stop a task and let it go on; both are told."""
-    task = await s.running("a", *_SLEEP)
+    task = await s.running("a", *SLEEP)
     await s.call(task, "Pause", p.PauseRequest(id=task.id))
     s.equal((await s.state(task)).status, Status.PAUSED, "the status")
     await s.call(task, "Resume", p.ResumeRequest(id=task.id))
@@ -180,7 +186,7 @@ async def a_task_is_paused(s: Shim) -> None:
 @check("stats")
 async def a_task_is_measured(s: Shim) -> None:
     """Stats answers what a task uses, in one of the two forms that cgroups have."""
-    task = await s.running("a", *_SLEEP)
+    task = await s.running("a", *SLEEP)
     stats = (await s.call(task, "Stats", p.StatsRequest(id=task.id))).stats
     url = stats.type_url.rpartition("/")[2] if stats is not None else ""
     s.holds(url in ("io.containerd.cgroups.v1.Metrics", "io.containerd.cgroups.v2.Metrics"), "metrics of cgroups", url)
@@ -202,7 +208,7 @@ async def the_pids_of_a_task_are_listed(s: Shim) -> None:
 @check(fast=True)
 async def a_shim_leaves_when_it_is_told_to(s: Shim) -> None:
     """Shutdown is ignored while there is a task; without one the shim ends, and its socket goes."""
-    task = await s.running("a", *_SLEEP)
+    task = await s.running("a", *SLEEP)
     assert task.client is not None
     await s.call(task, "Shutdown", p.ShutdownRequest(id=task.id))
     await asyncio.sleep(0.2)
@@ -232,16 +238,40 @@ async def the_root_file_system_is_unmounted(s: Shim) -> None:
 
 
 @check("host")
+async def the_process_of_a_deleted_task_is_over(s: Shim) -> None:
+    """Delete of a task that was never started ends its process."""
+    task = await s.created("a", *SLEEP)
+    pid = (await s.state(task)).pid
+    await s.delete(task)
+    await over(s, pid)
+
+
+@check("host")
+async def nothing_is_left_of_a_task(s: Shim) -> None:
+    """After the end of a task and Delete none of its processes is there."""
+    task = await s.running("a", "sh", "-c", "sleep 1000 & sleep 1000 & wait")
+    pids: list[int] = []
+
+    async def three() -> bool:
+        pids[:] = [one.pid for one in (await s.call(task, "Pids", p.PidsRequest(id=task.id))).processes]
+        return len(pids) == 3
+
+    await s.eventually(three, "three processes", lambda: str(pids))
+    await s.kill(task)
+    await s.wait(task)
+    await s.delete(task)
+    for pid in pids:
+        await over(s, pid)
+
+
+@check("host")
 async def what_a_dead_shim_left_is_deleted(s: Shim) -> None:
     """After a shim was killed, ``delete`` ends its container, unmounts its root file system, and prints a DeleteResponse."""
-    task = await s.running("a", *_SLEEP)
+    task = await s.running("a", *SLEEP)
     pid = (await s.state(task)).pid
     os.kill(task.shim_pid, signal.SIGKILL)
 
-    async def over() -> bool:
-        return not runs(task.shim_pid)
-
-    await s.eventually(over, "the shim to be killed", "it runs")
+    await over(s, task.shim_pid)
     output = await s.command(task, "delete")
     try:
         answer = p.DeleteResponse.decode(output)

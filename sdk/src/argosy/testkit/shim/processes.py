@@ -2,79 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 
-import anyio.to_thread
 from argosy_protos.containerd.task import v3 as p
 from argosy_protos.containerd.v1.types import Status
 
+from argosy.client.jobs import together
 from argosy.errors import AlreadyExists, NotFound
+from argosy.testkit import processes as shared
+from argosy.testkit.processes import Fifos
 from argosy.testkit.shim.calls import SUITE, Shim
 from argosy.testkit.shim.lives import told
 
 check = SUITE.check
 
-
-class Fifos:
-    """The FIFOs of one process, as a client has them: it reads stdout and stderr, and writes stdin."""
-
-    def __init__(self, directory: Path, word: str, deadline_s: float) -> None:
-        self._deadline_s = deadline_s
-        self.paths = {name: str(directory / f"{word}-{name}") for name in ("stdin", "stdout", "stderr")}
-        for path in self.paths.values():
-            os.mkfifo(path, 0o700)
-        self._read = {
-            name: os.open(self.paths[name], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) for name in ("stdout", "stderr")
-        }
-        self.stdin = -1
-
-    def open_stdin(self) -> None:
-        """Open stdin for writing, now that the shim reads it."""
-        self.stdin = os.open(self.paths["stdin"], os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def close_stdin(self) -> None:
-        os.close(self.stdin)
-        self.stdin = -1
-
-    async def text(self, expected: str, name: str = "stdout") -> str:
-        """Return what came, once it has expected in it, or when time is over."""
-
-        def read() -> str:
-            data = b""
-            until = time.monotonic() + self._deadline_s
-            while expected.encode() not in data and time.monotonic() < until:
-                try:
-                    part = os.read(self._read[name], 65536)
-                except BlockingIOError:
-                    part = b""
-                data += part
-                if not part:
-                    time.sleep(0.01)
-            return data.decode(errors="replace")
-
-        return await anyio.to_thread.run_sync(read)
-
-    def close(self) -> None:
-        for fd in (*self._read.values(), self.stdin):
-            if fd >= 0:
-                os.close(fd)
+# More than a pipe holds, and no multiple of anything.
+_MUCH = 200_003
 
 
-@contextmanager
-def fifos(s: Shim, word: str) -> Iterator[Fifos]:
-    """Yield FIFOs in the run's directory."""
-    made = Fifos(s.target.base, f"{s.target.run}-{len(s.tasks)}-{time.time_ns()}-{word}", s.deadline_s)
-    try:
-        yield made
-    finally:
-        made.close()
-        for path in made.paths.values():
-            os.unlink(path)
+def fifos(s: Shim, word: str) -> AbstractContextManager[Fifos]:
+    """Return FIFOs in the run's directory."""
+    return shared.fifos(s.target.base, s.target.run, word, s.deadline_s)
 
 
 @check(fast=True)
@@ -87,6 +38,48 @@ async def what_a_task_says_is_heard(s: Shim) -> None:
         await s.delete(task)
         s.equal(await io.text("out\n"), "out\n", "what came through stdout")
         s.equal(await io.text("err\n", "stderr"), "err\n", "what came through stderr")
+
+
+@check()
+async def all_that_a_task_says_is_heard(s: Shim) -> None:
+    """Of a task that writes much and ends at once nothing is lost, to the last byte."""
+    with fifos(s, "a") as io:
+        words = ("sh", "-c", f"head -c {_MUCH} /dev/zero; echo end")
+        task = await s.created("a", *words, stdout=io.paths["stdout"], stderr=io.paths["stderr"])
+        heard: list[bytes] = []
+
+        async def hear() -> None:
+            heard.append(await io.much(_MUCH + 4))
+
+        async with together() as group:
+            group.start_soon(hear)
+            await s.call(task, "Start", p.StartRequest(id=task.id))
+            await s.wait(task)
+            await s.delete(task)
+        s.equal((len(heard[0]), heard[0][-4:]), (_MUCH + 4, b"end\n"), "how many bytes came, and the last of them")
+
+
+@check("host")
+async def a_signal_to_all_reaches_all(s: Shim) -> None:
+    """Kill with all sends its signal to every process of the task; without, to its first alone."""
+    with fifos(s, "a") as io:
+        # The first takes no SIGTERM; those that it starts do.
+        words = ("sh", "-c", "trap : TERM; sleep 1000 & sleep 1000 & echo ready; while :; do wait; done")
+        task = await s.running("a", *words, stdout=io.paths["stdout"], stderr=io.paths["stderr"])
+        await io.text("ready")
+        first = (await s.state(task)).pid
+
+        async def pids() -> list[int]:
+            return sorted(one.pid for one in (await s.call(task, "Pids", p.PidsRequest(id=task.id))).processes)
+
+        async def one() -> bool:
+            return await pids() == [first]
+
+        await s.kill(task, signal.SIGTERM)
+        await asyncio.sleep(0.2)
+        s.equal(len(await pids()), 3, "how many processes there are after a signal to the first")
+        await s.kill(task, signal.SIGTERM, all=True)
+        await s.eventually(one, f"process {first} to be the only one after a signal to all", "others, too")
 
 
 @check(fast=True)
@@ -112,6 +105,7 @@ async def a_client_may_leave_and_come_back(s: Shim) -> None:
             os.write(io.stdin, f"{word}\n".encode())
             s.equal(await io.text(f"{word}\n"), f"{word}\n", "what came back")
             io.close_stdin()
+            await asyncio.sleep(0.2)
         s.equal((await s.state(task)).status, Status.RUNNING, "the status")
 
 
@@ -158,6 +152,7 @@ async def an_added_process_is_ended(s: Shim) -> None:
         await s.call(task, "Start", p.StartRequest(id=task.id, exec_id=name))
     await s.kill(task, exec_id="e1")
     s.equal(await s.wait(task, "e1"), 128 + signal.SIGKILL, "the process's exit status")
+    await asyncio.sleep(0.1)  # were it the task that was meant, the others are over now
     s.equal((await s.state(task)).status, Status.RUNNING, "the task's status")
     await s.kill(task)
     s.equal(await s.wait(task, "e2"), 128 + signal.SIGKILL, "the other process's exit status")
@@ -169,7 +164,7 @@ async def an_added_process_is_ended(s: Shim) -> None:
     async def all_told() -> bool:
         return len(exits()) >= 3
 
-    await s.eventually(all_told, "three exits to be told", ", ".join(exits()))
+    await s.eventually(all_told, "three exits to be told", lambda: ", ".join(exits()) or "none")
     s.equal(exits(), ["e1", "e2", task.id], "whose exits were told")
 
 

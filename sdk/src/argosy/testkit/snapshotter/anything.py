@@ -1,26 +1,18 @@
-"""Calls in any order, compared with a model of the tree; of those that show a fault, the shortest list. Needs hypothesis.
-
-It is no part of the suite: what it tries is another thing each time, and takes as long as it is given.
-"""
+"""Calls of a snapshotter in any order, compared with a model of the tree."""
 
 from __future__ import annotations
 
-import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import anyio
-import anyio.from_thread
-import anyio.to_thread
 from argosy_protos.containerd.services.snapshots import v1 as p
 
-from argosy.errors import ArgosyError, InvalidArgument
+from argosy.errors import ArgosyError
 from argosy.labels import masked, stored
+from argosy.testkit.anything import any_order
 from argosy.testkit.snapshotter.calls import Snapshots, facts
-from argosy.testkit.suite import Broken, Call, Check, status
+from argosy.testkit.suite import Broken, Check, status
 
 _WORDS: Final = ("a", "b", "c", "d", "e", "f")
 # What deep trees are made of comes more often.
@@ -37,13 +29,8 @@ _METHODS: Final = (
     "Commit",
     "Mounts",
 )
-# Lists of so many steps; those that are of no use become nothing, which is no call.
-_FEWEST, _MOST = 10, 20
 # Of so many choices one is of any word, the others of one that makes sense.
 _CHOICES: Final = 8
-_EXAMPLES: Final = 200
-# A check may take six times what a call may; finding a list and making it shorter is to leave some of it.
-_SHARE: Final = 4.0
 
 
 class Choice(NamedTuple):
@@ -180,28 +167,12 @@ async def attempt(s: Snapshots, number: int, choices: Sequence[Choice]) -> None:
             raise Broken(f"these snapshots after it: {expected}", str(found), sent)
 
 
-@dataclass
-class _Shortest:
-    """The shortest list of calls that failed, and how; until is when no more are tried."""
-
-    until: float
-    broken: Broken | None = None
-    calls: list[Call] = field(default_factory=list)
-
-    def note(self, broken: Broken, calls: list[Call]) -> None:
-        if self.broken is None or len(calls) <= len(self.calls):
-            self.broken, self.calls = broken, list(calls)
-
-
-def _search(s: Snapshots, shortest: _Shortest) -> None:
-    """Try lists of calls until one fails, and then shorter ones. Runs in a thread."""
-    from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+def _choices() -> Any:
+    """Return hypothesis's strategy for one choice."""
     from hypothesis import strategies as st
-    from hypothesis.configuration import set_hypothesis_home_dir
-    from hypothesis.errors import HypothesisException
 
     which = st.integers(0, _CHOICES - 1)
-    choice = st.builds(
+    return st.builds(
         Choice,
         st.sampled_from(_METHODS),
         which,
@@ -209,66 +180,10 @@ def _search(s: Snapshots, shortest: _Shortest) -> None:
         st.sampled_from(((), (("x", "1"),), (("x", "2"), ("y.z/w", "1")))),
         st.sampled_from(((), ("labels",), ("labels.x",), ("labels.y.z/w", "labels.x"))),
     )
-    count = 0
-
-    @settings(
-        max_examples=_EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        verbosity=Verbosity.quiet,
-    )
-    @given(st.lists(choice, min_size=_FEWEST, max_size=_MOST))
-    def example(choices: list[Choice]) -> None:
-        nonlocal count
-        count += 1
-        if time.monotonic() > shortest.until:
-            return
-        try:
-            anyio.from_thread.run(partial(attempt, s, count, choices))
-        except Broken as broken:
-            shortest.note(broken, s.calls)
-            raise
-        finally:
-            anyio.from_thread.run(s.clean)
-
-    try:
-        with tempfile.TemporaryDirectory(prefix="argosy-verify-") as directory:
-            set_hypothesis_home_dir(directory)  # it would write to where we are
-            example()
-    except (Broken, HypothesisException):
-        pass  # the shortest is noted; that time was over in the midst of it looks like a test that is not sure of itself
 
 
-async def _run(s: Snapshots) -> None:
-    shortest = _Shortest(time.monotonic() + s.deadline_s * _SHARE)
-    try:
-        # A little longer, for the calls of the last list.
-        with anyio.move_on_after(s.deadline_s * (_SHARE + 1)):
-            await anyio.to_thread.run_sync(_search, s, shortest, abandon_on_cancel=True)
-    finally:
-        shortest.until = 0.0
-    if shortest.broken is not None:
-        s.calls[:] = shortest.calls
-        raise shortest.broken
-
-
-ANYTHING: Final[Check[Snapshots]] = Check(
-    "calls-in-any-order",
+ANYTHING: Final[Check[Snapshots]] = any_order(
     "Whatever is called, in whatever order: each call answers, and leaves, what a model of the contract says.",
-    _run,
-    False,
-    (),
+    _choices,
+    attempt,
 )
-
-
-def check_hypothesis() -> None:
-    """Raises InvalidArgument when hypothesis is not installed."""
-    try:
-        import hypothesis  # noqa: F401 - to see whether it is there
-    except ImportError:
-        raise InvalidArgument(
-            "--minimize needs hypothesis, which is not installed; type: pip install hypothesis, or leave it out"
-        ) from None

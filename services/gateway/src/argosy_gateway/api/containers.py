@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from argosy import filters, log
-from argosy.errors import InvalidArgument, NotFound
+from argosy.errors import InvalidArgument, NotFound, Unavailable, Unimplemented
 from argosy.labels import OWN_LABELS_HEADER, is_reserved
 from argosy.rpc.context import current
 from argosy.rpc.server import inline
@@ -65,18 +65,22 @@ class Containers(p.ContainersBase):
     async def _without_the_images(self, ns: str, container: p.Container, paths: Sequence[str] | None) -> None:
         """Take away the reserved labels that come with the container's image. paths is of an update, which leaves alone
         what is there already."""
-        reader, content = self._core.db.reader, self._core.content
+        reader = self._core.db.reader
         old = store.get(reader, ns, container.id) if paths is not None and store.exists(reader, ns, container.id) else None
         before = old.labels if old is not None else {}
         fresh = [key for key, value in container.labels.items() if is_reserved(key) and before.get(key) != value]
-        if not fresh or content is None or current().get(OWN_LABELS_HEADER):
+        if not fresh or current().get(OWN_LABELS_HEADER):
+            return
+        try:
+            content, space = self._core.content_for(ns)
+        except (Unimplemented, Unavailable):
             return
         image = old.image if old is not None and paths and "image" not in paths else container.image
         try:
             target = images.get(reader, ns, image).target.digest
         except NotFound:
             return
-        for key in await brought(image, target, fresh, lambda digest: content.blobs.read(ns, digest, 0, 0)):
+        for key in await brought(image, target, fresh, lambda digest: content.blobs.read(space, digest, 0, 0)):
             logger.warning("container.label_of_image_dropped", namespace=ns, container=container.id, label=key)
             del container.labels[key]
 

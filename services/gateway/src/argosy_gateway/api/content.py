@@ -21,37 +21,49 @@ class NamespacedContent(ContentStore):
         self._core = core
 
     @property
-    def _content(self) -> Backend:
-        """Raises Unimplemented while there is no content plugin."""
-        return self._core.content or self._core.content_store()
+    def _here(self) -> tuple[Backend, str]:
+        """The store that the call goes to, and the space that it is about.
+
+        Raises Unimplemented while there is no content plugin, Unavailable for the namespace's own.
+        """
+        return self._core.content_for(current().namespace)
 
     async def info(self, digest: str) -> Info:
-        return await self._content.blobs.info(current().namespace, digest)
+        content, space = self._here
+        return await content.blobs.info(space, digest)
 
     async def walk(self, filter: Filter) -> AsyncIterator[Info]:
-        for info in self._content.blobs.walk(current().namespace, filter):
+        content, space = self._here
+        for info in content.blobs.walk(space, filter):
             yield info
 
     async def delete(self, digest: str) -> None:
-        await self._content.blobs.delete(current().namespace, current().lease, digest)
+        content, space = self._here
+        await content.blobs.delete(space, current().lease, digest)
 
     def read(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
-        return self._content.blobs.read(current().namespace, digest, offset, size)
+        content, space = self._here
+        return content.blobs.read(space, digest, offset, size)
 
     async def status(self, ref: str) -> Status:
-        return await self._content.ingests.status(current().namespace, ref)
+        content, space = self._here
+        return await content.ingests.status(space, ref)
 
     async def statuses(self, filter: Filter) -> list[Status]:
-        return await self._content.ingests.statuses(current().namespace, filter)
+        content, space = self._here
+        return await content.ingests.statuses(space, filter)
 
     async def abort(self, ref: str) -> None:
-        await self._content.ingests.abort(current().namespace, current().lease, ref)
+        content, space = self._here
+        await content.ingests.abort(space, current().lease, ref)
 
     async def writer(self, ref: str, total: int, expected: str, holder: str) -> Writer:
-        return await self._content.ingests.open(current().namespace, current().lease, ref, total, expected)
+        content, space = self._here
+        return await content.ingests.open(space, current().lease, ref, total, expected)
 
     async def update(self, info: Info, paths: Sequence[str]) -> Info:
-        return await self._content.blobs.update(current().namespace, info, paths)
+        content, space = self._here
+        return await content.blobs.update(space, info, paths)
 
 
 class Content(ContentServicer):
@@ -68,4 +80,5 @@ class Ingests(IngestsBase):
         self._core = core
 
     async def place(self, request: PlaceRequest) -> PlaceResponse:
-        return await self._core.content_store().ingests.place(namespace(), request.ref)
+        content, space = self._core.content_for(namespace())
+        return await content.ingests.place(space, request.ref)

@@ -60,7 +60,7 @@ class Introspection(p.IntrospectionBase):
                 "ScheduleDelay": f"{gc.schedule_delay_s:g}s",
             },
         }
-        return listing(core.registry, exports, core.services)
+        return listing(core.registry, exports, core.services, core.chains)
 
     @inline
     async def plugins(self, request: p.PluginsRequest) -> p.PluginsResponse:

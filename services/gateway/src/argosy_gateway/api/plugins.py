@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
-from argosy.errors import InvalidArgument, NotFound
+from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
+from argosy.names import check_identifier
 from argosy_protos.argosy.plugins import v1 as p
 
 from argosy_gateway.core import Core
 from argosy_gateway.plugins.registry import Watcher
 from argosy_gateway.plugins.report import configuration, refused, shown
+from argosy_gateway.program_logs import printed
+from argosy_gateway.programs import LOGS
 from argosy_gateway.registration import WAIT_S, Registration
+from argosy_gateway.swaps import Canary
 
 
 class Plugins(p.PluginsBase):
@@ -18,11 +23,12 @@ class Plugins(p.PluginsBase):
 
     def __init__(self, core: Core, registration: Registration) -> None:
         self._core, self._registration = core, registration
+        self._found = partial(shown, programs=core.programs)
 
     async def list(self, request: p.ListRequest) -> p.ListResponse:
         registry = self._core.registry
         out = [refused(name, refusal) for name, refusal in sorted(registry.refused.items())]
-        return p.ListResponse(plugins=[*map(shown, registry), *out])
+        return p.ListResponse(plugins=[*map(self._found, registry), *out])
 
     async def get(self, request: p.GetRequest) -> p.GetResponse:
         return p.GetResponse(plugin=self._shown(request.name))
@@ -32,7 +38,7 @@ class Plugins(p.PluginsBase):
         registry = self._core.registry
         refusal = registry.refused.get(name)
         try:
-            return shown(registry.named(name))
+            return self._found(registry.named(name))
         except NotFound:
             if refusal is None:
                 raise
@@ -42,35 +48,54 @@ class Plugins(p.PluginsBase):
         if request.table is None:
             raise InvalidArgument("to add a plugin needs its table: type, name, address")
         plugin = await self._registration.add(request.table.name, configuration(request.table))
-        return p.AddResponse(plugin=shown(plugin))
+        return p.AddResponse(plugin=self._found(plugin))
 
     async def remove(self, request: p.RemoveRequest) -> p.RemoveResponse:
         await self._registration.remove(request.name, request.force, request.wait_s or WAIT_S)
         return p.RemoveResponse()
 
     async def drain(self, request: p.DrainRequest) -> p.DrainResponse:
-        return p.DrainResponse(plugin=shown(await self._registration.drain(request.name, request.wait_s)))
+        return p.DrainResponse(plugin=self._found(await self._registration.drain(request.name, request.wait_s)))
 
     async def undrain(self, request: p.UndrainRequest) -> p.UndrainResponse:
-        return p.UndrainResponse(plugin=shown(await self._registration.undrain(request.name)))
+        return p.UndrainResponse(plugin=self._found(await self._registration.undrain(request.name)))
 
     async def swap(self, request: p.SwapRequest) -> p.SwapResponse:
-        return p.SwapResponse(plugin=shown(await self._registration.swap(request.name, request.address)))
+        canary = None
+        if request.canary_s or request.max_error_rate:
+            canary = Canary(seconds=request.canary_s, max_error_rate=request.max_error_rate)
+        plugin = await self._registration.swap(
+            request.name, request.address, request.command, request.directory, canary, request.verify
+        )
+        return p.SwapResponse(plugin=self._found(plugin))
 
     async def rollback(self, request: p.RollbackRequest) -> p.RollbackResponse:
-        return p.RollbackResponse(plugin=shown(await self._registration.rollback(request.name)))
+        return p.RollbackResponse(plugin=self._found(await self._registration.rollback(request.name)))
+
+    async def logs(self, request: p.LogsRequest) -> AsyncIterator[p.LogsResponse]:
+        # A name alone may be that of one which is gone.
+        name = self._core.registry.named(request.name).name if "/" in request.name else request.name
+        check_identifier(name)
+        path = self._core.settings.state / LOGS / f"{name}.log"
+        if not path.exists():
+            plugin = self._core.registry.named(request.name)
+            if not plugin.config.command:
+                raise FailedPrecondition(f"{plugin} was registered by its address: whoever started it has what it prints")
+        async for data in printed(path, request.lines, request.follow):
+            yield p.LogsResponse(data=data)
 
     async def watch(self, request: p.WatchRequest) -> AsyncIterator[p.WatchResponse]:
         watcher, registry = Watcher(), self._core.registry
         registry.watchers.add(watcher)
         try:
-            for name in (*(plugin.name for plugin in registry), *registry.refused):
+            for name in (*(plugin.full_name for plugin in registry), *registry.refused):
                 watcher.tell(name)
             while True:
                 for name in await watcher.changed():
                     try:
                         yield p.WatchResponse(plugin=self._shown(name))
                     except NotFound:
-                        yield p.WatchResponse(plugin=p.Plugin(table=p.Table(name=name)), removed=True)
+                        kind, _, alone = name.rpartition("/")
+                        yield p.WatchResponse(plugin=p.Plugin(table=p.Table(type=kind, name=alone)), removed=True)
         finally:
             registry.watchers.discard(watcher)

@@ -130,6 +130,10 @@ class Change(abc.ABC):
         self.began = time.monotonic()
         self.reason: ArgosyError | None = None
         """Why nobody knows yet how it ended."""
+        self.can_be_elsewhere = False
+        """Whether another plugin is asked for it when this one does not say how it ended."""
+        self.plugin: Plugin | None = None
+        """Who is asked for it; set when it is entered."""
         self.adrift = False
         """Whether no call looks after it any more: then ``Changes`` asks the plugin until it is over."""
         self.ended = asyncio.Event()
@@ -170,24 +174,40 @@ class Change(abc.ABC):
         """Called once, when the change is done for good: publish its event."""
 
 
+def _nothing(key: str) -> bool:
+    return False
+
+
 class Changes:
     """The changes of one plugin that are under way, by namespace and key."""
 
-    def __init__(self, plugin: Plugin, db: Database, work: Work) -> None:
+    def __init__(
+        self, plugin: Plugin, db: Database, work: Work, keys: dict[tuple[str, str], Change] | None = None,
+        is_shared: Callable[[str], bool] = _nothing,
+    ) -> None:  # fmt: skip
+        """keys are shared with other plugins in which things of the same names are; is_shared says which names may be in several."""
         self.plugin, self._db, self._work = plugin, db, work
-        self.open: dict[tuple[str, str], Change] = {}
+        self.open: dict[tuple[str, str], Change] = {} if keys is None else keys
+        self._is_shared = is_shared
 
     # -- who may --
 
+    def _of(self, ns: str, key: str) -> Change | None:
+        """Return the change that is under way for a key. What is in doubt in another plugin, which is away, holds up nobody here."""
+        change = self.open.get((ns, key))
+        if change is None or change.plugin is self.plugin or not change.adrift or not self._is_shared(key):
+            return change
+        return None if change.plugin is not None and change.plugin.out() else change
+
     def under_way(self, ns: str, key: str) -> bool:
-        return (ns, key) in self.open
+        return self._of(ns, key) is not None
 
     def undecided(self, ns: str, key: str) -> bool:
         """Return whether the row of a key says what the plugin has not done yet. To be asked in a transaction.
 
         A change that has its key, and is not written, may still be told that somebody else's row is there: that one is as it was.
         """
-        change = self.open.get((ns, key))
+        change = self._of(ns, key)
         return change is not None and change.recorded
 
     async def free(self, ns: str, *keys: str) -> None:
@@ -197,7 +217,7 @@ class Changes:
         """
         if any((ns, key) in self.open for key in keys):
             await in_a_task()
-        while (change := next((c for key in keys if (c := self.open.get((ns, key)))), None)) is not None:
+        while (change := next((c for key in keys if (c := self._of(ns, key))), None)) is not None:
             with anyio.move_on_after(_WAIT_S) as wait:
                 await change.ended.wait()
             if wait.cancelled_caught:
@@ -207,11 +227,12 @@ class Changes:
         since = time.monotonic() - change.began
         because = f": {change.reason.message}" if change.reason is not None else ""
         return Unavailable(
-            f"{change.operation.value} of {change.what} is under way for {since:.1f} s at {self.plugin}{because}; try again later"
+            f"{change.operation.value} of {change.what} is under way for {since:.1f} s at {change.plugin}{because}; try again later"
         )
 
     def enter(self, change: Change) -> None:
         """Take a change's keys; the caller has waited until they are ``free``."""
+        change.plugin = self.plugin
         for key in change.keys:
             self.open[change.ns, key] = change
 
@@ -252,6 +273,9 @@ class Changes:
             if error is None:
                 self._end(change)
             elif change.stage.final:
+                await self._undo(change)
+            elif change.can_be_elsewhere:
+                change.stage = move(change.operation, change.stage, Event.GIVEN_UP)
                 await self._undo(change)
             else:
                 await self._resolve(change)

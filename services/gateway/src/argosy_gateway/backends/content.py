@@ -25,13 +25,15 @@ class Content:
 
     def __init__(
         self, plugin: Plugin, db: Database, work: Work, mutated: Callable[[bool], None], publish: Publish,
-        us: tuple[str, Path], *, shared: bool = True,
+        us: tuple[str, Path], others: Callable[[Blobs], Sequence[Blobs]], *, shared: bool = True, space: str = "",
     ) -> None:  # fmt: skip
-        """us is who claims the plugin: the gateway's uuid and its socket."""
+        """us is who claims the plugin: the gateway's uuid and its socket. others returns the blobs of the plugins that may have what this
+        one has not. space is as for ``Blobs``."""
         self.plugin, self._us, self._db = plugin, us, db
+        self.space = space
         changes = Changes(plugin, db, work)
-        self.blobs = Blobs(plugin, db, work, changes, mutated, publish)
-        self.ingests = Ingests(plugin, db, work, changes, mutated, self.blobs, us, shared=shared)
+        self.blobs = Blobs(plugin, db, work, changes, mutated, publish, others, space)
+        self.ingests = Ingests(plugin, db, work, changes, mutated, self.blobs, us, shared=shared, space=space)
 
     def restore(self, intents: Sequence[Intent]) -> None:
         """Take up what was under way when the gateway ended."""
@@ -50,7 +52,7 @@ class Content:
             async with plugin.call(WORK_S) as channel:
                 listed = p.ContentStub(channel).list(p.ListContentRequest())
                 held = [info async for info in bounded(plugin, listed)]
-            named = rows.digests(self._db.reader)
+            named = rows.digests(self._db.reader, self.space)
             doomed = [info for info in held if info.digest not in named]
             if claim is Claim.FOREIGN and plugin.config.cleanup == "own":
                 ours = [info for info in doomed if info.labels.get(OWNER_LABEL) == self._us[0]]

@@ -1,22 +1,34 @@
-"""The differ, forwarded to. It needs no rows: what it reads and writes comes back to the gateway's own services."""
+"""The differs, forwarded to: the first that can do it does. They need no rows: what they read and write comes back to the gateway's own services."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from argosy_protos.containerd.services.diff.v1 import DiffBase
 
 from argosy_gateway.backends.relays import Relay
+from argosy_gateway.calls import lease
 from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.plugins.registry import Registry
 
 
 class Diff(Relay):
-    """containerd.services.diff.v1.Diff."""
+    """containerd.services.diff.v1.Diff: a differ that says UNIMPLEMENTED, or that is not there, leaves a call to the next one."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, first: Sequence[str] = ()) -> None:
+        """first are those that are asked before others, in this order; others come in the order in which they were made known."""
         super().__init__(DiffBase)
-        self._registry = registry
+        self._registry, self._first = registry, list(first)
 
-    async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
-        return self._registry.only("diff")
+    async def plugin(self, method: Any, namespace: str, message: bytes) -> Sequence[Plugin]:
+        """Return the differs in the order in which they are asked, an instance in the place of one. Raises Unimplemented when there is none."""
+        known = list(self._registry.of_type("diff"))
+        if not known:
+            self._registry.only("diff")
+        known.sort(key=lambda one: self._first.index(one.name) if one.name in self._first else len(self._first))
+        intercepts = self._registry.intercepts
+        if not intercepts:
+            return known
+        found = ((plugin, intercepts.of_call(plugin.name, namespace, lease())) for plugin in known)
+        return [plugin if one is None else one.plugin for plugin, one in found]

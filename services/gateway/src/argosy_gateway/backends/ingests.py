@@ -106,12 +106,12 @@ class Ingests:
 
     def __init__(
         self, plugin: Plugin, db: Database, work: Work, changes: Changes, mutated: Callable[[bool], None], blobs: Blobs,
-        us: tuple[str, Path], *, shared: bool,
+        us: tuple[str, Path], *, shared: bool, space: str = "",
     ) -> None:  # fmt: skip
-        """us is who claims the plugin: the gateway's uuid and its socket. shared: a blob of any namespace is linked without being sent."""
+        """space is as for ``Blobs``. us is who claims the plugin: the gateway's uuid and its socket. shared: a blob of any namespace is linked without being sent."""
         self.plugin, self.work, self.owner, self._us = plugin, work, us[0], us
         self._db, self._changes, self._mutated, self._blobs = db, changes, mutated, blobs
-        self._shared = shared
+        self._shared, self._space = shared, space
         self.open_writers: dict[tuple[str, str], IngestWriter] = {}
 
     def restore(self, intents: Sequence[Intent]) -> None:
@@ -252,8 +252,10 @@ class Ingests:
         if self._shared:
             size = await self._blobs.size(expected)
         else:
-            size = next((size for size, shares in content.holders(self._db.reader, expected) if shares), None)
-        return size if size is not None and total in (0, size) else None
+            size = next((size for size, shares in content.holders(self._db.reader, expected, self._space) if shares), None)
+        if size is None or total not in (0, size) or not await self._blobs.has_bytes(expected):
+            return None
+        return size
 
     async def link(
         self, ns: str, lease: str | None, ref: str, digest: str, size: int, labels: dict[str, str], caller: Caller

@@ -25,6 +25,8 @@ The caller of a silent call waits as long as it wants. When nobody waits any mor
 cut. So a creation is undone then: carried out later, it is garbage. A commit is asked for again, each time with twice the patience.
 An ingest that the first commit does not let go of is LOST: its ref begins anew under another name in the plugin.
 
+A creation that can be made in another plugin as well is not asked about (GIVEN_UP): it is UNDONE here at once, and begun there.
+
 A name that the plugin has from somebody else (TAKEN) leaves a change RECORDED, under another name.
 
 A removal changes only rows; collection removes the bytes. A claim changes no rows: one whose answer was lost is made again.
@@ -84,6 +86,8 @@ class Event(Enum):
     """The call, or the look, broke off."""
     TAKEN = "taken"
     """The name that it was to give is somebody else's."""
+    GIVEN_UP = "given up"
+    """Nobody waits to hear how it ended: it is made elsewhere, and garbage here."""
     HELD = "held"
     """The ingest has long been held by the call before."""
     NEW = "new"
@@ -110,7 +114,12 @@ _COMMON: Final[Mapping[tuple[Stage, Event], Stage]] = {
 }
 _RENAMED: Final[Mapping[tuple[Stage, Event], Stage]] = {(Stage.RECORDED, Event.TAKEN): Stage.RECORDED}
 MOVES: Final[Mapping[Operation, Mapping[tuple[Stage, Event], Stage]]] = {
-    Operation.CREATE: {**_COMMON, **_RENAMED, (Stage.DOUBT, Event.OLD): Stage.UNDONE},
+    Operation.CREATE: {
+        **_COMMON,
+        **_RENAMED,
+        (Stage.DOUBT, Event.OLD): Stage.UNDONE,
+        (Stage.DOUBT, Event.GIVEN_UP): Stage.UNDONE,
+    },
     Operation.COMMIT: {**_COMMON, **_RENAMED, (Stage.DOUBT, Event.OLD): Stage.AGAIN},
     Operation.INGEST: {**_COMMON, (Stage.DOUBT, Event.OLD): Stage.AGAIN, (Stage.AGAIN, Event.HELD): Stage.LOST},
 }

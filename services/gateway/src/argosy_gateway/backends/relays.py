@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
+from argosy.errors import ArgosyError, Unimplemented
 from argosy.rpc.server import ServerStream
 from argosy_protos._message import Message
 from argosy_protos._service import ServiceBase
-from grpclib.const import Handler
+from grpclib.const import Cardinality, Handler
 
 from argosy_gateway.plugins.plugin import Plugin
 
@@ -30,6 +32,25 @@ class Peeked:
         await self._stream.send_initial_metadata()
 
 
+async def _first(plugins: Sequence[Plugin], stream: Any, cardinality: Cardinality, waits: bool) -> None:
+    """Forward a call to the first plugin that can do it: the next one is asked after UNIMPLEMENTED, or when one never heard of the call.
+
+    Raises the error of the last that was asked; of those that say UNIMPLEMENTED only when all do.
+    """
+    said: ArgosyError | None = None
+    for plugin in plugins:
+        try:
+            await plugin.relay(stream, cardinality, waits=waits)
+        except ArgosyError as error:
+            if not error.unsent and not isinstance(error, Unimplemented):
+                raise
+            said = error if said is None or isinstance(said, Unimplemented) else said
+        else:
+            return
+    if said is not None:
+        raise said
+
+
 class Relay(abc.ABC):
     """All methods of one service, forwarded."""
 
@@ -40,8 +61,8 @@ class Relay(abc.ABC):
         self._service = service
 
     @abc.abstractmethod
-    async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin | Message:
-        """Return who is to answer a call, or the answer itself. Raises what the call is refused with."""
+    async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin | Sequence[Plugin] | Message:
+        """Return who is to answer a call, or several of whom the first that can does, or the answer itself. Raises what the call is refused with."""
 
     def __mapping__(self) -> dict[str, Handler]:
         table: dict[str, Handler] = {}
@@ -54,7 +75,8 @@ class Relay(abc.ABC):
                     await stream.send_message(plugin)
                     return
                 peeked: Any = Peeked(stream, message)
-                await plugin.relay(peeked, method.cardinality, waits=method.name in self.waits)
+                waits = method.name in self.waits
+                await _first(plugin if isinstance(plugin, Sequence) else [plugin], peeked, method.cardinality, waits)
 
             table[f"/{self._service.__service__}/{method.name}"] = Handler(handle, method.cardinality, bytes, bytes)
         return table

@@ -15,7 +15,7 @@ from argosy_gateway.backends.protocol import Event, Operation
 from argosy_gateway.backends.snapshot_plugin import SnapshotPlugin
 from argosy_gateway.metadata import snapshots as rows
 from argosy_gateway.metadata.intents import Intent
-from argosy_gateway.metadata.snapshots import Commit, Wanted
+from argosy_gateway.metadata.snapshots import Commit, Place, Wanted
 from argosy_gateway.plugins.plugin import Claim
 
 Publish = Callable[[str, str, str, Message], None]
@@ -28,10 +28,10 @@ class CreateChange(Change):
     operation = Operation.CREATE
 
     def __init__(
-        self, calls: SnapshotPlugin, publish: Publish, ns: str, wanted: Wanted, caller: Caller | None = None
+        self, calls: SnapshotPlugin, publish: Publish, place: Place, ns: str, wanted: Wanted, caller: Caller | None = None
     ) -> None:
         super().__init__(ns, [wanted.key], caller)
-        self._calls, self._publish, self._wanted = calls, publish, wanted
+        self._calls, self._publish, self._place, self._wanted = calls, publish, place, wanted
         self.mounts: Sequence[Mount] = ()
 
     async def ask(self) -> None:
@@ -58,16 +58,16 @@ class CreateChange(Change):
 
     def rename(self, db: sqlite3.Connection, skip: int) -> Intent:
         assert self.intent is not None
-        return rows.rename_created(db, self._calls.name, self.intent, skip)
+        return rows.rename_created(db, self._place, self.intent, skip)
 
     def undo(self, db: sqlite3.Connection) -> None:
         assert self.intent is not None
-        rows.undo_create(db, self._calls.name, self.intent)
+        rows.undo_create(db, self._place, self.intent)
 
     def settled(self) -> None:
         wanted = self._wanted
         if wanted.kind == Kind.ACTIVE:
-            event = SnapshotPrepare(key=wanted.key, parent=wanted.parent, snapshotter=self._calls.name)
+            event = SnapshotPrepare(key=wanted.key, parent=wanted.parent, snapshotter=self._place.called)
             self._publish(self.ns, "/snapshot/prepare", "containerd.events.SnapshotPrepare", event)
 
 
@@ -77,10 +77,10 @@ class CommitChange(Change):
     operation = Operation.COMMIT
 
     def __init__(
-        self, calls: SnapshotPlugin, publish: Publish, ns: str, wanted: Commit, caller: Caller | None = None
+        self, calls: SnapshotPlugin, publish: Publish, place: Place, ns: str, wanted: Commit, caller: Caller | None = None
     ) -> None:
         super().__init__(ns, [wanted.key, wanted.name], caller)
-        self._calls, self._publish, self._wanted = calls, publish, wanted
+        self._calls, self._publish, self._place, self._wanted = calls, publish, place, wanted
 
     async def ask(self) -> None:
         assert self.intent is not None
@@ -104,12 +104,12 @@ class CommitChange(Change):
 
     def rename(self, db: sqlite3.Connection, skip: int) -> Intent:
         assert self.intent is not None
-        return rows.rename_committed(db, self._calls.name, self.intent, skip)
+        return rows.rename_committed(db, self._place, self.intent, skip)
 
     def undo(self, db: sqlite3.Connection) -> None:
         assert self.intent is not None
-        rows.undo_commit(db, self._calls.name, self.intent)
+        rows.undo_commit(db, self._place, self.intent)
 
     def settled(self) -> None:
-        event = SnapshotCommit(key=self._wanted.key, name=self._wanted.name, snapshotter=self._calls.name)
+        event = SnapshotCommit(key=self._wanted.key, name=self._wanted.name, snapshotter=self._place.called)
         self._publish(self.ns, "/snapshot/commit", "containerd.events.SnapshotCommit", event)

@@ -17,6 +17,7 @@ from argosy_protos.google.protobuf import FieldMask
 
 from argosy_gateway.backends.listing import bounded, wrong
 from argosy_gateway.backends.snapshot_mounts import MountChecks
+from argosy_gateway.metadata.intercepts import plugin_of
 from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin
 
 logger = log.get("gateway.snapshots")
@@ -31,8 +32,12 @@ class SnapshotPlugin:
     def __init__(self, plugin: Plugin, us: tuple[str, Path], others: Sequence[Path]) -> None:
         """us is who claims the plugin: the gateway's uuid and its socket. others are directories that are not the plugin's."""
         self.plugin, self.name = plugin, plugin.name
+        self.called = plugin_of(plugin.name)
+        """What clients call it, and what it is told that it is called."""
         self._us, self.owner = us, us[0]
         self._mounts = MountChecks(plugin, others)
+        self.kept: dict[str, int] = {}
+        """Names of the plugin's that are about to be written into rows."""
 
     async def _down(self, labels: Mapping[str, str]) -> dict[str, str]:
         """Return the labels that the plugin gets to see."""
@@ -48,10 +53,10 @@ class SnapshotPlugin:
         async with self.plugin.call(WORK_S) as channel:
             stub = p.SnapshotsStub(channel)
             if kind is Kind.ACTIVE:
-                request: Any = p.PrepareSnapshotRequest(snapshotter=self.name, key=backend, parent=parent, labels=down)
+                request: Any = p.PrepareSnapshotRequest(snapshotter=self.called, key=backend, parent=parent, labels=down)
                 reply: Any = await stub.prepare(request)
             else:
-                request = p.ViewSnapshotRequest(snapshotter=self.name, key=backend, parent=parent, labels=down)
+                request = p.ViewSnapshotRequest(snapshotter=self.called, key=backend, parent=parent, labels=down)
                 reply = await stub.view(request)
         return await self._mounts.checked(reply.mounts)
 
@@ -60,7 +65,7 @@ class SnapshotPlugin:
         down = await self._down(labels)
         async with self.plugin.call(WORK_S) as channel:
             await p.SnapshotsStub(channel).commit(
-                p.CommitSnapshotRequest(snapshotter=self.name, name=name, key=key, labels=down, parent=parent)
+                p.CommitSnapshotRequest(snapshotter=self.called, name=name, key=key, labels=down, parent=parent)
             )
 
     async def find(self, name: str) -> Info | None:
@@ -77,13 +82,13 @@ class SnapshotPlugin:
     async def mounts_of(self, name: str) -> Sequence[Mount]:
         """Return the mounts of a snapshot of the plugin's. Raises the plugin's error, FailedPrecondition."""
         async with self.plugin.call() as channel:
-            reply = await p.SnapshotsStub(channel).mounts(p.MountsRequest(snapshotter=self.name, key=name))
+            reply = await p.SnapshotsStub(channel).mounts(p.MountsRequest(snapshotter=self.called, key=name))
         return await self._mounts.checked(reply.mounts)
 
     async def stat(self, name: str) -> Info:
         """Return a snapshot of the plugin's. Raises NotFound, DataLoss for an answer that can't be, the plugin's error."""
         async with self.plugin.call() as channel:
-            reply = await p.SnapshotsStub(channel).stat(p.StatSnapshotRequest(snapshotter=self.name, key=name))
+            reply = await p.SnapshotsStub(channel).stat(p.StatSnapshotRequest(snapshotter=self.called, key=name))
         if reply.info is None:
             raise wrong(self.plugin, f'answered without an info for "{name}"')
         return self._info(reply.info)
@@ -97,14 +102,14 @@ class SnapshotPlugin:
     async def usage(self, name: str) -> Usage:
         """Return what a snapshot takes on disk."""
         async with self.plugin.call(WORK_S) as channel:
-            reply = await p.SnapshotsStub(channel).usage(p.UsageRequest(snapshotter=self.name, key=name))
+            reply = await p.SnapshotsStub(channel).usage(p.UsageRequest(snapshotter=self.called, key=name))
         return Usage(reply.size, reply.inodes)
 
     async def listed(self, filters: Sequence[str] = ()) -> dict[str, Info]:
         """Return the plugin's snapshots, by name. Raises DataLoss for a list that can't be true."""
         held: dict[str, Info] = {}
         async with self.plugin.call(WORK_S) as channel:
-            replies = p.SnapshotsStub(channel).list(p.ListSnapshotsRequest(snapshotter=self.name, filters=list(filters)))
+            replies = p.SnapshotsStub(channel).list(p.ListSnapshotsRequest(snapshotter=self.called, filters=list(filters)))
             async for wire in bounded(self.plugin, replies):
                 if wire.name in held:
                     raise wrong(self.plugin, f'listed "{wire.name}" twice')
@@ -118,7 +123,7 @@ class SnapshotPlugin:
             return held
         changed = Info(name, held.parent, held.kind, held.created_ns, held.updated_ns, down)
         request = p.UpdateSnapshotRequest(
-            snapshotter=self.name, info=info_to_wire(changed), update_mask=FieldMask(paths=["labels"])
+            snapshotter=self.called, info=info_to_wire(changed), update_mask=FieldMask(paths=["labels"])
         )
         async with self.plugin.call() as channel:
             reply = await p.SnapshotsStub(channel).update(request)
@@ -128,11 +133,11 @@ class SnapshotPlugin:
         """Remove a snapshot; False when it was gone, or stays since the plugin says that it is needed."""
         try:
             async with self.plugin.call(WORK_S) as channel:
-                await p.SnapshotsStub(channel).remove(p.RemoveSnapshotRequest(snapshotter=self.name, key=name))
+                await p.SnapshotsStub(channel).remove(p.RemoveSnapshotRequest(snapshotter=self.called, key=name))
         except NotFound:
             return False
         except FailedPrecondition as error:
-            logger.warning("gc.snapshot_stays", snapshotter=self.name, key=name, error=error.message)
+            logger.warning("gc.snapshot_stays", snapshotter=self.called, key=name, error=error.message)
             return False
         return True
 
@@ -140,6 +145,6 @@ class SnapshotPlugin:
         """Have the plugin drop what it keeps of snapshots that are gone."""
         try:
             async with self.plugin.call(WORK_S) as channel:
-                await p.SnapshotsStub(channel).cleanup(p.CleanupRequest(snapshotter=self.name))
+                await p.SnapshotsStub(channel).cleanup(p.CleanupRequest(snapshotter=self.called))
         except Unimplemented:
             pass  # this snapshotter has nothing to clean

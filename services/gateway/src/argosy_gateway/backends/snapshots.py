@@ -1,4 +1,4 @@
-"""One snapshotter plugin, as its namespaces see it: keys are theirs, bytes are the plugin's.
+"""The snapshots of one name in one plugin, as their namespaces see them: keys are theirs, bytes are the plugin's.
 
 Whatever makes or commits a snapshot is a ``Change``: rows first, then the plugin, and a way back. Methods take the namespace
 that they act in, and the lease that gets what they make. A caller who leaves does not stop what has begun.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from argosy.errors import (
     Unknown,
 )
 from argosy.filters import Filter
-from argosy.labels import SNAPSHOT_REF, check_labels
+from argosy.labels import FALLBACK_PLUGIN, FALLBACK_REASON, SNAPSHOT_REF, check_labels
 from argosy.loops import Complaints
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import rules
@@ -38,7 +39,7 @@ from argosy_gateway.backends.snapshot_plugin import OWNER_LABEL, SnapshotPlugin
 from argosy_gateway.gc.removal import remove_all
 from argosy_gateway.metadata import snapshots as rows
 from argosy_gateway.metadata.intents import Intent
-from argosy_gateway.metadata.snapshots import Commit, Row, Wanted
+from argosy_gateway.metadata.snapshots import Commit, Place, Row, Wanted
 from argosy_gateway.plugins.plugin import Claim, Plugin
 from argosy_gateway.work import Work
 
@@ -46,21 +47,36 @@ logger = log.get("gateway.snapshots")
 
 
 class Snapshotter:
-    """One snapshotter plugin and its rows."""
+    """One snapshotter plugin and its rows: those of the snapshotter of its name, or of another name that falls back on it."""
 
     def __init__(
         self, plugin: Plugin, db: Database, work: Work, mutated: Callable[[bool], None], publish: Publish,
-        us: tuple[str, Path], others: Sequence[Path] = (),
+        us: tuple[str, Path], others: Sequence[Path] = (), keys: dict[tuple[str, str], Change] | None = None,
     ) -> None:  # fmt: skip
-        """us is who claims the plugin: the gateway's uuid and its socket. others are directories that are not the plugin's."""
-        self.plugin, self.name = plugin, plugin.name
+        """us is who claims the plugin: the gateway's uuid and its socket. others are directories that are not the plugin's.
+
+        keys are the changes under way of its name, which are shared with the other plugins of that name.
+        """
+        self.plugin = plugin
         self._calls = SnapshotPlugin(plugin, us, others)
         self._db, self._work, self._mutated, self._publish = db, work, mutated, publish
         self._us = us
-        self._changes = Changes(plugin, db, work)
         self._said = Complaints()
-        self._kept: dict[str, int] = {}
-        """Names of the plugin's that are about to be written into rows."""
+        self._called(plugin.name, {} if keys is None else keys)
+
+    def _called(self, name: str, keys: dict[tuple[str, str], Change]) -> None:
+        self.name, self._place = name, Place(name, self.plugin.name)
+        self._changes = Changes(self.plugin, self._db, self._work, keys, rows.is_layer)
+
+    def beside(self, name: str, keys: dict[tuple[str, str], Change]) -> Snapshotter:
+        """Return the snapshots that are in this plugin under another name."""
+        other = copy(self)
+        other._called(name, keys)
+        return other
+
+    async def free(self, ns: str, *keys: str) -> None:
+        """Wait until no change is under way for these keys. Raises Unavailable."""
+        await self._changes.free(ns, *(key for key in keys if key))
 
     def restore(self, intents: Sequence[Intent]) -> None:
         """Take up what was under way when the gateway ended."""
@@ -68,11 +84,11 @@ class Snapshotter:
             body = intent.body
             change: Change
             if intent.operation == Operation.CREATE.value:
-                change = CreateChange(self._calls, self._publish, intent.ns, Wanted(body["key"], "", {}, "", Kind.VIEW))
+                wanted = Wanted(body["key"], "", {}, "", Kind.VIEW)
+                change = CreateChange(self._calls, self._publish, self._place, intent.ns, wanted)
             else:
-                change = CommitChange(
-                    self._calls, self._publish, intent.ns, Commit(body["key"], body["name"], body["labels"], "")
-                )
+                commit = Commit(body["key"], body["name"], body["labels"], "")
+                change = CommitChange(self._calls, self._publish, self._place, intent.ns, commit)
             self._changes.restore(change, intent)
 
     # -- reads --
@@ -81,14 +97,14 @@ class Snapshotter:
         """Return a row once no change of it is under way. Raises NotFound, Unavailable."""
         if self._changes.under_way(ns, key):
             await self._changes.free(ns, key)
-        row = rows.find(self._db.reader, ns, self.name, key)
+        row = rows.find(self._db.reader, ns, self._place, key)
         if row is None:
             raise rules.missing(key)
         return row
 
     def _lost(self, ns: str, row: Row, what: str = "snapshot") -> NotFound:
         """Return the error for a row that the plugin has nothing for. Nothing is removed on the word of that: it may be back tomorrow."""
-        now = rows.find(self._db.reader, ns, self.name, row.key)
+        now = rows.find(self._db.reader, ns, self._place, row.key)
         if now is None or now.backend != row.backend or self._changes.under_way(ns, row.key):
             return NotFound(f"{what} {row.key} does not exist")  # it went while the plugin was asked
         error = NotFound(
@@ -103,7 +119,7 @@ class Snapshotter:
 
     async def _found_lost(self, ns: str, key: str) -> Row | None:
         """Return the row of a key of which the plugin says that it has nothing; None when it has it, or does not say."""
-        row = rows.find(self._db.reader, ns, self.name, key)
+        row = rows.find(self._db.reader, ns, self._place, key)
         if row is None or self._changes.under_way(ns, key):
             return None
         try:
@@ -112,12 +128,14 @@ class Snapshotter:
         except ArgosyError as error:
             logger.debug("snapshot.not_seen", snapshotter=self.name, key=key, error=error.message)
             return None
-        now = rows.find(self._db.reader, ns, self.name, key)
+        now = rows.find(self._db.reader, ns, self._place, key)
         return row if now is not None and now.backend == row.backend and not self._changes.under_way(ns, key) else None
 
     def _merged(self, row: Row, backend: Info) -> Info:
         labels = {**backend.labels, **row.labels}
         labels.pop(OWNER_LABEL, None)
+        if self.name != self.plugin.name:
+            labels |= {FALLBACK_PLUGIN: self.plugin.name, FALLBACK_REASON: row.reason}
         return Info(row.key, row.parent, backend.kind, row.created_ns, row.updated_ns, labels)
 
     async def stat(self, ns: str, key: str) -> Info:
@@ -146,20 +164,17 @@ class Snapshotter:
 
     async def walk(self, ns: str, filter: Filter) -> AsyncIterator[Info]:
         """Yield every snapshot of ns in the order of its key; rows that the plugin has nothing for are skipped."""
-        if not rows.listed(self._db.reader, ns, self.name):
+        if not rows.listed(self._db.reader, ns, self._place):
             return
         held = await self._calls.listed()
-        found = {row.key: row for row in rows.listed(self._db.reader, ns, self.name)}
+        found = {row.key: row for row in rows.listed(self._db.reader, ns, self._place)}
         for (space, _), change in self._changes.open.items():
             # A commit under way is listed as what the plugin has of it: the name, or still the key.
             if space == ns and isinstance(change, CommitChange) and change.intent is not None:
                 body = change.intent.body
-                if body["new"] not in held:
+                if change.plugin is self.plugin and body["new"] not in held:
                     found.pop(body["name"], None)
-                    was = body["was"]
-                    found[body["key"]] = Row(
-                        body["key"], body["backend"], was["parent"], was["labels"], was["created"], was["updated"]
-                    )
+                    found[body["key"]] = rows.before_commit(change.intent)
         for key in sorted(found):
             row = found[key]
             if row.backend in held:
@@ -170,9 +185,13 @@ class Snapshotter:
     # -- changes --
 
     async def create(
-        self, ns: str, lease: str | None, kind: Kind, key: str, parent: str, labels: Mapping[str, str]
-    ) -> Sequence[Mount]:
+        self, ns: str, lease: str | None, kind: Kind, key: str, parent: str, labels: Mapping[str, str], *,
+        reason: str = "", away: Collection[str] = (), can_be_elsewhere: bool = False,
+    ) -> Sequence[Mount]:  # fmt: skip
         """Make an active snapshot or a view and return its mounts.
+
+        reason is why it is not made in the plugin of the name; a layer that is only in plugins that are away is not in its way.
+        can_be_elsewhere: it is forgotten, and not asked about, when the plugin does not say how it ended.
 
         Raises AlreadyExists for the key or the target that the labels name, NotFound for the parent or the lease,
         FailedPrecondition for a key that the plugin has lost, InvalidArgument, Unavailable. A target that it has lost can be made anew.
@@ -180,10 +199,12 @@ class Snapshotter:
         check_labels(labels)
         if not key:
             raise InvalidArgument("snapshot key must not be empty")
-        wanted = Wanted(key, parent, labels, labels.get(SNAPSHOT_REF, "") if kind is Kind.ACTIVE else "", kind)
+        target = labels.get(SNAPSHOT_REF, "") if kind is Kind.ACTIVE else ""
+        wanted = Wanted(key, parent, labels, target, kind, reason, frozenset(away))
         await self._changes.free(ns, *(name for name in (key, parent, wanted.target) if name))
         with Caller() as caller:
-            change = CreateChange(self._calls, self._publish, ns, wanted, caller)
+            change = CreateChange(self._calls, self._publish, self._place, ns, wanted, caller)
+            change.can_be_elsewhere = can_be_elsewhere
             self._changes.enter(change)
             return await self._work.finish(self._create, ns, lease, wanted, change)
 
@@ -194,9 +215,7 @@ class Snapshotter:
         lost: Collection[str] = ()
         """The plugin's name of a target that it does not have any more."""
         while True:
-            begin = partial(
-                rows.begin_create, ns=ns, snapshotter=self.name, lease=lease, wanted=wanted, busy=busy, lost=lost
-            )
+            begin = partial(rows.begin_create, ns=ns, place=self._place, lease=lease, wanted=wanted, busy=busy, lost=lost)
             try:
                 await self._changes.carry_out(change, begin)
                 break
@@ -215,7 +234,8 @@ class Snapshotter:
                     raise
                 lost = (row.backend,)
             await self._changes.free(ns, *(name for name in (wanted.key, wanted.parent, wanted.target) if name))
-            change = CreateChange(self._calls, self._publish, ns, wanted, change.caller)
+            again = CreateChange(self._calls, self._publish, self._place, ns, wanted, change.caller)
+            again.can_be_elsewhere, change = change.can_be_elsewhere, again
             self._changes.enter(change)
         self._mutated(False)
         if not change.mounts:
@@ -252,16 +272,19 @@ class Snapshotter:
         )
         if found is None:
             raise NotFound(f'target snapshot "{wanted.target}" in backend')
-        self._kept[found.name] = self._kept.get(found.name, 0) + 1
+        self._calls.kept[found.name] = self._calls.kept.get(found.name, 0) + 1
         try:
-            await self._db.write(lambda db: rows.adopt(db, ns, self.name, lease, wanted, found, lost))
+            await self._db.write(lambda db: rows.adopt(db, ns, self._place, lease, wanted, found, lost))
         finally:
-            self._kept[found.name] -= 1
-            if not self._kept[found.name]:
-                del self._kept[found.name]
+            self._calls.kept[found.name] -= 1
+            if not self._calls.kept[found.name]:
+                del self._calls.kept[found.name]
         self._mutated(False)
 
-    async def commit(self, ns: str, lease: str | None, name: str, key: str, labels: Mapping[str, str], parent: str) -> None:
+    async def commit(
+        self, ns: str, lease: str | None, name: str, key: str, labels: Mapping[str, str], parent: str,
+        away: Collection[str] = (),
+    ) -> None:  # fmt: skip
         """Commit an active snapshot; a name that the plugin has lost is made anew. Raises AlreadyExists, NotFound, FailedPrecondition, InvalidArgument, Unavailable."""
         check_labels(labels)
         if not name:
@@ -269,9 +292,9 @@ class Snapshotter:
         if name == key:
             raise AlreadyExists(f'snapshot "{name}"')
         await self._changes.free(ns, *(one for one in (key, name, parent) if one))
-        wanted = Commit(key, name, labels, parent)
+        wanted = Commit(key, name, labels, parent, frozenset(away))
         with Caller() as caller:
-            change = CommitChange(self._calls, self._publish, ns, wanted, caller)
+            change = CommitChange(self._calls, self._publish, self._place, ns, wanted, caller)
             self._changes.enter(change)
             await self._work.finish(self._commit, ns, lease, wanted, change)
 
@@ -282,9 +305,7 @@ class Snapshotter:
         lost: Collection[str] = ()
         """The plugin's own name of the snapshot that it has lost."""
         while True:
-            begin = partial(
-                rows.begin_commit, ns=ns, snapshotter=self.name, lease=lease, wanted=wanted, busy=busy, lost=lost
-            )
+            begin = partial(rows.begin_commit, ns=ns, place=self._place, lease=lease, wanted=wanted, busy=busy, lost=lost)
             try:
                 await self._changes.carry_out(change, begin)
                 break
@@ -304,7 +325,7 @@ class Snapshotter:
                     raise
                 lost = (row.backend,)
             await self._changes.free(ns, *(one for one in (wanted.key, wanted.name, wanted.parent) if one))
-            change = CommitChange(self._calls, self._publish, ns, wanted, change.caller)
+            change = CommitChange(self._calls, self._publish, self._place, ns, wanted, change.caller)
             self._changes.enter(change)
         self._mutated(False)
 
@@ -317,7 +338,7 @@ class Snapshotter:
         await self._db.write(lambda db: rows.remove(db, ns, self.name, lease, key))
         self.plugin.dirty = True
         self._mutated(True)
-        event = SnapshotRemove(key=key, snapshotter=self.name)
+        event = SnapshotRemove(key=key, snapshotter=self._place.called)
         self._publish(ns, "/snapshot/remove", "containerd.events.SnapshotRemove", event)
 
     async def update(self, ns: str, info: Info, paths: Sequence[str]) -> Info:
@@ -329,7 +350,7 @@ class Snapshotter:
         return await self._work.finish(self._update, ns, info, paths)
 
     async def _update(self, ns: str, info: Info, paths: Sequence[str]) -> Info:
-        row = await self._db.write(lambda db: rows.update(db, ns, self.name, info, paths))
+        row = await self._db.write(lambda db: rows.update(db, ns, self._place, info, paths))
         self._mutated(False)
         try:
             held = await self._calls.stat(row.backend)
@@ -341,7 +362,7 @@ class Snapshotter:
 
     async def _drop(self, name: str) -> bool:
         """Remove a snapshot of the plugin's; False when it was gone, or stays."""
-        if name in self._kept:
+        if name in self._calls.kept:
             self.plugin.dirty = True  # whoever keeps it may not name it after all
             return False
         return await self._calls.remove(name)
@@ -358,7 +379,7 @@ class Snapshotter:
         try:
             held = await self._calls.listed()
             # A name is written into a row before the plugin hears of it, and never used again.
-            named = rows.backends(self._db.reader, self.name)
+            named = rows.backends(self._db.reader, plugin.name)
             for level in leaves_first(plugin, {name: info.parent for name, info in held.items()}):
                 doomed = [name for name in level if name not in named]
                 if claim is Claim.FOREIGN and plugin.config.cleanup == "own":
@@ -375,7 +396,7 @@ class Snapshotter:
             plugin.failed(
                 FailedPrecondition(
                     f"{plugin} holds {strangers} snapshots that this gateway did not make; they stay: if nobody else "
-                    f'uses it, say cleanup = "all" in [proxy_plugins.{self.name}]'
+                    f'uses it, say cleanup = "all" in [proxy_plugins.{plugin.name}]'
                 )
             )
         return removed

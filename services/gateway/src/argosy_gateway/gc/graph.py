@@ -42,6 +42,14 @@ Held = tuple[tuple[Key, ...], Facts]
 NOTHING: Final[Held] = ((), NO_FACTS)
 
 
+def both(one: Held, other: Held) -> Held:
+    """Return what an object keeps that two rows speak of: all that either says, until the later time."""
+    (targets, a), (others, b) = one, other
+    expire = None if a.expire is None or b.expire is None else max(a.expire, b.expire)
+    facts = Facts(a.root or b.root, (*a.refs, *b.refs), (*a.back_refs, *b.back_refs), a.flat and b.flat, expire)
+    return tuple(dict.fromkeys((*targets, *others))), NO_FACTS if facts == NO_FACTS else facts
+
+
 class Said(NamedTuple):
     """All objects of one kind: by their nodes, none of which is flat, those that are roots, and why they are."""
 

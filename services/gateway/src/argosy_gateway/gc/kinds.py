@@ -23,8 +23,10 @@ from argosy_protos.containerd.services.containers.v1 import Container
 from argosy_protos.containerd.services.images.v1 import ImageDelete
 from argosy_protos.containerd.types import Descriptor, Sandbox
 
-from argosy_gateway.gc.graph import NO_FACTS, NOTHING, Facts, Held, Key
+from argosy_gateway.gc.graph import NO_FACTS, NOTHING, Facts, Held, Key, both
 from argosy_gateway.metadata import intents
+from argosy_gateway.metadata.intercepts import plugin_of
+from argosy_gateway.metadata.spaces import OF_NAMESPACE, namespace_of
 
 CONTAINER: Final = "container"
 CONTENT: Final = "content"
@@ -202,10 +204,12 @@ def _leases(db: sqlite3.Connection, words: Words) -> Objects:
 def _intents(db: sqlite3.Connection, words: Words) -> Objects:
     """What is being made is kept, whoever names it or not; what it was made of with it."""
     found: Objects = {}
-    for number, (type, plugin, ns, body) in enumerate(intents.bodies(db)):
+    for number, (type, plugin, space, body) in enumerate(intents.bodies(db)):
         made: Key
+        ns = namespace_of(space)
         if type == "snapshot":
-            made = SNAPSHOT, ns, f"{plugin}/{body.get('name') or body['key']}", False
+            asked = plugin_of(body.get("snapshotter", plugin))
+            made = SNAPSHOT, ns, f"{asked}/{body.get('name') or body['key']}", False
         else:
             made = CONTENT, ns, body["digest"], False
         found[INTENT, ns, str(number), False] = (made,), NO_FACTS
@@ -231,28 +235,39 @@ def _sandboxes(db: sqlite3.Connection, words: Words) -> Objects:
 
 
 def _snapshots(db: sqlite3.Connection, words: Words) -> Objects:
+    """A layer that several plugins have is one object: it lives in all of them, or in none."""
     stored = words.stored
-    return {
-        (SNAPSHOT, ns, f"{plugin}/{key}", False): (
-            (((SNAPSHOT, ns, f"{plugin}/{parent}", False),), stored(labels)[1]) if parent else stored(labels)
-        )
-        for ns, plugin, key, parent, labels in db.execute("SELECT ns, snapshotter, key, parent, labels FROM snapshots")
-    }
+    found: Objects = {}
+    for ns, snapshotter, key, parent, labels in db.execute("SELECT ns, snapshotter, key, parent, labels FROM snapshots"):
+        # Those of a key at all instances of a plugin are one object, too: whoever refers to it says the plugin's name.
+        name = plugin_of(snapshotter)
+        held = (((SNAPSHOT, ns, f"{name}/{parent}", False),), stored(labels)[1]) if parent else stored(labels)
+        _put(found, (SNAPSHOT, ns, f"{name}/{key}", False), held)
+    return found
+
+
+def _put(found: Objects, node: Key, held: Held) -> None:
+    """Add what a row holds to what those of the same object hold."""
+    found[node] = held if node not in found else both(found[node], held)
 
 
 def _ingests(db: sqlite3.Connection, words: Words) -> Objects:
-    return {
-        (INGEST, ns, ref, False): (((CONTENT, ns, expected, False),) if expected else (), Facts(expire=expire))
-        for ns, ref, expected, expire in db.execute("SELECT ns, ref, expected, expire FROM ingests")
-    }
+    found: Objects = {}
+    for space, ref, expected, expire in db.execute("SELECT ns, ref, expected, expire FROM ingests"):
+        ns = namespace_of(space)
+        _put(found, (INGEST, ns, ref, False), (((CONTENT, ns, expected, False),) if expected else (), Facts(expire=expire)))
+    return found
 
 
 def _content(db: sqlite3.Connection, words: Words) -> Objects:
     stored = words.stored
-    return {
+    found: Objects = {
         (CONTENT, ns, digest, False): stored(labels)
-        for ns, digest, labels in db.execute("SELECT ns, digest, labels FROM content")
+        for ns, digest, labels in db.execute("SELECT ns, digest, labels FROM content WHERE instr(ns, '@') = 0")
     }
+    for space, digest, labels in db.execute("SELECT ns, digest, labels FROM content WHERE instr(ns, '@') != 0"):
+        _put(found, (CONTENT, namespace_of(space), digest, False), stored(labels))
+    return found
 
 
 def _images(db: sqlite3.Connection, words: Words) -> Objects:
@@ -285,17 +300,20 @@ KINDS: Final = (
     Kind(
         SNAPSHOT, _snapshots, if_a_label_says_so, f"labelled {GC_ROOT}",
         in_refs=True, in_back_refs=True, of_plugin=True, resource="snapshots", bytes_in="snapshot", event=_snapshot_removed,
-        delete=("DELETE FROM snapshots WHERE ns = ? AND snapshotter = ? AND key = ?",),
+        delete=(
+            """DELETE FROM snapshots WHERE ns = ?1 AND key = ?3 AND snapshotter IN
+                (SELECT ?2 UNION ALL SELECT instance FROM intercepts WHERE plugin = ?2)""",
+        ),
     ),
     Kind(
         INGEST, _ingests, while_it_is_new, "an ingest that has not expired",
         resource="ingests", can_be_flat=False, bytes_in="content",
-        delete=("DELETE FROM ingests WHERE ns = ? AND ref = ?",),
+        delete=(f"DELETE FROM ingests WHERE ref = ?2 AND ns IN {OF_NAMESPACE}",),
     ),
     Kind(
         CONTENT, _content, if_a_label_says_so, f"labelled {GC_ROOT}",
         in_refs=True, in_back_refs=True, resource="content", bytes_in="content",
-        delete=("DELETE FROM content WHERE ns = ? AND digest = ?",),
+        delete=(f"DELETE FROM content WHERE digest = ?2 AND ns IN {OF_NAMESPACE}",),
     ),
     Kind(
         IMAGE, _images, until_it_expires, "an image",

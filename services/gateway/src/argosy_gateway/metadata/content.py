@@ -1,6 +1,6 @@
 """Rows of blobs: the ones that a namespace may see. Bytes are shared between namespaces, names are not.
 
-Each function here is a part of one transaction: what it looks at is what it changes.
+Each function here is a part of one transaction: what it looks at is what it changes. ns is a space of a namespace (``spaces``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from argosy.filters import EVERYTHING, Filter
 from argosy.labels import SHAREABLE, masked, stored
 from argosy.plugin.content import Info
 
-from argosy_gateway.metadata import leases, namespaces
+from argosy_gateway.metadata import leases, namespaces, spaces
+from argosy_gateway.metadata.spaces import namespace_of
 
 _COLUMNS: Final = "digest, size, created, updated, labels"
 
@@ -43,8 +44,12 @@ def listed(db: sqlite3.Connection, ns: str, filter: Filter = EVERYTHING) -> list
     return [info for info in map(_of, rows) if filter.matches(info.lookup)]
 
 
-def holders(db: sqlite3.Connection, digest: str) -> list[tuple[int, bool]]:
-    """Return (size, whether its namespace shares) for every namespace that has a blob."""
+def holders(db: sqlite3.Connection, digest: str, space: str = "") -> list[tuple[int, bool]]:
+    """Return (size, whether its namespace shares) for every namespace that has a blob; of an instance with its space, for that alone."""
+    if space:
+        return [
+            (size, False) for (size,) in db.execute("SELECT size FROM content WHERE ns = ? AND digest = ?", (space, digest))
+        ]
     rows = db.execute(
         "SELECT c.size, n.labels FROM content c JOIN namespaces n ON n.name = c.ns WHERE c.digest = ?", (digest,)
     )
@@ -68,12 +73,12 @@ def delete(db: sqlite3.Connection, ns: str, lease: str | None, digest: str) -> N
     """Forget a blob; its bytes go with the next collection. Raises NotFound."""
     if db.execute("DELETE FROM content WHERE ns = ? AND digest = ?", (ns, digest)).rowcount == 0:
         raise NotFound(f"content digest {digest}")
-    leases.part(db, ns, lease, leases.CONTENT, digest)
+    spaces.part(db, ns, lease, leases.CONTENT, digest)
 
 
 def insert(db: sqlite3.Connection, ns: str, digest: str, size: int, labels: Mapping[str, str]) -> None:
     """Write the row of a blob that the namespace does not have."""
-    namespaces.touch(db, ns)
+    namespaces.touch(db, namespace_of(ns))
     now = time.time_ns()
     db.execute("INSERT INTO content VALUES (?, ?, ?, ?, ?, ?)", (ns, digest, size, json.dumps(stored(labels)), now, now))
 
@@ -89,13 +94,20 @@ def add_labels(db: sqlite3.Connection, ns: str, old: Info, labels: Mapping[str, 
 # -- what the plugin may hold --
 
 
-def digests(db: sqlite3.Connection) -> set[str]:
-    """Return the digest of every blob that a row needs: those of namespaces, and those that virtual ingests stand for."""
-    named = {r[0] for r in db.execute("SELECT DISTINCT digest FROM content")}
-    return named | {r[0] for r in db.execute("SELECT expected FROM ingests WHERE expected != ''")}
+def _of_store(space: str) -> tuple[str, tuple[str, ...]]:
+    """Return the condition for the rows of a store: of an instance with its space, or of the plugin itself."""
+    return ("ns = ?", (space,)) if space else ("instr(ns, '@') = 0", ())
 
 
-def is_needed(db: sqlite3.Connection, digest: str) -> bool:
-    """Return whether a row needs a blob, as ``digests`` has it."""
-    sql = "SELECT 1 FROM content WHERE digest = ? UNION ALL SELECT 1 FROM ingests WHERE expected = ? LIMIT 1"
-    return db.execute(sql, (digest, digest)).fetchone() is not None
+def digests(db: sqlite3.Connection, space: str = "") -> set[str]:
+    """Return the digest of every blob that a row of a store needs: those of namespaces, and those that virtual ingests stand for."""
+    where, values = _of_store(space)
+    named = {r[0] for r in db.execute(f"SELECT DISTINCT digest FROM content WHERE {where}", values)}
+    return named | {r[0] for r in db.execute(f"SELECT expected FROM ingests WHERE expected != '' AND {where}", values)}
+
+
+def is_needed(db: sqlite3.Connection, digest: str, space: str = "") -> bool:
+    """Return whether a row of a store needs a blob, as ``digests`` has it."""
+    where, values = _of_store(space)
+    sql = f"SELECT 1 FROM content WHERE digest = ? AND {where} UNION ALL SELECT 1 FROM ingests WHERE expected = ? AND {where} LIMIT 1"
+    return db.execute(sql, (digest, *values, digest, *values)).fetchone() is not None

@@ -1,7 +1,7 @@
 """Rows of ingests: the blobs that a namespace is writing, by ref, and how one becomes a blob.
 
 A virtual ingest stands for a blob whose bytes are in the plugin already; it is linked, without sending it, at its commit. Each
-function here is a part of one transaction: what it looks at is what it changes.
+function here is a part of one transaction: what it looks at is what it changes. ns is a space of a namespace (``spaces``).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 
 from argosy.errors import AlreadyExists, NotFound
 
-from argosy_gateway.metadata import content, intents, leases, namespaces, sequences
+from argosy_gateway.metadata import content, intents, leases, namespaces, sequences, spaces
 from argosy_gateway.metadata.intents import Intent
+from argosy_gateway.metadata.spaces import namespace_of
 
 TYPE: Final = "content"
 """Of the plugin that intents about ingests are for."""
@@ -33,7 +34,8 @@ class Ingest(NamedTuple):
 
 
 def _name(db: sqlite3.Connection, ns: str, ref: str, skip: int = 0) -> str:
-    return f"{ns}/{sequences.following(db, ns, 'ingests', skip)}/{ref}"
+    at = namespace_of(ns)
+    return f"{at}/{sequences.following(db, at, 'ingests', skip)}/{ref}"
 
 
 def find(db: sqlite3.Connection, ns: str, ref: str) -> Ingest | None:
@@ -55,22 +57,22 @@ def begin(
     lost: the blob's bytes are gone, so that it is to be written again.
     Raises NotFound for the lease.
     """
-    leases.check_header(db, ns, lease)
+    leases.check_header(db, namespace_of(ns), lease)
     if expected and not lost and content.size_of(db, ns, expected) is not None:
-        leases.join(db, ns, lease, leases.CONTENT, expected)
+        leases.join(db, namespace_of(ns), lease, leases.CONTENT, expected)
         return None
     found = find(db, ns, ref)
     if found is None:
-        namespaces.touch(db, ns)
+        namespaces.touch(db, namespace_of(ns))
         found = Ingest(ref, _name(db, ns, ref), "", fresh=True)
         _write(db, ns, found, lease)
-    leases.join(db, ns, lease, leases.INGESTS, ref)
+    leases.join(db, namespace_of(ns), lease, leases.INGESTS, ref)
     return found
 
 
 def _write(db: sqlite3.Connection, ns: str, found: Ingest, lease: str | None) -> None:
     expire = 0 if lease else time.time_ns() + INGEST_EXPIRY_NS
-    namespaces.touch(db, ns)
+    namespaces.touch(db, namespace_of(ns))
     db.execute("INSERT INTO ingests VALUES (?, ?, ?, ?, ?)", (ns, found.ref, found.backend, found.expected, expire))
 
 
@@ -90,9 +92,9 @@ def drop(db: sqlite3.Connection, ns: str, lease: str | None, ref: str, instead: 
     """Forget an ingest and return it; instead is the blob that it would have been, which is leased then."""
     found = find(db, ns, ref)
     db.execute("DELETE FROM ingests WHERE ns = ? AND ref = ?", (ns, ref))
-    leases.part(db, ns, lease, leases.INGESTS, ref)
+    spaces.part(db, ns, lease, leases.INGESTS, ref)
     if instead:
-        leases.join(db, ns, lease, leases.CONTENT, instead)
+        leases.join(db, namespace_of(ns), lease, leases.CONTENT, instead)
     return found
 
 
@@ -108,7 +110,7 @@ def link(
         if content.size_of(db, ns, digest) is None:
             raise NotFound(f'ingest "{ref}" of {digest} has expired; write it again')
         # Nobody is locked out of an ingest that is at its end from the start: another who had it open was first.
-        leases.join(db, ns, lease, leases.CONTENT, digest)
+        leases.join(db, namespace_of(ns), lease, leases.CONTENT, digest)
         return AlreadyExists(f"content {digest}")
     return _enter(db, ns, lease, ref, digest, size, labels)
 
@@ -129,7 +131,7 @@ def begin_commit(
 ) -> Intent | AlreadyExists:  # fmt: skip
     """Replace an ingest by its blob; the plugin of that name is asked next. Returns an error when the namespace has the blob already:
     it is leased, and the ingest is gone. lost: the bytes of the one that it has are gone; its row stays, with the labels of both."""
-    leased = bool(lease) and leases.holds(db, ns, lease, leases.INGESTS, found.ref)
+    leased = bool(lease) and leases.holds(db, namespace_of(ns), lease, leases.INGESTS, found.ref)
     was = content.find(db, ns, digest) if lost else None
     if was is not None:
         drop(db, ns, lease, found.ref, digest)
@@ -151,12 +153,12 @@ def undo_commit(db: sqlite3.Connection, intent: Intent, *, anew: bool = False) -
     elif db.execute("DELETE FROM content WHERE ns = ? AND digest = ?", (ns, body["digest"])).rowcount == 0:
         return  # it was deleted meanwhile
     else:
-        leases.part(db, ns, body["lease"], leases.CONTENT, body["digest"])
+        spaces.part(db, ns, body["lease"], leases.CONTENT, body["digest"])
     if find(db, ns, body["ref"]) is None:
-        lease = body["lease"] if leases.exists(db, ns, body["lease"]) else ""
+        lease = body["lease"] if leases.exists(db, namespace_of(ns), body["lease"]) else ""
         _write(db, ns, Ingest(body["ref"], _name(db, ns, body["ref"]) if anew else body["backend"], ""), lease)
         if body["leased"] and lease:
-            leases.join(db, ns, lease, leases.INGESTS, body["ref"])
+            leases.join(db, namespace_of(ns), lease, leases.INGESTS, body["ref"])
 
 
 def refs(db: sqlite3.Connection, plugin: str) -> set[str]:

@@ -11,6 +11,8 @@ from argosy.labels import check_labels, masked, stored
 from argosy.names import check_identifier
 
 _RESERVED = "version"
+# As ``spaces`` says, which knows of leases, and so of namespaces.
+_SPACES = "(SELECT ?1 UNION ALL SELECT ns || '@' || plugin FROM intercepts WHERE ns = ?1 AND type = 'content')"
 
 
 def touch(db: sqlite3.Connection, ns: str) -> None:
@@ -62,7 +64,7 @@ def delete(db: sqlite3.Connection, ns: str) -> None:
     left = [
         name
         for name, table in (("images", "images"), ("blobs", "content"), ("containers", "containers"))
-        if db.execute(f"SELECT 1 FROM {table} WHERE ns = ? LIMIT 1", (ns,)).fetchone()
+        if db.execute(f"SELECT 1 FROM {table} WHERE ns IN {_SPACES} LIMIT 1", (ns,)).fetchone()
     ]
     rows = db.execute("SELECT DISTINCT snapshotter FROM snapshots WHERE ns = ? ORDER BY 1", (ns,))
     left += [f'snapshots on "{s}" snapshotter' for (s,) in rows]
@@ -70,5 +72,5 @@ def delete(db: sqlite3.Connection, ns: str) -> None:
         raise FailedPrecondition(f'namespace "{ns}" must be empty, but it still has {", ".join(left)}')
     # Sequences stay: a number is never given out twice, and a plugin may still hold what had one.
     for table in ("leases", "lease_resources", "ingests", "sandboxes"):
-        db.execute(f"DELETE FROM {table} WHERE ns = ?", (ns,))
+        db.execute(f"DELETE FROM {table} WHERE ns IN {_SPACES}", (ns,))
     db.execute("DELETE FROM namespaces WHERE name = ?", (ns,))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from argosy_protos.containerd.types import Sandbox
 
 from argosy_gateway.metadata import intents
 
+# In meta, before a plugin's name: the table of the process that is to take its root over, for as long as it is not known who has it.
+_HAND_OVER: Final = "hand-over/"
 # So many of each are named in a sentence.
 _NAMED: Final = 3
 
@@ -58,8 +60,25 @@ def drain(db: sqlite3.Connection, name: str, type: str, drained: bool) -> None:
     db.execute("DELETE FROM plugins WHERE name = ? AND body = '' AND NOT drained", (name,))
 
 
+def begin_hand_over(db: sqlite3.Connection, name: str, table: Mapping[str, Any]) -> None:
+    """Write down who is about to take a plugin's root over: a gateway that starts without an end of it gives the root back."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_HAND_OVER + name, json.dumps(table, sort_keys=True)))
+
+
+def end_hand_over(db: sqlite3.Connection, name: str) -> None:
+    """Write down that it is known who has a plugin's root."""
+    db.execute("DELETE FROM meta WHERE key = ?", (_HAND_OVER + name,))
+
+
+def hand_overs(db: sqlite3.Connection) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the names of the plugins whose roots may be with either of two processes, with the table of the new one."""
+    rows = db.execute("SELECT key, value FROM meta WHERE key BETWEEN ? AND ?", (_HAND_OVER, _HAND_OVER + "\uffff"))
+    return [(key.removeprefix(_HAND_OVER), json.loads(value)) for key, value in rows.fetchall()]
+
+
 def swap(db: sqlite3.Connection, name: str, table: Mapping[str, Any], previous: Mapping[str, Any]) -> None:
-    """Write down that a plugin has another table now. Raises NotFound."""
+    """Write down that a plugin has another table now, and who has its root, if that was in question. Raises NotFound."""
+    end_hand_over(db, name)
     bodies = (json.dumps(table, sort_keys=True), json.dumps(previous, sort_keys=True), name)
     if not db.execute("UPDATE plugins SET body = ?, previous = ? WHERE name = ? AND body != ''", bodies).rowcount:
         raise NotFound(f'plugin "{name}"')
@@ -74,8 +93,18 @@ def previous(db: sqlite3.Connection, name: str) -> Mapping[str, Any]:
     return found
 
 
-def held(db: sqlite3.Connection, name: str, type: str) -> list[str]:
-    """Return what a plugin must have, by its own names for it: some snapshots or blobs that have been there for the longest."""
+def _in(of: tuple[Collection[str], bool]) -> tuple[str, str]:
+    """Return a condition on ns and its value: one of some namespaces, or none of them, and not what is at an instance (``spaces``)."""
+    names, among = of
+    where = f"ns {'IN' if among else 'NOT IN'} (SELECT value FROM json_each(?)) AND instr(ns, '@') = 0"
+    return where, json.dumps(sorted(names))
+
+
+def held(db: sqlite3.Connection, name: str, type: str, of: tuple[Collection[str], bool] = ((), False)) -> list[str]:
+    """Return what a plugin must have, by its own names for it: some snapshots or blobs that have been there for the longest.
+
+    of are namespaces, and whether it is these whose blobs are in a content plugin, or all but these.
+    """
     if type == "snapshot":
         # What is about to be made, or made another, may be there or not.
         busy = json.dumps(
@@ -88,12 +117,13 @@ def held(db: sqlite3.Connection, name: str, type: str) -> list[str]:
             ]
         )
         query = (
-            "SELECT backend FROM snapshots WHERE snapshotter = ? AND backend NOT IN (SELECT value FROM json_each(?)) "
+            "SELECT backend FROM snapshots WHERE plugin = ? AND backend NOT IN (SELECT value FROM json_each(?)) "
             "ORDER BY updated LIMIT 3"
         )
         return [backend for (backend,) in db.execute(query, (name, busy))]
     if type == "content":
-        return [digest for (digest,) in db.execute("SELECT digest FROM content ORDER BY updated LIMIT 3")]
+        where, value = _in(of)
+        return [row[0] for row in db.execute(f"SELECT digest FROM content WHERE {where} ORDER BY updated LIMIT 3", (value,))]
     return []
 
 
@@ -101,16 +131,19 @@ def is_drained(db: sqlite3.Connection, name: str) -> bool:
     return db.execute("SELECT 1 FROM plugins WHERE name = ? AND drained", (name,)).fetchone() is not None
 
 
-def remove(db: sqlite3.Connection, name: str, type: str, force: bool) -> None:
+def remove(
+    db: sqlite3.Connection, name: str, type: str, force: bool, of: tuple[Collection[str], bool] = ((), False)
+) -> None:
     """Forget a plugin. force: also when something needs it. Raises FailedPrecondition."""
     if not force:
-        check_unused(db, name, type)
+        check_unused(db, name, type, of)
     db.execute("DELETE FROM plugins WHERE name = ?", (name,))
+    end_hand_over(db, name)
 
 
-def check_unused(db: sqlite3.Connection, name: str, type: str) -> None:
+def check_unused(db: sqlite3.Connection, name: str, type: str, of: tuple[Collection[str], bool] = ((), False)) -> None:
     """Raise FailedPrecondition, which says what needs a plugin, when something does."""
-    found = uses(db, name, type)
+    found = uses(db, name, type, of)
     if found:
         raise FailedPrecondition(
             f'{type} plugin "{name}" is in use: {"; ".join(found)}; remove these first, or force it: their records stay then, '
@@ -118,21 +151,25 @@ def check_unused(db: sqlite3.Connection, name: str, type: str) -> None:
         )
 
 
-def uses(db: sqlite3.Connection, name: str, type: str) -> list[str]:
-    """Return what needs a plugin, a clause each; nothing when nothing does."""
+def uses(db: sqlite3.Connection, name: str, type: str, of: tuple[Collection[str], bool] = ((), False)) -> list[str]:
+    """Return what needs a plugin, a clause each; nothing when nothing does. of are namespaces, as ``held`` has them."""
     found: list[str] = []
     match type:
         case "snapshot":
+            # One of a snapshotter that falls back on others has its snapshot in one of them.
+            on = set(db.execute("SELECT ns, snapshotter, key FROM snapshots WHERE plugin = ?", (name,)))
+            gone = set(db.execute("SELECT ns, snapshotter, key FROM snapshots WHERE plugin != ?", (name,))) - on
             runs = [
                 f'container "{id}" in namespace "{ns}" has its snapshot "{it.snapshot_key}"'
                 for ns, id, it in _containers(db)
-                if it.snapshotter == name
+                if (row := (ns, it.snapshotter, it.snapshot_key)) in on or (it.snapshotter == name and row not in gone)
             ]
             found += _some(runs, "containers")
-            found += _counted(db, "snapshots", "SELECT ns, count(*) FROM snapshots WHERE snapshotter = ? GROUP BY ns", name)
+            found += _counted(db, "snapshots", "SELECT ns, count(*) FROM snapshots WHERE plugin = ? GROUP BY ns", name)
         case "content":
-            found += _counted(db, "blobs", "SELECT ns, count(*) FROM content GROUP BY ns")
-            found += _counted(db, "open ingests", "SELECT ns, count(*) FROM ingests GROUP BY ns")
+            where, value = _in(of)
+            found += _counted(db, "blobs", f"SELECT ns, count(*) FROM content WHERE {where} GROUP BY ns", value)
+            found += _counted(db, "open ingests", f"SELECT ns, count(*) FROM ingests WHERE {where} GROUP BY ns", value)
         case "tasks":
             found += _some(
                 [f'container "{id}" in namespace "{ns}" may have a task' for ns, id, _ in _containers(db)], "containers"
@@ -143,6 +180,8 @@ def uses(db: sqlite3.Connection, name: str, type: str) -> list[str]:
                 [f'sandbox "{id}" in namespace "{ns}"' for ns, id, m in rows if Sandbox.decode(m).sandboxer == name],
                 "sandboxes",
             )
+    rows = db.execute("SELECT instance FROM intercepts WHERE plugin = ? ORDER BY instance", (name,))
+    found += _some([f'intercept "{instance}"' for (instance,) in rows], "intercepts")
     found += _counted(
         db, "changes under way", "SELECT ns, count(*) FROM intents WHERE type = ? AND plugin = ? GROUP BY ns", type, name
     )

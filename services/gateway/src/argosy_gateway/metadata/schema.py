@@ -1,19 +1,22 @@
 """The whole database, drawn and migrated.
 
-    meta            key -> value                      uuid of this server
+    meta            key -> value                      uuid of this server; hand-over/<plugin>: the table of who takes its root over
     namespaces      name -> labels
     images          (ns, name) -> target, labels, created, updated
     containers      (ns, id) -> the Container message, byte for byte what clients said, with times
     leases          (ns, id) -> labels, created
     lease_resources (ns, lease, type, id)             type: content | ingests | images | snapshots/<snapshotter>
-    content         (ns, digest) -> size, labels, created, updated
-    ingests         (ns, ref) -> backend ref, expected digest (of a virtual ingest), expire
-    snapshots       (ns, snapshotter, key) -> backend key, parent key, labels, created, updated
+    content         (space, digest) -> size, labels, created, updated
+    ingests         (space, ref) -> backend ref, expected digest (of a virtual ingest), expire
+    snapshots       (ns, snapshotter or an instance of it, key, plugin) -> backend key, parent key, labels, created, updated, reason
+                    plugin: where it is, reason: why that is not the one of the snapshotter's name
     sequences       (ns, what) -> the last number given out for backend keys
     sandboxes       (ns, id) -> the Sandbox message
     intents         id -> type and name of a plugin, operation, ns, body: what it is asked for, and how to undo the rows
+    intercepts      instance -> its plugin, ns, lease and pattern of references; type and table (JSON) of the instance, when it was added
     plugins         name -> type, table (JSON; '' for one of the configuration), whether it is drained, when it was added; the table before a swap
 
+A space is a namespace, or NAMESPACE@PLUGIN for what is at an instance that its calls to the content store go to; its column is called ns.
 Labels are JSON objects, times nanoseconds since the epoch, messages protobuf bytes. Text keys sort bytewise, which is
 the order clients see.
 """
@@ -77,5 +80,27 @@ MIGRATIONS: Final = (
         4,
         "what a plugin was before it was swapped",
         ("ALTER TABLE plugins ADD COLUMN previous TEXT NOT NULL DEFAULT ''",),
+    ),
+    Migration(
+        5,
+        "snapshots in another plugin than that of their snapshotter's name",
+        (
+            """CREATE TABLE placed (ns TEXT NOT NULL, snapshotter TEXT NOT NULL, key TEXT NOT NULL, plugin TEXT NOT NULL,
+                backend TEXT NOT NULL, parent TEXT NOT NULL, labels TEXT NOT NULL, created INTEGER NOT NULL,
+                updated INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (ns, snapshotter, key, plugin)) WITHOUT ROWID""",
+            """INSERT INTO placed SELECT ns, snapshotter, key, snapshotter, backend, parent, labels, created, updated, ''
+                FROM snapshots""",
+            "DROP TABLE snapshots",
+            "ALTER TABLE placed RENAME TO snapshots",
+            "CREATE INDEX snapshots_parent ON snapshots(ns, snapshotter, parent)",
+        ),
+    ),
+    Migration(
+        6,
+        "whose calls go to an instance of a plugin of their own",
+        (
+            """CREATE TABLE intercepts (instance TEXT PRIMARY KEY, plugin TEXT NOT NULL, ns TEXT NOT NULL, lease TEXT NOT NULL,
+                reference TEXT NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID""",
+        ),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from argosy.errors import Unavailable
@@ -60,10 +60,21 @@ class Served(Protocol):
     def of(self, plugin: Plugin) -> list[str]: ...
 
 
+class FallsBack(Protocol):
+    """A snapshotter that has others to fall back on."""
+
+    name: str
+
+    @property
+    def order(self) -> Sequence[str]: ...
+
+
 def listing(
-    registry: Registry, own_exports: Mapping[tuple[str, str], Mapping[str, str]], services: Served | None = None
-) -> list[p.Plugin]:
+    registry: Registry, own_exports: Mapping[tuple[str, str], Mapping[str, str]], services: Served | None = None,
+    chains: Mapping[str, FallsBack] | None = None,
+) -> list[p.Plugin]:  # fmt: skip
     """Return the plugins as Introspection lists them: processes first, then what the gateway does itself."""
+    chains = chains or {}
     here = host_platform()
     out: list[p.Plugin] = []
     for plugin in registry:
@@ -74,19 +85,39 @@ def listing(
             wanted = Platform(
                 os=parts[0], architecture=parts[1] if len(parts) > 1 else "", variant=parts[2] if len(parts) > 2 else ""
             )
+        chain = chains.get(plugin.name) if kind == "snapshot" else None
         out.append(
             p.Plugin(
                 type=SHORT_TYPES[kind],
                 id=_TASKS_ID if kind == "tasks" else plugin.name,
                 platforms=[wanted] if kind in ("snapshot", "diff", "tasks") else [],
-                exports={**config.exports, "address": config.address, **_served(plugin, services)},
-                capabilities=list(config.capabilities),
+                exports={**config.exports, "address": config.address, **_served(plugin, services), **_fallback(chain)},
+                capabilities=list(config.capabilities) if chain is None else _common(registry, chain),
                 init_err=failure(plugin),
             )
         )
+    # A snapshotter whose name is no plugin's.
+    names = [chain for chain in chains.values() if ("snapshot", chain.name) not in registry.plugins]
+    out += [
+        p.Plugin(
+            type=SHORT_TYPES["snapshot"], id=chain.name, platforms=[here], exports=_fallback(chain),
+            capabilities=_common(registry, chain),
+        )
+        for chain in names
+    ]  # fmt: skip
     for type_, id, requires in _OWN:
         out.append(p.Plugin(type=type_, id=id, requires=list(requires), exports=dict(own_exports.get((type_, id), {}))))
     return out
+
+
+def _fallback(chain: FallsBack | None) -> dict[str, str]:
+    return {"fallback": ",".join(chain.order[1:])} if chain is not None and len(chain.order) > 1 else {}
+
+
+def _common(registry: Registry, chain: FallsBack) -> list[str]:
+    """Return what all plugins of a chain can do. A layer can't be put on another afterwards, which may be in another plugin."""
+    found = [registry.plugins[at].capabilities for name in chain.order if (at := ("snapshot", name)) in registry.plugins]
+    return [one for one in (found[0] if found else ()) if one != "rebase" and all(one in other for other in found)]
 
 
 def _served(plugin: Plugin, services: Served | None) -> dict[str, str]:

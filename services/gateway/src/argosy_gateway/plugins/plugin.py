@@ -9,6 +9,7 @@ and is ready as soon as it answers. An answer that is wrong changes no state: it
                             \\--drain--> draining --undrain--> ready            any --close--> down
 
 One that nobody has heard of yet may be started after the gateway: who needs it waits for it, ``ARRIVE_S`` after it was made known at most.
+While another process takes its root over, calls that have not begun wait (``hold``): they begin at whoever has it then.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from enum import Enum
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ from argosy.errors import (
     ResourceExhausted,
     Unavailable,
     Unimplemented,
+    Unknown,
 )
 from argosy.loops import Complaints
 from argosy.rpc.channel import BoundChannel, CallGroup, Channel, ClientStream
@@ -65,6 +67,8 @@ _ARRIVED_S, _LOOK_S = 0.05, 1.0
 # After a call that broke off, a plugin may still be at it for this long; in this rhythm it is dirty again meanwhile.
 _LATE_S: Final = WORK_S
 _LATE_EVERY_S: Final = 60.0
+# Errors that a plugin has to answer for: what it does not do, or does wrong. A no to its caller is an answer.
+_FAULTS: Final = (Unavailable, DeadlineExceeded, Internal, DataLoss, Unknown, Unimplemented)
 _HEALTH: Final = "/grpc.health.v1.Health/Check"
 _LATENCIES: Final = 1024
 # Methods are told apart up to this number, since a client may make names up; each with its last latencies.
@@ -101,6 +105,8 @@ class Source(Enum):
     """Whoever called ``Plugins/Add``; it is in the database."""
     DIRECTORY = "directory"
     """Its socket, or its table, is in the registration directory."""
+    INTERCEPT = "intercept"
+    """It is an instance that somebody's calls to a plugin go to."""
 
 
 class Method:
@@ -137,7 +143,9 @@ class Call:
         self._before = ""
 
     async def __aenter__(self) -> BoundChannel:
-        plugin = self._plugin
+        plugin, stream = self._plugin, self._stream
+        if plugin.is_held and (stream is None or not stream.sid):
+            await plugin.let_through()
         plugin.check()
         if plugin.is_awaited:
             await plugin.arrives()
@@ -147,8 +155,9 @@ class Call:
         plugin.calls.add(self)
         if self.watched:
             plugin.watch()
-        if self._stream is not None:
-            self._group.add(self._stream)
+        if stream is not None:
+            stream.begin_on(plugin.channel)
+            self._group.add(stream)
             if self._deadline_s is not None:
                 self._timer = asyncio.get_running_loop().call_later(self._deadline_s, self._expire)
         # Beside a call that is silent another one may be made.
@@ -162,6 +171,8 @@ class Call:
         if self._timer is not None:
             self._timer.cancel()
         took_s = time.monotonic() - self.started
+        plugin.tally += 1
+        plugin.faults += isinstance(error, _FAULTS)
         if error is None or (
             isinstance(error, ArgosyError) and not isinstance(error, (Unavailable, DeadlineExceeded)) and not error.unsent
         ):
@@ -193,11 +204,15 @@ class Plugin:
         self.channel = channel
         self.generation = generation
         self.source = source
+        self.remedy = ""
+        """What helps while it does not serve, where that is something else than to look after it."""
         self.state = State.STARTING
         self.calls: set[Call] = set()
         self.dirty = False
         """Whether it may hold what nothing names any more."""
         self.claimed = Claim.UNKNOWN
+        self.debug = False
+        """Whether it is under a debugger: no call to it has a deadline of ours, and none ends since it does not answer."""
         self.last_error: str = ""
         self.last_error_at = 0.0
         self.last_errno = 0
@@ -207,6 +222,12 @@ class Plugin:
         self.methods: dict[str, Method] = {}
         self.changed: Callable[[Plugin], None] = _unheard
         """Called when it is in another condition than before."""
+        self.trouble: Callable[[], str] = str
+        """Says why the process that serves it has ended; "" where that is not known, or where it runs."""
+        self.expected: Callable[[], float] = float
+        """Says until when, in monotonic time, the process that serves it may be on its way; 0 where that is not known."""
+        self.faults = self.tally = 0
+        """How many calls have ended, and how many of them badly by its fault."""
         self.full: Callable[[], None] = _nothing
         """Called when it said that something is used up, such as the room on its disk."""
         self._late_until = 0.0
@@ -215,6 +236,11 @@ class Plugin:
         self._drained_in = State.READY
         self._silence = ""
         """What became of the last health check that was not answered."""
+        self._held: anyio.Event | None = None
+        """Set when calls go on that wait for a hand-over."""
+        self.met: Callable[[Plugin], Awaitable[None]] | None = None
+        """Called when somebody was connected to who may be another than before."""
+        self._met: tuple[Channel, int] | None = None
         self._expected_until = time.monotonic() + ARRIVE_S
         self._arriving = anyio.Lock()
         self._group: anyio.abc.TaskGroup | None = None
@@ -223,6 +249,11 @@ class Plugin:
         self._said = Complaints()
 
     # -- what it is --
+
+    @property
+    def full_name(self) -> str:
+        """Its type and its name: names alone may be shared by types."""
+        return f"{self.type}/{self.name}"
 
     @property
     def exports(self) -> dict[str, str]:
@@ -267,6 +298,8 @@ class Plugin:
         watched: end the call when the plugin is found not to answer. False for one that waits for what may never happen.
         stream: one that was begun before on the plugin's channel, and is written to or read from in the call.
         """
+        if self.debug:
+            deadline_s, watched = None, False
         return Call(self, deadline_s, watched, stream)
 
     async def relay(self, stream: ServerStream, cardinality: Cardinality, *, waits: bool = False) -> None:
@@ -284,11 +317,20 @@ class Plugin:
             error.unsent = True
             raise error
 
+    def out(self) -> str:
+        """Return why it can't be called, as far as is known without a call; "" when it may be worth one."""
+        late = self.is_awaited and time.monotonic() < self._expected_until
+        known = bool(self.channel.away) and not self.config.on_demand and not late
+        return self.why() if known or not self.can_be_called else ""
+
     def unavailable(self) -> Unavailable:
         return Unavailable(self.why())
 
     def why(self) -> str:
         """Return a sentence that says why the plugin takes no calls: its name, its socket, since when, what helps."""
+        return f"{self._why()}; {self.remedy}" if self.remedy else self._why()
+
+    def _why(self) -> str:
         at = f"{self} at {self.channel.path}"
         since = time.time() - self._since
         if self.state is State.DRAINING:
@@ -296,7 +338,8 @@ class Plugin:
         if self.state is State.DOWN:
             return f"{at} was taken out of service"
         if self.channel.away:
-            return f"{at} can't be reached (for {time.time() - self.channel.away_since:.1f} s): {self.channel.away}"
+            why = self.trouble() or self.channel.away
+            return f"{at} can't be reached (for {time.time() - self.channel.away_since:.1f} s): {why}"
         because = f": {self._silence}" if self._silence else ""
         return f"{at} does not answer (for {since:.1f} s; it is asked until it does){because}"
 
@@ -377,11 +420,60 @@ class Plugin:
             self._become(State.READY)
         self.changed(self)
 
-    async def has_left(self, channel: Channel, within_s: float) -> None:
-        """Wait until nothing that was begun on a channel goes on, streams between two calls too; so many seconds at most."""
-        with anyio.move_on_after(within_s):
-            while channel.is_used or any(call.channel is channel for call in self.calls):
-                await anyio.sleep(_ARRIVED_S)
+    async def has_left(self, channel: Channel, within_s: float, look_s: float = _ARRIVED_S) -> bool:
+        """Wait until nothing that was begun on a channel goes on, streams between two calls too. Returns whether that was so within so many seconds."""
+        until = time.monotonic() + within_s
+        while channel.is_used or any(call.channel is channel for call in self.calls):
+            if time.monotonic() >= until:
+                return False
+            await anyio.sleep(look_s)
+        return True
+
+    # -- while another process takes its root over --
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a call that begins now waits."""
+        return self._held is not None
+
+    def hold(self) -> None:
+        """Have calls wait that have not begun; those in flight go on. Each ``hold`` is followed by ``let_go``, soon."""
+        assert self._held is None
+        self._held = anyio.Event()
+
+    def let_go(self) -> None:
+        """Have calls go on that wait."""
+        held, self._held = self._held, None
+        assert held is not None
+        held.set()
+
+    async def let_through(self) -> None:
+        """Wait as long as calls are held."""
+        await in_a_task()
+        before, current().waiting_for = current().waiting_for, f"{self}, whose root another process takes over"
+        try:
+            while self._held is not None:
+                await self._held.wait()
+        finally:
+            current().waiting_for = before
+
+    def degrade(self, reason: str) -> None:
+        """Take no calls, since nobody has its root who should; who says so tries to mend that, and says when it is (``mended``)."""
+        if self.state in (State.STARTING, State.READY, State.DEGRADED):
+            self._silence = reason
+            self._become(State.DEGRADED)
+
+    def set_debug(self, debug: bool) -> None:
+        """Note whether it is under a debugger; what is in flight keeps its deadline."""
+        if debug is not self.debug:
+            self.debug = debug
+            logger.info("plugin.debug", plugin=self.name, type=self.type, debug=debug)
+            self.changed(self)
+
+    def mended(self) -> None:
+        if self.state is State.DEGRADED:
+            self._silence = ""
+            self._become(State.READY)
 
     # -- what it may still do --
 
@@ -407,14 +499,16 @@ class Plugin:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether who calls it now waits until it is there: nobody has heard of it yet."""
-        return self.state is State.STARTING and not self.config.on_demand and self.channel.live() is None
+        """Whether who calls it now waits until it is there: nobody has heard of it yet, or its process has just been started again."""
+        if self.config.on_demand or self.channel.live() is not None:
+            return False
+        return self.state is State.STARTING or (self.state is State.READY and self.expected() > time.monotonic())
 
     async def arrives(self) -> None:
-        """Wait until somebody can be connected to, ``ARRIVE_S`` after the plugin was made known at most. What keeps it away its call says."""
+        """Wait until somebody can be connected to, ``ARRIVE_S`` after the plugin was made known, or started, at most. What keeps it away its call says."""
         await in_a_task()
         async with self._arriving:
-            while self.is_awaited and (left := self._expected_until - time.monotonic()) > 0:
+            while self.is_awaited and (left := max(self._expected_until, self.expected()) - time.monotonic()) > 0:
                 self.channel.hurry()
                 try:
                     await self.channel.connected(left)
@@ -430,7 +524,19 @@ class Plugin:
         """
         while self.state is not State.DOWN and not self.config.on_demand:
             await self.look()
+            await self.meet()
             await anyio.sleep(_LOOK_S)
+
+    async def meet(self) -> None:
+        """Have whoever was connected to since the last time be met."""
+        channel = self.channel
+        who = (channel, channel.connections)
+        if self.met is not None and not self.is_held and channel.live() is not None and self._met != who:
+            with contextlib.suppress(
+                ArgosyError
+            ):  # it is met again on its next connection, and says its reason to who calls it
+                await self.met(self)
+            self._met = who
 
     async def look(self) -> None:
         """See whether the plugin is there, where that is not known. Takes twice ``PROBE_S`` at most."""
@@ -489,6 +595,8 @@ class Plugin:
 
     async def suspect(self, within_s: float) -> bool:
         """Ask the plugin whether it is there. Returns True when it does not answer within_s seconds: it is degraded then, and its calls end."""
+        if self.debug:
+            return False  # it stands still, and somebody knows
         if self.state is State.DEGRADED:
             return True
         if self.state is State.DOWN or await self.answers(within_s):

@@ -1,4 +1,4 @@
-"""Asking a process which gRPC services it has: by reflection, in the current protocol and in the one that older servers speak."""
+"""Asking a process what it is: by argosy.instance.v1, and which gRPC services it has by reflection, in the current protocol and in the one before."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ from typing import Any
 
 from argosy.errors import Unimplemented
 from argosy.rpc.channel import BoundChannel, Channel
+from argosy_protos.argosy.instance.v1 import GetInfoRequest, GetInfoResponse, InstanceStub
 from argosy_protos.grpc.reflection import v1, v1alpha
 from grpclib.const import Cardinality
+
+
+async def introduced(channel: Channel | BoundChannel) -> GetInfoResponse | None:
+    """Return what a process says that it is; None for one of another make, which knows no such question. Raises Unavailable, DeadlineExceeded."""
+    try:
+        return await InstanceStub(channel).get_info(GetInfoRequest())
+    except Unimplemented:
+        return None
 
 
 async def reflected(channel: Channel | BoundChannel) -> list[str]:

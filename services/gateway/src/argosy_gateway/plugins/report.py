@@ -9,17 +9,19 @@ from argosy_protos.argosy.plugins import v1 as p
 from argosy_protos.google.protobuf import Timestamp
 
 from argosy_gateway.plugins.listing import failure
-from argosy_gateway.plugins.plugin import Method, Plugin, Source, quantile
+from argosy_gateway.plugins.plugin import Method, Plugin, Source, State, quantile
 from argosy_gateway.plugins.registry import Refusal
+from argosy_gateway.programs import Programs
 
 
-def shown(plugin: Plugin) -> p.Plugin:
-    """Return what is known of a plugin now."""
+def shown(plugin: Plugin, programs: Programs | None = None) -> p.Plugin:
+    """Return what is known of a plugin now; programs knows the process of one by command."""
+    program = programs.of(plugin.config.address) if programs is not None and plugin.config.command else None
     why = failure(plugin)
     return p.Plugin(
         table=_table(plugin.name, plugin.config),
         source=plugin.source.value,
-        state=plugin.condition.value,
+        state="debug" if plugin.debug and plugin.condition is State.READY else plugin.condition.value,
         since=_time(plugin.since),
         reason=why.message if why is not None else "",
         generation=plugin.generation,
@@ -28,7 +30,9 @@ def shown(plugin: Plugin) -> p.Plugin:
         last_error_at=_time(plugin.last_error_at),
         last_ok_at=_time(plugin.last_ok),
         calls_in_flight=plugin.in_flight,
-        restarts=plugin.channel.restarts if plugin.last_ok else 0,  # what never answered was never started
+        # What never answered was never started.
+        restarts=program.restarts if program is not None else plugin.channel.restarts if plugin.last_ok else 0,
+        pid=program.pid if program is not None else 0,
         p50_s=quantile(plugin.latencies, 0.5),
         p99_s=quantile(plugin.latencies, 0.99),
         methods=[_method(path, method) for path, method in sorted(plugin.methods.items())],
@@ -61,7 +65,7 @@ def _table(name: str, config: ProxyPlugin) -> p.Table:
     return p.Table(
         type=config.type, name=name, address=config.address, platform=config.platform, exports=dict(config.exports),
         capabilities=list(config.capabilities), uids=list(config.uids), roots=list(config.roots), cleanup=config.cleanup,
-        services=list(config.services),
+        services=list(config.services), command=list(config.command), directory=config.directory,
     )  # fmt: skip
 
 
@@ -71,7 +75,8 @@ def configuration(table: p.Table) -> ProxyPlugin:
         return ProxyPlugin(
             type=table.type, address=table.address, platform=table.platform, exports=dict(table.exports),
             capabilities=list(table.capabilities), uids=list(table.uids), roots=list(table.roots),
-            cleanup=table.cleanup or "own", services=list(table.services),
+            cleanup=table.cleanup or "own", services=list(table.services), command=list(table.command),
+            directory=table.directory,
         )  # fmt: skip
     except ValueError as error:
         raise InvalidArgument(f'plugin "{table.name}": {error}') from None

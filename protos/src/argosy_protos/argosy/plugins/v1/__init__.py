@@ -1,4 +1,4 @@
-"""The plugins of a gateway: which there are, how each is, and how one comes and goes while everything runs.
+"""Which calls go to an instance of a plugin of somebody's own, and to nobody else's. The plugins of a gateway: which there are, how each is, and how one comes and goes while everything runs.
 
 Written by protos/generate.py; change the .proto, not this.
 """
@@ -26,22 +26,34 @@ if TYPE_CHECKING:
 new = object.__new__
 
 __all__ = (
+    "AddInterceptRequest",
+    "AddInterceptResponse",
     "AddRequest",
     "AddResponse",
     "DrainRequest",
     "DrainResponse",
     "GetRequest",
     "GetResponse",
+    "Intercept",
+    "InterceptsBase",
+    "InterceptsStub",
+    "ListInterceptsRequest",
+    "ListInterceptsResponse",
     "ListRequest",
     "ListResponse",
+    "LogsRequest",
+    "LogsResponse",
     "MethodStatistics",
     "Plugin",
     "PluginsBase",
     "PluginsStub",
+    "RemoveInterceptRequest",
+    "RemoveInterceptResponse",
     "RemoveRequest",
     "RemoveResponse",
     "RollbackRequest",
     "RollbackResponse",
+    "Selector",
     "SwapRequest",
     "SwapResponse",
     "Table",
@@ -50,6 +62,665 @@ __all__ = (
     "WatchRequest",
     "WatchResponse",
 )
+
+class Selector(Message):
+    plugin: "str"
+    namespace: "str"
+    lease: "str"
+    reference: "str"
+
+    def __init__(
+        self,
+        *,
+        plugin: str = "",
+        namespace: str = "",
+        lease: str = "",
+        reference: str = "",
+    ) -> None:
+        self.__dict__ = {
+            "plugin": plugin,
+            "namespace": namespace,
+            "lease": lease,
+            "reference": reference,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "plugin": "",
+            "namespace": "",
+            "lease": "",
+            "reference": "",
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "plugin": betterproto2.field(1, "string"),
+            "namespace": betterproto2.field(2, "string"),
+            "lease": betterproto2.field(3, "string"),
+            "reference": betterproto2.field(4, "string"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.plugin
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.namespace
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.lease
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x1a' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.reference
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'"' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "plugin")
+                self.plugin = text(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "namespace")
+                self.namespace = text(b, p, q)
+                p = q
+            elif t == 26:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "lease")
+                self.lease = text(b, p, q)
+                p = q
+            elif t == 34:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "reference")
+                self.reference = text(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class Intercept(Message):
+    selector: "Selector | None"
+    instance: "Plugin | None"
+    snapshots: "int"
+
+    def __init__(
+        self,
+        *,
+        selector: Selector | None = None,
+        instance: Plugin | None = None,
+        snapshots: int = 0,
+    ) -> None:
+        self.__dict__ = {
+            "selector": selector,
+            "instance": instance,
+            "snapshots": snapshots,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "selector": None,
+            "instance": None,
+            "snapshots": 0,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "selector": betterproto2.field(1, "message"),
+            "instance": betterproto2.field(2, "message"),
+            "snapshots": betterproto2.field(3, "uint64"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.selector
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.instance
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.snapshots
+        if v:
+            a(b'\x18' + vi(v))
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "selector")
+                x = self.selector
+                if x is None:
+                    x = self.selector = Selector._blank()
+                x._merge(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "instance")
+                x = self.instance
+                if x is None:
+                    x = self.instance = Plugin._blank()
+                x._merge(b, p, q)
+                p = q
+            elif t == 24:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.snapshots = x
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class ListInterceptsRequest(Message):
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__dict__ = {
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            p = unknown(self, b, p, t, n, frozenset())
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class ListInterceptsResponse(Message):
+    intercepts: "list[Intercept]"
+
+    def __init__(
+        self,
+        *,
+        intercepts: list[Intercept] | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "intercepts": [] if intercepts is None else intercepts,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "intercepts": [],
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "intercepts": betterproto2.field(1, "message", repeated=True),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.intercepts
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "intercepts")
+                x = Intercept._blank()
+                x._merge(b, p, q)
+                self.intercepts.append(x)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class AddInterceptRequest(Message):
+    selector: "Selector | None"
+    address: "str"
+    uids: "list[int]"
+    roots: "list[str]"
+
+    def __init__(
+        self,
+        *,
+        selector: Selector | None = None,
+        address: str = "",
+        uids: list[int] | None = None,
+        roots: list[str] | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "selector": selector,
+            "address": address,
+            "uids": [] if uids is None else uids,
+            "roots": [] if roots is None else roots,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "selector": None,
+            "address": "",
+            "uids": [],
+            "roots": [],
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "selector": betterproto2.field(1, "message"),
+            "address": betterproto2.field(2, "string"),
+            "uids": betterproto2.field(3, "uint32", repeated=True),
+            "roots": betterproto2.field(4, "string", repeated=True),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.selector
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.address
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.uids
+        if v:
+            e = b"".join([vu32(x) for x in v])
+            n = len(e)
+            a(b'\x1a' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.roots
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'"' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "selector")
+                x = self.selector
+                if x is None:
+                    x = self.selector = Selector._blank()
+                x._merge(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "address")
+                self.address = text(b, p, q)
+                p = q
+            elif t == 26:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "uids")
+                while p < q:
+                    x, p = rv(b, p)
+                    self.uids.append(x & 0xFFFFFFFF)
+                if p != q:
+                    raise past_end(self, "uids")
+            elif t == 24:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.uids.append(x & 0xFFFFFFFF)
+            elif t == 34:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "roots")
+                self.roots.append(text(b, p, q))
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class AddInterceptResponse(Message):
+    intercept: "Intercept | None"
+
+    def __init__(
+        self,
+        *,
+        intercept: Intercept | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "intercept": intercept,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "intercept": None,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "intercept": betterproto2.field(1, "message"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.intercept
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "intercept")
+                x = self.intercept
+                if x is None:
+                    x = self.intercept = Intercept._blank()
+                x._merge(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class RemoveInterceptRequest(Message):
+    selector: "Selector | None"
+    force: "bool"
+
+    def __init__(
+        self,
+        *,
+        selector: Selector | None = None,
+        force: bool = False,
+    ) -> None:
+        self.__dict__ = {
+            "selector": selector,
+            "force": force,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "selector": None,
+            "force": False,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "selector": betterproto2.field(1, "message"),
+            "force": betterproto2.field(2, "bool"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.selector
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.force
+        if v:
+            a(b'\x10' + (b'\x01' if v else b'\x00'))
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "selector")
+                x = self.selector
+                if x is None:
+                    x = self.selector = Selector._blank()
+                x._merge(b, p, q)
+                p = q
+            elif t == 16:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.force = x != 0
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class RemoveInterceptResponse(Message):
+
+    def __init__(
+        self,
+    ) -> None:
+        self.__dict__ = {
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            p = unknown(self, b, p, t, n, frozenset())
+        if p != n:
+            raise past_end(self, "its last field")
+
 
 class Table(Message):
     type: "str"
@@ -62,6 +733,8 @@ class Table(Message):
     roots: "list[str]"
     cleanup: "str"
     services: "list[str]"
+    command: "list[str]"
+    directory: "str"
 
     def __init__(
         self,
@@ -76,6 +749,8 @@ class Table(Message):
         roots: list[str] | None = None,
         cleanup: str = "",
         services: list[str] | None = None,
+        command: list[str] | None = None,
+        directory: str = "",
     ) -> None:
         self.__dict__ = {
             "type": type,
@@ -88,6 +763,8 @@ class Table(Message):
             "roots": [] if roots is None else roots,
             "cleanup": cleanup,
             "services": [] if services is None else services,
+            "command": [] if command is None else command,
+            "directory": directory,
             "_unknown_fields": b"",
         }
 
@@ -105,6 +782,8 @@ class Table(Message):
             "roots": [],
             "cleanup": "",
             "services": [],
+            "command": [],
+            "directory": "",
             "_unknown_fields": b"",
         }
         return m
@@ -122,6 +801,8 @@ class Table(Message):
             "roots": betterproto2.field(8, "string", repeated=True),
             "cleanup": betterproto2.field(9, "string"),
             "services": betterproto2.field(10, "string", repeated=True),
+            "command": betterproto2.field(20, "string", repeated=True),
+            "directory": betterproto2.field(21, "string"),
         }
 
     def encode(self) -> bytes:
@@ -189,6 +870,18 @@ class Table(Message):
             e = x.encode()
             n = len(e)
             a(b'R' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.command
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\xa2\x01' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.directory
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\xaa\x01' + (VI[n] if n < 16384 else vi(n)))
             a(e)
         if self._unknown_fields:
             a(self._unknown_fields)
@@ -311,8 +1004,28 @@ class Table(Message):
                     raise past_end(self, "services")
                 self.services.append(text(b, p, q))
                 p = q
+            elif t == 162:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "command")
+                self.command.append(text(b, p, q))
+                p = q
+            elif t == 170:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "directory")
+                self.directory = text(b, p, q)
+                p = q
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21,)))
         if p != n:
             raise past_end(self, "its last field")
 
@@ -333,6 +1046,7 @@ class Plugin(Message):
     p50_s: "float"
     p99_s: "float"
     methods: "list[MethodStatistics]"
+    pid: "int"
 
     def __init__(
         self,
@@ -352,6 +1066,7 @@ class Plugin(Message):
         p50_s: float = 0.0,
         p99_s: float = 0.0,
         methods: list[MethodStatistics] | None = None,
+        pid: int = 0,
     ) -> None:
         self.__dict__ = {
             "table": table,
@@ -369,6 +1084,7 @@ class Plugin(Message):
             "p50_s": p50_s,
             "p99_s": p99_s,
             "methods": [] if methods is None else methods,
+            "pid": pid,
             "_unknown_fields": b"",
         }
 
@@ -391,6 +1107,7 @@ class Plugin(Message):
             "p50_s": 0.0,
             "p99_s": 0.0,
             "methods": [],
+            "pid": 0,
             "_unknown_fields": b"",
         }
         return m
@@ -413,6 +1130,7 @@ class Plugin(Message):
             "p50_s": betterproto2.field(13, "double"),
             "p99_s": betterproto2.field(14, "double"),
             "methods": betterproto2.field(15, "message", repeated=True),
+            "pid": betterproto2.field(30, "uint64"),
         }
 
     def encode(self) -> bytes:
@@ -490,6 +1208,9 @@ class Plugin(Message):
             n = len(e)
             a(b'z' + (VI[n] if n < 16384 else vi(n)))
             a(e)
+        v = self.pid
+        if v:
+            a(b'\xf0\x01' + vi(v))
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -634,8 +1355,14 @@ class Plugin(Message):
                 x._merge(b, p, q)
                 self.methods.append(x)
                 p = q
+            elif t == 240:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.pid = x
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 30,)))
         if p != n:
             raise past_end(self, "its last field")
 
@@ -1519,16 +2246,31 @@ class UndrainResponse(Message):
 class SwapRequest(Message):
     name: "str"
     address: "str"
+    command: "list[str]"
+    directory: "str"
+    canary_s: "float"
+    max_error_rate: "float"
+    verify: "bool"
 
     def __init__(
         self,
         *,
         name: str = "",
         address: str = "",
+        command: list[str] | None = None,
+        directory: str = "",
+        canary_s: float = 0.0,
+        max_error_rate: float = 0.0,
+        verify: bool = False,
     ) -> None:
         self.__dict__ = {
             "name": name,
             "address": address,
+            "command": [] if command is None else command,
+            "directory": directory,
+            "canary_s": canary_s,
+            "max_error_rate": max_error_rate,
+            "verify": verify,
             "_unknown_fields": b"",
         }
 
@@ -1538,6 +2280,11 @@ class SwapRequest(Message):
         m.__dict__ = {
             "name": "",
             "address": "",
+            "command": [],
+            "directory": "",
+            "canary_s": 0.0,
+            "max_error_rate": 0.0,
+            "verify": False,
             "_unknown_fields": b"",
         }
         return m
@@ -1547,6 +2294,11 @@ class SwapRequest(Message):
         return {
             "name": betterproto2.field(1, "string"),
             "address": betterproto2.field(2, "string"),
+            "command": betterproto2.field(20, "string", repeated=True),
+            "directory": betterproto2.field(21, "string"),
+            "canary_s": betterproto2.field(22, "double"),
+            "max_error_rate": betterproto2.field(23, "double"),
+            "verify": betterproto2.field(24, "bool"),
         }
 
     def encode(self) -> bytes:
@@ -1564,6 +2316,27 @@ class SwapRequest(Message):
             n = len(e)
             a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
             a(e)
+        v = self.command
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\xa2\x01' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.directory
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\xaa\x01' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.canary_s
+        if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it
+            a(b'\xb1\x01' + pack_double(v))
+        v = self.max_error_rate
+        if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it
+            a(b'\xb9\x01' + pack_double(v))
+        v = self.verify
+        if v:
+            a(b'\xc0\x01' + (b'\x01' if v else b'\x00'))
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -1594,8 +2367,40 @@ class SwapRequest(Message):
                     raise past_end(self, "address")
                 self.address = text(b, p, q)
                 p = q
+            elif t == 162:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "command")
+                self.command.append(text(b, p, q))
+                p = q
+            elif t == 170:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "directory")
+                self.directory = text(b, p, q)
+                p = q
+            elif t == 177:
+                self.canary_s = double_at(b, p, n)
+                p += 8
+            elif t == 185:
+                self.max_error_rate = double_at(b, p, n)
+                p += 8
+            elif t == 192:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.verify = x != 0
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 20, 21, 22, 23, 24,)))
         if p != n:
             raise past_end(self, "its last field")
 
@@ -1915,6 +2720,191 @@ class WatchResponse(Message):
             raise past_end(self, "its last field")
 
 
+class LogsRequest(Message):
+    name: "str"
+    follow: "bool"
+    lines: "int"
+
+    def __init__(
+        self,
+        *,
+        name: str = "",
+        follow: bool = False,
+        lines: int = 0,
+    ) -> None:
+        self.__dict__ = {
+            "name": name,
+            "follow": follow,
+            "lines": lines,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "name": "",
+            "follow": False,
+            "lines": 0,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "name": betterproto2.field(1, "string"),
+            "follow": betterproto2.field(2, "bool"),
+            "lines": betterproto2.field(3, "uint32"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.name
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.follow
+        if v:
+            a(b'\x10' + (b'\x01' if v else b'\x00'))
+        v = self.lines
+        if v:
+            a(b'\x18' + vu32(v))
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "name")
+                self.name = text(b, p, q)
+                p = q
+            elif t == 16:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.follow = x != 0
+            elif t == 24:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.lines = x & 0xFFFFFFFF
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class LogsResponse(Message):
+    data: "bytes"
+
+    def __init__(
+        self,
+        *,
+        data: bytes = b"",
+    ) -> None:
+        self.__dict__ = {
+            "data": data,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "data": b"",
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "data": betterproto2.field(1, "bytes"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.data
+        if v:
+            e = v
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "data")
+                self.data = b[p:q]
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class InterceptsBase(_ServiceBase):
+    __service__ = "argosy.plugins.v1.Intercepts"
+    __methods__ = (
+        Method("List", "list", Cardinality.UNARY_UNARY, ListInterceptsRequest, ListInterceptsResponse),
+        Method("Add", "add", Cardinality.UNARY_UNARY, AddInterceptRequest, AddInterceptResponse),
+        Method("Remove", "remove", Cardinality.UNARY_UNARY, RemoveInterceptRequest, RemoveInterceptResponse),
+    )
+
+    async def list(self, request: ListInterceptsRequest) -> ListInterceptsResponse:
+        raise unimplemented("argosy.plugins.v1.Intercepts", "List")
+
+    async def add(self, request: AddInterceptRequest) -> AddInterceptResponse:
+        raise unimplemented("argosy.plugins.v1.Intercepts", "Add")
+
+    async def remove(self, request: RemoveInterceptRequest) -> RemoveInterceptResponse:
+        raise unimplemented("argosy.plugins.v1.Intercepts", "Remove")
+
+
+class InterceptsStub(_ServiceStub):
+    __service__ = "argosy.plugins.v1.Intercepts"
+
+    async def list(self, request: ListInterceptsRequest, **options: Unpack[_Options]) -> ListInterceptsResponse:
+        return await self._unary("/argosy.plugins.v1.Intercepts/List", request, ListInterceptsResponse, options)
+
+    async def add(self, request: AddInterceptRequest, **options: Unpack[_Options]) -> AddInterceptResponse:
+        return await self._unary("/argosy.plugins.v1.Intercepts/Add", request, AddInterceptResponse, options)
+
+    async def remove(self, request: RemoveInterceptRequest, **options: Unpack[_Options]) -> RemoveInterceptResponse:
+        return await self._unary("/argosy.plugins.v1.Intercepts/Remove", request, RemoveInterceptResponse, options)
+
+
 class PluginsBase(_ServiceBase):
     __service__ = "argosy.plugins.v1.Plugins"
     __methods__ = (
@@ -1927,6 +2917,7 @@ class PluginsBase(_ServiceBase):
         Method("Swap", "swap", Cardinality.UNARY_UNARY, SwapRequest, SwapResponse),
         Method("Rollback", "rollback", Cardinality.UNARY_UNARY, RollbackRequest, RollbackResponse),
         Method("Watch", "watch", Cardinality.UNARY_STREAM, WatchRequest, WatchResponse),
+        Method("Logs", "logs", Cardinality.UNARY_STREAM, LogsRequest, LogsResponse),
     )
 
     async def list(self, request: ListRequest) -> ListResponse:
@@ -1955,6 +2946,10 @@ class PluginsBase(_ServiceBase):
 
     async def watch(self, request: WatchRequest) -> AsyncIterator[WatchResponse]:
         raise unimplemented("argosy.plugins.v1.Plugins", "Watch")
+        yield
+
+    async def logs(self, request: LogsRequest) -> AsyncIterator[LogsResponse]:
+        raise unimplemented("argosy.plugins.v1.Plugins", "Logs")
         yield
 
 
@@ -1987,3 +2982,6 @@ class PluginsStub(_ServiceStub):
 
     def watch(self, request: WatchRequest, **options: Unpack[_Options]) -> AsyncIterator[WatchResponse]:
         return self._stream("/argosy.plugins.v1.Plugins/Watch", request, WatchResponse, options)
+
+    def logs(self, request: LogsRequest, **options: Unpack[_Options]) -> AsyncIterator[LogsResponse]:
+        return self._stream("/argosy.plugins.v1.Plugins/Logs", request, LogsResponse, options)

@@ -1,0 +1,1 @@
+"""Working content stores with one fault each, which `argosy verify` finds."""

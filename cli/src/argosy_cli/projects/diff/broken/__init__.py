@@ -1,0 +1,1 @@
+"""Working differs with one fault each, which `argosy verify` finds."""

@@ -1,0 +1,1 @@
+"""Working shims with one fault each, which `argosy verify` finds."""

@@ -1,0 +1,1 @@
+"""Working snapshotters with one fault each, which `argosy verify` finds."""
