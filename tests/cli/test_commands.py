@@ -14,7 +14,7 @@ from argosy_cli import main
 from tests.harness.mesh import IMAGE, Mesh
 
 # What takes a start longer than the work of most commands.
-_HEAVY = ("typer", "click", "rich", "pydantic", "anyio", "aiohttp", "tempfile", "shutil", "importlib.metadata", "structlog")
+_HEAVY = ("asyncio", "typer", "click", "rich", "pydantic", "anyio", "aiohttp", "tempfile", "shutil", "importlib.metadata", "structlog")
 _RUN = """
 import sys
 from pathlib import Path
@@ -43,22 +43,24 @@ def test_the_table_of_commands_is_what_the_modules_have() -> None:
     ("words", "may"),
     [
         (("ps",), ""),
-        (("kill", "a"), ""),
+        (("kill", "a"), "asyncio"),
         (("version",), "importlib.metadata shutil tempfile"),
         (("plugins",), ""),
         (("namespaces",), ""),
-        (("tag", "a", "b"), ""),
+        (("plugin", "ls"), ""),
+        (("tag", "a", "b"), "asyncio"),
         (("images",), ""),
-        (("rmi", "a"), ""),
+        (("rmi", "a"), "asyncio"),
         (("content", "active"), ""),
-        (("content", "get", "sha256:" + "0" * 64), ""),
-        (("snapshots", "ls"), ""),
+        (("content", "ls"), ""),
+        (("content", "get", "sha256:" + "0" * 64), "asyncio"),
+        (("snapshots", "ls"), "asyncio"),
         (("leases", "ls"), ""),
-        (("leases", "rm", "a"), ""),
-        (("rm", "a"), "anyio shutil"),
-        (("logs", "a"), "anyio"),
-        (("exec", "a", "b"), ""),
-        (("run", "-d", "a", "b"), ""),
+        (("leases", "rm", "a"), "asyncio"),
+        (("rm", "a"), "anyio shutil asyncio"),
+        (("logs", "a"), "anyio asyncio"),
+        (("exec", "a", "b"), "asyncio"),
+        (("run", "-d", "a", "b"), "asyncio"),
     ],
 )
 def test_a_command_loads_what_a_call_needs(words: tuple[str, ...], may: str) -> None:

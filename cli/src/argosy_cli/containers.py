@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
 
-from argosy_cli.output import Exit, each, run_async, show, show_one, watching, write_out
+from argosy_cli.output import Exit, ask, each, run_async, show, show_one, watching, write_out
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
@@ -223,14 +223,16 @@ def exec_(
 
 def ps(filters: Annotated[list[str] | None, Argument(help="containerd filters")] = None) -> None:
     """List containers and their tasks."""
-    from argosy.client.tasks import tasks
     from argosy_protos.containerd.services.containers.v1 import ListContainersRequest
+    from argosy_protos.containerd.services.tasks.v1 import ListTasksRequest
     from argosy_protos.containerd.v1.types import Status
 
     async def work() -> None:
-        async with Target.client() as client:
-            reply = await client.services.containers.list(ListContainersRequest(filters=filters or []))
-            running = {p.id: p async for p in tasks(client)}
+        services = Target.services()
+        reply = await services.containers.list(ListContainersRequest(filters=filters or []))
+        running: dict[str, WireProcess] = {}
+        with suppress(NotFound):  # of a namespace without tasks, from some daemons
+            running = {p.id: p for p in (await services.tasks.list(ListTasksRequest())).tasks}
         rows = []
         for c in reply.containers:
             process = running.get(c.id)
@@ -246,7 +248,7 @@ def ps(filters: Annotated[list[str] | None, Argument(help="containerd filters")]
             rows += [_without_record(running[id]) for id in sorted(running.keys() - {c.id for c in reply.containers})]
         show(rows, ("id", "image", "status", "pid", "snapshotter"), "no containers")
 
-    run_async(work())
+    ask(work())
 
 
 def _without_record(process: WireProcess) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from argosy.errors import ArgosyError, InvalidArgument
 
-from argosy_cli.output import Exit, each, every, fail, run_async, show, show_one, size, watching
+from argosy_cli.output import Exit, ask, each, every, fail, run_async, show, show_one, size, watching
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
@@ -137,26 +137,26 @@ def images(filters: Annotated[list[str] | None, Argument(help="containerd filter
 
     async def work() -> None:
         rows = []
-        async with Target.client() as client:
-            reply = await client.services.images.list(ListImagesRequest(filters=filters or []))
-            for image in reply.images:
-                target = present(image.target, f'the target of image "{image.name}"')
-                row: dict[str, Any] = {"name": image.name, "digest": target.digest, "labels": dict(image.labels)}
-                row["created"] = format_rfc3339(from_wire(image.created_at) or 0)
-                try:
-                    found = await api.resolve(client.services, api.from_wire(target))
-                    total = found.manifest.config.size + sum(layer.size for layer in found.manifest.layers)
-                    row |= {
-                        "size": size(total),
-                        "bytes": total,
-                        "platform": str(Platform(os=found.config.os, architecture=found.config.architecture)),
-                    }
-                except ArgosyError:
-                    row |= {"size": "-", "platform": "-"}
-                rows.append(row)
+        services = Target.services()
+        reply = await services.images.list(ListImagesRequest(filters=filters or []))
+        for image in reply.images:
+            target = present(image.target, f'the target of image "{image.name}"')
+            row: dict[str, Any] = {"name": image.name, "digest": target.digest, "labels": dict(image.labels)}
+            row["created"] = format_rfc3339(from_wire(image.created_at) or 0)
+            try:
+                found = await api.resolve(services, api.from_wire(target))
+                total = found.manifest.config.size + sum(layer.size for layer in found.manifest.layers)
+                row |= {
+                    "size": size(total),
+                    "bytes": total,
+                    "platform": str(Platform(os=found.config.os, architecture=found.config.architecture)),
+                }
+            except ArgosyError:
+                row |= {"size": "-", "platform": "-"}
+            rows.append(row)
         show(rows, ("name", "digest", "size", "platform"), "no images")
 
-    run_async(work())
+    ask(work())
 
 
 def rmi(

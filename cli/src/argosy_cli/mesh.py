@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from argosy.errors import ArgosyError
 
-from argosy_cli.output import Exit, Shown, fail, remark, run_async, sentence, show, show_one
+from argosy_cli.output import Exit, Shown, ask, fail, remark, run_async, sentence, show, show_one
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
@@ -83,8 +83,7 @@ def plugins() -> None:
     async def work() -> None:
         from argosy_protos.containerd.services.introspection.v1 import PluginsRequest
 
-        async with Target.client() as client:
-            reply = await client.services.introspection.plugins(PluginsRequest())
+        reply = await Target.services().introspection.plugins(PluginsRequest())
         rows = [
             {
                 "type": x.type,
@@ -98,7 +97,7 @@ def plugins() -> None:
         ]
         show(rows, ("type", "id", "platforms", "capabilities", "status"))
 
-    run_async(work())
+    ask(work())
 
 
 def version() -> None:
@@ -109,11 +108,10 @@ def version() -> None:
 
         from argosy_protos.google.protobuf import Empty
 
-        async with Target.client() as client:
-            reply = await client.services.version.version(Empty(), timeout=10.0)
+        reply = await Target.services().version.version(Empty(), timeout=10.0)
         show_one({"client": installed("argosy-cli"), "server": reply.version, "revision": reply.revision})
 
-    run_async(work())
+    ask(work())
 
 
 def collect() -> None:
@@ -180,10 +178,9 @@ def publish(
 
         event = AnyMessage.decode(sys.stdin.buffer.read())
         Target.namespace = namespace or Target.namespace
-        async with Target.client() as client:
-            await client.services.events.publish(PublishRequest(topic=topic, event=event), timeout=5.0)
+        await Target.services().events.publish(PublishRequest(topic=topic, event=event), timeout=5.0)
 
-    run_async(work())
+    ask(work())
 
 
 def _toml(value: Any) -> str:
@@ -264,14 +261,13 @@ def namespaces() -> None:
     async def work() -> None:
         from argosy_protos.containerd.services.namespaces.v1 import ListNamespacesRequest
 
-        async with Target.client() as client:
-            reply = await client.services.namespaces.list(ListNamespacesRequest())
+        reply = await Target.services().namespaces.list(ListNamespacesRequest())
         rows = [
             {"name": n.name, "labels": " ".join(f"{k}={v}" for k, v in sorted(n.labels.items()))} for n in reply.namespaces
         ]
         show(rows, ("name", "labels"))
 
-    run_async(work())
+    ask(work())
 
 
 VERBS: Final[dict[str, Verb | Group]] = {

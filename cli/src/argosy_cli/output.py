@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -131,8 +131,23 @@ def run_async(work: Awaitable[T]) -> T:
     async def main() -> T:
         return await work
 
+    return _told(lambda: asyncio.run(main()))
+
+
+def ask(work: Coroutine[Any, Any, T]) -> T:
+    """Run the coroutine of a command that only asks ``Target.services``; a failure becomes its sentence and code.
+
+    It needs no event loop, which takes longer to load than such a command needs for all else.
+    """
+    from argosy.rpc.blocking import finish
+
+    return _told(lambda: finish(work))
+
+
+def _told(run: Callable[[], T]) -> T:
+    """Run something; a failure becomes its sentence and code. Raises Exit."""
     try:
-        return asyncio.run(main())
+        return run()
     except ArgosyError as error:
         code = fail(error)
         number = getattr(error, "number", 0)  # of the signal that ended the wait

@@ -14,7 +14,7 @@ from argosy.errors import InvalidArgument, NotFound, Unimplemented
 
 from argosy_cli.dev import dev
 from argosy_cli.new import new
-from argosy_cli.output import Shown, remark, run_async, show, show_one
+from argosy_cli.output import Shown, ask, remark, show, show_one
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
@@ -32,18 +32,16 @@ def _run(work: Callable[[PluginsStub], Awaitable[None]]) -> None:
     """Do work with the registry of the daemon."""
 
     async def main() -> None:
-        from argosy.rpc.channel import Channel
         from argosy_protos.argosy.plugins.v1 import PluginsStub
 
-        async with Channel(Target.socket(), name="gateway") as channel:
-            try:
-                await work(PluginsStub(channel))
-            except Unimplemented:
-                raise Unimplemented(
-                    f"the daemon at {Target.socket()} registers no plugins while it runs; `argosy plugins` lists what it has"
-                ) from None
+        try:
+            await work(PluginsStub(Target.channel()))
+        except Unimplemented:
+            raise Unimplemented(
+                f"the daemon at {Target.socket()} registers no plugins while it runs; `argosy plugins` lists what it has"
+            ) from None
 
-    run_async(main())
+    ask(main())
 
 
 def _row(plugin: Plugin) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from argosy_cli.output import Shown, each, run_async, show, show_one, size, write_out
+from argosy_cli.output import Shown, ask, each, run_async, show, show_one, size, write_out
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
@@ -108,13 +108,12 @@ def content_ls(filters: Annotated[list[str] | None, Argument(help="containerd fi
 
     async def work() -> None:
         rows = []
-        async with Target.client() as client:
-            async for info in blobs(client.services.content, filters):
-                row = {"digest": info.digest, "size": size(info.size), "bytes": info.size, "labels": dict(info.labels)}
-                rows.append(row | {"created": format_rfc3339(from_wire(info.created_at) or 0)})
+        async for info in blobs(Target.services().content, filters):
+            row = {"digest": info.digest, "size": size(info.size), "bytes": info.size, "labels": dict(info.labels)}
+            rows.append(row | {"created": format_rfc3339(from_wire(info.created_at) or 0)})
         show(rows, ("digest", "size", "created"), "no content")
 
-    run_async(work())
+    ask(work())
 
 
 def content_active() -> None:
@@ -123,15 +122,14 @@ def content_active() -> None:
     from argosy_protos.containerd.services.content.v1 import ListStatusesRequest
 
     async def work() -> None:
-        async with Target.client() as client:
-            reply = await client.services.content.list_statuses(ListStatusesRequest())
+        reply = await Target.services().content.list_statuses(ListStatusesRequest())
         rows = [
             {"ref": s.ref, "offset": s.offset, "total": s.total, "updated": format_rfc3339(from_wire(s.updated_at) or 0)}
             for s in reply.statuses
         ]
         show(rows, ("ref", "offset", "total", "updated"), "no ingests")
 
-    run_async(work())
+    ask(work())
 
 
 def content_get(digest: str) -> None:
@@ -165,17 +163,16 @@ def leases_ls() -> None:
 
     async def work() -> None:
         rows = []
-        async with Target.client() as client:
-            stub = client.services.leases
-            for lease in (await stub.list(ListRequest())).leases:
-                held = await stub.list_resources(ListResourcesRequest(id=lease.id))
-                created = format_rfc3339(from_wire(lease.created_at) or 0)
-                rows.append(
-                    {"id": lease.id, "created": created, "resources": len(held.resources), "labels": dict(lease.labels)}
-                )
+        stub = Target.services().leases
+        for lease in (await stub.list(ListRequest())).leases:
+            held = await stub.list_resources(ListResourcesRequest(id=lease.id))
+            created = format_rfc3339(from_wire(lease.created_at) or 0)
+            rows.append(
+                {"id": lease.id, "created": created, "resources": len(held.resources), "labels": dict(lease.labels)}
+            )
         show(rows, ("id", "created", "resources"), "no leases")
 
-    run_async(work())
+    ask(work())
 
 
 def leases_create(id: Annotated[str, Argument(help="default: made by the daemon")] = "") -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argosy.client import Client
+    from argosy.client.services import Services
+    from argosy.rpc.blocking import BlockingChannel
 
 
 class Target:
@@ -25,7 +27,23 @@ class Target:
         return Client(cls.socket(), cls.namespace)
 
     @classmethod
+    def channel(cls) -> BlockingChannel:
+        """Return a channel for a command that asks a few things and ends, which ``output.ask`` runs."""
+        from argosy.client.daemon import START
+        from argosy.rpc.blocking import BlockingChannel
+
+        return BlockingChannel(cls.socket(), name="containerd", remedy=START)
+
+    @classmethod
+    def services(cls) -> Services:
+        """Return the services of such a command."""
+        from argosy.client.services import Services
+        from argosy.names import NAMESPACE_HEADER
+
+        return Services(cls.channel().with_metadata({NAMESPACE_HEADER: cls.namespace}))
+
+    @classmethod
     def socket(cls) -> Path:
-        from argosy.client.connection import default_address
+        from argosy.client.daemon import default_address
 
         return cls.address or default_address()

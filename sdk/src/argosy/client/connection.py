@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+from argosy.client.daemon import START, default_address
 from argosy.client.jobs import cleanup
 from argosy.client.services import Services
 from argosy.errors import ArgosyError
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
 LEASE_LIFE: Final = timedelta(hours=24)
 DEFAULT_SNAPSHOTTER: Final = "overlayfs"
 DEFAULT_RUNTIME: Final = "io.containerd.runc.v2"
-_START: Final = 'start a daemon with "argosy up", or name another\'s socket (--address, ARGOSY_ADDRESS)'
-
-
-def default_address() -> Path:
-    """Return where a daemon listens when nobody says: the environment's wish, else our own address."""
-    wish = os.environ.get("ARGOSY_ADDRESS") or os.environ.get("CONTAINERD_ADDRESS")
-    return Path(wish) if wish else Path("/run/argosy/containerd.sock")
 
 
 class Defaults(NamedTuple):
@@ -57,7 +51,7 @@ class Client:
         """resolver is where pulled images come from; by default the registries that their names say."""
         self.namespace = namespace or os.environ.get("CONTAINERD_NAMESPACE") or DEFAULT_NAMESPACE
         self.address = str(address or default_address())
-        self._channel = Channel(self.address, name="containerd", default_timeout_s=NO_DEADLINE, remedy=_START)
+        self._channel = Channel(self.address, name="containerd", default_timeout_s=NO_DEADLINE, remedy=START)
         self.services = services or Services(self._channel.with_metadata({NAMESPACE_HEADER: self.namespace}))
         self.resolver = resolver
         self._leaving: set[asyncio.Task[None]] = set()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from argosy_protos.containerd.services.tasks.v1 import TasksStub
     from argosy_protos.containerd.services.version.v1 import VersionStub
 
+    from argosy.rpc.blocking import BlockingChannel
     from argosy.rpc.channel import BoundChannel, Channel
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class Services:
     ``timeout`` in seconds and ``metadata``. It raises what the daemon says, by the classes of ``argosy.errors``.
     """
 
-    def __init__(self, channel: Channel | BoundChannel, **others: Any) -> None:
+    def __init__(self, channel: Channel | BoundChannel | BlockingChannel, **others: Any) -> None:
         """others are objects with a service's methods, by its name. Raises TypeError for a name that is no service's."""
         for name in others:
             if not isinstance(vars(Services).get(name), cached_property):

@@ -30,7 +30,6 @@ from argosy.errors import (
     PermissionDenied,
     ResourceExhausted,
     Unavailable,
-    in_words,
 )
 from argosy.kernel.peer import credentials
 from argosy.recent import Recent
@@ -38,12 +37,12 @@ from argosy.rpc import engine as h2
 from argosy.rpc import wire
 from argosy.rpc.decoding import MOST_ANSWER_FIELDS, TooManyFields, decode
 from argosy.rpc.protocol import Connection
+from argosy.rpc.unreached import CONNECT_TIMEOUT_S, why
 
 Metadata = Mapping[str, str] | Iterable[tuple[str, str]] | None
 
 BACKOFF_FIRST_S: Final = 0.02
 BACKOFF_MAX_S: Final = 3.0
-CONNECT_TIMEOUT_S: Final = 10.0
 DEFAULT_TIMEOUT_S: Final = 60.0
 NO_DEADLINE: Final = math.inf
 # Methods times the metadata that goes with them: namespaces.
@@ -55,16 +54,6 @@ _OF_ONE_CALL: Final = frozenset(name.decode() for name in h2.OF_ONE_CALL)
 _SAME_MOMENT_S: Final = 0.25
 # How often in a row a call meets a peer that leaves, before it is told that nobody is there.
 _LEAVING: Final = 8
-# The kernel's sockaddr_un has 108 with the zero byte at their end.
-_LONGEST_PATH: Final = 107
-# What it means for a socket when connecting to it fails so.
-_NOBODY: Final = {
-    errno.ENOENT: "no such socket",
-    errno.ENOTDIR: "no such socket",
-    errno.ECONNREFUSED: "nobody listens there",
-    errno.EBADF: "it takes no connection: its queue is full, or it hung up at once",
-    errno.ENOTCONN: "it takes no connection: its queue is full, or it hung up at once",
-}
 
 
 class _Headers:
@@ -594,7 +583,7 @@ class Channel:
         except (OSError, TimeoutError) as error:
             self._backoff = min(max(self._backoff * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
             self._not_before = time.monotonic() + self._backoff
-            reason = self._why_not = self._reason(error)
+            reason = self._why_not = why(self.path, error, self._remedy)
             self._set_away(reason, error.errno or 0)
             failure = self.unavailable(f"cannot connect: {reason}{self._for_how_long()}")
             failure.__cause__ = error
@@ -621,21 +610,6 @@ class Channel:
     def _for_how_long(self) -> str:
         since = time.time() - self.away_since
         return f" (for {since:.1f} s)" if since >= _WORTH_SAYING_S else ""
-
-    def _reason(self, error: OSError | TimeoutError) -> str:
-        """Say why there is no connection, and what helps."""
-        if isinstance(error, TimeoutError) and error.errno is None:
-            return f"it took longer than {CONNECT_TIMEOUT_S:g} s"
-        if error.errno in (errno.EACCES, errno.EPERM):
-            return (
-                f"user {os.geteuid()} may not; be root, or a user or in a group that the socket's mode and directory let in"
-            )
-        if len(os.fsencode(self.path)) > _LONGEST_PATH:
-            return f"the path of a socket has at most {_LONGEST_PATH} bytes; take a shorter one"
-        reason = _NOBODY.get(error.errno or 0)
-        if reason is None:
-            return in_words(error)
-        return f"{reason}; {self._remedy}" if self._remedy else reason
 
     def _check_server(self, made: ClientConnection) -> None:
         """Raise PermissionDenied, and hang up, when somebody serves here who may not."""

@@ -5,7 +5,6 @@ What may be many is counted first; many are decoded in a thread of its own, and 
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from argosy.fields import count
@@ -49,6 +48,8 @@ async def decode(cls: type[Any], data: bytes, most: int) -> Any:
         return data
     if is_small(data) or count(cls, data, _FEW_FIELDS) <= _FEW_FIELDS:
         return cls.decode(data)
+    import asyncio
+
     if not _threads:
         from concurrent.futures import ThreadPoolExecutor  # most processes never need it
 
