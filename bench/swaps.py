@@ -3,6 +3,8 @@
 A snapshotter of the SDK, by command, is used at a steady rate by workers that prepare a snapshot, ask for its mounts, commit it and remove
 it. For a while it is left alone, then it is swapped again and again for a fresh process of its command, and back. No call may fail. The
 time of a call is that of its caller; what swaps add to the 99th percentile of all calls is the difference of the two phases.
+
+With ``--pulls`` and ``--containers`` so many images are pulled at a time, in both phases, and so many containers run on the snapshotter.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ import asyncio
 import json
 import re
 import shlex
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +34,10 @@ from argosy_protos.containerd.services.snapshots.v1 import (
 )
 
 from bench.disk import fresh_disk
+from bench.images import SMALL, small
 from bench.measure import note
-from bench.setup import Setup
+from bench.setup import OUT, Setup
+from bench.sides import ARGOSY, Side
 
 EXAMPLE: Final = Path(__file__).parents[1] / "examples/snapshotter.py"
 NAME: Final = "swapped"
@@ -81,13 +87,61 @@ class Load:
                 await anyio.sleep(max(0.0, due - time.perf_counter()))
 
 
+@contextmanager
+def containers(side: Side, count: int) -> Iterator[list[str]]:
+    """Yield the names of so many running containers; each of them must run to the end."""
+    names = [f"c{n}" for n in range(count)]
+    if count:
+        note(f"starting {count} containers")
+        side.run(str(ARGOSY), "--address", str(side.address), "import", str(small(side.base)))
+    for name in names:
+        side.run(str(ARGOSY), "--address", str(side.address), "run", "-d", "--name", name, SMALL, "sleep", "100000")
+    try:
+        yield names
+    finally:
+        for name in names:
+            side.run(str(ARGOSY), "--address", str(side.address), "rm", "--force", name)
+
+
+def running(side: Side) -> int:
+    """Return how many containers run."""
+    said = subprocess.run(
+        [str(ARGOSY), "--address", str(side.address), "-o", "json", "ps"], capture_output=True, text=True, check=True
+    ).stdout
+    return sum(row["status"] == "running" for row in json.loads(said))
+
+
+@contextmanager
+def pulling(side: Side, pulls: int, seconds: float) -> Iterator[subprocess.Popen[str] | None]:
+    """Yield a process that pulls so many images at a time for so many seconds once it is told to; None for none."""
+    if not pulls:
+        yield None
+        return
+    note(f"making images for {pulls} pulls at a time")
+    images = int(seconds * 12)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.busy", str(side.address), str(images), str(pulls), str(seconds)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            raise RuntimeError("the process that pulls did not come up")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def at(ordered: Sequence[float], share: float) -> float:
     """Return the time in ms that a share of the calls did not exceed."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1e3 if ordered else 0.0
 
 
-async def measured(address: Path, base: Path, service: str, workers: int, every_s: float, seconds: float) -> dict[str, Any]:
-    """service is one of the mesh's own to swap, which has no way back; "" is a plugin by command."""
+async def measured(
+    address: Path, base: Path, service: str, workers: int, every_s: float, seconds: float, pulls: subprocess.Popen[str] | None
+) -> dict[str, Any]:
+    """service is one of the mesh's own to swap, which has no way back; "" is a plugin by command. pulls goes on meanwhile."""
     async with Channel(address) as channel, Client(address, namespace="bench") as client:
         plugins = PluginsStub(channel)
         name = service or NAME
@@ -100,6 +154,9 @@ async def measured(address: Path, base: Path, service: str, workers: int, every_
         backs: list[float] = []
         async with anyio.create_task_group() as group:
             group.start_soon(load.run)
+            if pulls is not None and pulls.stdin is not None:
+                pulls.stdin.write("go\n")
+                pulls.stdin.flush()
             await anyio.sleep(2)
             load.taken()
             await anyio.sleep(seconds)
@@ -142,9 +199,21 @@ def main() -> int:
         "--every", type=float, default=0.1, help="seconds between two rounds of a worker (default: %(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="of each of the two phases (default: %(default)s)")
+    parser.add_argument("--pulls", type=int, default=0, help="how many images are pulled at a time meanwhile")
+    parser.add_argument("--containers", type=int, default=0, help="how many containers run meanwhile")
     args = parser.parse_args()
-    with fresh_disk("ours") as disk, Setup(None).side(0, disk) as side:
-        found = asyncio.run(measured(side.address, disk, args.service, args.workers, args.every, args.seconds))
+    with (
+        fresh_disk("ours") as disk,
+        Setup(None).side(0, disk) as side,
+        containers(side, args.containers),
+        pulling(side, args.pulls, args.seconds * 2 + 2) as pulls,
+    ):
+        found = asyncio.run(measured(side.address, disk, args.service, args.workers, args.every, args.seconds, pulls))
+        if pulls is not None and pulls.stdout is not None:
+            found["pulls"] = json.loads(pulls.stdout.readline())
+            found["failed"] += found["pulls"]["failed"]
+        found["containers"] = {"wanted": args.containers, "running": running(side)}
+        found["failed"] += args.containers - found["containers"]["running"]
         held = sorted(map(float, re.findall(r'"held_ms": ([0-9.]+)', (side.base / "log").read_text())))
         found["held_ms"] = {"p50": held[len(held) // 2], "max": held[-1]} if held else {}
     print(json.dumps(found, indent=2))
