@@ -59,8 +59,8 @@ def together(request: pytest.FixtureRequest) -> Iterator[Together]:
             config = [
                 config_of("told", stack.enter_context(serving("told", base, "--target", str(inner)))),
                 config_of("memory", stack.enter_context(serving("memory", base, "--root", str(base / "memory")))),
-                lines_of("unzstd")[0],
-                lines_of("aesgcm")[0].replace('"KEY"', f'"{base / "key"}"'),
+                lines_of("unzstd")[1],
+                lines_of("aesgcm")[1].replace('"KEY"', f'"{base / "key"}"'),
             ]
             if request.param == "argosy":  # a stock daemon ends with a panic at a type of plugin that it does not know
                 config.append(config_of("clock", clock))

@@ -87,8 +87,8 @@ def mounts_for(base: Path, kind: str) -> tuple[list[Mount], Path]:
 class Unpacker:
     """Workers, and blobs to give them."""
 
-    def __init__(self, base: Path, workers: Workers) -> None:
-        self.base, self.workers = base, workers
+    def __init__(self, base: Path, workers: Workers, processors: Mapping[str, StreamProcessor]) -> None:
+        self.base, self.workers, self.processors = base, workers, processors
 
     async def apply(
         self, data: bytes, mounts: Sequence[Mount], media_type: str = TAR, payloads: Mapping[str, bytes] | None = None
@@ -96,7 +96,10 @@ class Unpacker:
         with tempfile.TemporaryFile(dir=self.base) as blob:
             blob.write(data)
             blob.seek(0)
-            return await self.workers.apply(blob, len(data), media_type, mounts, payloads or {}, False, "layer sha256:0123")
+            name = "layer sha256:0123"
+            return await self.workers.apply(
+                blob, len(data), media_type, mounts, self.processors, payloads or {}, False, name
+            )
 
     def pids(self) -> list[int]:
         """Return the workers that have nothing to do."""
@@ -115,10 +118,10 @@ def with_workers(
     async def main() -> None:
         scratch = base / "scratch"
         scratch.mkdir(exist_ok=True)
-        workers = Workers(Setup(processors or {}, limits, scratch), 2)
+        workers = Workers(Setup(limits, scratch), 2)
         try:
             with anyio.fail_after(60):
-                await work(Unpacker(base, workers))
+                await work(Unpacker(base, workers, processors or {}))
             assert list(scratch.iterdir()) == []
         finally:
             workers.close()

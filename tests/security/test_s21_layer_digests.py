@@ -17,6 +17,7 @@ from argosy.rpc import Channel
 from argosy.rpc.server import Server
 from argosy.unpack.limits import Limits
 from argosy_diff.differ import WalkingDiffer
+from argosy_diff.registered import Registered
 from argosy_diff.workers import Setup, Workers
 from argosy_protos.containerd.services.content import v1 as c
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest, DiffRequest, DiffStub
@@ -83,11 +84,11 @@ def with_differ(base: Path, store: Store, work: Callable[[DiffStub], Awaitable[N
     async def main() -> None:
         scratch = base / "scratch"
         scratch.mkdir()
-        workers = Workers(Setup({}, Limits(), scratch), 1)
+        workers = Workers(Setup(Limits(), scratch), 1)
         content, differ = Server([store, Exporting(root)]), Server()
         await content.listen_unix(base / "c")
         async with Channel(base / "c") as channel, Channel(base / "d") as asks:
-            differ.add(DiffServicer(WalkingDiffer(Contents(channel, scratch), scratch, workers)))
+            differ.add(DiffServicer(WalkingDiffer(Contents(channel, scratch), scratch, workers, Registered(channel, {}))))
             await differ.listen_unix(base / "d")
             try:
                 with anyio.fail_after(30):

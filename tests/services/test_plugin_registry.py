@@ -33,6 +33,7 @@ from argosy_gateway.metadata import leases as rows
 from argosy_gateway.plugins import plugin as plugins
 from argosy_gateway.plugins.listing import failure, listing
 from argosy_gateway.plugins.plugin import State
+from argosy_gateway.processors import Processors
 from argosy_gateway.registration import Registration
 from argosy_protos.argosy.plugins import v1 as p
 from argosy_protos.containerd.services.version.v1 import VersionBase
@@ -543,7 +544,7 @@ class TestNames:
         async def main() -> None:
             async with gateway_at(short_path) as gateway:
                 core, registration = gateway.core, Registration(gateway.core)
-                api = Plugins(core, registration)
+                api = Plugins(core, registration, Processors(core))
                 one = core.registry.add("x", a_snapshotter(short_path))
                 other = core.registry.add("x", ProxyPlugin(type="diff", address=str(short_path / "d.sock")))
                 await registration.add("y", a_snapshotter(short_path, "y"))
@@ -586,7 +587,7 @@ def test_what_is_shown_of_one(short_path: Path) -> None:
         async with serving(short_path / "s.sock", MemorySnapshotter()), gateway_at(short_path) as gateway:
             core = gateway.core
             core.start_loops()
-            api = Plugins(core, Registration(core))
+            api = Plugins(core, Registration(core), Processors(core))
             heard: list[tuple[str, str, bool]] = []
 
             async def watch() -> None:

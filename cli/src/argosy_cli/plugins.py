@@ -67,7 +67,8 @@ def _row(plugin: Plugin) -> dict[str, Any]:
         "last_error": plugin.last_error, "last_error_at": when(plugin.last_error_at), "errno": plugin.last_errno,
         "capabilities": list(table.capabilities), "exports": dict(table.exports), "uids": list(table.uids),
         "command": shlex.join(table.command), "directory": table.directory, "pid": plugin.pid or "",
-        "roots": list(table.roots), "cleanup": table.cleanup, "services": list(table.services), "methods": methods,
+        "roots": list(table.roots), "cleanup": table.cleanup, "services": list(table.services),
+        "accepts": list(table.accepts), "returns": table.returns, "env": list(table.env), "methods": methods,
     }  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def _show(plugin: Plugin | None) -> None:
     if not Shown.json:
         methods = row.pop("methods")
         row["errno"] = row["errno"] or ""
-        row |= {key: " ".join(map(str, row[key])) for key in ("capabilities", "uids", "roots", "services")}
+        row |= {key: " ".join(map(str, row[key])) for key in ("capabilities", "uids", "roots", "services", "accepts", "env")}
         row["exports"] = " ".join(f"{k}={v}" for k, v in row["exports"].items())
         row |= {m["name"]: f"{m['calls']} calls, {m['failed']} failed, {m['p50']} / {m['p99']}" for m in methods}
         row = {key: value for key, value in row.items() if value != ""}
@@ -126,7 +127,7 @@ def one(name: Annotated[str, Argument(help="its name, or TYPE/NAME")]) -> None:
 
 
 def add(
-    type: Annotated[str, Argument(help="snapshot, content, diff, sandbox, tasks or service")],
+    type: Annotated[str, Argument(help="snapshot, content, diff, sandbox, tasks, service or processor")],
     name: Annotated[str, Argument(help="what clients call it")],
     address: Annotated[str, Option("--address", help="the plugin's socket")] = "",
     command: Annotated[
@@ -141,11 +142,18 @@ def add(
     service: Annotated[list[str] | None, Option("--service", help="a gRPC service to relay to it")] = None,
     cleanup: Annotated[
         str, Option("--cleanup", help="what collection may remove from one of another make: own or all")
-    ] = "own",
+    ] = "",
+    export: Annotated[list[str] | None, Option("--export", help="KEY=VALUE that Introspection shows of it")] = None,
+    accepts: Annotated[
+        list[str] | None, Option("--accepts", help="a media type of layers that a stream processor takes")
+    ] = None,
+    returns: Annotated[str, Option("--returns", help="the media type that a stream processor makes of them")] = "",
+    env: Annotated[list[str] | None, Option("--env", help="NAME=VALUE in the environment of a stream processor")] = None,
 ) -> None:
     """Register a plugin. It is used at once, without a restart, and is kept over restarts; it need not be there yet."""
 
     async def work(plugins: PluginsStub) -> None:
+        from argosy.tables import PROCESSOR
         from argosy_protos.argosy.plugins.v1 import AddRequest, Table
 
         if bool(address) == bool(command):
@@ -153,10 +161,24 @@ def add(
         for number in uid or []:
             if not number.isdecimal() or int(number) >= 1 << 32:
                 raise InvalidArgument(f'--uid "{number}" is no number of a user')
+        of_processors = {"--accepts": accepts, "--returns": returns, "--env": env}
+        of_others = {"--capability": capability, "--root": root, "--below": below, "--uid": uid, "--service": service,
+                     "--cleanup": cleanup, "--export": export}  # fmt: skip
+        for option, value in (of_others if type == PROCESSOR else of_processors).items():
+            if value:
+                kinds = "a stream processor" if type != PROCESSOR else "other plugins"
+                raise InvalidArgument(f"{option} says something of {kinds}, not of a {type} plugin; leave it out")
+        exports = {"root": root} if root else {}
+        for entry in export or []:
+            key, equals, value = entry.partition("=")
+            if not key or not equals or key in exports:
+                raise InvalidArgument(f'--export "{entry}" is no KEY=VALUE, or its key was given before')
+            exports[key] = value
         table = Table(
-            type=type, name=name, address=address, command=_words(command), directory=os.getcwd() if command else "",
-            capabilities=capability or [], exports={"root": root} if root else {},
-            roots=below or [], uids=[int(number) for number in uid or []], services=service or [], cleanup=cleanup,
+            type=type, name=name, address=address, command=_words(command),
+            directory=os.getcwd() if command and type != PROCESSOR else "", capabilities=capability or [], exports=exports,
+            roots=below or [], uids=[int(number) for number in uid or []], services=service or [],
+            cleanup="" if type == PROCESSOR else cleanup or "own", accepts=accepts or [], returns=returns, env=env or [],
         )  # fmt: skip
         _say((await plugins.add(AddRequest(table=table), timeout=_PATIENCE_S)).plugin)
 

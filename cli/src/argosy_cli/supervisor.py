@@ -180,6 +180,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "proxy_plugins": plugins,
         "snapshotters": mesh.snapshotters,
         "namespaces": mesh.namespaces,
+        "stream_processors": mesh.stream_processors,
         "differs": mesh.differs,
         "gc": mesh.gc,
         "restart": mesh.restart,

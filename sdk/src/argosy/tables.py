@@ -18,6 +18,8 @@ SHORT_TYPES: Final = {
     "tasks": "io.containerd.runtime.v2",
     "service": "io.containerd.grpc.v1",
 }
+PROCESSOR: Final = "processor"
+"""The type of stream processors, which are programs, and no plugins of containerd's: they have no long type and no socket."""
 ALONE: Final = ("content", "tasks")
 """Of these types one plugin can serve; which of two were meant nobody knows. Content that a namespace names doesn't count."""
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -40,7 +41,12 @@ def main(convert: Callable[..., None], *, accepts: str, returns: str) -> None:
             f'[stream_processors."{name}"]\naccepts = ["{accepts}"]\nreturns = "{returns}"\n'
             f"path = {json.dumps(sys.executable)}\nargs = {json.dumps(args)}"
         )
-        print(about, "Argosy (argosy up --config FILE) and containerd (/etc/containerd/config.toml) take it by", sep="\n\n")
+        command = shlex.join([sys.executable, *args])
+        added = (
+            f"argosy plugin add processor {name} --accepts {accepts} --returns {returns} --command {shlex.quote(command)}"
+        )
+        print(about, "A running Argosy takes it by", indented(added), sep="\n\n")
+        print("\nArgosy (argosy up --config FILE) and containerd (/etc/containerd/config.toml) take it at their start by")
         print(f"\n{indented(table)}")
         return
     parser = argparse.ArgumentParser(

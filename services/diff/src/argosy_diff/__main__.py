@@ -12,6 +12,7 @@ from argosy.service import ServiceContext, run
 from argosy_protos._service import ServiceBase
 
 from argosy_diff.differ import WalkingDiffer
+from argosy_diff.registered import Registered
 from argosy_diff.service import SERVICE, DiffSettings
 from argosy_diff.workers import Setup, Workers, clean
 
@@ -20,16 +21,17 @@ async def start(ctx: ServiceContext[DiffSettings]) -> Sequence[ServiceBase]:
     s = ctx.settings
     scratch = s.root / "scratch"
     scratch.mkdir(exist_ok=True, mode=0o700)
-    workers = Workers(Setup(s.stream_processors, s.layers, scratch), s.workers or len(os.sched_getaffinity(0)))
+    workers = Workers(Setup(s.layers, scratch), s.workers or len(os.sched_getaffinity(0)))
     for left in scratch.iterdir():
         clean(left)  # workers of a service that was killed
-    contents = Contents(Channel(s.content, name="content"), scratch)
+    daemon = Channel(s.content, name="content")
+    contents = Contents(daemon, scratch)
 
     async def close() -> None:
         workers.close()
 
     ctx.on_close(close)
-    return [DiffServicer(WalkingDiffer(contents, scratch, workers))]
+    return [DiffServicer(WalkingDiffer(contents, scratch, workers, Registered(daemon, s.stream_processors)))]
 
 
 def main() -> None:

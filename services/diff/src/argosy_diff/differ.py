@@ -15,23 +15,26 @@ from argosy.plugin.diff.compare import DEFAULT, compressor
 from argosy.plugin.diff.contents import Contents, scratch_file
 from argosy.unpack.types import TAR
 
+from argosy_diff.registered import Registered
 from argosy_diff.workers import Workers
 
 
 class WalkingDiffer(Differ):
     """Applies tar layers and compares trees by walking them. A call that is cancelled leaves no worker, mount or ingest."""
 
-    def __init__(self, contents: Contents, scratch: Path, workers: Workers) -> None:
+    def __init__(self, contents: Contents, scratch: Path, workers: Workers, processors: Registered) -> None:
         self._contents, self._scratch, self._workers = contents, scratch, workers
+        self._processors = processors
 
     async def apply(
         self, layer: Descriptor, mounts: Sequence[Mount], payloads: Mapping[str, bytes], sync: bool
     ) -> Descriptor:
+        processors = await self._processors.for_type(layer.media_type)
         blob = await self._contents.open(layer.digest, layer.size)
         try:
             size = os.fstat(blob.fileno()).st_size
             applied = await self._workers.apply(
-                blob, size, layer.media_type, mounts, payloads, sync, f"layer {layer.digest}"
+                blob, size, layer.media_type, mounts, processors, payloads, sync, f"layer {layer.digest}"
             )
         finally:
             blob.close()

@@ -254,6 +254,6 @@ def resolve(media_type: str, processors: Mapping[str, StreamProcessor]) -> Seque
         else:
             raise Unknown(
                 f'failed to get stream processor for {media_type}: no processor for media-type "{current}"; '
-                "configure one under [stream_processors]"
+                "add one by argosy plugin add processor, or under [stream_processors]"
             )
     raise Unknown(f"stream processors for {media_type} lead in a circle")

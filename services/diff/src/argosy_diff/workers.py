@@ -22,7 +22,7 @@ import tempfile
 import termios
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -58,7 +58,6 @@ _GREETING: Final = struct.Struct("!I")
 class Setup:
     """The settings that forker and workers are forked with."""
 
-    processors: Mapping[str, StreamProcessor]
     limits: Limits
     scratch: Path
     """Each worker has a directory of its own there, named after its pid, for what it mounts."""
@@ -100,8 +99,8 @@ class Workers:
         theirs.close()
 
     async def apply(
-        self, blob: IO[bytes], size: int, media_type: str, mounts: Sequence[Mount], payloads: Mapping[str, bytes],
-        sync: bool, name: str,
+        self, blob: IO[bytes], size: int, media_type: str, mounts: Sequence[Mount], processors: Mapping[str, StreamProcessor],
+        payloads: Mapping[str, bytes], sync: bool, name: str,
     ) -> Applied:  # fmt: skip
         """Apply a layer of size bytes; name is what errors call it. Raises what applying raises, Unavailable when the worker died.
 
@@ -111,6 +110,7 @@ class Workers:
             "do": "apply",
             "media_type": media_type,
             "mounts": mounts,
+            "processors": {id: asdict(processor) for id, processor in processors.items()},
             "payloads": {k: base64.b64encode(v).decode() for k, v in payloads.items()},
             "sync": sync,
             "name": name,
@@ -352,8 +352,9 @@ def _answer(request: dict[str, Any], file: int, setup: Setup) -> dict[str, Any]:
             return {"digest": made.digest, "size": made.size, "uncompressed": made.uncompressed}
         with open(file, "rb", buffering=0) as source:
             payloads = {k: base64.b64decode(v) for k, v in request["payloads"].items()}
+            processors = {id: StreamProcessor(**table) for id, table in request["processors"].items()}
             done = apply_layer(
-                source, request["media_type"], _mounts(request["mounts"]), setup.processors, payloads, request["sync"],
+                source, request["media_type"], _mounts(request["mounts"]), processors, payloads, request["sync"],
                 setup.limits, request["name"],
             )  # fmt: skip
         return {"digest": done.digest, "size": done.size}

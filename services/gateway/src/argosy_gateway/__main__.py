@@ -38,6 +38,7 @@ from argosy_gateway.directory import NAME as DIRECTORY
 from argosy_gateway.directory import Directory
 from argosy_gateway.interception import Interception
 from argosy_gateway.plugins.config import GatewaySettings
+from argosy_gateway.processors import Processors
 from argosy_gateway.registration import Registration
 from argosy_gateway.restart import RestartMonitor
 from argosy_gateway.service import SERVICE
@@ -72,7 +73,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     registration = Registration(core)
     registration.take_up()
     services: list[Any] = [
-        Version(core.settings.reported_version), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration),
+        Version(core.settings.reported_version), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration, Processors(core)),
         Intercepts(Interception(core, registration)),
         Credentials(settings.registries),
         *map(Namespaced, namespaced),

@@ -17,7 +17,7 @@ from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unavailable
 from argosy.loops import keep_going
 from argosy.store.database import Database, Write
-from argosy.tables import ProxyPlugin
+from argosy.tables import PROCESSOR, ProxyPlugin
 
 from argosy_gateway.backends.blobs import Blobs
 from argosy_gateway.backends.chains import Chain, Members
@@ -168,6 +168,8 @@ class Core:
         One that can't be beside those of the configuration is left out, and said: it stays registered.
         """
         for row in plugins.listed(self.db.reader):
+            if row.type == PROCESSOR:
+                continue  # ``processors`` has them
             try:
                 if row.table:
                     config = ProxyPlugin(**row.table)

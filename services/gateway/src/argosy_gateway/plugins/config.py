@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from argosy.settings import Settings, option
-from argosy.tables import Gc, NamespaceTable, ProxyPlugin, Registries, Restart, SnapshotterTable
+from argosy.tables import Gc, NamespaceTable, ProxyPlugin, Registries, Restart, SnapshotterTable, StreamProcessor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class GatewaySettings(Settings):
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     snapshotters: dict[str, SnapshotterTable] = field(default_factory=dict)
     namespaces: dict[str, NamespaceTable] = field(default_factory=dict)
+    stream_processors: dict[str, StreamProcessor] = field(default_factory=dict)
     differs: list[str] = field(default_factory=list)
     """Those that are asked before the others, in this order."""
     gc: Gc = field(default_factory=Gc)

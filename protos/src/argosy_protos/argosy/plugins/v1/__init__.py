@@ -735,6 +735,9 @@ class Table(Message):
     services: "list[str]"
     command: "list[str]"
     directory: "str"
+    accepts: "list[str]"
+    returns: "str"
+    env: "list[str]"
 
     def __init__(
         self,
@@ -751,6 +754,9 @@ class Table(Message):
         services: list[str] | None = None,
         command: list[str] | None = None,
         directory: str = "",
+        accepts: list[str] | None = None,
+        returns: str = "",
+        env: list[str] | None = None,
     ) -> None:
         self.__dict__ = {
             "type": type,
@@ -765,6 +771,9 @@ class Table(Message):
             "services": [] if services is None else services,
             "command": [] if command is None else command,
             "directory": directory,
+            "accepts": [] if accepts is None else accepts,
+            "returns": returns,
+            "env": [] if env is None else env,
             "_unknown_fields": b"",
         }
 
@@ -784,6 +793,9 @@ class Table(Message):
             "services": [],
             "command": [],
             "directory": "",
+            "accepts": [],
+            "returns": "",
+            "env": [],
             "_unknown_fields": b"",
         }
         return m
@@ -803,6 +815,9 @@ class Table(Message):
             "services": betterproto2.field(10, "string", repeated=True),
             "command": betterproto2.field(20, "string", repeated=True),
             "directory": betterproto2.field(21, "string"),
+            "accepts": betterproto2.field(30, "string", repeated=True),
+            "returns": betterproto2.field(31, "string"),
+            "env": betterproto2.field(32, "string", repeated=True),
         }
 
     def encode(self) -> bytes:
@@ -882,6 +897,24 @@ class Table(Message):
             e = v.encode()
             n = len(e)
             a(b'\xaa\x01' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.accepts
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\xf2\x01' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.returns
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\xfa\x01' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.env
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\x82\x02' + (VI[n] if n < 16384 else vi(n)))
             a(e)
         if self._unknown_fields:
             a(self._unknown_fields)
@@ -1024,8 +1057,38 @@ class Table(Message):
                     raise past_end(self, "directory")
                 self.directory = text(b, p, q)
                 p = q
+            elif t == 242:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "accepts")
+                self.accepts.append(text(b, p, q))
+                p = q
+            elif t == 250:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "returns")
+                self.returns = text(b, p, q)
+                p = q
+            elif t == 258:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "env")
+                self.env.append(text(b, p, q))
+                p = q
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 30, 31, 32,)))
         if p != n:
             raise past_end(self, "its last field")
 
