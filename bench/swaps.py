@@ -36,7 +36,7 @@ from argosy_protos.containerd.services.snapshots.v1 import (
 from bench.disk import fresh_disk
 from bench.images import SMALL, small
 from bench.measure import note
-from bench.setup import OUT, Setup
+from bench.setup import Setup
 from bench.sides import ARGOSY, Side
 
 EXAMPLE: Final = Path(__file__).parents[1] / "examples/snapshotter.py"
@@ -139,7 +139,13 @@ def at(ordered: Sequence[float], share: float) -> float:
 
 
 async def measured(
-    address: Path, base: Path, service: str, workers: int, every_s: float, seconds: float, pulls: subprocess.Popen[str] | None
+    address: Path,
+    base: Path,
+    service: str,
+    workers: int,
+    every_s: float,
+    seconds: float,
+    pulls: subprocess.Popen[str] | None,
 ) -> dict[str, Any]:
     """service is one of the mesh's own to swap, which has no way back; "" is a plugin by command. pulls goes on meanwhile."""
     async with Channel(address) as channel, Client(address, namespace="bench") as client:

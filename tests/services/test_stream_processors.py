@@ -80,7 +80,7 @@ def test_a_layer_is_opened_by_who_came_while_all_ran(mesh: Mesh, archives: Path)
     assert "argosy plugin add processor" in refused.err and SEALED in refused.err, refused
     assert added(mesh).ok().out.split() == ["plugin", "opener", "type", "processor", "state", "ready"]
     imported(mesh, archives).ok()
-    assert mesh.ctr("run", "--rm", NAME, "c", "cat", "/etc/motd").ok().out
+    assert mesh.ctr("run", "--rm", NAME, "c", "cat", "/etc/passwd").ok().out
     added(mesh).ok()  # the same again
     mesh.stop()
     mesh.start()

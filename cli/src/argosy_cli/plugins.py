@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -189,6 +188,8 @@ def _words(command: str) -> list[str]:
     """Return the words of a command; the program is the one that this shell would start. Raises InvalidArgument, NotFound."""
     if not command:
         return []
+    import shutil  # no other verb looks for a program
+
     try:
         words = shlex.split(command)
     except ValueError as error:

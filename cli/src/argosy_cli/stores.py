@@ -108,12 +108,13 @@ def content_ls(filters: Annotated[list[str] | None, Argument(help="containerd fi
 
     async def work() -> None:
         rows = []
-        async for info in blobs(Target.services().content, filters):
-            row = {"digest": info.digest, "size": size(info.size), "bytes": info.size, "labels": dict(info.labels)}
-            rows.append(row | {"created": format_rfc3339(from_wire(info.created_at) or 0)})
+        async with Target.client() as client:
+            async for info in blobs(client.services.content, filters):
+                row = {"digest": info.digest, "size": size(info.size), "bytes": info.size, "labels": dict(info.labels)}
+                rows.append(row | {"created": format_rfc3339(from_wire(info.created_at) or 0)})
         show(rows, ("digest", "size", "created"), "no content")
 
-    ask(work())
+    run_async(work())
 
 
 def content_active() -> None:
@@ -167,9 +168,7 @@ def leases_ls() -> None:
         for lease in (await stub.list(ListRequest())).leases:
             held = await stub.list_resources(ListResourcesRequest(id=lease.id))
             created = format_rfc3339(from_wire(lease.created_at) or 0)
-            rows.append(
-                {"id": lease.id, "created": created, "resources": len(held.resources), "labels": dict(lease.labels)}
-            )
+            rows.append({"id": lease.id, "created": created, "resources": len(held.resources), "labels": dict(lease.labels)})
         show(rows, ("id", "created", "resources"), "no leases")
 
     ask(work())

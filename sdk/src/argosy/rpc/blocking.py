@@ -201,7 +201,9 @@ class BlockingChannel:
         view._link, view._metadata = self._link, (*metadata.items(), *self._metadata)
         return view
 
-    def _messages(self, path: str, request: Any, timeout: float | None, metadata: Mapping[str, str] | None) -> Iterator[bytes]:
+    def _messages(
+        self, path: str, request: Any, timeout: float | None, metadata: Mapping[str, str] | None
+    ) -> Iterator[bytes]:
         own = (*(metadata or {}).items(), *self._metadata)
         headers = [
             (b":method", b"POST"), (b":scheme", b"http"), (b":path", path.encode()), (b":authority", b"localhost"),
