@@ -430,6 +430,16 @@ class MountsElsewhere(Reference):
         return answer
 
 
+class EndsInWhatCannotBeWritten(Reference):
+    """The mounts of an active snapshot end with its parent, which nobody can write to."""
+
+    found_by = ("the-last-mount-of-an-active-snapshot-takes-a-layer",)
+
+    def mounts_of(self, key: str) -> Mounts:
+        mounts, parent = super().mounts_of(key), self.infos[key].parent
+        return [*mounts, Mount(type="bind", source=str(self.paths[parent]), options=["rbind", "ro"])] if parent else mounts
+
+
 class IgnoresMasks(Reference):
     """Update replaces all labels, whatever its mask says."""
 

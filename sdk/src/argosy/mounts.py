@@ -94,6 +94,18 @@ class Mount(NamedTuple):
     def read_only(self) -> bool:
         return "ro" in self.options
 
+    @property
+    def takes_no_layer(self) -> bool:
+        """Whether nobody can write to it, by its words: EROFS, ``ro``, an overlay without an upper directory.
+
+        Clients take a snapshot whose last mount is such a one for a layer that is there already, and fetch none (containerd from 2.4 on).
+        """
+        options = {option for text in self.options for option in text.split(",")}
+        kind = self.type.rsplit("/", 1)[-1]
+        if kind == "erofs" or "ro" in options:
+            return True
+        return kind == "overlay" and not any(option.startswith("upperdir=") for option in options)
+
     def option(self, name: str) -> str | None:
         """Return the value of ``name=value`` among the options, or None."""
         prefix = name + "="

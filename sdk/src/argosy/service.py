@@ -123,6 +123,8 @@ class Service(Generic[S]):
     capabilities: tuple[str, ...] = ()
     lacks: Callable[[S], Collection[str]] | None = None
     """Which of its capabilities this machine has no means for. Asked at the start of each mesh: it has a few milliseconds."""
+    ahead: Callable[[S], None] | None = None
+    """What can be found out before its root is its own, for a process that stands by: callers wait while it claims. That it fails means nothing."""
     wanted: Callable[[S], bool] | None = None
     """Whether it has to run before anybody calls it, for what an earlier run left behind."""
 
@@ -262,6 +264,9 @@ async def serve(service: Service[S], settings: S, handed: Handed | None = None) 
                         await instance.begin()
                     else:
                         service.load()  # now: callers wait while it claims
+                        if service.ahead is not None:
+                            with contextlib.suppress(ArgosyError, OSError):  # it is asked again then
+                                await anyio.to_thread.run_sync(service.ahead, settings)
                 except Exception as error:  # whatever it is: it is told to the callers, and raised again in a moment
                     if handed is None or not handed.refuses:
                         raise

@@ -15,9 +15,12 @@ _PREFIX: Final = "check-"
 
 
 @contextmanager
-def scratch_in(root: Path) -> Iterator[Path]:
-    """Yield a new directory below root; it goes with the block, and so do earlier ones. The caller holds root's lock. Raises OSError."""
-    for left in root.glob(f"{_PREFIX}*"):
+def scratch_in(root: Path, alone: bool = True) -> Iterator[Path]:
+    """Yield a new directory below root; it goes with the block. Raises OSError.
+
+    alone: the caller holds root's lock, so that earlier ones are nobody's, and go, too. Who does not may find that its own went.
+    """
+    for left in root.glob(f"{_PREFIX}*") if alone else ():
         unmount_tree(str(left))
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=root) as made:

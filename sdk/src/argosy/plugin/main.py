@@ -140,13 +140,18 @@ async def _run(
         if inspect.isawaitable(made):
             made = await made
         info = info_of(made, declared)
-        if isinstance(made, Backend):
-            assert root is not None
-            made = await TreeSnapshotter.open(root, made)
         try:
-            yield [servicer(made)]
+            async with anyio.create_task_group() as tasks:
+                if isinstance(made, Backend):
+                    assert root is not None
+                    made = await TreeSnapshotter.open(root, made, tasks=tasks)
+                try:
+                    yield [servicer(made)]
+                finally:
+                    tasks.cancel_scope.cancel()
         finally:
-            await close(made)
+            if not isinstance(made, Backend):  # it could not be opened
+                await close(made)
 
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as tasks:

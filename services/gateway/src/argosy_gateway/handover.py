@@ -141,10 +141,12 @@ class HandOver:
 
     async def _taken(self, plugin: Plugin, old: Channel, new: Channel, check: Checked, ended: Ended | None) -> Claim:
         """Have the old one release and the new one claim. Returns whose the bytes are. Raises what is in the way."""
+        began = time.monotonic()
         if not await plugin.has_left(old, QUIET_S, _LOOK_S):
             raise Unavailable(
                 f"{plugin} at {old.path} has {plugin.in_flight} calls or open streams after {QUIET_S:g} s; it serves on: swap it when they have ended"
             )
+        left = time.monotonic()
         try:
             await instances.release(old, RELEASE_S)
         except Unimplemented:
@@ -154,11 +156,16 @@ class HandOver:
             there = old.is_connected and not error.unsent
             if there and not (ended is not None and isinstance(error, DeadlineExceeded) and await ended()):
                 raise
+        released = time.monotonic()
         try:
             await instances.claim(new)
         except DeadlineExceeded as error:
             raise Unavailable(error.message) from None
-        return await check(new)
+        claimed = time.monotonic()
+        whose = await check(new)
+        took = {"calls": left - began, "release": released - left, "claim": claimed - released, "check": time.monotonic() - claimed}
+        logger.info("plugin.taken", plugin=plugin.name, **{f"{name}_ms": round(s * 1e3, 1) for name, s in took.items()})
+        return whose
 
     async def _give_back(self, plugin: Plugin, config: ProxyPlugin) -> None:
         """Have the process that served a plugin serve it again, now or as soon as that can be."""

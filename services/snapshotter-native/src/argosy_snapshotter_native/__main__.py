@@ -13,7 +13,7 @@ from argosy_snapshotter_native.snapshotter import NativeBackend
 
 
 async def start(ctx: ServiceContext[NativeSettings]) -> Sequence[ServiceBase]:
-    tree = await TreeSnapshotter.open(ctx.settings.root, NativeBackend(), ctx.settings.sync_remove)
+    tree = await TreeSnapshotter.open(ctx.settings.root, NativeBackend(), ctx.settings.sync_remove, ctx.tasks)
     ctx.on_close(tree.close)
     return [SnapshotsServicer(tree)]
 

@@ -16,7 +16,7 @@ from argosy_snapshotter_overlay.snapshotter import OverlayBackend
 async def start(ctx: ServiceContext[OverlaySettings]) -> Sequence[ServiceBase]:
     s = ctx.settings
     backend = OverlayBackend(ask(s.root), s.mount_options, s.upperdir_label)
-    tree = await TreeSnapshotter.open(s.root, backend, s.sync_remove)
+    tree = await TreeSnapshotter.open(s.root, backend, s.sync_remove, ctx.tasks)
     ctx.on_close(tree.close)
     return [SnapshotsServicer(tree)]
 

@@ -30,7 +30,13 @@ def lacks(settings: OverlaySettings) -> Collection[str]:
     return () if maps_ids(settings.root) else ("remap-ids",)
 
 
+def ahead(settings: OverlaySettings) -> None:
+    from argosy_snapshotter_overlay.layout import ask_ahead
+
+    ask_ahead(settings.root)
+
+
 SERVICE = Service(
     "snapshotter-overlay", OverlaySettings, load, about="overlayfs snapshotter",
-    plugin="snapshot", public_name="overlayfs", capabilities=("remap-ids", "rebase"), lacks=lacks,
+    plugin="snapshot", public_name="overlayfs", capabilities=("remap-ids", "rebase"), lacks=lacks, ahead=ahead,
 )  # fmt: skip

@@ -27,7 +27,7 @@ from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.services import Services
 from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import GC_REF_SNAPSHOT, REMOTE, UNCOMPRESSED
-from argosy.mounts import DETACHED
+from argosy.mounts import DETACHED, Mount
 from argosy.oci.image import Descriptor, Platform, chain_ids
 
 _PREPARE_TRIES: Final = 3
@@ -267,14 +267,7 @@ class _Unpacking:
 
 def _is_staged(mounts: Sequence[WireMount]) -> bool:
     """Return whether what was prepared has the layer in it already: nobody could write to its last mount."""
-    if not mounts:
-        return False
-    last = mounts[-1]
-    options = {option for text in last.options for option in text.split(",")}
-    kind = last.type.rsplit("/", 1)[-1]
-    if kind == "erofs" or "ro" in options:
-        return True
-    return kind == "overlay" and not any(option.startswith("upperdir=") for option in options)
+    return bool(mounts) and Mount.from_wire(mounts[-1]).takes_no_layer
 
 
 def _detached(mounts: Sequence[WireMount]) -> list[WireMount]:

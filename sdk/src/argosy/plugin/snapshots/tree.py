@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Final, Self
 
 import anyio
+import anyio.abc
 
 from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, ResourceExhausted
 from argosy.filters import Filter
 from argosy.kernel.descent import Entered, descend, remove_tree
 from argosy.labels import check_labels
+from argosy.loops import keep_going
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import rules
 from argosy.plugin.snapshots.index import Index, Record
@@ -170,9 +172,12 @@ class TreeSnapshotter(Snapshotter):
         self._gone: set[str] = set()
 
     @classmethod
-    async def open(cls, root: Path, backend: Backend, sync_remove: bool = False) -> Self:
+    async def open(
+        cls, root: Path, backend: Backend, sync_remove: bool = False, tasks: anyio.abc.TaskGroup | None = None
+    ) -> Self:
         """Open or make the tree at root, and finish what a crash left.
 
+        tasks is where the directories go of what was removed, while snapshots are served; without it they are gone when this returns.
         Raises FailedPrecondition when its index is damaged, gone, or older than the tree; nothing is removed then. Cancellation: nothing
         stays open.
         """
@@ -185,7 +190,10 @@ class TreeSnapshotter(Snapshotter):
         self = cls(root, await Index.open(root / "index.db"), backend, sync_remove)
         try:
             await in_thread(self._recover, allowed)
-            await self.cleanup()
+            if tasks is None:
+                await self.cleanup()
+            else:
+                tasks.start_soon(keep_going, "directories of what was removed", self.cleanup)
         except BaseException:
             await self._index.close()
             raise

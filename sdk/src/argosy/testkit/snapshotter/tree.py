@@ -296,6 +296,16 @@ async def mounts_are_said_again(s: Snapshots) -> None:
             s.equal(await s.mounts(key), first, "the mounts")
 
 
+@check()
+async def the_last_mount_of_an_active_snapshot_takes_a_layer(s: Snapshots) -> None:
+    """The last mount of an active snapshot can be written to, by its words, on any parent: what cannot is a layer that is there already to clients, which unpack none."""
+    base = await s.committed("base")
+    for parent in ("", base, await s.committed("middle", base)):
+        mounts = await s.prepare(s.name("a"), parent)
+        s.holds(mounts and not mounts[-1].takes_no_layer, "a last mount that can be written to", mounts)
+        await s.remove(s.name("a"))
+
+
 @check(fast=True)
 async def only_active_snapshots_and_views_have_mounts(s: Snapshots) -> None:
     """Mounts of what is not there answers NOT_FOUND, of a committed snapshot FAILED_PRECONDITION."""
