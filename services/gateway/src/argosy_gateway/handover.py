@@ -163,7 +163,12 @@ class HandOver:
             raise Unavailable(error.message) from None
         claimed = time.monotonic()
         whose = await check(new)
-        took = {"calls": left - began, "release": released - left, "claim": claimed - released, "check": time.monotonic() - claimed}
+        took = {
+            "calls": left - began,
+            "release": released - left,
+            "claim": claimed - released,
+            "check": time.monotonic() - claimed,
+        }
         logger.info("plugin.taken", plugin=plugin.name, **{f"{name}_ms": round(s * 1e3, 1) for name, s in took.items()})
         return whose
 

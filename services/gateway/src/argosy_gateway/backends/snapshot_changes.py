@@ -54,7 +54,14 @@ class CreateChange(Change):
 
     async def taken(self) -> bool:
         assert self.intent is not None
-        return await self._calls.find(self.intent.body["backend"]) is not None
+        body, target = self.intent.body, self._wanted.target
+        if await self._calls.find(body["backend"]) is None:
+            return False
+        if target and await self._calls.target(target, body["parent"]) is not None:
+            # One that makes layers by itself may leave the key behind when it finds that it has made this one before (stargz).
+            self._calls.plugin.dirty = True
+            return False
+        return True
 
     def rename(self, db: sqlite3.Connection, skip: int) -> Intent:
         assert self.intent is not None

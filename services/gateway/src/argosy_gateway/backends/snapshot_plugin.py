@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from argosy import log
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unimplemented
-from argosy.labels import SNAPSHOT_PREFIX, inherited
+from argosy.labels import SNAPSHOT_PREFIX, SNAPSHOT_REF, inherited
 from argosy.mounts import Mount
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
 from argosy.plugin.snapshots.servicer import info_from_wire, info_to_wire
@@ -115,6 +116,16 @@ class SnapshotPlugin:
                     raise wrong(self.plugin, f'listed "{wire.name}" twice')
                 held[wire.name] = self._info(wire)
         return held
+
+    async def target(self, target: str, parent: str) -> Info | None:
+        """Return the committed snapshot that the plugin has for a target, on a parent of its own; None when it has none."""
+        quoted, above = (json.dumps(word, ensure_ascii=False) for word in (target, parent))
+        held = await self.listed([f'labels."{SNAPSHOT_REF}"=={quoted},parent=={above}'])
+        # One that heeds no filter lists whatever it has, and the target would have the bytes of another layer.
+        for info in held.values():
+            if info.kind is Kind.COMMITTED and info.parent == parent and info.labels.get(SNAPSHOT_REF) == target:
+                return info
+        return None
 
     async def set_labels(self, name: str, held: Info, labels: Mapping[str, str], paths: Sequence[str]) -> Info:
         """Have the plugin see these labels of ours on a snapshot, which it holds as held; returns it as it is then."""

@@ -6,7 +6,6 @@ that they act in, and the lease that gets what they make. A caller who leaves do
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from copy import copy
 from functools import partial
@@ -255,21 +254,7 @@ class Snapshotter:
 
     async def _adopt(self, ns: str, lease: str | None, wanted: Wanted, backend_parent: str, lost: Collection[str]) -> None:
         """Register a committed snapshot that the snapshotter already had under its own name. Raises NotFound."""
-        quoted = json.dumps(wanted.target, ensure_ascii=False)
-        held = await self._calls.listed(
-            [f'labels."{SNAPSHOT_REF}"=={quoted},parent=={json.dumps(backend_parent, ensure_ascii=False)}']
-        )
-        # One that heeds no filter lists whatever it has, and the target would have the bytes of another layer.
-        found = next(
-            (
-                info
-                for info in held.values()
-                if info.kind is Kind.COMMITTED
-                and info.parent == backend_parent
-                and info.labels.get(SNAPSHOT_REF) == wanted.target
-            ),
-            None,
-        )
+        found = await self._calls.target(wanted.target, backend_parent)
         if found is None:
             raise NotFound(f'target snapshot "{wanted.target}" in backend')
         self._calls.kept[found.name] = self._calls.kept.get(found.name, 0) + 1
