@@ -145,6 +145,7 @@ async def measured(
     workers: int,
     every_s: float,
     seconds: float,
+    pause_s: float,
     pulls: subprocess.Popen[str] | None,
 ) -> dict[str, Any]:
     """service is one of the mesh's own to swap, which has no way back; "" is a plugin by command. pulls goes on meanwhile."""
@@ -178,7 +179,7 @@ async def measured(
                     began = time.perf_counter()
                     await what()
                     took.append(time.perf_counter() - began)
-                    await anyio.sleep(1)
+                    await anyio.sleep(max(0.0, min(pause_s, until - time.perf_counter())))
             swapped = load.taken()
             load.end()
     return {
@@ -205,6 +206,7 @@ def main() -> int:
         "--every", type=float, default=0.1, help="seconds between two rounds of a worker (default: %(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="of each of the two phases (default: %(default)s)")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two swaps (default: %(default)s)")
     parser.add_argument("--pulls", type=int, default=0, help="how many images are pulled at a time meanwhile")
     parser.add_argument("--containers", type=int, default=0, help="how many containers run meanwhile")
     args = parser.parse_args()
@@ -214,7 +216,9 @@ def main() -> int:
         containers(side, args.containers),
         pulling(side, args.pulls, args.seconds * 2 + 2) as pulls,
     ):
-        found = asyncio.run(measured(side.address, disk, args.service, args.workers, args.every, args.seconds, pulls))
+        found = asyncio.run(
+            measured(side.address, disk, args.service, args.workers, args.every, args.seconds, args.pause, pulls)
+        )
         if pulls is not None and pulls.stdout is not None:
             found["pulls"] = json.loads(pulls.stdout.readline())
             found["failed"] += found["pulls"]["failed"]
