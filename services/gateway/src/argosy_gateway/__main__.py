@@ -26,6 +26,7 @@ from argosy_gateway.api.introspection import Introspection, Version
 from argosy_gateway.api.leases import Leases
 from argosy_gateway.api.namespaces import Namespaces
 from argosy_gateway.api.plugins import Plugins
+from argosy_gateway.api.pulls import Pulls
 from argosy_gateway.api.sandboxes import Store
 from argosy_gateway.api.snapshots import Snapshots
 from argosy_gateway.backends.diff import Diff
@@ -68,7 +69,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     namespaced: list[Any] = [
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
         Diff(core.registry, settings.differs), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
-        Content(core), Ingests(core),
+        Content(core), Ingests(core), Pulls(core),
     ]  # fmt: skip
     registration = Registration(core)
     registration.take_up()

@@ -13,13 +13,15 @@ from typing import Final
 
 from argosy.errors import NotFound
 from argosy.filters import EVERYTHING, Filter
-from argosy.labels import SHAREABLE, masked, stored
+from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT, SHAREABLE, masked, stored
 from argosy.plugin.content import Info
 
 from argosy_gateway.metadata import leases, namespaces, spaces
 from argosy_gateway.metadata.spaces import namespace_of
 
 _COLUMNS: Final = "digest, size, created, updated, labels"
+# So many of the latest are looked through.
+_DOCUMENTS: Final = 4096
 
 
 def _of(row: Sequence[object]) -> Info:
@@ -42,6 +44,16 @@ def listed(db: sqlite3.Connection, ns: str, filter: Filter = EVERYTHING) -> list
     """Return the blobs of a namespace, by digest."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM content WHERE ns = ? ORDER BY digest", (ns,))
     return [info for info in map(_of, rows) if filter.matches(info.lookup)]
+
+
+def documents(db: sqlite3.Connection, ns: str, most_bytes: int) -> list[Info]:
+    """Return the blobs that may be an image's documents, by size and labels: what was fetched, or refers to something. Those that came last are first."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM content WHERE ns = ? AND size <= ? AND (instr(labels, ?) > 0 OR instr(labels, ?) > 0) "
+        "ORDER BY created DESC LIMIT ?",
+        (ns, most_bytes, GC_REF_CONTENT, DISTRIBUTION_SOURCE, _DOCUMENTS),
+    )
+    return [_of(row) for row in rows]
 
 
 def holders(db: sqlite3.Connection, digest: str, space: str = "") -> list[tuple[int, bool]]:

@@ -47,6 +47,15 @@ def of_row(row: Row) -> Image:
 _COLUMNS = "name, target, labels, created, updated"
 
 
+def names_of(db: sqlite3.Connection, ns: str, space: str, digest: str) -> list[str]:
+    """Return the names of the images whose target is a blob, or one that refers to it, as an index does to its manifests. space is that of the blobs."""
+    referring = db.execute("SELECT digest FROM content WHERE ns = ? AND instr(labels, ?) > 0 LIMIT 100", (space, digest))
+    targets = [digest, *(row[0] for row in referring)]
+    where = " OR ".join("instr(target, ?) > 0" for _ in targets)
+    sql = f"SELECT name FROM images WHERE ns = ? AND ({where}) ORDER BY name"
+    return [name for (name,) in db.execute(sql, (ns, *(target.encode() for target in targets)))]
+
+
 def check(image: Image) -> None:
     """Check an image's fields. Raises InvalidArgument."""
     if not image.name:
