@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import aiohttp
-from argosy import log
+from argosy import filters, log
 from argosy.digest import Digest
 from argosy.errors import ArgosyError, FailedPrecondition
-from argosy.plugin.content import Info, Writer
+from argosy.plugin.content import Info, Status, Writer
 from argosy.plugin.content.blobs import Blobs
 from argosy.plugin.content.local import LocalStore
 from argosy.plugin.main import main
 from argosy.plugin.snapshots.tree import Turns
-
-logger = log.get("mirror")
 
 
 class Mirror(LocalStore):
@@ -41,15 +39,18 @@ class Mirror(LocalStore):
             await self._bring(expected)
         return await super().writer(ref, total, expected, holder)  # says so when the blob is there
 
+    async def statuses(self, filter: filters.Filter) -> list[Status]:
+        # Ingests of our own are nobody else's to drop: a daemon aborts those that it has not begun.
+        return [status for status in await super().statuses(filter) if not status.ref.startswith("mirror ")]
+
     async def _bring(self, digest: str) -> None:
-        one = Digest.parse(digest)
         async with self._turns.of(digest):
-            if self.blobs.path_of(one).exists():
+            if self.blobs.path_of(one := Digest.parse(digest)).exists():
                 return
             try:
                 await self._fetch(digest, f"{self._url}/blobs/{one.algorithm}/{one.hex}")
             except (aiohttp.ClientError, OSError, ArgosyError) as error:
-                logger.warning("mirror.not_fetched", digest=digest, error=str(error) or repr(error))
+                log.get("mirror").warning("mirror.not_fetched", digest=digest, error=str(error) or repr(error))
 
     async def _fetch(self, digest: str, url: str) -> None:
         writer = await super().writer(ref := f"mirror {digest}", 0, digest, "the mirror")
