@@ -164,6 +164,30 @@ def test_a_peer_that_lies_or_hangs_up_is_an_error(
     assert not liar.is_alive()
 
 
+def test_a_peer_that_speaks_something_else_is_not_waited_for(short_path: Path) -> None:
+    """It keeps its end open: what it said is all that shows that no answer will come."""
+    listener = sockets.socket(sockets.AF_UNIX)
+    listener.bind(str(short_path / "s"))
+    listener.listen()
+    asked = threading.Event()
+
+    def speak() -> None:
+        peer, _ = listener.accept()
+        with peer:
+            peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 10)
+            asked.wait(10)
+
+    other = threading.Thread(target=speak)
+    other.start()
+    try:
+        with pytest.raises(Unavailable, match="protocol"), BlockingChannel(short_path / "s", name="peer") as channel:
+            finish(VersionStub(channel).version(Empty(), timeout=5))
+    finally:
+        asked.set()
+        listener.close()
+        other.join(10)
+
+
 def test_what_waits_for_something_else_is_a_mistake() -> None:
     with pytest.raises(RuntimeError, match="needs an event loop"):
         finish(asyncio.sleep(0))  # it asks the loop for its next turn

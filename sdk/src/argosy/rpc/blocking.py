@@ -71,6 +71,8 @@ class _Link:
         try:
             while True:
                 self._write(path, until)
+                if self._engine.over() and not self._ended:
+                    raise Unavailable(f"{self.who}: the peer does not keep to the protocol")
                 while self._assembler.messages:
                     message, cost = self._assembler.messages.popleft()
                     self._engine.acknowledge(sid, cost + self._assembler.release())
