@@ -127,6 +127,25 @@ def test_one_that_can_not_be_run_is_told_and_tried_again(gateway: Gateway) -> No
     gateway.until(lambda: gateway.of("a")["pid"])
 
 
+def test_words_that_no_program_can_be_given_are_told(gateway: Gateway) -> None:
+    gateway.turn()
+    before = len(os.listdir("/proc/self/fd"))
+    gateway.run("odd", "/bin/echo", "a\0b")
+    gateway.until(lambda: "can't be run" in gateway.of("odd").get("reason", ""))
+    assert len(os.listdir("/proc/self/fd")) == before
+    gateway.say(op="end", id=gateway.address("odd"))
+    gateway.until(lambda: gateway.of("odd").get("over"))
+
+
+def test_what_a_program_left_behind_may_print_on(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no cgroup to end it by: the supervisor has more to do than to read that."""
+    monkeypatch.setattr("argosy_cli.programs._cgroup", lambda _: None)
+    gateway.run("loud", "/bin/sh", "-c", "setsid yes & sleep 0.3; exit 3")
+    gateway.until(lambda: "exit code 3" in gateway.of("loud").get("reason", ""))
+    gateway.say(op="end", id=gateway.address("loud"))
+    gateway.until(lambda: gateway.of("loud").get("over"))
+
+
 def test_the_end_of_one_is_the_end_of_all_that_it_has_started(gateway: Gateway) -> None:
     """One that ignores SIGTERM is killed after a while, at once when that is asked; what it started in a session of its own goes where there are cgroups."""
     code = (

@@ -49,6 +49,8 @@ _READ_BYTES: Final = 65536
 _READS: Final = 4
 # Before the number of a supervisor's process, in the name of a cgroup.
 _CGROUP: Final = "argosy-plugin-"
+# Of what a program has printed by its end, so many times as much as one turn takes: what it has left behind may print on.
+_LAST_TURNS: Final = 16
 # What a peer may say without an end of its line.
 _MOST_BYTES: Final = 1 << 20
 
@@ -273,8 +275,14 @@ class Programs:
         environment = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "ARGOSY_PLUGIN_STANDBY")}
         environment |= {"ARGOSY_PLUGIN_ADDRESS": program.id} | ({"ARGOSY_PLUGIN_STANDBY": "1"} if program.standby else {})
         program.cgroup = _cgroup(Path(program.id).stem)
-        os.makedirs(self._logs, mode=0o700, exist_ok=True)
-        read, write = os.pipe()
+        with contextlib.suppress(OSError):  # what it prints is not kept then
+            os.makedirs(self._logs, mode=0o700, exist_ok=True)
+        try:
+            read, write = os.pipe()
+        except OSError as error:
+            self._drop_cgroup(program)
+            self._again(program, f"{words[0]} can't be run: {error.strerror}", 0.0)
+            return
         try:
             os.set_blocking(read, False)
             program.process = subprocess.Popen(
@@ -282,7 +290,7 @@ class Programs:
                 start_new_session=True, preexec_fn=lambda: _begin(program.cgroup),
             )  # fmt: skip
             program.pidfd = os.pidfd_open(program.process.pid)
-        except (OSError, subprocess.SubprocessError) as error:
+        except (OSError, ValueError, subprocess.SubprocessError) as error:  # ValueError: a word that no program can be given
             os.close(read)
             if program.process is not None:
                 program.process.kill()
@@ -331,11 +339,10 @@ class Programs:
         code = process.wait()
         # What it has started goes with it; then nobody prints any more.
         self._signal(program, signal.SIGKILL)
-        while program.printed >= 0:
-            before = program.printed
-            self._read(program)
-            if program.printed == before and not _readable(before):
+        for _ in range(_LAST_TURNS):
+            if program.printed < 0 or not _readable(program.printed):
                 break
+            self._read(program)
         self._forget_pipe(program)
         logged.end()
         program.process, program.pidfd, program.kill_at = None, -1, 0.0
