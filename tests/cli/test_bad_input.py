@@ -65,6 +65,8 @@ def refused(ran: Ran, *words: str, code: int | None = None) -> None:
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='x.sock'", ('address "x.sock" is no absolute path',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='unix://x.sock'", ('address "unix://x.sock" is no absolute path',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress=''", ("neither an address nor a command",)),
+        ("[proxy_plugins.x]\ntype='snapshot'\ncommand=['/bin/x', \"a\\u0000\"]", ("zero byte",)),
+        (f"[proxy_plugins.x]\ntype='snapshot'\ncommand=['/bin/x', '{'y' * 140_000}']", ("more than 131072 bytes",)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='/x'\nroots=['x']", ('roots "x" is no absolute path',)),
         ("[proxy_plugins.x]\ntype='snapshot'\naddress='/x'\nexports={root='x'}", ('exports.root "x" is no absolute path',)),
         (

@@ -22,6 +22,7 @@ PROCESSOR: Final = "processor"
 """The type of stream processors, which are programs, and no plugins of containerd's: they have no long type and no socket."""
 ALONE: Final = ("content", "tasks")
 """Of these types one plugin can serve; which of two were meant nobody knows. Content that a namespace names doesn't count."""
+_MOST_COMMAND_BYTES: Final = 128 << 10
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
 # Keys that mean something to some types only.
 _ONLY_FOR: Final = {"services": ("service",), "roots": ("snapshot",), "cleanup": ("snapshot", "content")}
@@ -69,6 +70,13 @@ class ProxyPlugin(Strict):
             raise ValueError("neither an address nor a command; say where its socket is, or how it is started")
         if self.directory and not self.command:
             raise ValueError("directory means nothing without a command; take it out")
+        words = (*self.command, self.directory)
+        if any("\0" in word for word in words):
+            raise ValueError("a zero byte in the command or directory, which no program can be given; take it out")
+        if sum(len(word.encode()) for word in words) > _MOST_COMMAND_BYTES:
+            raise ValueError(
+                f"a command of more than {_MOST_COMMAND_BYTES} bytes, which is too long; give it a file to read instead"
+            )
         paths = [(key, path) for key in ("address", "directory") if (path := getattr(self, key))]
         for key, path in (*paths, *(("roots", root) for root in self.roots), *self._export()):
             if not path.removeprefix("unix://").startswith("/"):
