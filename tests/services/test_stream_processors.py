@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import os
@@ -13,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argosy.errors import InvalidArgument, NotFound
+from argosy.tables import StreamProcessor
 from argosy.testkit.image import LAYER, busybox_layer, oci_archive
+from argosy_gateway.processors import Processors
 
+from tests.harness.gateways import Gateway
 from tests.harness.mesh import Mesh, Ran, comm, eventually
 
 SEALED = "application/vnd.example.layer.sealed"
@@ -188,3 +193,28 @@ def test_exports_of_a_plugin_are_what_introspection_shows(mesh: Mesh, tmp_path: 
     exports = shown(mesh, "s")["exports"]
     assert exports == {"color": "blue=ish"}
     assert "is no KEY=VALUE" in mesh.argosy(*words, "--export", "color").err
+
+
+def test_what_comes_at_once_is_done_one_after_the_other(short_path: Path) -> None:
+    """What is answered is so in memory and on disk, and the way back leads to the one before."""
+
+    async def main() -> None:
+        gateway = Gateway(short_path, {})
+        core = await gateway.start()
+        processors = Processors(core)
+        table = StreamProcessor(accepts=["a/b"], returns=LAYER, path="cat")
+        one, other = await asyncio.gather(processors.add("x", table), processors.add("x", table))
+        assert one is other
+        await asyncio.gather(processors.swap(one, ["first"]), processors.swap(one, ["second"]))
+        await processors.rollback(one)
+        assert one.table.path == "first"
+        ended = await asyncio.gather(processors.remove(one), processors.drain(one, True), return_exceptions=True)
+        assert ended[0] is None and isinstance(ended[1], NotFound)
+        assert list(Processors(core)) == []
+        await processors.add("x", table)
+        for command in ([""], ["a\0b"]):
+            with pytest.raises(InvalidArgument, match="command"):
+                await processors.swap(next(iter(processors)), command)
+        await gateway.stop()
+
+    asyncio.run(main())

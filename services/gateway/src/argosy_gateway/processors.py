@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final
 
+import anyio
 from argosy import log
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from argosy.names import check_identifier
@@ -77,6 +78,7 @@ class Processors:
         """Take up those of the configuration and those that were added in an earlier life. One that can't be is left out, and said."""
         self._core = core
         self._found: dict[str, Processor] = {}
+        self._writing = anyio.Lock()
         for name, table in core.settings.stream_processors.items():
             self._found[name] = Processor(name, table, Source.CONFIGURATION)
         for row in rows.listed(core.db.reader):
@@ -127,29 +129,33 @@ class Processors:
         return await self._core.work.finish(self._add, name, table)
 
     async def _add(self, name: str, table: StreamProcessor) -> Processor:
-        known = self._found.get(name)
-        if known is not None:
-            if known.table == table and known.source is Source.REGISTERED:
-                return known
-            raise AlreadyExists(f'stream processor "{name}"; remove it first, or use another name')
-        await self._core.db.write(partial(rows.add, name=_ROW + name, type=PROCESSOR, table=asdict(table)))
-        found = self._found[name] = Processor(name, table, Source.REGISTERED, since=time.time())
-        self._tell(found)
-        return found
+        async with self._writing:
+            known = self._found.get(name)
+            if known is not None:
+                if known.table == table and known.source is Source.REGISTERED:
+                    return known
+                raise AlreadyExists(f'stream processor "{name}"; remove it first, or use another name')
+            await self._core.db.write(partial(rows.add, name=_ROW + name, type=PROCESSOR, table=asdict(table)))
+            found = self._found[name] = Processor(name, table, Source.REGISTERED, since=time.time())
+            self._tell(found)
+            return found
 
     async def drain(self, processor: Processor, drained: bool) -> None:
         """Have a processor take no layers, over restarts too, or take them again. Layers that it is at go on."""
         await self._core.work.finish(self._drain, processor, drained)
 
     async def _drain(self, processor: Processor, drained: bool) -> None:
-        write = partial(rows.drain, name=processor.full_name, type=PROCESSOR, drained=drained)
-        await self._core.db.write(write)
-        processor.drained, processor.since = drained, time.time()
-        self._tell(processor)
+        async with self._writing:
+            self._check_there(processor)
+            write = partial(rows.drain, name=processor.full_name, type=PROCESSOR, drained=drained)
+            await self._core.db.write(write)
+            processor.drained, processor.since = drained, time.time()
+            self._tell(processor)
 
     async def swap(self, processor: Processor, command: Sequence[str]) -> None:
-        """Have another program take the layers from now on. Raises FailedPrecondition for one of the configuration."""
+        """Have another program take the layers from now on. Raises FailedPrecondition for one of the configuration, InvalidArgument."""
         self._check_registered(processor)
+        _check_command(f'stream processor "{processor.name}"', command)
         table = replace(processor.table, path=command[0], args=list(command[1:]))
         await self._core.work.finish(self._swap, processor, table)
 
@@ -160,13 +166,15 @@ class Processors:
         await self._core.work.finish(self._swap, processor, table)
 
     async def _swap(self, processor: Processor, table: StreamProcessor) -> None:
-        if table == processor.table:
-            return
-        was = asdict(processor.table)
-        await self._core.db.write(partial(rows.swap, name=processor.full_name, table=asdict(table), previous=was))
-        processor.table, processor.since = table, time.time()
-        processor.generation += 1
-        self._tell(processor)
+        async with self._writing:
+            self._check_there(processor)
+            if table == processor.table:
+                return
+            was = asdict(processor.table)
+            await self._core.db.write(partial(rows.swap, name=processor.full_name, table=asdict(table), previous=was))
+            processor.table, processor.since = table, time.time()
+            processor.generation += 1
+            self._tell(processor)
 
     async def remove(self, processor: Processor) -> None:
         """Forget a processor. Layers that it is at go on. Raises FailedPrecondition for one of the configuration."""
@@ -174,12 +182,20 @@ class Processors:
         await self._core.work.finish(self._remove, processor)
 
     async def _remove(self, processor: Processor) -> None:
-        def write(db: sqlite3.Connection) -> Any:
-            return rows.remove(db, processor.full_name, PROCESSOR, force=True)
+        async with self._writing:
+            self._check_there(processor)
 
-        await self._core.db.write(write)
-        self._found.pop(processor.name, None)
-        self._tell(processor)
+            def write(db: sqlite3.Connection) -> Any:
+                return rows.remove(db, processor.full_name, PROCESSOR, force=True)
+
+            await self._core.db.write(write)
+            self._found.pop(processor.name, None)
+            self._tell(processor)
+
+    def _check_there(self, processor: Processor) -> None:
+        """Raise NotFound for one that was removed while this waited for its turn."""
+        if self._found.get(processor.name) is not processor:
+            raise NotFound(f'stream processor "{processor.name}"; it was removed meanwhile')
 
     @staticmethod
     def _check_registered(processor: Processor) -> None:
@@ -209,6 +225,13 @@ def processor_shown(processor: Processor) -> p.Plugin:
     )  # fmt: skip
 
 
+def _check_command(what: str, command: Sequence[str]) -> None:
+    if not command or not command[0]:
+        raise InvalidArgument(f"{what} has no command; give the program that takes its layers")
+    if any("\0" in word for word in command):
+        raise InvalidArgument(f"{what} has a zero byte in its command, which no program can be given; take it out")
+
+
 def processor_of(table: p.Table) -> StreamProcessor:
     """Return what a table says. Raises InvalidArgument, which says what is wrong with it."""
     what = f'stream processor "{table.name}"'
@@ -216,8 +239,7 @@ def processor_of(table: p.Table) -> StreamProcessor:
         raise InvalidArgument(
             f"{what} has an address, where it is a program that is started for each layer; give its command"
         )
-    if not table.command or not table.command[0]:
-        raise InvalidArgument(f"{what} has no command; give the program that takes its layers")
+    _check_command(what, table.command)
     if not table.accepts or not all(table.accepts) or not table.returns:
         raise InvalidArgument(f"{what} does not say which media types it accepts, and which one it returns; give both")
     if table.returns in table.accepts:
@@ -230,7 +252,7 @@ def processor_of(table: p.Table) -> StreamProcessor:
             f"{what} would never be asked for {known[0]}, which differs know; give the media types of your own"
         )
     for entry in table.env:
-        if "=" not in entry[1:]:
+        if "=" not in entry[1:] or "\0" in entry:
             raise InvalidArgument(f'{what} has "{entry}" in its environment, which is no NAME=VALUE')
     return StreamProcessor(
         accepts=list(table.accepts),
