@@ -8,10 +8,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+from unittest.mock import Mock
 
 import pytest
 from argosy.errors import Aborted, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unavailable
-from argosy_gateway import handover
+from argosy_gateway import handover, swaps
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import plugins as rows
 from argosy_gateway.plugins import instances
@@ -300,6 +303,30 @@ class TestFailures:
                 await first
                 await works(gateway.core, "k")
                 assert new.has_lock
+
+        asyncio.run(main())
+
+
+class TestKept:
+    """The process before is kept for a while, and another one may be at its socket after that."""
+
+    @pytest.mark.parametrize(("passed", "ended"), [(True, []), (False, ["/a"])])
+    def test_who_came_to_its_socket_later_is_not_ended(
+        self, passed: bool, ended: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(swaps, "_KEPT_LOOK_S", 0.05)
+        told: list[str] = []
+        plugin = Mock(state=State.READY, config=SimpleNamespace(address="/c"))
+
+        async def main() -> None:
+            it = swaps.Swaps(cast("Core", SimpleNamespace(programs=SimpleNamespace(end=told.append))), Mock())
+            kept = it._kept[plugin] = swaps._Kept("/a")
+            watching = asyncio.ensure_future(it._end_later(plugin, kept, 0.1))
+            await asyncio.sleep(0)
+            if passed:  # the next swap has ended it, and the one after that may have its socket
+                it._kept[plugin] = swaps._Kept("/b")
+            await watching
+            assert told == ended
 
         asyncio.run(main())
 

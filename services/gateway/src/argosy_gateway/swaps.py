@@ -87,6 +87,13 @@ class Canary:
             )
 
 
+@dataclass(eq=False)
+class _Kept:
+    """The process before, which is kept for a while. Another may be at its socket once it has ended."""
+
+    address: str
+
+
 class Swaps:
     """Swaps the plugins of a gateway, and goes back."""
 
@@ -95,8 +102,7 @@ class Swaps:
         self._hand_over = HandOver(core)
         self._before: dict[Plugin, ProxyPlugin] = {}
         """Of plugins that have no row: what each was before."""
-        self._kept: dict[Plugin, str] = {}
-        """The address of the process before, which is kept for a while."""
+        self._kept: dict[Plugin, _Kept] = {}
 
     def take_up(self) -> None:
         """Take up what was under way when the gateway ended. Call it before there are calls."""
@@ -316,27 +322,26 @@ class Swaps:
             before = core.registry.swap(plugin, config, claimed)
         if config.command:  # its next process begins with its root
             core.programs.want(plugin.name, config)
-        earlier = self._kept.pop(plugin, "")
-        if earlier and earlier != config.address:
-            core.programs.end(earlier)
+        earlier = self._kept.pop(plugin, None)
+        if earlier is not None and earlier.address != config.address:
+            core.programs.end(earlier.address)
         if was.command:
-            self._kept[plugin] = was.address
-            core.work.start(self._end_later(plugin, was.address, keep_s))
+            kept = self._kept[plugin] = _Kept(was.address)
+            core.work.start(self._end_later(plugin, kept, keep_s))
         core.work.start(self._leave(plugin, before))
 
     async def _leave(self, plugin: Plugin, channel: Channel) -> None:
         await plugin.has_left(channel, WORK_S)
         self._core.registry.leave(channel)
 
-    async def _end_later(self, plugin: Plugin, address: str, keep_s: float) -> None:
-        """End a process that served a plugin, unless it does so again by then."""
+    async def _end_later(self, plugin: Plugin, kept: _Kept, keep_s: float) -> None:
+        """End a process that served a plugin, unless another swap has ended it, or gone back to it, by then."""
         until = time.monotonic() + keep_s
-        while self._kept.get(plugin) == address and plugin.state is not State.DOWN and time.monotonic() < until:
+        while self._kept.get(plugin) is kept and plugin.state is not State.DOWN and time.monotonic() < until:
             await anyio.sleep(_KEPT_LOOK_S)
-        if plugin.config.address != address or plugin.state is State.DOWN:
-            self._core.programs.end(address)
-            if self._kept.get(plugin) == address:
-                del self._kept[plugin]
+        if self._kept.get(plugin) is kept:
+            del self._kept[plugin]
+            self._core.programs.end(kept.address)
 
     # -- the canary --
 
