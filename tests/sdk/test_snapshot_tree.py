@@ -7,16 +7,19 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from argosy import roots
 from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound
 from argosy.filters import EVERYTHING
+from argosy.kernel import descent
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import Backend, Kind, TreeSnapshotter, Usage, index, tree
 from argosy.store import database
@@ -468,5 +471,36 @@ def test_a_record_that_is_no_record(tmp_path: Path) -> None:
         async with opened(tmp_path) as snapshots:
             with pytest.raises(ArgosyError, match='the record of snapshot "k0" is damaged'):
                 await snapshots.stat("k0")
+
+    asyncio.run(main())
+
+
+def test_who_waits_for_the_root_does_not_wait_for_a_large_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was removed goes while snapshots are served; what of it is left at a release goes with whoever claims the root next."""
+    removed = tmp_path / "snapshots/rm-7"
+    removed.mkdir(parents=True)
+    for n in range(500):
+        (removed / str(n)).touch()
+    unlink = descent._quietly_unlink
+
+    def slowly(name: str, fd: int) -> None:
+        time.sleep(0.01)
+        unlink(name, fd)
+
+    async def main() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(descent, "_quietly_unlink", slowly)
+            async with anyio.create_task_group() as tasks:
+                snapshots = await TreeSnapshotter.open(tmp_path, Layers(), tasks=tasks)
+                await some(snapshots)
+                while len(os.listdir(removed)) == 500:
+                    await asyncio.sleep(0.01)
+                began = time.monotonic()
+                tasks.cancel_scope.cancel()
+            await snapshots.close()
+            assert time.monotonic() - began < 1 and os.listdir(removed)
+        async with opened(tmp_path) as snapshots:
+            assert not removed.exists()
+            await whole(snapshots)
 
     asyncio.run(main())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,12 +94,21 @@ def descend(root: str | bytes | os.PathLike[str], dir_fd: int | None = None) -> 
                 os.close(level.fd)
 
 
-def remove_tree(root: str | bytes | os.PathLike[str], dir_fd: int | None = None) -> bool:
-    """Delete a directory and all below it, as far as that is allowed; return whether it is gone. Never raises OSError."""
+def _never() -> bool:
+    return False
+
+
+def remove_tree(root: str | bytes | os.PathLike[str], dir_fd: int | None = None, left: Callable[[], bool] = _never) -> bool:
+    """Delete a directory and all below it, as far as that is allowed; return whether it is gone. Never raises OSError.
+
+    left is asked before each entry: the rest stays once it returns True.
+    """
     try:
         for step in descend(root, dir_fd):
             if isinstance(step, Entered):
                 for entry in step.entries:
+                    if left():
+                        return False
                     if not entry.is_dir(follow_symlinks=False):
                         _quietly_unlink(entry.name, step.fd)
             elif step.fd >= 0:

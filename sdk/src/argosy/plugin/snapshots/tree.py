@@ -6,7 +6,8 @@ import abc
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -26,7 +27,7 @@ from argosy.plugin.snapshots.index import Index, Record
 from argosy.plugin.snapshots.inuse import mounted
 from argosy.plugin.snapshots.rules import Info, Kind, Usage
 from argosy.roots import ALLOW_LOSS, allows_loss, sync_directory
-from argosy.settled import in_thread, to_its_end
+from argosy.settled import begun, in_thread, settled, to_its_end
 
 logger = log.get("argosy.snapshots")
 
@@ -359,13 +360,13 @@ class TreeSnapshotter(Snapshotter):
     async def _measure(self, record: Record) -> Usage:
         return await in_thread(self._backend.measure, self._path(record.id), record.info.kind, self._paths(record))
 
-    def _delete(self, path: Path) -> bool:
+    def _delete(self, path: Path, left: Callable[[], bool] = bool) -> bool:
         try:
             self._backend.release(path)
         except OSError as error:
             logger.warning("snapshot.not_released", path=str(path), error=str(error))
             return False
-        return remove_tree(path)
+        return remove_tree(path, left=left)
 
     def committed(self) -> list[Path]:
         """Return the directories of committed snapshots."""
@@ -445,13 +446,29 @@ class TreeSnapshotter(Snapshotter):
         plain = name.removeprefix(_NEW).removeprefix(_OLD)
         return not (plain.isdigit() and int(plain) in known)
 
+    async def _deleted(self, path: Path) -> bool:
+        """Delete a directory; return whether it is gone. Cancellation: what is left of it stays for the next time.
+
+        Whoever waits for the root has callers waiting, and a large tree takes minutes.
+        """
+        left = threading.Event()
+        work = begun(self._delete, path, left.is_set)
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError:
+            left.set()
+            raise
+        finally:
+            await settled(work)
+        return work.result()
+
     async def _drop(self, names: Iterable[str]) -> None:
         """Delete directories, a few at a time."""
         left = iter(names)
 
         async def work() -> None:
             for name in left:
-                if await in_thread(self._delete, self._directory / name):
+                if await self._deleted(self._directory / name):
                     self._gone.discard(name)
                 else:
                     path = str(self._directory / name)
