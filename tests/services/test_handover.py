@@ -13,7 +13,7 @@ from typing import cast
 from unittest.mock import Mock
 
 import pytest
-from argosy.errors import Aborted, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from argosy.errors import Aborted, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from argosy_gateway import handover, swaps
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import plugins as rows
@@ -288,6 +288,26 @@ class TestFailures:
                 assert old.has_lock and not new.has_lock
                 assert core.registry.named("s").config.address == str(short_path / "old.sock")
                 await until(lambda: rows.hand_overs(core.db.reader) == [])
+
+        asyncio.run(main())
+
+    def test_a_full_disk_does_not_hide_why_and_the_old_one_serves(
+        self, short_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object, **__: object) -> None:
+            raise ResourceExhausted("the disk is full")
+
+        async def main() -> None:
+            async with two(short_path, monkeypatch) as (gateway, registration, old, new):
+                new.fault = ("claim", REFUSES)
+                with monkeypatch.context() as patch:
+                    patch.setattr(rows, "end_hand_over", full)
+                    with pytest.raises(ArgosyError) as caught:
+                        await registration.swap("s", str(short_path / "new.sock"))
+                    assert "the disk is full" not in caught.value.message
+                    assert holders(old, new) == ["old"]
+                    await works(gateway.core, "k")
+                assert registration._core.registry.named("s").state is State.READY
 
         asyncio.run(main())
 

@@ -197,7 +197,10 @@ class HandOver:
             # It is gone, and so is its lock: who comes next takes the root by itself, or is told to when it is met.
         except ArgosyError as error:
             return error.message
-        await self._core.db.write(partial(rows.end_hand_over, name=plugin.name))
+        try:
+            await self._core.db.write(partial(rows.end_hand_over, name=plugin.name))
+        except ArgosyError as error:  # the disk may be full; a start that finds it gives the root to who has it
+            logger.warning("plugin.hand_over_not_ended", plugin=plugin.name, error=error.message)
         return ""
 
     async def _mend(self, plugin: Plugin, config: ProxyPlugin) -> None:
