@@ -16,6 +16,7 @@ from argosy.errors import ArgosyError, DeadlineExceeded, Internal, NotFound, Una
 from argosy.rpc import Server
 from argosy.rpc.blocking import BlockingChannel, finish
 from argosy.rpc.channel import Channel
+from argosy.rpc.engine import preload
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.containerd.services.version.v1 import VersionResponse, VersionStub
 from argosy_protos.google.protobuf import Empty
@@ -37,6 +38,7 @@ def served(short_path: Path, work: Asking) -> Content:
         with BlockingChannel(socket, name="peer") as channel:
             await asyncio.to_thread(work, channel)
 
+    preload()  # not by both threads at once: the server's would wait for the other, which these tests take for a fault
     serve(short_path, body)
     return found[0]
 
