@@ -95,3 +95,14 @@ def test_a_file_that_cannot_be_had_is_told_in_words(tmp_path: Path) -> None:
     ):
         ran = run([str(ARGOSY), *words])
         assert ran.code in (1, 2) and told in ran.err and "rrno" not in ran.err, ran.err
+
+
+def test_an_address_may_be_written_as_containerds_clients_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the option, and by the variables of both."""
+    for words, variable in ((("-a", "unix:///nonexistent/x.sock"), ""), ((), "ARGOSY_ADDRESS"), ((), "CONTAINERD_ADDRESS")):
+        if variable:
+            monkeypatch.setenv(variable, "unix:///nonexistent/x.sock")
+        ran = run([str(ARGOSY), *words, "ps"])
+        assert ran.code == 7 and "containerd at /nonexistent/x.sock: cannot connect: no such socket" in ran.err, ran
+        if variable:
+            monkeypatch.delenv(variable)

@@ -75,7 +75,10 @@ def test_a_processor_that_fails_is_quoted(tmp_path: Path) -> None:
 
 
 def test_a_media_type_nobody_takes_names_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(Unknown, match=r'no processor for media-type "x/y"; add one by argosy plugin add processor, or under \[stream_processors\]'):
+    with pytest.raises(
+        Unknown,
+        match=r'no processor for media-type "x/y"; add one by argosy plugin add processor, or under \[stream_processors\]',
+    ):
         resolve("x/y", {})
     circle = {"a": StreamProcessor(accepts=["x/y"], returns="x/y", path="cat")}
     with pytest.raises(Unknown, match="circle"):

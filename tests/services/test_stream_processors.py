@@ -152,10 +152,14 @@ def test_its_environment_is_what_was_said(mesh: Mesh, archives: Path, tmp_path: 
 def test_what_is_refused_names_the_remedy(mesh: Mesh, tmp_path: Path) -> None:
     added(mesh).ok()
     for words, says in (
+        (("add", "processor", "x", "--accepts", "a/b", "--returns", "b/c"), "say its --command"),
         (("add", "processor", "x", "--command", "cat"), "does not say which media types it accepts"),
         (("add", "processor", "x", "--command", "cat", "--accepts", LAYER, "--returns", "a/b"), "which differs know"),
         (("add", "processor", "x", "--command", "cat", "--accepts", "a/b", "--returns", "a/b"), "would never be done"),
-        (("add", "processor", "x", "--address", "/x", "--accepts", "a/b", "--returns", "b/c"), "give its command"),
+        (
+            ("add", "processor", "x", "--address", "/x", "--accepts", "a/b", "--returns", "b/c"),
+            "say its --command, and no --address",
+        ),
         (("add", "processor", "x", "--command", "cat", "--uid", "3"), "--uid says something of other plugins"),
         (("add", "snapshot", "x", "--address", "/x", "--accepts", "a/b"), "--accepts says something of a stream processor"),
         (("add", "processor", "../x", "--command", "cat", "--accepts", "a/b", "--returns", "b/c"), "../x"),

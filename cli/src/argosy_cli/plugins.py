@@ -155,6 +155,10 @@ def add(
         from argosy.tables import PROCESSOR
         from argosy_protos.argosy.plugins.v1 import AddRequest, Table
 
+        if type == PROCESSOR and (address or not command):
+            raise InvalidArgument(
+                f'stream processor "{name}" is a program that is started for each layer; say its --command, and no --address'
+            )
         if bool(address) == bool(command):
             raise InvalidArgument("a plugin has an --address, or a --command that the daemon starts; give one of them")
         for number in uid or []:

@@ -44,6 +44,6 @@ class Target:
 
     @classmethod
     def socket(cls) -> Path:
-        from argosy.client.daemon import default_address
+        from argosy.client.daemon import default_address, plain
 
-        return cls.address or default_address()
+        return default_address() if cls.address is None else plain(str(cls.address))
