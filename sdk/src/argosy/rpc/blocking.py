@@ -17,13 +17,13 @@ from argosy_protos._error import DecodeError
 from argosy.errors import ArgosyError, DeadlineExceeded, Internal, Unavailable
 from argosy.fields import count
 from argosy.rpc import wire
+from argosy.rpc.decoding import MOST_ANSWER_FIELDS
 from argosy.rpc.engine import CANCEL, ConnectionFault, Engine, make_engine
 from argosy.rpc.unreached import CONNECT_TIMEOUT_S, why
 
 T = TypeVar("T")
 
 _READ_BYTES: Final = 256 << 10
-_MOST_FIELDS: Final = 1 << 20
 _NEVER: Final = float("inf")
 
 
@@ -217,8 +217,10 @@ class BlockingChannel:
         return self._link.messages(path, headers, request if type(request) is bytes else request.encode(), until)
 
     def _decoded(self, path: str, response: type[T], data: bytes) -> T:
-        if count(response, data, _MOST_FIELDS) > _MOST_FIELDS:
-            raise Internal(f"{self._link.who}: the answer to {path} can't be taken: it has more than {_MOST_FIELDS} fields")
+        if count(response, data, MOST_ANSWER_FIELDS) > MOST_ANSWER_FIELDS:
+            raise Internal(
+                f"{self._link.who}: the answer to {path} can't be taken: it has more than {MOST_ANSWER_FIELDS} fields"
+            )
         try:
             message: T = response.decode(data)  # type: ignore[attr-defined] # a message
         except DecodeError as error:

@@ -169,7 +169,7 @@ class HandOver:
             "claim": claimed - released,
             "check": time.monotonic() - claimed,
         }
-        logger.info("plugin.taken", plugin=plugin.name, **{f"{name}_ms": round(s * 1e3, 1) for name, s in took.items()})
+        logger.debug("plugin.taken", plugin=plugin.name, **{f"{name}_ms": round(s * 1e3, 1) for name, s in took.items()})
         return whose
 
     async def _give_back(self, plugin: Plugin, config: ProxyPlugin) -> None:

@@ -59,12 +59,6 @@ class Processor:
             return f'stream processor "{self.name}" cannot be started: {self.table.path} is not an executable file'
         return ""
 
-    @property
-    def state(self) -> State:
-        if self.drained:
-            return State.DRAINING
-        return State.DOWN if self.reason() else State.READY
-
 
 def _path_of(table: StreamProcessor) -> str:
     env = dict(entry.split("=", 1) for entry in table.env if "=" in entry)
@@ -212,15 +206,18 @@ class Processors:
 def processor_shown(processor: Processor) -> p.Plugin:
     """Return what is known of a processor, as ``argosy.plugins.v1`` shows plugins."""
     table = processor.table
+    # Once: it looks for the program, and a differ asks for all of them with each layer of a type that it does not know.
+    reason = processor.reason()
+    state = State.DRAINING if processor.drained else State.DOWN if reason else State.READY
     return p.Plugin(
         table=p.Table(
             type=PROCESSOR, name=processor.name, command=[table.path, *table.args], accepts=list(table.accepts),
             returns=table.returns, env=list(table.env),
         ),
         source=processor.source.value,
-        state=processor.state.value,
+        state=state.value,
         since=to_wire(int(processor.since * 1e9)) if processor.since else None,
-        reason=processor.reason(),
+        reason=reason,
         generation=processor.generation,
     )  # fmt: skip
 
