@@ -17,6 +17,7 @@ import pytest
 from argosy.tables import ProxyPlugin, StreamProcessor
 from argosy.testkit.image import busybox_layer, descriptor, oci_archive
 
+from tests.harness.leaks import cgroups
 from tests.harness.mesh import ARGOSY, BIN, IMAGE, Mesh, Ran, eventually, run
 from tests.harness.processes import ending
 
@@ -208,7 +209,7 @@ def test_the_mesh_joins_its_cgroup_and_its_containers_do_not(short_path: Path, i
         assert memory.endswith("/default/c")
     finally:
         mesh.destroy()
-        for group in Path("/sys/fs/cgroup").glob(f"**/{name}"):
+        for group in cgroups(name):
             group.rmdir()
     config.write_text('[timeouts]\n"io.containerd.timeout.shim.lod" = "9s"\n')
     refused(

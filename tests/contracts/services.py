@@ -82,7 +82,7 @@ class Reference(Server):
     async def listen(self, sock: socket.socket, path: Path | None = None) -> None:
         loop = asyncio.get_running_loop()
         listener = await loop.create_unix_server(lambda: self.connection(self, loop), sock=sock)
-        self._listeners.append((listener, path))
+        self._listeners.append((listener, sock, path))
 
     def done(self) -> None:
         """Give back what the fault has taken."""

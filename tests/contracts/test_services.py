@@ -12,6 +12,7 @@ import pytest
 from argosy.testkit import verify
 
 from tests.harness.erofs import CAN_EROFS
+from tests.harness.leaks import cgroups
 from tests.harness.mesh import Mesh, eventually
 from tests.harness.processes import ending
 from tests.harness.services import service
@@ -88,7 +89,7 @@ def test_our_task_manager(short_path: Path) -> None:
             all_passed(report, ["a-stream-may-be-opened-again-and-again", "a-process-ends-in-order"])
     finally:
         mesh.destroy()
-    assert not list(Path("/sys/fs/cgroup").glob("**/argosy-verify-*"))
+    assert cgroups("argosy-verify-*") == []
 
 
 def test_the_clock(short_path: Path) -> None:

@@ -7,6 +7,7 @@ directory in a path, its own containerd namespaces in a cgroup's path. Other mes
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import stat
 import uuid
@@ -101,7 +102,7 @@ def holds(base: Path, mark: str, namespaces: Iterable[str] = (), ignore: Iterabl
     )  # fmt: skip
     bound = {line.split(" ")[-1] for line in Path("/proc/net/unix").read_text().splitlines() if f" {base}/" in line}
     found = {str(p) for p in _files(base) if _is_socket(p)}
-    cgroups = tuple(str(group) for top in _groups(names) for group in top.iterdir() if group.is_dir())
+    cgroups = tuple(str(group) for top in _groups(names) for group in _below(top))
     return Held(processes, zombies, mounts, tuple(sorted(bound | found)), cgroups, frozenset(netns))
 
 
@@ -123,6 +124,29 @@ def _groups(names: Iterable[str]) -> list[Path]:
     """Return the cgroups of containerd namespaces: the folder that the containers' own are in."""
     tops = [_CGROUPS, *(p for p in (_CGROUPS.iterdir() if _CGROUPS.exists() else ()) if p.is_dir())]
     return [top / name for name in names for top in tops if (top / name).is_dir()]
+
+
+def _below(group: Path) -> list[Path]:
+    """Return the cgroups right below one; none when it has gone, which another mesh's end may do at any time."""
+    try:
+        return [entry for entry in group.iterdir() if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+
+
+def cgroups(*names: str) -> list[Path]:
+    """Return the cgroups whose last components fit these patterns, anywhere and innermost first.
+
+    A glob over them all fails when another test's container ends meanwhile; this look does not.
+    """
+    found = []
+    for folder, _, _ in os.walk(_CGROUPS, topdown=False):
+        parts = Path(folder).parts[-len(names) :]
+        if len(parts) == len(names) and all(
+            fnmatch.fnmatchcase(part, name) for part, name in zip(parts, names, strict=True)
+        ):
+            found.append(Path(folder))
+    return found
 
 
 def drop_namespaces(names: Iterable[str]) -> None:

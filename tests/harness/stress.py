@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness.leaks import cgroups
 from tests.harness.mesh import IMAGE, Mesh
 
 _BUILT = Path(__file__).parents[2] / ".cache/bin/containerd-stress"
@@ -40,6 +41,5 @@ def stress(mesh: Mesh, registry: str, seconds: float, *flags: str) -> dict[str, 
         assert mesh.ctr(what, "ls", "-q", namespace="stress").ok().out == ""
     snapshots = mesh.ctr("snapshots", "ls", namespace="stress").ok().out.splitlines()[1:]
     assert len(snapshots) == 2 and all("Committed" in line for line in snapshots), snapshots
-    cgroups = [p for p in Path("/sys/fs/cgroup").glob("**/stress/*") if p.is_dir()]
-    assert cgroups == []
+    assert cgroups("stress", "*") == []
     return counted

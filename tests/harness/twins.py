@@ -80,7 +80,7 @@ class Twin(Instance):
     def die(self) -> None:
         """End as by SIGKILL, as far as others see it."""
         self.is_dead = True
-        for listener, _ in self.server._listeners:
+        for listener, *_ in self.server._listeners:
             listener.close()
         for connection in list(self.server.connections):
             connection.transport.abort()

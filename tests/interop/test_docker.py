@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from argosy.testkit.image import busybox_layer
 
+from tests.harness.leaks import cgroups
 from tests.harness.mesh import Mesh, Ran, eventually, run
 from tests.harness.processes import ending
 
@@ -74,11 +75,7 @@ def docker() -> Iterator[Docker]:
     finally:
         mesh.destroy()
         # What dockerd makes and leaves, as on any host.
-        for path in [
-            *made,
-            *Path("/sys/fs/cgroup").glob(f"*/{mesh.base.name}"),
-            *Path("/sys/fs/cgroup").glob(mesh.base.name),
-        ]:
+        for path in [*made, *cgroups(mesh.base.name)]:
             if path.exists():
                 path.rmdir()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.containerd import Containerd
+from tests.harness.leaks import cgroups
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, Peer, eventually, run
 from tests.harness.processes import ending
 
@@ -88,7 +89,7 @@ def test_a_failed_create_leaves_nothing(stock: Peer, tmp_path: Path) -> None:
     base = str(stock.address.parent)
     eventually(lambda: not _processes(base, "unmade"), what="a shim or a runc of it is left")
     assert [path for path in stock.address.parent.rglob("unmade*") if "runtime" in str(path)] == []
-    assert list(Path("/sys/fs/cgroup").glob("**/unmade")) == []
+    assert cgroups("unmade") == []
 
 
 def _processes(base: str, id: str) -> list[str]:

@@ -253,3 +253,26 @@ def test_work_keeps_a_server_and_a_call_that_was_given_up_is_work(short_path: Pa
                 assert await server.retire(listener, lambda: False, 0.2)
 
     in_loop(body())
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+@pytest.mark.parametrize("turns", range(7))
+def test_who_was_accepted_while_a_server_closed_is_hung_up_on(short_path: Path, loop: str, turns: int) -> None:
+    """A connection goes through the loop in turns before the server knows it: whichever one the close comes in, nobody is left to wait."""
+
+    async def body() -> None:
+        server = Server([Version()])
+        await server.listen_unix(short_path / "s")
+        with sockets.socket(sockets.AF_UNIX) as peer:
+            peer.setblocking(False)
+            peer.connect(str(short_path / "s"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await server.close(0)
+            with suppress(ConnectionResetError):
+                while await asyncio.wait_for(asyncio.get_running_loop().sock_recv(peer, 4096), 5):
+                    pass
+        await asyncio.sleep(0.01)
+        assert not server.connections
+
+    in_loop(body(), loop)

@@ -9,6 +9,7 @@ import pytest
 from argosy.testkit import verify
 from argosy.testkit.suite import Verdict
 
+from tests.harness.leaks import cgroups
 from tests.harness.mesh import BIN
 from tests.harness.verifying import all_passed
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.root
 )
 def test_a_shim_keeps_the_contract(binary: Path) -> None:
     all_passed(asyncio.run(verify.shim(binary, fast=True)))
-    assert not list(Path("/sys/fs/cgroup").glob("**/argosy-verify-*"))
+    assert cgroups("argosy-verify-*") == []
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ _LEAVE: Final = bytes.fromhex("000008 07 00 00000000 7fffffff 00000000")
 _LOOK_S: Final = 0.01
 # Clients wait while a server becomes quiet.
 _QUIET_S: Final = 0.002
+# What a connection of asyncio takes from being accepted to being known.
+_TURNS_TO_ARRIVE: Final = 3
 # Since Python 3.13 a loop that stops to listen removes the socket's file, though somebody else may hold the socket.
 _KEEPS_ITS_PATH: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 _HIDDEN: Final = frozenset((b"te", b"content-type", b"user-agent", b"grpc-accept-encoding", b"accept-encoding"))
@@ -310,6 +312,10 @@ class ServerConnection(Connection):
                 return
         self._server.connections.add(self)
         super().connection_made(transport)
+        if self._server.closing:
+            # Accepted in time, and through the loop only now: nobody would end it, and a call on it would be served by what is gone.
+            self.shut()
+            self.loop.call_soon(transport.close)
 
     def who(self) -> str:
         return f"pid {self.peer.pid}, uid {self.peer.uid}"
@@ -593,7 +599,9 @@ class Server:
         self.allow = allow or same_user
         self.ended: Callable[[], None] | None = None
         """Called when a call has ended."""
-        self._listeners: list[tuple[asyncio.AbstractServer, Path | None]] = []
+        self._listeners: list[tuple[asyncio.AbstractServer, socket.socket, Path | None]] = []
+        self.closing = False
+        """Whether nobody is served any more but those whose calls are in flight."""
         for service in services:
             self.add(service)
 
@@ -630,11 +638,12 @@ class Server:
             listener = await loop.create_unix_server(make, sock=sock, backlog=BACKLOG, **_KEEPS_ITS_PATH)
         else:
             listener = await loop.create_server(make, sock=sock, backlog=BACKLOG)
-        self._listeners.append((listener, path))
+        self._listeners.append((listener, sock, path))
+        self.closing = False
 
     def stop_listening(self) -> None:
         """Accept nobody any more; connections stay, and so do the sockets' files."""
-        for listener, _ in self._listeners:
+        for listener, _, _ in self._listeners:
             listener.close()
         self._listeners.clear()
 
@@ -687,17 +696,31 @@ class Server:
 
     async def close(self, grace_s: float = 5.0) -> None:
         """Stop accepting, let calls end for grace_s seconds, then cancel them and remove the sockets."""
-        for listener, path in self._listeners:
-            listener.close()
-            if path is not None:
-                path.unlink(missing_ok=True)
-        self._listeners.clear()
+        self.closing = True
+        loop = asyncio.get_running_loop()
+        try:
+            # A connection that asyncio's server has accepted, and that is on its way through the loop, trips over an assertion of its
+            # when the server has closed meanwhile, and is left open (CPython 3.11): so accept no more first, let it come, and close then.
+            for _, sock, _ in self._listeners:
+                if sock.fileno() >= 0:
+                    loop.remove_reader(sock)
+            for _ in range(_TURNS_TO_ARRIVE):
+                await asyncio.sleep(0)
+        finally:
+            self._stop()
         for connection in list(self.connections):
             connection.shut()
-        deadline = asyncio.get_running_loop().time() + grace_s
-        while self.calls_in_flight and asyncio.get_running_loop().time() < deadline:
+        deadline = loop.time() + grace_s
+        while self.calls_in_flight and loop.time() < deadline:
             await asyncio.sleep(0.02)
         for connection in list(self.connections):
             connection.flush()
             connection.transport.close()
         await asyncio.sleep(0)
+
+    def _stop(self) -> None:
+        for listener, _, path in self._listeners:
+            listener.close()
+            if path is not None:
+                path.unlink(missing_ok=True)
+        self._listeners.clear()
