@@ -7,6 +7,7 @@ which exactly one must be found later. Objects with open alternatives are left a
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 import threading
@@ -147,11 +148,17 @@ class Ledger:
         for key in list(self.gone)[:-_REMEMBERED]:
             del self.gone[key]
 
-    def resolve(self, look: Callable[[Any], Any], same: Callable[[Any, Any], bool], findings: Findings) -> int:
+    def resolve(
+        self,
+        look: Callable[[Any], Any],
+        same: Callable[[Any, Any], bool],
+        findings: Findings,
+        of_both: Callable[[Any, Any], Any] | None = None,
+    ) -> int:
         """Look at every object that has an open outcome; return how many changes there were.
 
-        look returns the state as it is seen, same says whether a state of ours looks like that. An object whose states all look like
-        that is forgotten.
+        look returns the state as it is seen, same says whether a state of ours looks like that. Of an object with two states that both
+        look like that, of_both returns what is so in either; without it, the object is forgotten.
         """
         changes, self.open = self.open, []
         for change in changes:
@@ -163,8 +170,10 @@ class Ledger:
                 findings.add(NEITHER, kind, f"{change.what}: found {seen}, allowed {allowed}")
                 continue
             for key, state in fitting[0].items():
-                if any(other[key] != state for other in fitting):
-                    continue  # both look the same, as an ingest without bytes and none do: nothing is known of it any more
+                if others := [other[key] for other in fitting if other[key] != state]:
+                    if of_both is None:
+                        continue  # as an ingest without bytes and none look the same: nothing is known of it any more
+                    state = functools.reduce(of_both, others, state)
                 if state is None:
                     self.gone[key] = None
                 else:

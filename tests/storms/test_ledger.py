@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.storms.model import Findings, Ledger
+from tests.storms.workers.pulls import ImageWorker, Pulled
 
 KEY = ("ref", "r1")
 
@@ -29,3 +32,15 @@ def test_of_states_that_look_the_same_neither_is_taken_for_certain() -> None:
     ledger = _resolved(None, 0, None)
     assert not ledger.certain
     assert not ledger.gone
+
+
+@pytest.mark.parametrize("pulled", [Pulled("a", frozenset({"overlayfs"})), Pulled("a"), Pulled("b"), None])
+def test_an_image_that_was_pointed_to_what_it_was_is_still_there(pulled: Pulled | None) -> None:
+    """A name's image does not tell where its layers are known to be unpacked. Forgotten, it would be nobody's to remove at the end."""
+    key, findings = ("image", "tag-1"), Findings()
+    ledger = Ledger()
+    ledger.unsure("Update-image tag-1", [{key: pulled}, {key: Pulled("a", frozenset({"overlayfs", "native"}))}])
+    ledger.resolve(lambda _: "a", ImageWorker._same, findings, ImageWorker._of_both)
+    assert not findings.total
+    known = {"overlayfs", "native"} if pulled is None or pulled.target == "b" else set(pulled.unpacked)
+    assert ledger.certain == {key: Pulled("a", frozenset(known))}

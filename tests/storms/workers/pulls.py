@@ -160,8 +160,19 @@ class ImageWorker(Worker):
     def _same(state: Any, seen: Any) -> bool:
         return bool(seen == (None if state is None else state.target))
 
+    @staticmethod
+    def _of_both(one: Any, other: Any) -> Any:
+        """The same image, by what was known before a change or after it: unpacked for certain is what is so in either."""
+        return Pulled(one.target, one.unpacked & other.unpacked)
+
     def check(self, thorough: bool) -> None:
-        self.findings.count("open outcomes resolved", self.ledger.resolve(self._look, self._same, self.findings))
+        self.findings.count(
+            "open outcomes resolved", self.ledger.resolve(self._look, self._same, self.findings, self._of_both)
+        )
+        listed = self.surely(IMAGES + "List")
+        for image in listed.message.images if listed.ok else ():
+            if ("image", image.name) not in self.ledger.certain:
+                self.contradiction("List-images", f"{image.name}, which nobody has made, or which was removed")
         samples = {s.digest: s for s in self.storm.samples}
         for key, state in list(self.ledger.certain.items()):
             self.findings.count("acknowledged objects looked at")
