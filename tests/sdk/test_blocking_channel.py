@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from argosy.errors import ArgosyError, DeadlineExceeded, Internal, NotFound, Unavailable
-from argosy.rpc import Server
+from argosy.rpc import Server, blocking
 from argosy.rpc.blocking import BlockingChannel, finish
 from argosy.rpc.channel import Channel
 from argosy.rpc.engine import preload
@@ -219,3 +219,27 @@ def test_it_loads_no_event_loop() -> None:
     code = "import sys\nfrom argosy.rpc.blocking import BlockingChannel\nprint('asyncio' in sys.modules)"
     ran = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"
+
+
+def test_a_call_that_waits_says_so_and_waits_on(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever types a command at a daemon that is stopped sees for whom it waits. A stream may be silent, and so may a call with an end."""
+    monkeypatch.setattr(blocking, "_TOLD_AFTER_S", 0.1)
+    said: list[str] = []
+    with sockets.socket(sockets.AF_UNIX) as mute:
+        mute.bind(str(short_path / "s"))
+        mute.listen()
+
+        def hang_up() -> None:
+            made, _ = mute.accept()
+            time.sleep(0.6)
+            made.close()
+
+        for call, timeout in (("unary", None), ("unary", 0.3), ("stream", None)):
+            ending = threading.Thread(target=hang_up)
+            ending.start()
+            with BlockingChannel(short_path / "s", name="peer", late=said.append) as channel:
+                stub = VersionStub(channel)
+                with pytest.raises(DeadlineExceeded if timeout else Unavailable):
+                    finish(all_of(channel, 1) if call == "stream" else stub.version(Empty(), timeout=timeout))
+            ending.join()
+    assert said == [f"peer at {short_path}/s takes calls, and has not answered for 0.1 s; waiting on"]

@@ -112,7 +112,9 @@ def test_a_drained_one_takes_no_layer_over_restarts_too(mesh: Mesh, archives: Pa
         mesh.stop()
         mesh.start()
         assert shown(mesh, name)["state"] == "draining" and "undrain it" in shown(mesh, name)["reason"]
-        assert imported(mesh, archives, archive).code != 0
+        refused = imported(mesh, archives, archive)
+        bare = name.removeprefix("processor/")
+        assert refused.code != 0 and f'stream processor "{bare}", which is drained; undrain it' in refused.err, refused
         mesh.argosy("plugin", "undrain", name).ok()
         imported(mesh, archives, archive).ok()
 

@@ -349,9 +349,9 @@ def watch() -> None:
             if Shown.json:
                 print(json.dumps(row), flush=True)
             else:
-                print(
-                    " ".join(filter(None, (row["since"], row["type"], row["name"], row["state"], row["reason"]))), flush=True
-                )
+                told = (f"generation {row['generation']}", f"pid {row['pid']}" if row["pid"] else "")
+                words = (row["since"], row["type"], row["name"], row["state"], *told, row["reason"])
+                print(" ".join(filter(None, words)), flush=True)
 
     _run(work)
 

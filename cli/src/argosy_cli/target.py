@@ -32,7 +32,9 @@ class Target:
         from argosy.client.daemon import START
         from argosy.rpc.blocking import BlockingChannel
 
-        return BlockingChannel(cls.socket(), name="containerd", remedy=START)
+        from argosy_cli.output import remark
+
+        return BlockingChannel(cls.socket(), name="containerd", remedy=START, late=remark)
 
     @classmethod
     def services(cls) -> Services:

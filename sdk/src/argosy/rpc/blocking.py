@@ -6,9 +6,10 @@ what loading asyncio takes: more than all else that a command which lists has to
 
 from __future__ import annotations
 
+import select
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 _READ_BYTES: Final = 256 << 10
 _NEVER: Final = float("inf")
+# A person wonders by then.
+_TOLD_AFTER_S: Final = 5.0
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:
@@ -44,8 +47,8 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
 class _Link:
     """One connection, and the call that is made on it: the sink of its engine."""
 
-    def __init__(self, path: str, name: str, remedy: str) -> None:
-        self.path, self.name, self._remedy = path, name, remedy
+    def __init__(self, path: str, name: str, remedy: str, late: Callable[[str], None] | None) -> None:
+        self.path, self.name, self._remedy, self._tell_late = path, name, remedy, late
         self._socket: socket.socket | None = None
         self._engine: Engine
         self._sid = 0
@@ -62,8 +65,13 @@ class _Link:
             self._socket.close()
             self._socket = None
 
-    def messages(self, path: str, headers: list[tuple[bytes, bytes]], data: bytes, until: float) -> Iterator[bytes]:
-        """Make a call and yield its answers. Raises its error, Unavailable, DeadlineExceeded. Leaving it resets the call."""
+    def messages(
+        self, path: str, headers: list[tuple[bytes, bytes]], data: bytes, until: float, soon: bool
+    ) -> Iterator[bytes]:
+        """Make a call and yield its answers; soon is whether they are not long in coming, and somebody is told when they are.
+
+        Raises its error, Unavailable, DeadlineExceeded. Leaving it resets the call.
+        """
         self._connect()
         self._assembler, self._ended, self._error = wire.Assembler(), False, None
         sid = self._sid = self._engine.request(headers, False)
@@ -79,6 +87,8 @@ class _Link:
                     yield message
                 if self._ended:
                     break
+                if soon and until == _NEVER:
+                    soon = self._waited()
                 self._read(path, until)
         except BaseException:
             if not self._ended:
@@ -111,6 +121,18 @@ class _Link:
         if left <= 0:
             raise DeadlineExceeded(f"{self.who}: {path} was not answered in time")
         return left
+
+    def _waited(self) -> bool:
+        """Wait a while for bytes; say it when none came, and return False then."""
+        assert self._socket is not None
+        if self._tell_late is None:
+            return False
+        coming = select.poll()
+        coming.register(self._socket, select.POLLIN)
+        if not coming.poll(_TOLD_AFTER_S * 1000):
+            self._tell_late(f"{self.who} takes calls, and has not answered for {_TOLD_AFTER_S:g} s; waiting on")
+            return False
+        return True
 
     def _write(self, path: str, until: float) -> None:
         data = self._engine.outgoing()
@@ -183,12 +205,15 @@ class BlockingChannel:
     """A client of one socket, for the stubs of generated services; what they return is run by ``finish``. Connects at its first call.
 
     name says whom we talk to, for errors; remedy is what helps when nobody listens there. timeout, of each call, is in seconds; None
-    is no end. A call that is left before its end closes the connection, and the next one makes another.
+    is no end. A call that is left before its end closes the connection, and the next one makes another. late is told of a call with
+    one answer and no end that has waited for 5 s; it waits on.
     """
 
-    def __init__(self, path: str | Path, *, name: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, path: str | Path, *, name: str = "", remedy: str = "", late: Callable[[str], None] | None = None
+    ) -> None:
         path = str(path).removeprefix("unix://")
-        self._link = _Link(path, name or path, remedy)
+        self._link = _Link(path, name or path, remedy, late)
         self._metadata: tuple[tuple[str, str], ...] = ()
 
     def __enter__(self) -> Self:
@@ -204,7 +229,7 @@ class BlockingChannel:
         return view
 
     def _messages(
-        self, path: str, request: Any, timeout: float | None, metadata: Mapping[str, str] | None
+        self, path: str, request: Any, timeout: float | None, metadata: Mapping[str, str] | None, soon: bool = False
     ) -> Iterator[bytes]:
         own = (*(metadata or {}).items(), *self._metadata)
         headers = [
@@ -214,7 +239,7 @@ class BlockingChannel:
             *((name.encode(), value.encode()) for name, value in own),
         ]  # fmt: skip
         until = _NEVER if timeout is None else time.monotonic() + timeout
-        return self._link.messages(path, headers, request if type(request) is bytes else request.encode(), until)
+        return self._link.messages(path, headers, request if type(request) is bytes else request.encode(), until, soon)
 
     def _decoded(self, path: str, response: type[T], data: bytes) -> T:
         if count(response, data, MOST_ANSWER_FIELDS) > MOST_ANSWER_FIELDS:
@@ -232,7 +257,7 @@ class BlockingChannel:
         metadata: Mapping[str, str] | None = None,
     ) -> T:  # fmt: skip
         """Call a method with one request and one answer. Raises the peer's error, Unavailable, DeadlineExceeded."""
-        answers = list(self._messages(path, request, timeout, metadata))
+        answers = list(self._messages(path, request, timeout, metadata, soon=True))
         if not answers:
             raise Internal(f"{self._link.who}: {path} ended without an answer")
         return self._decoded(path, response, answers[0])
