@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,5 +60,9 @@ def missing(mounts: Sequence[Any], names: Iterable[str], scratch: Path) -> str:
         return ""
     finally:
         for _ in range(done):
-            subprocess.run(["umount", str(target)], capture_output=True, timeout=30)
+            # A process that another thread has just forked holds our open files for a moment: busy is not for long, and then nobody's.
+            for words in (["umount"], ["umount"], ["umount", "--lazy"]):
+                if subprocess.run([*words, str(target)], capture_output=True, timeout=30).returncode == 0:
+                    break
+                time.sleep(0.1)
         target.rmdir()

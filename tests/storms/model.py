@@ -160,9 +160,11 @@ class Ledger:
         look returns the state as it is seen, same says whether a state of ours looks like that. Of an object with two states that both
         look like that, of_both returns what is so in either; without it, the object is forgotten.
         """
-        changes, self.open = self.open, []
-        for change in changes:
+        changes = len(self.open)
+        while self.open:
+            change = self.open[0]
             seen = {key: look(key) for key in change.alternatives[0]}
+            del self.open[0]  # not before it was looked at: who breaks off would forget what nobody then removes
             fitting = [a for a in change.alternatives if all(same(a[key], seen[key]) for key in a)]
             if not fitting:
                 kind = change.what.partition(" ")[0]
@@ -178,4 +180,4 @@ class Ledger:
                     self.gone[key] = None
                 else:
                     self.certain[key] = state
-        return len(changes)
+        return changes

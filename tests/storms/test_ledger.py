@@ -44,3 +44,15 @@ def test_an_image_that_was_pointed_to_what_it_was_is_still_there(pulled: Pulled 
     assert not findings.total
     known = {"overlayfs", "native"} if pulled is None or pulled.target == "b" else set(pulled.unpacked)
     assert ledger.certain == {key: Pulled("a", frozenset(known))}
+
+
+def test_a_look_that_breaks_off_forgets_nothing() -> None:
+    ledger, findings = Ledger(), Findings()
+    ledger.unsure("Abort r1", [{KEY: 7}, {KEY: None}])
+
+    def look(_: Any) -> Any:
+        raise OSError
+
+    with pytest.raises(OSError):
+        ledger.resolve(look, lambda state, found: state == found, findings)
+    assert ledger.is_open(KEY)
