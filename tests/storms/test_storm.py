@@ -95,7 +95,6 @@ def test_services_killed_at_random(own_mesh: Mesh, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.xfail(strict=True, reason="what is acknowledged is not recorded before it is done")
 def test_a_storm_breaks_no_promise() -> None:
     """The table of ``python -m tests.storms`` is all 0."""
     findings = blow(STORM_S, seed=7, say=False)

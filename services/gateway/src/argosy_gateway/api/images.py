@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from argosy_gateway.core import Core
 
 
-_ENTRIES: Final = 16384
-_ENTRIES_BYTES: Final = 8 << 20
+# A list that does not fit is encoded anew each time, at 20 us an image. An image takes about a KiB here: this is enough for lists of 16000.
+_ENTRIES: Final = 1 << 16
+_ENTRIES_BYTES: Final = 32 << 20
 
 
 def _memory_of(key: tuple[str, str], entry: tuple[store.Row, bytes]) -> int:
