@@ -184,6 +184,8 @@ class TestSnapshotter:
             mesh.ctr("run", "-d", "--snapshotter", "live", IMAGE, "stays", "sleep", "100").ok()
             dev.save(source.replace(CHMOD, TELLS.format(number=2)))
             second = dev.serves(2)
+            dev.says(r"\| \(\d+ lines that it said while it was checked\)\n")
+            assert "| this is 2\n" not in dev.said
             row = listed(mesh)["live"]
             assert row["state"] == "ready" and row["generation"] == 2 and row["failed"] == 0, row
             eventually(lambda: not runs(first), what="the version before runs on")

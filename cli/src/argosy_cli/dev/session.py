@@ -221,14 +221,16 @@ class Session:
             self._what = await self._described()
         version = await self._started(self._what)
         try:
-            took = ""
+            took, forgotten = "", 0
             if attempt.verifies:
                 began = time.monotonic()
+                version.checks_begin()
                 report = await self._rehearsed(version, fast=True)
                 if report is not None:
                     if not report.passed:
                         raise Failed(f"{_counted(report)}{verify.explained(report)}")
                     took = f"{_counted(report)} in {time.monotonic() - began:.2f} s; "
+                    forgotten = version.checks_passed()
             first = self._serving is None
             # From here on another save waits: it is one call, and either of the two serves then.
             with anyio.CancelScope(shield=True):
@@ -243,6 +245,8 @@ class Session:
         after = f", {time.time() - attempt.since:.2f} s after the {attempt.why}" if attempt.why else ""
         where = f' as {self._what.kind} plugin "{self._what.name}" at {version.address}' if first else ""
         self._say(f"version {version.number} serves{where}{after} ({took}pid {version.process.pid})")
+        if forgotten:
+            self._show_lines(f"({forgotten} {'line' if forgotten == 1 else 'lines'} that it said while it was checked)")
         if first and is_terminal():
             self._say(_HELP)
 
@@ -501,9 +505,12 @@ async def _in_lanes(suite: Suite[Any], judge: Callable[[str], Awaitable[Report]]
         for number in range(_LANES):
             lanes.start_soon(lane, names[number::_LANES])
     first, *others = reports
+    found = {result.name for result in first.results}
     for other in others:
-        # That nothing is left was looked for in each.
-        first.results += other.results
+        # That nothing is left was looked for in each, and is one check.
+        first.results += [
+            result for result in other.results if result.name not in found or result.verdict is not Verdict.PASSED
+        ]
     return first
 
 

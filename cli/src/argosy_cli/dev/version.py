@@ -104,6 +104,8 @@ class Version:
         self.lines: deque[str] = deque(maxlen=_MOST_LINES)
         self.shown: Callable[[str], None] | None = None
         """What it says is shown there at once; kept until then."""
+        self._at_start: list[str] = []
+        self._in_checks = 0
         self.over = anyio.Event()
 
     async def hear(self) -> None:
@@ -123,8 +125,18 @@ class Version:
         text = line.decode(errors="replace")
         if self.shown is None:
             self.lines.append(text)
+            self._in_checks += 1
         else:
             self.shown(text)
+
+    def checks_begin(self) -> None:
+        """What it has said by now is of its start."""
+        self._at_start, self._in_checks = list(self.lines), 0
+
+    def checks_passed(self) -> int:
+        """Forget what it has said since the checks began: it is about snapshots that are gone. Returns how many lines that were."""
+        self.lines = deque(self._at_start, _MOST_LINES)
+        return self._in_checks
 
     def show(self, shown: Callable[[str], None]) -> None:
         """Show what it has said and will say."""
