@@ -623,6 +623,19 @@ def test_what_is_shown_of_one(short_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_one_that_nobody_has_called_says_that_this_is_why_it_is_not_ready(short_path: Path) -> None:
+    """A service that its first call starts is in order, though it has not answered yet."""
+
+    async def main() -> None:
+        async with gateway_at(short_path, s=a_snapshotter(short_path)) as gateway:
+            core = gateway.core
+            api = Plugins(core, Registration(core), Processors(core))
+            (plugin,) = (await api.list(p.ListRequest())).plugins
+            assert (plugin.state, plugin.reason) == ("starting", "nobody has called it yet")
+
+    asyncio.run(main())
+
+
 def test_methods_that_a_client_makes_up_fill_no_memory() -> None:
     it = plugins.Plugin(
         "x", ProxyPlugin(type="service", address="/x"), plugins.connect("x", ProxyPlugin(type="service", address="/x"))

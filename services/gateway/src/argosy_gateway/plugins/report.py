@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from argosy.errors import InvalidArgument
 from argosy.tables import ProxyPlugin
 from argosy.timestamps import to_wire
@@ -13,6 +15,9 @@ from argosy_gateway.plugins.plugin import Method, Plugin, Source, State, quantil
 from argosy_gateway.plugins.registry import Refusal
 from argosy_gateway.programs import Programs
 
+# A service of ours is started by its first call, so a mesh that has just begun shows this of all.
+_UNCALLED: Final = "nobody has called it yet"
+
 
 def shown(plugin: Plugin, programs: Programs | None = None) -> p.Plugin:
     """Return what is known of a plugin now; programs knows the process of one by command."""
@@ -23,7 +28,7 @@ def shown(plugin: Plugin, programs: Programs | None = None) -> p.Plugin:
         source=plugin.source.value,
         state="debug" if plugin.debug and plugin.condition is State.READY else plugin.condition.value,
         since=_time(plugin.since),
-        reason=why.message if why is not None else "",
+        reason=why.message if why is not None else _UNCALLED if plugin.condition is State.STARTING else "",
         generation=plugin.generation,
         last_error=plugin.last_error,
         last_errno=plugin.last_errno,
