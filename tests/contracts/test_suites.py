@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argosy.mounts import Mount
 from argosy.plugin.content import ContentServicer
 from argosy.plugin.diff import DiffServicer
 from argosy.testkit import content, diff, service, shim, snapshotter, tasks, verify
 from argosy.testkit.snapshotter.anything import Choice, attempt
+from argosy.testkit.snapshotter.written import inside
 from argosy.testkit.suite import Broken, Report, Verdict, judge
 from argosy.testkit.target import reached
 from argosy.testkit.verify import explained
@@ -235,6 +239,31 @@ def test_a_call_that_hangs_fails_its_check_and_the_others_go_on(short_path: Path
     (failed,) = report.of(Verdict.FAILED)
     assert failed.sent.startswith("Commit(") and "DEADLINE_EXCEEDED" in failed.got
     assert plugin.infos == {}
+
+
+@pytest.mark.root
+def test_a_mount_whose_work_never_ends_is_taken_from_it(tmp_path: Path) -> None:
+    """Such as a FIFO in a file's place, which nobody reads."""
+    points: list[Path] = []
+    goes_on = threading.Event()
+
+    def work(root: Path) -> None:
+        points.append(root)
+        goes_on.wait()
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await inside([Mount("bind", str(tmp_path), ("rbind", "rw"))], work)
+        (point,) = points
+        assert not os.path.ismount(point)
+        assert not point.parent.exists()
+        goes_on.set()
+
+    try:
+        asyncio.run(main())
+    finally:
+        goes_on.set()
 
 
 def test_a_commit_that_hangs_fails_its_check(short_path: Path) -> None:

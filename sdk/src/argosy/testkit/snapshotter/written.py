@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import stat
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -14,6 +16,7 @@ import anyio.to_thread
 
 from argosy.errors import ArgosyError, Unimplemented, in_words
 from argosy.kernel.mount import temporary_mount
+from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
 from argosy.testkit.snapshotter.calls import SUITE, Snapshots
 from argosy.testkit.suite import Broken, NotHere
@@ -31,13 +34,16 @@ _SHOWN_BYTES: Final = 64
 async def inside(mounts: Sequence[Mount], work: Callable[[Path], T]) -> T:
     """Return what work makes of the directory on which mounts are made. Raises Broken when they can't be, and what work raises.
 
-    Cancellation: a mount that hangs is left to its thread, which unmounts it when it can.
+    Cancellation: a mount that hangs is left to its thread, which unmounts it when it can. One that is there is taken from the work,
+    which may wait in it for ever.
     """
+    points: list[str] = []
 
     def do() -> T:
         try:
             mounted = temporary_mount(mounts)
             point = mounted.__enter__()
+            points.append(point)
         except (OSError, ArgosyError) as error:
             why = in_words(error) if isinstance(error, OSError) else str(error)
             raise Broken("mounts that can be made", f"{why}, of {list(mounts)}") from None
@@ -46,7 +52,15 @@ async def inside(mounts: Sequence[Mount], work: Callable[[Path], T]) -> T:
         finally:
             mounted.__exit__(None, None, None)
 
-    return await anyio.to_thread.run_sync(do, abandon_on_cancel=True)
+    try:
+        return await anyio.to_thread.run_sync(do, abandon_on_cancel=True)
+    except asyncio.CancelledError:
+        for point in points:
+            with suppress(OSError):  # the work has ended meanwhile
+                unmount_tree(point)
+                os.rmdir(point)
+                os.rmdir(os.path.dirname(point))
+        raise
 
 
 def look(root: Path) -> dict[str, str]:
