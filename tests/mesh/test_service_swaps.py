@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from argosy.kernel.process import alive
 
-from tests.harness.mesh import IMAGE, Mesh, comm, eventually
+from tests.harness.mesh import ARGOSY, IMAGE, Mesh, comm, eventually
 from tests.mesh.test_plugin_commands import load
 from tests.mesh.test_plugin_registry import refused, shown
 
@@ -44,6 +47,35 @@ def test_a_new_process_of_the_snapshotter_takes_over_and_no_call_fails(mesh: Mes
     os.kill(pids[-1], signal.SIGKILL)
     eventually(lambda: mesh.ctr("snapshots", "ls").code == 0)
     assert mesh.services()[OVERLAY] not in pids
+
+
+def test_one_that_ends_while_it_is_replaced_is_followed_by_the_new_one(mesh: Mesh) -> None:
+    """Its socket takes connections all the time, since the supervisor holds it: who connects then is answered by the new one."""
+    old = mesh.services()[OVERLAY]
+    with subprocess.Popen(
+        [ARGOSY, "--address", mesh.address, "plugin", "swap", "overlayfs"], stderr=subprocess.PIPE, text=True
+    ) as swap:
+        eventually(lambda: len(processes(mesh, OVERLAY)) == 2)
+        began = time.monotonic()
+        os.kill(old, signal.SIGKILL)
+        mesh.ctr("snapshots", "ls").ok()
+        _, said = swap.communicate()
+    assert swap.returncode == 0, said
+    assert time.monotonic() - began < 6
+    assert mesh.services()[OVERLAY] != old
+    assert mesh.ctr("run", "--rm", IMAGE, "new", "echo", "hello").ok().out == "hello\n"
+
+
+def processes(mesh: Mesh, name: str) -> list[int]:
+    """Return the processes of a service: two, while one takes over."""
+    assert mesh.process is not None
+    children = Path(f"/proc/{mesh.process.pid}/task/{mesh.process.pid}/children").read_text().split()
+    found = []
+    for pid in children:
+        with contextlib.suppress(OSError):  # it ended while we looked
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                found.append(int(pid))
+    return found
 
 
 def test_images_stay_mounted_while_one_takes_over(mesh: Mesh, image_archive: Path) -> None:

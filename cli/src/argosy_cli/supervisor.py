@@ -592,6 +592,9 @@ class Supervisor:
         if child.next is not None and child.next.pid:
             # Who takes over has its place: it is adopted, or dropped, by who asked for it.
             logger.warning("service.ended_while_replaced", service_name=child.name, code=code)
+            if self._programs is not None:
+                how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+                self._programs.say_of(str(child.sockets[0]), child.name, 0, f"its process ended {how} while it was replaced")
             return
         if code == UNUSED:
             child.crashes, child.reason = 0, ""

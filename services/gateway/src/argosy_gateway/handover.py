@@ -62,6 +62,8 @@ RELEASE_S: Final = 5.0
 _BACK_S: Final = 1.0
 _AGAIN_S: Final = 0.5
 _LOOK_S: Final = 0.002
+# How often it is asked meanwhile whether the old one is there at all.
+_GONE_S: Final = 0.2
 
 Checked = Callable[[Channel], Awaitable[Claim]]
 """Asks a process that has its root whether it can serve a plugin; returns whose it is."""
@@ -71,6 +73,8 @@ Ended = Callable[[], Awaitable[bool]]
 """Ends the process that serves a plugin, where that is ours to do; returns whether it has."""
 Dropped = Callable[[], Awaitable[None]]
 """Ends the process that was to take over, where that is ours to do."""
+Gone = Callable[[], bool]
+"""Says whether the process that serves a plugin has ended. Its socket does not, where somebody else holds that, too: nobody accepts then what connects."""
 
 
 class HandOver:
@@ -101,14 +105,14 @@ class HandOver:
 
     async def swap(
         self, plugin: Plugin, config: ProxyPlugin, check: Checked, put: Put, ended: Ended | None = None,
-        dropped: Dropped | None = None,
+        dropped: Dropped | None = None, gone: Gone = lambda: False,
     ) -> None:  # fmt: skip
         """Have the process at another address take a plugin's root over, and serve it from one instant on.
 
         check asks the new one, once it has the root; put makes it the one that serves; ended ends the old one when it does not let go,
-        dropped the new one when it is not to serve. Run it as ``Work``. Raises Unavailable, FailedPrecondition, and what check and put
-        raise: the old one serves then, or will as soon as that can be. Cancellation, which is the end of the gateway: its next start
-        gives the root back.
+        dropped the new one when it is not to serve; gone says that the old one is no more. Run it as ``Work``. Raises Unavailable,
+        FailedPrecondition, and what check and put raise: the old one serves then, or will as soon as that can be. Cancellation, which is
+        the end of the gateway: its next start gives the root back.
         """
         core, old = self._core, plugin.channel
         if plugin in self._under_way:
@@ -124,7 +128,7 @@ class HandOver:
             began = time.monotonic()
             try:
                 async with connect(plugin.name, config) as new:
-                    await put(await self._taken(plugin, old, new, check, ended))
+                    await put(await self._taken(plugin, old, new, check, ended, gone))
                 logger.info("plugin.handed_over", plugin=plugin.name, held_ms=round((time.monotonic() - began) * 1e3, 1))
             except Exception as error:
                 logger.warning("plugin.not_swapped", plugin=plugin.name, error=str(error))
@@ -139,21 +143,26 @@ class HandOver:
         finally:
             self._under_way.discard(plugin)
 
-    async def _taken(self, plugin: Plugin, old: Channel, new: Channel, check: Checked, ended: Ended | None) -> Claim:
+    async def _taken(
+        self, plugin: Plugin, old: Channel, new: Channel, check: Checked, ended: Ended | None, gone: Gone
+    ) -> Claim:  # fmt: skip
         """Have the old one release and the new one claim. Returns whose the bytes are. Raises what is in the way."""
         began = time.monotonic()
-        if not await plugin.has_left(old, QUIET_S, _LOOK_S):
+        while not gone() and not await plugin.has_left(old, _GONE_S, _LOOK_S):
+            if time.monotonic() - began < QUIET_S:
+                continue
             raise Unavailable(
                 f"{plugin} at {old.path} has {plugin.in_flight} calls or open streams after {QUIET_S:g} s; it serves on: swap it when they have ended"
             )
         left = time.monotonic()
         try:
-            await instances.release(old, RELEASE_S)
+            if not gone():
+                await instances.release(old, RELEASE_S)
         except Unimplemented:
             pass  # it knows no hand-over: the claim says whether it has the lock
         except (Unavailable, DeadlineExceeded) as error:
             # Who is not there has no lock. Who hangs has it until its end.
-            there = old.is_connected and not error.unsent
+            there = old.is_connected and not error.unsent and not gone()
             if there and not (ended is not None and isinstance(error, DeadlineExceeded) and await ended()):
                 raise
         released = time.monotonic()

@@ -135,6 +135,7 @@ class Programs:
         Raises FailedPrecondition when there is no such service, or the process could not start; Unavailable when it takes longer.
         """
         self._idle.discard(beside)
+        self._known.pop(address, None)
         self._wanted_beside.add(beside)
         self._say({"op": "fresh", "id": address, "beside": beside})
         try:
@@ -145,14 +146,21 @@ class Programs:
             self._wanted_beside.discard(beside)
         return True
 
+    def has_ended(self, address: str) -> bool:
+        """Return whether the process of one of our own services has ended since a new one of it was wanted: the supervisor starts none in between."""
+        found = self.of(address)
+        return found is not None and not found.pid
+
     def adopt(self, address: str, beside: str) -> None:
         """Say that it has taken over."""
         self._known.pop(beside, None)
+        self._known.pop(address, None)
         self._say({"op": "adopt", "id": address})
 
     def drop(self, address: str, beside: str) -> None:
         """Say that it is not to take over."""
         self._known.pop(beside, None)
+        self._known.pop(address, None)
         self._say({"op": "drop", "id": address})
 
     async def gone(self, address: str, within_s: float) -> bool:

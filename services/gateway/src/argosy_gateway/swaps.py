@@ -193,7 +193,8 @@ class Swaps:
             finally:
                 await dropped()
             raise
-        await self._hand_over.swap(plugin, config, partial(self._checked, plugin), put, dropped=dropped)
+        gone = partial(core.programs.has_ended, address)
+        await self._hand_over.swap(plugin, config, partial(self._checked, plugin), put, dropped=dropped, gone=gone)
 
     async def _back(self, plugin: Plugin) -> None:
         known = self._before.get(plugin)
