@@ -249,6 +249,15 @@ def test_whiteouts_take_overlay_form_in_an_upper_directory(tmp_path: Path) -> No
     assert (made.st_mode & 0o7777, made.st_uid, made.st_gid) == (0o711, 7, 8)
 
 
+def test_whiteouts_hide_the_longest_names_there_are(tmp_path: Path) -> None:
+    root, longest = tmp_path / "root", "n" * 255
+    apply(archive(entry(longest, data=b"1"), entry("b", data=b"1")), root)
+    apply(archive(entry(f".wh.{longest}")), root)
+    assert os.listdir(root) == ["b"]
+    with pytest.raises(ArgosyError, match="255 are the most"):
+        apply(archive(entry(f".wh.{longest}n")), root)
+
+
 def test_files_and_directories_replace_one_another(tmp_path: Path) -> None:
     root = tmp_path / "root"
     apply(archive(entry("a/b/c", data=b"1"), entry("f", data=b"1")), root)

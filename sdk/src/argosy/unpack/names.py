@@ -15,7 +15,10 @@ _MAX_PATH_BYTES: Final = 4096
 
 
 def split_name(name: bytes) -> list[bytes]:
-    """Return the parts of an entry's name, cleaned. Raises InvalidArgument when it leaves the root or is absurd."""
+    """Return the parts of an entry's name, cleaned. Raises InvalidArgument when it leaves the root or is absurd.
+
+    A whiteout is no file's name, and longer than the one that it hides.
+    """
     if len(name) > _MAX_PATH_BYTES or b"\0" in name:
         raise InvalidArgument(f"an entry's name of {len(name)} bytes is no path")
     parts: list[bytes] = []
@@ -27,7 +30,7 @@ def split_name(name: bytes) -> list[bytes]:
                 raise InvalidArgument(f"entry {name!r} leaves the root of its layer")
             parts.pop()
             continue
-        if len(part) > MAX_NAME_BYTES:
+        if len(part) > MAX_NAME_BYTES + (len(WHITEOUT) if part.startswith(WHITEOUT) else 0):
             raise InvalidArgument(f"entry {shown(name)} has a name of {len(part)} bytes; {MAX_NAME_BYTES} are the most")
         parts.append(part)
     return parts
