@@ -7,7 +7,8 @@ import pty
 import sys
 
 import pytest
-from argosy_cli.output import show, show_one, table
+from argosy.errors import FailedPrecondition
+from argosy_cli.output import fail, remark, show, show_one, table
 
 HEAD = ("ID", "IMAGE", "STATUS")
 ROWS = (
@@ -52,6 +53,15 @@ def test_names_are_shown_and_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("COLUMNS", "1000")
     (_, shown) = table([("\033[2J\x07[bold]:smile:\u202e",)], ("NAME",)).splitlines()
     assert shown == r"\x1b[2J\x07[bold]:smile:\u202e"
+
+
+def test_what_others_said_is_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    fail(FailedPrecondition("\033[2Jno\x07"))
+    remark("\033[2Jno\x07")
+    show_one({"reason": "\033[2Jno\x07"})
+    out, err = capsys.readouterr()
+    assert err == "argosy: \\x1b[2Jno\\x07\n\\x1b[2Jno\\x07\n"
+    assert out == "reason  \\x1b[2Jno\\x07\n"
 
 
 def test_nothing_is_said_in_a_sentence_or_with_a_header(capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,7 +69,7 @@ def fail(error: BaseException) -> int:
     import json
 
     message = sentence(error)
-    text = json.dumps({"error": message, "class": type(error).__name__}) if Shown.json else f"argosy: {message}"
+    text = json.dumps({"error": message, "class": type(error).__name__}) if Shown.json else _printable(f"argosy: {message}")
     with suppress(OSError):  # it may be standard error that can't be written
         print(text, file=sys.stderr)
     for code, pattern in _NOT_STARTED.items():
@@ -194,7 +194,7 @@ def show_one(value: dict[str, Any]) -> None:
         return
     width = max((len(k) for k in value), default=0)
     for key, inner in value.items():
-        print(f"{_bold(key.ljust(width))}{_GAP}{inner}")
+        print(f"{_bold(key.ljust(width))}{_GAP}{_printable(str(inner))}")
 
 
 @_written()
@@ -206,7 +206,7 @@ def say(text: str) -> None:
 def remark(text: str) -> None:
     """Say on standard error what is none of the command's results."""
     with suppress(OSError):  # nobody can be told
-        print(text, file=sys.stderr)
+        print(_printable(text), file=sys.stderr)
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
