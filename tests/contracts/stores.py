@@ -501,6 +501,20 @@ class SaysWrongSizes(Reference):
 FAULTS = Reference.__subclasses__()
 
 
+class ReadsForEver(Reference):
+    """A Read has no end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = 0
+
+    async def read(self, digest: str, offset: int, size: int) -> AsyncIterator[bytes]:
+        self.get(digest)
+        while True:
+            self.sent += _FRAME
+            yield bytes(_FRAME)
+
+
 class Hangs(Reference):
     """COMMIT is never answered; all else is."""
 

@@ -274,6 +274,14 @@ def test_a_commit_that_hangs_fails_its_check(short_path: Path) -> None:
     assert failed.got == "DEADLINE_EXCEEDED (no answer within 0.2 s: context deadline exceeded)"
 
 
+def test_a_read_without_an_end_fills_no_memory(short_path: Path) -> None:
+    store = stores.ReadsForEver()
+    report = judged_store(short_path, store, exactly(("bytes-become-a-blob",)), deadline_s=20)
+    (failed,) = report.of(Verdict.FAILED)
+    assert failed.name == "bytes-become-a-blob" and "DEADLINE_EXCEEDED" not in failed.got and len(failed.got) < 1000
+    assert store.sent < 100 << 20
+
+
 def test_a_plugin_that_answers_no_more_ends_the_run(short_path: Path) -> None:
     report = judged_snapshotter(short_path, snapshotters.Dies(short_path), "commit|list|update", deadline_s=0.2)
     first = report.results[0]
