@@ -154,6 +154,14 @@ def test_all_that_wait_for_a_process_are_one_call_to_its_shim(short_path: Path, 
             assert isinstance(second, WaitResponse) and second.exit_status == 2
             assert isinstance(bad, NotFound)
             assert (await shim.wait("ab", 5.0)).exit_status == 2 and asked.count("ab") == 2
+            gone = asyncio.ensure_future(shim.wait("never", None))
+            await asyncio.sleep(0.05)
+            shim.deleted("never")  # without an answer, and its id comes again
+            again = asyncio.ensure_future(shim.wait("never", None))
+            await asyncio.sleep(0.05)
+            assert asked.count("never") == 2
+            ended["never"].set()
+            assert (await gone).exit_status == (await again).exit_status == 5
             ended["late"] = asyncio.Event()
             late = asyncio.ensure_future(shim.wait("late", None))
             await asyncio.sleep(0.05)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from argosy.client import Client
+from argosy.errors import NotFound
+from argosy_protos.containerd.services.tasks.v1 import DeleteProcessRequest, ExecProcessRequest, WaitRequest
+from argosy_protos.google.protobuf import Any as AnyMessage
 
 from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
 from tests.harness.processes import ending
@@ -186,3 +192,34 @@ def test_execs_start_side_by_side_each_with_its_own_words(mesh: Mesh) -> None:
         else:
             assert client.returncode == 1 and f"/no/such/{n}" in error
     _remove(mesh, "many")
+
+
+def test_the_id_of_an_exec_that_did_not_start_can_be_used_again(mesh: Mesh) -> None:
+    """Its client had begun to wait for its end before the start failed."""
+    mesh.ctr("run", "-d", IMAGE, "again", "sleep", "100").ok()
+    for n in range(2):
+        failed = subprocess.run(_exec(mesh, "again", "e", "/no/such"), capture_output=True, text=True, timeout=30)
+        assert failed.returncode == 1 and "/no/such" in failed.stderr
+        command = _exec(mesh, "again", "e", "sh", "-c", f"echo {n}; exit 3")
+        with ending(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as client:
+            assert client.wait(10) == 3
+            assert client.stdout is not None and client.stdout.read() == f"{n}\n"
+    _remove(mesh, "again")
+
+
+def test_who_waits_for_an_exec_that_never_runs_hears_that_it_is_deleted(mesh: Mesh) -> None:
+    mesh.ctr("run", "-d", IMAGE, "never", "sleep", "100").ok()
+
+    async def main() -> None:
+        async with Client(str(mesh.address)) as client:
+            tasks = client.services.tasks
+            spec = AnyMessage(value=json.dumps({"args": ["true"], "cwd": "/"}).encode())
+            await tasks.exec(ExecProcessRequest(container_id="never", exec_id="e", spec=spec))
+            waits = asyncio.ensure_future(tasks.wait(WaitRequest(container_id="never", exec_id="e")))
+            await asyncio.sleep(0.2)
+            await tasks.delete_process(DeleteProcessRequest(container_id="never", exec_id="e"))
+            with pytest.raises(NotFound, match="process does not exist e"):
+                await asyncio.wait_for(waits, 10)
+
+    asyncio.run(main())
+    _remove(mesh, "never")

@@ -93,7 +93,8 @@ class _Waiting:
         self._daemon, self.connection, self.stream = daemon, connection, stream
 
     def __call__(self, response: Any) -> None:
-        self._daemon._post(lambda: self._daemon._answer(self.connection, self.stream, response, None))
+        answer = (None, response) if isinstance(response, ArgosyError) else (response, None)
+        self._daemon._post(lambda: self._daemon._answer(self.connection, self.stream, *answer))
 
 
 class Daemon:

@@ -18,6 +18,7 @@ from argosy_protos.lean.containerd import events as ev
 from argosy_protos.lean.containerd.task import v2 as api
 from argosy_protos.lean.google.protobuf import Timestamp
 
+from argosy.errors import NotFound
 from argosy.shim import lifecycle
 from argosy.shim.events import Publisher, stamp
 from argosy.shim.model import Container, Process, Reply
@@ -101,6 +102,15 @@ class Exits:
         waiters, process.waiters = process.waiters, []
         for reply in waiters:
             reply(_ended(process))
+
+    def deleted(self, container: Container[Any], process: Process) -> None:
+        """An exec is deleted: whoever waits for one that has never run hears that it is gone."""
+        with self._lock:
+            container.execs.pop(process.exec_id, None)
+            waiters, process.waiters = process.waiters, []
+        for reply in waiters:
+            reply(NotFound(f"process does not exist {process.exec_id}"))
+        self.settle_init(container)
 
     def wait(self, process: Process, reply: Reply) -> None:
         """Answer a Wait when process has ended, at once or later."""

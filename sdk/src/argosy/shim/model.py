@@ -14,7 +14,7 @@ from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, No
 from argosy.shim import lifecycle
 
 Reply = Callable[[Any], None]
-"""Answers a call that waits."""
+"""Answers a call that waits, with its response or an ArgosyError."""
 
 
 class Process(ABC):

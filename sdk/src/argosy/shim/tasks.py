@@ -212,9 +212,7 @@ class TaskService(ABC, Generic[C]):
             if r.exec_id:
                 lifecycle.move(process.status, "delete")
                 container.delete_exec(process)
-                with self._lock:
-                    container.execs.pop(r.exec_id, None)
-                self._exits.settle_init(container)
+                self._exits.deleted(container, process)
             else:
                 container.delete_init()
                 with self._lock:

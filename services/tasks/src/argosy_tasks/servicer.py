@@ -153,7 +153,7 @@ class Tasks(p.TasksBase):
         shim = self._shim(request.container_id)
         await self._started(shim, request.exec_id)
         r = await shim.call("Delete", api.DeleteRequest(id=request.container_id, exec_id=request.exec_id))
-        shim.execs.discard(request.exec_id)
+        shim.deleted(request.exec_id)
         return p.DeleteResponse(id=request.exec_id, pid=r.pid, exit_status=r.exit_status, exited_at=r.exited_at)
 
     async def _state(self, shim: Shim, exec_id: str = "") -> Process:

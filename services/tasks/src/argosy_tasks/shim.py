@@ -110,6 +110,11 @@ class Shim:
         answer: api.WaitResponse = await decoded(self._client.name, api.WaitResponse, data)
         return answer
 
+    def deleted(self, exec_id: str) -> None:
+        """An exec is deleted. Its id may come again: who waits for that one does not share a call for this one, which may have no answer."""
+        self.execs.discard(exec_id)
+        self._waits.pop(exec_id, None)
+
     def _waited(self, exec_id: str, future: asyncio.Future[bytes]) -> None:
         if self._waits.get(exec_id) is future:
             del self._waits[exec_id]
