@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,6 +150,21 @@ def test_a_call_waits_for_a_gateway_that_is_started_again(base: Path) -> None:
         with grpc.insecure_channel(f"unix:{base}/c.sock") as channel:
             assert b"argosy" in calls(channel, VERSION)
             calls(channel, "/containerd.services.namespaces.v1.Namespaces/List")
+
+
+def test_a_start_waits_for_the_services_of_a_supervisor_that_was_killed(base: Path) -> None:
+    """They end their calls first; who starts the mesh again at once, as a service manager does, is not told to stop them."""
+    killed = up(base)
+    with ending(killed):
+        assert killed.stdout is not None and killed.stdout.readline()
+        with ending(subprocess.Popen(["ctr", "-a", f"{base}/c.sock", "events"], stderr=subprocess.DEVNULL)):
+            time.sleep(1.0)  # until its call is there: nothing tells
+            gateway = gateway_of(killed)
+            os.kill(killed.pid, signal.SIGKILL)
+            killed.wait(10)
+            assert Path(f"/proc/{gateway}").exists()
+            with stopping(up(base)) as said:
+                assert said.readline() == f"argosy: ready address={base}/c.sock\n"
 
 
 def gateway_of(mesh: subprocess.Popen[str]) -> int:

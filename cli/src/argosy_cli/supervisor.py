@@ -54,6 +54,8 @@ logger = log.get("supervisor")
 
 READY_TIMEOUT_S: Final = 30.0
 STOP_GRACE_S: Final = 15.0
+LEAVING_S: Final = 20.0
+OF_LOCK: Final = "argosy up"
 PROGRAMS, SUPERVISOR = "programs", "supervisor.sock"
 """A directory beside the services' sockets for those of plugins by command, and the socket in it at which the gateway says which there are to be."""
 # Who calls a service that is not there for longer than this is told why.
@@ -261,6 +263,18 @@ def join_cgroup(path: str) -> None:
                 ) from error
 
 
+def _was_killed(root: Path) -> bool:
+    """Return whether the supervisor that last held root is no more; a service of it may be there still, and hold it."""
+    try:
+        pid = int((root / ".lock").read_text().removeprefix(f"{OF_LOCK} pid "))
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError):
+        return False  # there was none, or it is another user's
+    return False
+
+
 class Supervisor:
     """Runs a plan until a signal."""
 
@@ -289,9 +303,7 @@ class Supervisor:
         os.umask(0o077)  # whatever we were started with: nothing of a mesh is anybody else's
         preload()  # before there is a socket: an engine that is none is a mistake of the start's
         gateway = self._children[-1]
-        for path in (path for child in self._children for path in child.sockets):
-            check_free(path)
-        lock = lock_root(mesh.root, "argosy up")
+        lock = self._lock()
         private(mesh.state)
         short.sweep()
         short.make(_directory(mesh), mesh.state)
@@ -342,6 +354,22 @@ class Supervisor:
                     child.idle_mark.unlink(missing_ok=True)
             short.leave(_directory(mesh))
             os.close(lock)
+
+    def _lock(self) -> int:
+        """Return the descriptor that holds the root. Raises FailedPrecondition when it, or a socket, is in use.
+
+        The services of a supervisor that was killed leave by themselves, when their calls have ended: they are waited for.
+        """
+        deadline = time.monotonic() + LEAVING_S
+        while True:
+            try:
+                for path in (path for child in self._children for path in child.sockets):
+                    check_free(path)
+                return lock_root(self._mesh.root, OF_LOCK)
+            except FailedPrecondition:
+                if time.monotonic() > deadline or not _was_killed(self._mesh.root):
+                    raise
+            time.sleep(0.1)
 
     def _listen(self, child: Child) -> None:
         """Wait for somebody to call a service that does not run."""
