@@ -363,6 +363,17 @@ class RemovesNothing(Reference):
         self.get(key)
 
 
+class RemovesAnother(Reference):
+    """Remove takes the snapshot along that was made last."""
+
+    found_by = ("remove-removes",)
+
+    def drop(self, key: str) -> None:
+        super().drop(key)
+        for other in list(self.infos)[-1:]:
+            super().drop(other)
+
+
 class RemovesParents(Reference):
     """Remove takes a snapshot with children."""
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from argosy import log
 from argosy.client.hosts import hosts_for
 from argosy.client.registry import Registry
-from argosy.errors import Unavailable
+from argosy.errors import ArgosyError, Unavailable
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
 
@@ -206,6 +206,37 @@ def test_a_mirror_that_does_not_take_connections_is_left_after_its_dial_timeout(
                     one.close()
 
     asyncio.run(asyncio.wait_for(work(), 10))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"\x1b[2J nonsense\r\n\r\n", "it answers with what is no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nno header at all\r\n\r\n", "it answers with what is no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\nshort", "its answer ended early"),
+    ],
+)
+def test_an_answer_that_is_none_is_told_in_words(answer: bytes, words: str) -> None:
+    """By what is wrong with it, not by the name of a class; and nothing of it reaches a terminal as it is."""
+
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+
+    async def work() -> None:
+        server = await asyncio.start_server(babble, "127.0.0.1", 0)
+        async with (
+            server,
+            Registry(Reference.parse(f"127.0.0.1:{server.sockets[0].getsockname()[1]}/a/b:1"), plain=True) as registry,
+        ):
+            with pytest.raises(ArgosyError) as caught:
+                layer = Descriptor(media_type=LAYER, digest=sha256(LAYER_BYTES), size=len(LAYER_BYTES))
+                _ = [c async for c in registry.fetch(layer)]
+            assert words in caught.value.message and caught.value.message.isprintable(), caught.value.message
+
+    asyncio.run(asyncio.wait_for(work(), 30))
 
 
 def test_capabilities_of_newer_containerd_are_known(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from argosy_gateway.plugins.plugin import State
 from argosy_gateway.processors import Processors
 from argosy_gateway.registration import Registration
 from argosy_protos.argosy.plugins import v1 as p
+from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.version.v1 import VersionBase
 
 from tests.harness.gateways import Gateway, serving
@@ -321,7 +322,6 @@ class TestRefused:
 
 
 async def p_prepare(channel: Any) -> None:
-    from argosy_protos.containerd.services.snapshots import v1 as snapshots
 
     await snapshots.SnapshotsStub(channel).prepare(snapshots.PrepareSnapshotRequest(snapshotter="s", key="x"))
 
@@ -429,6 +429,15 @@ class TestLate:
         asyncio.run(main())
 
 
+class SaysYes(MemorySnapshotter):
+    """Says of every snapshot that it is there, or that another one is."""
+
+    name = ""
+
+    async def stat(self, request: snapshots.StatSnapshotRequest) -> snapshots.StatSnapshotResponse:
+        return snapshots.StatSnapshotResponse(info=snapshots.Info(name=self.name or request.key, kind=snapshots.Kind.ACTIVE))
+
+
 class TestSwapped:
     """Another process in the place of one that serves."""
 
@@ -483,10 +492,13 @@ class TestSwapped:
         asyncio.run(main())
 
     def test_one_that_can_not_take_its_place_changes_nothing(self, short_path: Path) -> None:
-        """It is not there, it lacks what the old one has, it serves something else, it is the configuration's."""
+        """It is not there, it lacks what the old one has, or says that it has anything, it serves something else, it is the configuration's."""
 
         async def main() -> None:
+            another = SaysYes()
+            another.name = "another"
             async with (
+                serving(short_path / "yes.sock", SaysYes()), serving(short_path / "another.sock", another),
                 serving(short_path / "s.sock", MemorySnapshotter()), serving(short_path / "empty.sock", MemorySnapshotter()),
                 serving(short_path / "other.sock", VersionBase()),
                 gateway_at(short_path, c=a_snapshotter(short_path, "c")) as gateway,
@@ -497,6 +509,8 @@ class TestSwapped:
                 for name, address, kind, said in (
                     ("s", "none", Unavailable, "no such socket"),
                     ("s", "empty", FailedPrecondition, "give the new one the same data"),
+                    ("s", "yes", FailedPrecondition, "says that it has what nobody has made"),
+                    ("s", "another", FailedPrecondition, "give the new one the same data"),
                     ("s", "other", InvalidArgument, "does not serve"),
                     ("s", "c", FailedPrecondition, "a socket of its own"),
                     ("c", "s", FailedPrecondition, "change it there"),

@@ -135,6 +135,10 @@ def _reason(error: Exception) -> str:
         return f"the proxy answered {error.status} when asked for a connection{_PROXY_LOGIN if error.status == 407 else ''}"
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return f"the proxy of HTTP_PROXY or HTTPS_PROXY cannot be reached: {error}"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"it answers with what is no HTTP: {_shown(error.message)}"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "its answer ended early, or is not in the coding that it names"
     return str(error) if isinstance(error, aiohttp.ClientConnectorError) and str(error) else type(error).__name__
 
 

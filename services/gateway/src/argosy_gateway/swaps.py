@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from argosy import log
@@ -62,6 +62,8 @@ KEEP_S: Final = 60.0
 """How long the process before is kept, so that it can be gone back to at once."""
 # How long all the questions to one that is to be swapped in may take.
 _READY_S: Final = 5.0
+# What nobody can have made, by type: who says that it is there would say so of anything.
+_NOBODYS: Final = {"snapshot": "argosy/0/nobody", "content": f"sha256:{'0' * 64}"}
 # How long one that was killed may take to be gone.
 _KILLED_S: Final = 2.0
 _LOOK_S, _KEPT_LOOK_S = 0.05, 0.5
@@ -413,14 +415,27 @@ async def _has(channel: Channel, plugin: Plugin, us: tuple[str, str], held: Sequ
         await ServiceStub(bound).claim(ClaimRequest(owner=us[0], address=us[1]))
     except Unimplemented:
         claimed = Claim.FOREIGN
+    if held and await _knows(bound, plugin, _NOBODYS[plugin.type]):
+        raise FailedPrecondition(
+            f"{channel.name} at {channel.path} says that it has what nobody has made, so what it says it has counts for nothing; "
+            "have it answer NOT_FOUND for what it does not have"
+        )
     for one in held:
-        try:
-            if plugin.type == "snapshot":
-                await snapshots.SnapshotsStub(bound).stat(snapshots.StatSnapshotRequest(snapshotter=plugin.name, key=one))
-            else:
-                await content.ContentStub(bound).info(content.InfoRequest(digest=one))
-        except NotFound:
+        if not await _knows(bound, plugin, one):
             raise FailedPrecondition(
                 f'{channel.name} at {channel.path} does not have "{one}", which the one before has; give the new one the same data'
-            ) from None
+            )
     return claimed
+
+
+async def _knows(bound: Any, plugin: Plugin, name: str) -> bool:
+    """Return whether a process says that it has a snapshot or a blob, and speaks of that one. Raises what it says besides NotFound."""
+    try:
+        if plugin.type == "snapshot":
+            wish = snapshots.StatSnapshotRequest(snapshotter=plugin.name, key=name)
+            told = (await snapshots.SnapshotsStub(bound).stat(wish)).info
+            return told is not None and told.name == name
+        found = (await content.ContentStub(bound).info(content.InfoRequest(digest=name))).info
+        return found is not None and found.digest == name
+    except NotFound:
+        return False

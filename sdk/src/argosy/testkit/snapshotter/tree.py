@@ -318,8 +318,11 @@ async def only_active_snapshots_and_views_have_mounts(s: Snapshots) -> None:
 
 @check(fast=True)
 async def remove_removes(s: Snapshots) -> None:
-    """Remove takes a snapshot of any kind away: what was removed is NOT_FOUND for every call, for Remove too."""
+    """Remove takes a snapshot of any kind away, and no other: what was removed is NOT_FOUND for every call, for Remove too."""
     base, active, view = await s.committed("base"), s.name("a"), s.name("v")
+    other = f"{s.prefix}-other"
+    await s.prepare(other)
+    beside = await s.stat(other)
     await s.prepare(active, base)
     await s.view(view, base)
     for key in (active, view, base):
@@ -330,6 +333,7 @@ async def remove_removes(s: Snapshots) -> None:
         await s.refused(s.usage(key), NotFound)
         await s.refused(s.update(p.Info(name=key, labels={"a": "1"}), "labels.a"), NotFound)
         await s.refused(s.commit(s.name("layer"), key), NotFound)
+        await s.unchanged(beside)
     await s.refused(s.remove(s.name("nobody")), NotFound)
 
 
