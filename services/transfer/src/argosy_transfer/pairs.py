@@ -23,7 +23,6 @@ from argosy.client.images import (
     unpack,
 )
 from argosy.client.jobs import together
-from argosy.client.progress import Progress
 from argosy.client.resolvers import Registries
 from argosy.client.services import present
 from argosy.errors import WIRE, ArgosyError, InvalidArgument, NotFound, Unknown
@@ -212,14 +211,14 @@ class Job:
             probe = Descriptor(digest="sha256:" + "0" * 64, size=0)
             index, images = await import_images(
                 services, received(stream, self.settings.silence_s), compress=source.force_compress,
-                index=bool(named.names(probe)), watch=teller.watch,
+                index=bool(named.names(probe)),
             )  # fmt: skip
             if wanted and not any([await is_for(services, d, one) for d in images for one in wanted]):
                 raise Unknown(f"image might be filtered out: the archive has none for {', '.join(map(str, wanted))}")
             for d in images:
                 for platform, snapshotter in to_unpack:
                     if await is_for(services, d, platform):
-                        await unpack(services, d, snapshotter, platform, self._unpacking)
+                        await unpack(services, d, snapshotter, platform, teller.watch)
             if index is not None:
                 for image in await store(services, named.names(index), index):
                     teller.named("saved", image.name, index)
@@ -231,9 +230,6 @@ class Job:
                 for image in await store(services, names, d):
                     teller.named("saved", image.name, d)
             teller.status("Completed import")
-
-    def _unpacking(self, it: Progress) -> None:
-        self.teller.watch(it)
 
     async def _echo(self, source: p.ImageImportStream, destination: p.ImageExportStream) -> None:
         coming = self.stream(source.stream)

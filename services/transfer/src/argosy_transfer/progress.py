@@ -27,7 +27,7 @@ _LOOK_S: Final = 0.3
 # A client that does not read what was said has so long at the end.
 _FLUSH_S: Final = 10.0
 _REF_NAME: Final = "org.opencontainers.image.ref.name"
-_MOVING: Final = {"downloading": "downloading", "uploading": "uploading"}
+_MOVING: Final = frozenset(("downloading", "uploading"))
 
 
 def name_of(d: Descriptor) -> str:
