@@ -292,3 +292,55 @@ def test_a_progress_stream_whose_client_is_gone_ends_no_transfer(mesh: Mesh, too
     name = begun(mesh, tool, gate, tmp_path)
     tool._opened[0].cancel()
     eventually(lambda: names(mesh, tool) == [name], within=30)
+
+
+def test_a_pull_outlives_no_gateway_and_goes_on_with_the_next(mesh: Mesh, tool: Tool, gate: Gate, tmp_path: Path) -> None:
+    """The client hears of it; what was fetched is there."""
+    tool.make_lease("gateway")
+    name = begun(mesh, tool, gate, tmp_path)
+    os.kill(mesh.services()["argosy-gateway"], signal.SIGKILL)
+    tool.watching.join(10)
+    assert not tool.watching.is_alive()
+    eventually(lambda: mesh.ctr("version").ok() is not None, within=20)
+    with Tool(mesh.address, tool.namespace) as after:
+        after.lease = tool.lease
+        taken_up(mesh, after, gate, name)
+        after.end_lease()
+    eventually(lambda: extracts(mesh, tool) == [])
+
+
+def test_a_content_store_that_is_killed_in_the_middle_costs_nothing_that_was_acknowledged(
+    mesh: Mesh, tool: Tool, gate: Gate, tmp_path: Path
+) -> None:
+    tool.make_lease("content")
+    name = begun(mesh, tool, gate, tmp_path)
+    os.kill(mesh.services()["argosy-content"], signal.SIGKILL)
+    tool.watching.join(30)
+    if name not in names(mesh, tool):
+        with Tool(mesh.address, tool.namespace) as after:
+            after.lease = tool.lease
+            gate.slow_from = 1 << 62
+            after.pull(name)
+    assert names(mesh, tool) == [name]
+    tool.end_lease()
+    mesh.argosy("gc").ok()
+    eventually(lambda: ingests(mesh, tool) == [])
+
+
+def test_an_import_whose_process_is_killed_names_nothing_and_can_be_done_again(
+    mesh: Mesh, tool: Tool, image_archive: Path
+) -> None:
+    data = image_archive.read_bytes()
+    store = p.ImageStore(platforms=[HOST], extra_references=[extra("x", is_prefix=True, allow_overwrite=True)])
+    tool.make_lease("import")
+    stream = tool.open("import")
+    ends: list[tuple[str, str]] = []
+    tool.beside(lambda: ends.append(refused(tool.transfer, p.ImageImportStream(stream=stream.id), store)))
+    stream.receive()
+    stream.send(pack(p.Data(data=data[:1000])))
+    os.kill(mesh.services()["argosy-transfer"], signal.SIGKILL)
+    eventually(lambda: [code for code, _ in ends] == ["UNAVAILABLE"])
+    assert names(mesh, tool) == []
+    tool.transfer(p.ImageImportStream(stream=tool.sending(data)), store)
+    assert names(mesh, tool) == [IMAGE]
+    tool.end_lease()
