@@ -9,8 +9,10 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import grpc
 import pytest
 from argosy.testkit.image import oci_archive
 from argosy_cli.config import TOPOLOGY
@@ -97,6 +99,14 @@ def nothing_is_left(mesh: Mesh, tool: Tool) -> None:
         assert mesh.ctr("snapshots", "ls", namespace=tool.namespace).out.splitlines()[1:] == []
 
     eventually(check)
+
+
+def answers(tool: Tool) -> None:
+    """Raise AssertionError while who was killed is not there again: a call may still have met it."""
+    try:
+        tool.open("look").cancel()
+    except grpc.RpcError as error:
+        raise AssertionError(error) from None
 
 
 # -- registries --
@@ -344,3 +354,46 @@ def test_an_import_whose_process_is_killed_names_nothing_and_can_be_done_again(
     tool.transfer(p.ImageImportStream(stream=tool.sending(data)), store)
     assert names(mesh, tool) == [IMAGE]
     tool.end_lease()
+
+
+@pytest.mark.parametrize("how", ["cancelled", "killed"])
+def test_a_pull_that_ends_at_any_moment_can_be_done_again_and_leaves_nothing(
+    mesh: Mesh, tool: Tool, gate: Gate, tmp_path: Path, how: str
+) -> None:
+    """From before its first message to after its last."""
+    name = begun(mesh, tool, gate, tmp_path)
+    tool.watching.join(30)
+    mesh.ctr("images", "rm", name, namespace=tool.namespace).ok()
+    gate.slow_from = 1 << 62
+    store = p.ImageStore(name=name, platforms=[HOST], all_metadata=True, unpacks=[p.UnpackConfiguration(platform=HOST)])
+    for n in range(8):
+        mesh.argosy("gc").ok()
+        with Tool(mesh.address, tool.namespace) as one:
+            one.make_lease(f"lease-{n}")
+            one.beside(one.transfer, p.OCIRegistry(reference=name), store, one.watch())
+            time.sleep(0.07 * n)
+            if how == "killed":
+                os.kill(mesh.services()["argosy-transfer"], signal.SIGKILL)
+            one.channel.close()
+        with Tool(mesh.address, tool.namespace) as after:
+            after.lease = f"lease-{n}"
+            eventually(partial(answers, after))
+            after.pull(name)
+            assert names(mesh, tool) == [name]
+            mesh.ctr("images", "rm", name, namespace=tool.namespace).ok()
+            after.end_lease()
+        nothing_is_left(mesh, tool)
+
+
+def test_many_pulls_of_one_image_at_a_time(mesh: Mesh, tool: Tool, gate: Gate, tmp_path: Path) -> None:
+    name = begun(mesh, tool, gate, tmp_path)
+    gate.slow_from = 1 << 62
+    others = [Tool(mesh.address, f"{tool.namespace}{n % 2}") for n in range(4)]
+    threads = [other.beside(other.pull, name) for other in others]
+    for thread in threads:
+        thread.join(60)
+    for other in others:
+        assert names(mesh, other) == [name]
+        assert other.statuses()[-1].startswith("Completed pull"), other.progress[-3:]
+        other.__exit__()
+    eventually(lambda: names(mesh, tool) == [name], within=30)
