@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import grpc
 from argosy_protos._message import Message
@@ -78,7 +78,7 @@ class Tool:
         self._opened: list[Opened] = []
         self._threads: list[threading.Thread] = []
 
-    def __enter__(self) -> Tool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -174,6 +174,22 @@ def test_push_under_another_name_tells_what_goes(mesh: Mesh, tool: Tool, pushed:
         assert images(mesh, other)[name] == images(mesh, tool)[pushed]
 
 
+def test_a_blob_that_came_from_another_repository_of_the_registry_is_not_sent_again(
+    tool: Tool, pushed: str, registry: str
+) -> None:
+    tool.pull(pushed)
+    got = bytearray()
+    logs, reading = tool.receiving(got)
+    resolver = p.RegistryResolver(http_debug=p.HTTPDebug.BOTH, logs_stream=logs)
+    tool.transfer(p.ImageStore(name=pushed), p.OCIRegistry(reference=f"{registry}/mounted/box:1", resolver=resolver))
+    reading.join(10)
+    requests = [
+        line.split()[1:] for line in got.decode().splitlines() if line.startswith("> ") and line.split()[1].isupper()
+    ]
+    assert [path for method, path in requests if method == "POST"], "blobs are offered"
+    assert all("/manifests/" in path for method, path in requests if method == "PUT"), "and none is sent"
+
+
 def test_tag_takes_a_name_from_another_image_and_its_labels_with_it(mesh: Mesh, tool: Tool, pushed: str) -> None:
     tool.pull(pushed, labels={"a": "b"})
     for labels in ({"first": "1"}, {"second": "2"}):

@@ -628,12 +628,23 @@ class Registry:
         response.release()
         return response.status == 200
 
-    async def push_blob(self, digest: str, size: int, data: Callable[[], Any]) -> None:
-        """Upload a blob; data is a function that returns an async iterator of its bytes. Raises the registry's refusal."""
+    async def push_blob(self, digest: str, size: int, data: Callable[[], Any], source: str = "") -> bool:
+        """Upload a blob; data is a function that returns an async iterator of its bytes. Raises the registry's refusal.
+
+        source is another repository of the registry that may have it. Returns whether the registry took it from there: no byte was sent then.
+        """
         host = self._push_host()
         scope = self._push_scope()
         url = self._url(host, "blobs", "uploads/")
-        response = await self._request(host, "POST", url, scope)
+        asked = f"{url}?{urlencode({'mount': digest, 'from': source})}" if source else url
+        response = await self._request(host, "POST", asked, scope)
+        if source and response.status == 201:
+            response.release()
+            return True
+        if source and response.status not in (202, 429) and response.status < 500:
+            # What may not be read there may be written here all the same.
+            response.release()
+            response = await self._request(host, "POST", url, scope)
         if response.status != 202:
             raise await self._refusal(response, digest)
         response.release()
@@ -647,6 +658,7 @@ class Registry:
         if response.status != 201:
             raise await self._refusal(response, digest)
         response.release()
+        return False
 
     async def push_manifest(self, media_type: str, data: bytes, name: str) -> None:
         """Upload a manifest under a tag or digest. Raises the registry's refusal."""

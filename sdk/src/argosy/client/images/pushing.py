@@ -18,6 +18,7 @@ from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.registry import Credentials, Registry
 from argosy.client.services import Services
 from argosy.errors import FailedPrecondition, NotFound
+from argosy.labels import DISTRIBUTION_SOURCE
 from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor, Index, Platform, parse_document
 from argosy.oci.reference import Reference
 
@@ -54,6 +55,12 @@ async def push_image(
     reference = registry.reference
     limit = anyio.Semaphore(_PARALLEL_UPLOADS)
 
+    async def elsewhere(d: Descriptor) -> str:
+        """Return another repository of the registry that a blob came from, "" for none."""
+        info = (await services.content.info(content.InfoRequest(digest=d.digest))).info
+        said = info.labels.get(f"{DISTRIBUTION_SOURCE}{reference.registry}", "") if info is not None else ""
+        return next((one for one in said.split(",") if one and one != reference.repository), "")
+
     async def blob(d: Descriptor, parent: str) -> None:
         ref, parents = f"{kind(d)}-{d.digest}", (parent,)
         watch(Progress(ref, "waiting", 0, d.size, d, parents))
@@ -69,7 +76,9 @@ async def push_image(
                     watch(Progress(ref, "uploading", sent, d.size, d))
                     yield part.data
 
-            await registry.push_blob(d.digest, d.size, body)
+            if await registry.push_blob(d.digest, d.size, body, await elsewhere(d)):
+                watch(Progress(ref, "exists", d.size, d.size, d, parents))
+                return
             watch(Progress(ref, "done", d.size, d.size, d, parents))
 
     async def tree(d: Descriptor, name: str, parents: tuple[str, ...] = ()) -> None:
