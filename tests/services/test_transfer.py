@@ -110,26 +110,19 @@ def test_what_can_not_be_pulled_is_said_in_containerds_words(tool: Tool, registr
 
 
 def test_a_refused_connection_and_a_server_without_tls_are_said_so_that_nerdctl_knows_them(
-    tool: Tool, registry: str
+    tool: Tool, registry: str, tmp_path: Path
 ) -> None:
     """It looks for these words to try plain HTTP next."""
     store = p.ImageStore(name="x", platforms=[HOST])
     code, text = refused(tool.transfer, p.OCIRegistry(reference="127.0.0.1:1/a/b:1"), store)
     assert code == "UNAVAILABLE" and "connection refused" in text
     port = registry.rpartition(":")[2]
-    https = p.RegistryResolver(host_dir=str(_https(tool, registry)))
+    folder = tmp_path / f"{registry.replace(':', '_')}_"
+    folder.mkdir()
+    (folder / "hosts.toml").write_text(f'server = "https://{registry}"\n')
+    https = p.RegistryResolver(host_dir=str(tmp_path))
     code, text = refused(tool.transfer, p.OCIRegistry(reference=f"127.0.0.1:{port}/a/b:1", resolver=https), store)
     assert code == "UNAVAILABLE" and "http: server gave HTTP response to HTTPS client" in text
-
-
-def _https(tool: Tool, registry: str) -> Path:
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="ay-hosts-"))
-    host = folder / registry.replace(":", "_")
-    host.with_name(f"{host.name}_").mkdir()
-    (host.with_name(f"{host.name}_") / "hosts.toml").write_text(f'server = "https://{registry}"\n')
-    return folder
 
 
 def test_an_unpack_that_nobody_can_do_is_refused_before_anything_is_fetched(mesh: Mesh, tool: Tool, pushed: str) -> None:
