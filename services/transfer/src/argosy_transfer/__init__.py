@@ -1,1 +1,0 @@
-"""The Transfer and Streaming services: from any source that is known here to any sink."""
