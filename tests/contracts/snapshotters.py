@@ -364,13 +364,14 @@ class RemovesNothing(Reference):
 
 
 class RemovesAnother(Reference):
-    """Remove takes the snapshot along that was made last."""
+    """Remove takes a snapshot of somebody else's along."""
 
     found_by = ("remove-removes",)
 
     def drop(self, key: str) -> None:
         super().drop(key)
-        for other in list(self.infos)[-1:]:
+        whose = key.rpartition("/")[0]
+        for other in [one for one in self.infos if one.rpartition("/")[0] != whose][-1:]:
             super().drop(other)
 
 

@@ -249,8 +249,8 @@ TREES: dict[str, Stack] = {
     "an opaque root that comes first": Stack(
         [_BASE, [file(".wh..wh..opq", b""), file("d/y"), file("later")]], frozenset({NATIVE}), needs_lower=True
     ),
-    # containerd's overlayfs lists a name there that cannot be opened.
     "a whiteout of the longest name": Stack([[file("n" * 255), file("f")], [file(f".wh.{'n' * 255}", b"")]], CONTAINERD),
+    # containerd's overlayfs lists a name there that cannot be opened.
     "a whiteout of nothing": Stack([_BASE, [directory("n"), file("n/.wh.gone", b""), file("n/here")]], frozenset({NATIVE})),
     "a whiteout below an opaque directory": Stack(
         [
