@@ -26,6 +26,8 @@ from argosy_protos.containerd.services.containers.v1 import GetContainerRequest
 from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.events.v1 import ForwardRequest, PublishRequest, SubscribeRequest
 from argosy_protos.containerd.services.leases import v1 as leases
+from argosy_protos.containerd.services.mounts.v1 import InfoRequest as MountInfoRequest
+from argosy_protos.containerd.services.mounts.v1 import MountsStub
 from argosy_protos.containerd.services.namespaces.v1 import GetNamespaceRequest
 from argosy_protos.containerd.services.sandbox import v1 as sandbox
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
@@ -348,8 +350,10 @@ def test_calls_without_a_namespace_or_task_or_service(mesh: Mesh) -> None:
             with pytest.raises(InvalidArgument, match="namespace validation"):
                 bound = channel.with_metadata({NAMESPACE_HEADER: "../x"})
                 await content.ContentStub(bound).info(content.InfoRequest(digest="sha256:" + "0" * 64))
-            with pytest.raises(Unimplemented, match=r"containerd\.services\.transfer\.v1\.Transfer"):
+            with pytest.raises(FailedPrecondition, match="^namespace is required$"):
                 await TransferStub(channel).transfer(TransferRequest())
+            with pytest.raises(Unimplemented, match=r"containerd\.services\.mounts\.v1\.Mounts"):
+                await MountsStub(channel).info(MountInfoRequest(name="m"))
         # A namespace that was never made has no labels, and is no error.
         never = (await client.services.namespaces.get(GetNamespaceRequest(name="never"))).namespace
         assert never is not None and never.name == "never" and never.labels == {}

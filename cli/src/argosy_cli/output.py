@@ -317,7 +317,7 @@ def watching() -> Iterator[Watch]:
             if s.ref not in known:
                 kind, _, digest = s.ref.partition("-")
                 known[s.ref] = bars.add_task(f"{kind} {digest[7:19]}", total=s.total or None, status=s.status)
-            completed = s.total if s.status in ("done", "exists") else s.offset
+            completed = s.total if s.status in ("done", "exists", "unpacked") else s.offset
             bars.update(known[s.ref], completed=completed, total=s.total or None, status=s.status)
 
         yield step

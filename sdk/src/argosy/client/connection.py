@@ -47,13 +47,15 @@ class Client:
         namespace: str = "",
         services: Services | None = None,
         resolver: Resolver | None = None,
+        lease: str = "",
     ) -> None:
-        """resolver is where pulled images come from; by default the registries that their names say."""
+        """resolver is where pulled images come from; by default the registries that their names say. lease is one of somebody else's, to work under."""
         self.namespace = namespace or os.environ.get("CONTAINERD_NAMESPACE") or DEFAULT_NAMESPACE
         self.address = str(address or default_address())
         self._channel = Channel(self.address, name="containerd", default_timeout_s=NO_DEADLINE, remedy=START)
         self.services = services or Services(self._channel.with_metadata({NAMESPACE_HEADER: self.namespace}))
         self.resolver = resolver
+        self._lease = lease
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -91,8 +93,12 @@ class Client:
     async def lease(self, linger: bool = False) -> AsyncIterator[Services]:
         """Yield services whose every call is made under a fresh lease, which goes with the block or after a day.
 
-        It is given back though the block is cancelled. One that may linger is gone when the client is left; the block's end does not wait for it.
+        A client that was given a lease uses that, and leaves it to whoever made it. A fresh one is given back though the block is cancelled. One that
+        may linger is gone when the client is left; the block's end does not wait for it.
         """
+        if self._lease:
+            yield self.services.with_metadata({LEASE_HEADER: self._lease})
+            return
         from argosy_protos.containerd.services.leases.v1 import CreateRequest
 
         expire = (datetime.now(UTC) + LEASE_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")

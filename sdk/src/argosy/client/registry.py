@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
@@ -42,6 +42,11 @@ from argosy.oci.reference import Reference
 
 _ACCEPT: Final = ", ".join((*sorted(INDEX_TYPES | MANIFEST_TYPES), "*/*"))
 _DOCUMENTS: Final = INDEX_TYPES | MANIFEST_TYPES
+# Of what a trace shows; the values of others may be secrets, an address's query among them.
+_SHOWN_HEADERS: Final = frozenset(
+    ("accept", "content-length", "content-range", "content-type", "date", "docker-content-digest", "docker-distribution-api-version",
+     "range", "retry-after", "server", "user-agent", "warning", "www-authenticate")
+)  # fmt: skip
 _CHUNK: Final = 1 << 20
 _CONNECT_S, _READ_S = 30, 60
 # Until the head of an answer is there, whatever comes before; and until a small body is there.
@@ -82,6 +87,12 @@ class Credentials:
     @property
     def header(self) -> str:
         return "Basic " + b64encode(f"{self.username}:{self.secret}".encode()).decode()
+
+
+Ask = Callable[[str], Awaitable[Credentials | None]]
+"""Returns the credentials for a host; None for none. A secret without a name is a refresh token for the registry's token service."""
+Trace = Callable[[str], None]
+"""Is told of one request and its answer, in lines of text."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +150,15 @@ def _reason(error: Exception) -> str:
         return f"it answers with what is no HTTP: {_shown(error.message)}"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "its answer ended early, or is not in the coding that it names"
-    return str(error) if isinstance(error, aiohttp.ClientConnectorError) and str(error) else type(error).__name__
+    if not isinstance(error, aiohttp.ClientConnectorError) or not str(error):
+        return type(error).__name__
+    text = str(error)
+    # Go's clients look for these words, to try plain HTTP or to say what is wrong.
+    if isinstance(error.os_error, ConnectionRefusedError):
+        text += ": connection refused"
+    if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text.lower():
+        text += ": http: server gave HTTP response to HTTPS client"
+    return text
 
 
 class Registry:
@@ -150,19 +169,32 @@ class Registry:
         reference: Reference,
         *,
         plain: bool = False,
-        credentials: Credentials | None = None,
+        credentials: Credentials | Ask | None = None,
         hosts: Sequence[Host] | None = None,
+        hosts_dir: Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        trace: Trace | None = None,
     ) -> None:
         """With hosts of your own, those with ``is_registry`` get the credentials. Proxies are those of the environment.
+
+        hosts_dir is where the registries' hosts.toml are, by default ARGOSY_HOSTS_DIR. headers are for the registry itself, as the credentials are.
+        trace is told of every request and answer, without their secrets.
 
         Raises InvalidArgument for a bad hosts.toml, and for a proxy that is none.
         """
         self.reference = reference
-        config = os.environ.get("ARGOSY_HOSTS_DIR")
+        config = hosts_dir or os.environ.get("ARGOSY_HOSTS_DIR")
         self._hosts = (
             list(hosts) if hosts is not None else hosts_for(reference.registry, plain, Path(config) if config else None)
         )
+        if headers:
+            added = list(headers.items())
+            self._hosts = [replace(h, headers=[*h.headers, *added]) if h.is_registry else h for h in self._hosts]
         self._credentials = credentials
+        self._trace = trace
+        self._asking = anyio.Lock()
+        self._answered: Credentials | None = None
+        self._was_asked = False
         self._tokens: dict[tuple[str, str], str] = {}
         self._lasts_s: dict[str, float] = {}
         """How long a token that a service gave lasts, as it said."""
@@ -230,10 +262,12 @@ class Registry:
                 **through,
             )
             try:
-                if data is not None:
-                    return await asked  # it ends with the upload
-                with anyio.fail_after(_ANSWER_S):
-                    return await asked
+                # An upload ends with what is uploaded.
+                with anyio.fail_after(None if data is not None else _ANSWER_S):
+                    response = await asked
+                if self._trace is not None:
+                    self._trace(_traced(method, url, sent, response))
+                return response
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 # Which of several certificates a server wants is seen only by trying.
                 if i + 1 == len(contexts) or data is not None:
@@ -294,15 +328,26 @@ class Registry:
                 return await self._token(host, parameters, scope)
         for challenge in challenges:
             if challenge.lower().startswith("basic"):
-                if self._credentials is None:
+                login = await self._login(host) if host.is_registry else None
+                if (host.is_registry and (login is None or not login.username)) or self._credentials is None:
                     raise Unauthenticated(f"registry {host.origin} wants a user name and a password; give them with --user")
-                if not host.is_registry:
+                if login is None:
                     raise Unauthenticated(
                         f"{host.origin} wants a user name and a password, and those given are for {self.reference.registry};"
                         " write its own as a header in hosts.toml"
                     )
-                return self._credentials.header
+                return login.header
         raise Unauthenticated(f"registry {host.origin} refuses us and offers no way to authenticate that is known here")
+
+    async def _login(self, host: Host) -> Credentials | None:
+        """Return the registry's credentials; whoever has to be asked for them is asked once."""
+        if self._credentials is None or isinstance(self._credentials, Credentials):
+            return self._credentials
+        async with self._asking:
+            if not self._was_asked:
+                self._answered = await self._credentials(str(host.origin))
+                self._was_asked = True
+        return self._answered
 
     async def _token(self, host: Host, parameters: Mapping[str, str], scope: str) -> str:
         realm = parameters["realm"]
@@ -313,17 +358,27 @@ class Registry:
         query = {"scope": parameters.get("scope") or scope}
         if "service" in parameters:
             query["service"] = parameters["service"]
-        secrets = None
+        secrets, login = None, None
         # A mirror's token service is asked as anybody.
         if host.is_registry:
-            if self._credentials is not None and host.origin.scheme == "https" != service.scheme:
+            login = await self._login(host)
+            if login is not None and host.origin.scheme == "https" != service.scheme:
                 raise Unauthenticated(
                     f"registry {host.origin} names the token service {service} on plain HTTP: name and password do not go there"
                 )
-            own = [("Authorization", self._credentials.header)] if self._credentials else []
+            own = [("Authorization", login.header)] if login is not None and login.username else []
             secrets = _Secrets(service, own, host.identities if service.scheme == "https" else ())
-        url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
-        response = await self._get("GET", url, (), secrets, host.verify)
+        if login is not None and not login.username:
+            # A secret without a name is a refresh token, which is exchanged for one to use.
+            form = urlencode({**query, "grant_type": "refresh_token", "refresh_token": login.secret, "client_id": "argosy"})
+            kind = [("Content-Type", "application/x-www-form-urlencoded")]
+            with anyio.move_on_after(_ANSWER_S) as waiting:
+                response = await self._send("POST", realm, kind, secrets, host.verify, form.encode())
+            if waiting.cancelled_caught:
+                raise Unavailable(f"token service {service} does not answer")
+        else:
+            url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
+            response = await self._get("GET", url, (), secrets, host.verify)
         try:
             if response.status != 200:
                 raise Unauthenticated(f"token service {service} answered {response.status}; check user name and password")
@@ -573,12 +628,23 @@ class Registry:
         response.release()
         return response.status == 200
 
-    async def push_blob(self, digest: str, size: int, data: Callable[[], Any]) -> None:
-        """Upload a blob; data is a function that returns an async iterator of its bytes. Raises the registry's refusal."""
+    async def push_blob(self, digest: str, size: int, data: Callable[[], Any], source: str = "") -> bool:
+        """Upload a blob; data is a function that returns an async iterator of its bytes. Raises the registry's refusal.
+
+        source is another repository of the registry that may have it. Returns whether the registry took it from there: no byte was sent then.
+        """
         host = self._push_host()
         scope = self._push_scope()
         url = self._url(host, "blobs", "uploads/")
-        response = await self._request(host, "POST", url, scope)
+        asked = f"{url}?{urlencode({'mount': digest, 'from': source})}" if source else url
+        response = await self._request(host, "POST", asked, scope)
+        if source and response.status == 201:
+            response.release()
+            return True
+        if source and response.status not in (202, 429) and response.status < 500:
+            # What may not be read there may be written here all the same.
+            response.release()
+            response = await self._request(host, "POST", url, scope)
         if response.status != 202:
             raise await self._refusal(response, digest)
         response.release()
@@ -592,6 +658,7 @@ class Registry:
         if response.status != 201:
             raise await self._refusal(response, digest)
         response.release()
+        return False
 
     async def push_manifest(self, media_type: str, data: bytes, name: str) -> None:
         """Upload a manifest under a tag or digest. Raises the registry's refusal."""
@@ -601,6 +668,18 @@ class Registry:
         if response.status not in (200, 201):
             raise await self._refusal(response, name)
         response.release()
+
+
+def _traced(method: str, url: str, sent: Sequence[tuple[str, str]], response: aiohttp.ClientResponse) -> str:
+    """Return a request and its answer as text: values of headers that may be secrets, and queries, are left out."""
+    lines = [f"> {method} {Origin.of(url)}{_path(url)}"]
+    lines += [f"> {name}: {_shown(value) if name.lower() in _SHOWN_HEADERS else '<hidden>'}" for name, value in sent]
+    lines.append(f"< {response.status} {_shown(response.reason or '')}".rstrip())
+    lines += [
+        f"< {name}: {_shown(value) if name.lower() in _SHOWN_HEADERS else '<hidden>'}"
+        for name, value in list(response.headers.items())[:_SHOWN]
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _through(proxy: Proxy | None, origin: Origin) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
+from pathlib import Path
 from typing import Protocol, Self
 
-from argosy.client.registry import Credentials, Registry
+from argosy.client.registry import Ask, Credentials, Registry, Trace
 from argosy.errors import InvalidArgument
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
@@ -39,9 +41,14 @@ class Registries:
     It keeps the connections and tokens of every name that it was asked for until the block is left.
     """
 
-    def __init__(self, *, plain: bool = False, credentials: Credentials | None = None) -> None:
-        """plain is HTTP without TLS. credentials are for the registry of the name, and for no mirror."""
-        self._plain, self._credentials = plain, credentials
+    def __init__(
+        self, *, plain: bool = False, credentials: Credentials | Ask | None = None, hosts_dir: Path | None = None,
+        headers: Mapping[str, str] | None = None, trace: Trace | None = None,
+    ) -> None:  # fmt: skip
+        """plain is HTTP without TLS. credentials and headers are for the registry of the name, and for no mirror; the rest is as ``Registry`` takes it."""
+        self._made = partial(
+            Registry, plain=plain, credentials=credentials, hosts_dir=hosts_dir, headers=headers, trace=trace
+        )
         self._open: dict[Reference, Registry] = {}
         self._stack: AsyncExitStack | None = None
 
@@ -55,23 +62,22 @@ class Registries:
         if stack is not None:
             await stack.aclose()
 
-    async def _of(self, reference: Reference) -> Registry:
-        """Raises InvalidArgument for a bad hosts.toml, and for a proxy that is none."""
+    async def of(self, reference: Reference) -> Registry:
+        """Return the registry of a name, opened once. Raises InvalidArgument for a bad hosts.toml, and for a proxy that is none."""
         if self._stack is None:
             raise InvalidArgument("registries are not open: use Registries() as an async context manager")
         registry = self._open.get(reference)
         if registry is None:
-            made = Registry(reference, plain=self._plain, credentials=self._credentials)
-            registry = self._open[reference] = await self._stack.enter_async_context(made)
+            registry = self._open[reference] = await self._stack.enter_async_context(self._made(reference))
         return registry
 
     async def resolve(self, reference: Reference) -> Descriptor:
         """Raises NotFound, Unauthenticated, PermissionDenied, Unavailable, DataLoss, InvalidArgument, Unknown."""
-        return await (await self._of(reference)).resolve()
+        return await (await self.of(reference)).resolve()
 
     async def fetch(self, reference: Reference, descriptor: Descriptor, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """A broken connection is taken up where it broke. Raises what ``resolve`` raises."""
-        registry = await self._of(reference)
+        registry = await self.of(reference)
         async with aclosing(registry.fetch(descriptor, offset)) as pieces:
             async for piece in pieces:
                 yield piece

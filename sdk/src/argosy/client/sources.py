@@ -8,7 +8,7 @@ import stat
 import tarfile
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -20,8 +20,8 @@ from argosy.client.members import BLOCK, Archive, Part, decompressor
 from argosy.errors import InvalidArgument, NotFound
 from argosy.kernel import path as paths
 
-Source = Path | BinaryIO
-"""A file, a FIFO, a folder; or an open stream, which is left open."""
+Source = Path | BinaryIO | AsyncIterator[bytes]
+"""A file, a FIFO, a folder; an open stream, which is left open; or what yields an archive's bytes in order."""
 _PIECE: Final = 1 << 20
 _SHOWN: Final = 300
 
@@ -97,6 +97,11 @@ async def opened(source: Source) -> AsyncGenerator[tuple[Archive | Folder, str, 
     What can be read only once is kept in an unnamed file in TMPDIR, else /var/tmp, until the end.
     Raises NotFound, InvalidArgument for what no archive of images is. Waiting for who writes into a pipe can be cancelled.
     """
+    if isinstance(source, AsyncIterator):
+        with await _written(source, "the stream") as file:
+            async with _looked_through(Archive(file), "the stream") as archive:
+                yield archive, "the stream", _unnamed()
+        return
     if not isinstance(source, Path):
         called = "standard input" if _is_stdin(source) else "the stream"
         with await _kept(source, called) as file:
@@ -164,11 +169,21 @@ async def _kept(stream: BinaryIO, called: str) -> Any:
     """Return a file of what a stream holds. Raises InvalidArgument at its first block when that begins no archive."""
     if stream.isatty():
         raise InvalidArgument(f"{called} is a terminal; pipe an archive into it, or name a file")
+    return await _written(_pieces(stream), called)
+
+
+async def _pieces(stream: BinaryIO) -> AsyncGenerator[bytes, None]:
+    while piece := await _piece(stream):
+        yield piece
+
+
+async def _written(pieces: AsyncIterator[bytes], called: str) -> Any:
+    """Return a file of what pieces are. Raises as ``_kept`` does."""
     folder = os.environ.get("TMPDIR") or ("/var/tmp" if os.access("/var/tmp", os.W_OK) else None)
     file = tempfile.TemporaryFile(dir=folder)
     try:
         head = b""
-        while piece := await _piece(stream):
+        async for piece in pieces:
             if len(head) < BLOCK:
                 head = (head + piece)[:BLOCK]
                 if len(head) == BLOCK:

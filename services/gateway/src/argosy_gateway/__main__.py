@@ -13,8 +13,6 @@ from argosy.roots import private
 from argosy.service import ServiceContext, run
 from argosy.ttrpc.server import TtrpcServer
 from argosy_protos.containerd.services.mounts.v1 import MountsBase
-from argosy_protos.containerd.services.streaming.v1 import StreamingBase
-from argosy_protos.containerd.services.transfer.v1 import TransferBase
 
 from argosy_gateway.api.containers import Containers
 from argosy_gateway.api.content import Content, Ingests
@@ -33,6 +31,7 @@ from argosy_gateway.backends.diff import Diff
 from argosy_gateway.backends.sandboxes import Controller
 from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.tasks import Tasks
+from argosy_gateway.backends.transfer import Transfer
 from argosy_gateway.calls import Namespaced
 from argosy_gateway.core import Core
 from argosy_gateway.directory import NAME as DIRECTORY
@@ -78,8 +77,9 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
         Intercepts(Interception(core, registration)),
         Credentials(settings.registries),
         *map(Namespaced, namespaced),
-        # Not built yet: they answer UNIMPLEMENTED under their own names, which is how clients find out.
-        MountsBase(), StreamingBase(), TransferBase(),
+        Transfer(core.registry),
+        # Not built yet: it answers UNIMPLEMENTED under its own name, which is how clients find out.
+        MountsBase(),
     ]  # fmt: skip
     own = {path.split("/")[1] for service in services for path in service.__mapping__()}
     ctx.server.elsewhere = core.serve(Services((), ctx.server, own))

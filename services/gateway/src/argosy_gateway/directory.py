@@ -44,6 +44,7 @@ _TYPES: Final = {
     "containerd.services.diff.v1.Diff": "diff",
     "containerd.services.sandbox.v1.Controller": "sandbox",
     "containerd.services.tasks.v1.Tasks": "tasks",
+    "containerd.services.transfer.v1.Transfer": "transfer",
 }
 # What every process may have beside what it is there for.
 _BESIDE: Final = ("grpc.", "argosy.", "containerd.")

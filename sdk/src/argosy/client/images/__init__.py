@@ -8,12 +8,13 @@ from argosy.lazy import later
 
 if TYPE_CHECKING:
     from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
-    from argosy.client.images.exporting import export_archive, export_stream
-    from argosy.client.images.importing import import_archive
+    from argosy.client.images.exporting import Contents, export_archive, export_images, export_stream, target_of
+    from argosy.client.images.importing import import_archive, import_images
     from argosy.client.images.migrating import Migrated, containers_on, migrate
     from argosy.client.images.names import put_image
-    from argosy.client.images.pulling import PARALLEL_FETCHES, pull
-    from argosy.client.images.pushing import push
+    from argosy.client.images.naming import Extra, Naming, store
+    from argosy.client.images.pulling import PARALLEL_FETCHES, Wants, fetch_image, pull
+    from argosy.client.images.pushing import push, push_image
     from argosy.client.images.readiness import Readiness, ready, snapshotters
     from argosy.client.images.unpacking import unpack
 else:
@@ -24,27 +25,39 @@ else:
             "from_wire": "documents", "layers_of": "documents", "resolve": "documents", "to_wire": "documents",
             "export_archive": "exporting", "export_stream": "exporting", "import_archive": "importing", "put_image": "names", "PARALLEL_FETCHES": "pulling",
             "pull": "pulling", "push": "pushing", "unpack": "unpacking", "Migrated": "migrating", "containers_on": "migrating", "migrate": "migrating",
+            "Contents": "exporting", "export_images": "exporting", "target_of": "exporting", "import_images": "importing",
+            "Extra": "naming", "Naming": "naming", "store": "naming", "Wants": "pulling", "fetch_image": "pulling", "push_image": "pushing",
             "Readiness": "readiness", "ready": "readiness", "snapshotters": "readiness",
         },
     )  # fmt: skip
 
 __all__ = (
     "PARALLEL_FETCHES",
+    "Contents",
+    "Extra",
     "Migrated",
+    "Naming",
     "Readiness",
+    "Wants",
     "containers_on",
     "export_archive",
+    "export_images",
     "export_stream",
+    "fetch_image",
     "from_wire",
     "import_archive",
+    "import_images",
     "layers_of",
     "migrate",
     "pull",
     "push",
+    "push_image",
     "put_image",
     "ready",
     "resolve",
     "snapshotters",
+    "store",
+    "target_of",
     "to_wire",
     "unpack",
 )

@@ -1,16 +1,20 @@
-"""Exporting images as an archive: an OCI layout that docker reads, too."""
+"""Exporting images as an archive: an OCI layout that docker reads, too.
+
+What goes in is looked for first; then the members are written in the order of their names, so that the same images make the same bytes.
+A blob passes through in pieces: none is ever held whole.
+"""
 
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import tarfile
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import anyio.to_thread
 from argosy_protos.containerd.services.content import v1 as content
@@ -19,69 +23,98 @@ from argosy.client.connection import Client
 from argosy.client.content import read_blob
 from argosy.client.images.documents import blob_path, from_wire, reader
 from argosy.client.images.names import get_image
+from argosy.client.images.naming import IMAGE_NAME, REF_NAME
 from argosy.client.services import Services, present
-from argosy.errors import NotFound
-from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor, Index, Platform, parse_document
+from argosy.errors import DataLoss, InvalidArgument, NotFound
+from argosy.labels import DISTRIBUTION_SOURCE
+from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor, Index, Platform, parse_document
 from argosy.oci.platforms import choose
+from argosy.oci.reference import Reference
+
+Sink = Callable[[bytes], Awaitable[None]]
+"""Takes an archive's next bytes; returns when more may come."""
+_NO_MORE: Final = bytes(2 * tarfile.BLOCKSIZE)
+_FOREIGN: Final = ("nondistributable", ".foreign.")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What of images goes into an archive. Without platforms, each manifest of an index that is here."""
+
+    platforms: Sequence[Platform] = ()
+    all_platforms: bool = False
+    """Every manifest of an index: none may be missing."""
+    docker: bool = True
+    """Whether docker's manifest.json is in it, too."""
+    foreign: bool = True
+    """Whether layers that may not be given away are in it."""
+
+
+EVERYTHING: Final = Contents()
 
 
 async def export_archive(client: Client, path: Path, names: Sequence[str], platform: Platform | None = None) -> None:
     """Write images as an OCI archive that docker reads too. The file appears when it is complete. Raises OSError."""
-    services = client.services
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such directory; make it first", str(path.parent))
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with tarfile.open(scratch, "w", format=tarfile.USTAR_FORMAT) as tar:
-            await _export(services, tar, names, platform)
+        with scratch.open("wb") as file:
+            await export_stream(client, file, names, platform)
         scratch.rename(path)
     finally:
         scratch.unlink(missing_ok=True)
 
 
 async def export_stream(client: Client, stream: IO[bytes], names: Sequence[str], platform: Platform | None = None) -> None:
-    """Write the same archive to a stream, which need not be seekable. Writing to it may block us."""
-    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT) as tar:
-        await _export(client.services, tar, names, platform)
+    """Write the same archive to a stream, which need not be seekable. A thread waits for it."""
+
+    async def write(data: bytes) -> None:
+        await anyio.to_thread.run_sync(stream.write, data)
+
+    images = [(name, await target_of(client.services, name)) for name in names]
+    await export_images(client.services, images, write, Contents([platform] if platform else ()))
 
 
-async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str], platform: Platform | None) -> None:
-    written: set[str] = set()
+async def target_of(services: Services, name: str) -> Descriptor:
+    """Return what an image's full name stands for. Raises NotFound."""
+    return from_wire(present((await get_image(services, name)).target, f'the target of image "{name}"'))
 
-    def add(name: str, data: bytes) -> None:
-        entry = tarfile.TarInfo(name)
-        entry.size = len(data)
-        tar.addfile(entry, io.BytesIO(data))
 
-    async def blob(d: Descriptor) -> None:
-        if d.digest in written:
-            return
-        written.add(d.digest)
-        with tempfile.TemporaryFile() as spool:
-            async for part in services.content.read(content.ReadContentRequest(digest=d.digest)):
-                spool.write(part.data)
-            entry = tarfile.TarInfo(blob_path(d.digest))
-            entry.size = spool.tell()
-            spool.seek(0)
-            await anyio.to_thread.run_sync(tar.addfile, entry, spool)
+async def export_images(
+    services: Services, images: Sequence[tuple[str, Descriptor]], write: Sink, contents: Contents = EVERYTHING
+) -> None:
+    """Write images, by the names that they shall have there, as an archive. Raises NotFound, InvalidArgument, DataLoss, and what write raises."""
+    found = _Found(services, contents)
+    for name, target in images:
+        if target.media_type not in INDEX_TYPES | MANIFEST_TYPES:
+            raise InvalidArgument(f'image "{name}" is of type "{target.media_type}": only manifests may be exported')
+        await found.tree(target, name)
+        await found.name(target, name)
+    await _write(services, found, write)
 
-    manifests: list[dict[str, Any]] = []
-    docker: dict[str, dict[str, Any]] = {}
 
-    async def tree(d: Descriptor, name: str) -> None:
-        document = parse_document(await read_blob(services.content, d.digest, MAX_MANIFEST_BYTES), d.media_type)
-        await blob(d)
+@dataclass(slots=True)
+class _Found:
+    """What an archive of some images holds."""
+
+    services: Services
+    contents: Contents
+    blobs: dict[str, Descriptor] = field(default_factory=dict)
+    manifests: list[dict[str, Any]] = field(default_factory=list)
+    docker: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    async def tree(self, d: Descriptor, name: str) -> None:
+        document = parse_document(await read_blob(self.services.content, d.digest, MAX_MANIFEST_BYTES), d.media_type)
+        self.blobs[d.digest] = d
         if isinstance(document, Index):
-            for child in [await choose(document, platform, reader(services))] if platform else document.manifests:
-                try:
-                    await services.content.info(content.InfoRequest(digest=child.digest))
-                except NotFound:
-                    continue  # a platform that was never fetched; of one that was, nothing may be missing
-                await tree(child, name)
+            for child in await self._children(document):
+                await self.tree(child, name)
             return
-        for child in (document.config, *document.layers):
-            await blob(child)
-        entry = docker.setdefault(
+        layers = [x for x in document.layers if self.contents.foreign or not any(w in x.media_type for w in _FOREIGN)]
+        for child in (document.config, *layers):
+            self.blobs[child.digest] = child
+        entry = self.docker.setdefault(
             d.digest,
             {
                 "Config": blob_path(document.config.digest),
@@ -91,14 +124,92 @@ async def _export(services: Services, tar: tarfile.TarFile, names: Sequence[str]
         )
         entry["RepoTags"].append(name)
 
-    for name in names:
-        target = from_wire(present((await get_image(services, name)).target, f'the target of image "{name}"'))
-        await tree(target, name)
-        annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}
-        manifests.append(
-            {"mediaType": target.media_type, "digest": target.digest, "size": target.size, "annotations": annotations}
+    async def _children(self, index: Index) -> list[Descriptor]:
+        if self.contents.all_platforms:
+            return index.manifests
+        if not self.contents.platforms:
+            return [child for child in index.manifests if await self._is_here(child)]
+        chosen: dict[str, Descriptor] = {}
+        missing: NotFound | None = None
+        for platform in self.contents.platforms:
+            try:
+                child = await choose(index, platform, reader(self.services))
+            except NotFound as error:
+                missing = error
+            else:
+                chosen[child.digest] = child
+        if missing is not None and not chosen:
+            raise missing
+        return list(chosen.values())
+
+    async def _is_here(self, d: Descriptor) -> bool:
+        """Return whether a manifest was ever fetched; of one that was, nothing may be missing."""
+        try:
+            await self.services.content.info(content.InfoRequest(digest=d.digest))
+        except NotFound:
+            return False
+        return True
+
+    async def name(self, d: Descriptor, name: str) -> None:
+        """Note under which name an image is in the archive."""
+        info = present((await self.services.content.info(content.InfoRequest(digest=d.digest))).info, d.digest)
+        annotations = {key: value for key, value in info.labels.items() if key.startswith(DISTRIBUTION_SOURCE)}
+        annotations |= {IMAGE_NAME: name, REF_NAME: _tag(name)}
+        self.manifests.append(
+            {"mediaType": d.media_type, "digest": d.digest, "size": d.size, "annotations": dict(sorted(annotations.items()))}
         )
-    add("oci-layout", json.dumps({"imageLayoutVersion": "1.0.0"}).encode())
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
-    add("index.json", json.dumps(index).encode())
-    add("manifest.json", json.dumps(list(docker.values())).encode())
+
+
+def _tag(name: str) -> str:
+    try:
+        return Reference.parse(name).tag or name
+    except InvalidArgument:
+        return name.rpartition(":")[2]
+
+
+def _header(name: str, size: int, mode: int = 0o644, kind: bytes = tarfile.REGTYPE) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode, entry.type = size, mode, kind
+    return entry.tobuf(tarfile.PAX_FORMAT)
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
+
+
+async def _write(services: Services, found: _Found, write: Sink) -> None:
+    """Write the members in the order of their names: directories and blobs, then what says what they are."""
+    members: dict[str, Callable[[], Awaitable[None]]] = {}
+    for d in found.blobs.values():
+        path = blob_path(d.digest)
+        for folder in ("blobs/", path[: path.rindex("/") + 1]):
+            members[folder] = partial(write, _header(folder, 0, 0o755, tarfile.DIRTYPE))
+        members[path] = partial(_blob, services, d, write)
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": found.manifests}
+    texts: list[tuple[str, Any, int]] = [
+        ("index.json", index, 0o644),
+        ("oci-layout", {"imageLayoutVersion": "1.0.0"}, 0o444),
+    ]
+    if found.contents.docker:
+        texts.append(("manifest.json", list(found.docker.values()), 0o644))
+    for name, said, mode in texts:
+        data = json.dumps(said).encode()
+        members[name] = partial(write, _header(name, len(data), mode) + data + _padding(len(data)))
+    for name in sorted(members):
+        await members[name]()
+    await write(_NO_MORE)
+
+
+async def _blob(services: Services, d: Descriptor, write: Sink) -> None:
+    """Write one blob. Raises NotFound; DataLoss when it is not as long as it was said to be."""
+    info = present((await services.content.info(content.InfoRequest(digest=d.digest))).info, d.digest)
+    await write(_header(blob_path(d.digest), info.size, 0o444))
+    done = 0
+    async for part in services.content.read(content.ReadContentRequest(digest=d.digest)):
+        done += len(part.data)
+        if done > info.size:
+            break
+        await write(part.data)
+    if done != info.size:
+        raise DataLoss(f"content {d.digest} has other bytes than the {info.size} that its store says")
+    await write(_padding(info.size))

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import anyio.to_thread
 from argosy_protos.containerd.services.content import v1 as content
@@ -11,6 +16,7 @@ from argosy.client.connection import Client
 from argosy.client.content import CHUNK, open_ingest, set_labels, write_blob
 from argosy.client.images.documents import blob_path, kind, to_wire
 from argosy.client.images.names import put_image
+from argosy.client.images.naming import IMAGE_NAME, REF_NAME
 from argosy.client.images.unpacking import unpack
 from argosy.client.jobs import cleanup
 from argosy.client.members import Archive, Part
@@ -19,7 +25,7 @@ from argosy.client.services import Services
 from argosy.client.sources import Folder, Source, opened
 from argosy.digest import Digest, hasher
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
-from argosy.labels import GC_REF_CONTENT
+from argosy.labels import GC_REF_CONTENT, UNCOMPRESSED
 from argosy.oci.image import (
     MAX_CHILDREN,
     MAX_CONFIG_BYTES,
@@ -50,15 +56,12 @@ async def import_archive(
     back, and so all that came of it. Raises InvalidArgument, NotFound.
     """
     async with client.lease() as services, opened(source) as (archive, called, stem):
-        try:
+        with _said_of(called):
             if "index.json" in archive:
-                found = await _import_oci(services, archive, prefix or stem, watch)
-            elif "manifest.json" in archive:
-                found = await _import_docker(services, archive, watch)
+                found = [(_usual_name(d, prefix or stem), _bare(d)) for d in await _import_oci(services, archive, watch)]
             else:
-                raise InvalidArgument("it is neither an OCI nor a docker archive: it has no index.json or manifest.json")
-        except InvalidArgument as error:
-            raise InvalidArgument(f"{called}: {error.message}") from error
+                images = await _import_docker(services, archive, watch)
+                found = [(str(Reference.parse(tag or d.digest.replace(":", "-"))), d) for tag, d in images]
         if unpack_images:
             chosen = snapshotter or await client.default_snapshotter()
             for _, target in found:
@@ -66,6 +69,58 @@ async def import_archive(
         for name, target in found:
             await put_image(services, name, to_wire(target))
     return [name for name, _ in found]
+
+
+async def import_images(
+    services: Services, source: Source, *, compress: bool = False, index: bool = False, watch: Watch = nobody
+) -> tuple[Descriptor | None, list[Descriptor]]:
+    """Have what an archive holds in content, under the lease of services; return its index and its images, none of which has a name yet.
+
+    An image is annotated with what the archive calls it. The index is stored when index is set, else None. compress: layers of a docker archive that are
+    not compressed are, by gzip. Raises InvalidArgument.
+    """
+    async with opened(source) as (archive, called, _):
+        with _said_of(called):
+            if "index.json" in archive:
+                images = await _import_oci(services, archive, watch)
+                return await _put_index(services, images) if index else None, images
+            images = []
+            for tag, d in await _import_docker(services, archive, watch, compress):
+                name = str(Reference.parse(tag)) if tag else ""
+                images.append(replace(d, annotations={IMAGE_NAME: name, REF_NAME: name} if name else {}))
+            return await _put_index(services, images) if index else None, images
+
+
+@contextmanager
+def _said_of(called: str) -> Iterator[None]:
+    """Have what is refused in the block say of which archive."""
+    try:
+        yield
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{called}: {error.message}") from error
+
+
+async def _put_index(services: Services, images: Sequence[Descriptor]) -> Descriptor:
+    """Store an index of images that are in content."""
+    media_type = "application/vnd.oci.image.index.v1+json"
+    listed = [{**_written(d), **({"annotations": d.annotations} if d.annotations else {})} for d in images]
+    data = json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": listed}).encode()
+    labels = {f"{GC_REF_CONTENT}.m.{i}": d.digest for i, d in enumerate(images)}
+    digest = await write_blob(services.content, f"index-{Digest.of(data)}", data, labels)
+    return Descriptor(media_type=media_type, digest=digest, size=len(data))
+
+
+def _usual_name(d: Descriptor, prefix: str) -> str:
+    """Return what an image of an OCI archive is called here. Raises InvalidArgument."""
+    name = d.annotations.get(IMAGE_NAME)
+    tag = d.annotations.get(REF_NAME, "")
+    if not name:
+        name = tag if "/" in tag or ":" in tag else f"{prefix}:{tag or 'latest'}"
+    return str(Reference.parse(name))
+
+
+def _bare(d: Descriptor) -> Descriptor:
+    return Descriptor(media_type=d.media_type, digest=d.digest, size=d.size)
 
 
 async def _ingest_member(services: Services, part: Part, d: Descriptor, labels: dict[str, str], watch: Watch) -> None:
@@ -83,7 +138,7 @@ async def _ingest_member(services: Services, part: Part, d: Descriptor, labels: 
         await ingest.restart()
         while data := await anyio.to_thread.run_sync(part.read, CHUNK):
             await ingest.write(data)
-            watch(Progress(ref, "importing", ingest.offset, d.size))
+            watch(Progress(ref, "importing", ingest.offset, d.size, d))
         await ingest.commit(d.size, d.digest, labels)
     except AlreadyExists:
         pass
@@ -96,7 +151,7 @@ async def _ingest_member(services: Services, part: Part, d: Descriptor, labels: 
         raise InvalidArgument(f"{d.digest} in the archive holds other bytes: {error.message}") from error
     finally:
         ingest.close()
-    watch(Progress(ref, "done", d.size, d.size))
+    watch(Progress(ref, "done", d.size, d.size, d))
 
 
 def _document_in(archive: Archive | Folder, d: Descriptor) -> Index | Manifest:
@@ -108,9 +163,8 @@ def _document_in(archive: Archive | Folder, d: Descriptor) -> Index | Manifest:
     return parse_document(data, d.media_type)
 
 
-async def _import_oci(
-    services: Services, archive: Archive | Folder, prefix: str, watch: Watch
-) -> list[tuple[str, Descriptor]]:
+async def _import_oci(services: Services, archive: Archive | Folder, watch: Watch) -> list[Descriptor]:
+    """Store an OCI layout's blobs; return what its index lists. Raises InvalidArgument."""
     index = parse_document(archive.member("index.json").whole(MAX_MANIFEST_BYTES), "")
     if not isinstance(index, Index):
         raise InvalidArgument("its index.json is no index")
@@ -141,21 +195,15 @@ async def _import_oci(
                 await tree(child, depth + 1)
         await _ingest_member(services, archive.member(path), d, labels, watch)
 
-    found: list[tuple[str, Descriptor]] = []
     for d in index.manifests:
         if kind(d) not in ("index", "manifest"):
             raise InvalidArgument(f'{d.digest} is of type "{d.media_type}": that is neither an index nor a manifest')
         if blob_path(d.digest) not in archive:
             raise InvalidArgument(f"it names {d.digest}, and does not have it")
         await tree(d, 0)
-        name = d.annotations.get("io.containerd.image.name")
-        tag = d.annotations.get("org.opencontainers.image.ref.name", "")
-        if not name:
-            name = tag if "/" in tag or ":" in tag else f"{prefix}:{tag or 'latest'}"
-        found.append((str(Reference.parse(name)), Descriptor(media_type=d.media_type, digest=d.digest, size=d.size)))
-    if not found:
+    if not index.manifests:
         raise InvalidArgument("the archive's index names no image")
-    return found
+    return index.manifests
 
 
 async def _is_somewhere(services: Services, archive: Archive | Folder, d: Descriptor) -> None:
@@ -173,7 +221,12 @@ async def _is_somewhere(services: Services, archive: Archive | Folder, d: Descri
         ) from None
 
 
-async def _import_docker(services: Services, archive: Archive | Folder, watch: Watch) -> list[tuple[str, Descriptor]]:
+async def _import_docker(
+    services: Services, archive: Archive | Folder, watch: Watch, compress: bool = False
+) -> list[tuple[str, Descriptor]]:
+    """Store what docker saved; return each image under each of its tags, "" for one without. Raises InvalidArgument."""
+    if "manifest.json" not in archive:
+        raise InvalidArgument("it is neither an OCI nor a docker archive: it has no index.json or manifest.json")
     found: list[tuple[str, Descriptor]] = []
     for entry in parse_docker_listing(archive.member("manifest.json").whole(MAX_MANIFEST_BYTES)):
         config = archive.member(entry.config).whole(MAX_CONFIG_BYTES)
@@ -182,6 +235,9 @@ async def _import_docker(services: Services, archive: Archive | Folder, watch: W
         layers: list[Descriptor] = []
         for path in entry.layers:
             digest, size, compressed = await _digest_of(archive.member(path))
+            if compress and not compressed:
+                layers.append(await _compressed(services, archive.member(path), digest, watch))
+                continue
             media = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if compressed else "")
             d = Descriptor(media_type=media, digest=digest, size=size)
             await _ingest_member(services, archive.member(path), d, {}, watch)
@@ -204,8 +260,29 @@ async def _import_docker(services: Services, archive: Archive | Folder, watch: W
         labels[f"{GC_REF_CONTENT}.config"] = config_digest
         digest = await write_blob(services.content, f"manifest-{Digest.of(data)}", data, labels)
         target = Descriptor(media_type=document.media_type, digest=digest, size=len(data))
-        found += [(str(Reference.parse(name)), target) for name in entry.repo_tags or [digest.replace(":", "-")]]
+        found += [(name, target) for name in entry.repo_tags or [""]]
     return found
+
+
+async def _compressed(services: Services, part: Part, diff_id: str, watch: Watch) -> Descriptor:
+    """Store a layer of a docker archive by gzip. The same layer makes the same blob."""
+    deflater = zlib.compressobj(wbits=31)
+    with tempfile.TemporaryFile() as file:
+        running = hasher()
+
+        def put(data: bytes) -> None:
+            running.update(data)
+            file.write(data)
+
+        while data := await anyio.to_thread.run_sync(part.read, CHUNK):
+            put(await anyio.to_thread.run_sync(deflater.compress, data))
+        put(deflater.flush())
+        size = file.tell()
+        d = Descriptor(
+            media_type="application/vnd.docker.image.rootfs.diff.tar.gzip", digest=f"sha256:{running.hexdigest()}", size=size
+        )
+        await _ingest_member(services, Part(file, part.name, 0, size), d, {UNCOMPRESSED: diff_id}, watch)
+    return d
 
 
 def _written(d: Descriptor) -> dict[str, object]:

@@ -125,7 +125,7 @@ class _Migration:
 
     async def _puller(self) -> Puller:
         """Raises InvalidArgument for a name that is no reference."""
-        return Puller(self._services, self._source, Reference.parse(self._name), Platform.of_host(), self._watch)
+        return Puller(self._services, self._source, Reference.parse(self._name), [Platform.of_host()], self._watch)
 
     async def is_on_old(self) -> bool:
         """Return whether the old snapshotter has something of it. An image that is not for this machine is on none."""

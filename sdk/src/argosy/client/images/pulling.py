@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import anyio
@@ -21,7 +23,7 @@ from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.registry import Credentials
 from argosy.client.resolvers import Registries, Resolver
 from argosy.client.services import Services, present
-from argosy.errors import AlreadyExists, DataLoss, FailedPrecondition, InvalidArgument
+from argosy.errors import AlreadyExists, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT
 from argosy.oci.image import (
     MAX_CHILDREN,
@@ -70,12 +72,19 @@ class Puller:
     """One pull: a tree of descriptors fetched in parallel, children before their parents' labels."""
 
     def __init__(
-        self, services: Services, resolver: Resolver, reference: Reference, platform: Platform | None, watch: Watch,
-        layers_in: TaskGroup | None = None,
+        self, services: Services, resolver: Resolver, reference: Reference, platforms: Sequence[Platform] | None, watch: Watch,
+        layers_in: TaskGroup | None = None, *, all_metadata: bool = False, manifest_limit: int = 0,
     ) -> None:  # fmt: skip
-        """Without a platform all that there are are fetched. Layers are fetched with all else; with layers_in, in that group, when they are wanted."""
+        """Without platforms all that there are are fetched. Layers are fetched with all else; with layers_in, in that group, when they are wanted.
+
+        all_metadata: of the platforms that are not wanted the manifests and configs are fetched all the same. manifest_limit is how many manifests
+        of an index are wanted, 0 for all that are for the platforms.
+        """
         self._services, self._resolver, self._reference = services, resolver, reference
-        self._platform, self._watch = platform, watch
+        self._platforms, self._watch = tuple(platforms or ()), watch
+        self._all_metadata, self._manifest_limit = all_metadata, manifest_limit
+        self._parents: dict[str, list[str]] = {}
+        """By digest: the refs of the documents that name a blob."""
         self._limit = anyio.Semaphore(PARALLEL_FETCHES)
         # What is no registry can't be asked for a blob by such a label.
         registry = isinstance(resolver, Registries)
@@ -114,13 +123,14 @@ class Puller:
     async def blob(self, d: Descriptor) -> None:
         """Fetch one blob, resuming what an earlier pull left. Raises DataLoss for other bytes than the descriptor says."""
         ref = f"{kind(d)}-{d.digest}"
-        self._watch(Progress(ref, "waiting", 0, d.size))
+        parents = tuple(self._parents.get(d.digest, ()))
+        self._watch(Progress(ref, "waiting", 0, d.size, d, parents))
         async with self._limit:
             try:
                 ingest = await open_ingest(self._services.content, ref, d.size, d.digest)
             except AlreadyExists:
                 await self._has(d)
-                self._watch(Progress(ref, "exists", d.size, d.size))
+                self._watch(Progress(ref, "exists", d.size, d.size, d, parents))
                 if self._source:
                     await set_labels(self._services.content, d.digest, self._source)
                 return
@@ -141,7 +151,7 @@ class Puller:
                 raise DataLoss(f"{d.digest}: the {self._who} sent other bytes: {error.message}") from error
             finally:
                 ingest.close()
-        self._watch(Progress(ref, "done", d.size, d.size))
+        self._watch(Progress(ref, "done", d.size, d.size, d, parents))
 
     async def _has(self, d: Descriptor) -> None:
         """Raise DataLoss when a blob that is here has another size than a descriptor says: one of them lies about the digest."""
@@ -161,17 +171,17 @@ class Puller:
                     if target.offset + len(piece) > d.size:
                         raise DataLoss(f"{d.digest}: the {self._who} sends more than the {d.size} bytes of its descriptor")
                     await target.write(piece)
-                    self._watch(Progress(ingest.ref, "downloading", target.offset, d.size))
+                    self._watch(Progress(ingest.ref, "downloading", target.offset, d.size, d))
             if file is not None:
                 await file.finish()
         finally:
             if file is not None:
                 file.close()
 
-    async def tree(self, d: Descriptor, depth: int = 0) -> None:
-        """Fetch a descriptor and everything below it that the platform needs, then label it with its children."""
+    async def tree(self, d: Descriptor, depth: int = 0, layers: bool = True) -> None:
+        """Fetch a descriptor and everything below it that the platforms need, then label it with its children. layers: these, too."""
         if kind(d) not in ("index", "manifest"):
-            if depth == 0 or self._platform is not None:
+            if depth == 0 or (self._platforms and layers):
                 raise InvalidArgument(f'{d.digest} is of type "{d.media_type}": that is neither an index nor a manifest')
             await self.blob(d)
             return
@@ -186,19 +196,40 @@ class Puller:
         labels: dict[str, str] = {}
         async with together() as group:
             if isinstance(document, Index):
-                wanted = [await choose(document, self._platform, self._document)] if self._platform else document.manifests
+                wanted = {c.digest for c in await self._for_platforms(document)}
                 for i, child in enumerate(document.manifests):
                     labels[f"{GC_REF_CONTENT}.m.{i}"] = child.digest
-                for child in {c.digest: c for c in wanted}.values():
-                    group.start_soon(self.tree, child, depth + 1)
+                    self._named_by(child, d)
+                for child in {c.digest: c for c in document.manifests}.values():
+                    if self._all_metadata or child.digest in wanted:
+                        group.start_soon(self.tree, child, depth + 1, layers and child.digest in wanted)
             else:
+                for child in (document.config, *document.layers):
+                    self._named_by(child, d)
                 labels[f"{GC_REF_CONTENT}.config"] = document.config.digest
                 for i, layer in enumerate(document.layers):
                     labels[f"{GC_REF_CONTENT}.l.{i}"] = layer.digest
                 group.start_soon(self._config, document.config)
-                for layer in {layer.digest: layer for layer in document.layers}.values() if self._layers_in is None else ():
-                    group.start_soon(self.blob, layer)
+                if layers and self._layers_in is None:
+                    for layer in {layer.digest: layer for layer in document.layers}.values():
+                        group.start_soon(self.blob, layer)
         await set_labels(self._services.content, d.digest, labels)
+
+    def _named_by(self, child: Descriptor, document: Descriptor) -> None:
+        self._parents.setdefault(child.digest, []).append(f"{kind(document)}-{document.digest}")
+
+    async def _for_platforms(self, index: Index) -> Sequence[Descriptor]:
+        """Return the manifests that are wanted, each platform's in their order. Raises NotFound when there is none for any."""
+        found = index.manifests if not self._platforms else []
+        missing: NotFound | None = None
+        for platform in self._platforms:
+            try:
+                found = [*found, await choose(index, platform, self._document)]
+            except NotFound as error:
+                missing = error
+        if missing is not None and not found:
+            raise missing
+        return found[: self._manifest_limit] if self._manifest_limit else found
 
     async def _document(self, d: Descriptor) -> bytes:
         """Fetch a document to look into it: what it is of is seen only there."""
@@ -209,7 +240,42 @@ class Puller:
         if d.size > MAX_CONFIG_BYTES:
             raise InvalidArgument(f"config {d.digest} has {d.size} bytes; more than {MAX_CONFIG_BYTES} are refused")
         await self.blob(d)
-        self._described.set()
+        if not self._all_metadata:
+            self._described.set()  # with several, whose is there first is not known
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What of an image is wanted. Without platforms, all."""
+
+    platforms: Sequence[Platform] = ()
+    unpacks: Sequence[tuple[Platform, str]] = ()
+    """For which platforms, and on which snapshotter each."""
+    all_metadata: bool = False
+    manifest_limit: int = 0
+
+
+async def fetch_image(
+    services: Services, resolver: Resolver, reference: Reference, target: Descriptor, wants: Wants, watch: Watch = nobody
+) -> None:
+    """Have an image's blobs in content, and its layers unpacked, under the lease of services. Raises what ``pull`` raises.
+
+    Where one platform is wanted and unpacked, layers of which the snapshotter makes snapshots by itself are not fetched.
+    """
+    made = partial(
+        Puller, services, resolver, reference, wants.platforms, watch,
+        all_metadata=wants.all_metadata, manifest_limit=wants.manifest_limit,
+    )  # fmt: skip
+    async with together() as group:
+        blobs = None
+        if len(wants.unpacks) == 1 and list(wants.platforms) == [wants.unpacks[0][0]]:
+            blobs = made(layers_in=group)
+            group.start_soon(blobs.run, target)
+        else:
+            # With many platforms, whose documents are there first is not known.
+            await made().run(target)
+        for platform, snapshotter in wants.unpacks:
+            await unpack(services, target, snapshotter, platform, watch, blobs, str(reference))
 
 
 async def pull(
@@ -237,15 +303,7 @@ async def pull(
         target = await own.resolve(reference)
         if reference.digest and reference.digest != target.digest:
             raise DataLoss(f"{reference}: the resolver answers with {target.digest}")
-        async with together() as group:
-            if all_platforms or not unpack_image:
-                # With many platforms, whose documents are there first is not known.
-                await Puller(services, own, reference, None if all_platforms else wanted, watch).run(target)
-                blobs = None
-            else:
-                blobs = Puller(services, own, reference, wanted, watch, group)
-                group.start_soon(blobs.run, target)
-            if unpack_image:
-                where = snapshotter or await client.default_snapshotter()
-                await unpack(services, target, where, wanted, watch, blobs, str(reference))
+        unpacks = [(wanted, snapshotter or await client.default_snapshotter())] if unpack_image else []
+        wants = Wants(() if all_platforms else [wanted], unpacks)
+        await fetch_image(services, own, reference, target, wants, watch)
         return await put_image(services, str(reference), to_wire(target))

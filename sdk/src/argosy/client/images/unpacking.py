@@ -178,7 +178,7 @@ class _Unpacking:
         try:
             mounts = await self._prepared(key, parent, layer, labels)
             if mounts is None:
-                self._say(layer, "done", layer.blob.size)
+                self._say(layer, "unpacked", layer.blob.size)
                 return
             staged = _is_staged(mounts)
             if not staged:
@@ -209,7 +209,7 @@ class _Unpacking:
             raise
         if not staged:
             await set_labels(services.content, layer.blob.digest, {UNCOMPRESSED: layer.diff_id})
-        self._say(layer, "done", layer.blob.size)
+        self._say(layer, "unpacked", layer.blob.size)
 
     async def _prepared(self, key: str, parent: str, layer: _Layer, labels: dict[str, str]) -> Sequence[WireMount] | None:
         """Prepare a layer's snapshot and return its mounts; None when the layer's own is there, be it that the snapshotter has made it now."""
@@ -262,7 +262,7 @@ class _Unpacking:
         return answer.info or snapshots.Info(name=key)
 
     def _say(self, layer: _Layer, what: str, done: int) -> None:
-        self._watch(Progress(f"layer-{layer.blob.digest}", what, done, layer.blob.size))
+        self._watch(Progress(f"layer-{layer.blob.digest}", what, done, layer.blob.size, layer.blob))
 
 
 def _is_staged(mounts: Sequence[WireMount]) -> bool:

@@ -50,6 +50,12 @@ _OWN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         )
     ),
 )  # fmt: skip
+# What comes with a transfer plugin.
+_OF_TRANSFER: Final = (
+    ("io.containerd.streaming.v1", "manager", ("io.containerd.metadata.v1",)),
+    ("io.containerd.grpc.v1", "streaming", ("io.containerd.streaming.v1",)),
+    ("io.containerd.grpc.v1", "transfer", ("io.containerd.transfer.v1", "io.containerd.streaming.v1")),
+)
 # containerd has no proxies of this type, and clients ask for its one plugin by this id.
 _TASKS_ID: Final = "task"
 
@@ -105,7 +111,7 @@ def listing(
         )
         for chain in names
     ]  # fmt: skip
-    for type_, id, requires in _OWN:
+    for type_, id, requires in (*_OWN, *(_OF_TRANSFER if any(registry.of_type("transfer")) else ())):
         out.append(p.Plugin(type=type_, id=id, requires=list(requires), exports=dict(own_exports.get((type_, id), {}))))
     return out
 

@@ -1,0 +1,32 @@
+"""argosy-transfer: pulls, pushes, imports and exports for clients, as a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from argosy.loops import keep_going
+from argosy.service import ServiceContext, run
+
+from argosy_transfer.leases import close_with_their_leases
+from argosy_transfer.service import SERVICE, TransferSettings
+from argosy_transfer.streams import Streams
+
+
+async def start(ctx: ServiceContext[TransferSettings]) -> Sequence[Any]:
+    # What speaks to registries is large. It is imported here, in our own process, which ends when unused, and not in the one that all services are forked from.
+    from argosy_transfer.servicer import StreamingServicer, TransferServicer
+
+    streams = Streams(ctx.settings.streams)
+    ctx.gauges["streams"] = lambda: len(streams)
+    ctx.tasks.start_soon(keep_going, "leases of streams", partial(close_with_their_leases, streams, ctx.settings.gateway))
+    return [StreamingServicer(streams), TransferServicer(ctx.settings, streams)]
+
+
+def main() -> None:
+    run(SERVICE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Transfers as a service of a mesh: its name, how it is started, and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from argosy.service import Service, Start
+from argosy.settings import Settings, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferSettings(Settings):
+    """The settings of transfers: the daemon whose images these are, and how long a client is waited for."""
+
+    gateway: Path = option("socket of the daemon whose images, content and leases these are", mesh="address")
+    answer_s: float = option("how long a client may take to answer when it is asked for credentials", 30.0)
+    silence_s: float = option("how long a stream of bytes may stand still before its client is given up", 600.0)
+    streams: int = option("how many streams may be open at a time", 4096)
+
+    def __post_init__(self) -> None:
+        for name in ("answer_s", "silence_s", "streams"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be more than 0, not {getattr(self, name)}")
+
+
+def load() -> Start[TransferSettings]:
+    from argosy_transfer.__main__ import start
+
+    return start
+
+
+SERVICE = Service("transfer", TransferSettings, load, about="transfers", plugin="transfer", public_name="local")
