@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from argosy.testkit.image import oci_archive
 from argosy.testkit.registry import running_registry
@@ -16,6 +17,9 @@ from tests.harness.mesh import IMAGE, Mesh
 
 # Before grpc is loaded: its fork handlers write to descriptors that a child of ours has closed, and perhaps opened for another use.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+# How long an example takes says how busy the machine is: the other half of the tests runs beside this one.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
