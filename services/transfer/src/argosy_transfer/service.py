@@ -30,4 +30,4 @@ def load() -> Start[TransferSettings]:
     return start
 
 
-SERVICE = Service("transfer", TransferSettings, load, about="transfers", plugin="transfer", public_name="local")
+SERVICE = Service("transfer", TransferSettings, load, about="transfers", plugin="transfer", public_name="transfer")

@@ -43,6 +43,9 @@ class StreamingServicer(StreamingBase):
         return {path: Handler(self._handle, Cardinality.STREAM_STREAM, AnyMessage, AnyMessage)}
 
     async def _handle(self, wire: ServerStream) -> None:
+        call = wire.call
+        # One without a namespace is taken, as by containerd; what is no name of one is not.
+        namespace = call.namespace if call.get(NAMESPACE_HEADER) else ""
         first: AnyMessage | None = None
         with anyio.move_on_after(_FIRST_S) as waiting:
             first = await wire.recv_message()
@@ -50,8 +53,7 @@ class StreamingServicer(StreamingBase):
             raise DeadlineExceeded(f"a stream says its id first, and this one said nothing for {_FIRST_S:g} s")
         if first is None:
             raise InvalidArgument("a stream says its id first, and this one ended before")
-        call = wire.call
-        stream = Stream(call.get(NAMESPACE_HEADER) or "", _id(first), call.get(LEASE_HEADER) or "", wire)
+        stream = Stream(namespace, _id(first), call.get(LEASE_HEADER) or "", wire)
         self._streams.register(stream)
         try:
             # Only now: who hears this may name the stream in a transfer.

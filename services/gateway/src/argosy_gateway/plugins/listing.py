@@ -56,8 +56,8 @@ _OF_TRANSFER: Final = (
     ("io.containerd.grpc.v1", "streaming", ("io.containerd.streaming.v1",)),
     ("io.containerd.grpc.v1", "transfer", ("io.containerd.transfer.v1", "io.containerd.streaming.v1")),
 )
-# containerd has no proxies of this type, and clients ask for its one plugin by this id.
-_TASKS_ID: Final = "task"
+# containerd has no proxies of these types, and clients ask for its one plugin by this id.
+_THE_ONLY: Final = {"tasks": "task", "transfer": "local"}
 
 
 class Served(Protocol):
@@ -95,7 +95,7 @@ def listing(
         out.append(
             p.Plugin(
                 type=SHORT_TYPES[kind],
-                id=_TASKS_ID if kind == "tasks" else plugin.name,
+                id=_THE_ONLY.get(kind, plugin.name),
                 platforms=[wanted] if kind in ("snapshot", "diff", "tasks") else [],
                 exports={**config.exports, "address": config.address, **_served(plugin, services), **_fallback(chain)},
                 capabilities=list(config.capabilities) if chain is None else _common(registry, chain),
