@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argosy.typeurl import bare
+from argosy_protos.argosy.transfer import v1 as ours
 from argosy_protos.containerd.services.introspection.v1 import PluginsRequest, PluginsResponse
 from argosy_protos.containerd.types import Platform
 from argosy_protos.containerd.types import transfer as p
 
+from tests.harness.matrix import PAIRS
 from tests.harness.mesh import IMAGE, Mesh, eventually
-from tests.harness.transfer import HOST, Tool, extra, refused
+from tests.harness.transfer import HOST, Tool, extra, pack, refused
 
 pytestmark = pytest.mark.root
 
@@ -320,23 +323,19 @@ def test_an_archive_for_other_machines_only_is_said_to_be(mesh: Mesh, tool: Tool
 REGISTRY, STORE = p.OCIRegistry(reference="127.0.0.1:1/a:1"), p.ImageStore(name="a")
 IMPORT, EXPORT = p.ImageImportStream(stream="i"), p.ImageExportStream(stream="e")
 PATH, READ, WRITE = p.ContainerPath(container_id="c", path="/x"), p.ReadStream(stream="r"), p.WriteStream(stream="w")
-SERVED = [
-    ("OCIRegistry", "ImageStore"), ("ImageStore", "OCIRegistry"), ("ImageStore", "ImageExportStream"), ("ImageStore", "ImageStore"),
-    ("ImageImportStream", "ImageExportStream"), ("ImageImportStream", "ImageStore"),
-]  # fmt: skip
-ENDS = (REGISTRY, STORE, IMPORT, EXPORT, PATH, READ, WRITE)
+BLOB, LAYOUT, STORED = ours.Blob(), ours.Layout(path="/x"), ours.Stored(depot="d", name="n")
+ENDS = (REGISTRY, STORE, IMPORT, EXPORT, PATH, READ, WRITE, BLOB, LAYOUT, STORED)
 
 
 @pytest.mark.parametrize("prefix", ["", "type.googleapis.com/"])
 def test_every_other_pair_is_unimplemented_in_containerds_words(tool: Tool, prefix: str) -> None:
     for source in ENDS:
         for sink in ENDS:
-            pair = type(source).__name__, type(sink).__name__
-            if pair in SERVED:
+            if PAIRS.get((type(source).__name__, type(sink).__name__)):
                 continue
             code, text = refused(tool.transfer, source, sink, prefix=prefix)
-            words = f"method Transfer not implemented for containerd.types.transfer.{pair[0]} to containerd.types.transfer.{pair[1]}"
-            assert (code, text) == ("UNIMPLEMENTED", words)
+            words = " to ".join(bare(pack(one).type_url) for one in (source, sink))
+            assert (code, text) == ("UNIMPLEMENTED", f"method Transfer not implemented for {words}")
 
 
 def test_no_namespace_no_source_and_types_that_nobody_knows(mesh: Mesh, tool: Tool) -> None:

@@ -126,7 +126,7 @@ def one(name: Annotated[str, Argument(help="its name, or TYPE/NAME")]) -> None:
 
 
 def add(
-    type: Annotated[str, Argument(help="snapshot, content, diff, sandbox, tasks, service or processor")],
+    type: Annotated[str, Argument(help="snapshot, content, diff, sandbox, tasks, depot, service or processor")],
     name: Annotated[str, Argument(help="what clients call it")],
     address: Annotated[str, Option("--address", help="the plugin's socket")] = "",
     command: Annotated[

@@ -11,6 +11,8 @@ from argosy.errors import FailedPrecondition, InvalidArgument
 NAMESPACE_HEADER: Final = "containerd-namespace"
 NAMESPACE_TTRPC_KEY: Final = "containerd-namespace-ttrpc"
 LEASE_HEADER: Final = "containerd-lease"
+DEPOT_HEADER: Final = "argosy-depot"
+"""Which depot a call of ``argosy.transfer.v1.Depot`` is for, where there are several."""
 DEFAULT_NAMESPACE: Final = "default"
 MAX_IDENTIFIER_BYTES: Final = 76
 _NAMESPACES: Final = 1024  # so many are remembered to be right

@@ -18,6 +18,7 @@ SHORT_TYPES: Final = {
     "tasks": "io.containerd.runtime.v2",
     "transfer": "io.containerd.transfer.v1",
     "service": "io.containerd.grpc.v1",
+    "depot": "io.argosy.depot.v1",
 }
 PROCESSOR: Final = "processor"
 """The type of stream processors, which are programs, and no plugins of containerd's: they have no long type and no socket."""

@@ -260,7 +260,7 @@ class Session:
     async def _described(self) -> What:
         told = await described(await self._interpreter(), self._file)
         kind, name = str(told["kind"]), self._wishes.name or str(told["name"])
-        if kind not in ("snapshot", "content", "diff", "service"):
+        if kind not in ("snapshot", "content", "diff", "depot", "service"):
             raise Failed(
                 f"{self._file.name} is a {kind}, which no process serves: a daemon starts it each time that it needs one, as it is on disk "
                 f"then; without arguments it says how a daemon finds it"

@@ -136,6 +136,10 @@ class Part:
         self._done += len(data)
         return data
 
+    def skip(self, size: int) -> None:
+        """Leave out its next size bytes."""
+        self._done = min(self._done + size, self.size)
+
     def whole(self, limit: int) -> bytes:
         """Return all of it. Raises InvalidArgument for more than limit bytes."""
         if self.size > limit:

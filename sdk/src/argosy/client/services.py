@@ -13,6 +13,8 @@ from argosy.errors import Internal
 
 if TYPE_CHECKING:
     from argosy_protos.argosy.content.v1 import IngestsStub
+    from argosy_protos.argosy.plugins.v1 import PluginsStub
+    from argosy_protos.argosy.transfer.v1 import DepotStub
     from argosy_protos.containerd.services.containers.v1 import ContainersStub
     from argosy_protos.containerd.services.content.v1 import ContentStub
     from argosy_protos.containerd.services.diff.v1 import DiffStub
@@ -136,3 +138,18 @@ class Services:
         from argosy_protos.argosy.content.v1 import IngestsStub
 
         return IngestsStub(self._channel)
+
+    @cached_property
+    def plugins(self) -> PluginsStub:
+        """Of a gateway of ours."""
+        from argosy_protos.argosy.plugins.v1 import PluginsStub
+
+        return PluginsStub(self._channel)
+
+    def depot(self, name: str) -> DepotStub:
+        """Return the depot of a name, a plugin of the daemon's."""
+        from argosy_protos.argosy.transfer.v1 import DepotStub
+
+        from argosy.names import DEPOT_HEADER
+
+        return DepotStub(self._channel.with_metadata({DEPOT_HEADER: name}))

@@ -124,11 +124,8 @@ async def opened(source: Source) -> AsyncGenerator[tuple[Archive | Folder, str, 
         async with _looked_through(Archive.open(source), str(source)) as archive:
             yield archive, str(source), source.stem
     elif stat.S_ISFIFO(mode):
-        pipe = _pipe(source)
-        try:
-            kept = await _kept(pipe, str(source))
-        finally:
-            pipe.close()
+        with pipe(source) as stream:
+            kept = await _kept(stream, str(source))
         with kept as file:
             async with _looked_through(Archive(file), str(source)) as archive:
                 yield archive, str(source), _unnamed()
@@ -136,7 +133,7 @@ async def opened(source: Source) -> AsyncGenerator[tuple[Archive | Folder, str, 
         raise InvalidArgument(f"archive {source} is neither a file nor a pipe nor a folder")
 
 
-def _pipe(path: Path) -> BinaryIO:
+def pipe(path: Path) -> BinaryIO:
     """Open a FIFO whose writer may come later: until then it is not readable."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     return cast("BinaryIO", os.fdopen(fd, "rb", buffering=0))
@@ -169,10 +166,11 @@ async def _kept(stream: BinaryIO, called: str) -> Any:
     """Return a file of what a stream holds. Raises InvalidArgument at its first block when that begins no archive."""
     if stream.isatty():
         raise InvalidArgument(f"{called} is a terminal; pipe an archive into it, or name a file")
-    return await _written(_pieces(stream), called)
+    return await _written(pieces_of(stream), called)
 
 
-async def _pieces(stream: BinaryIO) -> AsyncGenerator[bytes, None]:
+async def pieces_of(stream: BinaryIO) -> AsyncGenerator[bytes, None]:
+    """Yield what is in a file or a pipe. Waiting for a pipe's next bytes can be cancelled."""
     while piece := await _piece(stream):
         yield piece
 

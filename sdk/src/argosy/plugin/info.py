@@ -14,6 +14,7 @@ from argosy_protos._service import ServiceBase
 from argosy_protos.argosy.instance.v1 import GetInfoRequest, GetInfoResponse, InstanceBase
 
 from argosy.plugin.content import ContentStore
+from argosy.plugin.depots import Depot
 from argosy.plugin.diff import Differ
 from argosy.plugin.snapshots import Backend, Snapshotter
 from argosy.rpc.server import Server, inline
@@ -23,6 +24,7 @@ _TYPES: Final[Sequence[tuple[type[Any], str]]] = (
     (Snapshotter, "snapshot"),
     (ContentStore, "content"),
     (Differ, "diff"),
+    (Depot, "depot"),
     (ServiceBase, "service"),
 )
 
@@ -31,7 +33,7 @@ def info_of(plugin: object, name: str = "") -> GetInfoResponse:
     """Return what a plugin is. name is what whoever starts it calls it; "" when that was not said. Raises TypeError for what is no plugin."""
     found = next((type for of, type in _TYPES if isinstance(plugin, of)), None)
     if found is None:
-        raise TypeError(f"{plugin!r} is no snapshotter, content store, differ or gRPC service")
+        raise TypeError(f"{plugin!r} is no snapshotter, content store, differ, depot or gRPC service")
     version = getattr(plugin, "version", None)
     if not isinstance(version, str):  # a service may have a method of that name
         version = getattr(sys.modules.get(type(plugin).__module__), "__version__", "")

@@ -39,6 +39,7 @@ from argosy_protos.argosy.instance.v1 import GetInfoResponse
 from argosy import log
 from argosy.errors import ArgosyError, FailedPrecondition, in_words
 from argosy.plugin.content import ContentStore
+from argosy.plugin.depots import Depot
 from argosy.plugin.diff import Differ
 from argosy.plugin.flags import DESCRIBE, Flag, about_of, add_flags, described, flags_of, indented, name_of, options_of
 from argosy.plugin.info import info_of
@@ -50,7 +51,7 @@ Made = Backend | Plugin
 """What a file's end may name, or what it names may return: a backend is served as a ``TreeSnapshotter``."""
 
 _KINDS: Final[Mapping[str, tuple[type[Any], ...]]] = {
-    "snapshot": (Backend, Snapshotter), "content": (ContentStore,), "diff": (Differ,), "service": (ServiceBase,),
+    "snapshot": (Backend, Snapshotter), "content": (ContentStore,), "diff": (Differ,), "depot": (Depot,), "service": (ServiceBase,),
 }  # fmt: skip
 ADDRESS, STANDBY = "ARGOSY_PLUGIN_ADDRESS", "ARGOSY_PLUGIN_STANDBY"
 """Variables of the environment that say what the flags of these names do."""
@@ -185,7 +186,7 @@ def _kind(plugin: Any) -> str:
     for kind, classes in _KINDS.items():
         if issubclass(made, classes):
             return kind
-    raise TypeError(f"{made!r} is no snapshotter, content store, differ or gRPC service")
+    raise TypeError(f"{made!r} is no snapshotter, content store, differ, depot or gRPC service")
 
 
 def _introduction(about: str, kind: str, name: str, flags: Sequence[Flag], needs_root: bool) -> str:
@@ -206,6 +207,9 @@ def _introduction(about: str, kind: str, name: str, flags: Sequence[Flag], needs
         order = f'[plugins."io.containerd.service.v1.diff-service"]\ndefault = ["{name}", "walking"]'
         parts += [f"{argosy} takes it by", indented(ours), f"{containerd} takes it by, since its version 2,"]
         parts += [indented(f"version = 3\n\n{order}\n\n{table}")]
+    elif kind == "depot":
+        parts += ["Argosy (argosy up --config FILE) takes it by", indented(ours)]
+        parts += ["containerd knows no depots: there, `argosy transfer` uses the ones of its own installation (entry points of argosy.transfer)."]
     elif kind == "service":
         parts += [f"{argosy} serves it on the main socket, too, by", indented(ours)]
         parts += ["containerd relays no foreign services: there, clients call it at its own socket."]

@@ -18,6 +18,7 @@ from argosy.about import About
 from argosy.instance import Instance, Opened
 from argosy.memory import Memory
 from argosy.plugin.content import ContentServicer, ContentStore
+from argosy.plugin.depots import Depot, DepotServicer
 from argosy.plugin.diff import Differ, DiffServicer
 from argosy.plugin.info import Info
 from argosy.plugin.snapshots import SnapshotsServicer, Snapshotter
@@ -25,8 +26,8 @@ from argosy.roots import lock_root
 from argosy.rpc.server import Server
 from argosy.rpc.sockets import same_user
 
-Plugin = Snapshotter | ContentStore | Differ | ServiceBase
-"""What can be served: a plugin of one of containerd's types, or any gRPC service."""
+Plugin = Snapshotter | ContentStore | Differ | Depot | ServiceBase
+"""What can be served: a plugin of one of containerd's types, a depot, or any gRPC service."""
 
 
 def servicer(plugin: Plugin) -> Any:
@@ -37,9 +38,11 @@ def servicer(plugin: Plugin) -> Any:
         return ContentServicer(plugin)
     if isinstance(plugin, Differ):
         return DiffServicer(plugin)
+    if isinstance(plugin, Depot):
+        return DepotServicer(plugin)
     if isinstance(plugin, ServiceBase):
         return plugin
-    raise TypeError(f"{plugin!r} is no snapshotter, content store, differ or gRPC service")
+    raise TypeError(f"{plugin!r} is no snapshotter, content store, differ, depot or gRPC service")
 
 
 async def serve(plugin: Plugin, address: Path | str, *, name: str = "", root: Path | None = None) -> None:

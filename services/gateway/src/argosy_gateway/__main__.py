@@ -31,7 +31,7 @@ from argosy_gateway.backends.diff import Diff
 from argosy_gateway.backends.sandboxes import Controller
 from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.tasks import Tasks
-from argosy_gateway.backends.transfer import Transfer
+from argosy_gateway.backends.transfer import Depots, Transfer
 from argosy_gateway.calls import Namespaced
 from argosy_gateway.core import Core
 from argosy_gateway.directory import NAME as DIRECTORY
@@ -78,6 +78,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
         Credentials(settings.registries),
         *map(Namespaced, namespaced),
         Transfer(core.registry),
+        Depots(core.registry),
         # Not built yet: it answers UNIMPLEMENTED under its own name, which is how clients find out.
         MountsBase(),
     ]  # fmt: skip

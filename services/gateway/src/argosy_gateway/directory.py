@@ -45,6 +45,7 @@ _TYPES: Final = {
     "containerd.services.sandbox.v1.Controller": "sandbox",
     "containerd.services.tasks.v1.Tasks": "tasks",
     "containerd.services.transfer.v1.Transfer": "transfer",
+    "argosy.transfer.v1.Depot": "depot",
 }
 # What every process may have beside what it is there for.
 _BESIDE: Final = ("grpc.", "argosy.", "containerd.")

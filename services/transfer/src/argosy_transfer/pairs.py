@@ -1,35 +1,55 @@
-"""What each pair of a source and a destination does. The work is the client library's, done here against the gateway's own socket."""
+"""Sources and sinks of containerd's messages: what each stands for, done by the client library against the gateway's own socket.
+
+Which pairs there are is decided by ``argosy.client.transfers``; what a client is told of each is said here, in containerd's words.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from argosy import log
 from argosy.client import Client
-from argosy.client.images import (
-    Contents,
-    Wants,
-    export_images,
-    fetch_image,
-    from_wire,
-    import_images,
-    push_image,
-    store,
-    target_of,
-    unpack,
-)
+from argosy.client.images import Contents, Wants, export_images, import_images, store, target_of, unpack, write_archive
 from argosy.client.jobs import together
+from argosy.client.registry import Registry
 from argosy.client.resolvers import Registries
-from argosy.client.services import present
+from argosy.client.transfers import (
+    ArchiveSink,
+    ArchiveSource,
+    Blob,
+    ByteSink,
+    ByteSource,
+    DepotImage,
+    DepotName,
+    ImageArchive,
+    ImageFolder,
+    ImageSink,
+    ImageSource,
+    Known,
+    LayoutName,
+    NewBlob,
+    NotServed,
+    RegistryImage,
+    RegistryName,
+    Sink,
+    Source,
+    StoredImage,
+    Watched,
+    Wish,
+    bring,
+    depot,
+    transfer,
+    way,
+)
 from argosy.errors import WIRE, ArgosyError, InvalidArgument, NotFound, Unknown
 from argosy.oci.image import Descriptor, Platform
 from argosy.oci.reference import Reference
 from argosy_protos._message import Message
-from argosy_protos.containerd.services.images.v1 import GetImageRequest
+from argosy_protos.argosy.transfer import v1 as ours
 from argosy_protos.containerd.types import transfer as p
 
 from argosy_transfer.credentials import Asker
@@ -43,10 +63,6 @@ logger = log.get("transfer")
 
 _TRACE_BYTES: Final = 1 << 20
 _DEBUG: Final = (p.HTTPDebug.DEBUG, p.HTTPDebug.BOTH)
-
-
-class NotServed(Exception):
-    """Raised for a pair that nothing is done for."""
 
 
 @dataclass
@@ -72,26 +88,17 @@ class Job:
 
     async def run(self, source: Message, destination: Message) -> None:
         """Do what a pair stands for. Raises NotServed, and what comes of it."""
-        match source, destination:
-            case p.OCIRegistry(), p.ImageStore():
-                await self._pull(source, destination)
-            case p.ImageStore(), p.OCIRegistry():
-                await self._push(source, destination)
-            case p.ImageStore(), p.ImageExportStream():
-                await self._export(source, destination)
-            case p.ImageStore(), p.ImageStore():
-                await self._tag(source, destination)
-            case p.ImageImportStream(), p.ImageStore():
-                await self._import(source, destination)
-            case p.ImageImportStream(), p.ImageExportStream():
-                await self._echo(source, destination)
-            case _:
-                raise NotServed
-
-    # -- registries --
+        begin, end = SOURCES.get(type(source)), SINKS.get(type(destination))
+        if begin is None or end is None or way(begin[0], end[0]) is None:
+            raise NotServed("nothing is done for it")
+        said = source.platforms if isinstance(source, p.ImageStore) else ()
+        async with AsyncExitStack() as stack:
+            wish = Wish(platforms(said), self.teller.watch)
+            opened = await begin[1](self, source, stack)
+            await transfer(opened, await end[1](self, destination, stack), wish)
 
     @asynccontextmanager
-    async def _registries(self, it: p.OCIRegistry) -> AsyncGenerator[tuple[Registries, Reference], None]:
+    async def registries(self, it: p.OCIRegistry) -> AsyncGenerator[tuple[Registries, Reference], None]:
         """Yield what asks registries as a client wants it, and the name that it is asked for."""
         said = it.resolver or p.RegistryResolver()
         reference = _reference(it.reference)
@@ -122,75 +129,8 @@ class Job:
         if failure is not None:
             raise failure
 
-    async def _pull(self, source: p.OCIRegistry, destination: p.ImageStore) -> None:
-        teller, named = self.teller, naming(destination)
-        where = f"OCI Registry ({source.reference})"
-        teller.status(f"Resolving from {where}")
-        async with self.client.lease() as services, self._registries(source) as (registries, reference):
-            wanted = Wants(
-                platforms(destination.platforms), await unpacks(self.client, services, destination),
-                destination.all_metadata, destination.manifest_limit,
-            )  # fmt: skip
-            try:
-                target = await registries.resolve(reference)
-            except NotFound:
-                raise NotFound(f"failed to resolve image: {source.reference}") from None
-            except ArgosyError as error:
-                raise WIRE.get(error.code, Unknown)(f"failed to resolve image: {error.message}") from error
-            names = named.names(target)
-            if not names:
-                raise NotFound("no image name found")
-            teller.status(f"Pulling from {where}")
-            teller.root = source.reference
-            teller.named("fetching image content", source.reference, target)
-            await fetch_image(services, registries, reference, target, wanted, teller.watch)
-            for image in await store(services, names, target):
-                teller.named("saved", image.name, target)
-            teller.status(f"Completed pull from {where}")
-
-    async def _push(self, source: p.ImageStore, destination: p.OCIRegistry) -> None:
-        teller, services = self.teller, self.client.services
-        where = f"OCI Registry ({destination.reference})"
-        image = present((await services.images.get(GetImageRequest(name=source.name))).image, f'image "{source.name}"')
-        target = from_wire(present(image.target, f'the target of image "{source.name}"'))
-        teller.status(f"Pushing to {where}")
-        teller.root = image.name
-        teller.named("pushing content", image.name, target)
-        async with self._registries(destination) as (registries, reference):
-            registry = await registries.of(reference)
-            await push_image(services, registry, image, platforms=platforms(source.platforms), watch=teller.watch)
-        teller.status(f"Completed push to {where}", target)
-
-    # -- names --
-
-    async def _tag(self, source: p.ImageStore, destination: p.ImageStore) -> None:
-        async with self.client.lease() as services:
-            target = await target_of(services, source.name)
-            await store(services, naming(destination).names(target), target)
-
-    # -- archives --
-
-    async def _export(self, source: p.ImageStore, destination: p.ImageExportStream) -> None:
-        if any(one.is_prefix for one in source.extra_references):
-            raise NotServed
-        names = [name for name in (source.name, *(one.name for one in source.extra_references)) if name]
-        if not names:
-            raise InvalidArgument("an export names no image; say which")
-        wanted = platforms(destination.platforms) or [Platform.of_host()]
-        contents = Contents(
-            () if destination.all_platforms else wanted, destination.all_platforms,
-            docker=not destination.skip_compatibility_manifest, foreign=not destination.skip_non_distributable,
-        )  # fmt: skip
-        async with self.client.lease() as services:
-            images = [(name, await target_of(services, name)) for name in names]
-            self.teller.status("Exporting")
-            async with self._writer(destination.stream) as writer:
-                await export_images(services, images, writer.write, contents)
-                await writer.finish(pad=True)
-        self.teller.status("Completed export")
-
     @asynccontextmanager
-    async def _writer(self, id: str) -> AsyncGenerator[Writer, None]:
+    async def writer(self, id: str) -> AsyncGenerator[Writer, None]:
         """Yield what sends bytes to a stream of the client's, and close that when the block ends."""
         stream = self.stream(id)
         writer = Writer(stream, self.settings.silence_s)
@@ -200,19 +140,135 @@ class Job:
             group.cancel_scope.cancel()
         stream.close()
 
-    async def _import(self, source: p.ImageImportStream, destination: p.ImageStore) -> None:
-        teller, named = self.teller, naming(destination)
-        wanted = platforms(destination.platforms)
-        stream = self.stream(source.stream)
-        async with self.client.lease() as services:
-            to_unpack = await unpacks(self.client, services, destination)
+
+# -- sources --
+
+
+class FromRegistry(RegistryImage):
+    """OCIRegistry."""
+
+    def __init__(self, job: Job, said: p.OCIRegistry, registries: Registries, reference: Reference) -> None:
+        super().__init__(registries, reference)
+        self._job, self.said = job, said.reference
+        self.called = f"OCI Registry ({self.said})"
+
+    async def resolve(self) -> Descriptor:
+        """Raises what comes of it in containerd's words."""
+        self._job.teller.status(f"Resolving from {self.called}")
+        try:
+            return await super().resolve()
+        except NotFound:
+            raise NotFound(f"failed to resolve image: {self.said}") from None
+        except ArgosyError as error:
+            raise WIRE.get(error.code, Unknown)(f"failed to resolve image: {error.message}") from error
+
+
+class FromStore(StoredImage):
+    """ImageStore: names that are exported, of which the first one is pushed or tagged."""
+
+    def __init__(self, job: Job, said: p.ImageStore) -> None:
+        super().__init__(job.client.services, said.name)
+        self.said = said
+
+    async def resolve(self) -> Descriptor:
+        if self._target is None:
+            self._target = await target_of(self._services, self.said.name)
+        return self._target
+
+
+class FromArchive(ImageArchive):
+    """ImageImportStream."""
+
+    def __init__(self, job: Job, said: p.ImageImportStream) -> None:
+        self.stream = received(job.stream(said.stream), job.settings.silence_s)
+        super().__init__("the stream", self.stream)
+        self.compress = said.force_compress
+
+
+class FromStream(ByteSource):
+    """ReadStream."""
+
+    called = "a stream"
+
+    def __init__(self, job: Job, said: p.ReadStream) -> None:
+        self._pieces = received(job.stream(said.stream), job.settings.silence_s)
+
+    def read(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+
+# -- sinks --
+
+
+class ToRegistry(RegistryName):
+    """OCIRegistry."""
+
+    def __init__(self, job: Job, said: p.OCIRegistry, registry: Registry) -> None:
+        super().__init__(registry)
+        self._job = job
+        self.called = f"OCI Registry ({said.reference})"
+
+    async def take_image(self, source: ImageSource, wish: Wish) -> Descriptor:
+        teller, target = self._job.teller, await source.resolve()
+        teller.status(f"Pushing to {self.called}")
+        teller.root = source.said.name if isinstance(source, FromStore) else source.called
+        teller.named("pushing content", teller.root, target)
+        await super().take_image(Known(source, target), wish)
+        teller.status(f"Completed push to {self.called}", target)
+        return target
+
+
+class ToStore(ImageSink):
+    """ImageStore: a pull, an import, or another name."""
+
+    def __init__(self, job: Job, said: p.ImageStore) -> None:
+        self._job, self._said, self._named = job, said, naming(said)
+        self._wanted = platforms(said.platforms)
+        self.called = f'image "{said.name}"'
+
+    async def take_image(self, source: ImageSource, wish: Wish) -> Descriptor:
+        job, said, named = self._job, self._said, self._named
+        teller = job.teller
+        async with job.client.lease() as services:
+            if isinstance(source, StoredImage):
+                target = await source.resolve()
+                await store(services, named.names(target), target)
+                return target
+            wants = Wants(self._wanted, await unpacks(job.client, services, said), said.all_metadata, said.manifest_limit)
+            target = await source.resolve()
+            names = named.names(target)
+            if not names:
+                raise NotFound("no image name found")
+            teller.status(f"Pulling from {source.called}")
+            teller.root = source.said if isinstance(source, FromRegistry) else source.called
+            teller.named("fetching image content", teller.root, target)
+            await bring(
+                services,
+                source,
+                target,
+                Reference.parse(names[0][0]) if not isinstance(source, RegistryImage) else source.reference,
+                wants,
+                wish,
+            )
+            for image in await store(services, names, target):
+                teller.named("saved", image.name, target)
+            teller.status(f"Completed pull from {source.called}")
+        return target
+
+    async def take_archive(self, source: ArchiveSource, wish: Wish) -> None:
+        if not isinstance(source, FromArchive):
+            await super().take_archive(source, wish)
+            return
+        job, named, wanted = self._job, self._named, self._wanted
+        teller = job.teller
+        async with job.client.lease() as services:
+            to_unpack = await unpacks(job.client, services, self._said)
             teller.status("Importing")
             # What a name would be made of does not depend on the index.
             probe = Descriptor(digest="sha256:" + "0" * 64, size=0)
             index, images = await import_images(
-                services, received(stream, self.settings.silence_s), compress=source.force_compress,
-                index=bool(named.names(probe)),
-            )  # fmt: skip
+                services, source.stream, compress=source.compress, index=bool(named.names(probe))
+            )
             if wanted and not any([await is_for(services, d, one) for d in images for one in wanted]):
                 raise Unknown(f"image might be filtered out: the archive has none for {', '.join(map(str, wanted))}")
             for d in images:
@@ -231,12 +287,159 @@ class Job:
                     teller.named("saved", image.name, d)
             teller.status("Completed import")
 
-    async def _echo(self, source: p.ImageImportStream, destination: p.ImageExportStream) -> None:
-        coming = self.stream(source.stream)
-        async with self._writer(destination.stream) as writer:
-            async for data in received(coming, self.settings.silence_s):
-                await writer.write(data)
+
+class ToArchive(ArchiveSink):
+    """ImageExportStream."""
+
+    called = "the stream"
+
+    def __init__(self, job: Job, said: p.ImageExportStream) -> None:
+        self._job, self._said = job, said
+        self.contents = Contents(
+            () if said.all_platforms else platforms(said.platforms) or [Platform.of_host()], said.all_platforms,
+            docker=not said.skip_compatibility_manifest, foreign=not said.skip_non_distributable,
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def opened(self, is_archive: bool) -> AsyncGenerator[Callable[[bytes], Awaitable[None]], None]:
+        async with self._job.writer(self._said.stream) as writer:
+            yield writer.write
+            await writer.finish(pad=is_archive)
+
+    async def take_image(self, source: ImageSource, wish: Wish) -> Descriptor:
+        job = self._job
+        if isinstance(source, FromStore):
+            said = source.said
+            if any(one.is_prefix for one in said.extra_references):
+                raise NotServed("images by a prefix are not exported")
+            names = [name for name in (said.name, *(one.name for one in said.extra_references)) if name]
+            if not names:
+                raise InvalidArgument("an export names no image; say which")
+            async with job.client.lease() as services:
+                images = [(name, await target_of(services, name)) for name in names]
+                job.teller.status("Exporting")
+                async with self.opened(True) as write:
+                    await export_images(services, images, write, self.contents)
+            job.teller.status("Completed export")
+            return images[0][1]
+        target = await source.resolve()
+        job.teller.status("Exporting")
+        name = str(source.reference) if isinstance(source, RegistryImage) else ""
+        async with self.opened(True) as write:
+            await write_archive(Watched(source, wish.watch), [(name, target)], write, self.contents)
+        job.teller.status("Completed export")
+        return target
+
+
+class ToStream(ByteSink):
+    """WriteStream."""
+
+    called = "a stream"
+
+    def __init__(self, job: Job, said: p.WriteStream) -> None:
+        self._job, self._stream = job, said.stream
+
+    async def take_bytes(self, pieces: AsyncIterator[bytes], wish: Wish) -> None:
+        async with self._job.writer(self._stream) as writer:
+            async for piece in pieces:
+                await writer.write(piece)
             await writer.finish()
+
+
+# -- which message is which --
+
+
+async def _from_registry(job: Job, said: p.OCIRegistry, stack: AsyncExitStack) -> FromRegistry:
+    return FromRegistry(job, said, *await stack.enter_async_context(job.registries(said)))
+
+
+async def _from_store(job: Job, said: p.ImageStore, stack: AsyncExitStack) -> FromStore:
+    return FromStore(job, said)
+
+
+async def _from_archive(job: Job, said: p.ImageImportStream, stack: AsyncExitStack) -> FromArchive:
+    return FromArchive(job, said)
+
+
+async def _from_stream(job: Job, said: p.ReadStream, stack: AsyncExitStack) -> FromStream:
+    return FromStream(job, said)
+
+
+async def _from_blob(job: Job, said: ours.Blob, stack: AsyncExitStack) -> Blob:
+    return Blob(job.client.services, said.digest)
+
+
+async def _from_layout(job: Job, said: ours.Layout, stack: AsyncExitStack) -> ImageFolder:
+    return ImageFolder(_directory(said), said.name)
+
+
+async def _from_depot(job: Job, said: ours.Stored, stack: AsyncExitStack) -> DepotImage:
+    found, called = await depot(_depot(said), job.client.services, stack)
+    return DepotImage(found, said.name, f"{called}: {said.name}")
+
+
+async def _to_registry(job: Job, said: p.OCIRegistry, stack: AsyncExitStack) -> ToRegistry:
+    registries, reference = await stack.enter_async_context(job.registries(said))
+    return ToRegistry(job, said, await registries.of(reference))
+
+
+async def _to_store(job: Job, said: p.ImageStore, stack: AsyncExitStack) -> ToStore:
+    return ToStore(job, said)
+
+
+async def _to_archive(job: Job, said: p.ImageExportStream, stack: AsyncExitStack) -> ToArchive:
+    return ToArchive(job, said)
+
+
+async def _to_stream(job: Job, said: p.WriteStream, stack: AsyncExitStack) -> ToStream:
+    return ToStream(job, said)
+
+
+async def _to_blob(job: Job, said: ours.Blob, stack: AsyncExitStack) -> NewBlob:
+    return NewBlob(job.client, said.digest, said.labels)
+
+
+async def _to_layout(job: Job, said: ours.Layout, stack: AsyncExitStack) -> LayoutName:
+    return LayoutName(_directory(said), said.name)
+
+
+async def _to_depot(job: Job, said: ours.Stored, stack: AsyncExitStack) -> DepotName:
+    found, called = await depot(_depot(said), job.client.services, stack)
+    return DepotName(found, said.name, f"{called}: {said.name}")
+
+
+Opener = Callable[[Job, Any, AsyncExitStack], Awaitable[Any]]
+"""Makes an end of a message. What it opens is closed with the stack."""
+SOURCES: Final[Mapping[type[Message], tuple[type[Source], Opener]]] = {
+    p.OCIRegistry: (FromRegistry, _from_registry),
+    p.ImageStore: (FromStore, _from_store),
+    p.ImageImportStream: (FromArchive, _from_archive),
+    p.ReadStream: (FromStream, _from_stream),
+    ours.Blob: (Blob, _from_blob),
+    ours.Layout: (ImageFolder, _from_layout),
+    ours.Stored: (DepotImage, _from_depot),
+}
+SINKS: Final[Mapping[type[Message], tuple[type[Sink], Opener]]] = {
+    p.OCIRegistry: (ToRegistry, _to_registry),
+    p.ImageStore: (ToStore, _to_store),
+    p.ImageExportStream: (ToArchive, _to_archive),
+    p.WriteStream: (ToStream, _to_stream),
+    ours.Blob: (NewBlob, _to_blob),
+    ours.Layout: (LayoutName, _to_layout),
+    ours.Stored: (DepotName, _to_depot),
+}
+
+
+def _directory(said: ours.Layout) -> Path:
+    if not said.path.startswith("/"):
+        raise InvalidArgument(f'layout "{said.path}" is no absolute path; it is a directory of this daemon\'s machine')
+    return Path(said.path)
+
+
+def _depot(said: ours.Stored) -> str:
+    if not said.depot:
+        raise InvalidArgument("an image in a depot, and no depot is named; say which")
+    return said.depot
 
 
 def _reference(text: str) -> Reference:

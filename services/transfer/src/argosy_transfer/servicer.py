@@ -8,6 +8,7 @@ from typing import Final
 import anyio
 from argosy.client import Client
 from argosy.client.jobs import together
+from argosy.client.transfers import NotServed
 from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, Unknown
 from argosy.names import LEASE_HEADER, NAMESPACE_HEADER
 from argosy.rpc.context import current
@@ -22,7 +23,7 @@ from argosy_protos.google.protobuf import Empty
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import GRPCError
 
-from argosy_transfer.pairs import Job, NotServed
+from argosy_transfer.pairs import Job
 from argosy_transfer.progress import Teller
 from argosy_transfer.service import TransferSettings
 from argosy_transfer.streams import Stream, Streams

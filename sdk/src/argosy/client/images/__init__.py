@@ -8,7 +8,14 @@ from argosy.lazy import later
 
 if TYPE_CHECKING:
     from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
-    from argosy.client.images.exporting import Contents, export_archive, export_images, export_stream, target_of
+    from argosy.client.images.exporting import (
+        Contents,
+        export_archive,
+        export_images,
+        export_stream,
+        target_of,
+        write_archive,
+    )
     from argosy.client.images.importing import import_archive, import_images
     from argosy.client.images.migrating import Migrated, containers_on, migrate
     from argosy.client.images.names import put_image
@@ -25,7 +32,7 @@ else:
             "from_wire": "documents", "layers_of": "documents", "resolve": "documents", "to_wire": "documents",
             "export_archive": "exporting", "export_stream": "exporting", "import_archive": "importing", "put_image": "names", "PARALLEL_FETCHES": "pulling",
             "pull": "pulling", "push": "pushing", "unpack": "unpacking", "Migrated": "migrating", "containers_on": "migrating", "migrate": "migrating",
-            "Contents": "exporting", "export_images": "exporting", "target_of": "exporting", "import_images": "importing",
+            "Contents": "exporting", "export_images": "exporting", "target_of": "exporting", "write_archive": "exporting", "import_images": "importing",
             "Extra": "naming", "Naming": "naming", "store": "naming", "Wants": "pulling", "fetch_image": "pulling", "push_image": "pushing",
             "Readiness": "readiness", "ready": "readiness", "snapshotters": "readiness",
         },
@@ -60,4 +67,5 @@ __all__ = (
     "target_of",
     "to_wire",
     "unpack",
+    "write_archive",
 )

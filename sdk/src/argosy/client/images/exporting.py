@@ -10,18 +10,18 @@ import errno
 import json
 import os
 import tarfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Protocol
 
 import anyio.to_thread
 from argosy_protos.containerd.services.content import v1 as content
 
 from argosy.client.connection import Client
 from argosy.client.content import read_blob
-from argosy.client.images.documents import blob_path, from_wire, reader
+from argosy.client.images.documents import blob_path, from_wire
 from argosy.client.images.names import get_image
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
 from argosy.client.services import Services, present
@@ -51,6 +51,61 @@ class Contents:
 
 
 EVERYTHING: Final = Contents()
+
+
+class Blobs(Protocol):
+    """Where an archive's documents and blobs come from."""
+
+    async def document(self, d: Descriptor) -> bytes:
+        """Return an index or a manifest, checked. Raises NotFound, DataLoss."""
+        ...
+
+    def fetch(self, d: Descriptor) -> AsyncIterator[bytes]:
+        """Yield a blob's bytes."""
+        ...
+
+    async def has(self, d: Descriptor) -> bool:
+        """Return whether a manifest was ever fetched; of one that was, nothing may be missing."""
+        ...
+
+    async def size(self, d: Descriptor) -> int:
+        """Return how many bytes a blob has. Raises NotFound."""
+        ...
+
+    async def annotations(self, d: Descriptor) -> dict[str, str]:
+        """Return what is said of where an image came from."""
+        ...
+
+
+class ContentBlobs:
+    """What is in the content store."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def _info(self, d: Descriptor) -> content.Info:
+        return present((await self._services.content.info(content.InfoRequest(digest=d.digest))).info, d.digest)
+
+    async def document(self, d: Descriptor) -> bytes:
+        return await read_blob(self._services.content, d.digest, MAX_MANIFEST_BYTES)
+
+    async def fetch(self, d: Descriptor, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        async for part in self._services.content.read(content.ReadContentRequest(digest=d.digest, offset=offset)):
+            yield part.data
+
+    async def has(self, d: Descriptor) -> bool:
+        try:
+            await self._info(d)
+        except NotFound:
+            return False
+        return True
+
+    async def size(self, d: Descriptor) -> int:
+        return (await self._info(d)).size
+
+    async def annotations(self, d: Descriptor) -> dict[str, str]:
+        labels = (await self._info(d)).labels
+        return {key: value for key, value in labels.items() if key.startswith(DISTRIBUTION_SOURCE)}
 
 
 async def export_archive(client: Client, path: Path, names: Sequence[str], platform: Platform | None = None) -> None:
@@ -85,27 +140,34 @@ async def export_images(
     services: Services, images: Sequence[tuple[str, Descriptor]], write: Sink, contents: Contents = EVERYTHING
 ) -> None:
     """Write images, by the names that they shall have there, as an archive. Raises NotFound, InvalidArgument, DataLoss, and what write raises."""
-    found = _Found(services, contents)
+    await write_archive(ContentBlobs(services), images, write, contents)
+
+
+async def write_archive(
+    blobs: Blobs, images: Sequence[tuple[str, Descriptor]], write: Sink, contents: Contents = EVERYTHING
+) -> None:
+    """Write images as an archive, wherever their blobs are; one without a name has none there. Raises what ``export_images`` raises."""
+    found = _Found(blobs, contents)
     for name, target in images:
         if target.media_type not in INDEX_TYPES | MANIFEST_TYPES:
             raise InvalidArgument(f'image "{name}" is of type "{target.media_type}": only manifests may be exported')
         await found.tree(target, name)
         await found.name(target, name)
-    await _write(services, found, write)
+    await _write(found, write)
 
 
 @dataclass(slots=True)
 class _Found:
     """What an archive of some images holds."""
 
-    services: Services
+    source: Blobs
     contents: Contents
     blobs: dict[str, Descriptor] = field(default_factory=dict)
     manifests: list[dict[str, Any]] = field(default_factory=list)
     docker: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def tree(self, d: Descriptor, name: str) -> None:
-        document = parse_document(await read_blob(self.services.content, d.digest, MAX_MANIFEST_BYTES), d.media_type)
+        document = parse_document(await self.source.document(d), d.media_type)
         self.blobs[d.digest] = d
         if isinstance(document, Index):
             for child in await self._children(document):
@@ -122,18 +184,19 @@ class _Found:
                 "Layers": [blob_path(x.digest) for x in document.layers],
             },
         )
-        entry["RepoTags"].append(name)
+        if name:
+            entry["RepoTags"].append(name)
 
     async def _children(self, index: Index) -> list[Descriptor]:
         if self.contents.all_platforms:
             return index.manifests
         if not self.contents.platforms:
-            return [child for child in index.manifests if await self._is_here(child)]
+            return [child for child in index.manifests if await self.source.has(child)]
         chosen: dict[str, Descriptor] = {}
         missing: NotFound | None = None
         for platform in self.contents.platforms:
             try:
-                child = await choose(index, platform, reader(self.services))
+                child = await choose(index, platform, self.source.document)
             except NotFound as error:
                 missing = error
             else:
@@ -142,19 +205,11 @@ class _Found:
             raise missing
         return list(chosen.values())
 
-    async def _is_here(self, d: Descriptor) -> bool:
-        """Return whether a manifest was ever fetched; of one that was, nothing may be missing."""
-        try:
-            await self.services.content.info(content.InfoRequest(digest=d.digest))
-        except NotFound:
-            return False
-        return True
-
     async def name(self, d: Descriptor, name: str) -> None:
         """Note under which name an image is in the archive."""
-        info = present((await self.services.content.info(content.InfoRequest(digest=d.digest))).info, d.digest)
-        annotations = {key: value for key, value in info.labels.items() if key.startswith(DISTRIBUTION_SOURCE)}
-        annotations |= {IMAGE_NAME: name, REF_NAME: _tag(name)}
+        annotations = await self.source.annotations(d)
+        if name:
+            annotations |= {IMAGE_NAME: name, REF_NAME: _tag(name)}
         self.manifests.append(
             {"mediaType": d.media_type, "digest": d.digest, "size": d.size, "annotations": dict(sorted(annotations.items()))}
         )
@@ -177,14 +232,14 @@ def _padding(size: int) -> bytes:
     return bytes(-size % tarfile.BLOCKSIZE)
 
 
-async def _write(services: Services, found: _Found, write: Sink) -> None:
+async def _write(found: _Found, write: Sink) -> None:
     """Write the members in the order of their names: directories and blobs, then what says what they are."""
     members: dict[str, Callable[[], Awaitable[None]]] = {}
     for d in found.blobs.values():
         path = blob_path(d.digest)
         for folder in ("blobs/", path[: path.rindex("/") + 1]):
             members[folder] = partial(write, _header(folder, 0, 0o755, tarfile.DIRTYPE))
-        members[path] = partial(_blob, services, d, write)
+        members[path] = partial(_blob, found.source, d, write)
     index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": found.manifests}
     texts: list[tuple[str, Any, int]] = [
         ("index.json", index, 0o644),
@@ -200,16 +255,15 @@ async def _write(services: Services, found: _Found, write: Sink) -> None:
     await write(_NO_MORE)
 
 
-async def _blob(services: Services, d: Descriptor, write: Sink) -> None:
+async def _blob(source: Blobs, d: Descriptor, write: Sink) -> None:
     """Write one blob. Raises NotFound; DataLoss when it is not as long as it was said to be."""
-    info = present((await services.content.info(content.InfoRequest(digest=d.digest))).info, d.digest)
-    await write(_header(blob_path(d.digest), info.size, 0o444))
-    done = 0
-    async for part in services.content.read(content.ReadContentRequest(digest=d.digest)):
-        done += len(part.data)
-        if done > info.size:
+    size, done = await source.size(d), 0
+    await write(_header(blob_path(d.digest), size, 0o444))
+    async for data in source.fetch(d):
+        done += len(data)
+        if done > size:
             break
-        await write(part.data)
-    if done != info.size:
-        raise DataLoss(f"content {d.digest} has other bytes than the {info.size} that its store says")
-    await write(_padding(info.size))
+        await write(data)
+    if done != size:
+        raise DataLoss(f"{d.digest} has other bytes than the {size} that its store says")
+    await write(_padding(size))

@@ -103,7 +103,7 @@ def _said_of(called: str) -> Iterator[None]:
 async def _put_index(services: Services, images: Sequence[Descriptor]) -> Descriptor:
     """Store an index of images that are in content."""
     media_type = "application/vnd.oci.image.index.v1+json"
-    listed = [{**_written(d), **({"annotations": d.annotations} if d.annotations else {})} for d in images]
+    listed = [{**written(d), **({"annotations": d.annotations} if d.annotations else {})} for d in images]
     data = json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": listed}).encode()
     labels = {f"{GC_REF_CONTENT}.m.{i}": d.digest for i, d in enumerate(images)}
     digest = await write_blob(services.content, f"index-{Digest.of(data)}", data, labels)
@@ -234,7 +234,7 @@ async def _import_docker(
         config_digest = await write_blob(services.content, f"config-{Digest.of(config)}", config)
         layers: list[Descriptor] = []
         for path in entry.layers:
-            digest, size, compressed = await _digest_of(archive.member(path))
+            digest, size, compressed = await digest_of(archive.member(path))
             if compress and not compressed:
                 layers.append(await _compressed(services, archive.member(path), digest, watch))
                 continue
@@ -252,8 +252,8 @@ async def _import_docker(
         body = {
             "schemaVersion": 2,
             "mediaType": document.media_type,
-            "config": _written(document.config),
-            "layers": [_written(layer) for layer in layers],
+            "config": written(document.config),
+            "layers": [written(layer) for layer in layers],
         }
         data = json.dumps(body, sort_keys=True).encode()
         labels = {f"{GC_REF_CONTENT}.l.{i}": d.digest for i, d in enumerate(layers)}
@@ -285,11 +285,11 @@ async def _compressed(services: Services, part: Part, diff_id: str, watch: Watch
     return d
 
 
-def _written(d: Descriptor) -> dict[str, object]:
+def written(d: Descriptor) -> dict[str, object]:
     return {"mediaType": d.media_type, "digest": d.digest, "size": d.size}
 
 
-async def _digest_of(part: Part) -> tuple[str, int, bool]:
+async def digest_of(part: Part) -> tuple[str, int, bool]:
     """Return a member's digest, its size, and whether it is compressed by gzip."""
     running, size, head = hasher(), 0, b""
     while data := await anyio.to_thread.run_sync(part.read, CHUNK):

@@ -256,11 +256,13 @@ class Wants:
 
 
 async def fetch_image(
-    services: Services, resolver: Resolver, reference: Reference, target: Descriptor, wants: Wants, watch: Watch = nobody
-) -> None:
+    services: Services, resolver: Resolver, reference: Reference, target: Descriptor, wants: Wants, watch: Watch = nobody,
+    *, by_itself: bool = True,
+) -> None:  # fmt: skip
     """Have an image's blobs in content, and its layers unpacked, under the lease of services. Raises what ``pull`` raises.
 
-    Where one platform is wanted and unpacked, layers of which the snapshotter makes snapshots by itself are not fetched.
+    by_itself: a snapshotter may be told the reference, and fetch layers from there. Where one platform is wanted and unpacked, layers of which the
+    snapshotter makes snapshots by itself are not fetched.
     """
     made = partial(
         Puller, services, resolver, reference, wants.platforms, watch,
@@ -275,7 +277,7 @@ async def fetch_image(
             # With many platforms, whose documents are there first is not known.
             await made().run(target)
         for platform, snapshotter in wants.unpacks:
-            await unpack(services, target, snapshotter, platform, watch, blobs, str(reference))
+            await unpack(services, target, snapshotter, platform, watch, blobs, str(reference) if by_itself else "")
 
 
 async def pull(

@@ -1,0 +1,122 @@
+"""An image from a source to a sink that takes it blob by blob: each passes through in pieces, and no copy is kept.
+
+Blobs go first, side by side, then the documents, each after what it names; so what can be seen at the sink is whole.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+import anyio
+
+from argosy.client.images.documents import kind
+from argosy.client.jobs import together
+from argosy.client.progress import Progress
+from argosy.client.transfers.ends import ImageSink, ImageSource, Wish
+from argosy.errors import ArgosyError, InvalidArgument, NotFound
+from argosy.oci.image import MAX_CHILDREN, MAX_DEPTH, MAX_MANIFEST_BYTES, Descriptor, Index, Platform, parse_document
+from argosy.oci.passing import checked
+
+_PARALLEL: Final = 4
+
+
+class BlobSink(ImageSink):
+    """Takes an image blob by blob, and its documents by themselves."""
+
+    registry: str = ""
+    """The registry that it is in, for sources that know what else is there."""
+    repository: str = ""
+
+    @abc.abstractmethod
+    async def has(self, d: Descriptor) -> bool:
+        """Return whether a blob is there."""
+
+    @abc.abstractmethod
+    async def put_blob(self, d: Descriptor, body: Callable[[], AsyncIterator[bytes]], origin: str) -> bool:
+        """Take a blob; body is asked for its bytes again where they have to be sent again. Returns whether it came from origin, a repository next to this one."""
+
+    @abc.abstractmethod
+    async def put_document(self, d: Descriptor, data: bytes, is_top: bool) -> None:
+        """Take a manifest or an index whose children are there. The top one is what the image's name stands for from now on."""
+
+    async def take_image(self, source: ImageSource, wish: Wish) -> Descriptor:
+        return await copy_image(source, self, wish)
+
+
+async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: Descriptor | None = None) -> Descriptor:
+    """Copy an image; return what it is. With platforms, manifests of an index that are for others are left out. Raises NotFound, DataLoss, InvalidArgument."""
+    top = await source.resolve() if target is None else target
+    watch, limit = wish.watch, anyio.Semaphore(_PARALLEL)
+    documents = 0
+
+    async def origin(d: Descriptor) -> str:
+        return await source.origin(d, sink.registry, sink.repository) if sink.registry else ""
+
+    async def blob(d: Descriptor, parent: str) -> None:
+        ref, parents = f"{kind(d)}-{d.digest}", (parent,)
+        watch(Progress(ref, "waiting", 0, d.size, d, parents))
+        async with limit:
+            if await sink.has(d):
+                watch(Progress(ref, "exists", d.size, d.size, d, parents))
+                return
+
+            failed: list[ArgosyError] = []
+
+            async def body() -> AsyncIterator[bytes]:
+                failed.clear()
+                sent = 0
+                try:
+                    async for piece in checked(d, source.fetch(d)):
+                        sent += len(piece)
+                        watch(Progress(ref, "uploading", sent, d.size, d))
+                        yield piece
+                except ArgosyError as error:
+                    failed.append(error)
+                    raise
+
+            try:
+                came = await sink.put_blob(d, body, await origin(d))
+            except ArgosyError as error:
+                # A sink that was cut off by its source knows that it was, and not why.
+                raise (failed or [error])[0] from error
+            watch(Progress(ref, "exists" if came else "done", d.size, d.size, d, parents))
+
+    async def tree(d: Descriptor, parents: tuple[str, ...] = (), depth: int = 0) -> None:
+        nonlocal documents
+        documents += 1
+        if depth > MAX_DEPTH or documents > MAX_CHILDREN:
+            raise InvalidArgument(f"an image with indexes {MAX_DEPTH} deep or {MAX_CHILDREN} manifests is refused")
+        if d.size > MAX_MANIFEST_BYTES:
+            raise InvalidArgument(f"{kind(d)} {d.digest} has {d.size} bytes; more than {MAX_MANIFEST_BYTES} are refused")
+        ref = f"{kind(d)}-{d.digest}"
+        data = await source.document(d)
+        watch(Progress(ref, "waiting", 0, d.size, d, parents))
+        document = parse_document(data, d.media_type)
+        if isinstance(document, Index):
+            for child in document.manifests:
+                if not is_for(child, wish.platforms):
+                    continue
+                try:
+                    await tree(child, (ref,), depth + 1)
+                except NotFound:
+                    if not source.may_lack:
+                        raise
+        else:
+            async with together() as group:
+                for child in {c.digest: c for c in (document.config, *document.layers)}.values():
+                    group.start_soon(blob, child, ref)
+        await sink.put_document(d, data, depth == 0)
+        watch(Progress(ref, "done", d.size, d.size, d, parents))
+
+    await tree(top)
+    return top
+
+
+def is_for(manifest: Descriptor, platforms: Sequence[Platform]) -> bool:
+    """Return whether a manifest of an index goes along: it is for one of the platforms, or does not say for which it is."""
+    said = manifest.platform
+    if not platforms or said is None or not said.is_stated:
+        return True
+    return any(said.distance(one) is not None for one in platforms)

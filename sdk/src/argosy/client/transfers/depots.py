@@ -1,0 +1,173 @@
+"""Images in depots, as sources and sinks; depots of this process by their entry points, and those of a daemon over its socket."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+import anyio
+from argosy_protos.argosy.transfer import v1 as p
+
+from argosy.client.services import Services
+from argosy.client.transfers.copying import BlobSink
+from argosy.client.transfers.ends import ImageSource
+from argosy.errors import ArgosyError, DataLoss, FailedPrecondition, Unavailable
+from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor
+from argosy.oci.passing import generated
+from argosy.plugin.depots import PIECE, Depot, from_wire, to_wire
+from argosy.rpc.channel import NO_DEADLINE
+
+GROUP: Final = "argosy.transfer"
+"""Entry points of this group are depots: each a class, or a function that returns one, called without arguments."""
+# For an answer without bytes; and how long bytes may stand still, which is all that can be said of a blob of any size.
+_ANSWER_S: Final = 60.0
+_SILENCE_S: Final = 120.0
+# A depot may keep what it was sent only once it has all of it.
+_KEPT_S: Final = 600.0
+_TRIES: Final = 3
+
+
+class DepotImage(ImageSource):
+    """An image that a depot gives."""
+
+    def __init__(self, depot: Depot, name: str, called: str) -> None:
+        self._depot, self._name, self.called = depot, name, called
+
+    async def resolve(self) -> Descriptor:
+        """Raises DataLoss for what can't be a manifest or an index, by its size."""
+        found = await self._depot.resolve(self._name)
+        if not 0 < found.size <= MAX_MANIFEST_BYTES:
+            raise DataLoss(f"{self.called} is said to have {found.size} bytes, which no manifest has")
+        return found
+
+    def fetch(self, d: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:
+        return self._depot.fetch(self._name, d, offset)
+
+
+class DepotName(BlobSink):
+    """A name in a depot."""
+
+    def __init__(self, depot: Depot, name: str, called: str) -> None:
+        self._depot, self._name, self.called = depot, name, called
+
+    async def has(self, d: Descriptor) -> bool:
+        return await self._depot.has(self._name, d)
+
+    async def put_blob(self, d: Descriptor, body: Callable[[], AsyncIterator[bytes]], origin: str) -> bool:
+        async with aclosing(generated(body())) as pieces:
+            await self._depot.put(self._name, d, pieces, False)
+        return False
+
+    async def put_document(self, d: Descriptor, data: bytes, is_top: bool) -> None:
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            yield data
+
+        await self._depot.put(self._name, d, pieces(), is_top)
+
+
+class RemoteDepot(Depot):
+    """A depot at the other end of a socket. It may hang, or lie: waits have an end, and what it sends is cut off where its descriptor ends."""
+
+    def __init__(self, stub: p.DepotStub, called: str) -> None:
+        self._stub, self._called = stub, called
+
+    async def resolve(self, name: str) -> Descriptor:
+        return from_wire((await self._stub.resolve(p.ResolveRequest(name=name), timeout=_ANSWER_S)).descriptor)
+
+    async def has(self, name: str, d: Descriptor) -> bool:
+        return (await self._stub.has(p.HasRequest(name=name, descriptor=to_wire(d)), timeout=_ANSWER_S)).has
+
+    async def fetch(self, name: str, d: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
+        """What breaks off is taken up where it did, a few times."""
+        at, tries = offset, 0
+        while at < d.size:
+            before = at
+            try:
+                async with aclosing(self._once(name, d, at)) as pieces:
+                    async for piece in pieces:
+                        at += len(piece)
+                        if at > d.size:
+                            raise DataLoss(f"{self._called} sends more than the {d.size} bytes of {d.digest}")
+                        yield piece
+                if at < d.size:
+                    raise Unavailable(f"{self._called} sent {at} of the {d.size} bytes of {d.digest}")
+            except Unavailable:
+                tries = 1 if at > before else tries + 1
+                if tries >= _TRIES:
+                    raise
+                await anyio.sleep(0.1 * tries)
+
+    async def _once(self, name: str, d: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
+        answers = self._stub.fetch(p.FetchRequest(name=name, descriptor=to_wire(d), offset=offset), timeout=NO_DEADLINE)
+        async with aclosing(generated(answers)) as coming:  # type: ignore[arg-type]  # of messages, as of bytes
+            while True:
+                with anyio.move_on_after(_SILENCE_S) as waiting:
+                    answer: Any = await anext(coming, None)
+                if waiting.cancelled_caught:
+                    raise Unavailable(f"{self._called} has sent nothing of {d.digest} for {_SILENCE_S:g} s")
+                if answer is None:
+                    return
+                yield answer.data
+
+    async def put(self, name: str, d: Descriptor, pieces: AsyncIterator[bytes], is_top: bool) -> None:
+        async with self._stub.put(timeout=NO_DEADLINE) as stream:
+            begin = p.PutBegin(name=name, descriptor=to_wire(d), is_top=is_top)
+            try:
+                await self._send(stream, p.PutRequest(begin=begin))
+                async for piece in pieces:
+                    for at in range(0, len(piece), PIECE):
+                        await self._send(stream, p.PutRequest(data=piece[at : at + PIECE]))
+            except BaseException:
+                stream.cancel()
+                raise
+            await stream.end()
+            with anyio.move_on_after(_KEPT_S) as waiting:
+                await stream.recv_message()
+            if waiting.cancelled_caught:
+                raise Unavailable(f"{self._called} has {d.digest}, and has not said for {_KEPT_S:g} s that it keeps it")
+
+    async def _send(self, stream: Any, message: p.PutRequest) -> None:
+        with anyio.move_on_after(_SILENCE_S) as waiting:
+            await stream.send_message(message)
+        if waiting.cancelled_caught:
+            raise Unavailable(f"{self._called} has taken nothing for {_SILENCE_S:g} s")
+
+
+def installed() -> list[str]:
+    """Return the names of the depots of this process's installation."""
+    return sorted({one.name for one in entry_points(group=GROUP)})
+
+
+async def depot(name: str, services: Services, stack: AsyncExitStack) -> tuple[Depot, str]:
+    """Return a depot and how messages call it: of this process's installation, else of the daemon's plugins. What is opened is closed with stack.
+
+    Raises FailedPrecondition for an entry point that is no depot, or can't be loaded.
+    """
+    for one in entry_points(group=GROUP, name=name):
+        return await _loaded(one, stack), f"depot {name}"
+    return RemoteDepot(services.depot(name), f"depot {name}"), f"depot {name}"
+
+
+async def _loaded(entry: Any, stack: AsyncExitStack) -> Depot:
+    try:
+        found = entry.load()
+        made = found if isinstance(found, Depot) else found()
+        if inspect.isawaitable(made):
+            made = await made
+    except ArgosyError:
+        raise
+    except Exception as error:  # it is somebody else's code
+        raise FailedPrecondition(
+            f"depot {entry.name} ({entry.value}) can't be loaded: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(made, Depot):
+        raise FailedPrecondition(
+            f"the entry point {entry.name} ({entry.value}) is no depot; inherit from argosy.plugin.depots.Depot"
+        )
+    close = getattr(made, "close", None)
+    if close is not None:
+        stack.push_async_callback(close)
+    return made

@@ -1,0 +1,173 @@
+"""What people write for a source or a sink, and what it stands for.
+
+NAME            an image of a registry; ``registry:NAME`` says so where a depot has the first word of it
+image:NAME      one of the daemon's images
+oci:DIR[:NAME]  a directory with an OCI layout, and the name that its index has for the image
+archive:FILE[#NAME]  an OCI or docker archive; of several images in it the one called NAME
+-               the same from standard input, or to standard output
+blob:DIGEST     a blob of the daemon's content store; as a sink ``blob:`` is whatever comes
+DEPOT:NAME      an image of a depot: of an entry point, or of a plugin of the daemon's
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from argosy.client.connection import Client
+from argosy.client.registry import Credentials
+from argosy.client.resolvers import Registries
+from argosy.client.transfers.ends import Sink, Source
+from argosy.errors import AlreadyExists, ArgosyError, InvalidArgument, NotFound
+from argosy.oci.reference import Reference
+
+KINDS: Final = ("registry", "image", "oci", "archive", "blob")
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9._-]*):(.*)", re.DOTALL)
+# Without a lease, what keeps a blob that no image refers to.
+KEPT: Final[Mapping[str, str]] = {"containerd.io/gc.root": "transfer"}
+
+# Whether a daemon has a depot of that name.
+_ASK_S: Final = 10.0
+
+
+class Places:
+    """Makes ends of what people write. What they open is closed with the block."""
+
+    def __init__(
+        self, client: Client, *, plain: bool = False, credentials: Credentials | None = None, snapshotter: str = "", unpack: bool = True
+    ) -> None:  # fmt: skip
+        """plain and credentials are for registries; snapshotter and unpack for images of the daemon's."""
+        self._client, self._snapshotter, self._unpack = client, snapshotter, unpack
+        self._registries = Registries(plain=plain, credentials=credentials)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Places:
+        await self._stack.enter_async_context(self._registries)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def source(self, text: str) -> Source:
+        """Return the source that text means. Raises InvalidArgument for what means none."""
+        from argosy.client.transfers.archives import ImageArchive, ImageFolder
+        from argosy.client.transfers.blobs import Blob
+        from argosy.client.transfers.depots import DepotImage, depot
+        from argosy.client.transfers.registries import RegistryImage
+        from argosy.client.transfers.stored import StoredImage
+
+        kind, rest = await self._parted(text)
+        match kind:
+            case "registry":
+                return RegistryImage(self._registries, Reference.parse(rest))
+            case "image":
+                return StoredImage(self._client.services, rest)
+            case "oci":
+                directory, name = _of_layout(rest)
+                if not directory.is_dir():
+                    raise NotFound(f"directory {directory} does not exist")
+                return ImageFolder(directory, name)
+            case "-":
+                return ImageArchive("standard input", _input(), "")
+            case "archive":
+                path, _, name = rest.partition("#")
+                return ImageArchive(f"archive {path}", Path(path), name)
+            case "blob":
+                return Blob(self._client.services, rest)
+        found, called = await depot(kind, self._client.services, self._stack)
+        return DepotImage(found, rest, f"{called}: {rest}")
+
+    async def sink(self, text: str, source: str = "") -> Sink:
+        """Return the sink that text means; source is what the other end was, for an archive to name its image by. Raises InvalidArgument."""
+        from argosy.client.transfers.archives import ArchiveFile, Output
+        from argosy.client.transfers.blobs import NewBlob
+        from argosy.client.transfers.depots import DepotName, depot
+        from argosy.client.transfers.layouts import LayoutName
+        from argosy.client.transfers.registries import RegistryName
+        from argosy.client.transfers.stored import StoredName
+
+        kind, rest = await self._parted(text)
+        match kind:
+            case "registry":
+                return RegistryName(await self._registries.of(Reference.parse(rest)))
+            case "image":
+                return StoredName(self._client, rest, unpack=self._unpack, snapshotter=self._snapshotter)
+            case "oci":
+                directory, name = _of_layout(rest)
+                return LayoutName(directory, name)
+            case "-":
+                return Output(sys.stdout.buffer, "standard output", await self._named(source))
+            case "archive":
+                path, _, name = rest.partition("#")
+                if Path(path).is_dir():
+                    raise AlreadyExists(f"{path} is a directory; name a file, or say oci:{path}")
+                return ArchiveFile(Path(path), name or await self._named(source))
+            case "blob":
+                return NewBlob(self._client, rest, KEPT)
+        found, called = await depot(kind, self._client.services, self._stack)
+        return DepotName(found, rest, f"{called}: {rest}")
+
+    async def _named(self, source: str) -> str:
+        """Return what an archive calls an image that comes from source; "" where that says nothing."""
+        kind, rest = await self._parted(source) if source else ("", "")
+        if kind not in ("registry", "image"):
+            return ""
+        try:
+            return str(Reference.parse(rest))
+        except InvalidArgument:
+            return rest
+
+    async def _parted(self, text: str) -> tuple[str, str]:
+        """Return the kind of an end, or the name of its depot, and the rest of what was written. Raises InvalidArgument."""
+        if text == "-":
+            return "-", ""
+        found = _SCHEME.fullmatch(text)
+        if found is not None and found[1] in KINDS:
+            if not found[2] and found[1] != "blob":
+                raise InvalidArgument(f'"{text}" does not say which; write {_usage(found[1])}')
+            return found[1], found[2]
+        if found is not None and found[2] and await self._is_depot(found[1]):
+            return found[1], found[2]
+        try:
+            Reference.parse(text)
+        except InvalidArgument as error:
+            if found is None:
+                raise
+            raise InvalidArgument(
+                f'"{text}" is neither an image of a registry ({error.message}), nor is "{found[1]}" a depot or one of {", ".join(KINDS)}'
+            ) from None
+        return "registry", text
+
+    async def _is_depot(self, name: str) -> bool:
+        from argosy_protos.argosy.plugins.v1 import GetRequest
+
+        from argosy.client.transfers.depots import installed
+
+        if name in installed():
+            return True
+        try:
+            plugin = (await self._client.services.plugins.get(GetRequest(name=f"depot/{name}"), timeout=_ASK_S)).plugin
+        except ArgosyError:
+            return False  # there is none; another daemon than ours, or none at all, has no depots
+        return plugin is not None and plugin.table is not None and plugin.table.type == "depot"
+
+
+def _of_layout(text: str) -> tuple[Path, str]:
+    """Return a directory and a name in its index. A directory with a colon in it is written with one at its end."""
+    directory, colon, name = text.rpartition(":")
+    return (Path(directory), name) if colon else (Path(text), "")
+
+
+def _input() -> Path:
+    """Return standard input as a file: what can be read only once is kept while it is needed. Raises InvalidArgument."""
+    return Path("/dev/stdin")
+
+
+def _usage(kind: str) -> str:
+    return {"registry": "registry:NAME", "image": "image:NAME", "oci": "oci:DIR or oci:DIR:NAME", "archive": "archive:FILE"}[
+        kind
+    ]

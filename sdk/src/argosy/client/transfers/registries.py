@@ -1,0 +1,57 @@
+"""An image of a registry, as a source and as a sink."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+from argosy.client.registry import Registry
+from argosy.client.resolvers import Registries
+from argosy.client.transfers.copying import BlobSink, copy_image
+from argosy.client.transfers.ends import ImageSource, Wish
+from argosy.errors import DataLoss
+from argosy.oci.image import Descriptor
+from argosy.oci.reference import Reference
+
+
+class RegistryImage(ImageSource):
+    """An image where the registry of its name has it, or a mirror."""
+
+    def __init__(self, registries: Registries, reference: Reference) -> None:
+        self.registries, self.reference = registries, reference
+        self.called = f"OCI Registry ({reference})"
+
+    async def resolve(self) -> Descriptor:
+        return await self.registries.resolve(self.reference)
+
+    def fetch(self, d: Descriptor, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        return self.registries.fetch(self.reference, d, offset)
+
+    async def origin(self, d: Descriptor, registry: str, beside: str) -> str:
+        mine = self.reference
+        return mine.repository if mine.registry == registry and mine.repository != beside else ""
+
+
+class RegistryName(BlobSink):
+    """A name in a registry. A reference with a digest names nothing but that: another image is refused."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        reference = registry.reference
+        self.called = f"OCI Registry ({reference})"
+        self.registry, self.repository = reference.registry, reference.repository
+
+    async def take_image(self, source: ImageSource, wish: Wish) -> Descriptor:
+        target, reference = await source.resolve(), self._registry.reference
+        if not reference.tag and reference.digest != target.digest:
+            raise DataLoss(f"{reference} is to be pushed, and the image is {target.digest}")
+        return await copy_image(source, self, wish, target)
+
+    async def has(self, d: Descriptor) -> bool:
+        return await self._registry.has("blobs", d.digest)
+
+    async def put_blob(self, d: Descriptor, body: Callable[[], AsyncIterator[bytes]], origin: str) -> bool:
+        return await self._registry.push_blob(d.digest, d.size, body, origin)
+
+    async def put_document(self, d: Descriptor, data: bytes, is_top: bool) -> None:
+        reference = self._registry.reference
+        await self._registry.push_manifest(d.media_type, data, (reference.tag or reference.digest) if is_top else d.digest)
