@@ -254,7 +254,7 @@ def test_an_agent_that_dies_leaves_nothing(mesh: Mesh, home: Home, mortal: tuple
         assert done.code != 0
     elif step in ("kill", "delete"):
         mesh.ctr("tasks", "kill", "-s", "SIGKILL", id)
-    if step in ("exec", "kill"):
+    if step in ("exec", "kill", "delete"):
         eventually(lambda: status(mesh, id) == "STOPPED", within=5)
         assert "137" in mesh.ctr("tasks", "rm", id).err
     eventually(lambda: _removed(mesh, id), within=20)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unimplemented, Unknown
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented, Unknown
 from argosy.mounts import Mount, check
 from argosy.shim import lifecycle, metrics, model
 from argosy.shim.stdio import Endpoints, fifo_path, open_input, open_outputs, open_stdio
@@ -31,6 +31,8 @@ _OPTIONS: Final = ("runtimeoptions.v1.Options", "containerd.runtimeoptions.v1.Op
 _RUNC_OPTIONS: Final = "containerd.runc.v1.Options"
 _IO_DRAIN_S: Final = 10.0
 _VERB_S: Final = 60.0
+# Of a VM whose agent has gone: its processes end, and are heard of.
+_GOES_S: Final = 5.0
 _COPY_BYTES: Final = 1 << 20
 _STATS_BYTES: Final = 1 << 20
 
@@ -316,6 +318,10 @@ class Container(model.Container[Process]):
                     self._call("delete", id=self.id, force=self.init.status == lifecycle.CREATED)
                 except Unknown as error:
                     if "does not exist" not in error.message and "no such file" not in error.message.lower():
+                        raise
+                except Unavailable:
+                    # The VM went meanwhile, and with it all that it had of the container.
+                    if not machine.lost_within(_GOES_S):
                         raise
         if self.init.status == lifecycle.CREATED and machine is not None:
             machine.streams.drop(self.init.base)
