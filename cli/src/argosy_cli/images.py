@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from argosy.client.registry import Credentials
     from argosy.client.sources import Source
 
-_Snapshotter = Annotated[str, Option("--snapshotter", help="snapshotter; default: the namespace's")]
-_User = Annotated[str, Option("--user", "-u", help="name:password for the registry")]
-_Plain = Annotated[bool, Option("--plain-http", help="speak HTTP to the registry")]
+Snapshotter = Annotated[str, Option("--snapshotter", help="snapshotter; default: the namespace's")]
+User = Annotated[str, Option("--user", "-u", help="name:password for the registry")]
+Plain = Annotated[bool, Option("--plain-http", help="speak HTTP to the registry")]
 
 
-def _credentials(user: str) -> Credentials | None:
+def credentials(user: str) -> Credentials | None:
     from argosy.client.registry import Credentials
 
     name, _, secret = user.partition(":")
@@ -31,11 +31,11 @@ def _credentials(user: str) -> Credentials | None:
 
 def pull(
     reference: str,
-    plain_http: _Plain = False,
-    user: _User = "",
+    plain_http: Plain = False,
+    user: User = "",
     platform: Annotated[str, Option("--platform", help="os/architecture[/variant]")] = "",
     all_platforms: Annotated[bool, Option("--all-platforms", help="fetch every platform")] = False,
-    snapshotter: _Snapshotter = "",
+    snapshotter: Snapshotter = "",
     unpack: Annotated[bool, Option(help="unpack after fetching")] = True,
 ) -> None:
     """Pull an image from its registry and unpack it."""
@@ -46,7 +46,7 @@ def pull(
         async with Target.client() as client:
             with watching() as watch:
                 image = await api.pull(
-                    client, reference, plain=plain_http, credentials=_credentials(user), all_platforms=all_platforms,
+                    client, reference, plain=plain_http, credentials=credentials(user), all_platforms=all_platforms,
                     platform=Platform.parse(platform) if platform else None, snapshotter=snapshotter, unpack_image=unpack, watch=watch,
                 )  # fmt: skip
         show_one({"image": image.name, "digest": image.target.digest if image.target else ""})
@@ -57,8 +57,8 @@ def pull(
 def push(
     reference: str,
     source: Annotated[str, Argument(help="local image to push under that name; default: the same name")] = "",
-    plain_http: _Plain = False,
-    user: _User = "",
+    plain_http: Plain = False,
+    user: User = "",
 ) -> None:
     """Push an image to the registry that its name says."""
     from argosy.client import images as api
@@ -68,7 +68,7 @@ def push(
         async with Target.client() as client:
             with watching() as watch:
                 await api.push(
-                    client, reference, source=source, plain=plain_http, credentials=_credentials(user), watch=watch
+                    client, reference, source=source, plain=plain_http, credentials=credentials(user), watch=watch
                 )
         show_one({"pushed": str(Reference.parse(reference))})
 
@@ -77,7 +77,7 @@ def push(
 
 def import_(
     archive: Annotated[Path, Argument(help="a file, a FIFO, a folder with an OCI layout, or - for standard input")],
-    snapshotter: _Snapshotter = "",
+    snapshotter: Snapshotter = "",
     unpack: Annotated[bool, Option(help="unpack after importing")] = True,
 ) -> None:
     """Import an OCI or docker archive."""

@@ -21,6 +21,7 @@ from argosy_cli.words import Group, Option, Parameter, call, parameters, read
 COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "mesh": ("up", "status", "plugins", "version", "gc", "events", "namespaces", "publish", "config"),
     "images": ("pull", "push", "import", "export", "images", "image", "rmi", "tag"),
+    "transfers": ("transfer",),
     "containers": ("run", "exec", "ps", "logs", "kill", "rm"),
     "stores": ("snapshots", "content", "leases"),
     "snapshotters": ("snapshotter",),

@@ -255,10 +255,9 @@ class ToStore(ImageSink):
             teller.status(f"Completed pull from {source.called}")
         return target
 
-    async def take_archive(self, source: ArchiveSource, wish: Wish) -> None:
+    async def take_archive(self, source: ArchiveSource, wish: Wish) -> Descriptor | None:
         if not isinstance(source, FromArchive):
-            await super().take_archive(source, wish)
-            return
+            return await super().take_archive(source, wish)
         job, named, wanted = self._job, self._named, self._wanted
         teller = job.teller
         async with job.client.lease() as services:
@@ -286,6 +285,7 @@ class ToStore(ImageSink):
                 for image in await store(services, names, d):
                     teller.named("saved", image.name, d)
             teller.status("Completed import")
+        return None
 
 
 class ToArchive(ArchiveSink):

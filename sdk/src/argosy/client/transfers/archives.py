@@ -26,7 +26,7 @@ from argosy.client.images.importing import digest_of, written
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
 from argosy.client.members import Archive, Part
 from argosy.client.progress import Progress, Watch
-from argosy.client.sources import Folder, opened, pieces_of, pipe
+from argosy.client.sources import Folder, Source, opened, pieces_of, pipe
 from argosy.client.transfers.ends import ArchiveSource, ByteSink, ByteSource, ImageSink, ImageSource, Wish
 from argosy.digest import Digest
 from argosy.errors import InvalidArgument, NotFound
@@ -148,7 +148,7 @@ class ArchivedImage(ImageSource):
 class _Images(ArchiveSource):
     """What holds images. It is opened with its use: whoever wants its bytes does not look into it."""
 
-    def __init__(self, called: str, source: Path | AsyncIterator[bytes], name: str = "") -> None:
+    def __init__(self, called: str, source: Source, name: str = "") -> None:
         """name is the image that is meant: what the archive calls it, its tag, or its digest. What yields bytes can be used once."""
         self.called, self.source, self._name = called, source, name
 
@@ -186,7 +186,9 @@ class ImageArchive(_Images, ByteSource):
     """A tar file or a pipe with an archive of images, which is bytes, too."""
 
     def read(self) -> AsyncIterator[bytes]:
-        return _file(self.source) if isinstance(self.source, Path) else self.source
+        if isinstance(self.source, Path):
+            return _file(self.source)
+        return self.source if isinstance(self.source, AsyncIterator) else pieces_of(self.source)
 
 
 async def _file(path: Path) -> AsyncGenerator[bytes, None]:

@@ -15,7 +15,7 @@ not served.
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -31,18 +31,12 @@ class NotServed(Unimplemented):
     """Raised for a pair that nothing is done for."""
 
 
-def _unheard(_: str) -> None:
-    """Say a line to nobody."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What is wanted of a transfer. Without platforms, all of an image."""
 
     platforms: Sequence[Platform] = ()
     watch: Watch = nobody
-    say: Callable[[str], None] = _unheard
-    """Is told what is done, a line each."""
 
 
 class Source(abc.ABC):
@@ -159,10 +153,10 @@ class ImageSink(Sink):
     async def take_image(self, source: ImageSource, wish: Wish) -> Descriptor:
         """Return what the image is there. Raises what either end refuses."""
 
-    async def take_archive(self, source: ArchiveSource, wish: Wish) -> None:
+    async def take_archive(self, source: ArchiveSource, wish: Wish) -> Descriptor | None:
         """Take what an archive holds: the only image in it. Raises InvalidArgument where there are more."""
         async with source.image() as image:
-            await self.take_image(image, wish)
+            return await self.take_image(image, wish)
 
 
 class ByteSink(Sink):
@@ -181,7 +175,7 @@ class TreeSink(Sink):
         """Take a tree as a tar stream. Raises InvalidArgument for what is none."""
 
 
-def way(source: type[Source], sink: type[Sink]) -> Callable[[Any, Any, Wish], Awaitable[None]] | None:
+def way(source: type[Source], sink: type[Sink]) -> Callable[[Any, Any, Wish], Awaitable[Descriptor | None]] | None:
     """Return what is done for a pair of ends of these classes; None for one that is not served."""
     gives, takes = partial(issubclass, source), partial(issubclass, sink)
     for given, taken, done in _WAYS:
@@ -190,16 +184,21 @@ def way(source: type[Source], sink: type[Sink]) -> Callable[[Any, Any, Wish], Aw
     return None
 
 
-async def transfer(source: Source, sink: Sink, wish: Wish) -> None:
-    """Do what a pair stands for. Raises NotServed, and what comes of it. Cancelling ends all that was begun."""
+async def transfer(source: Source, sink: Sink, wish: Wish) -> Descriptor | None:
+    """Do what a pair stands for; return the image that was transferred, if it was one. Raises NotServed, and what comes of it.
+
+    Cancelling ends all that was begun.
+    """
     done = way(type(source), type(sink))
     if done is None:
-        raise NotServed(f"nothing takes {source.called} to {sink.called}")
-    await done(source, sink, wish)
+        gives = " and ".join(dict.fromkeys(_WORDS[given] for given, _, _ in _WAYS if isinstance(source, given)))
+        takes = " and ".join(dict.fromkeys(_WORDS[taken] for _, taken, _ in _WAYS if isinstance(sink, taken)))
+        raise NotServed(f"{source.called} gives {gives}, and {sink.called} takes {takes}")
+    return await done(source, sink, wish)
 
 
-async def _image(source: ImageSource, sink: ImageSink, wish: Wish) -> None:
-    await sink.take_image(source, wish)
+async def _image(source: ImageSource, sink: ImageSink, wish: Wish) -> Descriptor:
+    return await sink.take_image(source, wish)
 
 
 async def _bytes(source: ByteSource, sink: ByteSink, wish: Wish) -> None:
@@ -207,8 +206,8 @@ async def _bytes(source: ByteSource, sink: ByteSink, wish: Wish) -> None:
         await sink.take_bytes(pieces, wish)
 
 
-async def _archive(source: ArchiveSource, sink: ImageSink, wish: Wish) -> None:
-    await sink.take_archive(source, wish)
+async def _archive(source: ArchiveSource, sink: ImageSink, wish: Wish) -> Descriptor | None:
+    return await sink.take_archive(source, wish)
 
 
 async def _tree(source: TreeSource, sink: TreeSink, wish: Wish) -> None:
@@ -227,7 +226,7 @@ async def _unpacked(source: ByteSource, sink: TreeSink, wish: Wish) -> None:
 
 
 # The table at the top of this module.
-_WAYS: Final[Sequence[tuple[type[Source], type[Sink], Callable[[Any, Any, Wish], Awaitable[None]]]]] = (
+_WAYS: Final[Sequence[tuple[type[Source], type[Sink], Callable[[Any, Any, Wish], Awaitable[Descriptor | None]]]]] = (
     (ImageSource, ImageSink, _image),
     (ByteSource, ByteSink, _bytes),
     (ArchiveSource, ImageSink, _archive),
@@ -235,3 +234,7 @@ _WAYS: Final[Sequence[tuple[type[Source], type[Sink], Callable[[Any, Any, Wish],
     (TreeSource, ByteSink, _packed),
     (ByteSource, TreeSink, _unpacked),
 )
+_WORDS: Final[Mapping[type[Source] | type[Sink], str]] = {
+    ImageSource: "an image", ArchiveSource: "an archive of images", ByteSource: "bytes", TreeSource: "a tree",
+    ImageSink: "an image", ByteSink: "bytes", TreeSink: "a tree",
+}  # fmt: skip

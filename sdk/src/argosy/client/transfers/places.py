@@ -11,12 +11,14 @@ DEPOT:NAME      an image of a depot: of an entry point, or of a plugin of the da
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from argosy.client.connection import Client
 from argosy.client.registry import Credentials
@@ -35,7 +37,7 @@ _ASK_S: Final = 10.0
 
 
 class Places:
-    """Makes ends of what people write. What they open is closed with the block."""
+    """Makes ends of what people write. What they open is closed with the block, and so is the client."""
 
     def __init__(
         self, client: Client, *, plain: bool = False, credentials: Credentials | None = None, snapshotter: str = "", unpack: bool = True
@@ -46,6 +48,7 @@ class Places:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Places:
+        await self._stack.enter_async_context(self._client)
         await self._stack.enter_async_context(self._registries)
         return self
 
@@ -100,7 +103,7 @@ class Places:
                 directory, name = _of_layout(rest)
                 return LayoutName(directory, name)
             case "-":
-                return Output(sys.stdout.buffer, "standard output", await self._named(source))
+                return Output(_output(), "standard output", await self._named(source))
             case "archive":
                 path, _, name = rest.partition("#")
                 if Path(path).is_dir():
@@ -162,9 +165,21 @@ def _of_layout(text: str) -> tuple[Path, str]:
     return (Path(directory), name) if colon else (Path(text), "")
 
 
-def _input() -> Path:
-    """Return standard input as a file: what can be read only once is kept while it is needed. Raises InvalidArgument."""
-    return Path("/dev/stdin")
+def _input() -> BinaryIO:
+    """Return standard input. Raises InvalidArgument where there is none to read."""
+    # What stands in for one that was closed can't be read.
+    if sys.stdin is None or fcntl.fcntl(0, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
+        raise InvalidArgument("standard input is closed; pipe an archive into it, or name a file")
+    if os.isatty(0):
+        raise InvalidArgument("standard input is a terminal; pipe something into it, or name a file")
+    return sys.stdin.buffer
+
+
+def _output() -> BinaryIO:
+    """Return standard output. Raises InvalidArgument for a terminal."""
+    if os.isatty(1):
+        raise InvalidArgument("standard output is a terminal, and this is no text: send it to a file or a program")
+    return sys.stdout.buffer
 
 
 def _usage(kind: str) -> str:

@@ -1,0 +1,53 @@
+"""transfer: any source to any sink."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from argosy_cli.images import Plain, Snapshotter, User, credentials
+from argosy_cli.output import run_async, show_one, watching
+from argosy_cli.target import Target
+from argosy_cli.words import Argument, Option, Verb
+
+
+def transfer(
+    source: Annotated[
+        str,
+        Argument(
+            help="NAME of a registry's image, image:NAME, oci:DIR[:NAME], archive:FILE[#NAME], blob:DIGEST, DEPOT:NAME, or -"
+        ),
+    ],
+    sink: Annotated[str, Argument(help="the same; blob: takes whatever comes")],
+    platform: Annotated[
+        str, Option("--platform", help="os/architecture[/variant]; default: all, and to image: this machine's")
+    ] = "",
+    all_platforms: Annotated[bool, Option("--all-platforms", help="to image: every platform, too")] = False,
+    plain_http: Plain = False,
+    user: User = "",
+    snapshotter: Snapshotter = "",
+    unpack: Annotated[bool, Option(help="unpack what becomes one of the daemon's images")] = True,
+) -> None:
+    """Bring an image, or bytes, from anywhere to anywhere. What only passes through is kept nowhere."""
+    from argosy.client.transfers import NewBlob, Output, Places, StoredName, Wish
+    from argosy.client.transfers import transfer as bring
+    from argosy.oci.image import Platform
+
+    async def work() -> None:
+        places = Places(
+            Target.client(), plain=plain_http, credentials=credentials(user), snapshotter=snapshotter, unpack=unpack
+        )
+        async with places:
+            begin, end = await places.source(source), await places.sink(sink, source)
+            wanted = [Platform.parse(platform)] if platform else []
+            if not wanted and not all_platforms and isinstance(end, StoredName):
+                wanted = [Platform.of_host()]
+            with watching() as watch:
+                found = await bring(begin, end, Wish(wanted, watch))
+        if not isinstance(end, Output):  # what was asked for is on standard output
+            digest = end.digest if isinstance(end, NewBlob) else found.digest if found is not None else ""
+            show_one({"from": source, "to": sink, "digest": digest})
+
+    run_async(work())
+
+
+VERBS: Final = {"transfer": Verb(transfer)}

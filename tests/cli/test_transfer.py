@@ -1,0 +1,215 @@
+"""argosy transfer: what people write for sources and sinks, on our own mesh, on a stock containerd, and with no daemon at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.harness.containerd import Containerd
+from tests.harness.examples import EXAMPLES, serving
+from tests.harness.mesh import ARGOSY, IMAGE, Mesh, Ran, eventually, run
+from tests.harness.objects import serving_objects
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(scope="module")
+def layout(image_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image as a directory with an OCI layout."""
+    base = tmp_path_factory.mktemp("layout") / "box"
+    with tarfile.open(image_archive) as tar:
+        tar.extractall(base, filter="data")
+    return base
+
+
+@pytest.fixture(scope="module")
+def digest(layout: Path) -> str:
+    (entry,) = json.loads((layout / "index.json").read_bytes())["manifests"]
+    return str(entry["digest"])
+
+
+def nowhere(*args: str, env: dict[str, str] | None = None) -> Ran:
+    """Run the command where no daemon is. Not as `argosy` itself, which is isolated from PYTHONPATH."""
+    return run([sys.executable, str(ARGOSY), "--address", "/run/argosy-is-not-here.sock", "transfer", *args], env)
+
+
+def listed(mesh: Mesh | Containerd, namespace: str = "default") -> dict[str, str]:
+    lines = mesh.ctr("images", "ls", namespace=namespace).ok().out.splitlines()[1:]
+    return {line.split()[0]: next(word for word in line.split() if word.startswith("sha256:")) for line in lines}
+
+
+def named(layout: Path) -> dict[str, str]:
+    entries = json.loads((layout / "index.json").read_bytes())["manifests"]
+    return {one.get("annotations", {}).get("org.opencontainers.image.ref.name", ""): one["digest"] for one in entries}
+
+
+def test_without_a_daemon_images_go_between_registries_directories_and_archives(
+    registry: str, layout: Path, digest: str, tmp_path: Path
+) -> None:
+    first, second = f"{registry}/a/box:1", f"registry:{registry}/b/box:2"
+    chain = [f"oci:{layout}", first, second, f"oci:{tmp_path}/new:v3", f"archive:{tmp_path}/box.tar", f"oci:{tmp_path}/last"]
+    for source, sink in pairwise(chain):
+        ran = nowhere("--plain-http", source, sink)
+        assert (ran.code, ran.err) == (0, "") and digest in ran.out, ran
+    assert named(tmp_path / "new") == {"v3": digest} and named(tmp_path / "last") == {"": digest}
+    with tarfile.open(tmp_path / "box.tar") as tar:
+        names = tar.getnames()
+    assert names == sorted(names) and {"index.json", "manifest.json", "oci-layout"} < set(names)
+    for blob in (tmp_path / "last/blobs/sha256").iterdir():
+        assert hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name
+    assert nowhere("--plain-http", second, f"oci:{tmp_path}/new:v4").code == 0
+    assert named(tmp_path / "new") == {"v3": digest, "v4": digest}, "what else is in a directory stays"
+
+
+def test_an_image_of_the_daemon_goes_out_and_comes_back_through_a_pipe(mesh: Mesh, tmp_path: Path) -> None:
+    out = [str(ARGOSY), "--address", str(mesh.address), "transfer", f"image:{IMAGE}", "-"]
+    back = [
+        str(ARGOSY),
+        "--address",
+        str(mesh.address),
+        "--namespace",
+        "piped",
+        "-o",
+        "json",
+        "transfer",
+        "-",
+        "image:piped.example/box:1",
+    ]
+    with subprocess.Popen(out, stdout=subprocess.PIPE) as sender:
+        done = subprocess.run(back, stdin=sender.stdout, capture_output=True, timeout=60, check=False)
+    assert (sender.returncode, done.returncode, done.stderr) == (0, 0, b"")
+    found = listed(mesh, "piped")
+    assert found == {"piped.example/box:1": listed(mesh)[IMAGE]}
+    assert json.loads(done.stdout)["digest"] == found["piped.example/box:1"]
+    ran = mesh.ctr("run", "--rm", "piped.example/box:1", "c", "cat", "/etc/motd", namespace="piped")
+    assert ran.ok().out == "hello from an argosy\n", "it is unpacked, and can be run"
+
+
+def test_a_blob_becomes_a_file_and_a_file_a_blob_that_stays(mesh: Mesh, tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"some text " * 1000)
+    digest = f"sha256:{hashlib.sha256((tmp_path / 'text').read_bytes()).hexdigest()}"
+    ran = mesh.argosy("-o", "json", "transfer", f"archive:{tmp_path}/text", "blob:", namespace="bytes").ok()
+    assert json.loads(ran.out)["digest"] == digest
+    mesh.argosy("gc").ok()
+    mesh.argosy("transfer", f"blob:{digest}", f"archive:{tmp_path}/again", namespace="bytes").ok()
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "text").read_bytes()
+    assert (
+        mesh.argosy("transfer", f"blob:{digest}", "-", namespace="bytes").ok().out.encode()
+        == (tmp_path / "text").read_bytes()
+    )
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> dict[str, str]:
+    """The environment of an installation that has the example as an entry point."""
+    info = tmp_path / "site/shelf-1.dist-info"
+    info.mkdir(parents=True)
+    (tmp_path / "site/shelf.py").write_text((EXAMPLES / "shelf.py").read_text())
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(
+        "[argosy.transfer]\nshelf = shelf:Shelf\nbroken = shelf:NAME\nmissing = nothing:Nothing\n"
+    )
+    return {"PYTHONPATH": str(tmp_path / "site"), "SHELF": str(tmp_path / "layout")}
+
+
+def test_an_entry_point_is_a_source_and_a_sink(layout: Path, digest: str, shelf: dict[str, str], tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        ran = nowhere(f"oci:{layout}", f"shelf:{name}", env=shelf)
+        assert (ran.code, ran.err) == (0, "") and digest in ran.out, ran
+    assert named(tmp_path / "layout") == {"one": digest, "two": digest}, "any tool for layouts finds it"
+    assert nowhere("shelf:two", f"oci:{tmp_path}/back:x", env=shelf).ok() and named(tmp_path / "back") == {"x": digest}
+    ran = nowhere("shelf:three", f"oci:{tmp_path}/back:x", env=shelf)
+    assert ran.code != 0 and 'image "three" in' in ran.err
+    ran = nowhere("broken:x", f"oci:{tmp_path}/back", env=shelf)
+    assert ran.code != 0 and "can't be loaded" in ran.err and "broken" in ran.err
+    ran = nowhere("missing:x", f"oci:{tmp_path}/back", env=shelf)
+    assert ran.code != 0 and "can't be loaded: ModuleNotFoundError" in ran.err
+
+
+def test_a_registered_depot_is_named_by_every_client(mesh: Mesh, layout: Path, digest: str, tmp_path: Path) -> None:
+    with serving_objects() as objects, serving("objects", tmp_path, "--url", objects.url) as address:
+        mesh.argosy("plugin", "add", "depot", "objects", "--address", str(address)).ok()
+        assert "depot" in mesh.argosy("plugin", "ls").ok().out
+        mesh.argosy("transfer", f"oci:{layout}", "objects:box/1").ok()
+        assert set(objects.objects) == {
+            "names/box/1",
+            *(f"blobs/sha256/{one.name}" for one in (layout / "blobs/sha256").iterdir()),
+        }
+        mesh.argosy("transfer", "objects:box/1", "image:from-a-depot:1").ok()
+        assert listed(mesh)["docker.io/library/from-a-depot:1"] == digest
+        ran = mesh.argosy("transfer", "objects:box/2", "image:x")
+        assert (ran.code != 0, "names/box/2 in" in ran.err) == (True, True), ran
+        puts = [key for method, key, _ in objects.asked if method == "PUT"]
+        mesh.argosy("transfer", f"oci:{layout}", "objects:box/3").ok()
+        again = [key for method, key, _ in objects.asked if method == "PUT"][len(puts) :]
+        assert "names/box/3" in again and len(again) < len(puts), "blobs that are there are not sent again"
+        mesh.argosy("plugin", "remove", "objects").ok()
+    ran = mesh.argosy("transfer", "objects:box/1", "image:x")
+    assert ran.code != 0 and 'nor is "objects" a depot' in ran.err
+
+
+def test_mistakes_are_told_from_each_other(mesh: Mesh, layout: Path, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine").write_text("not yours")
+    told = {
+        ("blob:", "image:x"): "digest",
+        ("image:", f"oci:{tmp_path}/x"): '"image:" does not say which; write image:NAME',
+        ("image:no-such", f"oci:{tmp_path}/x"): "no-such",
+        (f"oci:{tmp_path}/none", "image:x"): "does not exist",
+        (f"oci:{layout}:other", "image:x"): "has no image other; it has",
+        (f"oci:{layout}", f"oci:{full}"): "is no OCI layout, and not empty; name another directory",
+        (f"oci:{layout}", f"archive:{tmp_path}"): "is a directory; name a file, or say oci:",
+        (f"oci:{layout}", f"archive:{tmp_path}/no/where"): "there is no such directory",
+        (f"oci:{layout}", "blob:"): "gives an archive of images, and a blob takes bytes",
+        ("s3:bucket/Box:1", "image:x"): 'nor is "s3" a depot or one of registry, image, oci, archive, blob',
+        (f"archive:{tmp_path}/none.tar", "image:x"): "does not exist",
+        (f"archive:{full}/mine", "image:x"): "it is not a tar archive",
+    }
+    for (source, sink), words in told.items():
+        ran = mesh.argosy("transfer", source, sink)
+        assert ran.code != 0 and words in ran.err and "Traceback" not in ran.err, (source, sink, ran)
+    assert (full / "mine").read_text() == "not yours" and [path.name for path in full.iterdir()] == ["mine"]
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory, image_archive: Path) -> Iterator[Containerd]:
+    running = Containerd(tmp_path_factory.mktemp("stock"))
+    running.start()
+    try:
+        running.ctr("images", "import", str(image_archive)).ok()
+        yield running
+    finally:
+        running.destroy()
+
+
+def test_a_stock_containerd_is_transferred_from_and_to(stock: Containerd, digest: str, tmp_path: Path) -> None:
+    command = [str(ARGOSY), "--address", str(stock.address), "transfer"]
+    run([*command, f"image:{IMAGE}", f"oci:{tmp_path}/out"]).ok()
+    assert named(tmp_path / "out") == {"": digest}
+    run([*command, f"oci:{tmp_path}/out", "image:back:1"]).ok()
+    assert listed(stock)["docker.io/library/back:1"] == digest
+    assert stock.ctr("run", "--rm", "docker.io/library/back:1", "c", "cat", "/etc/motd").ok().out == "hello from an argosy\n"
+
+
+def test_what_is_cut_off_leaves_no_file_and_no_name(tmp_path: Path) -> None:
+    """A transfer is told to end where its source stands still."""
+    os.mkfifo(tmp_path / "fifo")
+    command = [sys.executable, str(ARGOSY), "transfer", f"archive:{tmp_path}/fifo", f"archive:{tmp_path}/out"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process, (tmp_path / "fifo").open("wb") as file:
+        file.write(b"the beginning")
+        file.flush()
+        eventually(lambda: any(path.name.startswith(".out.") for path in tmp_path.iterdir()), what="it never began")
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+    assert [path.name for path in tmp_path.iterdir()] == ["fifo"]
