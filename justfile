@@ -54,6 +54,10 @@ protos:
 protos-check:
     @{{ python }} protos/generate.py --check
 
+# write docs/matrix.md from the table of the tests
+matrix:
+    @{{ python }} scripts/matrix.py
+
 # write compose/ from the topology and from what the services say of themselves
 compose:
     @{{ python }} scripts/compose.py
