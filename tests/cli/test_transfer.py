@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
+from base64 import b64encode
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 from tests.harness.containerd import Containerd
 from tests.harness.examples import EXAMPLES, serving
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, Ran, eventually, run
 from tests.harness.objects import serving_objects
+from tests.harness.web import Server
+from tests.harness.web import serving as serving_web
 
 pytestmark = pytest.mark.root
 
@@ -213,3 +220,103 @@ def test_what_is_cut_off_leaves_no_file_and_no_name(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.wait(20)
     assert [path.name for path in tmp_path.iterdir()] == ["fifo"]
+
+
+def test_a_registry_gets_its_own_password_and_never_the_others(tmp_path: Path, layout: Path) -> None:
+    """Both want one; what each was told is looked at where it arrives."""
+
+    async def ask(server: Server, request: web.Request) -> web.StreamResponse | None:
+        if "Authorization" in request.headers:
+            return None
+        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="r"'})
+
+    async def work() -> tuple[set[str], set[str]]:
+        async with serving_web(ask) as source, serving_web(ask) as sink:
+            source.image("a/box:1", [b"layer" * 100])
+            command = [
+                str(ARGOSY), "transfer", "--plain-http", "--from-user", "me:one", "--to-user", "you:two", f"{source.netloc}/a/box:1",
+                f"{sink.netloc}/b/box:1",
+            ]  # fmt: skip
+            process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL)
+            await process.wait()
+            return set(source.secrets()), set(sink.secrets())
+
+    given = asyncio.run(work())
+    assert given == ({f"Basic {b64encode(b'me:one').decode()}"}, {f"Basic {b64encode(b'you:two').decode()}"})
+
+
+def layers_of(layout: Path) -> list[tuple[str, bytes]]:
+    """Return types and bytes of the layers of the only image in a directory, of its only platform."""
+    (entry,) = json.loads((layout / "index.json").read_bytes())["manifests"]
+    document = json.loads((layout / "blobs" / entry["digest"].replace(":", "/")).read_bytes())
+    while "manifests" in document:
+        document = json.loads((layout / "blobs" / document["manifests"][0]["digest"].replace(":", "/")).read_bytes())
+    return [
+        (one["mediaType"], (layout / "blobs" / one["digest"].replace(":", "/")).read_bytes()) for one in document["layers"]
+    ]
+
+
+def test_layers_become_another_form_on_the_way_and_hold_the_same(
+    mesh: Mesh, stock: Containerd, layout: Path, tmp_path: Path
+) -> None:
+    for form in ("zstd", "gzip", "uncompressed"):
+        for name in (form, f"{form}-again"):
+            nowhere("--layers", form, f"oci:{layout}", f"oci:{tmp_path}/{name}").ok()
+        assert named(tmp_path / form) == named(tmp_path / f"{form}-again"), "the same image becomes the same image"
+    for form, words in {"zstd": ["zstd", "-dc"], "gzip": ["gzip", "-dc"], "uncompressed": ["cat"]}.items():
+        for (kind, data), (_, plain) in zip(layers_of(tmp_path / form), layers_of(tmp_path / "uncompressed"), strict=True):
+            assert kind == "application/vnd.oci.image.layer.v1.tar" + ("" if form == "uncompressed" else f"+{form}")
+            assert subprocess.run(words, input=data, stdout=subprocess.PIPE, check=True, timeout=30).stdout == plain
+    nowhere("--layers", "uncompressed", f"oci:{tmp_path}/zstd", f"oci:{tmp_path}/back").ok()
+    assert named(tmp_path / "back") == named(tmp_path / "uncompressed")
+    for peer in (mesh, stock):
+        run(
+            [
+                str(ARGOSY),
+                "--address",
+                str(peer.address),
+                "transfer",
+                "--layers",
+                "zstd",
+                f"image:{IMAGE}",
+                "image:smaller:1",
+            ]
+        ).ok()
+        assert (
+            peer.ctr("run", "--rm", "docker.io/library/smaller:1", "c", "cat", "/etc/motd").ok().out
+            == "hello from an argosy\n"
+        )
+    ran = nowhere("--layers", "brotli", f"oci:{layout}", f"oci:{tmp_path}/no")
+    assert (
+        ran.code != 0
+        and 'layers can be uncompressed, gzip, zstd, and not "brotli"' in ran.err
+        and not (tmp_path / "no").exists()
+    )
+
+
+def test_a_layer_that_is_not_what_its_config_says_is_not_converted(layout: Path, tmp_path: Path) -> None:
+    def changed(config: dict[str, Any]) -> dict[str, Any]:
+        return {
+            **config,
+            "rootfs": {**config["rootfs"], "diff_ids": ["sha256:" + "1" * 64 for _ in config["rootfs"]["diff_ids"]]},
+        }
+
+    shutil.copytree(layout, tmp_path / "box")
+    (entry,) = json.loads((layout / "index.json").read_bytes())["manifests"]
+    manifest = json.loads((layout / "blobs" / entry["digest"].replace(":", "/")).read_bytes())
+    assert "layers" in manifest
+    made = json.dumps(
+        changed(json.loads((layout / "blobs" / manifest["config"]["digest"].replace(":", "/")).read_bytes()))
+    ).encode()
+
+    def keep(data: bytes) -> dict[str, Any]:
+        digest = hashlib.sha256(data).hexdigest()
+        (tmp_path / "box/blobs/sha256" / digest).write_bytes(data)
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    top = keep(json.dumps({**manifest, "config": {**manifest["config"], **keep(made)}}).encode())
+    (tmp_path / "box/index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [{**entry, **top}]}))
+    form = "gzip" if "gzip" not in manifest["layers"][0]["mediaType"] else "zstd"
+    ran = nowhere("--layers", form, f"oci:{tmp_path}/box", f"oci:{tmp_path}/out")
+    assert ran.code != 0 and f"and its config says sha256:{'1' * 64}" in ran.err
+    assert not (tmp_path / "out/index.json").exists()

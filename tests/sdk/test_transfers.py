@@ -194,7 +194,7 @@ def test_a_directory_that_is_cut_at_any_await_has_the_image_whole_or_not_at_all(
     def make() -> Any:
         nonlocal runs
         runs += 1
-        return copy_image(image, LayoutName(tmp_path / str(runs), "v1"), Wish())
+        return LayoutName(tmp_path / str(runs), "v1").take_image(image, Wish())
 
     async def check(is_done: bool) -> None:
         found = [path for path in (tmp_path / str(runs)).rglob("*") if path.is_file()]
@@ -209,6 +209,49 @@ def test_a_directory_that_is_cut_at_any_await_has_the_image_whole_or_not_at_all(
 
     image = Image()
     assert asyncio.run(at_each_await(make, check, most=2000)) > 10
+
+
+def test_what_a_killed_transfer_left_goes_with_the_next_one_and_not_what_is_under_way(tmp_path: Path) -> None:
+    left = tmp_path / "box/blobs/sha256/.argosy-0123-half"
+
+    async def work() -> None:
+        await copy_to("one")
+        left.write_bytes(b"half")
+
+        async def pieces() -> AsyncIterator[bytes]:
+            """Another transfer comes and goes while a blob is on its way."""
+            yield b"the "
+            half = [path for path in left.parent.iterdir() if path.name.startswith(".argosy-")]
+            await copy_to("two")
+            assert [path for path in left.parent.iterdir() if path.name.startswith(".argosy-")] == half
+            yield b"blob"
+
+        class Slow(Image):
+            async def fetch(self, d: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:
+                if d.digest == digest(b"the blob"):
+                    async for piece in pieces():
+                        yield piece
+                else:
+                    async for piece in super().fetch(d, offset):
+                        yield piece
+
+        image = Slow()
+        layer, config = image.keep(b"the blob", LAYER), image.keep(b"{}", CONFIG)
+        body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}).encode()
+        image.top = Descriptor.of(image.keep(body, MANIFEST))
+        sink = LayoutName(tmp_path / "box", "three")
+        await sink.take_image(image, Wish())
+        assert not left.exists()
+        names = [
+            one["annotations"]["org.opencontainers.image.ref.name"]
+            for one in json.loads((tmp_path / "box/index.json").read_bytes())["manifests"]
+        ]
+        assert sorted(names) == ["one", "three", "two"]
+
+    async def copy_to(name: str) -> None:
+        await LayoutName(tmp_path / "box", name).take_image(Image(), Wish())
+
+    asyncio.run(work())
 
 
 def test_a_pair_is_decided_by_what_both_can_do() -> None:

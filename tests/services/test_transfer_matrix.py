@@ -249,6 +249,18 @@ def test_a_pair_brings_the_very_same(world: World, tool: Tool, source: str, sink
     assert leases == "", leases
 
 
+def test_between_repositories_of_a_registry_no_blob_is_sent(world: World, tool: Tool) -> None:
+    got = bytearray()
+    logs, reading = tool.receiving(got)
+    resolver = p.RegistryResolver(http_debug=p.HTTPDebug.BOTH, logs_stream=logs)
+    sink = p.OCIRegistry(reference=f"{world.registry}/{tool.namespace}/mounted:1", resolver=resolver)
+    tool.transfer(p.OCIRegistry(reference=f"{world.registry}/library/box:1"), sink)
+    reading.join(10)
+    asked = [line.split()[1:] for line in got.decode().splitlines() if line.startswith("> ") and line.split()[1].isupper()]
+    assert [path for method, path in asked if method == "POST"], "blobs are offered"
+    assert all("/manifests/" in path for method, path in asked if method == "PUT"), "and none is sent"
+
+
 def test_the_table_has_every_end_and_no_other() -> None:
     assert {source for source, _ in SERVED} == {*IMAGES, *BYTES}
 

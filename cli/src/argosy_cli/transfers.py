@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from argosy_cli.images import Plain, Snapshotter, User, credentials
+from argosy_cli.images import Plain, Snapshotter, credentials
 from argosy_cli.output import run_async, show_one, watching
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Option, Verb
@@ -22,19 +22,26 @@ def transfer(
         str, Option("--platform", help="os/architecture[/variant]; default: all, and to image: this machine's")
     ] = "",
     all_platforms: Annotated[bool, Option("--all-platforms", help="to image: every platform, too")] = False,
+    layers: Annotated[str, Option("--layers", help="what layers become on the way: uncompressed, gzip or zstd")] = "",
     plain_http: Plain = False,
-    user: User = "",
+    from_user: Annotated[str, Option("--from-user", help="name:password for the source's registry")] = "",
+    to_user: Annotated[str, Option("--to-user", help="name:password for the sink's registry")] = "",
     snapshotter: Snapshotter = "",
     unpack: Annotated[bool, Option(help="unpack what becomes one of the daemon's images")] = True,
 ) -> None:
     """Bring an image, or bytes, from anywhere to anywhere. What only passes through is kept nowhere."""
-    from argosy.client.transfers import NewBlob, Output, Places, StoredName, Wish
+    from argosy.client.transfers import Converted, NewBlob, Output, Places, StoredName, Wish
     from argosy.client.transfers import transfer as bring
     from argosy.oci.image import Platform
 
     async def work() -> None:
         places = Places(
-            Target.client(), plain=plain_http, credentials=credentials(user), snapshotter=snapshotter, unpack=unpack
+            Target.client(),
+            plain=plain_http,
+            from_credentials=credentials(from_user),
+            to_credentials=credentials(to_user),
+            snapshotter=snapshotter,
+            unpack=unpack,
         )
         async with places:
             begin, end = await places.source(source), await places.sink(sink, source)
@@ -42,7 +49,8 @@ def transfer(
             if not wanted and not all_platforms and isinstance(end, StoredName):
                 wanted = [Platform.of_host()]
             with watching() as watch:
-                found = await bring(begin, end, Wish(wanted, watch))
+                wish = Wish(wanted, watch)
+                found = await bring(Converted(begin, layers, wish) if layers else begin, end, wish)
         if not isinstance(end, Output):  # what was asked for is on standard output
             digest = end.digest if isinstance(end, NewBlob) else found.digest if found is not None else ""
             show_one({"from": source, "to": sink, "digest": digest})

@@ -9,6 +9,7 @@ from argosy.lazy import later
 if TYPE_CHECKING:
     from argosy.client.transfers.archives import ArchiveFile, ArchiveSink, ImageArchive, ImageFolder, Output, Watched
     from argosy.client.transfers.blobs import Blob, NewBlob
+    from argosy.client.transfers.converting import Converted
     from argosy.client.transfers.copying import BlobSink, copy_image
     from argosy.client.transfers.depots import DepotImage, DepotName, RemoteDepot, depot
     from argosy.client.transfers.ends import (
@@ -38,7 +39,8 @@ else:
         {
             "ArchiveFile": "archives", "ArchiveSink": "archives", "ImageArchive": "archives", "ImageFolder": "archives", "Watched": "archives", "Output": "archives",
             "Blob": "blobs", "NewBlob": "blobs",
-            "BlobSink": "copying", "copy_image": "copying", "DepotImage": "depots", "DepotName": "depots", "RemoteDepot": "depots", "depot": "depots",
+            "Converted": "converting", "BlobSink": "copying", "copy_image": "copying", "DepotImage": "depots", "DepotName": "depots", "RemoteDepot": "depots",
+            "depot": "depots",
             "ArchiveSource": "ends", "ByteSink": "ends", "ByteSource": "ends", "ImageSink": "ends", "ImageSource": "ends", "NotServed": "ends", "Sink": "ends",
             "Source": "ends", "TreeSink": "ends", "TreeSource": "ends", "Wish": "ends", "transfer": "ends", "way": "ends", "Known": "ends", "LayoutName": "layouts",
             "Places": "places",
@@ -54,6 +56,7 @@ __all__ = (
     "BlobSink",
     "ByteSink",
     "ByteSource",
+    "Converted",
     "DepotImage",
     "DepotName",
     "ImageArchive",

@@ -22,28 +22,49 @@ from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor
 
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
 
+_MARK: Final = "oci-layout"
+# What the name of a file begins with that is not whole.
+_HALF: Final = ".argosy-"
+
 
 class LayoutName(BlobSink):
     """An image in a directory, under a name; without one, by its digest alone. The directory is made where there is none."""
 
     def __init__(self, directory: Path, name: str = "") -> None:
         self.called, self._root, self._name = f"directory {directory}", directory, name
-        self._made = f".argosy-{uuid4().hex[:12]}"
+        self._made = f"{_HALF}{uuid4().hex[:12]}"
         self._top: Descriptor | None = None
 
     async def take_image(self, source: ImageSource, wish: Wish) -> Descriptor:
         """Raises AlreadyExists for a directory with something else in it; OSError."""
         await anyio.to_thread.run_sync(self._prepare)
-        return await copy_image(source, self, wish)
+        fd = os.open(self._root / _MARK, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            await anyio.to_thread.run_sync(self._sweep, fd)
+            return await copy_image(source, self, wish)
+        finally:
+            os.close(fd)
+
+    def _sweep(self, fd: int) -> None:
+        """Remove what transfers that were killed have left half done, unless others are at work here. We are, as long as fd is open."""
+        with self._alone():
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                for left in (*self._root.glob(f"{_HALF}*"), *self._root.glob(f"blobs/*/{_HALF}*")):
+                    left.unlink(missing_ok=True)
+            fcntl.flock(fd, fcntl.LOCK_SH)
 
     def _prepare(self) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
-        mark = self._root / "oci-layout"
+        mark = self._root / _MARK
         if mark.exists():
             return
         if any(self._root.iterdir()):
             raise AlreadyExists(f"{self._root} is no OCI layout, and not empty; name another directory")
-        self._put("oci-layout", json.dumps({"imageLayoutVersion": "1.0.0"}).encode())
+        self._put(_MARK, json.dumps({"imageLayoutVersion": "1.0.0"}).encode())
 
     async def has(self, d: Descriptor) -> bool:
         return await anyio.to_thread.run_sync(self._has, d)

@@ -40,16 +40,21 @@ class Places:
     """Makes ends of what people write. What they open is closed with the block, and so is the client."""
 
     def __init__(
-        self, client: Client, *, plain: bool = False, credentials: Credentials | None = None, snapshotter: str = "", unpack: bool = True
+        self, client: Client, *, plain: bool = False, from_credentials: Credentials | None = None, to_credentials: Credentials | None = None,
+        snapshotter: str = "", unpack: bool = True,
     ) -> None:  # fmt: skip
-        """plain and credentials are for registries; snapshotter and unpack for images of the daemon's."""
+        """plain is for registries; credentials are for the source's and for the sink's, and neither gets the other's. snapshotter and unpack are for
+        images of the daemon's.
+        """
         self._client, self._snapshotter, self._unpack = client, snapshotter, unpack
-        self._registries = Registries(plain=plain, credentials=credentials)
+        self._from = Registries(plain=plain, credentials=from_credentials)
+        self._to = Registries(plain=plain, credentials=to_credentials)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Places:
         await self._stack.enter_async_context(self._client)
-        await self._stack.enter_async_context(self._registries)
+        for registries in (self._from, self._to):
+            await self._stack.enter_async_context(registries)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -66,7 +71,7 @@ class Places:
         kind, rest = await self._parted(text)
         match kind:
             case "registry":
-                return RegistryImage(self._registries, Reference.parse(rest))
+                return RegistryImage(self._from, Reference.parse(rest))
             case "image":
                 return StoredImage(self._client.services, rest)
             case "oci":
@@ -96,7 +101,7 @@ class Places:
         kind, rest = await self._parted(text)
         match kind:
             case "registry":
-                return RegistryName(await self._registries.of(Reference.parse(rest)))
+                return RegistryName(await self._to.of(Reference.parse(rest)))
             case "image":
                 return StoredName(self._client, rest, unpack=self._unpack, snapshotter=self._snapshotter)
             case "oci":
