@@ -49,8 +49,17 @@ class _Level:
     todo: deque[str]
 
 
-def descend(root: str | bytes | os.PathLike[str], dir_fd: int | None = None) -> Iterator[Entered | Left]:
-    """Walk root, a directory (a name in dir_fd, if given), down and up. What vanishes meanwhile is left out. Raises OSError for root."""
+def _always(_: int) -> bool:
+    return True
+
+
+def descend(
+    root: str | bytes | os.PathLike[str], dir_fd: int | None = None, into: Callable[[int], bool] = _always
+) -> Iterator[Entered | Left]:
+    """Walk root, a directory (a name in dir_fd, if given), down and up. What vanishes meanwhile is left out. Raises OSError for root.
+
+    into is asked with each directory's descriptor, but for root's: one that it says False of is not entered.
+    """
     levels: list[_Level] = []
 
     def enter(fd: int, name: str) -> Entered:
@@ -77,6 +86,9 @@ def descend(root: str | bytes | os.PathLike[str], dir_fd: int | None = None) -> 
                     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                         continue
                     raise
+                if not into(fd):
+                    os.close(fd)
+                    continue
                 yield enter(fd, name)
                 continue
             if len(levels) > 1 and levels[-2].fd < 0:

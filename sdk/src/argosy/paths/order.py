@@ -1,0 +1,82 @@
+"""What a copy's process is told, and what it says at its end: a process of its own, which can be killed, whatever the files that it reads are.
+
+Its order is one word of its command line. The tar goes over standard input or output. How it ended is one line of JSON to the descriptor ``word``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Final, Self
+
+from argosy.errors import ArgosyError, Internal, Unavailable, from_wire, to_wire
+from argosy.mounts import Mount
+
+PACK: Final = "pack"
+PLACE: Final = "place"
+_MOST_WORD_BYTES: Final = 8192
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One copy. Descriptors are numbers that the process finds open, -1 for none."""
+
+    verb: str
+    """``pack`` what is at path, or ``place`` a tar below it."""
+    path: str
+    what: str
+    """The tree's name in errors."""
+    walk: bool = True
+    owners: bool = False
+    root: int = -1
+    """The tree's root; without one, ``mounts`` make it."""
+    user: int = -1
+    """A user namespace, by whose ids files belong to somebody."""
+    word: int = -1
+    mounts: Sequence[Mount] = ()
+    maps: tuple[str, str] = ("", "")
+    """The maps of user and group ids of a user namespace that has to be made; see ``user_namespace``."""
+
+    def command(self) -> list[str]:
+        """Return the command of the process."""
+        flag = "-I" if sys.flags.isolated else "-P"
+        return [sys.executable, flag, "-m", "argosy.paths", json.dumps(asdict(self))]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        fields = json.loads(text)
+        fields["mounts"] = [Mount(m[0], m[1], tuple(m[2]), m[3]) for m in fields["mounts"]]
+        fields["maps"] = tuple(fields["maps"])
+        return cls(**fields)
+
+
+def say(word: int, error: BaseException | None) -> None:
+    """Write how a copy ended. A reader that has gone is not told."""
+    code, message = (0, "") if error is None else to_wire(error)
+    try:
+        os.write(word, json.dumps({"code": code, "message": message[: _MOST_WORD_BYTES // 2]}).encode())
+    except OSError:
+        pass  # it has gone
+
+
+def hear(word: int) -> bytes:
+    """Return what a process that has ended said, nothing when it was killed before. Nobody else has the other end by now, or will soon not have it."""
+    try:
+        return os.read(word, _MOST_WORD_BYTES)
+    except BlockingIOError:
+        return b""
+
+
+def failure(said: bytes, code: int) -> ArgosyError | None:
+    """Return why a copy failed, from what its process said and its exit code, which is negative after a signal; None when it did not."""
+    if not said:
+        how = f"by signal {-code}" if code < 0 else f"with {code}"
+        return Unavailable(f"the process that copied ended {how} before it was done; copy again")
+    try:
+        word = json.loads(said)
+        return from_wire(word["code"], word["message"]) if word["code"] else None
+    except (ValueError, KeyError, TypeError):
+        return Internal(f"the process that copied said {said[:100]!r}")

@@ -1,0 +1,98 @@
+"""The process of a copy, for services: begun with an order, fed and read without blocking, and gone when its block ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Final
+
+import anyio
+
+from argosy.errors import Unavailable
+from argosy.paths.order import PACK, Order, failure, hear
+
+_CHUNK: Final = 64 << 10
+# A process that was killed is gone at once, or waits for a disk.
+_DEATH_S: Final = 30.0
+
+
+@asynccontextmanager
+async def _begun(order: Order) -> AsyncGenerator[tuple[Process, int], None]:
+    """Yield the process, and the descriptor that it says its last word to. Cancellation: it is killed."""
+    word, said = os.pipe()
+    os.set_blocking(word, False)
+    packs = order.verb == PACK
+    try:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *replace(order, word=said).command(), stdin=DEVNULL if packs else PIPE, stdout=PIPE if packs else DEVNULL,
+                pass_fds=[fd for fd in (said, order.root, order.user) if fd >= 0],
+            )  # fmt: skip
+        except OSError as error:
+            raise Unavailable(f"the process that copies can't be started: {error.strerror}") from error
+        finally:
+            os.close(said)
+        try:
+            yield process, word
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                with anyio.move_on_after(_DEATH_S, shield=True):
+                    await process.wait()
+    finally:
+        os.close(word)
+
+
+async def _ended(process: Process, word: int) -> None:
+    """Wait for the end of a process. Raises why its copy failed."""
+    code = await process.wait()
+    error = failure(hear(word), code)
+    if error is not None:
+        raise error
+
+
+def _still(order: Order, silence_s: float) -> Unavailable:
+    return Unavailable(f"a copy of {order.what} stood still for {silence_s:g} s: its files do not answer")
+
+
+@asynccontextmanager
+async def packed(order: Order, silence_s: float) -> AsyncGenerator[AsyncIterator[bytes], None]:
+    """Yield the bytes of what an order packs; the last of them is followed by why it failed, if it did. Raises Unavailable."""
+    async with _begun(order) as (process, word):
+
+        async def chunks() -> AsyncIterator[bytes]:
+            assert process.stdout is not None
+            while True:
+                with anyio.move_on_after(silence_s) as waiting:
+                    data = await process.stdout.read(_CHUNK)
+                if waiting.cancelled_caught:
+                    raise _still(order, silence_s)
+                if not data:
+                    break
+                yield data
+            await _ended(process, word)
+
+        yield chunks()
+
+
+async def placed(order: Order, chunks: AsyncIterator[bytes], silence_s: float) -> None:
+    """Have an order place a tar. Raises why it failed, Unavailable for files that do not answer, and what comes of chunks."""
+    async with _begun(order) as (process, word):
+        assert process.stdin is not None
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, and says why
+            async for data in chunks:
+                process.stdin.write(data)
+                with anyio.move_on_after(silence_s) as waiting:
+                    await process.stdin.drain()
+                if waiting.cancelled_caught:
+                    raise _still(order, silence_s)
+        process.stdin.close()
+        with anyio.move_on_after(silence_s) as waiting:
+            await _ended(process, word)
+        if waiting.cancelled_caught:
+            raise _still(order, silence_s)
