@@ -27,6 +27,7 @@ LEAN = {
     "containerd.task.v2", "containerd.task.v3", "containerd.runc.v1", "runtimeoptions.v1",
     "containerd.runtime.bootstrap.v1", "containerd.runtime.sandbox.v1", "containerd.services.events.ttrpc.v1",
     "io.containerd.cgroups.v1", "io.containerd.cgroups.v2",
+    "containerd.types.transfer", "containerd.services.transfer.v1", "containerd.services.streaming.v1",
 }  # fmt: skip
 
 F = descriptor_pb2.FieldDescriptorProto

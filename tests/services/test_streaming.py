@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
+from argosy.credit import CHUNK_BYTES, WINDOW_BYTES, Credit, Grants, padding
 from argosy.errors import InvalidArgument
 from argosy_protos.containerd.services.streaming.v1 import StreamInit
 from argosy_protos.containerd.types import transfer as p
-from argosy_transfer.windows import CHUNK_BYTES, WINDOW_BYTES, Credit, Grants, padding
 from hypothesis import given
 from hypothesis import strategies as st
 

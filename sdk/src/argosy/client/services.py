@@ -14,6 +14,7 @@ from argosy.errors import Internal
 if TYPE_CHECKING:
     from argosy_protos.argosy.content.v1 import IngestsStub
     from argosy_protos.argosy.plugins.v1 import PluginsStub
+    from argosy_protos.argosy.shims.v1 import ShimsStub
     from argosy_protos.argosy.transfer.v1 import DepotStub
     from argosy_protos.containerd.services.containers.v1 import ContainersStub
     from argosy_protos.containerd.services.content.v1 import ContentStub
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from argosy_protos.containerd.services.leases.v1 import LeasesStub
     from argosy_protos.containerd.services.namespaces.v1 import NamespacesStub
     from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
+    from argosy_protos.containerd.services.streaming.v1 import StreamingStub
     from argosy_protos.containerd.services.tasks.v1 import TasksStub
+    from argosy_protos.containerd.services.transfer.v1 import TransferStub
     from argosy_protos.containerd.services.version.v1 import VersionStub
 
     from argosy.rpc.blocking import BlockingChannel
@@ -107,6 +110,24 @@ class Services:
         from argosy_protos.containerd.services.tasks.v1 import TasksStub
 
         return TasksStub(self._channel)
+
+    @cached_property
+    def shims(self) -> ShimsStub:
+        from argosy_protos.argosy.shims.v1 import ShimsStub
+
+        return ShimsStub(self._channel)
+
+    @cached_property
+    def streaming(self) -> StreamingStub:
+        from argosy_protos.containerd.services.streaming.v1 import StreamingStub
+
+        return StreamingStub(self._channel)
+
+    @cached_property
+    def transfer(self) -> TransferStub:
+        from argosy_protos.containerd.services.transfer.v1 import TransferStub
+
+        return TransferStub(self._channel)
 
     @cached_property
     def events(self) -> EventsStub:

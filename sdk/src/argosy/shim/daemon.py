@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from argosy_protos._wire import DecodeError
 from argosy_protos.lean.containerd.task import v2 as api
@@ -30,8 +30,13 @@ from argosy.shim.start import shim_name
 from argosy.shim.tasks import TaskService
 from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
 
+if TYPE_CHECKING:
+    from argosy.shim.transfers import Transfers
+
 # Task v2 and v3 differ in nothing but the name.
 _SERVICES: Final = frozenset(("containerd.task.v2.Task", "containerd.task.v3.Task"))
+# Of shims whose containers' files can be reached.
+_COPYING: Final = frozenset(("containerd.services.transfer.v1.Transfer", "containerd.services.streaming.v1.Streaming"))
 _EVENT_DRAIN_S: Final = 5.0
 _AGAIN_S: Final = 0.05
 # A shim that nobody has asked for so long goes to sleep. One that is woken early, or may not sleep, waits longer the next time.
@@ -120,6 +125,7 @@ class Daemon:
         # Orphans of a shim with a keeper are the keeper's.
         self._adopts = keeper is None and make.ADOPTS
         self._quitting = False
+        self._transfers: Transfers | None = None
         self._working = 0  # calls in threads; they are answered even by a shim that leaves
         self.service = make(identity.namespace, self._publisher, self._watch, self._post, self._quit)
         self.service.keeper = keeper
@@ -250,6 +256,8 @@ class Daemon:
         except OSError:
             data = b""
         if not data:
+            if self._transfers is not None:
+                self._transfers.gone(connection)
             del self._connections[connection.socket.fileno()]
             self._unregister(connection.socket.fileno())
             connection.socket.close()
@@ -257,6 +265,8 @@ class Daemon:
         for event in connection.machine.feed(data):
             if isinstance(event, Incoming):
                 self._dispatch(connection, event)
+            elif self._transfers is not None:
+                self._transfers.data(connection, event)
         self._flush(connection)
 
     def _flush(self, connection: _Connection) -> None:
@@ -270,13 +280,26 @@ class Daemon:
             pass
         except OSError:
             connection.pending = b""
+        if self._transfers is not None:
+            self._transfers.flushed(connection)
         want = select.EPOLLIN | (select.EPOLLOUT if connection.pending else 0)
         try:
             self._epoll.modify(connection.socket.fileno(), want)
         except OSError:
             pass  # closed since
 
+    def _copy(self, connection: _Connection, request: Incoming) -> None:
+        """Hand a call to what copies files of containers, which is loaded with the first one."""
+        if self._transfers is None:
+            from argosy.shim.transfers import Transfers
+
+            self._transfers = Transfers(self.service.tree, self._post, self._flush)
+        self._transfers.request(connection, request)
+
     def _dispatch(self, connection: _Connection, request: Incoming) -> None:
+        if request.service in _COPYING and self.service.COPIES:
+            self._copy(connection, request)
+            return
         methods = api.TASK_METHODS if request.service in _SERVICES else self.service.MORE.get(request.service)
         row = methods.get(request.method) if methods is not None else None
         if row is None:
@@ -291,6 +314,8 @@ class Daemon:
         except DecodeError as error:
             connection.machine.respond_error(request.stream, INVALID_ARGUMENT, f"the request is malformed: {error}")
             return
+        if name == "delete" and not message.exec_id and self._transfers is not None:
+            self._transfers.end(message.id)
         if name in self.service.WAITING:
             self._wait(connection, request.stream, name, message)
         elif name in self.service.BLOCKING:
@@ -353,6 +378,8 @@ class Daemon:
         with self._posted_lock:
             busy = bool(self._posted)
         if busy or self._working or self._quitting or not self._publisher.idle():
+            return None
+        if self._transfers is not None and self._transfers.busy():
             return None
         descriptors: list[int] = []
 

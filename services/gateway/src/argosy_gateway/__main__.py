@@ -12,6 +12,7 @@ from argosy.loops import keep_going
 from argosy.roots import private
 from argosy.service import ServiceContext, run
 from argosy.ttrpc.server import TtrpcServer
+from argosy_protos.argosy.shims.v1 import ShimsBase
 from argosy_protos.containerd.services.mounts.v1 import MountsBase
 
 from argosy_gateway.api.containers import Containers
@@ -68,7 +69,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     namespaced: list[Any] = [
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
         Diff(core.registry, settings.differs), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
-        Content(core), Ingests(core), Pulls(core),
+        Tasks(core.registry, core.db.reader, ShimsBase), Content(core), Ingests(core), Pulls(core),
     ]  # fmt: skip
     registration = Registration(core)
     registration.take_up()

@@ -23,6 +23,7 @@ from argosy_tasks.roster import Roster, Timeouts
 from argosy_tasks.runtimes import Runtimes, own_directory
 from argosy_tasks.service import SERVICE, TasksSettings
 from argosy_tasks.servicer import Tasks
+from argosy_tasks.shims import Shims
 
 
 async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
@@ -59,7 +60,8 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     ctx.gauges["tasks"] = lambda: len(roster)
     ctx.gauges["tasks_without_record"] = roster.kept
     ctx.gauges["tasks_silent"] = roster.silent
-    return [Tasks(roster, channel, gate, checkpoints, s.state_timeout_s, s.stats_timeout_s), Introspection(runtimes)]
+    tasks = Tasks(roster, channel, gate, checkpoints, s.state_timeout_s, s.stats_timeout_s)
+    return [tasks, Introspection(runtimes), Shims(roster)]
 
 
 def main() -> None:

@@ -38,6 +38,8 @@ from argosy.client.transfers import (
     Sink,
     Source,
     StoredImage,
+    TreeSink,
+    TreeSource,
     Watched,
     Wish,
     bring,
@@ -48,16 +50,18 @@ from argosy.client.transfers import (
 from argosy.errors import WIRE, ArgosyError, InvalidArgument, NotFound, Unknown
 from argosy.oci.image import Descriptor, Platform
 from argosy.oci.reference import Reference
+from argosy.windows import Writer, received
 from argosy_protos._message import Message
 from argosy_protos.argosy.transfer import v1 as ours
 from argosy_protos.containerd.types import transfer as p
 
+from argosy_transfer import paths
 from argosy_transfer.credentials import Asker
 from argosy_transfer.images import is_for, naming, platforms, unpacks
+from argosy_transfer.lines import Lines
 from argosy_transfer.progress import Teller
 from argosy_transfer.service import TransferSettings
 from argosy_transfer.streams import Stream
-from argosy_transfer.windows import Lines, Writer, received
 
 logger = log.get("transfer")
 
@@ -194,6 +198,17 @@ class FromStream(ByteSource):
         self._pieces = received(job.stream(said.stream), job.settings.silence_s)
 
     def read(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+
+class FromContainer(TreeSource):
+    """ContainerPath."""
+
+    def __init__(self, said: p.ContainerPath, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+        self.called = f'container "{said.container_id}"'
+
+    def tar(self) -> AsyncIterator[bytes]:
         return self._pieces
 
 
@@ -346,6 +361,17 @@ class ToStream(ByteSink):
             await writer.finish()
 
 
+class ToContainer(TreeSink):
+    """ContainerPath."""
+
+    def __init__(self, job: Job, said: p.ContainerPath) -> None:
+        self._job, self._said = job, said
+        self.called = f'container "{said.container_id}"'
+
+    async def untar(self, pieces: AsyncIterator[bytes], wish: Wish) -> None:
+        await paths.writing(self._job.client, self._said, pieces, self._job.settings.silence_s)
+
+
 # -- which message is which --
 
 
@@ -376,6 +402,15 @@ async def _from_layout(job: Job, said: ours.Layout, stack: AsyncExitStack) -> Im
 async def _from_depot(job: Job, said: ours.Stored, stack: AsyncExitStack) -> DepotImage:
     found, called = await depot(_depot(said), job.client.services, stack)
     return DepotImage(found, said.name, f"{called}: {said.name}")
+
+
+async def _from_container(job: Job, said: p.ContainerPath, stack: AsyncExitStack) -> FromContainer:
+    reading = paths.reading(job.client, said, job.settings.silence_s)
+    return FromContainer(said, await stack.enter_async_context(reading))
+
+
+async def _to_container(job: Job, said: p.ContainerPath, stack: AsyncExitStack) -> ToContainer:
+    return ToContainer(job, said)
 
 
 async def _to_registry(job: Job, said: p.OCIRegistry, stack: AsyncExitStack) -> ToRegistry:
@@ -415,6 +450,7 @@ SOURCES: Final[Mapping[type[Message], tuple[type[Source], Opener]]] = {
     p.ImageStore: (FromStore, _from_store),
     p.ImageImportStream: (FromArchive, _from_archive),
     p.ReadStream: (FromStream, _from_stream),
+    p.ContainerPath: (FromContainer, _from_container),
     ours.Blob: (Blob, _from_blob),
     ours.Layout: (ImageFolder, _from_layout),
     ours.Stored: (DepotImage, _from_depot),
@@ -424,6 +460,7 @@ SINKS: Final[Mapping[type[Message], tuple[type[Sink], Opener]]] = {
     p.ImageStore: (ToStore, _to_store),
     p.ImageExportStream: (ToArchive, _to_archive),
     p.WriteStream: (ToStream, _to_stream),
+    p.ContainerPath: (ToContainer, _to_container),
     ours.Blob: (NewBlob, _to_blob),
     ours.Layout: (LayoutName, _to_layout),
     ours.Stored: (DepotName, _to_depot),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
 from argosy.kernel.mount import mount_all
+from argosy.kernel.process import has_ended
 from argosy.kernel.unmount import unmount_all, unmount_tree
 from argosy.mounts import Mount
 from argosy.shim import lifecycle, model
@@ -216,6 +217,53 @@ class Container(model.Container[Process]):
     def _root_of(self, spec: Any) -> str:
         """Return where the runtime finds the root file system."""
         return os.path.join(self.bundle, str((spec.get("root") or {}).get("path") or "rootfs"))
+
+    def tree(self) -> tuple[int, int]:
+        """Return descriptors of the root that the init sees and of its user namespace, -1 for ours; of one that has ended, the root file system.
+
+        Raises NotFound, OSError.
+        """
+        init = self.init
+        if init.pid and init.pidfd >= 0 and not has_ended(init.pidfd):
+            user = -1
+            try:
+                root = os.open(f"/proc/{init.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    if not os.path.samestat(os.stat(f"/proc/{init.pid}/ns/user"), os.stat("/proc/self/ns/user")):
+                        user = os.open(f"/proc/{init.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+                    if not has_ended(init.pidfd):  # what was opened is its, and not that of a process with the same number
+                        return root, user
+                except BaseException:
+                    os.close(root)
+                    raise
+                os.close(root)
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it has ended just now
+            if user >= 0:
+                os.close(user)
+        return self._tree_of_ended()
+
+    def _tree_of_ended(self) -> tuple[int, int]:
+        with open(os.path.join(self.bundle, "config.json")) as file:
+            spec = json.load(file)
+        linux = spec.get("linux") or {}
+        maps = [
+            ",".join(
+                f"{row.get('containerID', 0)}:{row.get('hostID', 0)}:{row.get('size', 0)}" for row in linux.get(kind) or ()
+            )
+            for kind in ("uidMappings", "gidMappings")
+        ]
+        root = os.open(self._root_of(spec), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        if not any(maps):
+            return root, -1
+        from argosy.kernel.user_namespace import user_namespace
+
+        try:
+            with user_namespace(*maps) as user:
+                return root, os.dup(user)
+        except BaseException:
+            os.close(root)
+            raise
 
     def _unmount(self) -> None:
         # To look for mounts further down takes longer, and there seldom are any.

@@ -17,8 +17,13 @@ from argosy_shim_runc_v2.container import Container
 class RuncTasks(LocalTasks[Container]):
     """All containers of this shim."""
 
+    COPIES = True
+
     def make(self, request: Any) -> Container:
         return Container(self._namespace, request)
+
+    def tree(self, id: str) -> tuple[int, int]:
+        return self._container(id).tree()
 
     def watch_oom(self, container: Container) -> None:
         oom = container.oom

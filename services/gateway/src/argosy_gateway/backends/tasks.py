@@ -7,6 +7,7 @@ from typing import Any, Final
 from argosy.errors import InvalidArgument, NotFound, ResourceExhausted
 from argosy.fields import FLAT, count_in
 from argosy.store.schema import Reader
+from argosy_protos._service import ServiceBase
 from argosy_protos._wire import DecodeError, rv, skip, text
 from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub, PluginInfoRequest
 from argosy_protos.containerd.services.tasks.v1 import TasksBase
@@ -17,7 +18,7 @@ from argosy_gateway.metadata import containers
 from argosy_gateway.plugins.plugin import ANSWER_S, Plugin
 from argosy_gateway.plugins.registry import Registry
 
-_CONTAINER_ID: Final = 10  # field 1, length-delimited, in every Tasks request about one container
+_CONTAINER_ID: Final = 10  # field 1, length-delimited, in every request to the task manager about one container
 # Mounts and annotations are some hundreds at most.
 _MOST_FIELDS: Final = 8192
 _ABOUT_ALL: Final = frozenset(("List", "Metrics"))
@@ -51,10 +52,10 @@ async def runtime_info(registry: Registry, request: PluginInfoRequest) -> AnyMes
 
 
 class Tasks(Relay):
-    """containerd.services.tasks.v1.Tasks."""
+    """A service of the task manager: containerd.services.tasks.v1.Tasks, unless it is another one."""
 
-    def __init__(self, registry: Registry, reader: Reader) -> None:
-        super().__init__(TasksBase)
+    def __init__(self, registry: Registry, reader: Reader, service: type[ServiceBase] = TasksBase) -> None:
+        super().__init__(service)
         self._registry, self._reader = registry, reader
 
     async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:

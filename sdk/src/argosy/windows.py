@@ -1,84 +1,37 @@
 """Bytes over a stream, with credit: who receives says how much may come, who sends sends no more than that.
 
-``Grants`` and ``Credit`` are the two ends' accounts, without any wire; ``received`` and ``Writer`` move bytes by them. A sender's last byte is known to be taken
-when credit for a whole window is there again: a receiver like containerd's gives it only after it has passed on what came before.
+``received`` and ``Writer`` move bytes by the accounts of ``argosy.credit``. A sender's last byte is known to be taken when credit for a whole window is there
+again: a receiver like containerd's gives it only after it has passed on what came before.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Protocol
 
 import anyio
-from argosy import log
-from argosy.errors import ArgosyError, Cancelled, InvalidArgument, Unavailable
-from argosy.typeurl import bare, pack
 from argosy_protos._error import DecodeError
 from argosy_protos.containerd.types.transfer import Data, WindowUpdate
+from argosy_protos.google.protobuf import Any as AnyMessage
 
-from argosy_transfer.streams import Stream
+from argosy import log
+from argosy.credit import CHUNK_BYTES, DATA, MOST_IGNORED, TAKEN_S, WINDOW_BYTES, WINDOW_UPDATE, Credit, Grants, padding
+from argosy.errors import Cancelled, InvalidArgument, Unavailable
+from argosy.typeurl import bare, pack
 
-logger = log.get("transfer.windows")
-
-DATA: Final = "containerd.types.transfer.Data"
-WINDOW_UPDATE: Final = "containerd.types.transfer.WindowUpdate"
-# containerd's sizes: of a message, and of what one grant adds.
-CHUNK_BYTES: Final = 32 << 10
-WINDOW_BYTES: Final = 64 << 10
-_MOST_CREDIT: Final = (1 << 31) - 1
-# What is no message of this protocol is ignored, as containerd does; so many times.
-_MOST_IGNORED: Final = 1024
-# How long the other end may take to take what was sent last: one of another make may never say.
-_TAKEN_S: Final = 2.0
+logger = log.get("argosy.windows")
 
 
-class Grants:
-    """What a receiver has granted and not got yet."""
+class Stream(Protocol):
+    """A stream of messages, by either of its ends."""
 
-    def __init__(self) -> None:
-        self.outstanding = 0
+    id: str
 
-    def due(self) -> int:
-        """Return how much is to be granted now; 0 for nothing."""
-        if self.outstanding >= WINDOW_BYTES:
-            return 0
-        self.outstanding += WINDOW_BYTES
-        return WINDOW_BYTES
+    async def receive(self) -> AnyMessage | None:
+        """Return the next message; None when the other end has said its last."""
 
-    def got(self, size: int) -> None:
-        """Account for bytes that came. Raises InvalidArgument for more than was granted."""
-        if size > self.outstanding:
-            raise InvalidArgument(f"a stream's client sent {size} bytes where {self.outstanding} were granted")
-        self.outstanding -= size
-
-
-class Credit:
-    """What a sender may send."""
-
-    def __init__(self) -> None:
-        self.left = 0
-
-    def grant(self, size: int) -> None:
-        """Add what the receiver grants. Raises InvalidArgument for what is no grant, and for more than anybody could mean."""
-        if size <= 0 or self.left + size > _MOST_CREDIT:
-            raise InvalidArgument(f"a stream's client grants {size} bytes on top of {self.left}, which can't be")
-        self.left += size
-
-    def spend(self, wanted: int) -> int:
-        """Return how many bytes of those wanted go into the next message, and take them off."""
-        size = min(wanted, self.left, CHUNK_BYTES)
-        self.left -= size
-        return size
-
-
-def padding(size: int) -> int:
-    """Return how many bytes to add to an archive of size bytes, so that whoever takes its last message grants a window for it.
-
-    A receiver grants when what it has granted and not got is less than a window: that is so after a last message of at most a chunk if the whole is some windows
-    and at most a chunk long. An archive may end in any number of zeros; blocks of 512 bytes stay whole.
-    """
-    over = size % WINDOW_BYTES
-    return 0 if 0 < over <= CHUNK_BYTES else WINDOW_BYTES - over + 512 if over else 512
+    async def send(self, message: AnyMessage) -> None:
+        """Send a message."""
 
 
 async def received(stream: Stream, silence_s: float) -> AsyncIterator[bytes]:
@@ -96,7 +49,7 @@ async def received(stream: Stream, silence_s: float) -> AsyncIterator[bytes]:
             return
         if bare(message.type_url) != DATA:
             ignored += 1
-            if ignored > _MOST_IGNORED:
+            if ignored > MOST_IGNORED:
                 raise InvalidArgument(
                     f'stream "{stream.id}" brings no bytes: its messages are of "{message.type_url[:200]}"'
                 )
@@ -128,7 +81,7 @@ class Writer:
         while (message := await self._stream.receive()) is not None:
             if bare(message.type_url) != WINDOW_UPDATE:
                 ignored += 1
-                if ignored > _MOST_IGNORED:
+                if ignored > MOST_IGNORED:
                     raise InvalidArgument(f'stream "{self._stream.id}" grants nothing: its messages are of other types')
                 continue
             try:
@@ -163,10 +116,10 @@ class Writer:
         while len(self._waiting) > tail:
             await self._send(len(self._waiting) - tail)
         # In one message, so that the client has something to grant for once it has taken it.
-        await self._until(tail, _TAKEN_S)
+        await self._until(tail, TAKEN_S)
         while self._waiting:
             await self._send(len(self._waiting))
-        await self._until(WINDOW_BYTES, _TAKEN_S)
+        await self._until(WINDOW_BYTES, TAKEN_S)
 
     async def _until(self, credit: int, within_s: float) -> None:
         with anyio.move_on_after(within_s):
@@ -189,44 +142,3 @@ class Writer:
             raise Unavailable(
                 f'stream "{self._stream.id}": nobody has taken anything of it for {self._silence_s:g} s; its client is given up'
             )
-
-
-class Lines:
-    """Text for a client that may not read it: what does not fit is left out."""
-
-    def __init__(self, stream: Stream, most_bytes: int) -> None:
-        self._stream, self._most = stream, most_bytes
-        self._text = bytearray()
-        self._more = anyio.Event()
-        self._ended = False
-        self._scope = anyio.CancelScope()
-
-    def add(self, text: str) -> None:
-        if len(self._text) < self._most:
-            self._text += text.encode()
-            self._more.set()
-
-    def end(self) -> None:
-        """Send what is left, if it is taken soon."""
-        self._ended = True
-        self._scope.deadline = anyio.current_time() + _TAKEN_S
-        self._more.set()
-
-    async def run(self, silence_s: float) -> None:
-        """Send what is added, until the end. A client that goes ends it, too."""
-        writer = Writer(self._stream, silence_s)
-        try:
-            with self._scope:
-                async with anyio.create_task_group() as group:
-                    group.start_soon(writer.run)
-                    while not self._ended or self._text:
-                        await self._more.wait()
-                        self._more = anyio.Event()
-                        text, self._text = bytes(self._text), bytearray()
-                        await writer.write(text)
-                        await writer.flush()
-                        if self._ended:
-                            self._more.set()
-                    group.cancel_scope.cancel()
-        except* ArgosyError as error:
-            logger.debug("lines.not_read", id=self._stream.id, error=repr(error))

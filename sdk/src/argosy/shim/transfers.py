@@ -1,0 +1,428 @@
+"""containerd.services.transfer.v1.Transfer and streaming.v1.Streaming in a shim: what is at paths in its containers, over streams of its own socket.
+
+A shim loads this with the first call of either service, and stays awake while a stream is open. Each transfer has a thread, which moves bytes between a
+stream and the process that copies (``argosy.shim.copies``); everything that touches a connection happens in the shim's loop.
+
+    StreamInit ──► open ── a transfer takes it ──► taken ── the transfer ends ──► over
+                    └────── its connection goes ─────┴──► over, and the copy is killed
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from argosy_protos._wire import DecodeError
+from argosy_protos.lean.containerd.services.streaming.v1 import StreamInit
+from argosy_protos.lean.containerd.services.transfer.v1 import TransferRequest
+from argosy_protos.lean.containerd.types.transfer import ContainerPath, Data, ReadStream, WindowUpdate, WriteStream
+from argosy_protos.lean.google.protobuf import Any as AnyMessage
+from argosy_protos.lean.google.protobuf import Empty
+
+from argosy.credit import CHUNK_BYTES, DATA, MOST_IGNORED, TAKEN_S, WINDOW_BYTES, WINDOW_UPDATE, Credit, Grants, padding
+from argosy.errors import (
+    AlreadyExists,
+    ArgosyError,
+    Cancelled,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+    Unknown,
+    to_wire,
+)
+from argosy.paths.order import PACK, PLACE
+from argosy.shim.copies import MOST_COPIES, SILENCE_S, Copy
+from argosy.ttrpc.machine import Incoming
+
+if TYPE_CHECKING:
+    from argosy.ttrpc.machine import Data as Frame
+    from argosy.ttrpc.machine import ServerMachine
+
+TRANSFER: Final = "containerd.services.transfer.v1.Transfer"
+STREAMING: Final = "containerd.services.streaming.v1.Streaming"
+TAR: Final = "application/x-tar"
+_INIT: Final = "containerd.services.streaming.v1.StreamInit"
+_MOST_STREAMS: Final = 64
+_MOST_ID_BYTES: Final = 1024
+# A client that sends more than it was granted, and what nobody reads, is told so.
+_HELD_BYTES: Final = 256 << 10
+# Of one connection so much may wait to be sent.
+_UNSENT_BYTES: Final = 256 << 10
+
+
+class Connection(Protocol):
+    """The shim's end of a connection."""
+
+    machine: ServerMachine
+    pending: bytes
+
+
+class _Stream:
+    """One stream. Made and fed in the loop, used by a transfer's thread."""
+
+    def __init__(self, transfers: Transfers, connection: Connection, number: int) -> None:
+        self._transfers, self.connection, self.number = transfers, connection, number
+        self.id = ""
+        self.taken = False
+        self.ended = False  # the client sends no more
+        self.gone = False
+        self.changed = threading.Condition()
+        self._messages: deque[AnyMessage] = deque()
+        self._held = 0
+
+    def put(self, message: AnyMessage) -> bool:
+        """Keep a message for whoever reads the stream. Returns False of one too many."""
+        with self.changed:
+            self._held += len(message.value) + 64
+            self._messages.append(message)
+            self.changed.notify_all()
+            return self._held <= _HELD_BYTES
+
+    def note(self, *, ended: bool = False, gone: bool = False) -> None:
+        with self.changed:
+            self.ended, self.gone = self.ended or ended, self.gone or gone
+            self.changed.notify_all()
+
+    def receive(self, within_s: float) -> AnyMessage | None:
+        """Return the next message, None after the last. Raises Cancelled when the client is gone, Unavailable for one that is silent."""
+        deadline = time.monotonic() + within_s
+        with self.changed:
+            while not self._messages:
+                if self.gone:
+                    raise Cancelled(f'stream "{self.id}" is over: its client is gone')
+                if self.ended:
+                    return None
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Unavailable(f'stream "{self.id}" is silent for {within_s:g} s; its client is given up')
+                self.changed.wait(left)
+            message = self._messages.popleft()
+            self._held -= len(message.value) + 64
+            return message
+
+    def waits(self) -> bool:
+        """Whether a message is there."""
+        return bool(self._messages)
+
+    def send(self, type_url: str, message: Any) -> None:
+        """Send a message; waits while much is unsent. Raises Cancelled, Unavailable."""
+        payload = AnyMessage(type_url=type_url, value=message.encode()).encode()
+        deadline = time.monotonic() + SILENCE_S
+        with self.changed:
+            while not self.gone and len(self.connection.pending) > _UNSENT_BYTES:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Unavailable(f'stream "{self.id}": nobody takes anything of it; its client is given up')
+                self.changed.wait(left)
+            if self.gone:
+                raise Cancelled(f'stream "{self.id}" is over: its client is gone')
+        self._transfers.post(lambda: self._transfers.send(self, payload))
+
+
+class _Sender:
+    """Bytes to a client, as it grants them."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream, self._credit = stream, Credit()
+        self._waiting = bytearray()
+        self._sent = 0
+        self._ignored = 0
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; few are kept until there are more. Raises Cancelled, Unavailable, InvalidArgument."""
+        self._waiting += data
+        while len(self._waiting) >= 2 * CHUNK_BYTES:
+            self._send(CHUNK_BYTES)
+
+    def finish(self) -> None:
+        """Send what is left, padded as archives are, and return when the client has taken it, or has had time to."""
+        self.write(bytes(padding(self._sent + len(self._waiting))))
+        tail = min((self._sent + len(self._waiting)) % WINDOW_BYTES, CHUNK_BYTES, len(self._waiting))
+        while len(self._waiting) > tail:
+            self._send(len(self._waiting) - tail)
+        self._until(tail)
+        while self._waiting:
+            self._send(len(self._waiting))
+        self._until(WINDOW_BYTES)
+
+    def _until(self, credit: int) -> None:
+        deadline = time.monotonic() + TAKEN_S
+        try:
+            while self._credit.left < credit and (left := deadline - time.monotonic()) > 0:
+                if not self._hear(left):
+                    return
+        except Unavailable:
+            return  # one of another make, which grants as it likes
+
+    def _hear(self, within_s: float) -> bool:
+        """Take one grant; return False when there will be none."""
+        message = self._stream.receive(within_s)
+        if message is None:
+            return False
+        if _bare(message.type_url) != WINDOW_UPDATE:
+            self._ignored += 1
+            if self._ignored > MOST_IGNORED:
+                raise InvalidArgument(f'stream "{self._stream.id}" grants nothing: its messages are of other types')
+            return True
+        try:
+            self._credit.grant(WindowUpdate.decode(message.value).update)
+        except DecodeError as error:
+            raise InvalidArgument(f'stream "{self._stream.id}" brings a message that is malformed: {error}') from None
+        return True
+
+    def _send(self, wanted: int) -> None:
+        while not self._credit.left or self._stream.waits():
+            if not self._hear(SILENCE_S) and not self._credit.left:
+                raise Cancelled(f'stream "{self._stream.id}" is not taken to its end: its client grants no more')
+        size = self._credit.spend(wanted)
+        self._stream.send(DATA, Data(data=bytes(self._waiting[:size])))
+        del self._waiting[:size]
+        self._sent += size
+
+
+class Transfers:
+    """All streams and transfers of a shim. Its methods are called in the shim's loop."""
+
+    def __init__(
+        self,
+        tree: Callable[[str], tuple[int, int]],
+        post: Callable[[Callable[[], None]], None],
+        flush: Callable[[Any], None],
+    ) -> None:
+        """tree opens a container's root, and its user namespace (-1 for ours); post has the loop do something; flush sends what a connection has to."""
+        self._tree, self.post, self._flush = tree, post, flush
+        self._streams: dict[tuple[int, int], _Stream] = {}
+        self._copies: dict[Copy, list[_Stream]] = {}
+
+    def busy(self) -> bool:
+        """Whether a stream is open, or a transfer under way."""
+        return bool(self._streams or self._copies)
+
+    # -- what comes --
+
+    def request(self, connection: Connection, request: Incoming) -> None:
+        """Begin a call. Answers it, or has it answered."""
+        try:
+            if (request.service, request.method) == (STREAMING, "Stream"):
+                if len(self._streams) >= _MOST_STREAMS:
+                    raise ResourceExhausted(f"{_MOST_STREAMS} streams are open, which are the most; close some")
+                stream = _Stream(self, connection, request.stream)
+                self._streams[id(connection), request.stream] = stream
+                if request.payload:
+                    self._took(stream, request.payload)
+                if request.closed:
+                    self._half_closed(stream)
+            elif (request.service, request.method) == (TRANSFER, "Transfer"):
+                self._begin(connection, request)
+            else:
+                raise Unimplemented(f"method {request.method}")
+        except ArgosyError as error:
+            self._streams.pop((id(connection), request.stream), None)
+            connection.machine.respond_error(request.stream, *to_wire(error))
+        except DecodeError as error:
+            connection.machine.respond_error(request.stream, InvalidArgument.code, f"the request is malformed: {error}")
+
+    def data(self, connection: Connection, frame: Frame) -> None:
+        """Take a message of a stream."""
+        stream = self._streams.get((id(connection), frame.stream))
+        if stream is None:
+            return
+        try:
+            if frame.payload is not None:
+                self._took(stream, frame.payload)
+            if frame.closed:
+                self._half_closed(stream)
+        except ArgosyError as error:
+            self._over(stream, error)
+        except DecodeError as error:
+            self._over(stream, InvalidArgument(f"a message of the stream is malformed: {error}"))
+
+    def gone(self, connection: Connection) -> None:
+        """A connection has gone: what belongs to it ends."""
+        for stream in [one for one in self._streams.values() if one.connection is connection]:
+            self._forget(stream)
+
+    def flushed(self, connection: Connection) -> None:
+        """Something of a connection was sent."""
+        for stream in self._streams.values():
+            if stream.connection is connection:
+                stream.note()
+
+    def end(self, container: str) -> None:
+        """End the copies of a container that is about to go."""
+        for copy in self._copies:
+            if copy.container == container:
+                copy.end(f'the task of container "{container}" was deleted meanwhile')
+
+    def send(self, stream: _Stream, payload: bytes) -> None:
+        """Send a stream's message."""
+        if not stream.gone:
+            stream.connection.machine.send(stream.number, payload)
+            self._flush(stream.connection)
+
+    def _took(self, stream: _Stream, payload: bytes) -> None:
+        message = AnyMessage.decode(payload)
+        if stream.id:
+            if not stream.put(message):
+                raise ResourceExhausted(f'stream "{stream.id}" was sent more than was granted')
+            return
+        if _bare(message.type_url) != _INIT:
+            raise Unknown(f'can\'t unmarshal type "{message.type_url[:200]}" to output "{_INIT}"')
+        wanted = StreamInit.decode(message.value).id
+        if not wanted or len(wanted.encode()) > _MOST_ID_BYTES:
+            raise InvalidArgument(f"a stream's id has 1 to {_MOST_ID_BYTES} bytes")
+        if any(one.id == wanted for one in self._streams.values()):
+            raise AlreadyExists(f'stream "{wanted}"')
+        stream.id = wanted
+        answer = AnyMessage(type_url="google.protobuf.Empty", value=Empty().encode())
+        stream.connection.machine.send(stream.number, answer.encode())
+
+    def _half_closed(self, stream: _Stream) -> None:
+        if not stream.id:
+            raise InvalidArgument("a stream says its id first, and this one ended before")
+        stream.note(ended=True)
+
+    def _forget(self, stream: _Stream) -> None:
+        self._streams.pop((id(stream.connection), stream.number), None)
+        stream.note(gone=True)
+        for copy, streams in self._copies.items():
+            if stream in streams:
+                copy.end(f'stream "{stream.id}" is over')
+
+    def _over(self, stream: _Stream, error: ArgosyError | None = None) -> None:
+        """End a stream's call."""
+        if stream.gone:
+            return
+        if error is None:
+            stream.connection.machine.respond(stream.number, b"")
+        else:
+            stream.connection.machine.respond_error(stream.number, *to_wire(error))
+        self._forget(stream)
+        self._flush(stream.connection)
+
+    # -- transfers --
+
+    def _take(self, wanted: str) -> _Stream:
+        for stream in self._streams.values():
+            if stream.id == wanted and wanted and not stream.taken:
+                stream.taken = True
+                return stream
+        raise NotFound(f'stream "{wanted}"')
+
+    def _begin(self, connection: Connection, request: Incoming) -> None:
+        asked = TransferRequest.decode(request.payload)
+        source, destination = _known(asked.source), _known(asked.destination)
+        named: ReadStream | WriteStream
+        match source, destination:
+            case ContainerPath(), WriteStream():
+                where, verb, named = source, PACK, destination
+            case ReadStream(), ContainerPath():
+                where, verb, named = destination, PLACE, source
+            case _:
+                ends = " to ".join(
+                    _bare(one.type_url) if one is not None else "" for one in (asked.source, asked.destination)
+                )
+                raise Unimplemented(f"method Transfer not implemented for {ends}")
+        if named.media_type not in ("", TAR):
+            raise Unimplemented(f'files of a container are of the type {TAR}, not "{named.media_type[:200]}"')
+        if len(self._copies) >= MOST_COPIES:
+            raise ResourceExhausted(f"{MOST_COPIES} copies are under way, which are the most; wait for one to end")
+        root, user = self._tree(where.container_id)
+        streams: list[_Stream] = []
+        try:
+            if asked.options is not None and asked.options.progress_stream:
+                streams.append(self._take(asked.options.progress_stream))
+            streams.insert(0, self._take(named.stream))
+        except ArgosyError:
+            for stream in streams:
+                self._over(stream)
+            os.close(root)
+            if user >= 0:
+                os.close(user)
+            raise
+        keeps = where.preserve_ownership
+        try:
+            copy = Copy(where.container_id, verb, where.path, walk=not where.no_walk, owners=keeps, root=root, user=user)
+        except OSError as error:
+            for stream in streams:
+                self._over(stream)
+            raise Unavailable(f"the process that copies can't be started: {error.strerror}") from error
+        self._copies[copy] = streams
+        work = threading.Thread(target=self._work, args=(copy, verb, streams, connection, request.stream), daemon=True)
+        work.start()
+
+    def _work(self, copy: Copy, verb: str, streams: list[_Stream], connection: Connection, number: int) -> None:
+        """Move the bytes of one transfer, in a thread of its own."""
+        error: BaseException | None = None
+        try:
+            error = _out(copy, streams[0]) if verb == PACK else _in(copy, streams[0])
+        except BaseException as failed:
+            error = failed
+            copy.end(str(failed))
+            copy.wait()
+
+        def done() -> None:
+            del self._copies[copy]
+            for stream in streams:
+                self._over(stream)
+            if error is None:
+                connection.machine.respond(number, Empty().encode())
+            else:
+                connection.machine.respond_error(number, *to_wire(error))
+            self._flush(connection)
+
+        self.post(done)
+
+
+def _out(copy: Copy, stream: _Stream) -> ArgosyError | None:
+    """Send what a process reads. Returns how it failed. Raises what the stream's client is to blame for."""
+    sender = _Sender(stream)
+    while data := copy.read(CHUNK_BYTES):
+        sender.write(data)
+    error = copy.wait()
+    if error is None:
+        sender.finish()
+    return error
+
+
+def _in(copy: Copy, stream: _Stream) -> ArgosyError | None:
+    """Have a process take what a client sends. Returns how it failed. Raises what the stream's client is to blame for."""
+    grants, ignored = Grants(), 0
+    while True:
+        if more := grants.due():
+            stream.send(WINDOW_UPDATE, WindowUpdate(update=more))
+        message = stream.receive(SILENCE_S)
+        if message is None:
+            break
+        if _bare(message.type_url) != DATA:
+            ignored += 1
+            if ignored > MOST_IGNORED:
+                raise InvalidArgument(
+                    f'stream "{stream.id}" brings no bytes: its messages are of "{message.type_url[:200]}"'
+                )
+            continue
+        try:
+            data = Data.decode(message.value).data
+        except DecodeError as error:
+            raise InvalidArgument(f'stream "{stream.id}" brings a message that is malformed: {error}') from None
+        grants.got(len(data))
+        if not copy.write(data):
+            break
+    return copy.wait()
+
+
+def _bare(type_url: str) -> str:
+    return type_url.rpartition("/")[2]
+
+
+def _known(said: AnyMessage | None) -> Any:
+    """Return the message that says where from, or where to; None for a kind that a shim does not have. Raises DecodeError."""
+    kinds = {f"containerd.types.transfer.{one.__name__}": one for one in (ContainerPath, ReadStream, WriteStream)}
+    kind = kinds.get(_bare(said.type_url)) if said is not None else None
+    return kind.decode(said.value) if kind is not None and said is not None else None
