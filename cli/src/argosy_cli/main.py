@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "images": ("pull", "push", "import", "export", "images", "image", "rmi", "tag"),
     "transfers": ("transfer",),
     "containers": ("run", "exec", "ps", "logs", "kill", "rm"),
+    "copying": ("cp",),
     "stores": ("snapshots", "content", "leases"),
     "snapshotters": ("snapshotter",),
     "plugins": ("plugin",),

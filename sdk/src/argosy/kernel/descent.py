@@ -49,16 +49,16 @@ class _Level:
     todo: deque[str]
 
 
-def _always(_: int) -> bool:
+def _always(_: int, __: str) -> bool:
     return True
 
 
 def descend(
-    root: str | bytes | os.PathLike[str], dir_fd: int | None = None, into: Callable[[int], bool] = _always
+    root: str | bytes | os.PathLike[str], dir_fd: int | None = None, into: Callable[[int, str], bool] = _always
 ) -> Iterator[Entered | Left]:
     """Walk root, a directory (a name in dir_fd, if given), down and up. What vanishes meanwhile is left out. Raises OSError for root.
 
-    into is asked with each directory's descriptor, but for root's: one that it says False of is not entered.
+    into is asked with each directory's descriptor and name, but for root's: one that it says False of is not entered.
     """
     levels: list[_Level] = []
 
@@ -86,7 +86,7 @@ def descend(
                     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                         continue
                     raise
-                if not into(fd):
+                if not into(fd, name):
                     os.close(fd)
                     continue
                 yield enter(fd, name)

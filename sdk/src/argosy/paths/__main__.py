@@ -33,16 +33,22 @@ class _Output:
         return len(data)
 
 
-def _work(order: Order) -> Callable[[int], None]:
+def _work(order: Order) -> Callable[[int], int]:
     """Return what does an order, given the root. All that it needs is loaded: who it becomes may not be able to read our own files."""
     if order.verb == PACK:
         from argosy.paths.packing import pack
 
         out = cast("IO[bytes]", _Output())
-        return lambda root: pack(root, order.path, out, what=order.what, walk=order.walk, owners=order.owners)
-    from argosy.paths.placing import place
 
-    return lambda root: place(root, order.path, _chunks(0), what=order.what, owners=order.owners)
+        def packs(root: int) -> int:
+            pack(root, order.path, out, what=order.what, walk=order.walk, owners=order.owners, name=order.name)
+            return 0
+
+        return packs
+    from argosy.paths.placing import Rules, place
+
+    rules = Rules(owners=order.owners, only=order.only, name=order.name, links=order.links, devices=order.devices)
+    return lambda root: place(root, order.path, _chunks(0), what=order.what, rules=rules)
 
 
 @contextmanager
@@ -57,7 +63,7 @@ def _mounted(order: Order) -> Iterator[int]:
             os.close(root)
 
 
-def _on_mounts(order: Order, work: Callable[[int], None]) -> int:
+def _on_mounts(order: Order, work: Callable[[int], int]) -> int:
     """Do it in a child, which may become somebody who could not unmount; return the child's wait status."""
     with _mounted(order) as root:
         parent = os.getpid()
@@ -67,15 +73,16 @@ def _on_mounts(order: Order, work: Callable[[int], None]) -> int:
             os.close(1)
             return os.waitpid(pid, 0)[1]
         error: BaseException | None = None
+        without = 0
         try:
             if any(order.maps):
                 with user_namespace(*order.maps) as user:
                     enter_user_namespace(user)
             _stay_with(parent)
-            work(root)
+            without = work(root)
         except BaseException as failed:
             error = failed
-        say(order.word, error)
+        say(order.word, error, without)
         os._exit(error is not None)
 
 
@@ -91,6 +98,7 @@ def main() -> None:
     os.umask(0)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody takes what we read: there is nobody to be told
     error: BaseException | None = None
+    without = 0
     try:
         _stay_with(parent)
         work = _work(order)
@@ -100,12 +108,12 @@ def main() -> None:
         if order.user >= 0:
             enter_user_namespace(order.user)
             _stay_with(parent)
-        work(order.root)
+        without = work(order.root)
     except SystemExit as ended:
         os._exit(int(bool(ended.code)))
     except BaseException as failed:
         error = failed
-    say(order.word, error)
+    say(order.word, error, without)
     os._exit(error is not None)
 
 

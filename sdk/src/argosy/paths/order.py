@@ -31,6 +31,11 @@ class Order:
     """The tree's name in errors."""
     walk: bool = True
     owners: bool = False
+    only: str = ""
+    name: str = ""
+    links: bool = True
+    devices: bool = True
+    """These are as for ``pack``, and as in ``Rules``."""
     root: int = -1
     """The tree's root; without one, ``mounts`` make it."""
     user: int = -1
@@ -53,11 +58,13 @@ class Order:
         return cls(**fields)
 
 
-def say(word: int, error: BaseException | None) -> None:
-    """Write how a copy ended. A reader that has gone is not told."""
+def say(word: int, error: BaseException | None, left_out: int = 0) -> None:
+    """Write how a copy ended, and how many entries it left out. A reader that has gone is not told."""
     code, message = (0, "") if error is None else to_wire(error)
     try:
-        os.write(word, json.dumps({"code": code, "message": message[: _MOST_WORD_BYTES // 2]}).encode())
+        os.write(
+            word, json.dumps({"code": code, "message": message[: _MOST_WORD_BYTES // 8], "left_out": left_out}).encode()
+        )
     except OSError:
         pass  # it has gone
 
@@ -68,6 +75,11 @@ def hear(word: int) -> bytes:
         return os.read(word, _MOST_WORD_BYTES)
     except BlockingIOError:
         return b""
+
+
+def left_out(said: bytes) -> int:
+    """Return how many entries a copy left out, from what its process said."""
+    return int(json.loads(said).get("left_out", 0))
 
 
 def failure(said: bytes, code: int) -> ArgosyError | None:

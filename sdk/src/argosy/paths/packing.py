@@ -11,15 +11,16 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import IO, Any, Final, cast
 
 from argosy.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
-from argosy.kernel.descent import Entered, descend
+from argosy.kernel.descent import Entered, Left, descend
 from argosy.kernel.path import open_in_root, open_regular, peek
 from argosy.kernel.pseudo import pseudo
+from argosy.paths.names import MOST_PATH_BYTES, base_name, follows
 
-MOST_PATH_BYTES: Final = 4096
 _BUFFER_BYTES: Final = 256 << 10
 _CHUNK: Final = 1 << 20
 # A file with as much less on the disk than its size is sent as a sparse one.
@@ -30,17 +31,6 @@ _MOST_SEGMENTS: Final = 8192
 _MOST_LINKS: Final = 1 << 20
 _CAPABILITY: Final = "security.capability"
 _BLOCK: Final = 512
-
-
-def base_name(path: str) -> str:
-    """Return what an archive calls what is at path: its last part; "." for a root, and for a path that ends with ``.`` or ``..``."""
-    name = path.rstrip("/").rpartition("/")[2]
-    return "." if name in ("", ".", "..") or path.endswith("/.") else name
-
-
-def follows(path: str) -> bool:
-    """Return whether a symlink at the end of path is followed: where a slash, or ``.``, stands behind it."""
-    return path.endswith(("/", "/.")) or base_name(path) == "."
 
 
 def pack(root: int, path: str, out: IO[bytes], *, what: str, walk: bool = True, owners: bool = True, name: str = "") -> None:
@@ -86,21 +76,34 @@ class _Packer:
     def walk(self, fd: int, name: str) -> None:
         """Put all that is below a directory, whose own entry is there already."""
         prefix: list[str] = []
-        for step in descend(".", fd, into=lambda below: not pseudo(below)):
-            if not isinstance(step, Entered):
-                prefix.pop()
+
+        def into(below: int, name: str) -> bool:
+            # Right before what is in it: whoever unpacks sets a directory's times when it is done with it.
+            self.add(below, "/".join((*prefix, name)))
+            return not pseudo(below)
+
+        with closing(cast("Generator[Entered | Left, None, None]", descend(".", fd, into))) as steps:
+            for step in steps:
+                if not isinstance(step, Entered):
+                    prefix.pop()
+                    continue
+                prefix.append(step.name or name)
+                self._files(step, "/".join(prefix))
+
+    def _files(self, step: Entered, above: str) -> None:
+        """Put what is in a directory, but for directories."""
+        for entry in step.entries:
+            if entry.is_dir(follow_symlinks=False):
                 continue
-            prefix.append(step.name or name)
-            above = "/".join(prefix)
-            for entry in step.entries:
-                path = f"{above}/{entry.name}"
-                try:
-                    with peek(step.fd, entry.name) as (seen, _):
+            path = f"{above}/{entry.name}"
+            try:
+                with peek(step.fd, entry.name) as (seen, info):
+                    if not stat.S_ISDIR(info.st_mode):
                         self.add(seen, path)
-                except FileNotFoundError:
-                    continue  # it went meanwhile
-                except OSError as error:
-                    raise named(error, path) from error
+            except FileNotFoundError:
+                continue  # it went meanwhile
+            except OSError as error:
+                raise named(error, path) from error
 
     def add(self, fd: int, path: str) -> None:
         """Put what a descriptor (O_PATH) refers to. Raises OSError, FailedPrecondition, Aborted."""

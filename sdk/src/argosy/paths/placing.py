@@ -11,12 +11,14 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from typing import Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
 from argosy.kernel.path import open_in_root
 from argosy.kernel.pseudo import pseudo
+from argosy.paths.names import MOST_PATH_BYTES
 from argosy.unpack import tar
 from argosy.unpack.attributes import Attributes, attributes, link_target, shown
 from argosy.unpack.below import Parts
@@ -32,21 +34,37 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 _RIGHTS: Final = stat.S_ISUID | stat.S_ISGID
 
 
-def place(
-    root: int, path: str, chunks: Iterator[bytes], *, what: str, owners: bool = False, only: str = "", links: bool = True
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What becomes of an archive's entries."""
+
+    owners: bool = False
+    """Everything belongs to whom the archive says. Without, to us, and without the rights that a file gives to whoever runs it."""
+    only: str = ""
+    """The first part that each name must have."""
+    name: str = ""
+    """What that part becomes."""
+    links: bool = True
+    """Whether a symlink below the directory is followed, as far as it leads to something below."""
+    devices: bool = True
+    """Whether a device is refused. Without, it is left out."""
+
+
+_PLAIN: Final = Rules()
+
+
+def place(root: int, path: str, chunks: Iterator[bytes], *, what: str, rules: Rules = _PLAIN) -> int:
     """Write a tar's entries below path, an existing directory below root (a descriptor), by names that are looked up inside of root. Blocks.
 
-    what is root's name in errors. With owners everything belongs to whom the archive says; without, to us, and without the rights that a file
-    gives to whoever runs it. only is the first part that each name must have. Without links no symlink is followed below path. The directory
-    keeps its own owner, mode and times. Raises NotFound, InvalidArgument for a hostile or broken archive, FailedPrecondition for what is in the
-    way, PermissionDenied, ResourceExhausted. What was written before stays.
+    what is root's name in errors. The directory keeps its own owner, mode and times. Returns how many entries were left out. Raises NotFound,
+    InvalidArgument for a hostile or broken archive, FailedPrecondition for what is in the way, PermissionDenied, ResourceExhausted. What was
+    written before stays.
     """
-    here = f'"{path}" in {what}'
-    if "\0" in path or len(os.fsencode(path)) >= 4096:
+    here = what if path in ("", "/") else f'"{path}" in {what}'
+    if "\0" in path or len(os.fsencode(path)) >= MOST_PATH_BYTES:
         raise InvalidArgument(f"a path of {len(os.fsencode(path))} bytes, or with a NUL, is none in {what}")
     try:
-        fd = open_in_root(root, path or "/", os.O_PATH | os.O_DIRECTORY)
+        fd = open_in_root(root, path or "/", os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
         raise NotFound(here) from None
     except NotADirectoryError:
@@ -55,16 +73,9 @@ def place(
         if error.errno == errno.ELOOP:
             raise InvalidArgument(f"{here} leads through too many symlinks, or through one of the kernel's own") from None
         raise
-    try:
-        if kind := pseudo(fd):
-            raise FailedPrecondition(f"{here} is the kernel's own state ({kind}), where no files can be put")
-        base = _true_path(root, fd) if links else ()
-        writer = _Members(f"/proc/self/fd/{root if links else fd}", base, here, owners, os.fsencode(only), links)
-    finally:
-        os.close(fd)
-    reader = TarReader(chunks, Budget(_LIMITS, "the archive"))
-    with writer:
-        writer.take(reader)
+    with closing(_Members(root, fd, here, rules)) as writer:
+        writer.take(TarReader(chunks, Budget(_LIMITS, "the archive")))
+        return writer.left_out
 
 
 def _true_path(root: int, fd: int) -> Parts:
@@ -89,27 +100,51 @@ def _true_path(root: int, fd: int) -> Parts:
 class _Members(TreeWriter):
     """Writes the entries of one archive below a directory."""
 
-    def __init__(self, root: str, base: Parts, here: str, owners: bool, only: bytes, links: bool) -> None:
-        super().__init__(root)
-        self._base, self._here = base, here
-        self._owners, self._only, self._follows = owners, only, links
+    def __init__(self, root: int, fd: int, here: str, rules: Rules) -> None:
+        """fd is the directory's, and is kept. Raises FailedPrecondition for one that holds no files."""
+        try:
+            if kind := pseudo(fd):
+                raise FailedPrecondition(f"{here} is the kernel's own state ({kind}), where no files can be put")
+            self._base = _true_path(root, fd) if rules.links else ()
+            super().__init__(f"/proc/self/fd/{root if rules.links else fd}")
+        except BaseException:
+            os.close(fd)
+            raise
+        self._here, self._rules = here, rules
         self._made: set[Parts] = set()
+        self.left_out = 0
+        if self._base:
+            # By its descriptor, whatever becomes of its name.
+            self._open[self._base] = fd
+            self._pins.add(fd)
+            self._true[self._base] = self._base
+        else:
+            os.close(fd)
 
     def take(self, reader: TarReader) -> None:
         """Write every entry. Raises as ``place``."""
         for entry in reader:
-            parts = tuple(split_name(entry.name))
+            parts = self._parts(entry.name)
             if not parts:
                 continue
-            if self._only and parts[0] != self._only:
-                raise InvalidArgument(f"the archive has {shown(entry.name)}, and was to have {shown(self._only)} alone")
+            if entry.type in (tar.CHARACTER, tar.BLOCK_DEVICE) and not self._rules.devices:
+                self.left_out += 1
+                continue
             if entry.real_size > _MAX_FILE_BYTES:
                 raise InvalidArgument(f"{shown(entry.name)} is to have {entry.real_size} bytes, more than a file can")
             try:
-                self._one(reader, entry, self._base + parts)
+                self._one(reader, entry, (*self._base, *parts))
             except OSError as error:
                 raise self._explained(entry, error) from error
         self._finish_directories()
+
+    def _parts(self, name: bytes) -> Parts:
+        """Return where a name of the archive belongs, below the directory. Raises InvalidArgument for one that it must not have."""
+        parts = tuple(split_name(name))
+        only, becomes = os.fsencode(self._rules.only), os.fsencode(self._rules.name)
+        if only and parts[:1] != (only,):
+            raise InvalidArgument(f"the archive has {shown(name)}, and was to have {shown(only)} alone")
+        return (becomes, *parts[1:]) if becomes else parts
 
     def _explained(self, entry: Entry, error: OSError) -> Exception:
         name = f"{shown(entry.name)} below {self._here}"
@@ -152,7 +187,7 @@ class _Members(TreeWriter):
 
     def _attributes(self, entry: Entry, kind: int) -> Attributes:
         what = attributes(entry, kind)
-        if self._owners:
+        if self._rules.owners:
             return what
         xattrs = {key: value for key, value in what.xattrs.items() if not key.startswith(b"security.")}
         mode = what.mode if kind == stat.S_IFDIR else what.mode & ~_RIGHTS
@@ -166,17 +201,20 @@ class _Members(TreeWriter):
 
     def _symlink(self, at: int, here: Parts) -> bytes | None:
         found = super()._symlink(at, here)
-        if found is not None and not self._follows:
+        if found is not None and not self._rules.links:
             raise FailedPrecondition(f"{shown(b'/'.join(here))} below {self._here} is a symlink, and is not followed")
         return found
 
     def _make_missing(self, at: int, here: Parts) -> int:
         self._inside(here, b"/".join(here))
-        made = super()._make_missing(at, here)
-        del self._times[here]  # it is of now
-        if not self._owners:
-            os.fchown(made, os.geteuid(), os.getegid())
-        return made
+        try:
+            return self._make_directory(at, here[-1], Attributes(0o755, os.geteuid(), os.getegid()))
+        except FileExistsError:
+            raise FailedPrecondition(f"cannot overwrite non-directory {shown(b'/'.join(here))} with directory") from None
+
+    def _forget_link(self, here: Parts) -> None:
+        super()._forget_link(here)
+        self._true[self._base] = self._base
 
     def _changes(self, at: int, path: Parts) -> None:
         """A directory that is there: nothing is taken off it meanwhile, and its times are those of the change."""
@@ -204,9 +242,9 @@ class _Members(TreeWriter):
         super()._directory_entry(at, here, what)
 
     def _hard_link(self, entry: Entry, at: int, here: Parts) -> None:
-        target = tuple(split_name(entry.link))
+        target = self._parts(entry.link)
         with self._held(at):
-            source, path = self._directory(self._base + target[:-1])
+            source, path = self._directory((*self._base, *target[:-1]))
             there = (*path, *target[-1:])
             if there == here or there not in self._made or self._kind(source, there[-1]) == stat.S_IFDIR:
                 raise InvalidArgument(

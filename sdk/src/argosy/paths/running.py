@@ -13,7 +13,7 @@ from typing import Final
 import anyio
 
 from argosy.errors import Unavailable
-from argosy.paths.order import PACK, Order, failure, hear
+from argosy.paths.order import PACK, Order, failure, hear, left_out
 
 _CHUNK: Final = 64 << 10
 # A process that was killed is gone at once, or waits for a disk.
@@ -48,12 +48,14 @@ async def _begun(order: Order) -> AsyncGenerator[tuple[Process, int], None]:
         os.close(word)
 
 
-async def _ended(process: Process, word: int) -> None:
-    """Wait for the end of a process. Raises why its copy failed."""
+async def _ended(process: Process, word: int) -> int:
+    """Wait for the end of a process; return how many entries it left out. Raises why its copy failed."""
     code = await process.wait()
-    error = failure(hear(word), code)
+    said = hear(word)
+    error = failure(said, code)
     if error is not None:
         raise error
+    return left_out(said)
 
 
 def _still(order: Order, silence_s: float) -> Unavailable:
@@ -80,8 +82,8 @@ async def packed(order: Order, silence_s: float) -> AsyncGenerator[AsyncIterator
         yield chunks()
 
 
-async def placed(order: Order, chunks: AsyncIterator[bytes], silence_s: float) -> None:
-    """Have an order place a tar. Raises why it failed, Unavailable for files that do not answer, and what comes of chunks."""
+async def placed(order: Order, chunks: AsyncIterator[bytes], silence_s: float) -> int:
+    """Have an order place a tar; return how many devices were left out. Raises why it failed, Unavailable for files that do not answer, and what comes of chunks."""
     async with _begun(order) as (process, word):
         assert process.stdin is not None
         with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, and says why
@@ -93,6 +95,5 @@ async def placed(order: Order, chunks: AsyncIterator[bytes], silence_s: float) -
                     raise _still(order, silence_s)
         process.stdin.close()
         with anyio.move_on_after(silence_s) as waiting:
-            await _ended(process, word)
-        if waiting.cancelled_caught:
-            raise _still(order, silence_s)
+            return await _ended(process, word)
+        raise _still(order, silence_s)

@@ -64,7 +64,7 @@ class Directories(Writer[D]):
             entered = self._enter(at, path[depth - 1])
             if entered is None:
                 raise FailedPrecondition(
-                    f"{shown(b'/'.join(path))} went meanwhile: somebody else writes where a layer is unpacked"
+                    f"{shown(b'/'.join(path))} went meanwhile: somebody else writes where it is unpacked"
                 )
             at = self._keep_open(path[:depth], entered)
         return at
