@@ -114,7 +114,7 @@ class Tool:
 
     def beside(self, work: Any, *args: Any) -> threading.Thread:
         def run() -> None:
-            with suppress(grpc.RpcError):
+            with suppress(grpc.RpcError, StopIteration):  # a server may end a stream before all of it is sent
                 work(*args)
 
         thread = threading.Thread(target=run, daemon=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
+import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from argosy_protos.containerd.types import transfer as p
 
-from tests.harness.mesh import IMAGE, Mesh
-from tests.harness.transfer import Tool
+from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.transfer import Tool, pack, refused
 
 pytestmark = pytest.mark.root
 
@@ -71,3 +77,256 @@ def test_files_go_into_a_running_container_and_come_out(mesh: Mesh, tool: Tool, 
     with tarfile.open(fileobj=io.BytesIO(out)) as tar:
         member = tar.extractfile("a/b")
         assert member is not None and member.read() == b"one"
+
+
+@pytest.fixture
+def stopped(mesh: Mesh) -> Iterator[str]:
+    """The id of a container that has never run."""
+    mesh.ctr("containers", "create", IMAGE, "still", "sleep", "1000").ok()
+    try:
+        yield "still"
+    finally:
+        mesh.argosy("rm", "--force", "still").ok()
+
+
+def helpers() -> list[str]:
+    """Return the processes that copy, by their command lines."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            if b"argosy.paths" in words:
+                found.append(f"{path.parent.name} {words[-2].decode()}")
+    return found
+
+
+def nobody_copies(mesh: Mesh) -> None:
+    eventually(lambda: not [one for one in helpers() if mesh.base.name in one or '"box"' in one or '\\"box\\"' in one], 20)
+    assert not [one for one in Path("/tmp").glob("argosy-mounts-*") if one.stat().st_mtime > STARTED]
+
+
+STARTED = time.time()
+
+
+def test_a_container_that_does_not_run_has_its_files_in_its_snapshot(mesh: Mesh, tool: Tool, stopped: str) -> None:
+    write(tool, stopped, "/tmp", archive(("new", b"before it ran")))
+    assert names(read(tool, stopped, "/tmp/new")) == ["new"]
+    assert "busybox" in " ".join(names(read(tool, stopped, "/bin")))
+    task = mesh.ctr("tasks", "start", "-d", stopped).ok()
+    assert task.code == 0
+    assert mesh.argosy("exec", stopped, "cat", "/tmp/new").ok().out == "before it ran"
+    nobody_copies(mesh)
+
+
+@pytest.mark.parametrize("state", ["created", "paused", "ended"])
+def test_every_state_of_a_task_has_files(mesh: Mesh, tool: Tool, state: str) -> None:
+    id = f"state-{state}"
+    mesh.ctr("run", "-d", IMAGE, id, "sleep", "1000").ok() if state != "created" else None
+    try:
+        if state == "created":
+            mesh.ctr("containers", "create", IMAGE, id, "sleep", "1000").ok()
+            create_task(mesh, id)
+        elif state == "paused":
+            mesh.ctr("tasks", "pause", id).ok()
+        else:
+            mesh.ctr("tasks", "kill", "-s", "KILL", id).ok()
+            eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out)
+        write(tool, id, "/tmp", archive(("f", b"x")))
+        assert names(read(tool, id, "/tmp/f")) == ["f"]
+        with pytest.raises(AssertionError, match="not refused"):
+            refused(read, tool, id, "/bin")
+        assert refused(read, tool, id, "/no") == ("NOT_FOUND", f'"/no" in container "{id}": not found')
+    finally:
+        mesh.argosy("rm", "--force", id).ok()
+
+
+def create_task(mesh: Mesh, id: str) -> None:
+    """Create a task that is not started."""
+    from argosy_protos.containerd.services.snapshots.v1 import MountsRequest, MountsResponse
+    from argosy_protos.containerd.services.tasks.v1 import CreateTaskRequest
+
+    with Tool(mesh.address) as tool:
+        data = tool.call(
+            "/containerd.services.snapshots.v1.Snapshots/Mounts", MountsRequest(snapshotter="overlayfs", key=id)
+        )
+        rootfs = MountsResponse.decode(data).mounts
+        tool.call("/containerd.services.tasks.v1.Tasks/Create", CreateTaskRequest(container_id=id, rootfs=rootfs))
+
+
+def test_volumes_are_seen_as_the_container_sees_them(mesh: Mesh, tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("a volume's")
+    mesh.argosy(
+        "run",
+        "-d",
+        "--name",
+        "vol",
+        "--mount",
+        f"type=bind,src={tmp_path},dst=/vol,options=rbind:rw",
+        IMAGE,
+        "sleep",
+        "1000",
+    ).ok()
+    try:
+        assert names(read(tool, "vol", "/vol/in")) == ["in"]
+        write(tool, "vol", "/vol", archive(("out", b"to the volume")))
+        assert (tmp_path / "out").read_text() == "to the volume"
+    finally:
+        mesh.argosy("rm", "--force", "vol").ok()
+
+
+def test_a_read_only_root_takes_nothing(mesh: Mesh, tool: Tool) -> None:
+    mesh.argosy("run", "-d", "--name", "ro", "--read-only", IMAGE, "sleep", "1000").ok()
+    try:
+        code, text = refused(write, tool, "ro", "/tmp", archive(("x", b"")))
+        assert code == "FAILED_PRECONDITION" and "is read-only" in text
+    finally:
+        mesh.argosy("rm", "--force", "ro").ok()
+
+
+def test_owners_are_kept_where_that_is_asked_for(mesh: Mesh, tool: Tool, running: str) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        info = tarfile.TarInfo("owned")
+        info.uid, info.gid, info.mode = 1234, 4321, 0o4755
+        tar.addfile(info)
+    seen = []
+    for keeps in (True, False):
+        write(tool, running, "/tmp", out.getvalue(), preserve_ownership=keeps)
+        seen.append(mesh.argosy("exec", running, "stat", "-c", "%u:%g %a", "/tmp/owned").ok().out.strip())
+        with tarfile.open(fileobj=io.BytesIO(read(tool, running, "/tmp/owned", preserve_ownership=keeps))) as tar:
+            member = tar.getmember("owned")
+            seen.append(f"{member.uid}:{member.gid}")
+    assert seen == ["1234:4321 4755", "1234:4321", "0:0 755", "0:0"]
+
+
+def test_no_walk_is_the_entry_alone(tool: Tool, running: str) -> None:
+    assert names(read(tool, running, "/bin", no_walk=True)) == ["bin/"]
+
+
+def test_what_a_container_is_not_asked_for_is_said(tool: Tool, running: str) -> None:
+    assert refused(read, tool, "nobody", "/x")[0] == "NOT_FOUND"
+    assert refused(read, tool, "", "/x") == (
+        "INVALID_ARGUMENT", "a container path names no container; say which: invalid argument",
+    )  # fmt: skip
+    assert refused(read, tool, running, "/proc/1/root/etc")[0] == "INVALID_ARGUMENT"
+    assert refused(read, tool, running, "/proc/cpuinfo")[0] == "FAILED_PRECONDITION"
+    assert refused(write, tool, running, "/tmp", b"no tar" * 1000)[0] == "INVALID_ARGUMENT"
+    stream = tool.sending(b"")
+    wrong = p.ReadStream(stream=stream, media_type="application/vnd.oci.image.layer.v1.tar")
+    assert refused(tool.transfer, wrong, p.ContainerPath(container_id=running, path="/tmp"))[0] == "UNIMPLEMENTED"
+
+
+def test_a_container_that_swaps_directories_for_symlinks_gets_nothing_of_the_host(
+    mesh: Mesh, tool: Tool, running: str, tmp_path: Path
+) -> None:
+    """Its process does so as fast as it can, while files go in and out at the very path."""
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "key").write_text("host's own")
+    script = f"cd /tmp; mkdir d; ln -s {secret} l; while :; do mv -T d was; mv -T l d; mv -T d l; mv -T was d; done"
+    mesh.argosy("exec", "-d", running, "sh", "-c", script).ok()
+    eventually(lambda: mesh.argosy("exec", running, "ls", "-d", "/tmp/l", "/tmp/was").out)
+    for _ in range(3):
+        for path in ("/tmp/d/", "/tmp/d/key", "/tmp"):
+            with suppress(Exception):
+                assert b"host's own" not in read(tool, running, path)
+        with suppress(Exception):
+            write(tool, running, "/tmp/d", archive(("key", b"container's"), ("sub/key", b"container's")))
+    assert os.listdir(secret) == ["key"] and (secret / "key").read_text() == "host's own"
+
+
+def test_a_client_that_goes_ends_the_copy(mesh: Mesh, tool: Tool, running: str) -> None:
+    mesh.argosy("exec", running, "dd", "if=/dev/zero", "of=/tmp/big", "bs=1M", "count=20").ok()
+    stream = tool.open("export")
+    stream.send(pack(p.WindowUpdate(update=64 << 10)))
+    source, sink = p.ContainerPath(container_id=running, path="/tmp/big"), p.WriteStream(stream=stream.id)
+    asked = tool.beside(tool.transfer, source, sink)
+    stream.receive()
+    assert [one for one in helpers() if "big" in one]
+    stream.cancel()
+    asked.join(10)
+    eventually(lambda: not [one for one in helpers() if "big" in one], 20)
+    assert names(read(tool, running, "/tmp/big")) == ["big"], "the next one is served"
+
+
+def test_a_task_that_is_deleted_meanwhile_ends_the_copy(mesh: Mesh, tool: Tool, running: str) -> None:
+    mesh.argosy("exec", running, "dd", "if=/dev/zero", "of=/tmp/big", "bs=1M", "count=20").ok()
+    stream = tool.open("export")
+    stream.send(pack(p.WindowUpdate(update=64 << 10)))
+    source, sink = p.ContainerPath(container_id=running, path="/tmp/big"), p.WriteStream(stream=stream.id)
+    failed: list[tuple[str, str]] = []
+    asked = tool.beside(lambda: failed.append(refused(tool.transfer, source, sink)))
+    stream.receive()
+    mesh.ctr("tasks", "kill", "-s", "KILL", running).ok()
+    eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out)
+    mesh.ctr("tasks", "delete", running).ok()
+    asked.join(20)
+    assert failed and failed[0][0] in ("ABORTED", "UNAVAILABLE")
+    eventually(lambda: not [one for one in helpers() if "big" in one], 20)
+
+
+def test_more_than_a_window_goes_both_ways_whole(mesh: Mesh, tool: Tool, running: str) -> None:
+    data = os.urandom(3 << 20)
+    write(tool, running, "/tmp", archive(("big", data)))
+    said = mesh.argosy("exec", running, "sha256sum", "/tmp/big").ok().out.split()[0]
+    assert said == hashlib.sha256(data).hexdigest()
+    with tarfile.open(fileobj=io.BytesIO(read(tool, running, "/tmp/big"))) as tar:
+        member = tar.extractfile("big")
+        assert member is not None and member.read() == data
+
+
+def test_ids_are_those_of_the_containers_own_user_namespace(tool: Tool, mesh: Mesh) -> None:
+    """Whether it runs or not: nobody of the host is ever named, and what can't be named there is refused."""
+    maps = ("--uidmap", "0:100000:65536", "--gidmap", "0:200000:65536")
+    for above in (mesh.base, mesh.state):
+        above.chmod(0o711)
+    mesh.ctr("run", "-d", *maps, IMAGE, "mapped", "sleep", "1000").ok()
+    try:
+        for state in ("running", "ended", "without a task"):
+            if state == "ended":
+                mesh.ctr("tasks", "kill", "-s", "KILL", "mapped").ok()
+                eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out)
+            elif state == "without a task":
+                mesh.ctr("tasks", "delete", "mapped").ok()
+            out = io.BytesIO()
+            with tarfile.open(fileobj=out, mode="w") as tar:
+                for name, uid in (("root", 0), ("user", 1000)):
+                    info = tarfile.TarInfo(f"{state}/{name}")
+                    info.uid = info.gid = uid
+                    tar.addfile(info)
+            write(tool, "mapped", "/tmp", out.getvalue(), preserve_ownership=True)
+            if state == "running":
+                seen = (
+                    mesh.argosy("exec", "mapped", "stat", "-c", "%u %g", "/tmp/running/root", "/tmp/running/user").ok().out
+                )
+                assert seen.split() == ["0", "0", "1000", "1000"]
+            with tarfile.open(fileobj=io.BytesIO(read(tool, "mapped", f"/tmp/{state}", preserve_ownership=True))) as tar:
+                assert {one.name: (one.uid, one.gid) for one in tar if one.isfile()} == {
+                    f"{state}/root": (0, 0), f"{state}/user": (1000, 1000),
+                }  # fmt: skip
+            out = io.BytesIO()
+            with tarfile.open(fileobj=out, mode="w") as tar:
+                info = tarfile.TarInfo("nobody")
+                info.uid = 70000
+                tar.addfile(info)
+            assert refused(write, tool, "mapped", "/tmp", out.getvalue(), preserve_ownership=True)[0] == "INVALID_ARGUMENT"
+    finally:
+        mesh.argosy("rm", "--force", "mapped").ok()
+
+
+def test_from_one_container_to_another(mesh: Mesh, tool: Tool, running: str, stopped: str) -> None:
+    write(tool, running, "/tmp", archive(("a/b", b"x")))
+    tool.transfer(p.ContainerPath(container_id=running, path="/tmp/a"), p.ContainerPath(container_id=stopped, path="/home"))
+    assert names(read(tool, stopped, "/home/a")) == ["a/", "a/b"]
+
+
+def test_a_stock_shim_has_its_containers_read_and_not_written(mesh: Mesh, tool: Tool) -> None:
+    stock = shutil.which("containerd-shim-runc-v2", path="/usr/bin")
+    if stock is None:
+        pytest.skip("there is no stock shim")
+    mesh.ctr("run", "-d", "--runtime", stock, IMAGE, "stock", "sleep", "1000").ok()
+    try:
+        code, text = refused(write, tool, "stock", "/tmp", archive(("x", b"")))
+        assert code == "FAILED_PRECONDITION" and "takes no files" in text
+    finally:
+        mesh.argosy("rm", "--force", "stock").ok()
