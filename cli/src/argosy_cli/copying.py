@@ -94,6 +94,17 @@ async def _look(client: Client, place: Place, follow: bool) -> tuple[Place, Entr
     raise InvalidArgument(f'"{place.path}" in container "{place.container}" leads through too many symlinks')
 
 
+async def _look_for_goal(client: Client, place: Place) -> tuple[str, bool | None]:
+    """Return the path where something is to go, and whether it is a directory; None when there is nothing.
+
+    A slash behind a file does not hide it. A file is the one that symlinks lead to.
+    """
+    resolved, found = await _look(client, place._replace(path=place.path.rstrip("/") or "/"), True)
+    if found is None or found.type == b"5" or place.path.endswith("/"):
+        return place.path, None if found is None else found.type == b"5"
+    return resolved.path, False
+
+
 async def _first(chunks: AsyncIterator[bytes]) -> Entry | None:
     """Return the first entry of an archive; only what stands before its data is read."""
     from argosy.unpack.tar import TarReader
@@ -173,27 +184,26 @@ async def _in(client: Client, source: Place, destination: Place, archive: bool, 
 
     is_directory = False
     if not source.is_pipe:
-        there = _here(source.path, follow or source.path.endswith("/"))
-        if there is None:
+        local = _here(source.path, follow or source.path.endswith("/"))
+        if local is None:
             raise NotFound(f'"{source.path}"')
-        is_directory = there
-    destination, found = await _look(client, destination, True)
-    state = None if found is None else found.type == b"5"
+        is_directory = local
+    path, there = await _look_for_goal(client, destination)
     if source.is_pipe:
-        if not state:
+        if not there:
             raise FailedPrecondition(f'destination "{destination.container}:{destination.path}" must be a directory')
         async with aclosing(_input()) as chunks:
             await write_path(client, destination.container, destination.path, _counted(chunks, size), owners=archive)
         return
-    to = goal(source, is_directory, destination.path, state)
-    path = os.path.abspath(source.path)
+    to = goal(source, is_directory, path, there)
+    origin = os.path.abspath(source.path)
     if follow or source.path.endswith("/"):
-        path = os.path.realpath(path)
+        origin = os.path.realpath(origin)
     if source.contents:
-        path = path.rstrip("/") + "/."
+        origin = origin.rstrip("/") + "/."
     root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        order = Order(verb=PACK, path=path, what="this machine", owners=True, root=root, name=to.name)
+        order = Order(verb=PACK, path=origin, what="this machine", owners=True, root=root, name=to.name)
         async with packed(order, _SILENCE_S) as chunks:
             await write_path(client, destination.container, to.directory, _counted(chunks, size), owners=archive)
     finally:
@@ -208,8 +218,7 @@ async def _over(client: Client, source: Place, destination: Place, archive: bool
     source, found = await _look(client, source, follow or source.path.endswith("/"))
     if found is None:
         raise NotFound(f'"{source.path}" in container "{source.container}"')
-    destination, there = await _look(client, destination, True)
-    to = goal(source, found.type == b"5", destination.path, None if there is None else there.type == b"5")
+    to = goal(source, found.type == b"5", *await _look_for_goal(client, destination))
     if to.name != base_name(source.path):
         raise FailedPrecondition(
             f'from container to container a copy keeps its name: "{destination.path}" in container "{destination.container}" must be a directory'
