@@ -20,7 +20,7 @@ from argosy.shim.keeper import Asleep, Keeper, keep
 from argosy.ttrpc.frames import REQUEST, encode
 from argosy.ttrpc.machine import ServerMachine
 
-from tests.harness.mesh import IMAGE, Mesh, comm, eventually
+from tests.harness.mesh import ARGOSY, IMAGE, Mesh, comm, eventually
 from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
@@ -302,3 +302,15 @@ def test_a_worker_whose_descriptors_do_not_all_arrive_stays_awake() -> None:
     os.waitpid(pid, 0)
     with os.fdopen(told, "rb") as file:
         assert file.read() == b"stayed, woke as 7"
+
+
+def test_a_copy_wakes_it_and_it_sleeps_again(mesh: Mesh) -> None:
+    start(mesh, "copied")
+    keeper = asleep(mesh, "copied")
+    said = subprocess.run(
+        [str(ARGOSY), "--address", str(mesh.address), "cp", "copied:/etc/passwd", "-"], capture_output=True, timeout=60
+    )
+    assert said.returncode == 0 and b"root" in said.stdout
+    assert asleep(mesh, "copied") == keeper
+    mesh.ctr("tasks", "rm", "-f", "copied").ok()
+    mesh.ctr("containers", "rm", "copied").ok()

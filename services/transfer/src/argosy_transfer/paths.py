@@ -40,7 +40,7 @@ _STREAMING: Final = "containerd.services.streaming.v1.Streaming"
 _TYPES: Final = "containerd.types.transfer"
 _ANSWER_S: Final = 30.0
 # Runtimes whose containers' snapshots are mounted on this machine, and nowhere else.
-_ON_THIS_MACHINE: Final = "io.containerd.runc."
+_ON_THIS_MACHINE: Final = ("io.containerd.runc.", "containerd-shim-runc-")
 
 
 def check_type(media_type: str) -> None:
@@ -186,7 +186,7 @@ async def _container(client: Client, id: str) -> Container:
 
 def _check_readable(container: Container) -> None:
     name = container.runtime.name if container.runtime is not None else ""
-    if not name.startswith(_ON_THIS_MACHINE):
+    if not os.path.basename(name).startswith(_ON_THIS_MACHINE):
         raise FailedPrecondition(
             f'container "{container.id}" has a task, and its runtime "{name}" gives no files; end the task and delete it, then copy again'
         )
