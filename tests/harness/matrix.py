@@ -14,6 +14,7 @@ SOURCES: Final[Mapping[str, str]] = {
     "Blob": "a blob of the content store",
     "ReadStream": "bytes that the client sends",
     "ContainerPath": "files of a container",
+    "Snapshot": "what is in a snapshot",
 }
 SINKS: Final[Mapping[str, str]] = {
     "OCIRegistry": "a name in a registry",
@@ -24,10 +25,13 @@ SINKS: Final[Mapping[str, str]] = {
     "Blob": "a blob of the content store",
     "WriteStream": "bytes that the client takes",
     "ContainerPath": "files of a container",
+    "Snapshot": "what is in a snapshot",
 }
 IMAGES: Final = ("OCIRegistry", "ImageStore", "ImageImportStream", "Layout", "Stored")
 TAKES_IMAGES: Final = ("OCIRegistry", "ImageStore", "ImageExportStream", "Layout", "Stored")
 BYTES: Final = ("ImageImportStream", "Blob", "ReadStream")
+TREES: Final = ("ContainerPath", "Snapshot")
+OF_TREES: Final = ("tar", "untar", "files")
 TAKES_BYTES: Final = ("ImageExportStream", "Blob", "WriteStream")
 WORDS: Final[Mapping[tuple[str, str], str]] = {
     ("OCIRegistry", "ImageStore"): "pull",
@@ -46,6 +50,12 @@ def what(source: str, sink: str) -> str:
         return WORDS[source, sink]
     if source in IMAGES and sink in TAKES_IMAGES:
         return "copy"
+    if source in BYTES and sink in TREES:
+        return "untar"
+    if source in TREES and sink in TAKES_BYTES:
+        return "tar"
+    if source in TREES and sink in TREES:
+        return "files"
     return "bytes" if source in BYTES and sink in TAKES_BYTES else ""
 
 

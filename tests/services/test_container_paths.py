@@ -203,9 +203,6 @@ def test_what_a_container_is_not_asked_for_is_said(tool: Tool, running: str) -> 
     assert refused(read, tool, running, "/proc/1/root/etc")[0] == "INVALID_ARGUMENT"
     assert refused(read, tool, running, "/proc/cpuinfo")[0] == "FAILED_PRECONDITION"
     assert refused(write, tool, running, "/tmp", b"no tar" * 1000)[0] == "INVALID_ARGUMENT"
-    stream = tool.sending(b"")
-    wrong = p.ReadStream(stream=stream, media_type="application/vnd.oci.image.layer.v1.tar")
-    assert refused(tool.transfer, wrong, p.ContainerPath(container_id=running, path="/tmp"))[0] == "UNIMPLEMENTED"
 
 
 def test_a_container_that_swaps_directories_for_symlinks_gets_nothing_of_the_host(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from argosy.typeurl import bare
+from argosy_protos.argosy.snapshots.v1 import Snapshot
 from argosy_protos.argosy.transfer import v1 as ours
 from argosy_protos.containerd.services.introspection.v1 import PluginsRequest, PluginsResponse
 from argosy_protos.containerd.types import Platform
@@ -324,7 +325,7 @@ REGISTRY, STORE = p.OCIRegistry(reference="127.0.0.1:1/a:1"), p.ImageStore(name=
 IMPORT, EXPORT = p.ImageImportStream(stream="i"), p.ImageExportStream(stream="e")
 PATH, READ, WRITE = p.ContainerPath(container_id="c", path="/x"), p.ReadStream(stream="r"), p.WriteStream(stream="w")
 BLOB, LAYOUT, STORED = ours.Blob(), ours.Layout(path="/x"), ours.Stored(depot="d", name="n")
-ENDS = (REGISTRY, STORE, IMPORT, EXPORT, PATH, READ, WRITE, BLOB, LAYOUT, STORED)
+ENDS = (REGISTRY, STORE, IMPORT, EXPORT, PATH, READ, WRITE, BLOB, LAYOUT, STORED, Snapshot(name="s"))
 
 
 @pytest.mark.parametrize("prefix", ["", "type.googleapis.com/"])

@@ -20,7 +20,7 @@ from argosy_protos.argosy.transfer import v1 as ours
 from argosy_protos.containerd.types import transfer as p
 
 from tests.harness.examples import serving
-from tests.harness.matrix import BYTES, IMAGES, PAIRS
+from tests.harness.matrix import BYTES, IMAGES, OF_TREES, PAIRS
 from tests.harness.mesh import IMAGE, Mesh
 from tests.harness.objects import Objects, serving_objects
 from tests.harness.transfer import HOST, Tool, refused
@@ -28,7 +28,8 @@ from tests.harness.web import INDEX, MANIFEST
 
 pytestmark = pytest.mark.root
 
-SERVED = [pair for pair, what in PAIRS.items() if what]
+# Those of trees are test_transfer_trees.py's.
+SERVED = [pair for pair, what in PAIRS.items() if what and what not in OF_TREES]
 ACCEPT = f"{INDEX}, {MANIFEST}"
 RAW = b"bytes, whatever they are" * 9000
 

@@ -209,7 +209,9 @@ def _introduction(about: str, kind: str, name: str, flags: Sequence[Flag], needs
         parts += [indented(f"version = 3\n\n{order}\n\n{table}")]
     elif kind == "depot":
         parts += ["Argosy (argosy up --config FILE) takes it by", indented(ours)]
-        parts += ["containerd knows no depots: there, `argosy transfer` uses the ones of its own installation (entry points of argosy.transfer)."]
+        parts += [
+            "containerd knows no depots: there, `argosy transfer` uses the ones of its own installation (entry points of argosy.transfer)."
+        ]
     elif kind == "service":
         parts += [f"{argosy} serves it on the main socket, too, by", indented(ours)]
         parts += ["containerd relays no foreign services: there, clients call it at its own socket."]

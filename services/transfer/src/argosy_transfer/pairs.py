@@ -32,10 +32,12 @@ from argosy.client.transfers import (
     Known,
     LayoutName,
     NewBlob,
+    NewSnapshot,
     NotServed,
     RegistryImage,
     RegistryName,
     Sink,
+    SnapshotTree,
     Source,
     StoredImage,
     TreeSink,
@@ -52,6 +54,7 @@ from argosy.oci.image import Descriptor, Platform
 from argosy.oci.reference import Reference
 from argosy.windows import Writer, received
 from argosy_protos._message import Message
+from argosy_protos.argosy.snapshots.v1 import Snapshot
 from argosy_protos.argosy.transfer import v1 as ours
 from argosy_protos.containerd.types import transfer as p
 
@@ -413,6 +416,14 @@ async def _to_container(job: Job, said: p.ContainerPath, stack: AsyncExitStack) 
     return ToContainer(job, said)
 
 
+async def _from_snapshot(job: Job, said: Snapshot, stack: AsyncExitStack) -> SnapshotTree:
+    return SnapshotTree(job.client, said.snapshotter, said.name, said.changes)
+
+
+async def _to_snapshot(job: Job, said: Snapshot, stack: AsyncExitStack) -> NewSnapshot:
+    return NewSnapshot(job.client, said.snapshotter, said.name, said.parent, said.labels)
+
+
 async def _to_registry(job: Job, said: p.OCIRegistry, stack: AsyncExitStack) -> ToRegistry:
     registries, reference = await stack.enter_async_context(job.registries(said))
     return ToRegistry(job, said, await registries.of(reference))
@@ -451,6 +462,7 @@ SOURCES: Final[Mapping[type[Message], tuple[type[Source], Opener]]] = {
     p.ImageImportStream: (FromArchive, _from_archive),
     p.ReadStream: (FromStream, _from_stream),
     p.ContainerPath: (FromContainer, _from_container),
+    Snapshot: (SnapshotTree, _from_snapshot),
     ours.Blob: (Blob, _from_blob),
     ours.Layout: (ImageFolder, _from_layout),
     ours.Stored: (DepotImage, _from_depot),
@@ -461,6 +473,7 @@ SINKS: Final[Mapping[type[Message], tuple[type[Sink], Opener]]] = {
     p.ImageExportStream: (ToArchive, _to_archive),
     p.WriteStream: (ToStream, _to_stream),
     p.ContainerPath: (ToContainer, _to_container),
+    Snapshot: (NewSnapshot, _to_snapshot),
     ours.Blob: (NewBlob, _to_blob),
     ours.Layout: (LayoutName, _to_layout),
     ours.Stored: (DepotName, _to_depot),

@@ -16,6 +16,7 @@ import anyio
 from argosy.client import Client
 from argosy.client.jobs import together
 from argosy.client.services import present
+from argosy.credit import padding
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unimplemented
 from argosy.mounts import Mount
 from argosy.names import NAMESPACE_TTRPC_KEY
@@ -43,12 +44,6 @@ _ANSWER_S: Final = 30.0
 _ON_THIS_MACHINE: Final = ("io.containerd.runc.", "containerd-shim-runc-")
 
 
-def check_type(media_type: str) -> None:
-    """Raises Unimplemented for a stream that is to have something else than a tar."""
-    if media_type not in ("", TAR):
-        raise Unimplemented(f'files of a container are of the type {TAR}, not "{media_type[:200]}"')
-
-
 @asynccontextmanager
 async def reading(client: Client, where: p.ContainerPath, silence_s: float) -> AsyncGenerator[AsyncIterator[bytes], None]:
     """Yield the bytes of a tar of what is at a path in a container. silence_s is how long nothing may come.
@@ -68,13 +63,22 @@ async def reading(client: Client, where: p.ContainerPath, silence_s: float) -> A
                             yield data
                         await over.wait()
 
-                    yield chunks()
+                    yield chunks()  # padded by the shim
                 return
         except _NoTransfers:
             _check_readable(container)
     order = await _order(client, container, PACK, where)
-    async with packed(order, silence_s) as bytes_:
-        yield bytes_
+    async with packed(order, silence_s) as packed_:
+        yield _padded(packed_)
+
+
+async def _padded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield an archive that ends so that whoever takes its last message over a stream says so."""
+    size = 0
+    async for data in chunks:
+        size += len(data)
+        yield data
+    yield bytes(padding(size))
 
 
 async def writing(client: Client, where: p.ContainerPath, chunks: AsyncIterator[bytes], silence_s: float) -> None:

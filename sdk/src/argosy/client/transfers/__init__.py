@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from argosy.client.transfers.layouts import LayoutName
     from argosy.client.transfers.places import Places
     from argosy.client.transfers.registries import RegistryImage, RegistryName
+    from argosy.client.transfers.snapshots import NewSnapshot, SnapshotTree
     from argosy.client.transfers.stored import StoredImage, StoredName, bring
 else:
     # Who copies from one registry to another needs no archive.
@@ -44,7 +45,8 @@ else:
             "ArchiveSource": "ends", "ByteSink": "ends", "ByteSource": "ends", "ImageSink": "ends", "ImageSource": "ends", "NotServed": "ends", "Sink": "ends",
             "Source": "ends", "TreeSink": "ends", "TreeSource": "ends", "Wish": "ends", "transfer": "ends", "way": "ends", "Known": "ends", "LayoutName": "layouts",
             "Places": "places",
-            "RegistryImage": "registries", "RegistryName": "registries", "StoredImage": "stored", "StoredName": "stored", "bring": "stored",
+            "RegistryImage": "registries", "RegistryName": "registries", "NewSnapshot": "snapshots", "SnapshotTree": "snapshots",
+            "StoredImage": "stored", "StoredName": "stored", "bring": "stored",
         },
     )  # fmt: skip
 
@@ -66,6 +68,7 @@ __all__ = (
     "Known",
     "LayoutName",
     "NewBlob",
+    "NewSnapshot",
     "NotServed",
     "Output",
     "Places",
@@ -73,6 +76,7 @@ __all__ = (
     "RegistryName",
     "RemoteDepot",
     "Sink",
+    "SnapshotTree",
     "Source",
     "StoredImage",
     "StoredName",
