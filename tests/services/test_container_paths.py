@@ -96,7 +96,7 @@ def copiers(path: str) -> list[int]:
     for line in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             words = line.read_bytes().split(b"\0")
-            if b"argosy.paths" in words and f'"path": "{path}"' in words[-2].decode():
+            if b"argosy.paths" in words and ascii(path).encode() in words:
                 found.append(int(line.parent.name))
     return found
 
@@ -231,7 +231,10 @@ def test_a_client_that_goes_ends_the_copy(mesh: Mesh, tool: Tool, running: str) 
     source, sink = p.ContainerPath(container_id=running, path="/tmp/big"), p.WriteStream(stream=stream.id)
     asked = tool.beside(tool.transfer, source, sink)
     stream.receive()
-    assert copiers("/tmp/big")
+    (copier,) = copiers("/tmp/big")
+    # Standard streams, the root, the word, the order, and the file that is read.
+    assert {int(fd) for fd in os.listdir(f"/proc/{copier}/fd")} <= set(range(10))
+    assert not any("socket:" in os.readlink(fd) for fd in Path(f"/proc/{copier}/fd").iterdir())
     stream.cancel()
     asked.join(10)
     eventually(lambda: not copiers("/tmp/big"), 20)

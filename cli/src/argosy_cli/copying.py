@@ -33,10 +33,14 @@ class Place(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Place:
-        """Return what a word means: what begins with a dot or a slash, or has no colon, is here."""
+        """Return what a word means: what begins with a dot or a slash, or has no colon, is here. Raises InvalidArgument."""
         container, colon, path = text.partition(":")
         if text.startswith(("/", ".")) or not colon or not container:
             return cls("", text)
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise InvalidArgument(f"{path!r} is no text; copy a directory above it") from None
         return cls(container, path if path.startswith("/") else f"/{path}")
 
     @property

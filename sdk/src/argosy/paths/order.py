@@ -1,6 +1,6 @@
 """What a copy's process is told, and what it says at its end: a process of its own, which can be killed, whatever the files that it reads are.
 
-Its order is one word of its command line. The tar goes over standard input or output. How it ended is one line of JSON to the descriptor ``word``.
+Its order is in an unnamed file, which it inherits. The tar goes over standard input or output. How it ended is one line of JSON to the descriptor ``word``.
 """
 
 from __future__ import annotations
@@ -45,14 +45,23 @@ class Order:
     maps: tuple[str, str] = ("", "")
     """The maps of user and group ids of a user namespace that has to be made; see ``user_namespace``."""
 
-    def command(self) -> list[str]:
-        """Return the command of the process."""
+    def file(self) -> int:
+        """Return a descriptor of the order, for the process to inherit. Raises OSError."""
+        fd = os.memfd_create("order")
+        with open(fd, "wb", closefd=False) as file:
+            file.write(json.dumps(asdict(self)).encode())
+        return fd
+
+    def command(self, file: int) -> list[str]:
+        """Return the command of the process, which has the order as that descriptor. What stands behind is for who looks at processes."""
         flag = "-I" if sys.flags.isolated else "-P"
-        return [sys.executable, flag, "-m", "argosy.paths", json.dumps(asdict(self))]
+        return [sys.executable, flag, "-m", "argosy.paths", str(file), self.verb, ascii(self.path)]
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        fields = json.loads(text)
+    def read(cls, file: int) -> Self:
+        with open(file, "rb") as order:
+            order.seek(0)
+            fields = json.load(order)
         fields["mounts"] = [Mount(m[0], m[1], tuple(m[2]), m[3]) for m in fields["mounts"]]
         fields["maps"] = tuple(fields["maps"])
         return cls(**fields)

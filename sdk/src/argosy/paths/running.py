@@ -25,17 +25,20 @@ async def _begun(order: Order) -> AsyncGenerator[tuple[Process, int], None]:
     """Yield the process, and the descriptor that it says its last word to. Cancellation: it is killed."""
     word, said = os.pipe()
     os.set_blocking(word, False)
-    packs = order.verb == PACK
+    packs, file = order.verb == PACK, -1
     try:
         try:
+            file = replace(order, word=said).file()
             process = await asyncio.create_subprocess_exec(
-                *replace(order, word=said).command(), stdin=DEVNULL if packs else PIPE, stdout=PIPE if packs else DEVNULL,
-                pass_fds=[fd for fd in (said, order.root, order.user) if fd >= 0],
+                *order.command(file), stdin=DEVNULL if packs else PIPE, stdout=PIPE if packs else DEVNULL,
+                pass_fds=[fd for fd in (file, said, order.root, order.user) if fd >= 0],
             )  # fmt: skip
         except OSError as error:
             raise Unavailable(f"the process that copies can't be started: {error.strerror}") from error
         finally:
             os.close(said)
+            if file >= 0:
+                os.close(file)
         try:
             yield process, word
         finally:

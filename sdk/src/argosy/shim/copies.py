@@ -13,7 +13,7 @@ from argosy.paths.order import PACK, Order, failure, hear
 from argosy.shim.spawn import Stdio, spawn, wait
 
 # The descriptors of the process, behind the usual three.
-_ROOT, _USER, _WORD = 3, 4, 5
+_ROOT, _USER, _WORD, _ORDER = 3, 4, 5, 6
 # Each is a process of some 15 MB.
 MOST_COPIES: Final = 8
 # How long a copy, or its client, may stand still: of a disk or a file system that hangs nobody knows.
@@ -35,17 +35,17 @@ class Copy:
         )  # fmt: skip
         theirs, ours = os.pipe()
         word, said = os.pipe()
-        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        null, file = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC), order.file()
         try:
             if verb == PACK:
                 self.data, mine, stdio = theirs, ours, Stdio(null, ours, 2)
             else:
                 self.data, mine, stdio = ours, theirs, Stdio(theirs, null, 2)
                 os.set_blocking(ours, False)
-            extra = [(root, _ROOT), (said, _WORD), *([(user, _USER)] if user >= 0 else [])]
+            extra = [(root, _ROOT), (said, _WORD), (file, _ORDER), *([(user, _USER)] if user >= 0 else [])]
             self._word = word
             try:
-                self.pid = spawn(order.command(), stdio, extra=extra)
+                self.pid = spawn(order.command(_ORDER), stdio, extra=extra)
             except BaseException:
                 os.close(self.data)
                 os.close(word)
@@ -53,7 +53,7 @@ class Copy:
             finally:
                 os.close(mine)
         finally:
-            for fd in (null, said, root, user):
+            for fd in (null, file, said, root, user):
                 if fd >= 0:
                     os.close(fd)
 

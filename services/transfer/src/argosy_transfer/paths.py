@@ -17,7 +17,7 @@ from argosy.client import Client
 from argosy.client.jobs import together
 from argosy.client.services import present
 from argosy.credit import padding
-from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unimplemented
+from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented
 from argosy.mounts import Mount
 from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.paths.order import PACK, PLACE, Order
@@ -56,12 +56,12 @@ async def reading(client: Client, where: p.ContainerPath, silence_s: float) -> A
         try:
             async with _shim(client, address, where.container_id) as shim, _stream(shim) as stream:
                 named = p.WriteStream(stream=stream.id, media_type=TAR)
-                async with _asked(shim, where, named) as over:
+                async with _asked(shim, client.namespace, where, named) as over:
 
                     async def chunks() -> AsyncIterator[bytes]:
                         async for data in received(stream, silence_s):
                             yield data
-                        await over.wait()
+                        await _over(over, shim, silence_s)
 
                     yield chunks()  # padded by the shim
                 return
@@ -91,14 +91,14 @@ async def writing(client: Client, where: p.ContainerPath, chunks: AsyncIterator[
     try:
         async with _shim(client, address, where.container_id) as shim, _stream(shim) as stream:
             named = p.ReadStream(stream=stream.id, media_type=TAR)
-            async with _asked(shim, named, where) as over, together() as group:
+            async with _asked(shim, client.namespace, named, where) as over, together() as group:
                 writer = Writer(stream, silence_s)
                 group.start_soon(writer.run)
                 async for data in chunks:
                     await writer.write(data)
                 await writer.flush()
                 await stream.end()
-                await over.wait()
+                await _over(over, shim, silence_s)
                 group.cancel_scope.cancel()
     except _NoTransfers:
         raise FailedPrecondition(
@@ -154,28 +154,40 @@ async def _stream(shim: TtrpcClient) -> AsyncGenerator[_ShimStream, None]:
     opened = shim.stream(_STREAMING, "Stream", AnyMessage)
     await opened.send(pack("containerd.services.streaming.v1.StreamInit", StreamInit(id=id)))
     try:
-        with anyio.fail_after(_ANSWER_S):
+        with anyio.move_on_after(_ANSWER_S) as waiting:
             await opened.recv()
     except Unimplemented:
         raise _NoTransfers from None
+    if waiting.cancelled_caught:
+        raise Unavailable(f"{shim.name} did not open a stream within {_ANSWER_S:g} s")
     yield _ShimStream(id, opened)
 
 
 @asynccontextmanager
-async def _asked(shim: TtrpcClient, source: Message, destination: Message) -> AsyncGenerator[anyio.Event, None]:
+async def _asked(
+    shim: TtrpcClient, namespace: str, source: Message, destination: Message
+) -> AsyncGenerator[anyio.Event, None]:
     """Yield what is set when the shim has done a transfer, which is asked for. Raises its failure, which ends the block."""
     over = anyio.Event()
     ends = [pack(f"{_TYPES}.{type(one).__name__}", one) for one in (source, destination)]
 
     async def ask() -> None:
         request = TransferRequest(source=ends[0], destination=ends[1])
-        await shim.call(_TRANSFER, "Transfer", request, Empty, None, {NAMESPACE_TTRPC_KEY: ""})
+        await shim.call(_TRANSFER, "Transfer", request, Empty, None, {NAMESPACE_TTRPC_KEY: namespace})
         over.set()
 
     async with together() as group:
         group.start_soon(ask)
         yield over
         group.cancel_scope.cancel()
+
+
+async def _over(over: anyio.Event, shim: TtrpcClient, silence_s: float) -> None:
+    """Wait for the answer of a shim that has all that it needs. Raises Unavailable when it does not come."""
+    with anyio.move_on_after(silence_s):
+        await over.wait()
+        return
+    raise Unavailable(f"{shim.name} has said nothing for {silence_s:g} s; its files do not answer")
 
 
 # -- through a snapshot --
