@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 # Set before the import: the storm starts many processes from many threads, and none of them uses a channel of ours.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -190,7 +190,7 @@ class Wire:
     def close(self) -> None:
         self._channel.close()
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

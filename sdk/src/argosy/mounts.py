@@ -31,6 +31,8 @@ _TYPE_BYTES: Final = 128
 
 _BINDS: Final = frozenset({"bind", "rbind", "none", ""})
 _ON_DISK: Final = frozenset({"btrfs", "erofs", "ext2", "ext3", "ext4", "squashfs", "xfs"})
+# A file as a device: nothing but that, for a mount manager.
+_LOOP: Final = "loop"
 _FUSE: Final = re.compile(r"fuse3?\.[a-z0-9][a-z0-9_.-]*")
 # What comes before the type, in the order in which containerd's mount manager is to do it.
 _TRANSFORMERS: Final = frozenset({"format", "mkdir", "mkfs"})
@@ -113,6 +115,11 @@ class Mount(NamedTuple):
             if option.startswith(prefix):
                 return option[len(prefix) :]
         return None
+
+
+def needs_manager(mounts: Sequence[Mount]) -> bool:
+    """Return whether some of a list have to be prepared, or made, before the rest can be mounted: something stands before a type, or it is a loop device."""
+    return any("/" in mount.type or mount.type == _LOOP for mount in mounts)
 
 
 def check(mounts: Sequence[Mount], more: Collection[str] = ()) -> None:
@@ -271,8 +278,8 @@ def _sources(mounts: Sequence[Mount], more: Collection[str]) -> Iterator[tuple[s
                 f"{name} is of a type that nothing here mounts; use one that stock snapshotters hand out"
             )
         free = _FUSE.fullmatch(kind) is not None
-        if bind or kind in _ON_DISK or kind in more:
-            if mount.source.startswith("/") or bind or kind in _ON_DISK:
+        if bind or kind in _ON_DISK or kind == _LOOP or kind in more:
+            if mount.source.startswith("/") or bind or kind in _ON_DISK or kind == _LOOP:
                 yield from _path(f'{name}: source "{mount.source[:256]}"', mount.source, formatted, "mkfs" in transformers)
         elif kind == "zfs":
             if not _DATASET.fullmatch(mount.source) or ".." in mount.source.split("/"):
@@ -296,6 +303,8 @@ def _options_of(kind: str, bind: bool, transformers: Sequence[str], more: Collec
         own = _DISK_OPTIONS | _MAPS
     elif kind == "tmpfs":
         own = _TMPFS
+    elif kind == _LOOP:
+        own = frozenset({"direct-io"})
     elif kind == "zfs":
         own = frozenset({"zfsutil", "xattr", "noxattr"})
     elif _FUSE.fullmatch(kind):

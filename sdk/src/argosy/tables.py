@@ -17,12 +17,13 @@ SHORT_TYPES: Final = {
     "sandbox": "io.containerd.sandbox.controller.v1",
     "tasks": "io.containerd.runtime.v2",
     "transfer": "io.containerd.transfer.v1",
+    "mounts": "io.containerd.mount-manager.v1",
     "service": "io.containerd.grpc.v1",
     "depot": "io.argosy.depot.v1",
 }
 PROCESSOR: Final = "processor"
 """The type of stream processors, which are programs, and no plugins of containerd's: they have no long type and no socket."""
-ALONE: Final = ("content", "tasks", "transfer")
+ALONE: Final = ("content", "tasks", "transfer", "mounts")
 """Of these types one plugin can serve; which of two were meant nobody knows. Content that a namespace names doesn't count."""
 _MOST_COMMAND_BYTES: Final = 128 << 10
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}

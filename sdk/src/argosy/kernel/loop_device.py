@@ -7,14 +7,57 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final, NamedTuple, Self
 
-_LOOP_SET_FD, _LOOP_SET_STATUS64, _LOOP_CTL_GET_FREE, _LO_FLAGS_AUTOCLEAR = 0x4C00, 0x4C04, 0x4C82, 4
+_LOOP_SET_FD, _LOOP_SET_STATUS64, _LOOP_GET_STATUS64, _LOOP_CTL_GET_FREE = 0x4C00, 0x4C04, 0x4C05, 0x4C82
+READ_ONLY: Final = 1
+AUTOCLEAR: Final = 4
+"""The kernel lets go of the file when nobody has the device open or mounted any more."""
+# In struct loop_info64, which has 232 bytes.
+_FLAGS_AT, _NAME_AT, _NAME_BYTES, _INFO_BYTES = 52, 56, 64, 232
+
+
+class Status(NamedTuple):
+    """What a loop device is attached to: the kernel's own words, of which two are read here."""
+
+    raw: bytes
+
+    @property
+    def flags(self) -> int:
+        return int.from_bytes(self.raw[_FLAGS_AT : _FLAGS_AT + 4], "little")
+
+    @property
+    def name(self) -> bytes:
+        """What whoever attached it has called it."""
+        return self.raw[_NAME_AT : _NAME_AT + _NAME_BYTES].rstrip(b"\0")
+
+    def _flagged(self, flags: int) -> Self:
+        return self._replace(raw=self.raw[:_FLAGS_AT] + flags.to_bytes(4, "little") + self.raw[_FLAGS_AT + 4 :])
+
+    def with_(self, flag: int) -> Self:
+        return self._flagged(self.flags | flag)
+
+    def without(self, flag: int) -> Self:
+        return self._flagged(self.flags & ~flag)
+
+
+def status(fd: int) -> Status:
+    """Return what the device at a descriptor is attached to. Raises OSError (ENXIO: to nothing)."""
+    raw = bytearray(_INFO_BYTES)
+    fcntl.ioctl(fd, _LOOP_GET_STATUS64, raw)
+    return Status(bytes(raw))
+
+
+def set_status(fd: int, wanted: Status) -> None:
+    """Change the flags and the name of the device at a descriptor. Raises OSError."""
+    fcntl.ioctl(fd, _LOOP_SET_STATUS64, wanted.raw)
 
 
 @contextmanager
-def loop_device(path: str, read_only: bool) -> Iterator[str]:
-    """Yield a loop device for path; the kernel frees it when the last mount of it goes."""
-    backing = os.open(path, (os.O_RDONLY if read_only else os.O_RDWR) | os.O_CLOEXEC)
+def attached(path: str, read_only: bool, name: bytes = b"") -> Iterator[tuple[str, int]]:
+    """Yield a loop device for path, and an open descriptor of it; the kernel frees it with its last user. name has 63 bytes at most."""
+    mode = os.O_RDONLY if read_only else os.O_RDWR
+    backing = os.open(path, mode | os.O_CLOEXEC)
     try:
         while True:
             control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
@@ -23,7 +66,7 @@ def loop_device(path: str, read_only: bool) -> Iterator[str]:
             finally:
                 os.close(control)
             device = f"/dev/loop{number}"
-            fd = os.open(device, (os.O_RDONLY if read_only else os.O_RDWR) | os.O_CLOEXEC)
+            fd = os.open(device, mode | os.O_CLOEXEC)
             try:
                 fcntl.ioctl(fd, _LOOP_SET_FD, backing)
             except OSError as error:
@@ -35,9 +78,17 @@ def loop_device(path: str, read_only: bool) -> Iterator[str]:
     finally:
         os.close(backing)
     try:
-        info = bytearray(232)
-        info[52:56] = (_LO_FLAGS_AUTOCLEAR | (1 if read_only else 0)).to_bytes(4, "little")
+        info = bytearray(_INFO_BYTES)
+        info[_FLAGS_AT : _FLAGS_AT + 4] = (AUTOCLEAR | (READ_ONLY if read_only else 0)).to_bytes(4, "little")
+        info[_NAME_AT : _NAME_AT + len(name)] = name
         fcntl.ioctl(fd, _LOOP_SET_STATUS64, bytes(info))
-        yield device
+        yield device, fd
     finally:
         os.close(fd)
+
+
+@contextmanager
+def loop_device(path: str, read_only: bool) -> Iterator[str]:
+    """Yield a loop device for path; the kernel frees it when the last mount of it goes."""
+    with attached(path, read_only) as (device, _):
+        yield device

@@ -8,8 +8,9 @@ Options are those of mount(8). Besides flags and file system data these have a m
 * a type ``fuse3.NAME`` or ``fuse.NAME`` is mounted by ``mount.fuse3`` or ``mount.fuse``, which runs the program NAME
 
 A mount's own target is a name in a tree that somebody else has written: ``mount_target`` looks it up inside of that tree.
-``mount_all`` refuses what ``mounts.check`` does. Each of these is a module beside this one: ``mount_options``, ``mount_target``,
-``mount_trees``, ``mount_helpers``, ``loop_device``; ``unmount`` undoes them, ``mount_table`` reads what is mounted.
+``mount_all`` refuses what ``mounts.check`` does, and prepares by itself what a mount manager would (``argosy.mounting``). Each of these
+is a module beside this one: ``mount_options``, ``mount_target``, ``mount_trees``, ``mount_helpers``, ``loop_device``; ``unmount`` undoes
+them, ``mount_table`` reads what is mounted.
 """
 
 from __future__ import annotations
@@ -27,9 +28,13 @@ from argosy.kernel.mount_target import Target
 from argosy.kernel.mount_trees import mount_idmapped, mount_overlay_by_parts
 from argosy.kernel.temporary import temporary_directory
 from argosy.kernel.unmount import MNT_DETACH, unmount, unmount_all, unmount_tree
-from argosy.mounts import Mount, check
+from argosy.mounts import Mount, check, needs_manager
 
 _PAGE: Final = 4096
+# Options that a mount manager takes out of what it prepares.
+_MANAGERS: Final = "X-containerd."
+# What keeps a file system that is mounted read-only from writing what its journal has.
+_JOURNALS: Final = {"ext3": "noload", "ext4": "noload", "xfs": "norecovery"}
 
 
 def mount(spec: Mount, path: str) -> None:
@@ -39,6 +44,9 @@ def mount(spec: Mount, path: str) -> None:
     """
     if "/" in spec.type:
         raise FailedPrecondition(f'a mount of type "{spec.type}" has to be prepared by a mount manager first')
+    for option in spec.options:
+        if option.startswith(_MANAGERS):
+            raise FailedPrecondition(f'internal mount option "{option}" was not consumed by the mount manager')
     if (helped := helper_of(spec.type)) is not None:
         mount_by_helper(*helped, spec, path)
         return
@@ -77,6 +85,16 @@ def mount_all(mounts: Sequence[Mount], path: str) -> None:
     Raises FailedPrecondition for a list that ``mounts.check`` refuses, before anything is mounted; otherwise what ``mount`` does.
     """
     check(mounts)
+    if needs_manager(mounts):
+        from argosy.mounting.alone import prepared  # few need it
+
+        with prepared(mounts) as rest:
+            _mount_each(rest, path)
+        return
+    _mount_each(mounts, path)
+
+
+def _mount_each(mounts: Sequence[Mount], path: str) -> None:
     done: list[Mount] = []
     try:
         for spec in mounts:
@@ -98,6 +116,8 @@ def temporary_mount(mounts: Sequence[Mount], read_only: bool = False) -> Iterato
     ``volatile`` is left out: the next mount of a volatile overlay is refused while its mark exists.
     """
     cleaned = [_for_a_while(m, read_only and i == len(mounts) - 1) for i, m in enumerate(mounts)]
+    if read_only:
+        cleaned = [*map(_untouched, cleaned[:-1]), *cleaned[-1:]]
     with temporary_directory() as directory:
         point = os.path.join(directory, "mount")
         os.mkdir(point, 0o700)
@@ -111,10 +131,19 @@ def temporary_mount(mounts: Sequence[Mount], read_only: bool = False) -> Iterato
                 unmount_all(point)
 
 
+def _untouched(spec: Mount) -> Mount:
+    """Return a disk that others stand on as one that is not written to, not by its journal either: a container may have it mounted."""
+    replays = _JOURNALS.get(spec.type.rsplit("/", 1)[-1])
+    if replays is None:
+        return spec
+    return spec._replace(options=(*(o for o in spec.options if o not in ("rw", "ro", replays)), "ro", replays))
+
+
 def _for_a_while(spec: Mount, read_only: bool) -> Mount:
     options = [o for o in spec.options if o not in ("volatile", "fsync=volatile")]
+    kind = spec.type.rsplit("/", 1)[-1]
     if read_only:
-        if spec.type == "overlay":
+        if kind == "overlay":
             # A second overlay on the same upper directory is undefined; read it as the topmost lower layer.
             upper = spec.option("upperdir")
             lower = spec.option("lowerdir")

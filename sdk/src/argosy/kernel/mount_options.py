@@ -57,8 +57,6 @@ def parse_options(options: Sequence[str]) -> ParsedOptions:
             loop = True
         elif name in maps and value:
             maps[name] = value
-        elif name.startswith("X-containerd."):
-            continue
         else:
             data.append(option)
     return ParsedOptions(flags, tuple(propagation), tuple(data), loop, maps["uidmap"], maps["gidmap"])

@@ -55,9 +55,10 @@ def _locked(directory: str) -> tuple[str, int] | None:
 
 
 def _remove(directory: str) -> None:
-    """Remove a directory with the empty ones in it: of what is still mounted, or is no directory to mount on, nothing is deleted."""
+    """Remove a directory with the empty ones, and the symlinks, in it: of what is still mounted, or is no place to mount on, nothing is deleted."""
     for name in os.listdir(directory):
-        os.rmdir(os.path.join(directory, name))
+        path = os.path.join(directory, name)
+        (os.unlink if os.path.islink(path) else os.rmdir)(path)
     os.rmdir(directory)
 
 

@@ -13,7 +13,6 @@ from argosy.roots import private
 from argosy.service import ServiceContext, run
 from argosy.ttrpc.server import TtrpcServer
 from argosy_protos.argosy.shims.v1 import ShimsBase
-from argosy_protos.containerd.services.mounts.v1 import MountsBase
 
 from argosy_gateway.api.containers import Containers
 from argosy_gateway.api.content import Content, Ingests
@@ -23,6 +22,7 @@ from argosy_gateway.api.images import Images
 from argosy_gateway.api.intercepts import Intercepts
 from argosy_gateway.api.introspection import Introspection, Version
 from argosy_gateway.api.leases import Leases
+from argosy_gateway.api.mounts import Mounts
 from argosy_gateway.api.namespaces import Namespaces
 from argosy_gateway.api.plugins import Plugins
 from argosy_gateway.api.pulls import Pulls
@@ -69,7 +69,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     namespaced: list[Any] = [
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
         Diff(core.registry, settings.differs), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
-        Tasks(core.registry, core.db.reader, ShimsBase), Content(core), Ingests(core), Pulls(core),
+        Tasks(core.registry, core.db.reader, ShimsBase), Content(core), Ingests(core), Pulls(core), Mounts(core),
     ]  # fmt: skip
     registration = Registration(core)
     registration.take_up()
@@ -80,8 +80,6 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
         *map(Namespaced, namespaced),
         Transfer(core.registry),
         Depots(core.registry),
-        # Not built yet: it answers UNIMPLEMENTED under its own name, which is how clients find out.
-        MountsBase(),
     ]  # fmt: skip
     own = {path.split("/")[1] for service in services for path in service.__mapping__()}
     ctx.server.elsewhere = core.serve(Services((), ctx.server, own))

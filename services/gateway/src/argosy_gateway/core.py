@@ -23,6 +23,7 @@ from argosy_gateway.backends.blobs import Blobs
 from argosy_gateway.backends.chains import Chain, Members
 from argosy_gateway.backends.changes import Change
 from argosy_gateway.backends.content import Content
+from argosy_gateway.backends.mounts import Mounts
 from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.snapshots import Snapshotter
 from argosy_gateway.events import Exchange
@@ -101,6 +102,7 @@ class Core:
         """The content of every namespace that has none of its own."""
         self.contents: dict[str, Content] = {}
         """Each content plugin, and each instance of one, by its name."""
+        self.mounts: Mounts | None = None
         self.services: Services | None = None
         self.uuid = ""
         self.collected: Callable[[], None] | None = None
@@ -233,6 +235,9 @@ class Core:
             if not is_instance and plugin.name not in self.registry.of_namespaces and self.content is None:
                 self.content = content
             content.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
+        elif plugin.type == "mounts":
+            self.mounts = Mounts(plugin, self.db, self.work, self.scheduler.mutated, us)
+            self.mounts.restore(intents.of_plugin(self.db.reader, plugin.type, plugin.name))
         elif plugin.type == "service" and self.services is not None:
             self.services.admit(plugin)
         root = plugin.exports.get("root")
@@ -262,6 +267,8 @@ class Core:
             gone = self.contents.pop(plugin.name)
             if self.content is gone:
                 self.content = None
+        elif plugin.type == "mounts":
+            self.mounts = None
         elif plugin.type == "service" and self.services is not None:
             self.services.dismiss(plugin)
         self._failed.discard(plugin)
@@ -330,6 +337,13 @@ class Core:
         found = registry.intercepts.of_snapshots(name, ns, lease, labels or {}, keys, has)
         return store if found is None else self.snapshotters[found.plugin.name]
 
+    def mount_store(self) -> Mounts:
+        """Return the mounts that are kept for clients. Raises Unimplemented when there is no plugin that keeps them."""
+        if self.mounts is None:
+            self.registry.only("mounts")
+        assert self.mounts is not None
+        return self.mounts
+
     def content_store(self, ns: str = "") -> Content:
         """Return the content of a namespace. Raises Unimplemented, Unavailable when it is in a plugin that is not registered."""
         name = self.content_of(ns)
@@ -382,16 +396,18 @@ class Core:
         self.work.group.start_soon(keep_going, "claims of plugins", self.claim_all)
         self.work.group.start_soon(keep_going, "collection", self.scheduler.run)
 
-    def note_dropped_ingests(self) -> None:
-        """Note that ingests went with their namespace: no row may need their bytes, and the blobs that they stood for, any more."""
+    def note_dropped(self) -> None:
+        """Note that ingests and mounts went with their namespace: no row may need them, and the blobs that ingests stood for, any more."""
         for content in self.contents.values():
             content.plugin.dirty = True
+        if self.mounts is not None:
+            self.mounts.plugin.dirty = True
         self.scheduler.mutated(True)
 
     # -- ownership --
 
     def _stores(self) -> list[_Store]:
-        return [*self.contents.values(), *self.snapshotters.values()]
+        return [*self.contents.values(), *self.snapshotters.values(), *([self.mounts] if self.mounts is not None else [])]
 
     async def claim_all(self) -> None:
         """Claim what answers now; the rest is claimed before it is changed or cleaned. Says who the owner is when it is another."""

@@ -46,6 +46,7 @@ _TYPES: Final = {
     "containerd.services.tasks.v1.Tasks": "tasks",
     "containerd.services.transfer.v1.Transfer": "transfer",
     "argosy.transfer.v1.Depot": "depot",
+    "containerd.services.mounts.v1.Mounts": "mounts",
 }
 # What every process may have beside what it is there for.
 _BESIDE: Final = ("grpc.", "argosy.", "containerd.")

@@ -77,7 +77,7 @@ class Namespaces(p.NamespacesBase):
     async def delete(self, request: p.DeleteNamespaceRequest) -> Empty:
         await self._core.change(lambda db: store.delete(db, request.name))
         self._entries.drop(request.name)
-        self._core.note_dropped_ingests()
+        self._core.note_dropped()
         event = NamespaceDelete(name=request.name)
         self._core.events.publish(request.name, "/namespaces/delete", "containerd.events.NamespaceDelete", event)
         return Empty()

@@ -143,6 +143,11 @@ class Change(abc.ABC):
         """Return what it is about, for sentences."""
         return " and ".join(f'"{key}"' for key in self.keys)
 
+    @property
+    def verb(self) -> str:
+        """Return what is done, for sentences: a noun."""
+        return self.operation.value
+
     @abc.abstractmethod
     async def ask(self) -> None:
         """Ask the plugin for it. Raises the plugin's error."""
@@ -227,7 +232,7 @@ class Changes:
         since = time.monotonic() - change.began
         because = f": {change.reason.message}" if change.reason is not None else ""
         return Unavailable(
-            f"{change.operation.value} of {change.what} is under way for {since:.1f} s at {change.plugin}{because}; try again later"
+            f"{change.verb} of {change.what} is under way for {since:.1f} s at {change.plugin}{because}; try again later"
         )
 
     def enter(self, change: Change) -> None:
@@ -325,7 +330,7 @@ class Changes:
                 if change.operation is not Operation.CREATE:
                     change.alone_s = min(change.alone_s * 2, WORK_S)
                 raise Unavailable(
-                    f"{self.plugin} at {self.plugin.channel.path} has not answered the {change.operation.value} of "
+                    f"{self.plugin} at {self.plugin.channel.path} has not answered the {change.verb} of "
                     f"{change.what} for {alone:.1f} s, and nobody waits for it; it was given up"
                 )
         asked.result()

@@ -34,6 +34,7 @@ IMAGE: Final = "image"
 INGEST: Final = "ingest"
 INTENT: Final = "intent"
 LEASE: Final = "lease"
+MOUNT: Final = "mount"
 SANDBOX: Final = "sandbox"
 SNAPSHOT: Final = "snapshot"
 
@@ -180,6 +181,11 @@ def while_it_is_new(objects: Objects, now_ns: int) -> Collection[Key]:
     return [key for key, (_, facts) in objects.items() if facts.expire is not None and facts.expire > now_ns]
 
 
+def never(objects: Objects, now_ns: int) -> Collection[Key]:
+    """None of them: they live by what refers to them."""
+    return ()
+
+
 def if_a_label_says_so(objects: Objects, now_ns: int) -> Collection[Key]:
     """Those with a ``gc.root`` label."""
     return [key for key, (_, facts) in objects.items() if facts.root]
@@ -210,6 +216,8 @@ def _intents(db: sqlite3.Connection, words: Words) -> Objects:
         if type == "snapshot":
             asked = plugin_of(body.get("snapshotter", plugin))
             made = SNAPSHOT, ns, f"{asked}/{body.get('name') or body['key']}", False
+        elif type == "mounts":
+            made = MOUNT, ns, body["name"], False
         else:
             made = CONTENT, ns, body["digest"], False
         found[INTENT, ns, str(number), False] = (made,), NO_FACTS
@@ -277,6 +285,12 @@ def _images(db: sqlite3.Connection, words: Words) -> Objects:
     }
 
 
+def _mounts(db: sqlite3.Connection, words: Words) -> Objects:
+    return {
+        (MOUNT, ns, name, False): words.stored(labels) for ns, name, labels in db.execute("SELECT ns, name, labels FROM mounts")
+    }
+
+
 # -- what others hear --
 
 
@@ -319,5 +333,10 @@ KINDS: Final = (
         IMAGE, _images, until_it_expires, "an image",
         in_refs=True, in_back_refs=True, resource="images", event=_image_deleted,
         delete=("DELETE FROM images WHERE ns = ? AND name = ?",),
+    ),
+    Kind(
+        MOUNT, _mounts, never, "",
+        in_refs=True, resource="mounts", bytes_in="mounts",
+        delete=("DELETE FROM mounts WHERE ns = ? AND name = ?",),
     ),
 )  # fmt: skip

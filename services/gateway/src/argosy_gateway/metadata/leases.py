@@ -21,6 +21,8 @@ CONTENT = "content"
 INGESTS = "ingests"
 IMAGES = "images"
 SNAPSHOTS = "snapshots/"
+MOUNTS = "mounts"
+"""Held by the lease of whoever made them; no client adds, removes or lists them, as in containerd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ def resources(db: sqlite3.Connection, ns: str, lease: str) -> list[tuple[str, st
     """Return (type, id) pairs: content, images, ingests, snapshots, each sorted. Raises NotFound."""
     if not exists(db, ns, lease):
         raise NotFound(f'lease "{lease}"')
-    rows = db.execute("SELECT type, id FROM lease_resources WHERE ns = ? AND lease = ? ORDER BY type, id", (ns, lease))
+    rows = db.execute(
+        "SELECT type, id FROM lease_resources WHERE ns = ? AND lease = ? AND type != ? ORDER BY type, id", (ns, lease, MOUNTS)
+    )
     return list(rows)
 
 

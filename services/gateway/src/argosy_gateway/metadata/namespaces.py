@@ -58,7 +58,7 @@ def update(db: sqlite3.Connection, ns: str, wanted: Mapping[str, str], paths: Se
 
 
 def delete(db: sqlite3.Connection, ns: str) -> None:
-    """Delete ns with its leases and ingests. Raises NotFound; FailedPrecondition when it is not empty."""
+    """Delete ns with its leases, ingests and mounts. Raises NotFound; FailedPrecondition when it is not empty."""
     if not db.execute("SELECT 1 FROM namespaces WHERE name = ?", (ns,)).fetchone():
         raise NotFound(f'namespace "{ns}"')
     left = [
@@ -71,6 +71,6 @@ def delete(db: sqlite3.Connection, ns: str) -> None:
     if left:
         raise FailedPrecondition(f'namespace "{ns}" must be empty, but it still has {", ".join(left)}')
     # Sequences stay: a number is never given out twice, and a plugin may still hold what had one.
-    for table in ("leases", "lease_resources", "ingests", "sandboxes"):
+    for table in ("leases", "lease_resources", "ingests", "sandboxes", "mounts"):
         db.execute(f"DELETE FROM {table} WHERE ns IN {_SPACES}", (ns,))
     db.execute("DELETE FROM namespaces WHERE name = ?", (ns,))

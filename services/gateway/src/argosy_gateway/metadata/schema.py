@@ -12,6 +12,7 @@
                     plugin: where it is, reason: why that is not the one of the snapshotter's name
     sequences       (ns, what) -> the last number given out for backend keys
     sandboxes       (ns, id) -> the Sandbox message
+    mounts          (ns, name) -> backend name, labels, created
     intents         id -> type and name of a plugin, operation, ns, body: what it is asked for, and how to undo the rows
     intercepts      instance -> its plugin, ns, lease and pattern of references; type and table (JSON) of the instance, when it was added
     plugins         name -> type, table (JSON; '' for one of the configuration), whether it is drained, when it was added; the table before a swap
@@ -101,6 +102,14 @@ MIGRATIONS: Final = (
         (
             """CREATE TABLE intercepts (instance TEXT PRIMARY KEY, plugin TEXT NOT NULL, ns TEXT NOT NULL, lease TEXT NOT NULL,
                 reference TEXT NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID""",
+        ),
+    ),
+    Migration(
+        7,
+        "mounts that are kept for clients",
+        (
+            """CREATE TABLE mounts (ns TEXT NOT NULL, name TEXT NOT NULL, backend TEXT NOT NULL, labels TEXT NOT NULL,
+                created INTEGER NOT NULL, PRIMARY KEY (ns, name)) WITHOUT ROWID""",
         ),
     ),
 )

@@ -56,8 +56,14 @@ _OF_TRANSFER: Final = (
     ("io.containerd.grpc.v1", "streaming", ("io.containerd.streaming.v1",)),
     ("io.containerd.grpc.v1", "transfer", ("io.containerd.transfer.v1", "io.containerd.streaming.v1")),
 )
+# What comes with a mounts plugin.
+_OF_MOUNTS: Final = (
+    ("io.containerd.mount-handler.v1", "erofs", ()),
+    ("io.containerd.mount-handler.v1", "loop", ()),
+    ("io.containerd.grpc.v1", "mounts", ("io.containerd.mount-manager.v1",)),
+)
 # containerd has no proxies of these types, and clients ask for its one plugin by this id.
-_THE_ONLY: Final = {"tasks": "task", "transfer": "local"}
+_THE_ONLY: Final = {"tasks": "task", "transfer": "local", "mounts": "bolt"}
 
 
 class Served(Protocol):
@@ -111,7 +117,8 @@ def listing(
         )
         for chain in names
     ]  # fmt: skip
-    for type_, id, requires in (*_OWN, *(_OF_TRANSFER if any(registry.of_type("transfer")) else ())):
+    with_them = (*(_OF_TRANSFER if any(registry.of_type("transfer")) else ()), *(_OF_MOUNTS if any(registry.of_type("mounts")) else ()))
+    for type_, id, requires in (*_OWN, *with_them):
         out.append(p.Plugin(type=type_, id=id, requires=list(requires), exports=dict(own_exports.get((type_, id), {}))))
     return out
 

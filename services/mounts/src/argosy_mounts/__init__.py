@@ -1,0 +1,1 @@
+"""Mounts that are kept for clients, as a process of its own."""

@@ -1,0 +1,38 @@
+"""Mounts as a service of a mesh: its name, how it is started, and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from argosy.mounting.plan import HANDLED
+from argosy.service import Service, Start
+from argosy.settings import Settings, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountsSettings(Settings):
+    """The settings of mounts: where they are made, and where what they need may be made."""
+
+    state: Path = option("directory for mount points; does not outlive a reboot", mesh="state")
+    roots: list[str] = option(
+        "directories beneath which mkdir and mkfs may make something, beside the one that holds this root",
+        default_factory=list,
+    )
+
+    def __post_init__(self) -> None:
+        for root in self.roots:
+            if not root.startswith("/"):
+                raise ValueError(f'roots: "{root}" is no absolute path; write it from the root on')
+
+
+def load() -> Start[MountsSettings]:
+    from argosy_mounts.__main__ import start
+
+    return start
+
+
+SERVICE = Service(
+    "mounts", MountsSettings, load, about="mounts",
+    plugin="mounts", public_name="bolt", capabilities=tuple(sorted(HANDLED)),
+)  # fmt: skip
