@@ -32,7 +32,7 @@ def test_nothing_runs_that_nobody_called(own_mesh: Mesh, image_archive: Path) ->
     time.sleep(0.5)  # the collector's first look, and the restart monitor's
     assert names(own_mesh) == {"argosy-gateway"}
     status = own_mesh.argosy("status").ok().out
-    assert status.count("starts with its first call") == 7
+    assert status.count("starts with its first call") == 8
     assert names(own_mesh) == {"argosy-gateway"}
     own_mesh.ctr("images", "import", str(image_archive)).ok()
     ran = {"argosy-gateway", "argosy-content", "argosy-diff", comm("snapshotter-overlay")}

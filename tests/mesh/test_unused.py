@@ -61,8 +61,8 @@ def test_what_nobody_calls_ends_and_comes_back(own_mesh: Mesh, image_archive: Pa
     mesh.ctr("run", "--rm", IMAGE, "t", "true").ok()
     eventually(lambda: names(mesh) == GATEWAY, within=20)
     # A process has gone before its supervisor has seen that and says so; who asks in between starts it again.
-    eventually(lambda: len(list(mesh.state.glob("*.sock.idle"))) == 7, within=5)
-    assert mesh.argosy("status").ok().out.count("starts with its first call") == 7
+    eventually(lambda: len(list(mesh.state.glob("*.sock.idle"))) == 8, within=5)
+    assert mesh.argosy("status").ok().out.count("starts with its first call") == 8
     plugins = json.loads(mesh.argosy("-o", "json", "plugins").ok().out)
     assert {plugin["status"] for plugin in plugins} == {"ok"}
     time.sleep(1)

@@ -62,7 +62,7 @@ def test_after_a_start_with_umask_000_every_directory_is_closed_also_one_that_wa
     careless.ctr("images", "import", str(image_archive)).ok()
     careless.ctr("run", "-d", IMAGE, "s1", "sleep", "60").ok()
     careless.wake()
-    eventually(lambda: sum((path / ".lock").exists() for path in careless.root.iterdir() if path.is_dir()) == 7)
+    eventually(lambda: sum((path / ".lock").exists() for path in careless.root.iterdir() if path.is_dir()) == 9)
     plugins = [path for path in careless.root.iterdir() if path.is_dir()]
     assert {path.name for path in plugins} >= {
         "tasks",

@@ -191,7 +191,7 @@ def test_what_is_being_made_is_kept(db: sqlite3.Connection) -> None:
     intents.add(db, "snapshot", "o", "prepare", "n", {"key": "k"})
     intents.add(db, "content", "content", "commit", "n", {"digest": "c"})
     assert sweep(db, NOW) == {
-        "content": [("n", "d")], "snapshot": [("n", "o", "q")], "image": [], "ingest": [], "lease": [],
+        "content": [("n", "d")], "snapshot": [("n", "o", "q")], "image": [], "ingest": [], "lease": [], "mount": [],
     }  # fmt: skip
 
 
@@ -240,41 +240,64 @@ def _pods(db: sqlite3.Connection, words: Words) -> Objects:
     }
 
 
-def _mounts(db: sqlite3.Connection, words: Words) -> Objects:
+def _volumes(db: sqlite3.Connection, words: Words) -> Objects:
     return {
-        ("mount", ns, f"{manager}/{id}", False): (((CONTENT, ns, digest, False),), Facts())
-        for ns, manager, id, digest in db.execute("SELECT ns, manager, id, digest FROM mounts")
+        ("volume", ns, f"{manager}/{id}", False): (((CONTENT, ns, digest, False),), Facts())
+        for ns, manager, id, digest in db.execute("SELECT ns, manager, id, digest FROM volumes")
     }
 
 
-# Pods live of themselves; mounts live by what names them. No other line says anything about either.
+# Pods live of themselves; volumes live by what names them. No other line says anything about either.
 PODS = Kind("pod", _pods, always, "a pod")
-MOUNTS = Kind(
-    "mount", _mounts, lambda mounts, now_ns: (), "nothing", in_refs=True, in_back_refs=True, of_plugin=True, resource="mounts",
-    bytes_in="mount", delete=("DELETE FROM mounts WHERE ns = ? AND manager = ? AND id = ?",),
+VOLUMES = Kind(
+    "volume", _volumes, lambda volumes, now_ns: (), "nothing", in_refs=True, in_back_refs=True, of_plugin=True, resource="volumes",
+    bytes_in="volume", delete=("DELETE FROM volumes WHERE ns = ? AND manager = ? AND id = ?",),
 )  # fmt: skip
+
+
+def test_mounts_live_by_what_refers_to_them_alone(db: sqlite3.Connection) -> None:
+    """No root label and no time keeps one: the lease that it was made under, a label of something alive, its own back references, an intent."""
+    ref, bref = "containerd.io/gc.ref.mount", "containerd.io/gc.bref."
+    World(
+        containers={("n", "c"): ("", "", {ref: "by-ref", f"{ref}.x": "by-ref-x"})},
+        images={("n", "i"): ("m", {})},
+        content={("n", "m"): {}},
+        leases={("n", "l"): {}},
+        resources={("n", "l"): [("mounts", "by-lease")]},
+    ).write(db)
+    labels: dict[str, dict[str, str]] = {
+        "by-ref": {}, "by-ref-x": {}, "by-lease": {}, "by-intent": {}, "by-container": {f"{bref}container.a": "c"},
+        "by-image": {f"{bref}image": "i"}, "by-content": {f"{bref}content/x": "m"}, "alone": {},
+        "rooted": {"containerd.io/gc.root": "now"}, "later": {"containerd.io/gc.expire": FUTURE}, "by-nothing": {f"{bref}container": "d"},
+    }  # fmt: skip
+    for name, given in labels.items():
+        db.execute("INSERT INTO mounts VALUES ('n', ?, ?, ?, 0)", (name, f"n/1/{name}", json.dumps(given)))
+    intents.add(db, "mounts", "bolt", "create", "n", {"name": "by-intent", "backend": "n/1/by-intent", "lease": ""})
+    gone = sweep(db, NOW)
+    assert sorted(name for _, name in gone["mount"]) == ["alone", "by-nothing", "later", "rooted"]
+    assert {row[0] for row in db.execute("SELECT name FROM mounts")} == labels.keys() - {"alone", "by-nothing", "later", "rooted"}
 
 
 def test_a_kind_joins_with_one_row(db: sqlite3.Connection) -> None:
     """It is a root, refers to content, snapshots and another new kind, is held by a lease and a container, and is swept."""
     db.execute("CREATE TABLE pods (ns TEXT, id TEXT, snapshot TEXT, labels TEXT)")
-    db.execute("CREATE TABLE mounts (ns TEXT, manager TEXT, id TEXT, digest TEXT)")
+    db.execute("CREATE TABLE volumes (ns TEXT, manager TEXT, id TEXT, digest TEXT)")
     World(
-        content={("n", k): {} for k in "abcdex"} | {("n", "child"): {"containerd.io/gc.bref.mount.m": "by-pod"}},
+        content={("n", k): {} for k in "abcdex"} | {("n", "child"): {"containerd.io/gc.bref.volume.m": "by-pod"}},
         snapshots={("n", "o/top"): ("base", {}), ("n", "o/base"): ("", {}), ("n", "o/stray"): ("", {})},
         leases={("n", "l"): {}},
-        resources={("n", "l"): [("mounts/m", "by-lease"), ("mounts", "no-manager")]},
-        containers={("n", "c"): ("", "", {REF + "mount.m/rootfs": "by-container"})},
+        resources={("n", "l"): [("volumes/m", "by-lease"), ("volumes", "no-manager")]},
+        containers={("n", "c"): ("", "", {REF + "volume.m/rootfs": "by-container"})},
     ).write(db)
-    labels = {REF + "mount.m": "by-pod", REF + "content.0": "a"}
+    labels = {REF + "volume.m": "by-pod", REF + "content.0": "a"}
     db.execute("INSERT INTO pods VALUES ('n', 'p', 'top', ?)", (json.dumps(labels),))
     for id, digest in (("by-pod", "b"), ("by-lease", "c"), ("by-container", "d"), ("stray", "x"), ("no-manager", "e")):
-        db.execute("INSERT INTO mounts VALUES ('n', 'm', ?, ?)", (id, digest))
-    gone = sweep(db, NOW, (*KINDS, PODS, MOUNTS))
-    assert gone["mount"] == [("n", "m", "stray"), ("n", "m", "no-manager")] and "pod" not in gone
+        db.execute("INSERT INTO volumes VALUES ('n', 'm', ?, ?)", (id, digest))
+    gone = sweep(db, NOW, (*KINDS, PODS, VOLUMES))
+    assert gone["volume"] == [("n", "m", "stray"), ("n", "m", "no-manager")] and "pod" not in gone
     assert set(gone["content"]) == {("n", "x"), ("n", "e")} and gone["snapshot"] == [("n", "o", "stray")]
-    assert [id for (id,) in db.execute("SELECT id FROM mounts")] == ["by-pod", "by-lease", "by-container"]
-    assert MOUNTS.leaves_bytes_in("mount", "m", gone["mount"]) and not MOUNTS.leaves_bytes_in("mount", "o", gone["mount"])
+    assert [id for (id,) in db.execute("SELECT id FROM volumes")] == ["by-pod", "by-lease", "by-container"]
+    assert VOLUMES.leaves_bytes_in("volume", "m", gone["volume"]) and not VOLUMES.leaves_bytes_in("volume", "o", gone["volume"])
     # Without its row nobody knows it, and nothing of it is touched.
-    assert "mount" not in sweep(db, NOW)
-    assert db.execute("SELECT count(*) FROM mounts").fetchone() == (3,)
+    assert "volume" not in sweep(db, NOW)
+    assert db.execute("SELECT count(*) FROM volumes").fetchone() == (3,)

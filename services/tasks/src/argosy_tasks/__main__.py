@@ -19,6 +19,7 @@ from argosy_tasks.gate import Gate
 from argosy_tasks.gateway import Gateway
 from argosy_tasks.introspection import Introspection
 from argosy_tasks.logs import keep_short
+from argosy_tasks.rootfs import Rootfs
 from argosy_tasks.roster import Roster, Timeouts
 from argosy_tasks.runtimes import Runtimes, own_directory
 from argosy_tasks.service import SERVICE, TasksSettings
@@ -47,7 +48,7 @@ async def start(ctx: ServiceContext[TasksSettings]) -> Sequence[ServiceBase]:
     starter = Starter(str(s.gateway), ttrpc, publisher, s.state, sockets / "s", s.log_level == "debug")
     roster = Roster(
         state, root, runtimes, starter, Gateway(channel),
-        Timeouts(s.load_timeout_s, s.cleanup_timeout_s, s.shutdown_timeout_s), s.root,
+        Timeouts(s.load_timeout_s, s.cleanup_timeout_s, s.shutdown_timeout_s), s.root, Rootfs(channel),
     )  # fmt: skip
     ctx.on_close(roster.close)
     ctx.stay_while(roster.busy)  # somebody has to see how tasks end

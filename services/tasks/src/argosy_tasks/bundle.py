@@ -1,6 +1,6 @@
 """Bundles: a container's directory while it has a task, laid out as containerd lays it out.
 
-    <state>/<ns>/<id>/       0700   config.json, rootfs/, work ->, log (FIFO), shim-binary-path, bootstrap.json, gateway
+    <state>/<ns>/<id>/       0700   config.json, rootfs/, work ->, log (FIFO), shim-binary-path, bootstrap.json, gateway, mounts
     <root>/<ns>/<id>/        0711   the work directory
 
 ``config.json`` is written last: a bundle without it is of a create that did not get far.
@@ -30,6 +30,7 @@ from argosy.rpc.sockets import closed_to
 BINARY_FILE = "shim-binary-path"
 BOOTSTRAP_FILE = "bootstrap.json"
 GATEWAY_FILE = "gateway"
+MOUNTS_FILE = "mounts"
 # 2**32 - 1 means "leave it" to chown.
 _NOBODY = 0xFFFFFFFF
 
@@ -150,6 +151,13 @@ class Bundle:
             return (self.path / BINARY_FILE).read_text().strip() or None
         except FileNotFoundError:
             return None
+
+    def note_mounts(self) -> None:
+        """Write that the daemon may have made mounts for this task's root file system, which are to be taken down with it."""
+        (self.path / MOUNTS_FILE).touch()
+
+    def has_mounts(self) -> bool:
+        return (self.path / MOUNTS_FILE).exists()
 
     def shim_pid(self) -> str:
         """Return the process that the shim says it is, or nothing: not every shim does."""

@@ -30,6 +30,7 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy_tasks.bootstrap import Starter
 from argosy_tasks.bundle import Bootstrap, Bundle, bundles, remove
 from argosy_tasks.gateway import Gateway, Standing
+from argosy_tasks.rootfs import Rootfs
 from argosy_tasks.runtimes import Runtimes
 from argosy_tasks.shim import Shim, ShimLog
 
@@ -79,12 +80,14 @@ class Roster:
         gateway: Gateway,
         timeouts: Timeouts,
         word: Path,
+        rootfs: Rootfs,
     ) -> None:
         """word is the directory in which the operator allows a loss."""
         self._state, self._root = state, root
         self._runtimes, self._starter, self._gateway = runtimes, starter, gateway
         self._timeouts = timeouts
         self._word = word
+        self._rootfs = rootfs
         self._kept: list[Shim] = []
         self._silent: dict[tuple[str, str], Silent] = {}
         self._shims: dict[tuple[str, str], Shim] = {}
@@ -177,6 +180,11 @@ class Roster:
             gateway = await self._gateway.uuid()
             bundle = await asyncio.to_thread(Bundle.make, self._state, self._root, namespace, id, spec, gateway)
             bundle.remember_binary(binary)
+            try:
+                request.rootfs = list(await self._rootfs.made(bundle, binary, request.rootfs))
+            except BaseException:
+                await asyncio.shield(self._remove(bundle))
+                raise
             shim_log = ShimLog(bundle)
             try:
                 shim = await self._launch(bundle, binary, options, shim_log)
@@ -219,7 +227,7 @@ class Roster:
         if dead:
             await self._discard(shim.bundle, binary)
         else:
-            await asyncio.to_thread(shim.bundle.delete)
+            await self._remove(shim.bundle)
 
     async def _discard(self, bundle: Bundle, binary: Path) -> None:
         """Take away what a shim may have begun before it died: it alone knows what that is."""
@@ -227,7 +235,14 @@ class Roster:
             await self._starter.delete(binary, bundle, self._timeouts.cleanup_s)
         except (ArgosyError, OSError) as error:
             logger.warning("shim.cleanup_failed", namespace=bundle.namespace, container=bundle.id, error=str(error))
-        await asyncio.to_thread(bundle.delete)
+        await self._remove(bundle)
+
+    async def _remove(self, bundle: Bundle) -> None:
+        """Remove a bundle, and what was made for its root file system."""
+        noted, hidden = await asyncio.to_thread(_hidden, bundle)
+        await asyncio.to_thread(remove, hidden)
+        if noted:
+            await self._rootfs.drop(bundle)
 
     async def delete(self, namespace: str, id: str) -> api.DeleteResponse:
         """Delete a task that has ended; its shim and bundle go. Raises NotFound, the shim's error."""
@@ -255,7 +270,10 @@ class Roster:
         await shim.shutdown(self._timeouts.shutdown_s)
         shim.close()
         # The name is free then, and nobody waits for a dozen files to be unlinked.
-        self._later(asyncio.to_thread(remove, await asyncio.to_thread(shim.bundle.hide)))
+        noted, hidden = await asyncio.to_thread(_hidden, shim.bundle)
+        self._later(asyncio.to_thread(remove, hidden))
+        if noted:
+            await self._rootfs.drop(shim.bundle)
 
     # -- shims that die --
 
@@ -282,7 +300,10 @@ class Roster:
             exited = from_wire(response.exited_at) or exited
         except (ArgosyError, OSError) as error:
             logger.warning("shim.cleanup_failed", namespace=bundle.namespace, container=bundle.id, error=str(error))
-        await asyncio.to_thread(bundle.delete)
+        noted, hidden = await asyncio.to_thread(_hidden, bundle)
+        await asyncio.to_thread(remove, hidden)
+        if noted:
+            self._later(self._rootfs.drop(bundle))
         ns, id, when = bundle.namespace, bundle.id, to_wire(exited)
         exit_event = ev.TaskExit(container_id=id, id=id, pid=pid, exit_status=status, exited_at=when)
         await self._gateway.publish(ns, "/tasks/exit", "containerd.events.TaskExit", exit_event)
@@ -471,6 +492,11 @@ class Roster:
         self._shims.clear()
         while self._jobs:
             await asyncio.wait(list(self._jobs))
+
+
+def _hidden(bundle: Bundle) -> tuple[bool, list[Path]]:
+    """Give a bundle's name up; return whether something was made for its root file system, and what is left to remove. Blocks."""
+    return bundle.has_mounts(), bundle.hide()
 
 
 def _names(found: Sequence[Bundle]) -> str:
