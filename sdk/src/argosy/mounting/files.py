@@ -29,6 +29,8 @@ _MKFS_S: Final = 120.0
 _SAID_BYTES: Final = 2048
 _FILE_MODE: Final = 0o640
 _DIRECTORY_MODE: Final = 0o700
+# Nobody may ask for the sticky bit: one with this mode is half made, by whoever died.
+_HALF_MADE: Final = 0o1700
 
 
 @contextmanager
@@ -103,16 +105,14 @@ def make_directories(mount: Mount, roots: Sequence[str]) -> Mount:
         wanted.append(_directory(value))
     for path, mode in wanted:
         with parent_beneath(path, roots, "mkdir") as (parent, name):
-            made = True
-            try:
-                os.mkdir(name, 0o700, dir_fd=parent)
-            except FileExistsError:
-                made = False
+            with suppress(FileExistsError):
+                os.mkdir(name, _HALF_MADE, dir_fd=parent)
             fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
             try:
-                if made:
+                found = stat.S_IMODE(os.fstat(fd).st_mode)
+                if found == _HALF_MADE:
                     os.fchmod(fd, mode)
-                elif (found := stat.S_IMODE(os.fstat(fd).st_mode)) != mode:
+                elif found != mode:
                     raise Unimplemented(f"mkdir: {path} is there with the mode {found:04o}, not {mode:04o}")
             finally:
                 os.close(fd)

@@ -1,0 +1,202 @@
+"""The process that keeps mounts is killed before each of its lines: what is mounted afterwards has a record, and nothing else is left."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from argosy.errors import FailedPrecondition, NotFound
+from argosy.kernel.mount_table import mount_points
+from argosy.kernel.unmount import unmount_tree
+from argosy.mounting import activation, files, handlers
+from argosy.mounts import Mount
+from argosy_mounts import activations
+from argosy_mounts.activations import Activations
+
+from tests.harness.deaths import dies_at_line
+from tests.harness.mesh import eventually
+
+pytestmark = pytest.mark.root
+MODULES = (activation, files, handlers, activations)
+# So many lines between two at which it is killed: each needs a few mounts and a moment of the kernel's.
+STRIDE = 6
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    """A directory with one to bind."""
+    with tempfile.TemporaryDirectory(prefix="ay-", dir="/tmp") as made:
+        path = Path(made)
+        (path / "low").mkdir()
+        try:
+            yield path
+        finally:
+            unmount_tree(str(path))
+
+
+def mounted(base: Path) -> list[str]:
+    return sorted(one.point for one in mount_points() if one.point.startswith(f"{base}/t/"))
+
+
+def loops_of(base: Path) -> int:
+    found = 0
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            found += path.read_text().startswith(f"{base}/")
+        except OSError:
+            pass  # it was let go of
+    return found
+
+
+def opened(base: Path) -> Activations:
+    kept = Activations(base / "t", [str(base)])
+    kept.recover()
+    return kept
+
+
+def mounts(base: Path) -> list[Mount]:
+    """All that there is: a disk in a file, a loop device, a bind, and directories in the first."""
+    return [
+        Mount("ext4", f"{base}/disk", ("rw", "loop")),
+        Mount("loop", f"{base}/disk2", ("ro",)),
+        Mount("bind", f"{base}/low", ("ro",)),
+        Mount(
+            "format/mkdir/overlay", "overlay",
+            (
+                "X-containerd.mkdir.path={{ mount 0 }}/upper:0755", "X-containerd.mkdir.path={{ mount 0 }}/work",
+                "lowerdir={{ mount 2 }}", "upperdir={{ mount 0 }}/upper", "workdir={{ mount 0 }}/work",
+            ),
+        ),
+    ]  # fmt: skip
+
+
+def make_disk(base: Path) -> None:
+    image = Mount("mkfs/ext2", f"{base}/disk", ("X-containerd.mkfs.size=256KiB", "X-containerd.mkfs.fs=ext2"))
+    files.make_file_system(image, [str(base)])
+    (base / "disk2").write_bytes(bytes(1 << 16))
+
+
+def whole(base: Path, kept: Activations) -> int:
+    """Check that what is mounted is what is kept; return how many there are."""
+    infos = asyncio.run(kept.all())
+    points = sorted(active.mount_point for info in infos for active in info.active if active.mount.type != "loop")
+    assert mounted(base) == points
+    # The kernel lets go of a device in its own time.
+    eventually(lambda: loops_of(base) == 2 * len(infos), what=f"{loops_of(base)} devices for {len(infos)} activations")
+    left = {name for name in os.listdir(base / "t") if name != "last"}
+    assert left == {Path(info.active[0].mount_point).parent.name for info in infos}
+    return len(infos)
+
+
+def killed_everywhere(work: Callable[[Callable[[], None]], object], check: Callable[[], None], stride: int = 0) -> int:
+    """Have work killed before every STRIDE-th line, each time on what check leaves; return how often it was."""
+    times = 0
+    for nth in itertools.count(1, stride or STRIDE):
+        dies = dies_at_line(nth, MODULES, work)
+        check()
+        if not dies:
+            return times
+        times += 1
+    raise AssertionError("it has an end")
+
+
+def test_an_activation_that_is_killed_is_there_or_not(base: Path) -> None:
+    make_disk(base)
+    outcomes: set[int] = set()
+
+    def work(begin: Callable[[], None]) -> None:
+        kept = opened(base)
+        begin()
+        asyncio.run(kept.activate("a", mounts(base), {}, False))
+
+    def check() -> None:
+        kept = opened(base)
+        count = whole(base, kept)
+        outcomes.add(count)
+        if count:
+            asyncio.run(kept.deactivate("a"))
+        assert whole(base, kept) == 0
+
+    assert killed_everywhere(work, check) > 25
+    assert outcomes == {0, 1}
+
+
+def test_a_deactivation_that_is_killed_is_done_or_not(base: Path) -> None:
+    make_disk(base)
+    asyncio.run(opened(base).activate("a", mounts(base), {}, False))
+    outcomes: set[int] = set()
+
+    def work(begin: Callable[[], None]) -> None:
+        kept = opened(base)
+        begin()
+        asyncio.run(kept.deactivate("a"))
+
+    def check() -> None:
+        kept = opened(base)
+        count = whole(base, kept)
+        outcomes.add(count)
+        if not count:
+            asyncio.run(kept.activate("a", mounts(base), {}, False))
+
+    assert killed_everywhere(work, check) > 10
+    assert outcomes == {0, 1}
+    asyncio.run(opened(base).deactivate("a"))
+    assert mounted(base) == [] and loops_of(base) == 0
+
+
+def test_an_image_that_is_killed_while_it_is_made_is_whole_or_not_there(base: Path) -> None:
+    def work(begin: Callable[[], None]) -> None:
+        begin()
+        make_disk(base)
+
+    def check() -> None:
+        assert sorted(set(os.listdir(base)) - {"disk2"}) in (["low"], ["disk", "low"])
+        if (base / "disk").exists():
+            assert (base / "disk").read_bytes()[1024 + 56 : 1024 + 58] == b"\x53\xef", "it has the magic of ext2"
+            os.unlink(base / "disk")
+
+    assert killed_everywhere(work, check, 2) > 20
+
+
+def test_a_record_without_its_mounts_is_none(base: Path) -> None:
+    """As after a restart of the machine: the directory may be there still, and a symlink to a loop device that is somebody else's by now."""
+    make_disk(base)
+    info = asyncio.run(opened(base).activate("a", mounts(base), {}, False))
+    os.unlink(info.active[1].mount_point)
+    with handlers.attached(f"{base}/disk2", True, b"somebody else") as (device, _):
+        os.symlink(device, info.active[1].mount_point)
+        kept = opened(base)
+        assert len(kept) == 0 and mounted(base) == [] and [n for n in os.listdir(base / "t") if n != "last"] == []
+        assert Path(f"/sys/block/{Path(device).name}/loop/autoclear").read_text() == "1\n"
+    with pytest.raises(NotFound):
+        asyncio.run(kept.info("a"))
+    # The device that lost its symlink is let go of by hand here: nothing leads to it.
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        if path.read_text().startswith(f"{base}/"):
+            subprocess.run(["losetup", "-d", f"/dev/{path.parts[3]}"], check=True)
+
+
+def test_what_is_busy_goes_with_its_last_user_and_what_cannot_go_is_tried_again(base: Path) -> None:
+    kept = opened(base)
+    info = asyncio.run(kept.activate("a", [Mount("bind", f"{base}/low", ("ro",))], {}, True))
+    point = info.active[0].mount_point
+    held = os.open(point, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        asyncio.run(kept.deactivate("a"))
+        assert mounted(base) == [] and os.listdir(held) == []
+    finally:
+        os.close(held)
+    info = asyncio.run(kept.activate("a", [Mount("bind", f"{base}/low", ("ro",))], {}, True))
+    stranger = Path(info.active[0].mount_point).parent / "somebodys"
+    stranger.mkdir()
+    with pytest.raises(FailedPrecondition, match="could not be unmounted"):
+        asyncio.run(kept.deactivate("a"))
+    assert kept.stuck() == str(stranger.parent) and stranger.exists(), "nothing that is not ours is removed"
+    stranger.rmdir()
+    assert asyncio.run(kept.all()) == [] and kept.stuck() == "" and not stranger.parent.exists()
