@@ -113,7 +113,9 @@ class TestTemplates:
         with pytest.raises(InvalidArgument, match=r"\{\{"):
             expand(text, MADE)
 
-    @pytest.mark.parametrize(("text", "at", "number"), [("a={{ mount 7 }}", 5, 7), ("é{{overlay 0 2}}", 4, 2), ("{{ mount -1 }}", 3, -1)])
+    @pytest.mark.parametrize(
+        ("text", "at", "number"), [("a={{ mount 7 }}", 5, 7), ("é{{overlay 0 2}}", 4, 2), ("{{ mount -1 }}", 3, -1)]
+    )
     def test_a_mount_that_was_not_made_is_told_in_containerds_words(self, text: str, at: int, number: int) -> None:
         with pytest.raises(Unknown) as caught:
             expand(text, MADE)
@@ -139,7 +141,11 @@ class TestDirectories:
 
     def test_modes_and_what_is_there(self, tmp_path: Path) -> None:
         roots = [str(tmp_path)]
-        spec = Mount("overlay", "overlay", (f"{S}mkdir.path={tmp_path}/a", f"{S}mkdir.path={tmp_path}/b:0755:{os.geteuid()}:{os.getegid()}", "ro"))
+        spec = Mount(
+            "overlay",
+            "overlay",
+            (f"{S}mkdir.path={tmp_path}/a", f"{S}mkdir.path={tmp_path}/b:0755:{os.geteuid()}:{os.getegid()}", "ro"),
+        )
         for _ in range(2):
             assert make_directories(spec, roots).options == ("ro",)
         assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"] == [0o700, 0o755]
@@ -179,7 +185,15 @@ class TestFileSystems:
 
     @pytest.mark.parametrize(
         ("text", "size"),
-        [("16MiB", 16 << 20), ("1g", 1 << 30), ("64k", 1 << 16), ("1.5 MB", 3 << 19), ("4096", 4096), ("2TB", 2 << 40), ("10b", 10)],
+        [
+            ("16MiB", 16 << 20),
+            ("1g", 1 << 30),
+            ("64k", 1 << 16),
+            ("1.5 MB", 3 << 19),
+            ("4096", 4096),
+            ("2TB", 2 << 40),
+            ("10b", 10),
+        ],
     )
     def test_sizes(self, text: str, size: int) -> None:
         assert size_of(text) == size
@@ -232,7 +246,10 @@ class TestActivation:
     def test_slots_have_the_width_that_the_number_of_mounts_needs(self, tmp_path: Path) -> None:
         for name in ("low", "t"):
             (tmp_path / name).mkdir()
-        many = [*(Mount("bind", f"{tmp_path}/low", ("ro",)) for _ in range(12)), Mount("format/bind", "{{ mount 11 }}", ("ro",))]
+        many = [
+            *(Mount("bind", f"{tmp_path}/low", ("ro",)) for _ in range(12)),
+            Mount("format/bind", "{{ mount 11 }}", ("ro",)),
+        ]
         found = activate(plan(many), f"{tmp_path}/t", ())
         assert [Path(made.point).name for made in found.made] == [f"{n:02}" for n in range(12, 0, -1)]
         assert found.system[0].source == f"{tmp_path}/t/01"
@@ -280,7 +297,11 @@ class TestActivation:
         disk = os.stat(tmp_path / "img").st_ino
 
         def of_disk() -> list[str]:
-            return [one.point for one in mount_points() if one.source.startswith("/dev/loop") and inode_behind(one.source) == disk]
+            return [
+                one.point
+                for one in mount_points()
+                if one.source.startswith("/dev/loop") and inode_behind(one.source) == disk
+            ]
 
         mount_all(mounts, f"{tmp_path}/point")
         (tmp_path / "point/new").touch()
@@ -297,5 +318,8 @@ class TestActivation:
         assert of_disk() == []
 
     def test_options_of_a_manager_that_nobody_consumed_are_refused_in_containerds_words(self, tmp_path: Path) -> None:
-        with pytest.raises(FailedPrecondition, match=r'^internal mount option "X-containerd\.dmverity=/x" was not consumed by the mount manager$'):
+        with pytest.raises(
+            FailedPrecondition,
+            match=r'^internal mount option "X-containerd\.dmverity=/x" was not consumed by the mount manager$',
+        ):
             mount_all([Mount("erofs", "/x", ("ro", f"{S}dmverity=/x"))], str(tmp_path))

@@ -233,7 +233,10 @@ def test_what_the_plugin_refused_leaves_no_row_and_its_words_go_on() -> None:
         (lambda info: ActivationInfo(name=info.name, active=[ActiveMount(mount_point="relative")]), DataLoss),
         (lambda info: ActivationInfo(name=info.name, active=[ActiveMount(mount_point="/t")] * 300), DataLoss),
         (lambda info: ActivationInfo(name=info.name, system=[WireMount(type="proc", source="proc")]), FailedPrecondition),
-        (lambda info: ActivationInfo(name=info.name, system=[WireMount(type="bind", source="/a/../etc")]), FailedPrecondition),
+        (
+            lambda info: ActivationInfo(name=info.name, system=[WireMount(type="bind", source="/a/../etc")]),
+            FailedPrecondition,
+        ),
     ],
 )
 def test_a_plugin_that_lies_has_no_mounts_handed_on(lie: Callable[[ActivationInfo], Any], error: type[Exception]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -134,7 +135,9 @@ def mounted_at(point: Path, info: Any) -> Iterator[Path]:
         unmount_all(str(point))
 
 
-def test_a_bind_below_an_overlay_is_made_and_the_overlay_is_left(mesh: Mesh, client: Client, low: Path, short_path: Path) -> None:
+def test_a_bind_below_an_overlay_is_made_and_the_overlay_is_left(
+    mesh: Mesh, client: Client, low: Path, short_path: Path
+) -> None:
     for name in ("upper", "work"):
         (short_path / name).mkdir()
     info = client.activate(
@@ -196,7 +199,9 @@ def test_layers_of_erofs_are_stacked_in_any_order(mesh: Mesh, client: Client, lo
             assert (point / "file").read_text() == topmost
         assert client.mounts("Deactivate", name="e").ok
     # All of it, whichever the last one is: what a client gets is one bind.
-    info = client.activate("t", [*layers, Mount("format/overlay", "overlay", ("lowerdir={{ overlay 1 0 }}",))], temporary=True)
+    info = client.activate(
+        "t", [*layers, Mount("format/overlay", "overlay", ("lowerdir={{ overlay 1 0 }}",))], temporary=True
+    )
     assert [(m.type, m.source, list(m.options)) for m in info.system] == [("bind", info.active[2].mount_point, ["rbind"])]
     assert (Path(info.system[0].source) / "file").read_text() == "2"
     single = client.activate("s", [Mount("format/erofs", f"{short_path}/1.erofs", ("ro",))])
@@ -250,6 +255,28 @@ def test_lists_are_of_a_namespace_and_filtered(client: Client, low: Path) -> Non
     assert client.names() == ["a", "b", "c"]
     assert client.names("labels.color==red") == ["b", "c"]
     assert client.names("name==a", "name==c") == ["a", "c"]
+
+
+def test_the_command_shows_them_and_takes_them_down(mesh: Mesh, client: Client, low: Path) -> None:
+    info = client.activate("a b", [Mount("bind", str(low), ("ro",)), Mount("format/bind", "{{ mount 0 }}", ("ro",))])
+    client.activate("none", [Mount("format/bind", str(low), ("ro",))])
+    shown = mesh.argosy("mounts", "ls", namespace=client.namespace).ok().out
+    assert f"a b   bind  {low}" in shown and info.active[0].mount_point in shown
+    (one, two) = json.loads(mesh.argosy("-o", "json", "mounts", "ls", namespace=client.namespace).ok().out)
+    assert (one["name"], one["at"], one["left"]) == (
+        "a b",
+        info.active[0].mount_point,
+        [f"bind {info.active[0].mount_point}"],
+    )
+    assert (two["name"], two["at"]) == ("none", "")
+    assert mesh.argosy("mounts", "rm", "a b", "none", namespace=client.namespace).ok().out.splitlines() == [
+        "UNMOUNTED",
+        "a b",
+        "none",
+    ]
+    assert client.names() == []
+    assert "no mounts" in mesh.argosy("mounts", "ls", namespace=client.namespace).ok().out
+    assert 'missing mount "a b" bucket' in mesh.argosy("mounts", "rm", "a b", namespace=client.namespace).err
 
 
 def test_collection_takes_down_what_nothing_refers_to(mesh: Mesh, client: Client, low: Path, image_archive: Path) -> None:

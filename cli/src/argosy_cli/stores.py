@@ -1,4 +1,4 @@
-"""What is stored: snapshots, content, leases."""
+"""What is stored, or kept: snapshots, content, leases, mounts."""
 
 from __future__ import annotations
 
@@ -199,6 +199,45 @@ def leases_rm(ids: list[str], sync: Annotated[bool, Option("--sync", help="wait 
     run_async(work())
 
 
+def mounts_ls(filters: Annotated[list[str] | None, Argument(help="containerd filters")] = None) -> None:
+    """List the mounts that the daemon keeps for clients, and where they are."""
+    from argosy.timestamps import format_rfc3339, from_wire
+    from argosy_protos.containerd.services.mounts.v1 import ListRequest
+
+    async def work() -> None:
+        from argosy.client.services import present
+
+        rows: list[dict[str, Any]] = []
+        async with Target.client() as client:
+            async for message in client.services.mounts.list(ListRequest(filters=list(filters or ()))):
+                info = present(message.info, "its info")
+                left = [f"{mount.type} {mount.source}" for mount in info.system]
+                common = {"name": info.name, "labels": dict(info.labels), "left": left}
+                for active in info.active:
+                    mount = present(active.mount, "its mount")
+                    since = format_rfc3339(from_wire(active.mounted_at) or 0)
+                    rows.append(
+                        {**common, "type": mount.type, "source": mount.source, "at": active.mount_point, "since": since}
+                    )
+                if not info.active:
+                    rows.append({**common, "type": "", "source": "", "at": "", "since": ""})
+        show(rows, ("name", "type", "source", "at", "since"), "no mounts")
+
+    run_async(work())
+
+
+def mounts_rm(names: list[str]) -> None:
+    """Have mounts taken down; what is busy goes with its last user."""
+    from argosy_protos.containerd.services.mounts.v1 import DeactivateRequest
+
+    async def work() -> None:
+        async with Target.client() as client:
+            stub = client.services.mounts
+            await each(names, "unmounted", lambda name: stub.deactivate(DeactivateRequest(name=name)))
+
+    run_async(work())
+
+
 VERBS: Final[dict[str, Verb | Group]] = {
     "snapshots": Group(
         "Snapshots.",
@@ -213,5 +252,6 @@ VERBS: Final[dict[str, Verb | Group]] = {
         "Content: blobs and ingests.",
         {"ls": Verb(content_ls), "active": Verb(content_active), "get": Verb(content_get), "rm": Verb(content_rm)},
     ),
+    "mounts": Group("Mounts that the daemon keeps for clients.", {"ls": Verb(mounts_ls), "rm": Verb(mounts_rm)}),
     "leases": Group("Leases.", {"ls": Verb(leases_ls), "create": Verb(leases_create), "rm": Verb(leases_rm)}),
 }

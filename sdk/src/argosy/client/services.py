@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from argosy_protos.containerd.services.images.v1 import ImagesStub
     from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub
     from argosy_protos.containerd.services.leases.v1 import LeasesStub
+    from argosy_protos.containerd.services.mounts.v1 import MountsStub
     from argosy_protos.containerd.services.namespaces.v1 import NamespacesStub
     from argosy_protos.containerd.services.snapshots.v1 import SnapshotsStub
     from argosy_protos.containerd.services.streaming.v1 import StreamingStub
@@ -140,6 +141,12 @@ class Services:
         from argosy_protos.containerd.services.leases.v1 import LeasesStub
 
         return LeasesStub(self._channel)
+
+    @cached_property
+    def mounts(self) -> MountsStub:
+        from argosy_protos.containerd.services.mounts.v1 import MountsStub
+
+        return MountsStub(self._channel)
 
     @cached_property
     def introspection(self) -> IntrospectionStub:

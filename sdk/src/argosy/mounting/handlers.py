@@ -77,7 +77,9 @@ def _real(point: str) -> str:
 def _mount_erofs(spec: Mount, point: str) -> None:
     """Mount images as files, and where the kernel can't, through loop devices."""
     if any(option.startswith(_DMVERITY) for option in spec.options):
-        raise Unimplemented(f"the erofs mount of {spec.source} is to be verified by dm-verity, which nothing here sets up; take {_DMVERITY} out")
+        raise Unimplemented(
+            f"the erofs mount of {spec.source} is to be verified by dm-verity, which nothing here sets up; take {_DMVERITY} out"
+        )
     options = tuple(option for option in spec.options if option != "loop")
     if "ro" not in options:
         options = ("ro", *options)
@@ -90,7 +92,9 @@ def _mount_erofs(spec: Mount, point: str) -> None:
         as_file = error
     with ExitStack() as devices:
         through = tuple(
-            _DEVICE + devices.enter_context(loop_device(option[len(_DEVICE) :], True)) if option.startswith(_DEVICE) else option
+            _DEVICE + devices.enter_context(loop_device(option[len(_DEVICE) :], True))
+            if option.startswith(_DEVICE)
+            else option
             for option in options
         )
         try:

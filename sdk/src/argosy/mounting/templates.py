@@ -43,7 +43,9 @@ def expand(text: str, made: Sequence[Made]) -> str:
         end = found.end()
         size += len(out[-1])
         if size > _MOST_BYTES:
-            raise ResourceExhausted(f"a mount's text grows beyond {_MOST_BYTES} bytes when it is formatted; name fewer mounts")
+            raise ResourceExhausted(
+                f"a mount's text grows beyond {_MOST_BYTES} bytes when it is formatted; name fewer mounts"
+            )
     rest = text[end:]
     if "{{" in rest:
         raise InvalidArgument(f'the mount\'s text "{text[:_SHOWN]}" has a "{{{{" without a "}}}}"')

@@ -38,7 +38,9 @@ _STOCK: Final = "containerd-shim-runc-v2"
 
 def allows(allowed: Sequence[str], mounts: Sequence[Mount]) -> bool:
     """Return whether a shim prepares all of these by itself."""
-    return all(mount.type in allowed or f"{mount.type.partition('/')[0]}/*" in allowed for mount in mounts if needs_manager([mount]))
+    return all(
+        mount.type in allowed or f"{mount.type.partition('/')[0]}/*" in allowed for mount in mounts if needs_manager([mount])
+    )
 
 
 class Rootfs:

@@ -61,7 +61,13 @@ def being_made(db: sqlite3.Connection, plugin: str) -> set[str]:
 
 
 def begin(
-    db: sqlite3.Connection, ns: str, plugin: str, lease: str | None, name: str, labels: Mapping[str, str], lost: Collection[str]
+    db: sqlite3.Connection,
+    ns: str,
+    plugin: str,
+    lease: str | None,
+    name: str,
+    labels: Mapping[str, str],
+    lost: Collection[str],
 ) -> Intent | AlreadyExists:
     """Enter an activation that the plugin is asked for next; lost are those that it does not have any more. Raises NotFound for the lease."""
     leases.check_header(db, ns, lease)
@@ -72,9 +78,7 @@ def begin(
         remove(db, ns, name)
     backend = f"{ns}/{sequences.following(db, ns, TYPE)}/{name}"
     namespaces.touch(db, ns)
-    db.execute(
-        "INSERT INTO mounts VALUES (?, ?, ?, ?, ?)", (ns, name, backend, json.dumps(stored(labels)), time.time_ns())
-    )
+    db.execute("INSERT INTO mounts VALUES (?, ?, ?, ?, ?)", (ns, name, backend, json.dumps(stored(labels)), time.time_ns()))
     leases.join(db, ns, lease, leases.MOUNTS, name)
     return intents.add(db, TYPE, plugin, "create", ns, {"name": name, "backend": backend, "lease": lease or ""})
 
