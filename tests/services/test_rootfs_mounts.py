@@ -12,7 +12,9 @@ from typing import Any
 import grpc
 import pytest
 from argosy.kernel.mount_table import mount_points
+from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
+from argosy.testkit.served import served
 
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.storms.wire import Answer, Wire
@@ -147,3 +149,39 @@ def test_plain_mounts_are_nobodys_but_the_shims(mesh: Mesh, wire: Wire) -> None:
     assert not (mesh.state / "io.containerd.runtime.v2.task" / NS / "p/mounts").exists()
     assert wire.call("tasks.v1.Tasks/Delete", container_id="p").ok
     mesh.ctr("containers", "rm", "p", namespace=NS).ok()
+
+
+def test_a_snapshotter_of_disks_is_unpacked_to_and_run_from(short_path: Path, image_archive: Path) -> None:
+    """Whoever gets its mounts prepares them: the differ, the client that looks up a user, the task manager."""
+    mesh = Mesh(short_path)
+    root = mesh.root / "disks"
+    root.mkdir(parents=True)
+    with served(Path(__file__).parent / "disks.py", "--root", str(root)) as address:
+        config = short_path / "mesh.toml"
+        config.write_text(
+            f'[proxy_plugins.disks]\ntype = "snapshot"\naddress = "{address}"\nexports = {{ root = "{root}" }}\n'
+        )
+        mesh.extra = ["--config", str(config)]
+        mesh.start()
+        try:
+            mesh.argosy("import", "--snapshotter", "disks", str(image_archive)).ok()
+            words = (
+                "run",
+                "--rm",
+                "--snapshotter",
+                "disks",
+                "--user",
+                "root",
+                IMAGE,
+                "sh",
+                "-c",
+                "cat /etc/motd; touch /x; df / | tail -1",
+            )
+            ran = mesh.argosy(*words).ok()
+            assert ran.out.startswith("hello from an argosy\n") and "/dev/loop" in ran.out, ran
+            mesh.argosy("gc").ok()
+            assert [one.point for one in mount_points() if one.point.startswith(str(mesh.state))] == []
+            assert not [one for one in mount_points() if backing(one.source).startswith(str(root))]
+        finally:
+            unmount_tree(str(mesh.state))
+            mesh.destroy()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from argosy.labels import UNCOMPRESSED
+from argosy.mounting.kept import kept
 from argosy.mounts import Mount
 from argosy.plugin.diff import Descriptor, Differ
 from argosy.plugin.diff.compare import DEFAULT, compressor
@@ -33,9 +34,10 @@ class WalkingDiffer(Differ):
         blob = await self._contents.open(layer.digest, layer.size)
         try:
             size = os.fstat(blob.fileno()).st_size
-            applied = await self._workers.apply(
-                blob, size, layer.media_type, mounts, processors, payloads, sync, f"layer {layer.digest}"
-            )
+            async with kept(self._contents.channel, "fs-diffapply", mounts) as rest:
+                applied = await self._workers.apply(
+                    blob, size, layer.media_type, rest, processors, payloads, sync, f"layer {layer.digest}"
+                )
         finally:
             blob.close()
         return Descriptor(TAR, applied.digest, applied.size)

@@ -35,6 +35,11 @@ class Contents:
         self._root: Path | None = None
         self._asked = False
 
+    @property
+    def channel(self) -> Any:
+        """The owner's channel, with the namespace and the lease of the current call."""
+        return self._caller()
+
     def _caller(self) -> Any:
         return self._channel.with_metadata(dict(reversed(current().forwarded())))
 
