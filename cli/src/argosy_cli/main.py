@@ -24,7 +24,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "transfers": ("transfer",),
     "containers": ("run", "exec", "ps", "logs", "kill", "rm"),
     "copying": ("cp",),
-    "stores": ("snapshots", "content", "leases", "mounts"),
+    "stores": ("snapshots", "content", "mounts", "leases"),
     "snapshotters": ("snapshotter",),
     "plugins": ("plugin",),
     "intercepts": ("intercept",),

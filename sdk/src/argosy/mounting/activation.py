@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from argosy.errors import ArgosyError, FailedPrecondition, NotFound, ResourceExhausted, in_words
+from argosy.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, open_in_root
 from argosy.mounting import handlers
 from argosy.mounting.files import make_directories, make_file_system
 from argosy.mounting.plan import Plan, Step
@@ -104,7 +105,31 @@ def _transformed(step: Step, made: Sequence[Made], roots: Sequence[str], number:
                 spec = make_file_system(spec, roots)
         except OSError as error:
             raise _failed(error, number, spec) from error
+    if "format" in step.transformers:
+        _check_inside(spec, made, number)
     return spec
+
+
+def _check_inside(spec: Mount, made: Sequence[Made], number: int) -> None:
+    """Refuse a path in what was mounted that a symlink there leads elsewhere: whose disk that is, nobody knows. Raises FailedPrecondition."""
+    texts = [spec.source, *(option.partition("=")[2] for option in spec.options)]
+    for path in (path for text in texts for path in text.split(":")):
+        for one in made:
+            inside = path.removeprefix(one.point + "/")
+            if inside == path or not inside:
+                continue
+            top = os.open(one.point, os.O_PATH | os.O_CLOEXEC)
+            try:
+                os.close(open_in_root(top, inside, os.O_PATH, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS))
+            except FileNotFoundError:
+                pass  # whoever mounts it says so
+            except OSError as error:
+                raise FailedPrecondition(
+                    f'mount {number} (type "{spec.type}"): "{inside}" in what is mounted before it is behind a symlink, or no '
+                    f"plain path ({in_words(error)}); name the directory itself"
+                ) from error
+            finally:
+                os.close(top)
 
 
 def _note_type(slot: str, kind: str) -> None:

@@ -12,7 +12,7 @@ import os
 from contextlib import ExitStack, suppress
 from typing import Final
 
-from argosy.errors import InvalidArgument, Unimplemented
+from argosy.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from argosy.kernel.loop_device import AUTOCLEAR, attached, loop_device, set_status, status
 from argosy.kernel.mount import mount
 from argosy.kernel.unmount import unmount_all
@@ -115,6 +115,8 @@ def _mark(point: str) -> bytes:
 def _attach(spec: Mount, point: str, held: ExitStack | None) -> None:
     if not spec.source.startswith("/"):
         raise InvalidArgument(f'a mount of type "loop" has the source "{spec.source}", which is no absolute path')
+    if not os.path.isfile(spec.source):
+        raise FailedPrecondition(f'a mount of type "loop" has the source "{spec.source}", which is no file; name an image')
     device_of = attached(spec.source, "ro" in spec.options, _mark(point))
     if held is not None:
         os.symlink(held.enter_context(device_of)[0], point)
