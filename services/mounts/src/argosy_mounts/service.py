@@ -34,5 +34,5 @@ def load() -> Start[MountsSettings]:
 
 SERVICE = Service(
     "mounts", MountsSettings, load, about="mounts",
-    plugin="mounts", public_name="bolt", capabilities=tuple(sorted(HANDLED)),
+    plugin="mounts", public_name="mounts", capabilities=tuple(sorted(HANDLED)),
 )  # fmt: skip
