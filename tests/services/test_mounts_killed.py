@@ -204,3 +204,22 @@ def test_what_is_busy_goes_with_its_last_user_and_what_cannot_go_is_tried_again(
     assert kept.stuck() == str(stranger.parent) and stranger.exists(), "nothing that is not ours is removed"
     stranger.rmdir()
     assert asyncio.run(kept.all()) == [] and kept.stuck() == "" and not stranger.parent.exists()
+
+
+def test_a_disk_is_written_through_one_device(base: Path) -> None:
+    """Two would destroy what is on it. Who reads it is let in; a restart forgets nothing, an end lets go."""
+    make_disk(base)
+    disk = [Mount("ext2", f"{base}/disk", ("rw", "loop"))]
+    kept = opened(base)
+    asyncio.run(kept.activate("a", disk, {}, True))
+    for holder in (kept, opened(base)):
+        with pytest.raises(FailedPrecondition, match=f'disk {base}/disk is mounted for writing by the activation "a"'):
+            asyncio.run(holder.activate("b", disk, {}, True))
+    asyncio.run(holder.deactivate("a"))
+    asyncio.run(holder.activate("b", disk, {}, True))
+    asyncio.run(holder.deactivate("b"))
+    with pytest.raises(FailedPrecondition, match="ext4"):  # it is none
+        asyncio.run(holder.activate("c", [disk[0], Mount("ext4", f"{base}/disk2", ("loop",))], {}, True))
+    asyncio.run(holder.activate("c", disk, {}, True))
+    asyncio.run(holder.deactivate("c"))
+    assert whole(base, holder) == 0

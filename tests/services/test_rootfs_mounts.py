@@ -93,7 +93,7 @@ def test_a_task_has_its_disk_made_and_taken_down(mesh: Mesh, wire: Wire, lower: 
     assert create(mesh, wire, "a", rootfs(image, lower), "touch", "/made").ok
     assert activations(wire) == ["a"] and loops_of(image) == 1
     info = wire.call("mounts.v1.Mounts/Info", name="a").message.info
-    assert dict(info.labels) == {"containerd.io/gc.bref.container": "a"}
+    assert info.labels["containerd.io/gc.bref.container"] == "a"
     mesh.argosy("gc").ok()
     assert wire.call("tasks.v1.Tasks/Start", container_id="a").ok
     assert wire.call("tasks.v1.Tasks/Wait", container_id="a").message.exit_status == 0
@@ -139,6 +139,21 @@ def test_who_dies_leaves_nothing_mounted(mesh: Mesh, wire: Wire, lower: str) -> 
     os.kill(int((bundle / "shim.pid").read_text()), signal.SIGKILL)
     eventually(lambda: activations(wire) == [] and loops_of(image) == 0)
     mesh.ctr("containers", "rm", "k", namespace=NS).ok()
+
+
+def test_what_an_earlier_task_left_is_made_anew_and_what_a_client_made_ahead_is_used(
+    mesh: Mesh, wire: Wire, lower: str
+) -> None:
+    old, new = mesh.root / "old.img", mesh.root / "new.img"
+    bref = {"containerd.io/gc.bref.container": "e"}
+    mesh.ctr("containers", "create", IMAGE, "e", "true", namespace=NS).ok()
+    for labels, used in (({**bref, "argosy/mounts.of-task": "true"}, new), (bref, old)):
+        assert wire.call("mounts.v1.Mounts/Activate", name="e", mounts=rootfs(old, lower), labels=labels).ok
+        assert wire.call("tasks.v1.Tasks/Create", container_id="e", rootfs=rootfs(new, lower)).ok
+        assert (loops_of(old), loops_of(new)) == (used is old, used is new)
+        assert wire.call("tasks.v1.Tasks/Delete", container_id="e").ok
+        assert activations(wire) == [] and loops_of(old) == loops_of(new) == 0
+    mesh.ctr("containers", "rm", "e", namespace=NS).ok()
 
 
 def test_plain_mounts_are_nobodys_but_the_shims(mesh: Mesh, wire: Wire) -> None:

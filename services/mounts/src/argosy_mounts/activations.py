@@ -12,7 +12,7 @@ restart of the machine) as well. Nothing but what is in these directories is eve
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -50,6 +50,15 @@ class Kept(NamedTuple):
         return all(handlers.is_there(active.mount_point, mounted) for active in self.info.active)
 
 
+def _written(mounts: Iterable[Mount]) -> list[str]:
+    """Return the images that mounts write to through a loop device of their own."""
+    return [
+        os.path.realpath(mount.source)
+        for mount in mounts
+        if "ro" not in mount.options and ("loop" in mount.options or mount.type == "loop") and mount.type != "erofs"
+    ]
+
+
 def _mounted() -> frozenset[str]:
     return frozenset(mounted.point for mounted in mount_points())
 
@@ -62,6 +71,8 @@ class Activations:
         self._base, self._roots = os.path.abspath(base), tuple(roots)
         self._kept: dict[str, Kept] = {}
         self._turns: dict[str, tuple[anyio.Lock, int]] = {}
+        self._disks: dict[str, str] = {}
+        """The images that are mounted for writing through a loop device, and who has them."""
         self._stuck: set[str] = set()
         """Directories that could not be taken down yet."""
 
@@ -87,10 +98,28 @@ class Activations:
         async with self._turn(name):
             if name in self._kept:
                 raise AlreadyExists(f'mount "{name}"')
-            with anyio.CancelScope(shield=True):
-                kept = await anyio.to_thread.run_sync(self._make, name, asked, dict(labels))
-            self._kept[name] = kept
+            disks = _written(step.mount for step in asked.made)
+            self._check_free(disks)
+            self._disks.update(dict.fromkeys(disks, name))
+            try:
+                with anyio.CancelScope(shield=True):
+                    kept = await anyio.to_thread.run_sync(self._make, name, asked, dict(labels))
+                self._kept[name] = kept
+            except BaseException:
+                self._let_go_of(name)
+                raise
             return kept.info
+
+    def _check_free(self, disks: Sequence[str]) -> None:
+        """Raise FailedPrecondition for a disk that is mounted for writing already: a second device of it would destroy what is on it."""
+        for disk in disks:
+            if (other := self._disks.get(disk)) is not None:
+                raise FailedPrecondition(
+                    f'the disk {disk} is mounted for writing by the activation "{other}"; deactivate that first, or mount it read-only'
+                )
+
+    def _let_go_of(self, name: str) -> None:
+        self._disks = {disk: other for disk, other in self._disks.items() if other != name}
 
     async def deactivate(self, name: str) -> None:
         """Forget an activation, then unmount it; what is busy goes with its last user. Raises NotFound, FailedPrecondition.
@@ -101,8 +130,11 @@ class Activations:
             kept = self._kept.pop(name, None)
             if kept is None:
                 raise NotFound(f'missing mount "{name}" bucket')
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._drop, kept)
+            try:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(self._drop, kept)
+            finally:
+                self._let_go_of(name)
 
     async def info(self, name: str) -> ActivationInfo:
         """Return an activation. Raises NotFound, also for one that somebody else has unmounted: what is left of it goes."""
@@ -131,6 +163,7 @@ class Activations:
             return False
         logger.warning("mounts.lost", name=kept.info.name, directory=kept.directory)
         del self._kept[kept.info.name]
+        self._let_go_of(kept.info.name)
         with anyio.CancelScope(shield=True), suppress(FailedPrecondition):
             await anyio.to_thread.run_sync(self._drop, kept)
         return True
@@ -166,6 +199,8 @@ class Activations:
             kept = self._read(directory)
             if kept is not None and kept.info.name not in self._kept and kept.is_there(mounted):
                 self._kept[kept.info.name] = kept
+                mounts = [Mount.from_wire(active.mount) for active in kept.info.active if active.mount is not None]
+                self._disks.update(dict.fromkeys(_written(mounts), kept.info.name))
                 continue
             dropped += 1
             self._take_away(directory)

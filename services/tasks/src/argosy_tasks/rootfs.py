@@ -19,8 +19,8 @@ from argosy.names import NAMESPACE_HEADER
 from argosy.rpc.channel import Channel
 from argosy_protos._wire import DecodeError
 from argosy_protos.containerd.services.mounts.v1 import ActivateRequest, DeactivateRequest, InfoRequest, MountsStub
+from argosy_protos.containerd.types import ActivationInfo, RuntimeInfo
 from argosy_protos.containerd.types import Mount as WireMount
-from argosy_protos.containerd.types import RuntimeInfo
 
 from argosy_tasks.bootstrap import answered, run
 from argosy_tasks.bundle import Bundle
@@ -29,6 +29,8 @@ logger = log.get("tasks.rootfs")
 
 ALLOWED: Final = "containerd.io/runtime-allow-mounts"
 """A runtime's annotation: types of mounts, by commas, that its shim prepares by itself; ``NAME/*`` is any type that NAME stands before."""
+_OF_TASK: Final = "argosy/mounts.of-task"
+"""On what was made for a task: nobody but a task manager has a use for it."""
 # An image may have to be made.
 _MAKE_S: Final = 180.0
 _ASK_S: Final = 10.0
@@ -65,15 +67,24 @@ class Rootfs:
             return rootfs
         id, stub = bundle.id, self._stub(bundle.namespace)
         await anyio.to_thread.run_sync(bundle.note_mounts)
+        labels = {f"{GC_BREF}container": id, _OF_TASK: "true"}
+        request = ActivateRequest(name=id, mounts=list(rootfs), labels=labels)
         try:
-            request = ActivateRequest(name=id, mounts=list(rootfs), labels={f"{GC_BREF}container": id})
-            info = (await stub.activate(request, timeout=_MAKE_S)).info
-        except AlreadyExists:
-            # Of a task of this container that was not taken down.
-            info = (await stub.info(InfoRequest(name=id), timeout=_ASK_S)).info
+            info = await self._activated(stub, request)
         except Unimplemented:
             return rootfs
         return rootfs if info is None else info.system
+
+    async def _activated(self, stub: MountsStub, request: ActivateRequest) -> ActivationInfo | None:
+        try:
+            return (await stub.activate(request, timeout=_MAKE_S)).info
+        except AlreadyExists:
+            info = (await stub.info(InfoRequest(name=request.name), timeout=_ASK_S)).info
+            if info is None or _OF_TASK not in info.labels:
+                return info  # somebody has made it ahead for this container
+        # Of a task that is no more, perhaps of another container's of this name.
+        await stub.deactivate(DeactivateRequest(name=request.name), timeout=_TAKE_DOWN_S)
+        return (await stub.activate(request, timeout=_MAKE_S)).info
 
     async def drop(self, bundle: Bundle) -> None:
         """Have what was made for a task taken down. What can't be goes with its container; that is logged."""
