@@ -24,7 +24,7 @@ from argosy.filters import EVERYTHING
 from argosy.mounts import Mount
 from argosy.tables import ProxyPlugin
 from argosy_gateway.core import Core
-from argosy_gateway.metadata import leases
+from argosy_gateway.metadata import leases, namespaces, plugins
 from argosy_protos.containerd.services.mounts import v1 as p
 from argosy_protos.containerd.types import ActivationInfo, ActiveMount
 from argosy_protos.containerd.types import Mount as WireMount
@@ -272,6 +272,22 @@ def test_two_of_one_name_are_one_and_lost_ones_are_forgotten() -> None:
         await core.collect()
         assert [row[0] for row in core.db.reader.execute("SELECT name FROM mounts")] == ["x"]
         assert [row[0] for row in core.db.reader.execute("SELECT id FROM lease_resources")] == ["x"]
+
+    run(work)
+
+
+def test_a_namespace_takes_its_mounts_with_it_and_a_plugin_that_has_some_is_in_use() -> None:
+    async def work(gateway: Gateway, plugin: Plugin) -> None:
+        core = gateway.core
+        await lease(core)
+        await activate(core, "x")
+        with pytest.raises(FailedPrecondition, match='in use: 1 activations of mounts in namespace "n"'):
+            plugins.check_unused(core.db.reader, "m", "mounts")
+        await core.change(lambda db: namespaces.delete(db, NS))
+        core.note_dropped()
+        await core.collect()
+        assert not plugin.held
+        plugins.check_unused(core.db.reader, "m", "mounts")
 
     run(work)
 

@@ -26,6 +26,7 @@ from argosy.rpc import short
 from argosy.rpc.sockets import MAX_PATH_BYTES
 from argosy.tables import ProxyPlugin
 from argosy_protos.containerd.services.content import v1 as content
+from argosy_protos.containerd.services.mounts import v1 as mounts
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 
 from argosy_gateway.core import Core
@@ -272,6 +273,7 @@ class Registration:
         asked: tuple[str, Any] | None = {
             "snapshot": (f"{snapshots.SnapshotsBase.__service__}/Stat", snapshots.StatSnapshotRequest(snapshotter=name, key="none/0/none")),
             "content": (f"{content.ContentBase.__service__}/Info", content.InfoRequest(digest=f"sha256:{'0' * 64}")),
+            "mounts": (f"{mounts.MountsBase.__service__}/Info", mounts.InfoRequest(name="none/0/none")),
         }.get(config.type)  # fmt: skip
         async with connect(name, config) as channel:
             try:

@@ -174,6 +174,8 @@ def uses(db: sqlite3.Connection, name: str, type: str, of: tuple[Collection[str]
             found += _some(
                 [f'container "{id}" in namespace "{ns}" may have a task' for ns, id, _ in _containers(db)], "containers"
             )
+        case "mounts":
+            found += _counted(db, "activations of mounts", "SELECT ns, count(*) FROM mounts GROUP BY ns")
         case "sandbox":
             rows = db.execute("SELECT ns, id, message FROM sandboxes ORDER BY ns, id")
             found += _some(
