@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from argosy.client.services import present
-from argosy.errors import FailedPrecondition, NotFound
+from argosy.errors import FailedPrecondition, NotFound, ResourceExhausted
 from argosy.kernel.loop_device import attached
 from argosy.kernel.mount_table import mount_points
 from argosy.kernel.unmount import unmount_tree
@@ -223,3 +223,17 @@ def test_a_disk_is_written_through_one_device(base: Path) -> None:
     asyncio.run(holder.activate("c", disk, {}, True))
     asyncio.run(holder.deactivate("c"))
     assert whole(base, holder) == 0
+
+
+def test_only_so_many_are_kept(base: Path) -> None:
+    kept = Activations(base / "t", [], most=2)
+    kept.recover()
+    bind = [Mount("bind", f"{base}/low", ("ro",))]
+
+    async def some() -> list[object]:
+        return await asyncio.gather(*(kept.activate(name, bind, {}, True) for name in "abcd"), return_exceptions=True)
+
+    assert sum(isinstance(one, ResourceExhausted) for one in asyncio.run(some())) == 2
+    for info in asyncio.run(kept.all()):
+        asyncio.run(kept.deactivate(info.name))
+    assert whole(base, kept) == 0

@@ -18,7 +18,7 @@ from argosy_mounts.servicer import Mounts
 async def start(ctx: ServiceContext[MountsSettings]) -> Sequence[Any]:
     s = ctx.settings
     private(s.state)
-    activations = Activations(s.state / FOLDER, (str(s.root.parent), *s.roots))
+    activations = Activations(s.state / FOLDER, (str(s.root.parent), *s.roots), s.activations)
     taken_down = await asyncio.to_thread(activations.recover)
     if taken_down:
         log.get("mounts").info("mounts.taken_down", activations=taken_down)

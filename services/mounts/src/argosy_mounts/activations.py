@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import anyio
 import anyio.to_thread
 from argosy import log
-from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, in_words
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted, in_words
 from argosy.kernel.mount_table import mount_points
 from argosy.mounting import handlers
 from argosy.mounting.activation import Activated, activate, take_down
@@ -66,11 +66,12 @@ def _mounted() -> frozenset[str]:
 class Activations:
     """All activations below a directory that is nobody else's. Those of one name take turns."""
 
-    def __init__(self, base: Path, roots: Sequence[str]) -> None:
-        """roots are where ``mkdir`` and ``mkfs`` may make something."""
-        self._base, self._roots = os.path.abspath(base), tuple(roots)
+    def __init__(self, base: Path, roots: Sequence[str], most: int = 16384) -> None:
+        """roots are where ``mkdir`` and ``mkfs`` may make something; most are kept at a time."""
+        self._base, self._roots, self._most = os.path.abspath(base), tuple(roots), most
         self._kept: dict[str, Kept] = {}
         self._turns: dict[str, tuple[anyio.Lock, int]] = {}
+        self._making: set[str] = set()
         self._disks: dict[str, str] = {}
         """The images that are mounted for writing through a loop device, and who has them."""
         self._stuck: set[str] = set()
@@ -90,7 +91,7 @@ class Activations:
     ) -> ActivationInfo:
         """Make what of mounts a manager makes, and keep it under a name.
 
-        Raises Unimplemented when there is nothing to make, AlreadyExists, FailedPrecondition for mounts that nobody may ask for and for
+        Raises Unimplemented when there is nothing to make, AlreadyExists, ResourceExhausted, FailedPrecondition for mounts that nobody may ask for and for
         what can't be mounted, and what the transformers raise. Cancellation: what has begun goes on to its end, and stays.
         """
         asked = plan(mounts, temporary)
@@ -98,9 +99,14 @@ class Activations:
         async with self._turn(name):
             if name in self._kept:
                 raise AlreadyExists(f'mount "{name}"')
+            if len(self._kept) + len(self._making) >= self._most:
+                raise ResourceExhausted(
+                    f"{self._most} activations of mounts are kept already; deactivate some, or raise `activations`"
+                )
             disks = _written(step.mount for step in asked.made)
             self._check_free(disks)
             self._disks.update(dict.fromkeys(disks, name))
+            self._making.add(name)
             try:
                 with anyio.CancelScope(shield=True):
                     kept = await anyio.to_thread.run_sync(self._make, name, asked, dict(labels))
@@ -108,6 +114,8 @@ class Activations:
             except BaseException:
                 self._let_go_of(name)
                 raise
+            finally:
+                self._making.discard(name)
             return kept.info
 
     def _check_free(self, disks: Sequence[str]) -> None:

@@ -20,7 +20,11 @@ class MountsSettings(Settings):
         default_factory=list,
     )
 
+    activations: int = option("how many activations may be kept at a time", 16384)
+
     def __post_init__(self) -> None:
+        if self.activations <= 0:
+            raise ValueError(f"activations must be more than 0, not {self.activations}")
         for root in self.roots:
             if not root.startswith("/"):
                 raise ValueError(f'roots: "{root}" is no absolute path; write it from the root on')
