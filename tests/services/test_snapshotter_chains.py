@@ -533,7 +533,7 @@ class TestKept:
                 rows = db.execute(
                     "SELECT ns, snapshotter, key, backend, parent, labels, created, updated FROM snapshots"
                 ).fetchall()
-                for table in ("snapshots", "intercepts"):
+                for table in ("snapshots", "intercepts", "mounts"):
                     db.execute(f"DROP TABLE {table}")
                 for statement in before[0].statements:
                     if "snapshots" in statement:
