@@ -67,7 +67,7 @@ def _row(plugin: Plugin) -> dict[str, Any]:
         "capabilities": list(table.capabilities), "exports": dict(table.exports), "uids": list(table.uids),
         "command": shlex.join(table.command), "directory": table.directory, "pid": plugin.pid or "",
         "roots": list(table.roots), "cleanup": table.cleanup, "services": list(table.services),
-        "accepts": list(table.accepts), "returns": table.returns, "env": list(table.env), "methods": methods,
+        "accepts": list(table.accepts), "returns": table.returns, "env": list(table.env), "direction": table.direction, "methods": methods,
     }  # fmt: skip
 
 
@@ -148,6 +148,13 @@ def add(
     ] = None,
     returns: Annotated[str, Option("--returns", help="the media type that a stream processor makes of them")] = "",
     env: Annotated[list[str] | None, Option("--env", help="NAME=VALUE in the environment of a stream processor")] = None,
+    direction: Annotated[
+        str,
+        Option(
+            "--direction",
+            help="when a stream processor works: apply (unpacking, the default) or push (when layers are made)",
+        ),
+    ] = "",
 ) -> None:
     """Register a plugin. It is used at once, without a restart, and is kept over restarts; it need not be there yet."""
 
@@ -164,7 +171,7 @@ def add(
         for number in uid or []:
             if not number.isdecimal() or int(number) >= 1 << 32:
                 raise InvalidArgument(f'--uid "{number}" is no number of a user')
-        of_processors = {"--accepts": accepts, "--returns": returns, "--env": env}
+        of_processors = {"--accepts": accepts, "--returns": returns, "--env": env, "--direction": direction}
         of_others = {"--capability": capability, "--root": root, "--below": below, "--uid": uid, "--service": service,
                      "--cleanup": cleanup, "--export": export}  # fmt: skip
         for option, value in (of_others if type == PROCESSOR else of_processors).items():
@@ -182,6 +189,7 @@ def add(
             directory=os.getcwd() if command and type != PROCESSOR else "", capabilities=capability or [], exports=exports,
             roots=below or [], uids=[int(number) for number in uid or []], services=service or [],
             cleanup="" if type == PROCESSOR else cleanup or "own", accepts=accepts or [], returns=returns, env=env or [],
+            direction=direction,
         )  # fmt: skip
         _say((await plugins.add(AddRequest(table=table), timeout=_PATIENCE_S)).plugin)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from argosy.settings import Strict
 
@@ -169,3 +169,5 @@ class StreamProcessor(Strict):
     path: str
     args: list[str] = field(default_factory=list)
     env: list[str] = field(default_factory=list)
+    direction: Literal["apply", "push"] = "apply"
+    """Whether it leads from a stored layer towards its tar, or from what a differ packs towards what is stored."""

@@ -11,7 +11,9 @@ from argosy.rpc.channel import Channel
 from argosy.service import ServiceContext, run
 from argosy_protos._service import ServiceBase
 
+from argosy_diff.decoders import decoders
 from argosy_diff.differ import WalkingDiffer
+from argosy_diff.layers import Layers
 from argosy_diff.registered import Registered
 from argosy_diff.service import SERVICE, DiffSettings
 from argosy_diff.workers import Setup, Workers, clean
@@ -31,7 +33,9 @@ async def start(ctx: ServiceContext[DiffSettings]) -> Sequence[ServiceBase]:
         workers.close()
 
     ctx.on_close(close)
-    return [DiffServicer(WalkingDiffer(contents, scratch, workers, Registered(daemon, s.stream_processors)))]
+    processors = Registered(daemon, s.stream_processors, decoders(s.decryption_keys, s.key_providers))
+    differ = WalkingDiffer(contents, scratch, workers, processors)
+    return [DiffServicer(differ), Layers(differ)]
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ def apply_layer(
     """
     if not mounts:
         raise InvalidArgument("a layer needs mounts to be applied to")
-    steps = resolve(media_type, processors)
+    steps = resolve(media_type, processors, payloads)
     budget = Budget(limits, name, blob.seek(0, os.SEEK_END))
     blob.seek(0)
     with Chain(blob, steps, payloads) as chain:

@@ -1,4 +1,4 @@
-"""From a media type to tar: what is built in, and external stream processors as containerd configures them.
+"""From a media type to tar, and back: what is built in, and external stream processors as containerd configures them.
 
 A processor reads standard input and writes standard output; ``STREAM_PROCESSOR_MEDIATYPE`` names the input type, and a
 payload for its id comes as a serialized ``google.protobuf.Any`` on descriptor 3. Its standard error explains a failure.
@@ -14,13 +14,14 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import IO, Final, NoReturn
 
-from argosy.errors import Unknown
+from argosy.errors import Unimplemented, Unknown
 from argosy.kernel.process import die_with_parent
+from argosy.plugin.diff.compare import SUPPORTED
 from argosy.tables import StreamProcessor
 from argosy.unpack.types import LAYERS
 
@@ -81,15 +82,13 @@ class _Running:
 
 
 class Chain:
-    """The running processors of one layer; ``output`` is tar, compressed or not. On leaving, none of them runs.
+    """The running processors of one layer; ``output`` is what comes out of the last. On leaving, none of them runs.
 
     A processor has its standard streams, its payload on descriptor 3 (``/dev/null`` without one), the configured
     environment, and nothing else of ours. It dies with the thread that entered the chain.
     """
 
-    def __init__(
-        self, source: IO[bytes], steps: Sequence[tuple[str, StreamProcessor, str]], payloads: Mapping[str, bytes]
-    ) -> None:
+    def __init__(self, source: IO[bytes], steps: Steps, payloads: Mapping[str, bytes]) -> None:
         self.output = source
         self._steps, self._payloads = steps, payloads
         self._running: list[_Running] = []
@@ -236,17 +235,30 @@ def _feed(fd: int, data: bytes) -> None:
         pass  # it did not want its payload
 
 
-def resolve(media_type: str, processors: Mapping[str, StreamProcessor]) -> Sequence[tuple[str, StreamProcessor, str]]:
+Steps = Sequence[tuple[str, StreamProcessor, str]]
+"""Stream processors in the order in which they work: the id of each, what it is, and the media type that it is given."""
+
+
+def _asked(
+    processors: Mapping[str, StreamProcessor], direction: str, payloads: Collection[str]
+) -> list[tuple[str, StreamProcessor]]:
+    """Return the processors of a direction in the order in which they are asked: those that a payload is for, then those configured last."""
+    found = [(id, one) for id, one in reversed(list(processors.items())) if one.direction == direction]
+    return sorted(found, key=lambda pair: pair[0] not in payloads)
+
+
+def resolve(media_type: str, processors: Mapping[str, StreamProcessor], payloads: Collection[str] = ()) -> Steps:
     """Return the external processors, in order, that lead from media_type to a built-in one.
 
-    The processor configured last is asked first. Raises Unknown when nothing takes the type.
+    Of several that take a type the one that has a payload is asked first, then the one configured last. Raises Unknown when nothing takes the type.
     """
     chain: list[tuple[str, StreamProcessor, str]] = []
     current = media_type.partition(";")[0].strip()
+    asked = _asked(processors, "apply", payloads)
     for _ in range(_MAX_CHAIN):
         if current in LAYERS:
             return chain
-        for id, processor in reversed(list(processors.items())):
+        for id, processor in asked:
             if current in processor.accepts:
                 chain.append((id, processor, current))
                 current = processor.returns
@@ -257,3 +269,28 @@ def resolve(media_type: str, processors: Mapping[str, StreamProcessor]) -> Seque
                 "add one by argosy plugin add processor, or under [stream_processors]"
             )
     raise Unknown(f"stream processors for {media_type} lead in a circle")
+
+
+def resolve_push(
+    media_type: str, processors: Mapping[str, StreamProcessor], payloads: Collection[str] = ()
+) -> tuple[str, Steps]:
+    """Return what a differ packs by itself, and the processors, in order, that lead from that to media_type: as few as can be.
+
+    Of several the one that has a payload is taken, else the one configured last. Raises Unimplemented when nothing leads there.
+    """
+    asked = _asked(processors, "push", payloads)
+    ways: list[tuple[str, Steps]] = [(media_type, ())]
+    seen = {media_type}
+    while ways and len(ways[0][1]) <= _MAX_CHAIN:
+        current, steps = ways.pop(0)
+        if current in SUPPORTED:
+            return current, steps
+        for id, processor in asked:
+            for taken in processor.accepts if processor.returns == current else ():
+                if taken not in seen:
+                    seen.add(taken)
+                    ways.append((taken, ((id, processor, taken), *steps)))
+    raise Unimplemented(
+        f"unsupported diff media type: {media_type}; use one of {', '.join(SUPPORTED)}, or add a stream processor that makes it "
+        "(--direction push)"
+    )

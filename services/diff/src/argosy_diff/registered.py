@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from argosy.errors import FailedPrecondition, NotFound, Unimplemented, Unknown
+from argosy.plugin.diff.compare import SUPPORTED
 from argosy.rpc.channel import Channel
 from argosy.tables import PROCESSOR, StreamProcessor
 from argosy.unpack.types import LAYERS
@@ -20,9 +21,11 @@ _DRAINING: Final = "draining"
 class Registered:
     """Stream processors by their ids; the one that came last is asked first."""
 
-    def __init__(self, daemon: Channel, own: Mapping[str, StreamProcessor]) -> None:
-        """own are those of the differ's own settings: they are all there are where the daemon knows of none."""
-        self._daemon, self._own = daemon, own
+    def __init__(
+        self, daemon: Channel, own: Mapping[str, StreamProcessor], decoders: Mapping[str, StreamProcessor] | None = None
+    ) -> None:
+        """own are those of the differ's own settings: they are all there are where the daemon knows of none. decoders are asked after all others."""
+        self._daemon, self._own, self._decoders = daemon, own, decoders or {}
 
     async def for_type(self, media_type: str) -> Mapping[str, StreamProcessor]:
         """Return those that take layers now; none for a type that is built in.
@@ -31,11 +34,24 @@ class Registered:
         """
         if media_type.partition(";")[0].strip() in LAYERS:
             return {}
+        found, drained = await self._all()
+        if drained:
+            _check(media_type, found, drained)
+        return found
+
+    async def to_make(self, media_type: str) -> Mapping[str, StreamProcessor]:
+        """Return those that make layers now; none for a type that is packed without them. Raises Unavailable, DeadlineExceeded."""
+        return {} if media_type in SUPPORTED else (await self._all())[0]
+
+    async def _all(self) -> tuple[dict[str, StreamProcessor], dict[str, StreamProcessor]]:
+        """Return those that take layers now, and those that are drained."""
+        # What is configured is asked before what is there by itself, and in its place where both have one name.
+        own = {**{id: one for id, one in self._decoders.items() if id not in self._own}, **self._own}
         try:
             reply = await PluginsStub(self._daemon).list(ListRequest(), timeout=_ANSWER_S)
         except (Unimplemented, NotFound):
-            return self._own  # a daemon of another make
-        found = dict(self._own)
+            return own, {}  # a daemon of another make
+        found = own
         drained: dict[str, StreamProcessor] = {}
         for plugin in reply.plugins:
             table = plugin.table
@@ -44,11 +60,9 @@ class Registered:
             found.pop(table.name, None)
             (drained if plugin.state == _DRAINING else found)[table.name] = StreamProcessor(
                 accepts=list(table.accepts), returns=table.returns, path=table.command[0], args=list(table.command[1:]),
-                env=list(table.env),
+                env=list(table.env), direction="push" if table.direction == "push" else "apply",
             )  # fmt: skip
-        if drained:
-            _check(media_type, found, drained)
-        return found
+        return found, drained
 
 
 def _check(media_type: str, found: Mapping[str, StreamProcessor], drained: Mapping[str, StreamProcessor]) -> None:

@@ -20,6 +20,10 @@ class DiffSettings(Settings):
         "external decoders, by their ids", default_factory=dict, mesh="stream_processors"
     )
     workers: int = option("how many layers of 1 MiB or more to apply at a time; 0: one a core", 0)
+    decryption_keys: Path | None = option(
+        "directory of private keys that open encrypted layers, for whoever unpacks them here", None
+    )
+    key_providers: Path | None = option("JSON file that says which key providers open encrypted layers here", None)
     layers: Limits = option("what one layer may take", default_factory=Limits, mesh="layers")
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ import struct
 import tempfile
 import termios
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -34,13 +34,15 @@ from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.process import become_subreaper, die_with_parent, pidfd, set_name
 from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
-from argosy.plugin.diff.compare import Compared, compare_trees
+from argosy.plugin.diff.compare import Compared
 from argosy.tables import StreamProcessor
 from argosy.unpack.apply import Applied
 from argosy.unpack.limits import Limits
 
 from argosy_diff.apply import apply_layer
+from argosy_diff.making import compared_layer, converted_layer
 from argosy_diff.orphans import end_children
+from argosy_diff.processors import Chain
 
 logger = log.get("diff")
 
@@ -52,6 +54,9 @@ IDLE_S: Final = 10.0
 _DEATH_S: Final = 30.0
 _SIZE: Final = struct.Struct("!I")
 _GREETING: Final = struct.Struct("!I")
+# How the files that come with each kind of request are opened.
+_MODES: Final = {"apply": ("rb",), "compare": ("wb",), "convert": ("rb", "wb"), "run": ("rb",)}
+_MOST_FILES: Final = 2
 
 
 @dataclass(frozen=True)
@@ -110,24 +115,51 @@ class Workers:
             "do": "apply",
             "media_type": media_type,
             "mounts": mounts,
-            "processors": {id: asdict(processor) for id, processor in processors.items()},
-            "payloads": {k: base64.b64encode(v).decode() for k, v in payloads.items()},
+            "processors": _tables(processors),
+            "payloads": _texts(payloads),
             "sync": sync,
             "name": name,
         }
-        answer = await self._call(request, blob.fileno(), size < SMALL_BYTES)
+        answer = await self._call(request, [blob], size < SMALL_BYTES)
         return Applied(answer["digest"], answer["size"])
 
     async def compare(
-        self, lower: Sequence[Mount], upper: Sequence[Mount], out: IO[bytes], media_type: str, epoch_s: int | None
-    ) -> Compared:
-        """Write the layer that leads from lower to upper to out. Raises what comparing raises, Unavailable when the worker died.
+        self, lower: Sequence[Mount], upper: Sequence[Mount], out: IO[bytes], media_type: str, epoch_s: int | None,
+        processors: Mapping[str, StreamProcessor], payloads: Mapping[str, bytes],
+    ) -> Compared:  # fmt: skip
+        """Write the layer that leads from lower to upper to out. Raises what making it raises, Unavailable when the worker died.
 
         Cancellation is as in ``apply``.
         """
-        request = {"do": "compare", "lower": lower, "upper": upper, "media_type": media_type, "epoch_s": epoch_s}
-        answer = await self._call(request, out.fileno(), False)
+        request = {
+            "do": "compare", "lower": lower, "upper": upper, "media_type": media_type, "epoch_s": epoch_s,
+            "processors": _tables(processors), "payloads": _texts(payloads),
+        }  # fmt: skip
+        answer = await self._call(request, [out], False)
         return Compared(answer["digest"], answer["size"], answer["uncompressed"])
+
+    async def convert(
+        self, blob: IO[bytes], layer_type: str, out: IO[bytes], media_type: str, processors: Mapping[str, StreamProcessor],
+        payloads: Mapping[str, bytes], name: str,
+    ) -> Compared:  # fmt: skip
+        """Write a layer in another type to out; name is what errors call it. Raises what making it raises, Unavailable when the worker died.
+
+        Cancellation is as in ``apply``.
+        """
+        request = {
+            "do": "convert", "layer_type": layer_type, "media_type": media_type, "processors": _tables(processors),
+            "payloads": _texts(payloads), "name": name,
+        }  # fmt: skip
+        answer = await self._call(request, [blob, out], False)
+        return Compared(answer["digest"], answer["size"], answer["uncompressed"])
+
+    async def run(self, processors: Mapping[str, StreamProcessor], payloads: Mapping[str, bytes]) -> None:
+        """Run processors, one after the other, on nothing at all. Raises Unknown with what one said that failed, Unavailable when the worker died.
+
+        Cancellation is as in ``apply``.
+        """
+        with open(os.devnull, "rb") as nothing:
+            await self._call({"do": "run", "processors": _tables(processors), "payloads": _texts(payloads)}, [nothing], True)
 
     def close(self) -> None:
         """End the idle workers and the forker, and with it the busy ones."""
@@ -136,11 +168,11 @@ class Workers:
         self._idle.clear()
         self._forker.close()
 
-    async def _call(self, request: Mapping[str, Any], file: int, small: bool) -> dict[str, Any]:
+    async def _call(self, request: Mapping[str, Any], files: Sequence[IO[bytes]], small: bool) -> dict[str, Any]:
         async with self._small if small else self._room:
             worker = self._take()
             try:
-                answer = await self._ask(worker, json.dumps(request).encode(), file)
+                answer = await self._ask(worker, json.dumps(request).encode(), [file.fileno() for file in files])
             except BaseException:
                 with anyio.CancelScope(shield=True):
                     await self._end(worker)
@@ -196,7 +228,7 @@ class Workers:
         await anyio.to_thread.run_sync(clean, self._setup.scratch / str(worker.pid))
 
     @staticmethod
-    async def _ask(worker: _Worker, request: bytes, file: int) -> dict[str, Any]:
+    async def _ask(worker: _Worker, request: bytes, files: list[int]) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         sock = worker.socket
         try:
@@ -206,7 +238,7 @@ class Workers:
                 if not fds:
                     raise Unavailable("diff: no worker could be started; try again")
                 (worker.pid,), (worker.pidfd,) = _GREETING.unpack(greeting), fds
-            socket.send_fds(sock, [_SIZE.pack(len(request))], [file])
+            socket.send_fds(sock, [_SIZE.pack(len(request))], files)
             await loop.sock_sendall(sock, request)
             head = await loop.sock_recv(sock, _SIZE.size)
             if len(head) == _SIZE.size:
@@ -220,6 +252,14 @@ class Workers:
         except OSError as error:
             raise Unavailable(f"diff: the worker of this layer is gone ({error.strerror}); try again") from error
         raise Unavailable("diff: the worker of this layer died (was it out of memory?); try again")
+
+
+def _tables(processors: Mapping[str, StreamProcessor]) -> dict[str, Any]:
+    return {id: asdict(processor) for id, processor in processors.items()}
+
+
+def _texts(payloads: Mapping[str, bytes]) -> dict[str, str]:
+    return {id: base64.b64encode(data).decode() for id, data in payloads.items()}
 
 
 def clean(scratch: Path) -> None:
@@ -325,7 +365,7 @@ def _work(connection: socket.socket, setup: Setup) -> None:
 
 def _serve(connection: socket.socket, setup: Setup) -> bool:
     """Answer one request; return False when there is none any more."""
-    head, fds, _, _ = socket.recv_fds(connection, _SIZE.size, 1, socket.MSG_CMSG_CLOEXEC)
+    head, fds, _, _ = socket.recv_fds(connection, _SIZE.size, _MOST_FILES, socket.MSG_CMSG_CLOEXEC)
     if len(head) < _SIZE.size or not fds:
         return False
     size = _SIZE.unpack(head)[0]
@@ -335,7 +375,7 @@ def _serve(connection: socket.socket, setup: Setup) -> bool:
         if not part:
             return False
         data += part
-    answer = json.dumps(_answer(json.loads(data), fds[0], setup)).encode()
+    answer = json.dumps(_answer(json.loads(data), fds, setup)).encode()
     end_children()  # what a stream processor began and did not end
     with suppress(OSError):  # it was not made
         os.rmdir(tempfile.gettempdir())
@@ -343,27 +383,46 @@ def _serve(connection: socket.socket, setup: Setup) -> bool:
     return True
 
 
-def _answer(request: dict[str, Any], file: int, setup: Setup) -> dict[str, Any]:
+def _answer(request: dict[str, Any], files: Sequence[int], setup: Setup) -> dict[str, Any]:
     try:
-        if request["do"] == "compare":
-            with open(file, "wb", buffering=0) as out:
-                lower, upper = _mounts(request["lower"]), _mounts(request["upper"])
-                made = compare_trees(lower, upper, out, request["media_type"], request["epoch_s"], setup.limits.max_bytes)
-            return {"digest": made.digest, "size": made.size, "uncompressed": made.uncompressed}
-        with open(file, "rb", buffering=0) as source:
-            payloads = {k: base64.b64decode(v) for k, v in request["payloads"].items()}
-            processors = {id: StreamProcessor(**table) for id, table in request["processors"].items()}
-            done = apply_layer(
-                source, request["media_type"], _mounts(request["mounts"]), processors, payloads, request["sync"],
-                setup.limits, request["name"],
-            )  # fmt: skip
-        return {"digest": done.digest, "size": done.size}
+        with ExitStack() as stack:
+            modes = _MODES[request["do"]]
+            opened = [stack.enter_context(open(fd, mode, buffering=0)) for fd, mode in zip(files, modes, strict=True)]
+            return _done(request, opened, setup)
     except MemoryError:
         error: Exception = ResourceExhausted("the differ has no memory left for this layer; give the machine more")
     except Exception as other:
         error = other
     code, message = to_wire(error)
     return {"code": code, "error": message}
+
+
+def _done(request: dict[str, Any], files: Sequence[IO[bytes]], setup: Setup) -> dict[str, Any]:
+    """Do what a request asks for; return the answer. files are what came with it."""
+    payloads = {k: base64.b64decode(v) for k, v in request["payloads"].items()}
+    processors = {id: StreamProcessor(**table) for id, table in request["processors"].items()}
+    if request["do"] == "run":
+        for id, processor in processors.items():
+            with Chain(files[0], [(id, processor, "")], payloads) as chain:
+                chain.finish()
+        return {}
+    if request["do"] == "apply":
+        done = apply_layer(
+            files[0], request["media_type"], _mounts(request["mounts"]), processors, payloads, request["sync"], setup.limits,
+            request["name"],
+        )  # fmt: skip
+        return {"digest": done.digest, "size": done.size}
+    if request["do"] == "convert":
+        made = converted_layer(
+            files[0], request["layer_type"], files[1], request["media_type"], processors, payloads, setup.limits, setup.scratch,
+            request["name"],
+        )  # fmt: skip
+    else:
+        made = compared_layer(
+            _mounts(request["lower"]), _mounts(request["upper"]), files[0], request["media_type"], request["epoch_s"], processors,
+            payloads, setup.limits, setup.scratch,
+        )  # fmt: skip
+    return {"digest": made.digest, "size": made.size, "uncompressed": made.uncompressed}
 
 
 def _mounts(rows: Sequence[Any]) -> list[Mount]:

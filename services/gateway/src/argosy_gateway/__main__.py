@@ -12,6 +12,7 @@ from argosy.loops import keep_going
 from argosy.roots import private
 from argosy.service import ServiceContext, run
 from argosy.ttrpc.server import TtrpcServer
+from argosy_protos.argosy.diff.v1 import LayersBase
 from argosy_protos.argosy.shims.v1 import ShimsBase
 
 from argosy_gateway.api.containers import Containers
@@ -70,6 +71,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
         Diff(core.registry, settings.differs), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
         Tasks(core.registry, core.db.reader, ShimsBase), Content(core), Ingests(core), Pulls(core), Mounts(core),
+        Diff(core.registry, settings.differs, LayersBase),
     ]  # fmt: skip
     registration = Registration(core)
     registration.take_up()

@@ -212,7 +212,7 @@ def processor_shown(processor: Processor) -> p.Plugin:
     return p.Plugin(
         table=p.Table(
             type=PROCESSOR, name=processor.name, command=[table.path, *table.args], accepts=list(table.accepts),
-            returns=table.returns, env=list(table.env),
+            returns=table.returns, env=list(table.env), direction="" if table.direction == "apply" else table.direction,
         ),
         source=processor.source.value,
         state=state.value,
@@ -243,7 +243,10 @@ def processor_of(table: p.Table) -> StreamProcessor:
         raise InvalidArgument(
             f"{what} returns {table.returns}, which it accepts: its layers would never be done; give another"
         )
-    known = [kind for kind in table.accepts if kind in LAYERS]
+    direction = table.direction or "apply"
+    if direction not in ("apply", "push"):
+        raise InvalidArgument(f'{what} has the direction "{direction}"; give apply or push')
+    known = [kind for kind in (table.accepts if direction == "apply" else [table.returns]) if kind in LAYERS]
     if known:
         raise InvalidArgument(
             f"{what} would never be asked for {known[0]}, which differs know; give the media types of your own"
@@ -257,4 +260,5 @@ def processor_of(table: p.Table) -> StreamProcessor:
         path=table.command[0],
         args=list(table.command[1:]),
         env=list(table.env),
+        direction="push" if direction == "push" else "apply",
     )

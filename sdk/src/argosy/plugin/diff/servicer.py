@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from argosy_protos.containerd.services.diff import v1 as p
 from argosy_protos.containerd.types import Descriptor as WireDescriptor
@@ -20,6 +20,7 @@ class Descriptor:
     media_type: str
     digest: str
     size: int
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 class Differ(abc.ABC):
@@ -57,7 +58,7 @@ class DiffServicer(p.DiffBase):
     async def apply(self, request: p.ApplyRequest) -> p.ApplyResponse:
         if request.diff is None:
             raise InvalidArgument("an apply needs a descriptor")
-        layer = Descriptor(request.diff.media_type, request.diff.digest, request.diff.size)
+        layer = Descriptor(request.diff.media_type, request.diff.digest, request.diff.size, dict(request.diff.annotations))
         mounts = [Mount.from_wire(m) for m in request.mounts]
         check(mounts)
         payloads = {k: v.encode() for k, v in request.payloads.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from argosy_protos._service import ServiceBase
 from argosy_protos.containerd.services.diff.v1 import DiffBase
 
 from argosy_gateway.backends.relays import Relay
@@ -14,11 +15,11 @@ from argosy_gateway.plugins.registry import Registry
 
 
 class Diff(Relay):
-    """containerd.services.diff.v1.Diff: a differ that says UNIMPLEMENTED, or that is not there, leaves a call to the next one."""
+    """containerd.services.diff.v1.Diff, or argosy.diff.v1.Layers: a differ that says UNIMPLEMENTED, or that is not there, leaves a call to the next one."""
 
-    def __init__(self, registry: Registry, first: Sequence[str] = ()) -> None:
+    def __init__(self, registry: Registry, first: Sequence[str] = (), service: type[ServiceBase] = DiffBase) -> None:
         """first are those that are asked before others, in this order; others come in the order in which they were made known."""
-        super().__init__(DiffBase)
+        super().__init__(service)
         self._registry, self._first = registry, list(first)
 
     async def plugin(self, method: Any, namespace: str, message: bytes) -> Sequence[Plugin]:

@@ -738,6 +738,7 @@ class Table(Message):
     accepts: "list[str]"
     returns: "str"
     env: "list[str]"
+    direction: "str"
 
     def __init__(
         self,
@@ -757,6 +758,7 @@ class Table(Message):
         accepts: list[str] | None = None,
         returns: str = "",
         env: list[str] | None = None,
+        direction: str = "",
     ) -> None:
         self.__dict__ = {
             "type": type,
@@ -774,6 +776,7 @@ class Table(Message):
             "accepts": [] if accepts is None else accepts,
             "returns": returns,
             "env": [] if env is None else env,
+            "direction": direction,
             "_unknown_fields": b"",
         }
 
@@ -796,6 +799,7 @@ class Table(Message):
             "accepts": [],
             "returns": "",
             "env": [],
+            "direction": "",
             "_unknown_fields": b"",
         }
         return m
@@ -818,6 +822,7 @@ class Table(Message):
             "accepts": betterproto2.field(30, "string", repeated=True),
             "returns": betterproto2.field(31, "string"),
             "env": betterproto2.field(32, "string", repeated=True),
+            "direction": betterproto2.field(33, "string"),
         }
 
     def encode(self) -> bytes:
@@ -915,6 +920,12 @@ class Table(Message):
             e = x.encode()
             n = len(e)
             a(b'\x82\x02' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.direction
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x8a\x02' + (VI[n] if n < 16384 else vi(n)))
             a(e)
         if self._unknown_fields:
             a(self._unknown_fields)
@@ -1087,8 +1098,18 @@ class Table(Message):
                     raise past_end(self, "env")
                 self.env.append(text(b, p, q))
                 p = q
+            elif t == 266:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "direction")
+                self.direction = text(b, p, q)
+                p = q
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 30, 31, 32,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 30, 31, 32, 33,)))
         if p != n:
             raise past_end(self, "its last field")
 
