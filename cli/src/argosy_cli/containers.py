@@ -14,12 +14,14 @@ from urllib.parse import quote
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
 
+from argosy_cli.images import DecryptionKeys, keys_of
 from argosy_cli.output import Exit, ask, each, run_async, show, show_one, watching, write_out
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
 if TYPE_CHECKING:
     from argosy.client import Client, Container, Stdio
+    from argosy.encryption.payload import Parameters
     from argosy_protos.containerd.v1.types import Process as WireProcess
 
 LOG_LABEL = "argosy/log"
@@ -92,6 +94,10 @@ def run(
     seccomp: Annotated[bool, Option(help="the default seccomp profile")] = True,
     label: Annotated[list[str] | None, Option("--label", help="name=value")] = None,
     plain_http: Annotated[bool, Option("--plain-http", help="speak HTTP to the registry when pulling")] = False,
+    decryption_keys: DecryptionKeys = None,
+    skip_decrypt_auth: Annotated[
+        bool, Option("--skip-decrypt-auth", help="run an encrypted image that is unpacked already though no key is at hand")
+    ] = False,
 ) -> None:
     """Run a command in a new container; an image that is not here is pulled first."""
     import secrets
@@ -100,6 +106,8 @@ def run(
     from argosy.client.stdio import terminal_size
     from argosy.oci.reference import Reference
     from argosy.oci.spec import BindMount, Options
+
+    keys = keys_of(decryption_keys)
 
     async def work() -> int:
         _check_terminal(interactive, terminal, detach)
@@ -121,9 +129,18 @@ def run(
                 log = await _log_path(client, id)
                 uri = f"file://{quote(str(log))}?maxSize={_LOG_BYTES}"
                 labels[LOG_LABEL] = str(log)
-            await _ensure_image(client, reference, snapshotter, plain_http)
+            await _ensure_image(client, reference, snapshotter, plain_http, keys)
             container = await Container.create(
-                client, id, reference, options, snapshotter=snapshotter, runtime=runtime, user=user, labels=labels
+                client,
+                id,
+                reference,
+                options,
+                snapshotter=snapshotter,
+                runtime=runtime,
+                user=user,
+                labels=labels,
+                keys=keys,
+                check_keys=not skip_decrypt_auth,
             )
             if detach:
                 await _run_detached(container, Stdio(stdout=uri, stderr=uri), terminal)
@@ -163,7 +180,7 @@ async def _run_detached(container: Container, stdio: Stdio, terminal: bool) -> N
     show_one({"container": container.id, "pid": task.pid})
 
 
-async def _ensure_image(client: Client, reference: str, snapshotter: str, plain: bool) -> None:
+async def _ensure_image(client: Client, reference: str, snapshotter: str, plain: bool, keys: Parameters | None) -> None:
     from argosy_protos.containerd.services.images.v1 import GetImageRequest
 
     try:
@@ -172,7 +189,7 @@ async def _ensure_image(client: Client, reference: str, snapshotter: str, plain:
         from argosy.client.images import pull  # and with it all that speaks to registries
 
         with watching() as watch:
-            await pull(client, reference, plain=plain, snapshotter=snapshotter, watch=watch)
+            await pull(client, reference, plain=plain, snapshotter=snapshotter, watch=watch, keys=keys)
 
 
 def exec_(

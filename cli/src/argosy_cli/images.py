@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,10 +17,16 @@ from argosy_cli.words import Argument, Group, Option, Verb
 if TYPE_CHECKING:
     from argosy.client.registry import Credentials
     from argosy.client.sources import Source
+    from argosy.encryption.payload import Parameters
+    from argosy.oci.image import Platform
 
 Snapshotter = Annotated[str, Option("--snapshotter", help="snapshotter; default: the namespace's")]
 User = Annotated[str, Option("--user", "-u", help="name:password for the registry")]
 Plain = Annotated[bool, Option("--plain-http", help="speak HTTP to the registry")]
+DecryptionKeys = Annotated[
+    list[str] | None,
+    Option("--decryption-keys", help="FILE[:pass=WORD], directory or provider:NAME whose keys open encrypted layers"),
+]
 
 
 def credentials(user: str) -> Credentials | None:
@@ -27,6 +34,24 @@ def credentials(user: str) -> Credentials | None:
 
     name, _, secret = user.partition(":")
     return Credentials(name, secret) if user else None
+
+
+def keys_of(said: Sequence[str] | None) -> Parameters | None:
+    """Return the keys that open encrypted layers, as they were said. Raises InvalidArgument, NotFound, PermissionDenied, Unimplemented."""
+    if not said:
+        return None
+    from argosy.encryption import installed
+
+    installed.check()
+    from argosy.encryption import words
+
+    return words.keys(said)
+
+
+def _platforms(said: Sequence[str] | None) -> list[Platform]:
+    from argosy.oci.image import Platform
+
+    return [Platform.parse(one) for one in said or ()]
 
 
 def pull(
@@ -37,10 +62,13 @@ def pull(
     all_platforms: Annotated[bool, Option("--all-platforms", help="fetch every platform")] = False,
     snapshotter: Snapshotter = "",
     unpack: Annotated[bool, Option(help="unpack after fetching")] = True,
+    decryption_keys: DecryptionKeys = None,
 ) -> None:
     """Pull an image from its registry and unpack it."""
     from argosy.client import images as api
     from argosy.oci.image import Platform
+
+    keys = keys_of(decryption_keys)
 
     async def work() -> None:
         async with Target.client() as client:
@@ -48,6 +76,7 @@ def pull(
                 image = await api.pull(
                     client, reference, plain=plain_http, credentials=credentials(user), all_platforms=all_platforms,
                     platform=Platform.parse(platform) if platform else None, snapshotter=snapshotter, unpack_image=unpack, watch=watch,
+                    keys=keys,
                 )  # fmt: skip
         show_one({"image": image.name, "digest": image.target.digest if image.target else ""})
 
@@ -79,12 +108,14 @@ def import_(
     archive: Annotated[Path, Argument(help="a file, a FIFO, a folder with an OCI layout, or - for standard input")],
     snapshotter: Snapshotter = "",
     unpack: Annotated[bool, Option(help="unpack after importing")] = True,
+    decryption_keys: DecryptionKeys = None,
 ) -> None:
     """Import an OCI or docker archive."""
     import fcntl
 
     from argosy.client import images as api
 
+    keys = keys_of(decryption_keys)
     source: Source = archive
     if str(archive) == "-":
         # What stands in for one that was closed can't be read.
@@ -95,7 +126,9 @@ def import_(
     async def work() -> None:
         async with Target.client() as client:
             with watching() as watch:
-                names = await api.import_archive(client, source, snapshotter=snapshotter, unpack_images=unpack, watch=watch)
+                names = await api.import_archive(
+                    client, source, snapshotter=snapshotter, unpack_images=unpack, watch=watch, keys=keys
+                )
         show([{"image": n} for n in names], ("image",))
 
     run_async(work())
@@ -231,13 +264,143 @@ def check(
     run_async(work())
 
 
+_Layers = Annotated[list[int] | None, Option("--layer", help="only this layer, counted from 0, or from the end with -1")]
+_Platforms = Annotated[list[str] | None, Option("--platform", help="only os/architecture[/variant]")]
+
+
+def encrypt(
+    source: Annotated[str, Argument(help="the image to encrypt", metavar="OLD")],
+    target: Annotated[str, Argument(help="what the encrypted image is called", metavar="NEW")],
+    recipient: Annotated[
+        list[str] | None, Option("--recipient", help="who may open it: jwe:FILE, pkcs7:FILE or provider:NAME[:PARAMETER]")
+    ] = None,
+    layer: _Layers = None,
+    platform: _Platforms = None,
+    decryption_keys: DecryptionKeys = None,
+) -> None:
+    """Encrypt an image's layers, or give more recipients to those that are."""
+    from argosy.encryption import installed
+
+    installed.check()
+    from argosy.client import images as api
+    from argosy.encryption import words
+
+    if not recipient:
+        raise InvalidArgument(
+            "nobody could open the image: say for whom it is, such as --recipient jwe:FILE with a public key"
+        )
+    recipients, keys = words.recipients(recipient), keys_of(decryption_keys)
+
+    async def work() -> None:
+        async with Target.client() as client:
+            with watching() as watch:
+                made = await api.encrypt(
+                    client,
+                    source,
+                    target,
+                    recipients,
+                    keys=keys,
+                    layers=layer or (),
+                    platforms=_platforms(platform),
+                    watch=watch,
+                )
+        show_one({"image": made.name, "digest": made.target.digest if made.target else ""})
+
+    run_async(work())
+
+
+def decrypt(
+    source: Annotated[str, Argument(help="the image to decrypt", metavar="OLD")],
+    target: Annotated[str, Argument(help="what the decrypted image is called", metavar="NEW")],
+    decryption_keys: Annotated[
+        list[str] | None,
+        Option("--decryption-keys", "--key", help="FILE[:pass=WORD], directory or provider:NAME whose keys open its layers"),
+    ] = None,
+    layer: _Layers = None,
+    platform: _Platforms = None,
+) -> None:
+    """Decrypt an image's layers."""
+    from argosy.encryption import installed
+
+    installed.check()
+    from argosy.client import images as api
+
+    # A key provider that a configuration names needs no word here.
+    keys = keys_of(decryption_keys) or {}
+
+    async def work() -> None:
+        async with Target.client() as client:
+            with watching() as watch:
+                made = await api.decrypt(
+                    client, source, target, keys, layers=layer or (), platforms=_platforms(platform), watch=watch
+                )
+        show_one({"image": made.name, "digest": made.target.digest if made.target else ""})
+
+    run_async(work())
+
+
+def layerinfo(reference: Annotated[str, Argument(metavar="IMAGE")], platform: _Platforms = None) -> None:
+    """Show an image's layers: which are encrypted, and for how many recipients of which kind."""
+    from argosy.encryption import installed
+
+    installed.check()
+    from argosy.client import images as api
+
+    async def work() -> None:
+        async with Target.client() as client:
+            found = await api.layer_info(client, reference, _platforms(platform))
+        rows = [
+            {
+                "layer": one.number, "digest": one.layer.digest, "platform": one.platform, "size": size(one.layer.size),
+                "bytes": one.layer.size, "type": one.layer.media_type, "encryption": ",".join(one.schemes),
+                "recipients": one.recipients or "",
+            }
+            for one in found
+        ]  # fmt: skip
+        show(rows, ("layer", "digest", "platform", "size", "encryption", "recipients"), "no layers")
+
+    run_async(work())
+
+
+def convert(
+    source: Annotated[str, Argument(help="the image to convert", metavar="OLD")],
+    target: Annotated[str, Argument(help="what the converted image is called", metavar="NEW")],
+    to: Annotated[
+        str, Option("--to", help="gzip, zstd, uncompressed, or a media type that a stream processor makes")
+    ] = "zstd",
+    platform: _Platforms = None,
+    decryption_keys: DecryptionKeys = None,
+) -> None:
+    """Pack an image's layers otherwise."""
+    from argosy.client import images as api
+
+    keys = keys_of(decryption_keys)
+
+    async def work() -> None:
+        async with Target.client() as client:
+            with watching() as watch:
+                made = await api.convert(client, source, target, to, keys=keys, platforms=_platforms(platform), watch=watch)
+        show_one({"image": made.name, "digest": made.target.digest if made.target else ""})
+
+    run_async(work())
+
+
 VERBS: Final[dict[str, Verb | Group]] = {
     "pull": Verb(pull),
     "push": Verb(push),
     "import": Verb(import_),
     "export": Verb(export),
     "images": Verb(images),
-    "image": Group("One image, or some.", {"check": Verb(check)}),
+    "image": Group(
+        "One image, or some.",
+        {
+            "check": Verb(check),
+            "convert": Verb(convert),
+            "decrypt": Verb(decrypt),
+            "encrypt": Verb(encrypt),
+            "layerinfo": Verb(layerinfo),
+        },
+    ),
     "rmi": Verb(rmi),
     "tag": Verb(tag),
 }

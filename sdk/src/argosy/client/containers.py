@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from argosy.client.connection import Client
     from argosy.client.foreground import Foreground
     from argosy.client.stdio import Stdio
+    from argosy.encryption.payload import Parameters
     from argosy.oci.spec import Options
     from argosy.oci.users import User
 
@@ -56,16 +57,19 @@ class Container:
     async def create(
         cls, client: Client, id: str, image: str, options: Options, *, snapshotter: str = "", runtime: str = "",
         runtime_options: AnyMessage | None = None, user: str = "", labels: Mapping[str, str] | None = None, snapshot_key: str = "",
+        keys: Parameters | None = None, check_keys: bool = True,
     ) -> Container:  # fmt: skip
         """Prepare a snapshot of an image, build the spec, store the record. Raises NotFound, AlreadyExists, InvalidArgument.
 
+        Of an image with encrypted layers keys, or those of the daemon's machine, must open each, though it may be unpacked already: else
+        PermissionDenied is raised. Without check_keys nobody looks.
         The snapshot is removed again when the record can't be stored.
         """
         from argosy.client.creating import create  # and what reads images, and makes specs
 
         record, prepared = await create(
             client, id, image, options, snapshotter=snapshotter, runtime=runtime, runtime_options=runtime_options, user=user,
-            labels=labels, snapshot_key=snapshot_key,
+            labels=labels, snapshot_key=snapshot_key, keys=keys, check_keys=check_keys,
         )  # fmt: skip
         return cls(client, record, prepared)
 

@@ -16,9 +16,11 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy.client.connection import Client, Defaults
 from argosy.client.containers import forget
+from argosy.client.images.authorizing import authorize
 from argosy.client.images.documents import from_wire, layers_of, resolve
 from argosy.client.jobs import both, together
 from argosy.client.services import Services, present
+from argosy.encryption.payload import Parameters
 from argosy.errors import AlreadyExists, NotFound
 from argosy.kernel.mount import temporary_mount
 from argosy.labels import OWN_LABELS_HEADER, of_image
@@ -52,7 +54,13 @@ async def _look_up(client: Client, image: str) -> tuple[Descriptor, Resolved]:
 
 
 async def _prepare(
-    services: Services, image: str, target: Descriptor, resolved: Resolved, snapshotter: str, key: str
+    services: Services,
+    image: str,
+    target: Descriptor,
+    resolved: Resolved,
+    snapshotter: str,
+    key: str,
+    keys: Parameters | None,
 ) -> list[WireMount]:
     """Prepare a snapshot of an image, unpacked first where it is not yet; return its mounts. Raises AlreadyExists, InvalidArgument."""
     chain = chain_ids(layers_of(resolved))
@@ -66,7 +74,7 @@ async def _prepare(
             from argosy.client.images.unpacking import unpack  # most images are unpacked already
 
             # Not yet, or not any more: its snapshotter was emptied, replaced, or falls back on another that has not got the image.
-            request.parent = await unpack(services, target, snapshotter, name=image)
+            request.parent = await unpack(services, target, snapshotter, name=image, keys=keys)
     raise AssertionError("the last try returns, or raises")
 
 
@@ -82,6 +90,7 @@ async def _taken(services: Services, id: str, namespace: str) -> AlreadyExists |
 async def create(
     client: Client, id: str, image: str, options: Options, *, snapshotter: str = "", runtime: str = "",
     runtime_options: AnyMessage | None = None, user: str = "", labels: Mapping[str, str] | None = None, snapshot_key: str = "",
+    keys: Parameters | None = None, check_keys: bool = True,
 ) -> tuple[p.Container, list[WireMount]]:  # fmt: skip
     """Make what ``Container.create`` says; return the record, and the mounts that its snapshot was prepared with."""
     known: list[tuple[Defaults, Descriptor, Resolved]] = []
@@ -98,10 +107,12 @@ async def create(
         async with client.lease(linger=True) as services:
             await looked.wait()
             defaults, target, resolved = known[0]
+            if check_keys:
+                await authorize(services, image, resolved.manifest.layers, keys)
             chosen = snapshotter or defaults.snapshotter
             key = snapshot_key or id
             try:
-                prepared = await _prepare(services, image, target, resolved, chosen, key)
+                prepared = await _prepare(services, image, target, resolved, chosen, key, keys)
             except AlreadyExists as error:
                 raise await _taken(services, id, client.namespace) or error from None
             try:

@@ -13,6 +13,7 @@ from argosy.errors import Internal
 
 if TYPE_CHECKING:
     from argosy_protos.argosy.content.v1 import IngestsStub
+    from argosy_protos.argosy.diff.v1 import LayersStub
     from argosy_protos.argosy.plugins.v1 import PluginsStub
     from argosy_protos.argosy.shims.v1 import ShimsStub
     from argosy_protos.argosy.transfer.v1 import DepotStub
@@ -105,6 +106,13 @@ class Services:
         from argosy_protos.containerd.services.diff.v1 import DiffStub
 
         return DiffStub(self._channel)
+
+    @cached_property
+    def layers(self) -> LayersStub:
+        """What the differ does beyond ``diff``, which a daemon of another make has not."""
+        from argosy_protos.argosy.diff.v1 import LayersStub
+
+        return LayersStub(self._channel)
 
     @cached_property
     def tasks(self) -> TasksStub:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from argosy.lazy import later
 
 if TYPE_CHECKING:
+    from argosy.client.images.authorizing import authorize
+    from argosy.client.images.converting import convert
     from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
+    from argosy.client.images.encrypting import LayerInfo, decrypt, encrypt, layer_info
     from argosy.client.images.exporting import (
         Contents,
         export_archive,
@@ -34,6 +37,8 @@ else:
             "pull": "pulling", "push": "pushing", "unpack": "unpacking", "Migrated": "migrating", "containers_on": "migrating", "migrate": "migrating",
             "Contents": "exporting", "export_images": "exporting", "target_of": "exporting", "write_archive": "exporting", "import_images": "importing",
             "Extra": "naming", "Naming": "naming", "store": "naming", "Wants": "pulling", "fetch_image": "pulling", "push_image": "pushing",
+            "LayerInfo": "encrypting", "authorize": "authorizing", "convert": "converting", "decrypt": "encrypting", "encrypt": "encrypting",
+            "layer_info": "encrypting",
             "Readiness": "readiness", "ready": "readiness", "snapshotters": "readiness",
         },
     )  # fmt: skip
@@ -42,11 +47,16 @@ __all__ = (
     "PARALLEL_FETCHES",
     "Contents",
     "Extra",
+    "LayerInfo",
     "Migrated",
     "Naming",
     "Readiness",
     "Wants",
+    "authorize",
     "containers_on",
+    "convert",
+    "decrypt",
+    "encrypt",
     "export_archive",
     "export_images",
     "export_stream",
@@ -54,6 +64,7 @@ __all__ = (
     "from_wire",
     "import_archive",
     "import_images",
+    "layer_info",
     "layers_of",
     "migrate",
     "pull",

@@ -24,6 +24,7 @@ from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.services import Services
 from argosy.client.sources import Folder, Source, opened
 from argosy.digest import Digest, hasher
+from argosy.encryption.payload import Parameters
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import GC_REF_CONTENT, UNCOMPRESSED
 from argosy.oci.image import (
@@ -49,11 +50,12 @@ async def import_archive(
     unpack_images: bool = True,
     prefix: str = "",
     watch: Watch = nobody,
+    keys: Parameters | None = None,
 ) -> list[str]:
     """Import an OCI or docker archive, or a folder that holds one's members; return the names of its images.
 
     A FIFO or a stream is read to its end first. The images get their names when all of it is there. Cancelling gives the lease
-    back, and so all that came of it. Raises InvalidArgument, NotFound.
+    back, and so all that came of it. keys open encrypted layers, beside those of the daemon's machine. Raises InvalidArgument, NotFound.
     """
     async with client.lease() as services, opened(source) as (archive, called, stem):
         with _said_of(called):
@@ -65,7 +67,7 @@ async def import_archive(
         if unpack_images:
             chosen = snapshotter or await client.default_snapshotter()
             for _, target in found:
-                await unpack(services, target, chosen, watch=watch)
+                await unpack(services, target, chosen, watch=watch, keys=keys)
         for name, target in found:
             await put_image(services, name, to_wire(target))
     return [name for name, _ in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -23,6 +23,7 @@ from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.registry import Credentials
 from argosy.client.resolvers import Registries, Resolver
 from argosy.client.services import Services, present
+from argosy.encryption.payload import Parameters
 from argosy.errors import AlreadyExists, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT
 from argosy.oci.image import (
@@ -253,6 +254,8 @@ class Wants:
     """For which platforms, and on which snapshotter each."""
     all_metadata: bool = False
     manifest_limit: int = 0
+    keys: Parameters | None = field(default=None, repr=False)
+    """What opens encrypted layers, beside the keys of the daemon's machine."""
 
 
 async def fetch_image(
@@ -277,15 +280,18 @@ async def fetch_image(
             # With many platforms, whose documents are there first is not known.
             await made().run(target)
         for platform, snapshotter in wants.unpacks:
-            await unpack(services, target, snapshotter, platform, watch, blobs, str(reference) if by_itself else "")
+            name = str(reference) if by_itself else ""
+            await unpack(services, target, snapshotter, platform, watch, blobs, name, wants.keys)
 
 
 async def pull(
     client: Client, name: str, *, plain: bool = False, credentials: Credentials | None = None, platform: Platform | None = None,
     all_platforms: bool = False, snapshotter: str = "", unpack_image: bool = True, watch: Watch = nobody,
-    resolver: Resolver | None = None,
+    resolver: Resolver | None = None, keys: Parameters | None = None,
 ) -> Image:  # fmt: skip
     """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss.
+
+    keys open encrypted layers, beside those of the daemon's machine.
 
     It comes from where resolver says, else the client's, else from the registry of its name; plain and credentials are for that.
     The image gets its name when all of it is there; layers of which the snapshotter makes snapshots by itself are not fetched. A pull that
@@ -306,6 +312,6 @@ async def pull(
         if reference.digest and reference.digest != target.digest:
             raise DataLoss(f"{reference}: the resolver answers with {target.digest}")
         unpacks = [(wanted, snapshotter or await client.default_snapshotter())] if unpack_image else []
-        wants = Wants(() if all_platforms else [wanted], unpacks)
+        wants = Wants(() if all_platforms else [wanted], unpacks, keys=keys)
         await fetch_image(services, own, reference, target, wants, watch)
         return await put_image(services, str(reference), to_wire(target))

@@ -20,11 +20,13 @@ from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.types import Mount as WireMount
 
 from argosy.client.content import set_labels
+from argosy.client.images.authorizing import payloads_for
 from argosy.client.images.context import PARENT, labels_of
 from argosy.client.images.documents import layers_of, resolve, to_wire
 from argosy.client.jobs import cleanup, together
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.services import Services
+from argosy.encryption.payload import Parameters
 from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import GC_REF_SNAPSHOT, REMOTE, UNCOMPRESSED
 from argosy.mounts import DETACHED, Mount
@@ -65,12 +67,12 @@ class _There:
 
 async def unpack(
     services: Services, target: Descriptor, snapshotter: str, platform: Platform | None = None, watch: Watch = nobody,
-    blobs: Blobs | None = None, name: str = "",
+    blobs: Blobs | None = None, name: str = "", keys: Parameters | None = None,
 ) -> str:  # fmt: skip
     """Unpack an image's layers into snapshots named by chain id; return the top one's name.
 
     blobs brings what is not in the content store; each layer whose snapshot is made without it is left out. name is the image's, for a
-    snapshotter that fetches by itself.
+    snapshotter that fetches by itself. keys open encrypted layers, beside those of the daemon's machine.
     Raises InvalidArgument when a layer's content is not what the config says; its snapshot is removed then, and that of every
     layer which is under way.
     """
@@ -82,7 +84,7 @@ async def unpack(
     plugins = await _plugins(services, snapshotter)
     rebases = len(layers) > 1 and any("rebase" in plugin.capabilities for plugin in plugins)
     unpacking = _Unpacking(
-        services, snapshotter, blobs, watch, any(plugin.exports.get(_ANNOTATED) == "true" for plugin in plugins)
+        services, snapshotter, blobs, watch, any(plugin.exports.get(_ANNOTATED) == "true" for plugin in plugins), keys
     )
     manifest = image.manifest_descriptor.digest
 
@@ -153,10 +155,12 @@ class _NeedsLower(Exception):
 class _Unpacking:
     """One unpack of an image into one snapshotter."""
 
-    def __init__(self, services: Services, snapshotter: str, blobs: Blobs, watch: Watch, remote: bool) -> None:
+    def __init__(
+        self, services: Services, snapshotter: str, blobs: Blobs, watch: Watch, remote: bool, keys: Parameters | None
+    ) -> None:
         """remote: the snapshotter is known to make snapshots by itself, so no blob is fetched before it was asked for that layer."""
         self._services, self._snapshotter, self._blobs, self._watch = services, snapshotter, blobs, watch
-        self._remote = remote
+        self._remote, self._keys = remote, keys
 
     async def layer(self, layer: _Layer, below: _Below | None) -> None:
         """Make one layer's snapshot: by itself while the one below it is being made, where the layer can be read that way. Raises _ParentMissing."""
@@ -242,8 +246,11 @@ class _Unpacking:
         await self._blobs.fetched(layer.blob)
         self._say(layer, "unpacking", 0)
         where = _detached(mounts) if detached else list(mounts)
+        payloads = dict(payloads_for(layer.blob, self._keys))
         try:
-            applied = await self._services.diff.apply(ApplyRequest(diff=to_wire(layer.blob), mounts=where))
+            applied = await self._services.diff.apply(
+                ApplyRequest(diff=to_wire(layer.blob), mounts=where, payloads=payloads)
+            )
         except FailedPrecondition as error:
             raise (_NeedsLower() if detached else error) from error
         got = applied.applied.digest if applied.applied else ""

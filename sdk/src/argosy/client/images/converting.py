@@ -1,0 +1,72 @@
+"""Images whose layers are packed otherwise: by the daemon's differ, which also runs the stream processors that lead to other types."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from argosy_protos.argosy.diff.v1 import ConvertRequest
+from argosy_protos.containerd.services.images.v1 import Image
+from argosy_protos.google.protobuf import Any as AnyMessage
+
+from argosy.client.connection import Client
+from argosy.client.images.authorizing import payloads_for
+from argosy.client.images.documents import from_wire, to_wire
+from argosy.client.images.rewriting import Part, rewrite
+from argosy.client.progress import Progress, Watch, nobody
+from argosy.client.services import Services, present
+from argosy.encryption.media import oci_type, with_compression
+from argosy.encryption.payload import Parameters, without_keys
+from argosy.errors import InvalidArgument, Unimplemented
+from argosy.oci.image import Descriptor, Platform
+from argosy.rpc.channel import NO_DEADLINE
+
+KINDS: Final = ("gzip", "zstd", "uncompressed")
+_LATER: Final = ("estargz", "stargz", "zstd:chunked", "erofs", "nydus", "overlaybd")
+
+
+async def convert(
+    client: Client, name: str, new: str, to: str, *, keys: Parameters | None = None, payloads: Mapping[str, AnyMessage] | None = None,
+    platforms: Sequence[Platform] = (), watch: Watch = nobody,
+) -> Image:  # fmt: skip
+    """Make an image of another, called new, whose layers are packed as to says: gzip, zstd, uncompressed, or a media type that a stream
+    processor makes. Layers that are so stay as they are; encrypted ones are opened by keys, or those of the daemon.
+
+    payloads are for stream processors, by their names. Raises NotFound, InvalidArgument when a layer's content is not what its config says,
+    Unimplemented for a type that nothing leads to, and what a stream processor says that fails.
+    """
+    if to in _LATER:
+        raise Unimplemented(
+            f"layers are not converted to {to} yet; use {', '.join(KINDS)}, or a media type that a stream processor makes"
+        )
+    if to not in KINDS and "/" not in to:
+        raise InvalidArgument(f'"{to}" is none of {", ".join(KINDS)}, and no media type')
+
+    async def change(services: Services, part: Part) -> Descriptor | None:
+        layer = part.layer
+        wanted = with_compression(layer.media_type, "" if to == "uncompressed" else to) if to in KINDS else to
+        if oci_type(layer.media_type) == wanted:
+            return None
+        watch(Progress(f"convert-{layer.digest}", "converting", 0, layer.size, layer))
+        request = ConvertRequest(
+            layer=to_wire(layer), media_type=wanted, ref=f"convert-{layer.digest}-{os.urandom(4).hex()}",
+            payloads={**payloads_for(layer, keys), **(payloads or {})},
+        )  # fmt: skip
+        try:
+            answer = await services.layers.convert(request, timeout=NO_DEADLINE)
+        except Unimplemented as error:
+            if "unsupported diff media type" in error.message:
+                raise
+            raise Unimplemented("the daemon converts no layers; a mesh of argosy up does") from None
+        if part.diff_id and answer.diff_id != part.diff_id:
+            raise InvalidArgument(
+                f"wrong diff id calculated on extraction of {layer.digest}: {answer.diff_id}, the image says {part.diff_id}"
+            )
+        made = from_wire(present(answer.layer, "the layer that was made"))
+        watch(Progress(f"convert-{layer.digest}", "done", layer.size, layer.size, layer))
+        return Descriptor(
+            media_type=made.media_type, digest=made.digest, size=made.size, annotations=without_keys(layer.annotations)
+        )
+
+    return await rewrite(client, name, new, change, platforms)
