@@ -271,7 +271,7 @@ def test_a_cancelled_compare_leaves_no_mount(tmp_path: Path) -> None:
 
     async def work(unpacker: Unpacker) -> None:
         with scratch_file(tmp_path) as out:
-            comparing = unpacker.workers.compare([], upper, out, "application/vnd.oci.image.layer.v1.tar+gzip", None)
+            comparing = unpacker.workers.compare([], upper, out, "application/vnd.oci.image.layer.v1.tar+gzip", None, {}, {})
             assert await cancelled(comparing, lambda: busy_worker(os.getpid())) < 1
         assert mounts_below(str(tmp_path)) == []
 

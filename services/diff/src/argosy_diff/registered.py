@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from argosy.errors import FailedPrecondition, NotFound, Unimplemented, Unknown
@@ -12,7 +12,7 @@ from argosy.tables import PROCESSOR, StreamProcessor
 from argosy.unpack.types import LAYERS
 from argosy_protos.argosy.plugins.v1 import ListRequest, PluginsStub
 
-from argosy_diff.processors import resolve
+from argosy_diff.processors import Steps, resolve, resolve_push
 
 _ANSWER_S: Final = 10.0
 _DRAINING: Final = "draining"
@@ -36,12 +36,20 @@ class Registered:
             return {}
         found, drained = await self._all()
         if drained:
-            _check(media_type, found, drained)
+            _check(media_type, found, drained, resolve)
         return found
 
     async def to_make(self, media_type: str) -> Mapping[str, StreamProcessor]:
-        """Return those that make layers now; none for a type that is packed without them. Raises Unavailable, DeadlineExceeded."""
-        return {} if media_type in SUPPORTED else (await self._all())[0]
+        """Return those that make layers now; none for a type that is packed without them.
+
+        Raises FailedPrecondition when the type's own is drained, Unavailable, DeadlineExceeded.
+        """
+        if media_type in SUPPORTED:
+            return {}
+        found, drained = await self._all()
+        if drained:
+            _check(media_type, found, drained, _pushed)
+        return found
 
     async def _all(self) -> tuple[dict[str, StreamProcessor], dict[str, StreamProcessor]]:
         """Return those that take layers now, and those that are drained."""
@@ -65,15 +73,22 @@ class Registered:
         return found, drained
 
 
-def _check(media_type: str, found: Mapping[str, StreamProcessor], drained: Mapping[str, StreamProcessor]) -> None:
-    """Raise FailedPrecondition for a type that leads nowhere because a processor on its way is drained."""
+def _pushed(media_type: str, processors: Mapping[str, StreamProcessor]) -> Steps:
+    return resolve_push(media_type, processors)[1]
+
+
+def _check(
+    media_type: str, found: Mapping[str, StreamProcessor], drained: Mapping[str, StreamProcessor],
+    way: Callable[[str, Mapping[str, StreamProcessor]], Steps],
+) -> None:  # fmt: skip
+    """Raise FailedPrecondition for a type that leads nowhere, as way says, because a processor on its way is drained."""
     try:
-        resolve(media_type, found)
-    except Unknown as error:
+        way(media_type, found)
+    except (Unknown, Unimplemented) as error:
         try:
-            chain = resolve(media_type, {**drained, **found})
-        except Unknown:
-            return  # that it leads nowhere is said by who unpacks it
+            chain = way(media_type, {**drained, **found})
+        except (Unknown, Unimplemented):
+            return  # that it leads nowhere is said by who unpacks it, or makes it
         name = next(name for name, _, _ in chain if name in drained)
         raise FailedPrecondition(
             f'a layer of the type {media_type} needs stream processor "{name}", which is drained; '
