@@ -195,7 +195,11 @@ def test_what_is_no_recipient_is_refused_by_name(keys: Keys, tmp_path: Path, wor
 def test_what_is_no_private_key_is_refused_by_name(keys: Keys, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("x")
     (tmp_path / "public.jwk").write_text(json.dumps(RSAKey.import_key(keys.rsa().read_bytes()).as_dict(private=False)))
-    for path, says in ((tmp_path / "text", "no private key"), (keys.rsa().with_suffix(".pub"), "no private key"), (tmp_path / "public.jwk", "a public key")):
+    openssl("genpkey", "-algorithm", "ED25519", "-out", tmp_path / "signs.pem")
+    for path, says in (
+        (tmp_path / "signs.pem", "a private key of a kind that opens nothing"), (tmp_path / "text", "no private key"),
+        (keys.rsa().with_suffix(".pub"), "no private key"), (tmp_path / "public.jwk", "a public key"),
+    ):  # fmt: skip
         with pytest.raises(InvalidArgument, match=f"{path}: it is {says}"):
             words.keys([str(path)])
 

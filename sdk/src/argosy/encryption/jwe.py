@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jwe
 from joserfc.jwk import ECKey, RSAKey
 
@@ -40,11 +40,7 @@ def _imported(key: Any) -> Any:
     """Return a key as joserfc has it."""
     if hasattr(key, "key_type"):
         return key
-    if hasattr(key, "private_bytes"):
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    else:
-        pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return (RSAKey if hasattr(key, "key_size") and not hasattr(key, "curve") else ECKey).import_key(pem)
+    return RSAKey(key, key) if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey) else ECKey(key, key)
 
 
 def wrap(data: bytes, keys: Sequence[Any]) -> bytes:

@@ -56,8 +56,10 @@ def is_certificate(data: bytes) -> bool:
     return True
 
 
-def private_key(data: bytes, password: bytes = b"") -> Any:
+def private_key(data: bytes, password: bytes = b"", *, only_look: bool = False) -> Any:
     """Return a private key, cryptography's or a JWK of joserfc's. A password that none needs is none.
+
+    only_look: that it is one is enough, and it is not used: whether its numbers are those of a key takes a while to find out.
 
     Raises InvalidArgument for what is none, PermissionDenied for a wrong or missing password, Unimplemented for PGP's.
     """
@@ -71,7 +73,7 @@ def private_key(data: bytes, password: bytes = b"") -> Any:
     load = load_pem_private_key if pem else load_der_private_key
     for secret in (password, None) if password else (None,):
         try:
-            return load(data, secret)
+            key = load(data, secret, unsafe_skip_rsa_key_validation=only_look)
         except TypeError:
             # It has a password and was given none; or was given one and has none, which the next turn finds out.
             if secret is None:
@@ -79,6 +81,10 @@ def private_key(data: bytes, password: bytes = b"") -> Any:
         except UNREADABLE:
             if secret is not None and (b"ENCRYPTED" in data or not pem):
                 raise PermissionDenied("its password is another one, or it is no private key") from None
+        else:
+            if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+                raise InvalidArgument("it is a private key of a kind that opens nothing; RSA and elliptic curves do")
+            return key
     raise InvalidArgument("it is no private key, neither PEM, DER nor JWK")
 
 

@@ -119,7 +119,7 @@ def _add(found: dict[str, list[bytes]], data: bytes, password: bytes, name: str,
         found.setdefault(CERTIFICATES, []).append(data)
         return
     try:
-        keyfiles.private_key(data, password)
+        keyfiles.private_key(data, password, only_look=not named)
     except ArgosyError as error:
         if not named:
             return
