@@ -322,6 +322,18 @@ def test_recipients_are_added_and_those_before_stay(keys: Keys) -> None:
         assert opened(layer, annotations, str(keys.rsa(name))) == DATA
 
 
+def test_a_layer_for_very_many_recipients_is_not_tried_for_long(keys: Keys) -> None:
+    """Who made the image chose how many there are, and each try is work."""
+    _, annotations = sealed(f"jwe:{keys.rsa('other').with_suffix('.pub')}")
+    message = json.loads(base64.b64decode(annotations[JWE]))
+    many = {**message, "recipients": message["recipients"] * 1000}
+    private = words.keys([str(keys.rsa()), str(keys.ec())])
+    told = {JWE: ",".join([encoded(many)] * 50)}
+    with pytest.raises(PermissionDenied, match="for more recipients than are tried"):
+        wrapping.unwrap(told, private)
+    assert len(wrapping.wrapped_in(told)) == 50
+
+
 def test_what_is_wrapped_for_programs_that_are_not_here_is_said() -> None:
     annotations = {f"org.opencontainers.image.enc.keys.{scheme}": base64.b64encode(b"x").decode() for scheme in ("pgp", "pkcs11")}
     with pytest.raises(PermissionDenied, match="wrapped by pgp, pkcs11; pgp is not understood here; pkcs11 is not understood here"):

@@ -150,6 +150,21 @@ def test_keys_of_the_machine_open_layers_for_clients_that_know_of_none(mesh: Mes
     nothing_under_way(mesh, "machine")
 
 
+def test_one_is_pushed_and_pulled(mesh: Mesh, keys: Keys, registry: str) -> None:
+    """A registry has what is encrypted; who pulls with a key can run it, and who pulls without one has its blobs at most."""
+    name = f"{registry}/sealed:1"
+    mesh.argosy("push", "--plain-http", name, "mine:1").ok()
+    refused = mesh.argosy("pull", "--plain-http", name, namespace="pulls")
+    assert refused.code != 0 and "at hand opens the layer" in refused.err, refused
+    mesh.argosy("pull", "--plain-http", "--no-unpack", name, namespace="pulls").ok()
+    key = ("--decryption-keys", str(keys.directory / "one.pem"))
+    mesh.argosy("pull", "--plain-http", *key, name, namespace="pulls").ok()
+    assert mesh.argosy("run", "--rm", *key, name, "cat", "/etc/motd", namespace="pulls").ok().out == "hello from an argosy\n"
+    # A run that has to pull first has the key for both.
+    assert mesh.argosy("run", "--rm", "--plain-http", *key, name, "cat", "/etc/motd", namespace="runs").ok().out
+    nothing_under_way(mesh, "pulls")
+
+
 def test_decrypting_leads_back_to_the_same_layers(mesh: Mesh, keys: Keys) -> None:
     """Which are here already, or not; by JWE and by PKCS#7."""
     for word in (f"{keys.directory}/one.pem", str(keys.directory)):

@@ -27,6 +27,8 @@ _FOREIGN: Final = frozenset(
 _KNOWN: Final = frozenset((PUBLIC_KEYS, CERTIFICATES, PRIVATE_KEYS, PASSWORDS)) | _FOREIGN
 # Wrapped keys of one layer that are looked at: more than anybody has, and far less than a manifest could list.
 _MOST_WRAPPED: Final = 1024
+# Keys times recipients of one layer: each may be an operation of a millisecond, and who made the image chose how many recipients there are.
+_MOST_TRIES: Final = 4096
 
 
 def providers_of(parameters: Parameters) -> list[str]:
@@ -119,6 +121,7 @@ class _Tried:
 
         self._parameters = parameters
         self.notes: list[str] = []
+        self._left = _MOST_TRIES
         self.keys = []
         passwords = parameters.get(PASSWORDS) or ()
         for i, data in enumerate(parameters.get(PRIVATE_KEYS) or ()):
@@ -133,6 +136,11 @@ class _Tried:
 
         scheme = wrapped.scheme
         try:
+            if scheme in ("jwe", "pkcs7"):
+                self._left -= wrapped.recipients() * len(self.keys)
+                if self._left < 0:
+                    self.notes.append(f"{scheme}: it is for more recipients than are tried; give fewer keys")
+                    return []
             if scheme == "jwe":
                 found = jwe.unwrap(wrapped.data, self.keys)
                 return [] if found is None else [found]

@@ -20,9 +20,12 @@ from argosy.encryption.media import oci_type, with_compression
 from argosy.encryption.payload import Parameters, without_keys
 from argosy.errors import InvalidArgument, Unimplemented
 from argosy.oci.image import Descriptor, Platform
-from argosy.rpc.channel import NO_DEADLINE
 
 KINDS: Final = ("gzip", "zstd", "uncompressed")
+# What says how the bytes of a layer lie, and is no more true of others.
+_OF_BYTES: Final = ("containerd.io/snapshot/", "io.containers.estargz.", "io.github.containers.zstd-chunked.")
+# Beyond what any layer takes; without one the daemon gives up sooner.
+_CONVERT_S: Final = 6 * 3600.0
 _LATER: Final = ("estargz", "stargz", "zstd:chunked", "erofs", "nydus", "overlaybd")
 
 
@@ -54,7 +57,7 @@ async def convert(
             payloads={**payloads_for(layer, keys), **(payloads or {})},
         )  # fmt: skip
         try:
-            answer = await services.layers.convert(request, timeout=NO_DEADLINE)
+            answer = await services.layers.convert(request, timeout=_CONVERT_S)
         except Unimplemented as error:
             if "unsupported diff media type" in error.message:
                 raise
@@ -65,8 +68,7 @@ async def convert(
             )
         made = from_wire(present(answer.layer, "the layer that was made"))
         watch(Progress(f"convert-{layer.digest}", "done", layer.size, layer.size, layer))
-        return Descriptor(
-            media_type=made.media_type, digest=made.digest, size=made.size, annotations=without_keys(layer.annotations)
-        )
+        kept = {name: value for name, value in without_keys(layer.annotations).items() if not name.startswith(_OF_BYTES)}
+        return Descriptor(media_type=made.media_type, digest=made.digest, size=made.size, annotations=kept)
 
     return await rewrite(client, name, new, change, platforms)
