@@ -168,3 +168,16 @@ def test_a_stock_containerd_has_keys_of_its_machine(stock: Containerd, mesh: Mes
     # And stock's own client runs what is unpacked.
     name = "docker.io/library/nodes:1"
     assert stock.ctr("run", "--rm", name, "c", "cat", "/etc/motd", namespace="machine").ok().out == MOTD
+
+
+def test_a_stock_containerd_s_images_are_encrypted_and_decrypted(stock: Containerd, keys: Keys, image_archive: Path) -> None:
+    """The daemon sees blobs."""
+    command = [str(ARGOSY), "-o", "json", "--address", str(stock.address), "--namespace", "work"]
+    run([*command, "import", str(image_archive)]).ok()
+    run([*command, "image", "encrypt", "--recipient", f"jwe:{keys.directory}/ec.pub", IMAGE, "sealed:1"]).ok()
+    run([*command, "image", "decrypt", "--key", str(keys.directory / "ec.pem"), "sealed:1", "open:1"]).ok()
+    rows = [json.loads(run([*command, "image", "layerinfo", name]).ok().out) for name in (IMAGE, "open:1", "sealed:1")]
+    assert [row["digest"] for row in rows[0]] == [row["digest"] for row in rows[1]]
+    assert [row["encryption"] for row in rows[2]] == ["jwe"] * 2
+    refused = run([*command, "image", "convert", "--to", "zstd", IMAGE, "x:1"])
+    assert refused.code == 8 and "the daemon converts no layers" in refused.err

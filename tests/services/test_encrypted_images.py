@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -29,7 +30,8 @@ from argosy_protos.containerd.services.leases.v1 import ListRequest
 from argosy_protos.containerd.services.snapshots.v1 import ListSnapshotsRequest
 
 from tests.harness.keys import Keys
-from tests.harness.mesh import IMAGE, Mesh, Ran
+from tests.harness.mesh import ARGOSY, IMAGE, Mesh, Ran, run
+from tests.sdk.test_key_providers import TURNING
 
 pytestmark = pytest.mark.root
 
@@ -50,7 +52,11 @@ def mesh(image_archive: Path, keys: Keys, tmp_path_factory: pytest.TempPathFacto
     base = tmp_path_factory.mktemp("mesh")
     (base / "node").mkdir()
     (base / "node/key.pem").write_bytes((keys.directory / "node.pem").read_bytes())
-    (base / "mesh.toml").write_text(f'[services.diff]\nkind = "diff"\nsettings = {{ decryption_keys = "{base}/node" }}\n{SERVICES}')
+    (base / "turn.py").write_text(TURNING)
+    provider = {"cmd": {"path": sys.executable, "args": ["-IS", str(base / "turn.py"), str(base / "told")]}}
+    (base / "providers.json").write_text(json.dumps({"key-providers": {"turning": provider}}))
+    settings = f'decryption_keys = "{base}/node", key_providers = "{base}/providers.json"'
+    (base / "mesh.toml").write_text(f'[services.diff]\nkind = "diff"\nsettings = {{ {settings} }}\n{SERVICES}')
     running = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")), extra=["--config", str(base / "mesh.toml")])
     running.start()
     try:
@@ -163,6 +169,19 @@ def test_one_is_pushed_and_pulled(mesh: Mesh, keys: Keys, registry: str) -> None
     # A run that has to pull first has the key for both.
     assert mesh.argosy("run", "--rm", "--plain-http", *key, name, "cat", "/etc/motd", namespace="runs").ok().out
     nothing_under_way(mesh, "pulls")
+
+
+def test_a_key_provider_of_the_machine_opens_layers(mesh: Mesh, tmp_path: Path) -> None:
+    """For any client; to encrypt for it, and to decrypt, the command has the same configuration in its environment."""
+    env = {"OCICRYPT_KEYPROVIDER_CONFIG": str(Path(mesh.extra[1]).parent / "providers.json"), "ARGOSY_CLI_TEMPLATE": "off"}
+    command = [str(ARGOSY), "--address", str(mesh.address), "image"]
+    run([*command, "encrypt", "--recipient", "provider:turning", IMAGE, "turned:1"], env=env).ok()
+    assert [(row["encryption"], row["recipients"]) for row in layers(mesh, "turned:1")] == [("provider.turning", 1)] * 2
+    mesh.ctr("images", "import", str(exported(mesh, "turned:1", tmp_path / "a.tar")), namespace="provided").ok()
+    assert mesh.argosy("run", "--rm", "turned:1", "cat", "/etc/motd", namespace="provided").ok().out
+    run([*command, "decrypt", "turned:1", "open:3"], env=env).ok()
+    refused = mesh.argosy("image", "decrypt", "turned:1", "open:4")
+    assert refused.code != 0 and "OCICRYPT_KEYPROVIDER_CONFIG names no file" in refused.err, refused
 
 
 def test_decrypting_leads_back_to_the_same_layers(mesh: Mesh, keys: Keys) -> None:

@@ -27,10 +27,12 @@ from argosy_diff.processors import resolve, resolve_push
 from argosy_protos.argosy.diff.v1 import MakeRequest
 from argosy_protos.containerd.services.content.v1 import ListStatusesRequest
 from argosy_protos.containerd.services.diff.v1 import DiffRequest
+from argosy_protos.containerd.services.leases.v1 import ListRequest
 from argosy_protos.containerd.types import Mount as WireMount
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from tests.harness.bombs import TAR, Unpacker, with_workers
+from tests.harness.keys import Keys
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.security.test_s36_stream_processors import LOOK
 
@@ -192,8 +194,13 @@ def mesh(image_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             ("mark", mark, "x/turned", "x/marked", 'direction = "push"'),
         )
     )  # fmt: skip
-    (base / "mesh.toml").write_text(tables)
     running = Mesh(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")), extra=["--config", str(base / "mesh.toml")])
+    (running.base / "keys").mkdir()
+    tables += (
+        f'[stream_processors."io.containerd.ocicrypt.decoder.v1.tar.gzip"]\naccepts = ["{GZIP}+encrypted"]\nreturns = "{GZIP}"\n'
+        f'path = "ctd-decoder"\nargs = ["--decryption-keys-path", "{running.base}/keys"]\n'
+    )
+    (base / "mesh.toml").write_text(tables)
     running.start()
     try:
         running.ctr("images", "import", str(image_archive)).ok()
@@ -251,6 +258,35 @@ def test_an_image_is_converted_there_and_back(mesh: Mesh) -> None:
         await api.convert(client, IMAGE, "marked:1", "x/marked", payloads=payloads)
 
     with_client(mesh, work)
+
+
+def test_a_conversion_that_is_given_up_leaves_nothing(mesh: Mesh, tmp_path: Path) -> None:
+    """No process, no ingest, no lease; whatever its processor waits for."""
+    pids = tmp_path / "pids"
+    hang = f"import os, time\nopen({str(pids)!r}, 'a').write(f'{{os.getpid()}}\\n')\ntime.sleep(600)"
+    words = ("--accepts", GZIP, "--returns", "x/hangs", "--direction", "push")
+    mesh.argosy("plugin", "add", "processor", "hangs", *words, "--command", " ".join(python(tmp_path, "hang", hang))).ok()
+
+    async def work(client: Client) -> None:
+        converting = asyncio.ensure_future(api.convert(client, IMAGE, "hangs:1", "x/hangs"))
+        await asyncio.to_thread(eventually, lambda: pids.exists() and len(pids.read_text().split()) == 2, 20)
+        converting.cancel()
+        await asyncio.wait([converting])
+        assert (await client.services.leases.list(ListRequest())).leases == []
+        running = [int(pid) for pid in pids.read_text().split()]
+        await asyncio.to_thread(eventually, lambda: not any(map(alive, running)), 10)
+
+    with_client(mesh, work)
+    mesh.argosy("plugin", "remove", "hangs").ok()
+
+
+def test_a_program_that_came_with_us_needs_no_path(mesh: Mesh, tmp_path: Path) -> None:
+    """A configuration of containerd's that says ctd-decoder finds ours, with the keys that it names."""
+    keys = Keys(mesh.base / "keys")
+    mesh.argosy("image", "encrypt", "--recipient", f"jwe:{keys.rsa('node').with_suffix('.pub')}", IMAGE, "nodes:1").ok()
+    mesh.argosy("export", str(tmp_path / "nodes.tar"), "nodes:1").ok()
+    mesh.ctr("images", "import", str(tmp_path / "nodes.tar"), namespace="nodes").ok()
+    assert mesh.argosy("run", "--rm", "nodes:1", "cat", "/etc/motd", namespace="nodes").ok().out
 
 
 def test_one_is_registered_with_its_direction(mesh: Mesh, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -171,3 +173,16 @@ class StreamProcessor(Strict):
     env: list[str] = field(default_factory=list)
     direction: Literal["apply", "push"] = "apply"
     """Whether it leads from a stored layer towards its tar, or from what a differ packs towards what is stored."""
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that it has: those that are configured, and a PATH."""
+        env = dict(entry.split("=", 1) for entry in self.env if "=" in entry)
+        env.setdefault("PATH", os.environ.get("PATH", os.defpath))
+        return env
+
+    def program(self) -> str | None:
+        """Return the file that is its program, None where there is none; a bare name is one of its PATH, else one that came with us."""
+        import shutil  # only who has some waits for it
+
+        path = self.environment()["PATH"]
+        return shutil.which(self.path, path=os.pathsep.join((path, os.path.dirname(sys.executable))))

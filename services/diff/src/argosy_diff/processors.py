@@ -10,7 +10,6 @@ import errno
 import fcntl
 import os
 import select
-import shutil
 import signal
 import threading
 import time
@@ -112,10 +111,9 @@ class Chain:
         return self
 
     def _add(self, id: str, processor: StreamProcessor, media_type: str, feeds: list[tuple[int, bytes]]) -> None:
-        env = dict(entry.split("=", 1) for entry in processor.env if "=" in entry)
-        path = env.setdefault("PATH", os.environ.get("PATH", os.defpath))
+        env = processor.environment()
         env["STREAM_PROCESSOR_MEDIATYPE"] = media_type
-        program = shutil.which(processor.path, path=path)
+        program = processor.program()
         if program is None:
             raise Unknown(f'stream processor "{id}" cannot be started: {processor.path} is not an executable file')
         payload = self._payloads.get(id)

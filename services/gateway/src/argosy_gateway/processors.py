@@ -6,8 +6,6 @@ nothing is handed over, and what is changed here counts from the next layer on.
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -54,15 +52,9 @@ class Processor:
         """Return why it takes no layers; "" when it does."""
         if self.drained:
             return f'stream processor "{self.name}" is drained; undrain it, or add another for its media types'
-        path = _path_of(self.table)
-        if shutil.which(self.table.path, path=path) is None:
+        if self.table.program() is None:
             return f'stream processor "{self.name}" cannot be started: {self.table.path} is not an executable file'
         return ""
-
-
-def _path_of(table: StreamProcessor) -> str:
-    env = dict(entry.split("=", 1) for entry in table.env if "=" in entry)
-    return env.get("PATH", os.environ.get("PATH", os.defpath))
 
 
 class Processors:
