@@ -242,3 +242,31 @@ def test_an_answer_that_is_none_is_told_in_words(answer: bytes, words: str) -> N
 def test_capabilities_of_newer_containerd_are_known(tmp_path: Path) -> None:
     config = hosts_toml(tmp_path, "r.example", '[host."http://m.example"]\ncapabilities = ["Pull", "referrers"]\n')
     assert hosts_for("r.example", config=config)[0].capabilities == {"pull", "referrers"}
+
+
+def test_the_files_of_authorities_and_clients_are_read_again_when_they_were_changed(tmp_path: Path) -> None:
+    """A pull may take hours, and certificates are replaced meanwhile; what cannot be read is as it was."""
+    one, other = Authority(tmp_path / "one"), Authority(tmp_path / "other")
+
+    async def work() -> None:
+        reference = Reference.parse("registry.invalid/a/b:1")
+        async with serving(tls=one.server()) as first, serving(tls=other.server()) as second:
+            for server in (first, second):
+                server.image("a/b:1", [LAYER_BYTES])
+            config = hosts_toml(
+                tmp_path / "config", "registry.invalid",
+                f'server = "{second.url}"\nca = "ca.pem"\n[host."{first.url}"]\nca = "ca.pem"\n',
+            )  # fmt: skip
+            ca = config / "registry.invalid" / "ca.pem"
+            ca.write_bytes(one.certificate.read_bytes())
+            async with Registry(reference, hosts=hosts_for("registry.invalid", config=config)) as registry:
+                await registry.resolve()
+                assert first.seen and not second.seen
+                ca.write_text("no certificate at all")
+                await registry.resolve()
+                assert not second.seen
+                ca.write_bytes(other.certificate.read_bytes())
+                await registry.resolve()
+                assert second.seen
+
+    asyncio.run(asyncio.wait_for(work(), 30))

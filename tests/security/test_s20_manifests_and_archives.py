@@ -154,17 +154,38 @@ def test_another_part_than_was_asked_for_is_refused(told: str) -> None:
     run(work)
 
 
-def test_an_encoded_body_is_refused() -> None:
-    """Its length and digest are not those that a descriptor is about; nothing is inflated for it."""
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd"])
+def test_an_encoded_body_grows_no_further_than_its_descriptor(coding: str) -> None:
+    """Nobody asked for a coding; one that is sent though is undone in bounded pieces, and cut off where the blob ends."""
+    import zstandard
+
+    pack: Callable[[bytes], bytes] = {
+        "gzip": gzip.compress,
+        "deflate": zlib.compress,
+        "zstd": zstandard.ZstdCompressor().compress,
+    }[coding]
+    bomb = pack(bytes(64 << 20))
 
     async def work() -> None:
         async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
-            return web.Response(body=gzip.compress(b"y" * 100), headers={"Content-Encoding": "gzip"})
+            return web.Response(body=bomb, headers={"Content-Encoding": coding})
 
         async with serving(answer) as server:
-            with pytest.raises(DataLoss, match="sends it encoded"):
+            with pytest.raises(DataLoss, match="sends more than the 100 bytes of its descriptor"):
                 await fetched(server, blob(b"y" * 100))
             assert server.seen[0].headers["Accept-Encoding"] == "identity"
+
+    run(work)
+
+
+def test_a_coding_that_is_not_known_is_refused() -> None:
+    async def work() -> None:
+        async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
+            return web.Response(body=b"y" * 50, headers={"Content-Encoding": "br"})
+
+        async with serving(answer) as server:
+            with pytest.raises(DataLoss, match='sends it encoded as "br"'):
+                await fetched(server, blob(b"y" * 100))
 
     run(work)
 

@@ -157,7 +157,7 @@ def test_the_scheme_is_part_of_what_a_secret_is_for() -> None:
         registry._session = session  # type: ignore[assignment] # a session's one method
         registry._tokens[host.base, "s"] = BASIC
         url = "https://h.example:5000/v2/a/b/manifests/1"
-        assert (await registry._request(host, "GET", url, "s")).status == 200
+        assert (await registry.request(host, "GET", url, "s")).status == 200
         assert session.asked[0][1] == {"X-Secret": "s3", "Authorization": BASIC} and session.asked[1][1] == {}
         with pytest.raises(Unknown, match="redirects to h.example:5000 over plain HTTP"):
             await registry.resolve()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from argosy.errors import ArgosyError, InvalidArgument
 
-from argosy_cli.output import Exit, ask, each, every, fail, run_async, show, show_one, size, watching
+from argosy_cli.output import Exit, ask, each, every, fail, remark, run_async, show, show_one, size, watching
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
@@ -76,7 +76,7 @@ def pull(
                 image = await api.pull(
                     client, reference, plain=plain_http, credentials=credentials(user), all_platforms=all_platforms,
                     platform=Platform.parse(platform) if platform else None, snapshotter=snapshotter, unpack_image=unpack, watch=watch,
-                    keys=keys,
+                    keys=keys, warn=remark,
                 )  # fmt: skip
         show_one({"image": image.name, "digest": image.target.digest if image.target else ""})
 
@@ -97,8 +97,9 @@ def push(
         async with Target.client() as client:
             with watching() as watch:
                 await api.push(
-                    client, reference, source=source, plain=plain_http, credentials=credentials(user), watch=watch
-                )
+                    client, reference, source=source, plain=plain_http, credentials=credentials(user), watch=watch,
+                    warn=remark,
+                )  # fmt: skip
         show_one({"pushed": str(Reference.parse(reference))})
 
     run_async(work())

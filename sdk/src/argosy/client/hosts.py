@@ -14,6 +14,7 @@ A secret is a user's name and password, a token, a client's certificate or a hea
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,6 +71,45 @@ class Origin:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
+class Trust:
+    """How TLS is done with a host by files, which are read again for the next connection when they were changed."""
+
+    def __init__(
+        self, folder: Path, authorities: Sequence[str], skip: bool = False, pair: tuple[str, str] | None = None
+    ) -> None:
+        """Relative files are in folder; pair is a certificate of ours and its key. Raises InvalidArgument that names a bad file."""
+        self._said = (folder, tuple(authorities), skip, pair)
+        self._seen = self._stamps()
+        self._context = _context(folder, authorities, skip, pair)
+
+    def _stamps(self) -> list[tuple[int, ...]]:
+        folder, authorities, _, pair = self._said
+        found: list[tuple[int, ...]] = []
+        for name in (*authorities, *(pair or ())):
+            try:
+                info = os.stat(folder / name)
+                found.append((info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns))
+            except OSError:
+                found.append(())
+        return found
+
+    def context(self) -> ssl.SSLContext:
+        """Return it as the files are now; as they were where they can't be read, which is said in the log."""
+        seen = self._stamps()
+        if seen != self._seen:
+            self._seen = seen
+            try:
+                self._context = _context(*self._said)
+            except InvalidArgument as error:
+                log.get("hosts").warning("hosts.certificates_not_read", error=error.message)
+        return self._context
+
+
+def context_of(how: ssl.SSLContext | Trust | bool) -> ssl.SSLContext | bool:
+    """Return what a connection that is made now is made with."""
+    return how.context() if isinstance(how, Trust) else how
+
+
 @dataclass(frozen=True)
 class Host:
     """A registry, or a mirror of one, to ask."""
@@ -78,9 +118,9 @@ class Host:
     """``https://host/v2``"""
     capabilities: frozenset[str] = frozenset(_CAPABILITIES)
     headers: Sequence[tuple[str, str]] = ()
-    verify: ssl.SSLContext | bool = True
+    verify: ssl.SSLContext | Trust | bool = True
     """How servers are verified: this one, and where it leads."""
-    identities: Sequence[ssl.SSLContext] = ()
+    identities: Sequence[ssl.SSLContext | Trust] = ()
     """The same with a client's certificate each: for this server only."""
     is_registry: bool = False
     """Whether it is the registry that the image's name says: it gets the secrets that are given for that."""
@@ -182,8 +222,8 @@ def _host(url: str, values: Mapping[str, Any], file: Path) -> Host:
         f"{origin.scheme}://{parts.netloc}{path}",
         frozenset(name.lower() for name in capabilities or _CAPABILITIES),
         _headers(values.get("header"), file),
-        _context(file.parent, authorities, skip) if authorities or skip else True,
-        [_context(file.parent, authorities, skip, pair) for pair in pairs],
+        Trust(file.parent, authorities, skip) if authorities or skip else True,
+        [Trust(file.parent, authorities, skip, pair) for pair in pairs],
         dial_timeout_s=_seconds(values.get("dial_timeout"), f"{file}: dial_timeout"),
     )
 
@@ -270,5 +310,5 @@ def with_certificates(own: Host, folder: Path) -> Host:
         pairs.append((certificate.name, key.name if key.exists() else certificate.name))
     if own.origin.scheme == "http" or not (authorities or pairs):
         return own
-    verify = _context(folder, authorities, False) if authorities else True
-    return replace(own, verify=verify, identities=[_context(folder, authorities, False, pair) for pair in pairs])
+    verify = Trust(folder, authorities) if authorities else True
+    return replace(own, verify=verify, identities=[Trust(folder, authorities, pair=pair) for pair in pairs])

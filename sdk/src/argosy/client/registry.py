@@ -10,21 +10,26 @@ import json
 import os
 import random
 import re
+import time
 from base64 import b64encode
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import aiohttp
 import anyio
 
-from argosy.client.hosts import Host, Origin, hosts_for
+from argosy import log
+from argosy.client.codings import Decoder, decoder
+from argosy.client.hosts import Host, Origin, context_of, hosts_for
 from argosy.client.proxies import Proxies, Proxy
+from argosy.client.ranges import LANES, LARGE_BYTES, PART_BYTES, Lanes, in_order
 from argosy.digest import Digest
 from argosy.errors import (
     ArgosyError,
@@ -51,11 +56,18 @@ _CHUNK: Final = 1 << 20
 _CONNECT_S, _READ_S = 30, 60
 # Until the head of an answer is there, whatever comes before; and until a small body is there.
 _ANSWER_S: Final = 120
-_TRIES: Final = 5
+TRIES: Final = 5
 # So much must have come for a broken line to count as a first failure again: a byte a connection is no progress.
-_PROGRESS_BYTES: Final = 256 << 10
-_BACK_OFF_S: Final = 0.1
-_MAX_WAIT_S: Final = 30.0
+PROGRESS_BYTES: Final = 256 << 10
+BACK_OFF_S: Final = 0.1
+MAX_WAIT_S: Final = 30.0
+# Who says "too many" and not when to come again is asked again after so long.
+_BUSY_S: Final = 1.0
+# A server that sends less than this while it is waited for is as good as silent, however long it keeps at it.
+_SLOW_BYTES, _SLOW_S = 32 << 10, 30.0
+# The same for one that takes what we send; and how long it may look at all of it afterwards.
+_TAKEN_BYTES, _TAKEN_S, _LOOKED_S = 64 << 10, 60.0, 600.0
+_MAX_WARNINGS: Final = 16
 _REDIRECTS: Final = 10
 _MAX_TOKEN_BYTES: Final = 1 << 20
 _MAX_REFUSAL_BYTES: Final = 4096
@@ -63,6 +75,7 @@ _SHOWN: Final = 300
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 # How long a token lasts whose service does not say so, or says what can't be: the distribution protocol's default, and at most.
 _TOKEN_S, _MOST_S = 60.0, 86400
+_WARNING: Final = re.compile(r'299 \S{1,255} "((?:[^"\\]|\\.)*)"')
 _SCOPE: Final = re.compile(r'\bscope="[^"]*"')
 _RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 _REDIRECTING: Final = frozenset((301, 302, 303, 307, 308))
@@ -93,6 +106,9 @@ Ask = Callable[[str], Awaitable[Credentials | None]]
 """Returns the credentials for a host; None for none. A secret without a name is a refresh token for the registry's token service."""
 Trace = Callable[[str], None]
 """Is told of one request and its answer, in lines of text."""
+Warn = Callable[[str], None]
+"""Is told what a registry warns of, each once, in words that can be shown."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -121,8 +137,13 @@ def _shown(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text[:_SHOWN]).strip()
 
 
+def warned(text: str) -> None:
+    """Write what a registry warns of into the log."""
+    log.get("registry").warning("registry.warns", warning=text)
+
+
 class Busy(Unavailable):
-    """Raised when a registry says when to come again."""
+    """Raised when a registry says when to come again, or that there is too much for it now."""
 
     def __init__(self, message: str, wait_s: float) -> None:
         super().__init__(message)
@@ -174,11 +195,14 @@ class Registry:
         hosts_dir: Path | None = None,
         headers: Mapping[str, str] | None = None,
         trace: Trace | None = None,
+        warn: Warn = warned,
+        lanes: Lanes | None = LANES,
     ) -> None:
         """With hosts of your own, those with ``is_registry`` get the credentials. Proxies are those of the environment.
 
         hosts_dir is where the registries' hosts.toml are, by default ARGOSY_HOSTS_DIR. headers are for the registry itself, as the credentials are.
-        trace is told of every request and answer, without their secrets.
+        trace is told of every request and answer, without their secrets; warn of what the registry warns its users of, by default a line of the log is.
+        lanes are for large blobs of registries that take ranges, None for one connection a blob.
 
         Raises InvalidArgument for a bad hosts.toml, and for a proxy that is none.
         """
@@ -191,7 +215,10 @@ class Registry:
             added = list(headers.items())
             self._hosts = [replace(h, headers=[*h.headers, *added]) if h.is_registry else h for h in self._hosts]
         self._credentials = credentials
-        self._trace = trace
+        self._trace, self._warn, self._lanes = trace, warn, lanes
+        self._warnings: set[str] = set()
+        self._in_parts: dict[str, int] = {}
+        """By digest: how often a blob was handed on that came in several ranges."""
         self._asking = anyio.Lock()
         self._answered: Credentials | None = None
         self._was_asked = False
@@ -220,7 +247,7 @@ class Registry:
             raise InvalidArgument("use the registry as an async context manager")
         return self._session
 
-    def _url(self, host: Host, kind: str, what: str) -> str:
+    def url(self, host: Host, kind: str, what: str) -> str:
         return f"{host.base}/{self.reference.repository}/{kind}/{what}"
 
     def _mirrored(self, host: Host, url: str) -> str:
@@ -244,13 +271,15 @@ class Registry:
         through = _through(proxy, origin)
         if proxy is not None and origin.scheme == "http":
             sent += [("Proxy-Authorization", proxy.authorization)] if proxy.authorization else []
-        for i, context in enumerate(contexts):
+        for i, how in enumerate(contexts):
+            context = context_of(how)
             if proxy is not None and proxy.origin.scheme == "https" and context is not True:
                 raise InvalidArgument(
                     f"{proxy.origin} is a proxy over TLS, and would be spoken to with the certificates that hosts.toml says for {origin};"
                     f" name an http:// proxy, or write {origin.host} into NO_PROXY"
                 )
-            body = data() if callable(data) else data
+            moving: list[anyio.CancelScope] = []
+            body = _moved(data(), moving) if callable(data) else data
             asked = self.session.request(
                 method,
                 _encoded(url),
@@ -262,11 +291,14 @@ class Registry:
                 **through,
             )
             try:
-                # An upload ends with what is uploaded.
-                with anyio.fail_after(None if data is not None else _ANSWER_S):
+                # An upload ends with what is uploaded, as long as that moves.
+                with anyio.fail_after(_ANSWER_S) as scope:
+                    if callable(data):
+                        moving.append(scope)
                     response = await asked
                 if self._trace is not None:
                     self._trace(_traced(method, url, sent, response))
+                self._note_warnings(origin, response)
                 return response
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 # Which of several certificates a server wants is seen only by trying.
@@ -274,6 +306,28 @@ class Registry:
                     reason = _shown(_reason(error))
                     raise Unavailable(f"registry {origin}: {method} {_path(url)}: {reason}") from error
         raise AssertionError("unreachable: the last context returns or raises")
+
+    def _note_warnings(self, origin: Origin, response: aiohttp.ClientResponse) -> None:
+        """Tell of what a server warns of, each once, and not without end."""
+        for header in response.headers.getall("Warning", []):
+            match = _WARNING.fullmatch(header.strip())
+            text = _shown(re.sub(r"\\(.)", r"\1", match[1])) if match else ""
+            if text and text not in self._warnings and len(self._warnings) < _MAX_WARNINGS:
+                self._warnings.add(text)
+                self._warn(f"registry {origin} warns: {text}")
+
+    @staticmethod
+    async def patiently(work: Callable[[], Awaitable[T]]) -> T:
+        """Do what a registry has too much of now again when it says, some times. Raises Busy when that is too long, and what else work raises."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return await work()
+            except Busy as busy:
+                if not tries_left or busy.wait_s > MAX_WAIT_S:
+                    raise
+                wait = busy.wait_s
+            await anyio.sleep(wait)
+        raise AssertionError("unreachable: the last try returns or raises")
 
     async def _get(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], secrets: _Secrets | None, verify: Any,
@@ -289,7 +343,7 @@ class Registry:
             if response.status not in _REDIRECTING or "Location" not in response.headers:
                 return response
             response.release()
-            url = _led(url, response.headers["Location"], start)
+            url = led(url, response.headers["Location"], start)
             target = Origin.of(url)
             if secrets is not None and target != secrets.origin:
                 secrets = None
@@ -297,7 +351,7 @@ class Registry:
                 raise Unknown(f"registry {start} redirects to {target} over plain HTTP, where anybody could answer for it")
         raise Unknown(f"registry {start} redirects more than {_REDIRECTS} times; the last time to {target}")
 
-    async def _request(
+    async def request(
         self, host: Host, method: str, url: str, scope: str, *, headers: Mapping[str, str] | None = None,
         data: Callable[[], Any] | bytes | None = None, strict: bool = False,
     ) -> aiohttp.ClientResponse:  # fmt: skip
@@ -399,7 +453,7 @@ class Registry:
         return f"Bearer {token}"
 
     @staticmethod
-    async def _refusal(response: aiohttp.ClientResponse, what: str) -> ArgosyError:
+    async def refusal(response: aiohttp.ClientResponse, what: str) -> ArgosyError:
         try:
             body = await _whole(response, _MAX_REFUSAL_BYTES, what, cut=True)
         except ArgosyError:
@@ -421,9 +475,10 @@ class Registry:
             404: NotFound,
             429: Unavailable,
         }
-        wait = response.headers.get("Retry-After", "")
-        if response.status in (429, 503) and wait.isascii() and wait.isdigit() and len(wait) < 6:
-            return Busy(text, float(wait))
+        if response.status in (429, 503):
+            wait = _wait_s(response.headers.get("Retry-After", ""))
+            if wait is not None or response.status == 429:
+                return Busy(text, _BUSY_S if wait is None else wait)
         if response.status >= 500:
             return Unavailable(text)
         return kinds.get(response.status, Unknown)(text)
@@ -474,7 +529,10 @@ class Registry:
 
     async def resolve(self) -> Descriptor:
         """Return what the reference points at now. Raises NotFound, Unauthenticated, Unavailable, DataLoss, Unknown."""
-        failure: Exception = Unavailable(f"no host serves {self.reference}")
+        return await self.patiently(self._resolve)
+
+    async def _resolve(self) -> Descriptor:
+        failure: ArgosyError = Unavailable(f"no host serves {self.reference}")
         for host in self._hosts:
             if "resolve" not in host.capabilities:
                 continue
@@ -485,11 +543,11 @@ class Registry:
         raise failure
 
     async def _resolve_at(self, host: Host) -> Descriptor:
-        url = self._mirrored(host, self._url(host, "manifests", self.reference.target))
+        url = self._mirrored(host, self.url(host, "manifests", self.reference.target))
         headers = {"Accept": _ACCEPT}
         # What a digest names, anybody may send.
         strict = not self.reference.digest
-        response = await self._request(host, "HEAD", url, self._pull_scope(), headers=headers, strict=strict)
+        response = await self.request(host, "HEAD", url, self._pull_scope(), headers=headers, strict=strict)
         response.release()
         said = response.headers.get("Docker-Content-Digest", "")
         length = response.headers.get("Content-Length", "")
@@ -500,9 +558,9 @@ class Registry:
             self._is_asked(str(Digest.parse(said)))
             self._is_small(size)
             return Descriptor(media_type=_media_type(response), digest=said, size=size)
-        response = await self._request(host, "GET", url, self._pull_scope(), headers=headers, strict=strict)
+        response = await self.request(host, "GET", url, self._pull_scope(), headers=headers, strict=strict)
         if response.status != 200:
-            raise await self._refusal(response, str(self.reference))
+            raise await self.refusal(response, str(self.reference))
         try:
             data = await _whole(response, MAX_MANIFEST_BYTES, f"the manifest of {self.reference}")
         finally:
@@ -530,15 +588,21 @@ class Registry:
     async def fetch(self, descriptor: Descriptor, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield a blob's or manifest's bytes from offset on, as many as the descriptor says and never more.
 
-        A broken connection is taken up where it broke. Raises Unavailable, DataLoss (the registry has another number of bytes),
-        and what each of its hosts refuses with. Close it when you stop early: its connection ends with it.
+        A broken connection is taken up where it broke. A large blob comes in several ranges at a time, unless its host does not take them, or says
+        something odd: then the rest comes over one connection. Raises Unavailable, DataLoss (the registry has another number of bytes), and what
+        each of its hosts refuses with. Close it when you stop early: its connections end with it.
         """
         at = firm = offset
         tries = 0
         broken: Counter[str] = Counter()
+        parts = self._may_come_in_parts(descriptor, offset)
+        if descriptor.digest in self._in_parts:
+            self._in_parts[descriptor.digest] += 1
         while at < descriptor.size:
             try:
-                async with aclosing(self._fetch_once(descriptor, at, broken)) as pieces:
+                async with aclosing(
+                    self._fetch_in_parts(descriptor, at, broken) if parts else self._fetch_once(descriptor, at, broken)
+                ) as pieces:
                     async for chunk in pieces:
                         if at + len(chunk) > descriptor.size:
                             raise DataLoss(
@@ -549,34 +613,79 @@ class Registry:
                         if at == descriptor.size:
                             return
                 raise Unavailable(f"{descriptor.digest}: the registry sent {at} of {descriptor.size} bytes")
-            except Unavailable as error:
-                if at - firm >= _PROGRESS_BYTES:
+            except ArgosyError as error:
+                if parts:
+                    # Whatever went wrong: one connection is what every registry can.
+                    log.get("registry").debug("registry.no_ranges", digest=descriptor.digest, at=at, error=error.message)
+                    parts = False
+                    if not isinstance(error, Busy):
+                        continue
+                if not isinstance(error, Unavailable):
+                    raise
+                if at - firm >= PROGRESS_BYTES:
                     firm, tries = at, 0
                 tries += 1
-                if tries >= _TRIES:
+                if tries >= TRIES:
                     raise
-                wait = error.wait_s if isinstance(error, Busy) else random.uniform(0, _BACK_OFF_S * 2**tries)
-                if wait > _MAX_WAIT_S:
+                wait = error.wait_s if isinstance(error, Busy) else random.uniform(0, BACK_OFF_S * 2**tries)
+                if wait > MAX_WAIT_S:
                     raise
             await anyio.sleep(wait)
 
-    async def _fetch_once(self, descriptor: Descriptor, offset: int, broken: Counter[str]) -> AsyncGenerator[bytes, None]:
+    def _may_come_in_parts(self, descriptor: Descriptor, offset: int) -> bool:
+        large = descriptor.size - offset >= LARGE_BYTES and descriptor.media_type not in _DOCUMENTS
+        return large and self._lanes is not None and not self._in_parts.get(descriptor.digest)
+
+    def came_in_parts(self, digest: str) -> bool:
+        """Return whether a blob came in several ranges when it was fetched last. It comes over one connection the next time: were its bytes others, a range lied."""
+        return self._in_parts.get(digest) == 1
+
+    async def _fetch_in_parts(
+        self, descriptor: Descriptor, offset: int, broken: Counter[str]
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield a blob from offset on, in several ranges at a time where the first one's answer says that it is one.
+
+        Raises Unavailable for anything else than what was asked for: what came before it is right, as far as its size goes.
+        """
+        assert self._lanes is not None
+        at, end = offset, min(offset + PART_BYTES, descriptor.size)
+        async with aclosing(self._fetch_once(descriptor, at, broken, end, whole=True)) as pieces:
+            async for piece in pieces:
+                at += len(piece)
+                yield piece
+        if at != end:
+            return  # all of it came, or it broke off
+        self._in_parts[descriptor.digest] = 1
+
+        def ask(begin: int, end: int) -> AsyncGenerator[bytes, None]:
+            return self._fetch_once(descriptor, begin, broken, end)
+
+        async with aclosing(in_order(ask, at, descriptor.size, self._lanes, PART_BYTES)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _fetch_once(
+        self, descriptor: Descriptor, offset: int, broken: Counter[str], end: int | None = None, whole: bool = False
+    ) -> AsyncGenerator[bytes, None]:
         """Yield what the first host sends that begins to; before its first byte, each may fail.
 
+        end is up to where bytes are asked for, None for all; with whole, a host that sends all of it though is taken at that.
         Who broke off is counted in broken, and asked after those who did less often: a mirror that ends each answer early is not
         all that there is.
         """
         kind = "manifests" if descriptor.media_type in _DOCUMENTS else "blobs"
         failure: ArgosyError = Unavailable(f"no host serves {descriptor.digest}")
         headers = {"Accept": f"{descriptor.media_type}, */*"}
-        if offset:
+        if end is not None:
+            headers["Range"] = f"bytes={offset}-{end - 1}"
+        elif offset:
             headers["Range"] = f"bytes={offset}-"
         sent = list(headers.items())
         asks: list[tuple[str, Callable[[], Awaitable[aiohttp.ClientResponse]]]] = []
         for host in self._hosts:
             if "pull" in host.capabilities:
-                url = self._mirrored(host, self._url(host, kind, descriptor.digest))
-                asks.append((url, partial(self._request, host, "GET", url, self._pull_scope(), headers=headers)))
+                url = self._mirrored(host, self.url(host, kind, descriptor.digest))
+                asks.append((url, partial(self.request, host, "GET", url, self._pull_scope(), headers=headers)))
         # A descriptor's own addresses: nobody's secrets go there (CVE-2020-15157).
         asks += [(address, partial(self._get, "GET", address, sent, None, True)) for address in descriptor.urls]
         for asked, ask in sorted(asks, key=lambda pair: broken[pair[0]]):
@@ -586,22 +695,27 @@ class Registry:
                 response = await ask()
                 try:
                     if response.status not in (200, 206):
-                        raise await self._refusal(response, descriptor.digest)
-                    skip = _skipped(response, descriptor, offset)
-                    async for chunk in _body(response, skip, descriptor.digest):
+                        raise await self.refusal(response, descriptor.digest)
+                    if end is not None and not (whole and response.status == 200):
+                        undo, skip, until = None, _part(response, descriptor, offset, end), end
+                    else:
+                        undo, skip = _skipped(response, descriptor, offset)
+                        until = descriptor.size
+                    async for chunk in _body(response, skip, descriptor.digest, undo):
                         begun = True
                         at += len(chunk)
                         yield chunk
                     if begun:
                         # Complete, or cut off without a word.
-                        broken[asked] += at < descriptor.size
+                        broken[asked] += at < until
                         return
                     raise Unavailable(f"{descriptor.digest}: {Origin.of(str(response.url))} sent nothing")
                 finally:
                     response.close()
             except ArgosyError as error:
+                # Of many parts each would ask first who has none.
+                broken[asked] += begun or end is not None
                 if begun:
-                    broken[asked] += 1
                     raise
                 # That it is nowhere else says less than what went wrong where it should be.
                 if not (isinstance(error, NotFound) and isinstance(failure, Busy)):
@@ -622,52 +736,67 @@ class Registry:
     async def has(self, kind: str, digest: str) -> bool:
         """Return whether the registry has a blob or manifest."""
         host = self._push_host()
-        response = await self._request(
-            host, "HEAD", self._url(host, kind, digest), self._push_scope(), headers={"Accept": _ACCEPT}
-        )
-        response.release()
-        return response.status == 200
+
+        async def ask() -> bool:
+            response = await self.request(
+                host, "HEAD", self.url(host, kind, digest), self._push_scope(), headers={"Accept": _ACCEPT}
+            )
+            if response.status in (429, 503):
+                raise await self.refusal(response, digest)
+            response.release()
+            return response.status == 200
+
+        return await self.patiently(ask)
 
     async def push_blob(self, digest: str, size: int, data: Callable[[], Any], source: str = "") -> bool:
-        """Upload a blob; data is a function that returns an async iterator of its bytes. Raises the registry's refusal.
+        """Upload a blob; data is a function that returns an async iterator of its bytes, anew each time. Raises the registry's refusal.
 
-        source is another repository of the registry that may have it. Returns whether the registry took it from there: no byte was sent then.
+        source is another repository of the registry that may have it. An upload that breaks off goes on where the registry says that it is; a registry
+        that does not take a blob at once is given it in chunks. Returns whether the registry took it from source: no byte was sent then.
+        """
+        from argosy.client.uploads import Upload  # who pulls has no use for it
+
+        return await Upload(self, self._push_host(), self._push_scope(), digest, size, data).run(source)
+
+    async def push_manifest(self, media_type: str, data: bytes, name: str) -> bool:
+        """Upload a manifest under a tag or digest. Raises the registry's refusal.
+
+        Returns whether the registry keeps the list of referrers of the manifest's subject, where it has one: else whoever pushes has to.
         """
         host = self._push_host()
-        scope = self._push_scope()
-        url = self._url(host, "blobs", "uploads/")
-        asked = f"{url}?{urlencode({'mount': digest, 'from': source})}" if source else url
-        response = await self._request(host, "POST", asked, scope)
-        if source and response.status == 201:
-            response.release()
-            return True
-        if source and response.status not in (202, 429) and response.status < 500:
-            # What may not be read there may be written here all the same.
-            response.release()
-            response = await self._request(host, "POST", url, scope)
-        if response.status != 202:
-            raise await self._refusal(response, digest)
-        response.release()
-        if "Location" not in response.headers:
-            raise Unknown(f"{digest}: registry {host.origin} takes the upload and does not say where to")
-        # Elsewhere, or over another scheme, it goes without our secrets: the address itself says that we may.
-        target = _led(url, response.headers["Location"], host.origin)
-        target = f"{target}{'&' if '?' in target else '?'}{urlencode({'digest': digest})}"
-        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
-        response = await self._request(host, "PUT", target, scope, headers=headers, data=data)
-        if response.status != 201:
-            raise await self._refusal(response, digest)
-        response.release()
-        return False
+        url = self.url(host, "manifests", name)
 
-    async def push_manifest(self, media_type: str, data: bytes, name: str) -> None:
-        """Upload a manifest under a tag or digest. Raises the registry's refusal."""
-        host = self._push_host()
-        url = self._url(host, "manifests", name)
-        response = await self._request(host, "PUT", url, self._push_scope(), headers={"Content-Type": media_type}, data=data)
-        if response.status not in (200, 201):
-            raise await self._refusal(response, name)
-        response.release()
+        async def put() -> bool:
+            response = await self.request(
+                host, "PUT", url, self._push_scope(), headers={"Content-Type": media_type}, data=data
+            )
+            if response.status not in (200, 201):
+                raise await self.refusal(response, name)
+            response.release()
+            return bool(response.headers.get("OCI-Subject"))
+
+        return await self.patiently(put)
+
+
+async def _moved(pieces: AsyncIterator[bytes], scope: Sequence[anyio.CancelScope]) -> AsyncGenerator[bytes, None]:
+    """Yield pieces in ones so small that each has to be taken in its time."""
+    async for piece in pieces:
+        for at in range(0, len(piece), _TAKEN_BYTES):
+            for one in scope:
+                one.deadline = anyio.current_time() + _TAKEN_S
+            yield piece[at : at + _TAKEN_BYTES]
+    for one in scope:
+        one.deadline = anyio.current_time() + _LOOKED_S
+
+
+def _wait_s(said: str) -> float | None:
+    """Return how long a Retry-After header says to wait, in seconds; None for what says nothing."""
+    if said.isascii() and said.isdigit() and len(said) < 6:
+        return float(said)
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time()) if said else None
+    except (ValueError, OverflowError, TypeError):
+        return None
 
 
 def _traced(method: str, url: str, sent: Sequence[tuple[str, str]], response: aiohttp.ClientResponse) -> str:
@@ -706,7 +835,7 @@ def _path(url: str) -> str:
     return _shown(urlsplit(url).path)
 
 
-def _led(url: str, location: str, origin: Origin) -> str:
+def led(url: str, location: str, origin: Origin) -> str:
     """Return where an answer leads. Raises Unknown when that is no web address."""
     try:
         target = urljoin(url, location)
@@ -720,8 +849,8 @@ def _media_type(response: aiohttp.ClientResponse) -> str:
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
-def _skipped(response: aiohttp.ClientResponse, descriptor: Descriptor, offset: int) -> int:
-    """Return how many of an answer's first bytes are had already. Raises DataLoss for another size, or another part."""
+def _skipped(response: aiohttp.ClientResponse, descriptor: Descriptor, offset: int) -> tuple[Decoder | None, int]:
+    """Return what undoes an answer's codings, and how many of its first bytes are had already. Raises DataLoss for another size, or another part."""
     begin = 0
     if response.status == 206:
         match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
@@ -732,30 +861,54 @@ def _skipped(response: aiohttp.ClientResponse, descriptor: Descriptor, offset: i
                 f"{descriptor.digest}: the registry sends {_shown(response.headers['Content-Range'])},"
                 f" asked for {offset}- of {descriptor.size}"
             )
-    _as_it_is(response, descriptor.digest)
     length = response.headers.get("Content-Length", "")
-    if length.isascii() and length.isdigit() and response.status == 200 and length != str(descriptor.size):
+    # A server of files may name the coding that the blob itself has: then its size is the descriptor's.
+    undo = _coding(response, descriptor.digest) if response.status != 200 or length != str(descriptor.size) else None
+    if undo is not None and response.status == 206:
+        raise DataLoss(f"{descriptor.digest}: the server sends a part of it encoded, and nobody knows of what")
+    if undo is None and length.isascii() and length.isdigit() and response.status == 200 and length != str(descriptor.size):
         raise DataLoss(
             f"{descriptor.digest}: the registry has {length[:20]} bytes of it, its descriptor says {descriptor.size}"
         )
-    return offset - begin
+    return undo, offset - begin
 
 
-def _as_it_is(response: aiohttp.ClientResponse, what: str) -> None:
-    """Raise DataLoss for an encoded body: its bytes are not those that a digest or a size is about."""
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise DataLoss(f"{what}: the server sends it encoded, and was asked for it as it is")
+def _part(response: aiohttp.ClientResponse, descriptor: Descriptor, begin: int, end: int) -> int:
+    """Return 0 for an answer that says to be exactly the bytes from begin up to end. Raises Unavailable for any other."""
+    match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    said = (int(match[1]), int(match[2]) + 1) if match else None
+    if response.status != 206 or match is None or said != (begin, end) or match[3] not in ("*", str(descriptor.size)):
+        raise Unavailable(
+            f"{descriptor.digest}: asked for {begin}-{end - 1} of {descriptor.size}, the registry answers {response.status}"
+            f' with "{_shown(response.headers.get("Content-Range", ""))}"'
+        )
+    length = response.headers.get("Content-Length", str(end - begin))
+    if length != str(end - begin) or response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Unavailable(
+            f"{descriptor.digest}: the registry sends {_shown(length)} bytes for {begin}-{end - 1}, or encodes them"
+        )
+    return 0
+
+
+def _coding(response: aiohttp.ClientResponse, what: str) -> Decoder | None:
+    """Return what undoes an answer's codings, which nobody asked for. Raises DataLoss for one that is not known."""
+    return decoder(response.headers.get("Content-Encoding", ""), what)
 
 
 async def _whole(response: aiohttp.ClientResponse, limit: int, what: str, cut: bool = False) -> bytes:
     """Return a body; what is longer than limit bytes is cut there, or refused. Raises Unavailable, InvalidArgument, DataLoss."""
     data = bytearray()
-    if not cut:
-        _as_it_is(response, what)
+    undo = None if cut else _coding(response, what)
     try:
         with anyio.fail_after(_ANSWER_S):
             while len(data) <= limit and (piece := await response.content.read(limit + 1 - len(data))):
-                data += piece
+                for part in undo.pieces(piece) if undo is not None else (piece,):
+                    data += part
+                    if len(data) > limit:
+                        break
+            else:
+                if undo is not None and len(data) <= limit:
+                    undo.end()
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable(f"{what}: the connection broke: {_shown(_reason(error))}") from error
     if len(data) > limit and not cut:
@@ -763,15 +916,31 @@ async def _whole(response: aiohttp.ClientResponse, limit: int, what: str, cut: b
     return bytes(data[:limit])
 
 
-async def _body(response: aiohttp.ClientResponse, skip: int, digest: str) -> AsyncGenerator[bytes, None]:
-    """Yield a body without its first bytes. Whoever took the response closes it."""
+async def _body(
+    response: aiohttp.ClientResponse, skip: int, digest: str, undo: Decoder | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Yield a body without its first bytes. Whoever took the response closes it. Raises Unavailable for one that hardly moves, too."""
+    waited, came = 0.0, 0
     try:
-        async for chunk in response.content.iter_chunked(_CHUNK):
-            if skip:
-                dropped = min(skip, len(chunk))
-                skip -= dropped
-                chunk = chunk[dropped:]
-            if chunk:
-                yield chunk
+        while True:
+            began = time.monotonic()
+            chunk = await response.content.read(_CHUNK)
+            waited += time.monotonic() - began
+            came += len(chunk)
+            if not chunk:
+                break
+            if waited >= _SLOW_S:
+                if came < _SLOW_BYTES:
+                    raise Unavailable(f"{digest}: the server sent {came} bytes in {waited:.0f} s: it is as good as silent")
+                waited, came = 0.0, 0
+            for part in undo.pieces(chunk) if undo is not None else (chunk,):
+                if skip:
+                    dropped = min(skip, len(part))
+                    skip -= dropped
+                    part = part[dropped:]
+                if part:
+                    yield part
+        if undo is not None:
+            undo.end()
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Unavailable(f"{digest}: the connection broke: {_shown(_reason(error))}") from error

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
 
-from argosy.client.registry import Ask, Credentials, Registry, Trace
+from argosy.client.ranges import LANES, Lanes
+from argosy.client.registry import Ask, Credentials, Registry, Trace, Warn, warned
 from argosy.errors import InvalidArgument
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
@@ -43,12 +44,13 @@ class Registries:
 
     def __init__(
         self, *, plain: bool = False, credentials: Credentials | Ask | None = None, hosts_dir: Path | None = None,
-        headers: Mapping[str, str] | None = None, trace: Trace | None = None,
+        headers: Mapping[str, str] | None = None, trace: Trace | None = None, warn: Warn = warned, lanes: Lanes | None = LANES,
     ) -> None:  # fmt: skip
         """plain is HTTP without TLS. credentials and headers are for the registry of the name, and for no mirror; the rest is as ``Registry`` takes it."""
         self._made = partial(
-            Registry, plain=plain, credentials=credentials, hosts_dir=hosts_dir, headers=headers, trace=trace
-        )
+            Registry, plain=plain, credentials=credentials, hosts_dir=hosts_dir, headers=headers, trace=trace,
+            warn=warn, lanes=lanes,
+        )  # fmt: skip
         self._open: dict[Reference, Registry] = {}
         self._stack: AsyncExitStack | None = None
 
@@ -81,3 +83,8 @@ class Registries:
         async with aclosing(registry.fetch(descriptor, offset)) as pieces:
             async for piece in pieces:
                 yield piece
+
+    def came_in_parts(self, reference: Reference, digest: str) -> bool:
+        """Return whether a blob came in several ranges the last time; it comes over one connection the next time."""
+        registry = self._open.get(reference)
+        return registry is not None and registry.came_in_parts(digest)

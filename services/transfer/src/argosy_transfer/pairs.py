@@ -15,7 +15,7 @@ from argosy import log
 from argosy.client import Client
 from argosy.client.images import Contents, Wants, export_images, import_images, store, target_of, unpack, write_archive
 from argosy.client.jobs import together
-from argosy.client.registry import Registry
+from argosy.client.registry import Registry, warned
 from argosy.client.resolvers import Registries
 from argosy.client.transfers import (
     ArchiveSink,
@@ -123,7 +123,7 @@ class Job:
                 group.start_soon(lines.run, self.settings.silence_s)
             registries = Registries(
                 plain=said.default_scheme == "http", credentials=ask, hosts_dir=Path(said.host_dir) if said.host_dir else None,
-                headers=dict(said.headers), trace=trace,
+                headers=dict(said.headers), trace=trace, warn=self._warn,
             )  # fmt: skip
             failure: ArgosyError | None = None
             async with registries:
@@ -135,6 +135,11 @@ class Job:
                 lines.end()
         if failure is not None:
             raise failure
+
+    def _warn(self, text: str) -> None:
+        """Tell a client, and the log, what a registry warns of."""
+        self.teller.status(text)
+        warned(text)
 
     @asynccontextmanager
     async def writer(self, id: str) -> AsyncGenerator[Writer, None]:

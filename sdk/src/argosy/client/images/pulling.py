@@ -20,7 +20,7 @@ from argosy.client.images.names import put_image
 from argosy.client.images.unpacking import unpack
 from argosy.client.jobs import cleanup, together
 from argosy.client.progress import Progress, Watch, nobody
-from argosy.client.registry import Credentials
+from argosy.client.registry import Credentials, Warn, warned
 from argosy.client.resolvers import Registries, Resolver
 from argosy.client.services import Services, present
 from argosy.encryption.payload import Parameters
@@ -127,32 +127,43 @@ class Puller:
         parents = tuple(self._parents.get(d.digest, ()))
         self._watch(Progress(ref, "waiting", 0, d.size, d, parents))
         async with self._limit:
-            try:
-                ingest = await open_ingest(self._services.content, ref, d.size, d.digest)
-            except AlreadyExists:
-                await self._has(d)
-                self._watch(Progress(ref, "exists", d.size, d.size, d, parents))
-                if self._source:
-                    await set_labels(self._services.content, d.digest, self._source)
-                return
-            try:
-                if ingest.offset > d.size:
-                    await ingest.restart()  # somebody else's idea of it
-                await self._fetch(d, ingest)
-                await ingest.commit(d.size, d.digest, self._source)
-            except AlreadyExists:
-                pass
-            except (DataLoss, FailedPrecondition) as error:
-                # These bytes are no use to a later try either.
-                ingest.close()
-                with cleanup():
-                    await self._services.content.abort(content.AbortRequest(ref=ref))
-                if isinstance(error, DataLoss):
-                    raise
-                raise DataLoss(f"{d.digest}: the {self._who} sent other bytes: {error.message}") from error
-            finally:
-                ingest.close()
+            # One of several ranges may have been another's, or what an earlier pull left: then once more, from its beginning.
+            for again in (False, True):
+                try:
+                    ingest = await open_ingest(self._services.content, ref, d.size, d.digest)
+                except AlreadyExists:
+                    await self._has(d)
+                    self._watch(Progress(ref, "exists", d.size, d.size, d, parents))
+                    if self._source:
+                        await set_labels(self._services.content, d.digest, self._source)
+                    return
+                found = 0
+                try:
+                    if ingest.offset > d.size:
+                        await ingest.restart()  # somebody else's idea of it
+                    found = ingest.offset
+                    await self._fetch(d, ingest)
+                    await ingest.commit(d.size, d.digest, self._source)
+                    break
+                except AlreadyExists:
+                    break
+                except (DataLoss, FailedPrecondition) as error:
+                    # These bytes are no use to a later try either.
+                    ingest.close()
+                    with cleanup():
+                        await self._services.content.abort(content.AbortRequest(ref=ref))
+                    if not again and (found or self._came_in_parts(d)):
+                        continue
+                    if isinstance(error, DataLoss):
+                        raise
+                    raise DataLoss(f"{d.digest}: the {self._who} sent other bytes: {error.message}") from error
+                finally:
+                    ingest.close()
         self._watch(Progress(ref, "done", d.size, d.size, d, parents))
+
+    def _came_in_parts(self, d: Descriptor) -> bool:
+        resolver = self._resolver
+        return isinstance(resolver, Registries) and resolver.came_in_parts(self._reference, d.digest)
 
     async def _has(self, d: Descriptor) -> None:
         """Raise DataLoss when a blob that is here has another size than a descriptor says: one of them lies about the digest."""
@@ -287,13 +298,14 @@ async def fetch_image(
 async def pull(
     client: Client, name: str, *, plain: bool = False, credentials: Credentials | None = None, platform: Platform | None = None,
     all_platforms: bool = False, snapshotter: str = "", unpack_image: bool = True, watch: Watch = nobody,
-    resolver: Resolver | None = None, keys: Parameters | None = None,
+    resolver: Resolver | None = None, keys: Parameters | None = None, warn: Warn = warned,
 ) -> Image:  # fmt: skip
     """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss.
 
     keys open encrypted layers, beside those of the daemon's machine.
 
-    It comes from where resolver says, else the client's, else from the registry of its name; plain and credentials are for that.
+    It comes from where resolver says, else the client's, else from the registry of its name; plain and credentials are for that, and what that one
+    warns of is told to warn.
     The image gets its name when all of it is there; layers of which the snapshotter makes snapshots by itself are not fetched. A pull that
     fails or is cancelled ends everything that it started and gives its lease back; what it has fetched of a blob stays for the next one to go on from.
     """
@@ -307,7 +319,7 @@ async def pull(
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(client.lease())
         if own is None:
-            own = await stack.enter_async_context(Registries(plain=plain, credentials=credentials))
+            own = await stack.enter_async_context(Registries(plain=plain, credentials=credentials, warn=warn))
         target = await own.resolve(reference)
         if reference.digest and reference.digest != target.digest:
             raise DataLoss(f"{reference}: the resolver answers with {target.digest}")

@@ -10,7 +10,7 @@ from argosy.client.connection import Client
 from argosy.client.images.documents import from_wire
 from argosy.client.images.names import find_image, get_image
 from argosy.client.progress import Watch, nobody
-from argosy.client.registry import Credentials, Registry
+from argosy.client.registry import Credentials, Registry, Warn, warned
 from argosy.client.services import Services
 from argosy.client.transfers.copying import copy_image
 from argosy.client.transfers.ends import Wish
@@ -29,15 +29,16 @@ async def push(
     plain: bool = False,
     credentials: Credentials | None = None,
     watch: Watch = nobody,
+    warn: Warn = warned,
 ) -> Descriptor:
     """Push an image to the registry its name says; source is another local image to push under that name, in any form of its name.
 
-    Returns what the name stands for there now. Raises NotFound, InvalidArgument, and what the registry refuses with.
+    Returns what the name stands for there now; what the registry warns of is told to warn. Raises NotFound, InvalidArgument, and what the registry refuses with.
     """
     reference = Reference.parse(name)
     services = client.services
     image = await find_image(services, source) if source else await get_image(services, str(reference))
-    async with Registry(reference, plain=plain, credentials=credentials) as registry:
+    async with Registry(reference, plain=plain, credentials=credentials, warn=warn) as registry:
         return await push_image(services, registry, image, watch=watch)
 
 

@@ -1,0 +1,271 @@
+"""Registries as they really are: codings that nobody asked for, warnings, "come again later", servers that hardly move."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import itertools
+import random
+import time
+import zlib
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+
+import pytest
+import zstandard
+from aiohttp import web
+from argosy.client import registry as registry_module
+from argosy.client.codings import decoder
+from argosy.client.registry import Registry
+from argosy.errors import DataLoss, Unavailable
+from argosy.oci.image import Descriptor
+from argosy.oci.reference import Reference
+
+from tests.harness.web import LAYER, Server, serving, sha256
+
+DATA = random.Random(3).randbytes(150_000) + bytes(150_000)
+
+
+def run(work: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await asyncio.wait_for(work(), 60)
+
+    asyncio.run(main())
+
+
+def blob(data: bytes = DATA) -> Descriptor:
+    return Descriptor(media_type=LAYER, digest=sha256(data), size=len(data))
+
+
+def at(server: Server, **how: object) -> Registry:
+    return Registry(Reference.parse(f"{server.netloc}/a/b:1"), **how)  # type: ignore[arg-type] # each test's own
+
+
+# -- codings --
+
+
+def raw_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+def zstd(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
+
+
+PACKED: dict[str, tuple[str, bytes]] = {
+    "gzip": ("gzip", gzip.compress(DATA)),
+    "several gzip files": ("x-gzip", gzip.compress(DATA[:1000]) + gzip.compress(DATA[1000:])),
+    "deflate": ("deflate", zlib.compress(DATA)),
+    "deflate without a head": ("Deflate", raw_deflate(DATA)),
+    "zstd": ("zstd", zstd(DATA)),
+    "several zstd frames": ("zstd", zstd(DATA[:77]) + zstd(DATA[77:])),
+    "two codings": ("gzip, zstd", zstd(gzip.compress(DATA))),
+    "none by its name": ("identity", DATA),
+}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("kind", PACKED)
+def test_a_blob_in_a_coding_that_nobody_asked_for_is_taken(kind: str, chunked: bool) -> None:
+    name, body = PACKED[kind]
+
+    async def work() -> None:
+        async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
+            response = web.StreamResponse(headers={"Content-Encoding": name})
+            if not chunked:
+                response.content_length = len(body)
+            await response.prepare(request)
+            await response.write(body)
+            return response
+
+        async with serving(answer) as server, at(server) as registry:
+            assert b"".join([c async for c in registry.fetch(blob())]) == DATA
+
+    run(work)
+
+
+def test_a_document_in_a_coding_is_taken_and_a_blob_whose_own_coding_is_named_stays_as_it_is() -> None:
+    """A server of files says of layer.tar.gz what it is: its bytes are the blob."""
+    packed = gzip.compress(DATA)
+
+    async def work() -> None:
+        async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
+            if request.method == "HEAD":
+                return web.Response(status=405)
+            if "/manifests/" in request.path:
+                plain = server.blobs[server.tags["a/b:1"]]
+                return web.Response(body=gzip.compress(plain), headers={"Content-Encoding": "gzip"})
+            return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+        async with serving(answer) as server, at(server) as registry:
+            told = server.image("a/b:1", [DATA])
+            assert (await registry.resolve()).digest == told["digest"]
+            assert b"".join([c async for c in registry.fetch(blob(packed))]) == packed
+
+    run(work)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate", "zstd"])
+def test_a_coding_that_is_cut_off_or_damaged_is_no_blob(kind: str) -> None:
+    name, body = PACKED[kind]
+    for wrong, words in ((body[: len(body) // 2], "ends in the middle"), (b"\x78\x9c nothing of the kind" * 9, "broken")):
+        undo = decoder(name, "it")
+        assert undo is not None
+        with pytest.raises(DataLoss, match=words):
+            for i in range(0, len(wrong), 1000):
+                list(undo.pieces(wrong[i : i + 1000]))
+            undo.end()
+
+
+# -- warnings --
+
+
+def test_what_a_registry_warns_of_is_told_once_and_as_it_can_be_shown() -> None:
+    said: list[str] = []
+
+    async def work() -> None:
+        async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
+            told = server.serve(request)
+            for text in (r'299 - "goes \"away\" soon"', '199 - "not ours"', "299 -", "299 - odd"):
+                told.headers.add("Warning", text)
+            return told
+
+        async with serving(answer) as server, at(server, warn=said.append) as registry:
+            server.image("a/b:1", [DATA])
+            await registry.resolve()
+            _ = [c async for c in registry.fetch(blob())]
+
+    run(work)
+    (only,) = said
+    assert only.endswith('warns: goes "away" soon') and only.startswith("registry 127.0.0.1:")
+
+
+def test_a_registry_that_warns_without_end_is_heard_some_times() -> None:
+    said: list[str] = []
+    counter = itertools.count()
+
+    async def work() -> None:
+        async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
+            told = server.serve(request)
+            for _ in range(20):
+                told.headers.add("Warning", f'299 - "number {next(counter)}"')
+            return told
+
+        async with serving(answer) as server, at(server, warn=said.append) as registry:
+            server.image("a/b:1", [DATA])
+            for _ in range(5):
+                await registry.resolve()
+
+    run(work)
+    assert len(said) == registry_module._MAX_WARNINGS
+
+
+# -- later --
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("header", ["0", "date", ""])
+@pytest.mark.parametrize("what", ["manifests", "blobs", "push"])
+def test_a_registry_that_has_too_much_to_do_is_asked_again(
+    what: str, header: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is asked of it; when it says so, or soon. 503 without a time is a failure like others."""
+    monkeypatch.setattr(registry_module, "_BUSY_S", 0.0)
+    if status == 503 and not header:
+        pytest.skip("says nothing of when to come again")
+    said = formatdate(time.time() - 5, usegmt=True) if header == "date" else header
+    refused: dict[str, int] = {}
+
+    async def work() -> None:
+        async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
+            key = f"{request.method} {request.path}"
+            refused[key] = refused.get(key, 0) + 1
+            if refused[key] < 3:
+                return web.Response(status=status, headers={"Retry-After": said} if said else {})
+            if request.method in ("PUT", "POST"):
+                await request.read()
+                return web.Response(status=201 if request.method == "PUT" else 202, headers={"Location": "/v2/up/1"})
+            return None
+
+        async with serving(answer) as server, at(server) as registry:
+            told = server.image("a/b:1", [DATA])
+            if what == "manifests":
+                assert (await registry.resolve()).digest == told["digest"]
+            elif what == "blobs":
+                assert b"".join([c async for c in registry.fetch(blob())]) == DATA
+            else:
+                assert await registry.has("blobs", sha256(DATA))
+                await registry.push_manifest("application/json", b"{}", "1")
+                await registry.push_blob(sha256(b"x"), 1, one_byte)
+
+    run(work)
+    assert max(refused.values()) >= 3
+
+
+async def one_byte():  # type: ignore[no-untyped-def] # a body
+    yield b"x"
+
+
+def test_who_says_to_come_again_tomorrow_is_not_waited_for() -> None:
+    async def work() -> None:
+        async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
+            return web.Response(status=429, headers={"Retry-After": formatdate(time.time() + 86400, usegmt=True)})
+
+        async with serving(answer) as server, at(server) as registry:
+            with pytest.raises(Unavailable, match="429"):
+                await registry.resolve()
+            assert len(server.seen) == 2  # HEAD and GET
+
+    run(work)
+
+
+# -- a minimum rate --
+
+
+def test_a_server_that_hardly_moves_is_left_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that trickle are no silence, and nothing that a pull gets done by: the mirror is left for the registry itself."""
+    monkeypatch.setattr(registry_module, "_SLOW_S", 0.05)
+
+    async def work() -> None:
+        async def trickles(server: Server, request: web.Request) -> web.StreamResponse | None:
+            response = web.StreamResponse(headers={"Content-Length": str(len(DATA))})
+            await response.prepare(request)
+            for i in range(len(DATA)):
+                await response.write(DATA[i : i + 1])
+                await asyncio.sleep(0.01)
+            return response
+
+        from argosy.client.hosts import Host
+
+        async with serving(trickles) as slow, serving() as real:
+            real.image("a/b:1", [DATA])
+            hosts = [Host(f"{slow.url}/v2"), Host(f"{real.url}/v2", is_registry=True)]
+            async with at(real, hosts=hosts) as registry:
+                assert b"".join([c async for c in registry.fetch(blob())]) == DATA
+            assert len(slow.seen) == 1 and real.seen[-1].headers["Range"].startswith("bytes=")
+
+    run(work)
+
+
+def test_a_server_that_takes_no_more_of_an_upload_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_module, "_TAKEN_S", 0.1)
+    monkeypatch.setattr(registry_module, "_ANSWER_S", 0.5)
+
+    async def big():  # type: ignore[no-untyped-def] # a body
+        for _ in range(1000):
+            yield bytes(1 << 20)
+
+    async def work() -> None:
+        async def answer(server: Server, request: web.Request) -> web.StreamResponse | None:
+            if request.method == "POST":
+                return web.Response(status=202, headers={"Location": "/v2/a/b/blobs/uploads/1"})
+            if request.method == "PUT":
+                await asyncio.sleep(30)
+            return web.Response(status=404)
+
+        async with serving(answer) as server, at(server) as registry:
+            with pytest.raises(Unavailable):
+                await registry.push_blob(sha256(b"x"), 1000 << 20, big)
+
+    run(work)
