@@ -24,6 +24,7 @@ from bench.rows.gc import gc, growth
 from bench.rows.images import big
 from bench.rows.kata import kata
 from bench.rows.process import after, process
+from bench.rows.registries import one_layer, transfer
 from bench.rows.rpc import unary
 from bench.rows.shim import shim
 from bench.rows.snapshots import prepare
@@ -49,6 +50,8 @@ _OWN: dict[str, Callable[[Bench, Setup], None]] = {
     "gc": gc,
     "growth": growth,
     "import pull pull-argosy rm": big,
+    "transfer": transfer,
+    "one-layer": one_layer,
     "variants": variants,
     "kata": kata,
 }

@@ -9,9 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.accounts import Cgroup, pss_bytes
 
@@ -38,6 +40,8 @@ class Side(abc.ABC):
         self.address = base / "c.sock"
         self.cgroup = Cgroup(self.label)
         self.client_cpu_s = 0.0
+        self.client_peak_bytes = 0
+        """What the last client had in memory at most."""
         self.process: subprocess.Popen[bytes] | None = None
 
     @abc.abstractmethod
@@ -122,6 +126,7 @@ class Side(abc.ABC):
             _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         self.client_cpu_s += used.ru_utime + used.ru_stime
+        self.client_peak_bytes = used.ru_maxrss << 10
         if process.returncode:
             raise Failed(f"{self.label}: {' '.join(command)}: {errors.decode(errors='replace')[-1500:]}")
 
@@ -152,8 +157,52 @@ class Ours(Side):
     def environment(self) -> Mapping[str, str]:
         return {**super().environment(), **self._env}
 
-    def pull(self, name: str) -> None:
-        self.run(str(ARGOSY), "--address", str(self.address), "pull", "--plain-http", name)
+    def pull(self, name: str, env: Mapping[str, str] | None = None) -> None:
+        self.run(str(ARGOSY), "--address", str(self.address), "pull", "--plain-http", name, env=env)
+
+    def transfer(self, name: str) -> None:
+        """Have the daemon pull, as a client of containerd's version 2 does: with a stream for its progress, which is read to its end."""
+        import grpc
+        from argosy_protos.containerd.services.streaming.v1 import StreamInit
+        from argosy_protos.containerd.services.transfer.v1 import TransferOptions, TransferRequest
+        from argosy_protos.containerd.types import Platform
+        from argosy_protos.containerd.types import transfer as p
+        from argosy_protos.google.protobuf import Any as AnyMessage
+
+        def pack(name: str, message: Any) -> AnyMessage:
+            return AnyMessage(type_url=name, value=message.encode())
+
+        def plain(data: bytes) -> bytes:
+            return data
+
+        host = Platform(os="linux", architecture="amd64")
+        source = p.OCIRegistry(reference=name, resolver=p.RegistryResolver(default_scheme="http"))
+        store = p.ImageStore(name=name, platforms=[host], all_metadata=True, unpacks=[p.UnpackConfiguration(platform=host)])
+        request = TransferRequest(
+            source=pack("containerd.types.transfer.OCIRegistry", source), destination=pack("containerd.types.transfer.ImageStore", store),
+            options=TransferOptions(progress_stream="progress-1"),
+        )  # fmt: skip
+        metadata = (("containerd-namespace", "default"),)
+        over = threading.Event()
+
+        def first() -> Iterator[bytes]:
+            yield pack("containerd.services.streaming.v1.StreamInit", StreamInit(id="progress-1")).encode()
+            over.wait()
+
+        with grpc.insecure_channel(f"unix:{self.address}", options=[("grpc.max_receive_message_length", -1)]) as channel:
+            stream = channel.stream_stream("/containerd.services.streaming.v1.Streaming/Stream", plain, plain)
+            told = stream(first(), metadata=metadata)
+            next(told)
+            reader = threading.Thread(target=lambda: sum(1 for _ in told), daemon=True)
+            reader.start()
+            call = channel.unary_unary("/containerd.services.transfer.v1.Transfer/Transfer", plain, plain)
+            try:
+                call(request.encode(), metadata=metadata, timeout=_COMMAND_S)
+            except grpc.RpcError as error:
+                raise Failed(f"{self.label}: transfer of {name}: {error}") from None
+            finally:
+                over.set()
+            reader.join(30)
 
     def command(self) -> list[str]:
         up = [str(ARGOSY), "up", "--root", str(self.base / "root"), "--state", str(self.base / "state")]

@@ -100,9 +100,9 @@ class Server:
         """Answer as a well-behaved registry."""
         repository, _, rest = request.path.removeprefix("/v2/").rpartition("/")
         repository, _, kind = repository.rpartition("/")
-        digest = rest if rest.startswith("sha") else self.tags.get(f"{repository}:{rest}", "")
+        digest = rest if ":" in rest else self.tags.get(f"{repository}:{rest}", "")
         data = self.blobs.get(digest)
-        if data is None:
+        if data is None or kind == "referrers":
             return web.json_response({"errors": [{"code": "MANIFEST_UNKNOWN", "message": "unknown"}]}, status=404)
         media_type = (
             self.types.get(digest, "application/octet-stream") if kind == "manifests" else "application/octet-stream"

@@ -275,7 +275,7 @@ def test_debians_registry_takes_an_upload_whose_line_is_cut(
         async with server, Registry(Reference.parse(name)) as registry:
             if chunked:
                 upload = uploads.Upload(
-                    registry, registry._push_host(), registry._push_scope(), sha256(data), len(data), Bytes(data)
+                    registry, registry.push_host(), registry._push_scope(), sha256(data), len(data), Bytes(data)
                 )
                 assert not await upload._begin("")
                 monkeypatch.setattr(uploads, "_UPLOAD_CHUNK", 1 << 20)

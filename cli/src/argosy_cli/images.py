@@ -386,6 +386,42 @@ def convert(
     run_async(work())
 
 
+def referrers(
+    reference: str,
+    artifact_type: Annotated[str, Option("--artifact-type", help="only those of this type")] = "",
+    fetch: Annotated[bool, Option("--fetch", help="fetch them, and keep them with the image, which must be here")] = False,
+    plain_http: Plain = False,
+    user: User = "",
+) -> None:
+    """List what refers to an image in its registry: signatures, bills of materials."""
+    from argosy.client import images as api
+    from argosy.client.referrers import referrers as listed
+    from argosy.client.resolvers import Registries
+    from argosy.oci.reference import Reference
+
+    async def work() -> None:
+        name = Reference.parse(reference)
+        async with Registries(plain=plain_http, credentials=credentials(user), warn=remark) as registries:
+            if fetch:
+                async with Target.client() as client, client.lease() as services:
+                    target = await api.target_of(services, str(name))
+                    with watching() as watch:
+                        found = await api.fetch_referrers(services, registries, name, target.digest, artifact_type, watch)
+            else:
+                target = await registries.resolve(name)
+                found = await listed(await registries.of(name), target.digest, artifact_type)
+        rows = [
+            {
+                "digest": one.descriptor.digest, "artifact type": one.artifact_type, "size": size(one.descriptor.size),
+                "bytes": one.descriptor.size, "media type": one.descriptor.media_type, "annotations": dict(one.annotations),
+            }
+            for one in found
+        ]  # fmt: skip
+        show(rows, ("digest", "artifact type", "size"), f"nothing refers to {target.digest}")
+
+    run_async(work())
+
+
 VERBS: Final[dict[str, Verb | Group]] = {
     "pull": Verb(pull),
     "push": Verb(push),
@@ -400,6 +436,7 @@ VERBS: Final[dict[str, Verb | Group]] = {
             "decrypt": Verb(decrypt),
             "encrypt": Verb(encrypt),
             "layerinfo": Verb(layerinfo),
+            "referrers": Verb(referrers),
         },
     ),
     "rmi": Verb(rmi),

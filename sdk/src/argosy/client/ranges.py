@@ -7,6 +7,7 @@ Lanes are the process's: blobs that are fetched at once share them, and each has
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -14,7 +15,7 @@ from contextlib import aclosing
 from typing import Final
 
 from argosy.client.jobs import cleanup
-from argosy.errors import ArgosyError, Unavailable
+from argosy.errors import ArgosyError, InvalidArgument, Unavailable
 
 # What a lane may hold in memory. Larger ones would be fewer in the same memory; smaller ones would spend their time on being asked for.
 PART_BYTES: Final = 4 << 20
@@ -36,6 +37,14 @@ class Lanes:
         # Other threads may have loops of their own; nothing waits in here.
         self._lock = threading.Lock()
 
+    def resize(self, most: int) -> None:
+        """Have that many lanes from now on; those that are taken are given back in their time. Raises InvalidArgument."""
+        if most < 0:
+            raise InvalidArgument(f"there are 0 lanes or more for ranges of large layers, not {most}")
+        with self._lock:
+            self._free += most - self.most
+            self.most = most
+
     def enter(self) -> None:
         """Count one more who wants lanes."""
         with self._lock:
@@ -49,7 +58,7 @@ class Lanes:
     def take(self, held: int) -> bool:
         """Take a lane, unless there is none, or who holds so many has its share."""
         with self._lock:
-            if not self._free or held >= max(1, self.most // max(1, self._users)):
+            if self._free <= 0 or held >= max(1, self.most // max(1, self._users)):
                 return False
             self._free -= 1
             return True
@@ -65,8 +74,14 @@ class Lanes:
         return self._free
 
 
-LANES: Final = Lanes()
-"""Those of this process."""
+def _lanes() -> Lanes:
+    said = os.environ.get("ARGOSY_FETCH_LANES", "")
+    # What is no number means what nothing means: no client fails for it that fetches nothing.
+    return Lanes(min(int(said), 1024) if said.isascii() and said.isdigit() else _MOST_LANES)
+
+
+LANES: Final = _lanes()
+"""Those of this process: as many as ARGOSY_FETCH_LANES says, 0 for one connection a blob."""
 
 
 class _Part:

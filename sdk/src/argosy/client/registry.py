@@ -78,6 +78,7 @@ _TOKEN_S, _MOST_S = 60.0, 86400
 _WARNING: Final = re.compile(r'299 \S{1,255} "((?:[^"\\]|\\.)*)"')
 _SCOPE: Final = re.compile(r'\bscope="[^"]*"')
 _RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
+_NEXT: Final = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?(?=[\s,;]|$)')
 _REDIRECTING: Final = frozenset((301, 302, 303, 307, 308))
 
 
@@ -634,7 +635,7 @@ class Registry:
 
     def _may_come_in_parts(self, descriptor: Descriptor, offset: int) -> bool:
         large = descriptor.size - offset >= LARGE_BYTES and descriptor.media_type not in _DOCUMENTS
-        return large and self._lanes is not None and not self._in_parts.get(descriptor.digest)
+        return large and self._lanes is not None and self._lanes.most > 0 and not self._in_parts.get(descriptor.digest)
 
     def came_in_parts(self, digest: str) -> bool:
         """Return whether a blob came in several ranges when it was fetched last. It comes over one connection the next time: were its bytes others, a range lied."""
@@ -722,9 +723,37 @@ class Registry:
                     failure = error
         raise failure
 
+    # -- lists --
+
+    @property
+    def hosts(self) -> Sequence[Host]:
+        """Where it is asked, in order."""
+        return self._hosts
+
+    async def document(self, host: Host, kind: str, what: str, push: bool = False) -> bytes:
+        """Return a document of one host whole. Raises NotFound, and what the host refuses with."""
+        return (await self.page(host, kind, what, {}, push))[0]
+
+    async def page(
+        self, host: Host, kind: str, what: str, query: Mapping[str, str], push: bool = False
+    ) -> tuple[bytes, str]:
+        """Return one page of a list whole, and where the next one is, "" for none."""
+        url = self._mirrored(host, self.url(host, kind, what))
+        if query:
+            url += f"{'&' if '?' in url else '?'}{urlencode(query)}"
+        scope = self._push_scope() if push else self._pull_scope()
+        response = await self.request(host, "GET", url, scope, headers={"Accept": _ACCEPT}, strict=True)
+        if response.status != 200:
+            raise await self.refusal(response, what)
+        try:
+            following = _NEXT.search(response.headers.get("Link", "")[:_MAX_REFUSAL_BYTES])
+            return await _whole(response, MAX_MANIFEST_BYTES, what), following[1] if following else ""
+        finally:
+            response.close()
+
     # -- pushing --
 
-    def _push_host(self) -> Host:
+    def push_host(self) -> Host:
         for host in self._hosts:
             if "push" in host.capabilities:
                 return host
@@ -735,7 +764,7 @@ class Registry:
 
     async def has(self, kind: str, digest: str) -> bool:
         """Return whether the registry has a blob or manifest."""
-        host = self._push_host()
+        host = self.push_host()
 
         async def ask() -> bool:
             response = await self.request(
@@ -756,14 +785,14 @@ class Registry:
         """
         from argosy.client.uploads import Upload  # who pulls has no use for it
 
-        return await Upload(self, self._push_host(), self._push_scope(), digest, size, data).run(source)
+        return await Upload(self, self.push_host(), self._push_scope(), digest, size, data).run(source)
 
     async def push_manifest(self, media_type: str, data: bytes, name: str) -> bool:
         """Upload a manifest under a tag or digest. Raises the registry's refusal.
 
         Returns whether the registry keeps the list of referrers of the manifest's subject, where it has one: else whoever pushes has to.
         """
-        host = self._push_host()
+        host = self.push_host()
         url = self.url(host, "manifests", name)
 
         async def put() -> bool:

@@ -228,6 +228,7 @@ class Descriptor(_Document):
     KEYS: ClassVar[Keys] = {
         "mediaType": ("media_type", _text), "digest": ("digest", _text), "size": ("size", _size),
         "platform": ("platform", Platform.read), "annotations": ("annotations", _labels), "urls": ("urls", _texts),
+        "artifactType": ("artifact_type", _text),
     }  # fmt: skip
     EXACT: ClassVar[bool] = True
 
@@ -237,6 +238,7 @@ class Descriptor(_Document):
     platform: Platform | None = None
     annotations: dict[str, str] = field(default_factory=dict)
     urls: list[str] = field(default_factory=list)
+    artifact_type: str = ""
 
     def __post_init__(self) -> None:
         self.digest = str(Digest.parse(self.digest))
@@ -261,12 +263,17 @@ class Manifest(_Document):
 
     KEYS: ClassVar[Keys] = {
         "mediaType": ("media_type", _text), "config": ("config", Descriptor.read), "layers": ("layers", _many(Descriptor.read)),
+        "subject": ("subject", Descriptor.read), "artifactType": ("artifact_type", _text), "annotations": ("annotations", _labels),
     }  # fmt: skip
     EXACT: ClassVar[bool] = True
 
     media_type: str = ""
     config: Descriptor
     layers: list[Descriptor]
+    subject: Descriptor | None = None
+    """The manifest that it says something of."""
+    artifact_type: str = ""
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -17,11 +17,16 @@ class TransferSettings(Settings):
     answer_s: float = option("how long a client may take to answer when it is asked for credentials", 30.0)
     silence_s: float = option("how long a stream of bytes may stand still before its client is given up", 600.0)
     streams: int = option("how many streams may be open at a time", 4096)
+    lanes: int = option(
+        "how many ranges of large layers may be on their way at a time, beside one of each; each takes 4 MiB", 7
+    )
 
     def __post_init__(self) -> None:
         for name in ("answer_s", "silence_s", "streams"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0, not {getattr(self, name)}")
+        if self.lanes < 0:
+            raise ValueError(f"lanes must be 0 or more, not {self.lanes}")
 
 
 def load() -> Start[TransferSettings]:

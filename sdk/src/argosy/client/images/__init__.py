@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from argosy.client.images.pulling import PARALLEL_FETCHES, Wants, fetch_image, pull
     from argosy.client.images.pushing import push, push_image
     from argosy.client.images.readiness import Readiness, ready, snapshotters
+    from argosy.client.images.referrers import fetch_referrers, referrers_here
     from argosy.client.images.unpacking import unpack
 else:
     # Who looks at an image neither pulls nor pushes.
@@ -39,6 +40,7 @@ else:
             "Extra": "naming", "Naming": "naming", "store": "naming", "Wants": "pulling", "fetch_image": "pulling", "push_image": "pushing",
             "LayerInfo": "encrypting", "authorize": "authorizing", "convert": "converting", "decrypt": "encrypting", "encrypt": "encrypting",
             "layer_info": "encrypting",
+            "fetch_referrers": "referrers", "referrers_here": "referrers",
             "Readiness": "readiness", "ready": "readiness", "snapshotters": "readiness",
         },
     )  # fmt: skip
@@ -61,6 +63,7 @@ __all__ = (
     "export_images",
     "export_stream",
     "fetch_image",
+    "fetch_referrers",
     "from_wire",
     "import_archive",
     "import_images",
@@ -72,6 +75,7 @@ __all__ = (
     "push_image",
     "put_image",
     "ready",
+    "referrers_here",
     "resolve",
     "snapshotters",
     "store",

@@ -24,12 +24,14 @@ from argosy.client.content import read_blob
 from argosy.client.images.documents import blob_path, from_wire
 from argosy.client.images.names import get_image
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
+from argosy.client.images.referrers import SUBJECT, referrers_here
 from argosy.client.services import Services, present
 from argosy.errors import DataLoss, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE
 from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor, Index, Platform, parse_document
 from argosy.oci.platforms import choose
 from argosy.oci.reference import Reference
+from argosy.oci.referrer import Referrer
 
 Sink = Callable[[bytes], Awaitable[None]]
 """Takes an archive's next bytes; returns when more may come."""
@@ -48,6 +50,8 @@ class Contents:
     """Whether docker's manifest.json is in it, too."""
     foreign: bool = True
     """Whether layers that may not be given away are in it."""
+    referrers: bool = True
+    """Whether what refers to its manifests, and is here, is in it."""
 
 
 EVERYTHING: Final = Contents()
@@ -74,6 +78,10 @@ class Blobs(Protocol):
 
     async def annotations(self, d: Descriptor) -> dict[str, str]:
         """Return what is said of where an image came from."""
+        ...
+
+    async def referrers(self, d: Descriptor) -> list[Referrer]:
+        """Return what is here that refers to a manifest."""
         ...
 
 
@@ -106,6 +114,9 @@ class ContentBlobs:
     async def annotations(self, d: Descriptor) -> dict[str, str]:
         labels = (await self._info(d)).labels
         return {key: value for key, value in labels.items() if key.startswith(DISTRIBUTION_SOURCE)}
+
+    async def referrers(self, d: Descriptor) -> list[Referrer]:
+        return await referrers_here(self._services, d.digest)
 
 
 async def export_archive(client: Client, path: Path, names: Sequence[str], platform: Platform | None = None) -> None:
@@ -166,9 +177,12 @@ class _Found:
     manifests: list[dict[str, Any]] = field(default_factory=list)
     docker: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    async def tree(self, d: Descriptor, name: str) -> None:
+    async def tree(self, d: Descriptor, name: str, is_image: bool = True) -> None:
+        """Note what a descriptor leads to. What only refers to an image is none that docker would run."""
         document = parse_document(await self.source.document(d), d.media_type)
         self.blobs[d.digest] = d
+        if self.contents.referrers:
+            await self._referrers(d)
         if isinstance(document, Index):
             for child in await self._children(document):
                 await self.tree(child, name)
@@ -176,6 +190,8 @@ class _Found:
         layers = [x for x in document.layers if self.contents.foreign or not any(w in x.media_type for w in _FOREIGN)]
         for child in (document.config, *layers):
             self.blobs[child.digest] = child
+        if not is_image:
+            return
         entry = self.docker.setdefault(
             d.digest,
             {
@@ -186,6 +202,14 @@ class _Found:
         )
         if name:
             entry["RepoTags"].append(name)
+
+    async def _referrers(self, d: Descriptor) -> None:
+        """Note what refers to a manifest."""
+        for one in await self.source.referrers(d):
+            if one.descriptor.digest in self.blobs:
+                continue
+            await self.tree(one.descriptor, "", is_image=False)
+            self.manifests.append({**one.written(), "annotations": {**one.annotations, SUBJECT: d.digest}})
 
     async def _children(self, index: Index) -> list[Descriptor]:
         if self.contents.all_platforms:

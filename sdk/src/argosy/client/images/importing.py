@@ -17,6 +17,7 @@ from argosy.client.content import CHUNK, open_ingest, set_labels, write_blob
 from argosy.client.images.documents import blob_path, kind, to_wire
 from argosy.client.images.names import put_image
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
+from argosy.client.images.referrers import REFERRER, SUBJECT
 from argosy.client.images.unpacking import unpack
 from argosy.client.jobs import cleanup
 from argosy.client.members import Archive, Part
@@ -171,6 +172,12 @@ async def _import_oci(services: Services, archive: Archive | Folder, watch: Watc
     if not isinstance(index, Index):
         raise InvalidArgument("its index.json is no index")
     seen: set[str] = set()
+    refer: dict[str, list[str]] = {}
+    """By digest: what refers to a manifest. None of that is an image of its own."""
+    for d in index.manifests:
+        if subject := d.annotations.get(SUBJECT):
+            refer.setdefault(subject, []).append(d.digest)
+    images = [d for d in index.manifests if SUBJECT not in d.annotations]
 
     async def tree(d: Descriptor, depth: int) -> None:
         path = blob_path(d.digest)
@@ -195,6 +202,7 @@ async def _import_oci(services: Services, archive: Archive | Folder, watch: Watc
                 if not isinstance(document, Index):
                     await _is_somewhere(services, archive, child)
                 await tree(child, depth + 1)
+            labels |= {f"{REFERRER}{i}": digest for i, digest in enumerate(refer.get(d.digest, ()))}
         await _ingest_member(services, archive.member(path), d, labels, watch)
 
     for d in index.manifests:
@@ -203,9 +211,9 @@ async def _import_oci(services: Services, archive: Archive | Folder, watch: Watc
         if blob_path(d.digest) not in archive:
             raise InvalidArgument(f"it names {d.digest}, and does not have it")
         await tree(d, 0)
-    if not index.manifests:
+    if not images:
         raise InvalidArgument("the archive's index names no image")
-    return index.manifests
+    return images
 
 
 async def _is_somewhere(services: Services, archive: Archive | Folder, d: Descriptor) -> None:

@@ -45,7 +45,9 @@ async def push(
 async def push_image(
     services: Services, registry: Registry, image: Image, *, platforms: Sequence[Platform] = (), watch: Watch = nobody
 ) -> Descriptor:
-    """Push an image under the name that a registry was opened for. With platforms, manifests of an index that are for others are left out."""
+    """Push an image under the name that a registry was opened for, and what refers to it here. With platforms, manifests of an index that are for others
+    are left out.
+    """
     if image.target is None:
         raise FailedPrecondition(f'image "{image.name}" names no content; pull or import it again')
     target = from_wire(image.target)

@@ -50,6 +50,7 @@ async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: De
     top = await source.resolve() if target is None else target
     watch, limit = wish.watch, anyio.Semaphore(_PARALLEL)
     documents = 0
+    taken: set[str] = set()
 
     async def origin(d: Descriptor) -> str:
         return await source.origin(d, sink.registry, sink.repository) if sink.registry else ""
@@ -107,8 +108,12 @@ async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: De
             async with together() as group:
                 for child in {c.digest: c for c in (document.config, *document.layers)}.values():
                     group.start_soon(blob, child, ref)
-        await sink.put_document(d, data, depth == 0)
+        await sink.put_document(d, data, not parents)
         watch(Progress(ref, "done", d.size, d.size, d, parents))
+        taken.add(d.digest)
+        for one in await source.referrers(d):
+            if one.descriptor.digest not in taken:
+                await tree(one.descriptor, (ref,), depth + 1)
 
     await tree(top)
     return top

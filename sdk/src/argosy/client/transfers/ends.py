@@ -25,6 +25,7 @@ from argosy.client.progress import Watch, nobody
 from argosy.errors import DataLoss, Unimplemented
 from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor, Platform
 from argosy.oci.passing import checked, ended
+from argosy.oci.referrer import Referrer
 
 
 class NotServed(Unimplemented):
@@ -83,6 +84,10 @@ class ImageSource(Source):
         """Return what an archive is to say of where it came from."""
         return {}
 
+    async def referrers(self, d: Descriptor) -> list[Referrer]:
+        """Return what goes along with a manifest because it refers to it: what is kept here with it."""
+        return []
+
     async def document(self, d: Descriptor) -> bytes:
         """Return an index, a manifest or a config whole. Raises DataLoss for other bytes than its descriptor says."""
         data = bytearray()
@@ -117,6 +122,9 @@ class Known(ImageSource):
 
     async def annotations(self, d: Descriptor) -> dict[str, str]:
         return await self._source.annotations(d)
+
+    async def referrers(self, d: Descriptor) -> list[Referrer]:
+        return await self._source.referrers(d)
 
     async def document(self, d: Descriptor) -> bytes:
         return await self._source.document(d)

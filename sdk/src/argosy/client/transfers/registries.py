@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
+from argosy.client.referrers import add_to_fallback
 from argosy.client.registry import Registry
 from argosy.client.resolvers import Registries
 from argosy.client.transfers.copying import BlobSink, copy_image
 from argosy.client.transfers.ends import ImageSource, Wish
 from argosy.errors import DataLoss
-from argosy.oci.image import Descriptor
+from argosy.oci.image import Descriptor, Index, parse_document
 from argosy.oci.reference import Reference
+from argosy.oci.referrer import Referrer
 
 
 class RegistryImage(ImageSource):
@@ -53,5 +55,10 @@ class RegistryName(BlobSink):
         return await self._registry.push_blob(d.digest, d.size, body, origin)
 
     async def put_document(self, d: Descriptor, data: bytes, is_top: bool) -> None:
-        reference = self._registry.reference
-        await self._registry.push_manifest(d.media_type, data, (reference.tag or reference.digest) if is_top else d.digest)
+        registry, reference = self._registry, self._registry.reference
+        name = (reference.tag or reference.digest) if is_top else d.digest
+        keeps = await registry.push_manifest(d.media_type, data, name)
+        document = parse_document(data, d.media_type)
+        if not keeps and not isinstance(document, Index) and document.subject is not None:
+            kind = document.artifact_type or document.config.media_type
+            await add_to_fallback(registry, document.subject.digest, Referrer(d, kind, document.annotations))
