@@ -277,6 +277,7 @@ class Watched:
     def __init__(self, source: ImageSource, watch: Watch) -> None:
         self._source, self._watch = source, watch
         self.document, self.has, self.size, self.annotations = source.document, source.has, source.size, source.annotations
+        self.referrers = source.referrers
 
     async def fetch(self, d: Descriptor) -> AsyncGenerator[bytes, None]:
         ref, sent = f"{kind(d)}-{d.digest}", 0
