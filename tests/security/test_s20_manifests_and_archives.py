@@ -49,6 +49,11 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
+def zstd(data: bytes) -> bytes:
+    """Return what Debian's zstd makes of data."""
+    return subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout
+
+
 def blob(data: bytes) -> Descriptor:
     return Descriptor(media_type="x/layer", digest=sha256(data), size=len(data))
 
@@ -499,6 +504,8 @@ def padded(data: bytes) -> bytes:
         (b"not a tar archive at all" * 100, "not a tar archive"),
         (gzip.compress(header("x", 100000) + b"1" * 5), "ends in the middle"),
         (gzip.compress(header("x", 100))[:-20], "ends in the middle of its compressed data"),
+        (zstd(header("x", 100))[:-9], "the archive's zstd stream is truncated"),
+        (zstd(header("x", 100)) + b"what follows", "the archive's zstd stream is damaged"),
         (b"\x1f\x8b" + b"x" * 1000, "compressed data is broken"),
     ],
 )  # fmt: skip
@@ -515,11 +522,13 @@ def test_an_archive_has_so_many_entries(monkeypatch: pytest.MonkeyPatch, tmp_pat
         look_through(b"".join(header(f"f{i}", 0) for i in range(1001)), tmp_path)
 
 
-def test_ten_gigabytes_of_zeros_are_refused_early_and_in_little_memory(tmp_path: Path) -> None:
-    """10 MiB of gzip: stopped where it has become a gigabyte, with 64 MiB of memory at most."""
-    zeros = gzip.compress(bytes(64 << 20), 9)
-    path = tmp_path / "bomb.tar.gz"
-    path.write_bytes(gzip.compress(header("blobs/sha256/x", 10 << 30)) + zeros * 160)
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_ten_gigabytes_of_zeros_are_refused_early_and_in_little_memory(kind: str, tmp_path: Path) -> None:
+    """10 MiB of gzip, and less of zstd: stopped where it has become a gigabyte, with 64 MiB of memory at most."""
+    pack = zstd if kind == "zstd" else gzip.compress
+    zeros = pack(bytes(64 << 20))
+    path = tmp_path / "bomb.tar"
+    path.write_bytes(pack(header("blobs/sha256/x", 10 << 30)) + zeros * 160)
     code = f"""
 import resource, sys
 from pathlib import Path
@@ -553,8 +562,9 @@ def test_an_xz_archive_gets_no_more_memory_than_others_need(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "pack", [bytes, gzip.compress, bz2.compress, lzma.compress, lambda d: gzip.compress(d[:700]) + gzip.compress(d[700:])]
-)
+    "pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd,
+     lambda d: gzip.compress(d[:700]) + gzip.compress(d[700:]), lambda d: zstd(d[:700]) + zstd(d[700:])],
+)  # fmt: skip
 def test_members_are_what_gnu_tar_put_there(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     """Long names, pax sizes, links and all: the bytes by their names, in any order."""
     tree = tmp_path / "tree"

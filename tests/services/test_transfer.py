@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -282,10 +283,10 @@ def test_import_what_ctr_exports_and_run_it(mesh: Mesh, tool: Tool, image_archiv
     assert run.ok().out == "it runs\n"
 
 
-def test_an_archive_by_gzip_is_imported_too(mesh: Mesh, tool: Tool, image_archive: Path) -> None:
-    import gzip
-
-    imported(tool, gzip.compress(image_archive.read_bytes(), 1), ctr_import(unpack=False))
+@pytest.mark.parametrize("program", ["gzip", "zstd"])
+def test_a_compressed_archive_is_imported_too(mesh: Mesh, tool: Tool, image_archive: Path, program: str) -> None:
+    data = subprocess.run([program, "-1", "-c", image_archive], capture_output=True, check=True).stdout
+    imported(tool, data, ctr_import(unpack=False))
     assert set(images(mesh, tool)) == {IMAGE}
 
 

@@ -64,6 +64,56 @@ def decompressor(head: bytes) -> Callable[[], Any] | None:
     return None
 
 
+def is_zstd(head: bytes) -> bool:
+    """Return whether a file that begins so is compressed by zstd, which may begin with a frame that is skipped."""
+    magic = int.from_bytes(head[:4], "little") if len(head) >= 4 else 0
+    return magic == 0xFD2FB528 or 0x184D2A50 <= magic <= 0x184D2A5F
+
+
+class _Unzstd(io.RawIOBase):
+    """A file that is compressed by zstd as what it holds, with the bounds of ``_Inflated``."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._restart()
+
+    def _restart(self) -> None:
+        from argosy.unpack.inflate import inflate  # large, and few archives need it
+
+        self._file.seek(0)
+        self._pieces = inflate(self._file)
+        self._here = b""
+        self._at = 0
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to an offset from the start. Going forward reads what lies between."""
+        assert whence == os.SEEK_SET
+        if offset < self._at:
+            self._restart()
+        while self._at < offset and self.read(min(offset - self._at, _READ)):
+            pass
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        assert size > 0
+        while not self._here:
+            try:
+                piece = next(self._pieces, None)
+            except InvalidArgument as error:
+                raise InvalidArgument(error.message.replace("the layer's", "the archive's")) from None
+            if piece is None:
+                return b""
+            self._here = piece
+        out, self._here = self._here[:size], self._here[size:]
+        self._at += len(out)
+        if self._at > _RATIO_FROM and self._at > MAX_RATIO * self._file.tell():
+            raise InvalidArgument(f"the archive is more than {MAX_RATIO} times what its file is, and refused")
+        return out
+
+
 class _Inflated(io.RawIOBase):
     """A compressed file as what it holds. Going back begins anew; what grows out of all proportion is refused."""
 
@@ -151,13 +201,14 @@ class Part:
 
 
 class Archive:
-    """A tar file, plain or compressed (gzip, bzip2, xz). Look through it with ``advance`` until that is done; then take members."""
+    """A tar file, plain or compressed (gzip, bzip2, xz, zstd). Look through it with ``advance`` until that is done; then take members."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._raw = file
-        make = decompressor(file.read(BLOCK))
-        self._file: Any = file if make is None else _Inflated(file, make)
-        self._seeks = make is None
+        head = file.read(BLOCK)
+        make = decompressor(head)
+        self._seeks = make is None and not is_zstd(head)
+        self._file: Any = _Inflated(file, make) if make is not None else file if self._seeks else _Unzstd(file)
         self._at = 0
         self._end = 0  # of the last member's bytes, without what pads them
         self._files: dict[str, tuple[int, int]] = {}

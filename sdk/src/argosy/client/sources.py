@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, cast
 import anyio
 import anyio.to_thread
 
-from argosy.client.members import BLOCK, Archive, Part, decompressor
+from argosy.client.members import BLOCK, Archive, Part, decompressor, is_zstd
 from argosy.errors import InvalidArgument, NotFound
 from argosy.kernel import path as paths
 
@@ -222,7 +222,7 @@ def _is_polled(stream: BinaryIO) -> bool:
 
 
 def _begins_archive(head: bytes, called: str) -> None:
-    if decompressor(head) is None and head.strip(b"\0"):
+    if decompressor(head) is None and not is_zstd(head) and head.strip(b"\0"):
         try:
             tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
