@@ -24,7 +24,7 @@ from bench.rows.gc import gc, growth
 from bench.rows.images import big
 from bench.rows.kata import kata
 from bench.rows.process import after, process
-from bench.rows.registries import one_layer, transfer
+from bench.rows.registries import one_layer, transfer, warm
 from bench.rows.rpc import unary
 from bench.rows.shim import shim
 from bench.rows.snapshots import prepare
@@ -52,6 +52,7 @@ _OWN: dict[str, Callable[[Bench, Setup], None]] = {
     "import pull pull-argosy rm": big,
     "transfer": transfer,
     "one-layer": one_layer,
+    "warm": warm,
     "variants": variants,
     "kata": kata,
 }

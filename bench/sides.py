@@ -157,8 +157,12 @@ class Ours(Side):
     def environment(self) -> Mapping[str, str]:
         return {**super().environment(), **self._env}
 
+    def argosy(self, *args: str, env: Mapping[str, str] | None = None) -> None:
+        """Run our own command to its end. Raises Failed."""
+        self.run(str(ARGOSY), "--address", str(self.address), *args, env=env)
+
     def pull(self, name: str, env: Mapping[str, str] | None = None) -> None:
-        self.run(str(ARGOSY), "--address", str(self.address), "pull", "--plain-http", name, env=env)
+        self.argosy("pull", "--plain-http", name, env=env)
 
     def transfer(self, name: str) -> None:
         """Have the daemon pull, as a client of containerd's version 2 does: with a stream for its progress, which is read to its end."""

@@ -8,6 +8,7 @@ import os
 import tarfile
 import tempfile
 import time
+from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -91,6 +92,42 @@ def one_layer(bench: Bench, setup: Setup) -> None:
     bench.add(Result("one-layer", what, "s", *series, required=0.25))
     bench.add(Result("one-layer", f"{what}, and alone", "s", series[0], alone, required=0.25))
     bench.add(Result("one-layer", "the same, memory, and 64 MiB", "MiB", more, Bench.one(64.0), required=1.0))
+
+
+def warm(bench: Bench, setup: Setup) -> None:
+    """Row warm: the big image onto EROFS, with its layers in the snapshotter's cache, against the same pull without them; no byte of a layer is fetched."""
+    image = setup.big_image()
+    cold, with_cache = Series(), Series()
+    with running_registry() as registry, tempfile.TemporaryDirectory(prefix="ay-cache-", dir="/var/tmp") as cache:
+        remote = image.push(registry, "big")
+        config = Path(cache) / "mesh.toml"
+        text = resources.files("argosy_cli").joinpath("mesh.toml").read_text()
+        config.write_text(f'{text}\n[services.snapshotter-erofs.settings]\nlayer_content_caches = ["{cache}/layers"]\n')
+        for series in (cold, *[with_cache] * bench.rounds(2)):
+            with fresh_disk("warm") as disk:
+                side = Ours(disk / "b", flags=["--config", str(config)])
+                try:
+                    side.start()
+                    note(f"warm, {'with' if series is with_cache else 'without'} the cache")
+                    began = time.perf_counter()
+                    side.argosy("pull", "--plain-http", "--snapshotter", "erofs", remote)
+                    series.values.append(time.perf_counter() - began)
+                    fetched = {layer["digest"] for layer in image.manifest["layers"]} & set(
+                        side.lines("content", "ls", "-q")
+                    )
+                    if series is cold:
+                        side.argosy("image", "build-erofs-cache", remote, f"{cache}/layers")
+                    elif fetched:
+                        raise Failed(
+                            f"{remote} was pulled from the cache, and {', '.join(sorted(fetched))} fetched all the same"
+                        )
+                finally:
+                    side.destroy()
+    bench.add(
+        Result(
+            "warm", "500 MB gz onto EROFS, 0 bytes fetched", "s", with_cache, cold, required=0.5, note="stock: ours without"
+        )
+    )
 
 
 def transfer(bench: Bench, setup: Setup) -> None:

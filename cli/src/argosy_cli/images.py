@@ -422,6 +422,27 @@ def referrers(
     run_async(work())
 
 
+def build_erofs_cache(
+    reference: str,
+    folder: Annotated[Path, Argument(help="where the images of layers are kept; made if it is missing")],
+    platform: Annotated[str, Option("--platform", help="os/architecture[/variant]; default: this machine's")] = "",
+) -> None:
+    """Make EROFS images of an image's layers, for `layer_content_caches` of EROFS snapshotters: there nobody fetches them."""
+    from argosy.client import images as api
+    from argosy.oci.image import Platform
+    from argosy.oci.reference import Reference
+
+    async def work() -> None:
+        async with Target.client() as client:
+            target = await api.target_of(client.services, str(Reference.parse(reference)))
+            wanted = Platform.parse(platform) if platform else None
+            made = await api.build_erofs_cache(client.services, target, folder, wanted)
+        rows = [{"layer": one.digest, "diff id": one.diff_id, "state": one.state} for one in made]
+        show(rows, ("layer", "diff id", "state"))
+
+    run_async(work())
+
+
 VERBS: Final[dict[str, Verb | Group]] = {
     "pull": Verb(pull),
     "push": Verb(push),
@@ -431,6 +452,7 @@ VERBS: Final[dict[str, Verb | Group]] = {
     "image": Group(
         "One image, or some.",
         {
+            "build-erofs-cache": Verb(build_erofs_cache),
             "check": Verb(check),
             "convert": Verb(convert),
             "decrypt": Verb(decrypt),

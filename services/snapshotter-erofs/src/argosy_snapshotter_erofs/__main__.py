@@ -16,7 +16,7 @@ from argosy_snapshotter_erofs.snapshotter import ErofsBackend
 
 async def start(ctx: ServiceContext[ErofsSettings]) -> Sequence[ServiceBase]:
     s = ctx.settings
-    backend = ErofsBackend(await asyncio.to_thread(ask, s.root), s.mount_options)
+    backend = ErofsBackend(await asyncio.to_thread(ask, s.root), s.mount_options, s.layer_content_caches)
     tree = await TreeSnapshotter.open(s.root, backend, s.sync_remove, ctx.tasks)
     ctx.on_close(tree.close)
     # Mounts handed out before we were stopped name these directories still.

@@ -14,7 +14,16 @@ class ErofsSettings(Settings):
     """How images are stacked here."""
 
     mount_options: list[str] = option('more overlay options, such as "volatile"', default_factory=list)
+    layer_content_caches: list[str] = option(
+        "folders with images of layers, made by `argosy image build-erofs-cache`: what is there is not fetched",
+        default_factory=list,
+    )
     sync_remove: bool = option("delete images at Remove instead of at Cleanup", True)
+
+    def __post_init__(self) -> None:
+        for folder in self.layer_content_caches:
+            if not folder.startswith("/"):
+                raise ValueError(f'layer_content_caches: "{folder}" is no absolute path')
 
 
 def load() -> Start[ErofsSettings]:

@@ -4,6 +4,8 @@ Images are mounted by us, so that what we hand out is a bind or an overlay of di
 client and shim since 1.0 can mount. An unmounted image has no ``mnt`` at all: a mount that names it fails instead of
 showing an empty layer. A differ that knows ``.erofslayer`` writes the image itself; what any other writes to ``fs``
 becomes an image at Commit.
+
+A layer whose image is in one of the caches is a link to that, and handed out read-only from the start: whoever unpacks has nothing to fetch.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from pathlib import Path
 from typing import Final
 
 from argosy import log
+from argosy.erofs.cache import find
 from argosy.erofs.snapshot import FILES, IMAGE, MARKER, seal
 from argosy.errors import FailedPrecondition
 from argosy.kernel.descent import remove_tree
 from argosy.kernel.mount import mount
 from argosy.kernel.unmount import MNT_DETACH, unmount_all
+from argosy.labels import DIFF_ID
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import Backend, Kind, Usage, remap
 from argosy.plugin.snapshots.tree import disk_usage
@@ -39,10 +43,11 @@ class ErofsBackend(Backend):
 
     rebases = True
 
-    def __init__(self, abilities: Abilities, mount_options: Sequence[str] = ()) -> None:
+    def __init__(self, abilities: Abilities, mount_options: Sequence[str] = (), caches: Sequence[str] = ()) -> None:
         self._image_options = abilities.image_options
         self._remap_ids = abilities.remap_ids
         self._extra = [*mount_options, *(["index=off"] if abilities.index_off else [])]
+        self._caches = [Path(folder) for folder in caches]
         self._one_at_a_time = threading.Lock()
 
     # -- images --
@@ -98,6 +103,7 @@ class ErofsBackend(Backend):
 
     def make(self, directory: Path, kind: Kind, parents: Sequence[Path], labels: Mapping[str, str]) -> None:
         owner = remap.root_owner(labels)
+        cached = find(self._caches, labels[DIFF_ID]) if kind is Kind.ACTIVE and self._caches and DIFF_ID in labels else None
         fs = directory / FILES
         fs.mkdir()
         os.chmod(fs, 0o755)
@@ -105,6 +111,8 @@ class ErofsBackend(Backend):
             (directory / _WORK).mkdir()
             os.chmod(directory / _WORK, 0o711)
             (directory / MARKER).touch()
+        if cached is not None:
+            os.symlink(cached, directory / IMAGE)
         if parents:
             self._attach(parents[0])
             stat = os.stat(parents[0] / POINT)
@@ -119,6 +127,8 @@ class ErofsBackend(Backend):
         if kind is Kind.ACTIVE and (directory / IMAGE).exists():
             # A layer was applied and is not committed yet: it is the nearest of the lower ones.
             self._attach(directory)
+            if (directory / IMAGE).is_symlink():
+                return [Mount("bind", str(directory / POINT), (*mapped, "ro", "rbind"))]
             lowers.insert(0, str(directory / POINT))
         if not lowers:
             return [Mount("bind", str(directory / FILES), (*mapped, "rw" if kind is Kind.ACTIVE else "ro", "rbind"))]
@@ -145,7 +155,7 @@ class ErofsBackend(Backend):
     def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
         files = disk_usage(directory / FILES) if kind is not Kind.COMMITTED else Usage()
         try:
-            image = os.stat(directory / IMAGE)
+            image = os.lstat(directory / IMAGE)  # one of a cache takes no room here
         except FileNotFoundError:
             return files
         return Usage(files.size + image.st_blocks * 512, files.inodes + 1)

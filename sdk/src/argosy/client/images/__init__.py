@@ -9,6 +9,7 @@ from argosy.lazy import later
 if TYPE_CHECKING:
     from argosy.client.images.authorizing import authorize
     from argosy.client.images.converting import convert
+    from argosy.client.images.caching import build_erofs_cache
     from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
     from argosy.client.images.encrypting import LayerInfo, decrypt, encrypt, layer_info
     from argosy.client.images.exporting import (
@@ -40,7 +41,7 @@ else:
             "Extra": "naming", "Naming": "naming", "store": "naming", "Wants": "pulling", "fetch_image": "pulling", "push_image": "pushing",
             "LayerInfo": "encrypting", "authorize": "authorizing", "convert": "converting", "decrypt": "encrypting", "encrypt": "encrypting",
             "layer_info": "encrypting",
-            "fetch_referrers": "referrers", "referrers_here": "referrers",
+            "build_erofs_cache": "caching", "fetch_referrers": "referrers", "referrers_here": "referrers",
             "Readiness": "readiness", "ready": "readiness", "snapshotters": "readiness",
         },
     )  # fmt: skip
@@ -55,6 +56,7 @@ __all__ = (
     "Readiness",
     "Wants",
     "authorize",
+    "build_erofs_cache",
     "containers_on",
     "convert",
     "decrypt",

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from argosy.labels import CRI_PREFIX, MAX_LABEL_BYTES, REMOTE, SNAPSHOT_PREFIX, SNAPSHOT_REF, STARGZ_PREFIX
+from argosy.labels import CRI_PREFIX, DIFF_ID, MAX_LABEL_BYTES, REMOTE, SNAPSHOT_PREFIX, SNAPSHOT_REF, STARGZ_PREFIX
 from argosy.oci.image import Descriptor
 
 PARENT: Final = SNAPSHOT_PREFIX + "parent-chain-id"
 """On one that is unpacked by itself: the snapshot that it is put on when it is committed."""
-_DIFF_ID: Final = SNAPSHOT_PREFIX + "diff-id"
 # Labels of these names say what we say, and nobody else.
-_OURS: Final = (CRI_PREFIX, STARGZ_PREFIX, REMOTE, _DIFF_ID, PARENT, SNAPSHOT_PREFIX + "argosy.")
+_OURS: Final = (CRI_PREFIX, STARGZ_PREFIX, REMOTE, DIFF_ID, PARENT, SNAPSHOT_PREFIX + "argosy.")
 
 
 def labels_of(
@@ -33,7 +32,7 @@ def labels_of(
         for key, value in layer.annotations.items()
         if key.startswith(SNAPSHOT_PREFIX) and not key.startswith(_OURS) and _fits(key, value)
     }
-    found |= {SNAPSHOT_REF: chain_id, _DIFF_ID: diff_id}
+    found |= {SNAPSHOT_REF: chain_id, DIFF_ID: diff_id}
     if reference:
         digests = [one.digest for one in layers[n:]]
         found |= {

@@ -187,6 +187,8 @@ class _Unpacking:
             staged = _is_staged(mounts)
             if not staged:
                 await self._apply(layer, mounts, detached)
+            else:
+                labels = {**labels, REMOTE: "staged"}  # who unpacks it again misses no blob
             rebase = ""
             if detached and below is not None:
                 await below.there.wait()
