@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,12 +15,15 @@ from aiohttp import web
 from argosy.client import Client
 from argosy.client import images as api
 from argosy.client import registry as registry_module
+from argosy.client.content import write_blob
 from argosy.errors import DataLoss
+from argosy_protos.containerd.events import ContentCreate
 from argosy_protos.containerd.services.content.v1 import InfoRequest, ListStatusesRequest
+from argosy_protos.containerd.services.events.v1 import SubscribeRequest
 
 from tests.harness.mesh import Mesh
 from tests.harness.tars import layer
-from tests.harness.web import Server, serving, sha256
+from tests.harness.web import CONFIG, LAYER, MANIFEST, Server, serving, sha256
 
 pytestmark = pytest.mark.root
 
@@ -129,5 +133,42 @@ def test_a_pull_in_ranges_that_is_killed_goes_on_where_it_was(mesh: Mesh) -> Non
             there.begins.clear()
             await api.pull(client, name)
             assert min(there.begins) >= 6 * PART
+
+    run(work)
+
+
+def test_the_event_of_a_blob_says_what_it_is(mesh: Mesh) -> None:
+    """For what is pulled; a writer that says nothing has an event that says nothing."""
+    told: dict[str, str] = {}
+
+    async def work() -> None:
+        async with serving() as server, Client(mesh.address, "typed") as client:
+            one = layer(("f", b"x" * 1000))
+            target = server.image("a/b:1", [one])
+            config = next(d for d in server.blobs if d not in (target["digest"], sha256(one)))
+            listening = asyncio.Event()
+
+            async def listen() -> None:
+                wanted = SubscribeRequest(filters=['topic=="/content/create"'])
+                async for envelope in client.services.events.subscribe(wanted):
+                    assert envelope.event is not None
+                    event = ContentCreate.decode(envelope.event.value)
+                    told[event.digest] = event.media_type
+                    listening.set()
+
+            task = asyncio.ensure_future(listen())
+            # Whoever listens hears what is told after that: until something was heard, something is told.
+            for i in range(200):
+                await write_blob(client.services.content, f"plain-{i}", b"%d" % i)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(listening.wait(), 0.1)
+                    break
+            await api.pull(client, f"{server.netloc}/a/b:1")
+            while len(told.keys() & {target["digest"], sha256(one), config}) < 3:
+                await asyncio.sleep(0.02)
+            task.cancel()
+            assert {told[target["digest"]], told[sha256(one)], told[config]} == {MANIFEST, LAYER, CONFIG}
+            plain = [said for digest, said in told.items() if digest not in (target["digest"], sha256(one), config)]
+            assert plain and not any(plain)
 
     run(work)

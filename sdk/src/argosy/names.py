@@ -11,6 +11,8 @@ from argosy.errors import FailedPrecondition, InvalidArgument
 NAMESPACE_HEADER: Final = "containerd-namespace"
 NAMESPACE_TTRPC_KEY: Final = "containerd-namespace-ttrpc"
 LEASE_HEADER: Final = "containerd-lease"
+MEDIA_TYPE_HEADER: Final = "argosy-media-type"
+"""On a Write of content: what the blob is, for the event that tells of it. Nothing else is made of it."""
 DEPOT_HEADER: Final = "argosy-depot"
 """Which depot a call of ``argosy.transfer.v1.Depot`` is for, where there are several."""
 DEFAULT_NAMESPACE: Final = "default"

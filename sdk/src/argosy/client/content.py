@@ -16,9 +16,12 @@ from argosy_protos.google.protobuf import FieldMask
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, Unavailable
 from argosy.kernel.files import full_disk
+from argosy.names import MEDIA_TYPE_HEADER
 
 if TYPE_CHECKING:
     from argosy_protos._typing import Stream
+
+    from argosy.client.services import Services
 
 CHUNK: Final = 1 << 20
 _LOCK_WAIT_S: Final = 2.0
@@ -51,6 +54,13 @@ async def set_labels(content: p.ContentStub, digest: str, labels: Mapping[str, s
     """Set labels of a blob, leaving others alone."""
     mask = FieldMask(paths=[f"labels.{k}" for k in labels])
     await content.update(p.UpdateRequest(info=p.Info(digest=digest, labels=dict(labels)), update_mask=mask))
+
+
+def typed(services: Services, media_type: str) -> p.ContentStub:
+    """Return the content service for writing a blob, which is told what it is: the event of a new blob says so."""
+    if not media_type or not media_type.isascii() or not media_type.isprintable():
+        return services.content
+    return services.with_metadata({MEDIA_TYPE_HEADER: media_type}).content
 
 
 class Ingest:

@@ -436,16 +436,19 @@ class ContainerDelete(Message):
 class ContentCreate(Message):
     digest: "str"
     size: "int"
+    media_type: "str"
 
     def __init__(
         self,
         *,
         digest: str = "",
         size: int = 0,
+        media_type: str = "",
     ) -> None:
         self.__dict__ = {
             "digest": digest,
             "size": size,
+            "media_type": media_type,
             "_unknown_fields": b"",
         }
 
@@ -455,6 +458,7 @@ class ContentCreate(Message):
         m.__dict__ = {
             "digest": "",
             "size": 0,
+            "media_type": "",
             "_unknown_fields": b"",
         }
         return m
@@ -464,6 +468,7 @@ class ContentCreate(Message):
         return {
             "digest": betterproto2.field(1, "string"),
             "size": betterproto2.field(2, "int64"),
+            "media_type": betterproto2.field(3, "string"),
         }
 
     def encode(self) -> bytes:
@@ -478,6 +483,12 @@ class ContentCreate(Message):
         v = self.size
         if v:
             a(b'\x10' + vs(v))
+        v = self.media_type
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x1a' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -504,8 +515,18 @@ class ContentCreate(Message):
                 if x > 127:
                     x, p = rv(b, p - 1)
                 self.size = s64(x)
+            elif t == 26:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "media_type")
+                self.media_type = text(b, p, q)
+                p = q
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3,)))
         if p != n:
             raise past_end(self, "its last field")
 

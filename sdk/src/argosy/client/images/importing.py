@@ -13,7 +13,7 @@ import anyio.to_thread
 from argosy_protos.containerd.services.content import v1 as content
 
 from argosy.client.connection import Client
-from argosy.client.content import CHUNK, open_ingest, set_labels, write_blob
+from argosy.client.content import CHUNK, open_ingest, set_labels, typed, write_blob
 from argosy.client.images.documents import blob_path, kind, to_wire
 from argosy.client.images.names import put_image
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
@@ -132,7 +132,7 @@ async def _ingest_member(services: Services, part: Part, d: Descriptor, labels: 
     if part.size != d.size:
         raise InvalidArgument(f"{part.name} in the archive has {part.size} bytes, its descriptor says {d.size}")
     try:
-        ingest = await open_ingest(services.content, ref, d.size, d.digest)
+        ingest = await open_ingest(typed(services, d.media_type), ref, d.size, d.digest)
     except AlreadyExists:
         if labels:
             await set_labels(services.content, d.digest, labels)

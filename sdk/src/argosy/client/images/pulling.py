@@ -14,7 +14,7 @@ from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.images.v1 import Image
 
 from argosy.client.connection import Client
-from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels
+from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels, typed
 from argosy.client.images.documents import kind, to_wire
 from argosy.client.images.names import put_image
 from argosy.client.images.unpacking import unpack
@@ -130,7 +130,7 @@ class Puller:
             # One of several ranges may have been another's, or what an earlier pull left: then once more, from its beginning.
             for again in (False, True):
                 try:
-                    ingest = await open_ingest(self._services.content, ref, d.size, d.digest)
+                    ingest = await open_ingest(typed(self._services, d.media_type), ref, d.size, d.digest)
                 except AlreadyExists:
                     await self._has(d)
                     self._watch(Progress(ref, "exists", d.size, d.size, d, parents))

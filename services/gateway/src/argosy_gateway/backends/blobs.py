@@ -59,11 +59,10 @@ class Blobs:
         self._said = Complaints()
         self._space = space
 
-    def created(self, ns: str, digest: str, size: int) -> None:
-        """Tell that a blob is there."""
-        self._publish(
-            namespace_of(ns), "/content/create", "containerd.events.ContentCreate", ContentCreate(digest=digest, size=size)
-        )
+    def created(self, ns: str, digest: str, size: int, media_type: str) -> None:
+        """Tell that a blob is there, and what it is where its writer said so."""
+        event = ContentCreate(digest=digest, size=size, media_type=media_type)
+        self._publish(namespace_of(ns), "/content/create", "containerd.events.ContentCreate", event)
 
     def has(self, ns: str, digest: str) -> bool:
         """Return whether a namespace has a blob, and nothing is under way for it."""

@@ -18,7 +18,9 @@ from typing import Final
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, Cancelled, InvalidArgument, NotFound, Unimplemented
 from argosy.filters import Filter
+from argosy.names import MEDIA_TYPE_HEADER
 from argosy.plugin.content import Status
+from argosy.rpc.context import current
 from argosy.store.database import Database
 from argosy.timestamps import from_wire
 from argosy_protos.argosy.content.v1 import PlaceResponse
@@ -39,6 +41,10 @@ OWNER_LABEL: Final = "argosy.owner"
 """On a blob that was committed to a plugin that can't be claimed: whose it is."""
 
 
+# RFC 6838: 127 characters on either side of the slash.
+_MAX_MEDIA_TYPE: Final = 255
+
+
 class _Commit(Change):
     """An ingest that becomes a blob."""
 
@@ -53,6 +59,7 @@ class _Commit(Change):
         self._store, self._blobs, self._ingest, self._digest, self._total = store, blobs, found, digest, total
         self.stream: WriteStream | None = None
         self.answer: p.WriteContentResponse | None = None
+        self._media_type = _media_type()
 
     async def ask(self) -> None:
         assert self.intent is not None
@@ -87,7 +94,13 @@ class _Commit(Change):
 
     def settled(self) -> None:
         assert self.intent is not None
-        self._blobs.created(self.ns, self._digest, self.intent.body["size"])
+        self._blobs.created(self.ns, self._digest, self.intent.body["size"], self._media_type)
+
+
+def _media_type() -> str:
+    """Return what the caller says of the blob that it writes; "" for nothing, and for what no media type looks like."""
+    said = current().get(MEDIA_TYPE_HEADER) or ""
+    return said if len(said) <= _MAX_MEDIA_TYPE and said.isascii() and said.isprintable() else ""
 
 
 def _check_not_left(caller: Caller, ref: str) -> None:
@@ -270,7 +283,7 @@ class Ingests:
         self._mutated(False)
         if error is not None:
             raise error
-        self._blobs.created(ns, digest, size)
+        self._blobs.created(ns, digest, size, _media_type())
 
     async def commit(
         self, ns: str, lease: str | None, found: Ingest, stream: WriteStream, digest: str, size: int, total: int,

@@ -359,19 +359,22 @@ class ContainerDelete(Message):
 
 
 class ContentCreate(Message):
-    __slots__ = ("digest", "size", )
-    __fields__ = ("digest", "size", )
+    __slots__ = ("digest", "size", "media_type", )
+    __fields__ = ("digest", "size", "media_type", )
     digest: "str"
     size: "int"
+    media_type: "str"
 
     def __init__(
         self,
         *,
         digest: str = "",
         size: int = 0,
+        media_type: str = "",
     ) -> None:
         self.digest = digest
         self.size = size
+        self.media_type = media_type
         self._unknown_fields = b""
 
     def encode(self) -> bytes:
@@ -386,6 +389,12 @@ class ContentCreate(Message):
         v = self.size
         if v:
             a(b'\x10' + vs(v))
+        v = self.media_type
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x1a' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -412,8 +421,18 @@ class ContentCreate(Message):
                 if x > 127:
                     x, p = rv(b, p - 1)
                 self.size = s64(x)
+            elif t == 26:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "media_type")
+                self.media_type = text(b, p, q)
+                p = q
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3,)))
         if p != n:
             raise past_end(self, "its last field")
 
