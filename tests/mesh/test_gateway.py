@@ -20,6 +20,7 @@ from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Lo
 from argosy.labels import SNAPSHOT_REF
 from argosy.names import LEASE_HEADER, NAMESPACE_HEADER
 from argosy.rpc import Channel
+from argosy_gateway.api.introspection import CGROUP_V1, UNIFIED, deprecations
 from argosy_protos.argosy.service.v1 import ServiceStub, StatisticsRequest
 from argosy_protos.containerd.events import TaskExit
 from argosy_protos.containerd.services.containers.v1 import GetContainerRequest
@@ -35,7 +36,7 @@ from argosy_protos.containerd.services.tasks.v1 import GetRequest
 from argosy_protos.containerd.services.transfer.v1 import TransferRequest, TransferStub
 from argosy_protos.containerd.types import Envelope, Sandbox, SandboxRuntime
 from argosy_protos.google.protobuf import Any as AnyMessage
-from argosy_protos.google.protobuf import FieldMask, Timestamp
+from argosy_protos.google.protobuf import Empty, FieldMask, Timestamp
 
 from tests.harness.erofs import SNAPSHOTTERS
 from tests.harness.mesh import BIN, IMAGE, Mesh, comm, eventually
@@ -515,3 +516,16 @@ def test_the_state_of_an_ingest_is_asked_of_the_plugin(mesh: Mesh) -> None:
         await client.services.content.abort(content.AbortRequest(ref="asked"))
 
     work_in(mesh, "statuses", work)
+
+
+def test_what_is_served_no_more_some_day_is_said(mesh: Mesh, tmp_path: Path) -> None:
+    """By containerd's names, which its 2.x ctr prints with every command: nothing on a machine that uses nothing of it."""
+
+    async def work(client: Client) -> None:
+        said: list[Any] = list((await client.services.introspection.server(Empty())).deprecations)
+        assert [one.id for one in said] == ([] if UNIFIED.exists() else [CGROUP_V1])
+
+    work_in(mesh, "deprecated", work)
+    assert deprecations(7, tmp_path) == []
+    (one,) = deprecations(7, tmp_path / "none")
+    assert one.last_occurrence is not None and one.last_occurrence.nanos == 7 and "unified_cgroup_hierarchy" in one.message

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from argosy import filters
 from argosy.errors import NotFound, Unimplemented
 from argosy.rpc.server import inline
 from argosy.tables import SHORT_TYPES
+from argosy.timestamps import to_wire
 from argosy_protos.containerd.services.introspection import v1 as p
 from argosy_protos.containerd.services.version.v1 import VersionBase, VersionResponse
 from argosy_protos.google.protobuf import Any as AnyMessage
@@ -24,6 +27,23 @@ from argosy_gateway.plugins.listing import listing
 # Debian's build of containerd 1.6.20: a request doesn't say which client asks, and we are not. Who wants that says so.
 VERSION: Final = "1.7.0+argosy.0.1.0"
 REVISION: Final = "argosy-0.1.0"
+
+
+# Where control groups of version 2 are, and no others.
+UNIFIED: Final = Path("/sys/fs/cgroup/cgroup.controllers")
+# containerd's name for it, by which its clients' users look it up.
+CGROUP_V1: Final = "io.containerd.deprecation/cgroup-v1"
+
+
+def deprecations(now_ns: int, unified: Path = UNIFIED) -> list[p.DeprecationWarning]:
+    """Return what this machine or its configuration uses that will not be served for ever; containerd's 2.x ctr says so with each of its commands."""
+    if unified.exists():
+        return []
+    told = (
+        "this machine has control groups of version 1, which newer runtimes, and containerd after May 2029, do not serve;"
+        " boot it with systemd.unified_cgroup_hierarchy=1"
+    )
+    return [p.DeprecationWarning(id=CGROUP_V1, message=told, last_occurrence=to_wire(now_ns))]
 
 
 class Version(VersionBase):
@@ -44,6 +64,7 @@ class Introspection(p.IntrospectionBase):
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._deprecations = deprecations(time.time_ns())
 
     def _plugins(self) -> list[p.Plugin]:
         core = self._core
@@ -77,7 +98,7 @@ class Introspection(p.IntrospectionBase):
     @inline
     async def server(self, request: Empty) -> p.ServerResponse:
         pidns = os.stat("/proc/self/ns/pid").st_ino
-        return p.ServerResponse(uuid=self._core.uuid, pid=os.getpid(), pidns=pidns)
+        return p.ServerResponse(uuid=self._core.uuid, pid=os.getpid(), pidns=pidns, deprecations=self._deprecations)
 
     async def plugin_info(self, request: p.PluginInfoRequest) -> p.PluginInfoResponse:
         """Options are a question to the plugin itself; only the task manager takes one: what a runtime can do.
