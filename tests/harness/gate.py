@@ -25,6 +25,8 @@ class Gate:
         self.slow_from = 1 << 62
         """Blobs of this size and more come at ``rate`` bytes a second."""
         self.rate = 1 << 20
+        self.warning = ""
+        """What it warns of with every answer."""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.forms: list[dict[str, list[str]]] = []
         self.address = ""
@@ -84,6 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in answer.getheaders():
                 if name.lower() not in ("server", "date", "connection", "transfer-encoding"):
                     self.send_header(name, value)
+            if gate.warning:
+                self.send_header("Warning", f'299 - "{gate.warning}"')
             self.end_headers()
             slow = "/blobs/" in self.path and int(answer.getheader("Content-Length") or 0) >= gate.slow_from
             with suppress(OSError):  # whoever asked has gone

@@ -122,6 +122,17 @@ def answers(tool: Tool) -> None:
 # -- registries --
 
 
+def test_what_a_registry_warns_of_is_shown_by_the_command_and_told_among_the_progress(
+    mesh: Mesh, tool: Tool, gate: Gate
+) -> None:
+    gate.warning = "this tag goes away"
+    name = f"{gate.address}/box:1"
+    shown = mesh.argosy("-n", tool.namespace, "pull", "--plain-http", name).ok()
+    assert f"registry {gate.address} warns: this tag goes away" in shown.err and "warns" not in shown.out
+    tool.pull(name)
+    assert tool.statuses().count(f"registry {gate.address} warns: this tag goes away") == 1
+
+
 def test_a_private_registry_is_pulled_from_by_what_the_client_answers(mesh: Mesh, tool: Tool, gate: Gate) -> None:
     gate.basic = "me:the word"
     asked: list[p.AuthRequest] = []
