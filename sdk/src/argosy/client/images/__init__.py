@@ -8,8 +8,8 @@ from argosy.lazy import later
 
 if TYPE_CHECKING:
     from argosy.client.images.authorizing import authorize
-    from argosy.client.images.converting import convert
     from argosy.client.images.caching import build_erofs_cache
+    from argosy.client.images.converting import convert
     from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
     from argosy.client.images.encrypting import LayerInfo, decrypt, encrypt, layer_info
     from argosy.client.images.exporting import (
