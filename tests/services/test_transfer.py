@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import subprocess
@@ -296,6 +297,9 @@ def test_import_under_a_prefix_with_digests_and_an_index(mesh: Mesh, tool: Tool,
     # The archive's own full name is none of the prefix's; its tag is put behind it, and so it needs no name by its digest. The index has one.
     assert set(found) == {"whole:1", "foo/bar:latest", f"foo/bar@{found['whole:1']}"}
     assert found["foo/bar:latest"] != found["whole:1"]
+    with tarfile.open(image_archive) as tar:
+        index = tar.extractfile("index.json")
+        assert index is not None and found["whole:1"] == f"sha256:{hashlib.sha256(index.read()).hexdigest()}", "as it is"
 
 
 def test_what_is_no_archive_of_images_names_nothing(mesh: Mesh, tool: Tool) -> None:

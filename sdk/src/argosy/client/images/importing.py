@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
 import anyio.to_thread
 from argosy_protos.containerd.services.content import v1 as content
@@ -41,6 +42,8 @@ from argosy.oci.image import (
     parse_document,
 )
 from argosy.oci.reference import Reference
+
+_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 
 
 async def import_archive(
@@ -79,19 +82,20 @@ async def import_images(
 ) -> tuple[Descriptor | None, list[Descriptor]]:
     """Have what an archive holds in content, under the lease of services; return its index and its images, none of which has a name yet.
 
-    An image is annotated with what the archive calls it. The index is stored when index is set, else None. compress: layers of a docker archive that are
+    An image is annotated with what the archive calls it. The index is stored when index is set, else None: the archive's own, byte for byte, or one that is made where it has none. compress: layers of a docker archive that are
     not compressed are, by gzip. Raises InvalidArgument.
     """
     async with opened(source) as (archive, called, _):
         with _said_of(called):
             if "index.json" in archive:
                 images = await _import_oci(services, archive, watch)
-                return await _put_index(services, images) if index else None, images
+                data = archive.member("index.json").whole(MAX_MANIFEST_BYTES)
+                return await _put_index(services, data, images) if index else None, images
             images = []
             for tag, d in await _import_docker(services, archive, watch, compress):
                 name = str(Reference.parse(tag)) if tag else ""
                 images.append(replace(d, annotations={IMAGE_NAME: name, REF_NAME: name} if name else {}))
-            return await _put_index(services, images) if index else None, images
+            return await _put_index(services, _index_of(images), images) if index else None, images
 
 
 @contextmanager
@@ -103,14 +107,17 @@ def _said_of(called: str) -> Iterator[None]:
         raise InvalidArgument(f"{called}: {error.message}") from error
 
 
-async def _put_index(services: Services, images: Sequence[Descriptor]) -> Descriptor:
-    """Store an index of images that are in content."""
-    media_type = "application/vnd.oci.image.index.v1+json"
+def _index_of(images: Sequence[Descriptor]) -> bytes:
+    """Return an index of images, for an archive that has none."""
     listed = [{**written(d), **({"annotations": d.annotations} if d.annotations else {})} for d in images]
-    data = json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": listed}).encode()
+    return json.dumps({"schemaVersion": 2, "mediaType": _INDEX, "manifests": listed}).encode()
+
+
+async def _put_index(services: Services, data: bytes, images: Sequence[Descriptor]) -> Descriptor:
+    """Store an index, as its bytes are, of images that are in content."""
     labels = {f"{GC_REF_CONTENT}.m.{i}": d.digest for i, d in enumerate(images)}
     digest = await write_blob(services.content, f"index-{Digest.of(data)}", data, labels)
-    return Descriptor(media_type=media_type, digest=digest, size=len(data))
+    return Descriptor(media_type=_INDEX, digest=digest, size=len(data))
 
 
 def _usual_name(d: Descriptor, prefix: str) -> str:
