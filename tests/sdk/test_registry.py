@@ -225,7 +225,7 @@ def test_who_says_to_come_again_tomorrow_is_not_waited_for() -> None:
 
 def test_a_server_that_hardly_moves_is_left_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes that trickle are no silence, and nothing that a pull gets done by: the mirror is left for the registry itself."""
-    monkeypatch.setattr(registry_module, "_SLOW_S", 0.05)
+    monkeypatch.setattr(registry_module, "_SLOW_S", 0.3)
 
     async def work() -> None:
         async def trickles(server: Server, request: web.Request) -> web.StreamResponse | None:

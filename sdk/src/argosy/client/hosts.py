@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import ssl
 
 DOCKER: Final = "registry-1.docker.io"
-# containerd knows "referrers" as well; it is accepted, and nothing here asks for them.
+# "referrers" is newer than the others: who may be asked what refers to a manifest.
 _CAPABILITIES: Final = ("pull", "resolve", "push", "referrers")
 _KEYS: Final = frozenset(("capabilities", "ca", "client", "skip_verify", "header", "override_path", "dial_timeout"))
 # Go's durations: "3s", "1m30s", "500ms".
