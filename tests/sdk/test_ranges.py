@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
@@ -234,6 +235,62 @@ def test_more_than_the_descriptor_says_is_refused_in_ranges_too() -> None:
             short = Descriptor(media_type="x", digest=sha256(DATA), size=len(DATA) - PART)
             with pytest.raises((DataLoss, Unavailable)):
                 await fetched(server, Lanes(4), d=short)
+
+    run(work)
+
+
+FETCHES = """
+import asyncio, resource, sys
+from argosy.client.registry import Registry
+from argosy.oci.image import Descriptor
+from argosy.oci.reference import Reference
+
+async def one(registry, n):
+    d = Descriptor(media_type="x/layer", digest="sha256:" + f"{n:064x}", size=int(sys.argv[2]))
+    got = 0
+    async for piece in registry.fetch(d):
+        got += len(piece)
+        await asyncio.sleep(0)  # who takes it has other things to do
+    assert got == d.size
+
+async def main():
+    async with Registry(Reference.parse(sys.argv[1] + "/a/b:1")) as registry:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        await asyncio.gather(*(one(registry, n) for n in range(4)))
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+
+asyncio.run(main())
+"""
+
+
+def test_large_blobs_that_are_fetched_at_once_take_no_more_memory_than_the_lanes() -> None:
+    """Four of 64 MiB, with parts and lanes as they are: 64 MiB in all."""
+    size = 64 << 20
+    zeros = bytes(4 << 20)
+
+    async def work() -> None:
+        most = 0
+        now = 0
+
+        async def answer(server: Server, request: web.Request) -> web.StreamResponse:
+            nonlocal most, now
+            begin, end = asked_range(request) or (0, size)
+            now += 1
+            most = max(most, now)
+            try:
+                headers = {"Content-Range": f"bytes {begin}-{end - 1}/{size}"}
+                return web.Response(status=206, body=zeros[: end - begin], headers=headers)
+            finally:
+                await asyncio.sleep(0.001)
+                now -= 1
+
+        async with serving(answer) as server:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", FETCHES, server.netloc, str(size), stdout=asyncio.subprocess.PIPE
+            )
+            out, _ = await child.communicate()
+        assert child.returncode == 0 and most > 4
+        assert int(out) < 64 << 10
 
     run(work)
 

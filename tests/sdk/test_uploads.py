@@ -8,10 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from aiohttp import web
+from argosy.client import registry as registry_module
 from argosy.client import uploads
 from argosy.client.registry import Registry
+from argosy.client.resolvers import Registries
+from argosy.client.transfers.registries import RegistryImage, RegistryName
 from argosy.errors import ArgosyError, Unavailable, Unknown
 from argosy.oci.image import Descriptor
+from argosy.oci.passing import checked
 from argosy.oci.reference import Reference
 from argosy.testkit.registry import running_registry
 
@@ -224,6 +228,38 @@ def test_without_an_address_nothing_is_sent() -> None:
         there = Uploads(lambda r: web.Response(status=202) if r.method == "POST" else None)
         with pytest.raises(Unknown, match="does not say where to"):
             await pushed(there, Bytes())
+
+    run(work)
+
+
+def test_a_blob_that_goes_from_registry_to_registry_is_right_though_its_ranges_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was sent of it already is thrown away: nothing is kept here that it could be compared with."""
+    part = 256 << 10
+    monkeypatch.setattr(registry_module, "PART_BYTES", part)
+    monkeypatch.setattr(registry_module, "LARGE_BYTES", 2 * part)
+    spoiled = 0
+
+    async def lies(server: Server, request: web.Request) -> web.StreamResponse | None:
+        nonlocal spoiled
+        said, data = request.headers.get("Range", ""), server.blobs.get(request.path.rpartition("/")[2], b"")
+        if not said or not said.split("-")[1]:
+            return None
+        begin, end = int(said[6:].split("-")[0]), int(said.split("-")[1]) + 1
+        spoiled += begin > 0
+        body = bytes(end - begin) if begin else data[begin:end]
+        return web.Response(status=206, body=body, headers={"Content-Range": f"bytes {begin}-{end - 1}/{len(data)}"})
+
+    async def work() -> None:
+        there = Uploads()
+        async with serving(lies) as one, serving(there) as two, Registries() as registries:
+            one.keep(DATA)
+            source = RegistryImage(registries, Reference.parse(f"{one.netloc}/a/b:1"))
+            d = Descriptor(media_type=LAYER, digest=sha256(DATA), size=len(DATA))
+            async with Registry(Reference.parse(f"{two.netloc}/a/b:1")) as registry:
+                assert not await RegistryName(registry).put_blob(d, lambda: checked(d, source.fetch(d)), "")
+        assert spoiled and there.done == DATA
 
     run(work)
 
