@@ -82,8 +82,8 @@ async def import_images(
 ) -> tuple[Descriptor | None, list[Descriptor]]:
     """Have what an archive holds in content, under the lease of services; return its index and its images, none of which has a name yet.
 
-    An image is annotated with what the archive calls it. The index is stored when index is set, else None: the archive's own, byte for byte, or one that is made where it has none. compress: layers of a docker archive that are
-    not compressed are, by gzip. Raises InvalidArgument.
+    An image is annotated with what the archive calls it. The index is stored when index is set, else None: the archive's own, byte for byte, or one
+    that is made where it has none. compress: layers of a docker archive that are not compressed are, by gzip. Raises InvalidArgument.
     """
     async with opened(source) as (archive, called, _):
         with _said_of(called):
