@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argosy.encryption import jwe, pkcs7, words, wrapping
+from argosy.encryption import installed, jwe, pkcs7, words, wrapping
 from argosy.encryption.cipher import CIPHER, LayerKey, Opener, Sealer
 from argosy.encryption.media import decrypted, encrypted, is_encrypted, oci_type
 from argosy.encryption.payload import TYPE_URL, Payload
@@ -79,17 +79,17 @@ def test_every_recipient_opens_a_layer_and_nobody_else(keys: Keys) -> None:
     """RSA and curves by JWE, certificates by PKCS#7, together in one layer."""
     names = [keys.rsa("a"), keys.rsa("b"), keys.ec("p256"), keys.ec("p384", "P-384"), keys.ec("p521", "P-521")]
     said = [f"jwe:{path.with_suffix('.pub')}" for path in names]
-    layer, annotations = sealed(*said, *(f"pkcs7:{keys.rsa(name).with_suffix('.crt')}" for name in ("c", "d")))
-    for path in (*names, keys.rsa("c"), keys.rsa("d")):
+    layer, annotations = sealed(*said, *(f"pkcs7:{keys.rsa(name).with_suffix('.crt')}" for name in ("a", "c")))
+    for path in (*names, keys.rsa("c")):
         assert opened(layer, annotations, str(path)) == DATA
     assert [(one.scheme, one.recipients()) for one in wrapping.wrapped_in(annotations)] == [("jwe", 5), ("pkcs7", 2)]
-    for stranger in (keys.rsa("stranger"), keys.ec("stranger-ec")):
+    for stranger in (keys.rsa(), keys.ec("stranger-ec")):
         with pytest.raises(PermissionDenied, match="none of 1 keys that is at hand opens the layer, whose key is wrapped by jwe, pkcs7"):
             opened(layer, annotations, str(stranger))
     with pytest.raises(PermissionDenied, match="no key that is at hand"):
         opened(layer, annotations)
     # The right one may be any among many.
-    assert opened(layer, annotations, str(keys.rsa("stranger")), str(keys.ec("stranger-ec")), str(keys.rsa("d"))) == DATA
+    assert opened(layer, annotations, str(keys.rsa()), str(keys.ec("stranger-ec")), str(keys.rsa("c"))) == DATA
 
 
 def test_keys_may_be_der_and_jwk_of_any_algorithm(keys: Keys, tmp_path: Path) -> None:
@@ -147,18 +147,18 @@ def test_a_key_may_have_a_password(keys: Keys, tmp_path: Path, traditional: bool
 
 def test_a_directory_is_all_the_keys_in_it(keys: Keys, tmp_path: Path) -> None:
     """What is no key in it, or has a password, is passed over; what leads elsewhere is followed, as secrets that are mounted do."""
-    layer, annotations = sealed(f"jwe:{keys.rsa('in').with_suffix('.pub')}")
+    layer, annotations = sealed(f"jwe:{keys.rsa('a').with_suffix('.pub')}")
     directory = tmp_path / "keys"
     directory.mkdir()
     (directory / "a-text").write_text("no key")
     (directory / "below").mkdir()
     os.mkfifo(directory / "fifo")
     (directory / "locked").write_bytes(keys.locked("rsa", "x", traditional=False).read_bytes())
-    (directory / "other.pem").write_bytes(keys.rsa("out").read_bytes())
+    (directory / "other.pem").write_bytes(keys.rsa("b").read_bytes())
     (directory / "huge").write_bytes(bytes(2 << 20))
     with pytest.raises(PermissionDenied, match="none of 1 keys"):
         opened(layer, annotations, str(directory))
-    (directory / "z.pem").symlink_to(keys.rsa("in"))
+    (directory / "z.pem").symlink_to(keys.rsa("a"))
     assert opened(layer, annotations, str(directory)) == DATA
 
 
@@ -207,8 +207,8 @@ def test_what_is_no_private_key_is_refused_by_name(keys: Keys, tmp_path: Path) -
 def test_pkcs7_is_what_openssl_reads_and_writes(keys: Keys, tmp_path: Path) -> None:
     rsa = keys.rsa()
     data = LayerKey(bytes(32), bytes(16)).encode()
-    made = pkcs7.wrap(data, [pkcs7_certificate(keys.rsa("first")), pkcs7_certificate(rsa)])
-    for path in (rsa, keys.rsa("first")):
+    made = pkcs7.wrap(data, [pkcs7_certificate(keys.rsa("b")), pkcs7_certificate(rsa)])
+    for path in (rsa, keys.rsa("b")):
         assert openssl("cms", "-decrypt", "-inform", "DER", "-recip", path.with_suffix(".crt"), "-inkey", path, input=made) == data
     private = words.keys([str(rsa)])
     for words_of in (("smime",), ("cms",), ("cms", "-stream"), ("cms", "-keyid")):
@@ -313,18 +313,18 @@ def test_a_key_of_another_digest_opens_nothing(keys: Keys) -> None:
 
 
 def test_recipients_are_added_and_those_before_stay(keys: Keys) -> None:
-    layer, annotations = sealed(f"jwe:{keys.rsa('one').with_suffix('.pub')}")
-    key = wrapping.unwrap(annotations, words.keys([str(keys.rsa("one"))]))
-    for said in (f"jwe:{keys.rsa('two').with_suffix('.pub')}", f"pkcs7:{keys.rsa('three').with_suffix('.crt')}"):
+    layer, annotations = sealed(f"jwe:{keys.rsa('a').with_suffix('.pub')}")
+    key = wrapping.unwrap(annotations, words.keys([str(keys.rsa("a"))]))
+    for said in (f"jwe:{keys.rsa('b').with_suffix('.pub')}", f"pkcs7:{keys.rsa('c').with_suffix('.crt')}"):
         annotations = wrapping.wrap(key, wrapping.seal_in(annotations), words.recipients([said]), annotations)
     assert annotations[JWE].count(",") == 1
-    for name in ("one", "two", "three"):
+    for name in ("a", "b", "c"):
         assert opened(layer, annotations, str(keys.rsa(name))) == DATA
 
 
 def test_a_layer_for_very_many_recipients_is_not_tried_for_long(keys: Keys) -> None:
     """Who made the image chose how many there are, and each try is work."""
-    _, annotations = sealed(f"jwe:{keys.rsa('other').with_suffix('.pub')}")
+    _, annotations = sealed(f"jwe:{keys.rsa('b').with_suffix('.pub')}")
     message = json.loads(base64.b64decode(annotations[JWE]))
     many = {**message, "recipients": message["recipients"] * 1000}
     private = words.keys([str(keys.rsa()), str(keys.ec())])
@@ -400,19 +400,19 @@ def test_the_decoder_opens_a_layer_and_refuses_one_that_was_changed(keys: Keys, 
 
 def test_the_decoder_has_keys_of_its_machine(keys: Keys, tmp_path: Path) -> None:
     """In a directory that its command line names; those of the payload are tried as well."""
-    layer, annotations = sealed(f"jwe:{keys.rsa('node').with_suffix('.pub')}")
+    layer, annotations = sealed(f"jwe:{keys.rsa('a').with_suffix('.pub')}")
     (tmp_path / "keys").mkdir()
     words_of = ("--decryption-keys-path", str(tmp_path / "keys"))
     assert b"no key that is at hand" in decode(layer, payload(annotations), *words_of).stderr
-    (tmp_path / "keys/k.pem").write_bytes(keys.rsa("node").read_bytes())
-    for said in ([], [str(keys.rsa("other"))]):
+    (tmp_path / "keys/k.pem").write_bytes(keys.rsa("a").read_bytes())
+    for said in ([], [str(keys.rsa("b"))]):
         assert decode(layer, payload(annotations, said), *words_of).stdout == DATA
-    assert decode(layer, payload(annotations, [str(keys.rsa("node"))]), "--decryption-keys-path", str(tmp_path / "none")).stdout == DATA
+    assert decode(layer, payload(annotations, [str(keys.rsa("a"))]), "--decryption-keys-path", str(tmp_path / "none")).stdout == DATA
 
 
 def test_the_decoder_only_looks_when_it_shall_only_look(keys: Keys) -> None:
     layer, annotations = sealed(f"jwe:{keys.rsa().with_suffix('.pub')}")
-    _, others = sealed(f"jwe:{keys.rsa('other').with_suffix('.pub')}")
+    _, others = sealed(f"jwe:{keys.rsa('b').with_suffix('.pub')}")
     checked = decode(layer, payload(annotations, [str(keys.rsa())]), "--check")
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
     assert decode(layer, payload(annotations), "--check").returncode == 1
@@ -440,6 +440,13 @@ def test_the_decoder_only_looks_when_it_shall_only_look(keys: Keys) -> None:
 def test_a_payload_that_is_none_is_told_in_words(data: bytes | None, says: str) -> None:
     ran = decode(b"layer", data)
     assert ran.returncode == 1 and ran.stdout == b"" and says in ran.stderr.decode() and b"Traceback" not in ran.stderr
+
+
+def test_what_is_not_installed_is_told_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed.check()
+    monkeypatch.setattr(installed, "find_spec", lambda name: None if name == "joserfc" else name)
+    with pytest.raises(Unimplemented, match=r"joserfc is not installed, .* pip install 'argosy\[encryption\]'"):
+        installed.check()
 
 
 def test_who_handles_no_encrypted_layer_loads_nothing_for_it() -> None:

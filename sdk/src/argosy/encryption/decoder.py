@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from argosy.encryption import installed
 from argosy.encryption.media import decrypted
 from argosy.encryption.payload import TYPE_URL, Payload
 from argosy.errors import ArgosyError, InvalidArgument, in_words
@@ -84,6 +85,7 @@ def open_layer(source: IO[bytes], sink: IO[bytes], key: LayerKey, seal: bytes) -
 
 
 def _do(directory: Path | None, check: bool) -> None:
+    installed.check()
     payload = _payload()
     from argosy.encryption import words, wrapping
 
