@@ -10,8 +10,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
+from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from argosy.mounts import Mount
+from argosy.paths.__main__ import explained
 from argosy.paths.names import base_name
+from argosy.paths.order import PACK, PLACE, Order
 
 from tests.harness.copies import a_tree, archive, packed, placed, snapshot
 
@@ -157,3 +160,18 @@ def test_names_are_those_that_were_asked_for(tree: Path) -> None:
     for name in ("b", "./b", "ab", "b/a"):
         with pytest.raises(InvalidArgument, match="alone"):
             placed(tree, "/", archive((name, b"")), only="a", name="c")
+
+
+def test_a_process_without_memory_says_so(tree: Path) -> None:
+    """What is in one directory is listed whole; who has more of it than any memory is told, and nobody else notices."""
+    order = Order(verb=PACK, path="/", what="the tree", word=7)
+    error = explained(MemoryError(), order)
+    assert isinstance(error, ResourceExhausted) and "copy a part of them" in error.message
+
+
+def test_an_order_is_read_as_it_was_given_however_long(tree: Path) -> None:
+    mounts = [Mount("overlay", "overlay", ("lowerdir=" + ":".join(f"/a/long/path/{n}" for n in range(20_000)),), "")]
+    order = Order(verb=PLACE, path="/\udcff\n", what='container "x"', mounts=mounts, maps=("0:1:2", "0:3:4"), word=3)
+    file = order.file()
+    assert Order.read(file) == order
+    assert max(map(len, order.command(file))) < 4096

@@ -235,6 +235,10 @@ def test_a_client_that_goes_ends_the_copy(mesh: Mesh, tool: Tool, running: str) 
     # Standard streams, the root, the word, the order, and the file that is read.
     assert {int(fd) for fd in os.listdir(f"/proc/{copier}/fd")} <= set(range(10))
     assert not any("socket:" in os.readlink(fd) for fd in Path(f"/proc/{copier}/fd").iterdir())
+    limits = Path(f"/proc/{copier}/limits").read_text().splitlines()
+    assert next(one for one in limits if one.startswith("Max address space")).split()[3] == str(1 << 30), (
+        "names are any number"
+    )
     stream.cancel()
     asked.join(10)
     eventually(lambda: not copiers("/tmp/big"), 20)

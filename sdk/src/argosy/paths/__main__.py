@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, cast
+from typing import IO, Final, cast
 
+from argosy.errors import ResourceExhausted
 from argosy.kernel.mount import temporary_mount
 from argosy.kernel.own_mounts import own_mounts
 from argosy.kernel.process import die_with_parent
 from argosy.kernel.user_namespace import enter_user_namespace, user_namespace
 from argosy.paths.order import PACK, Order, say
 
-_CHUNK = 256 << 10
+MEMORY_BYTES: Final = 1 << 30
+_CHUNK: Final = 256 << 10
 
 
 def _chunks(fd: int) -> Iterator[bytes]:
@@ -81,9 +84,23 @@ def _on_mounts(order: Order, work: Callable[[int], int]) -> int:
             _stay_with(parent)
             without = work(root)
         except BaseException as failed:
-            error = failed
+            error = explained(failed, order)
         say(order.word, error, without)
         os._exit(error is not None)
+
+
+def _bound() -> None:
+    """Have a limit to our memory: directories may have any number of names."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+def explained(error: BaseException, order: Order) -> BaseException:
+    """Return what to tell of an error: what no memory was left for is said in words."""
+    if isinstance(error, MemoryError):
+        return ResourceExhausted(
+            f"{order.what} has more names in a directory than fit into {MEMORY_BYTES >> 20} MiB, or an archive has; copy a part of them"
+        )
+    return error
 
 
 def _stay_with(parent: int) -> None:
@@ -101,6 +118,7 @@ def main() -> None:
     without = 0
     try:
         _stay_with(parent)
+        _bound()
         work = _work(order)
         if order.root < 0:
             status = _on_mounts(order, work)
@@ -112,7 +130,7 @@ def main() -> None:
     except SystemExit as ended:
         os._exit(int(bool(ended.code)))
     except BaseException as failed:
-        error = failed
+        error = explained(failed, order)
     say(order.word, error, without)
     os._exit(error is not None)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
-from argosy.kernel.path import open_in_root
+from argosy.kernel.path import open_in_root, peek
 from argosy.kernel.pseudo import pseudo
 from argosy.paths.names import MOST_PATH_BYTES
 from argosy.unpack import tar
@@ -240,6 +240,17 @@ class _Members(TreeWriter):
         if kind not in (None, stat.S_IFDIR):
             raise FailedPrecondition(f"cannot overwrite non-directory {shown(b'/'.join(here))} with directory")
         super()._directory_entry(at, here, what)
+
+    def _make_symlink(self, at: int, name: bytes, what: Attributes, target: bytes) -> None:
+        os.symlink(target, name, dir_fd=at)
+        # Its name may be that of another file by now: what is given to an owner is the symlink that is looked at.
+        with peek(at, name) as (fd, info):
+            if not stat.S_ISLNK(info.st_mode):
+                raise FailedPrecondition(f"{shown(name)} was replaced while it was made; somebody else writes there")
+            here = b"/proc/self/fd/%d" % fd
+            if os.geteuid() == 0:
+                os.chown(here, what.uid, what.gid)
+            os.utime(here, ns=(what.atime_ns, what.mtime_ns))
 
     def _hard_link(self, entry: Entry, at: int, here: Parts) -> None:
         target = self._parts(entry.link)
