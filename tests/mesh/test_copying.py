@@ -67,13 +67,9 @@ C = ["/link", "/sub", "/sub/x"]
     [
         ("file", "", ["/file"]),
         ("file", "/other", ["/other"]),
-        ("dir", "", D),
         ("dir/", "/", D),
         ("dir/.", "", C),
         ("dir", "/new", ["/new", *(f"/new{one}" for one in C)]),
-        ("dir/.", "/new", ["/new", *(f"/new{one}" for one in C)]),
-        ("./dir/sub", "/new/", ["/new", "/new/x"]),
-        ("to-dir", "", ["/to-dir"]),
         ("to-dir/.", "", C),
     ],
 )
@@ -89,12 +85,9 @@ def test_what_goes_in_is_where_docker_would_put_it(
     ("source", "to", "expected"),
     [
         ("/file", "out", ["out"]),
-        ("/file", ".", ["file"]),
         ("/dir", "out", ["out", "out/link", "out/sub", "out/sub/x"]),
-        ("/dir", ".", ["dir", "dir/link", "dir/sub", "dir/sub/x"]),
         ("/dir/.", ".", ["link", "sub", "sub/x"]),
         ("/dir/.", "out", ["out", "out/link", "out/sub", "out/sub/x"]),
-        ("/dir/link", ".", ["link"]),
     ],
 )
 def test_what_comes_out_is_where_docker_would_put_it(
@@ -185,12 +178,8 @@ def test_owners_are_kept_with_archive_only(mesh: Mesh, place: str, here: Path) -
         (("nope:/x", "y"), 'container "nope" in namespace "default": not found'),
         (("box:/nope", "y"), '"/nope" in container "box": not found'),
         (("nope", "box:/tmp"), '"nope": not found'),
-        (("file", "box:/nope/"), 'directory "/nope/": not found'),
         (("file", "box:/nope/x"), '"/nope" in container "box": not found'),
         (("dir", "box:/etc/passwd"), 'cannot copy directory "dir" to the file "/etc/passwd"'),
-        (("file", "box:/etc/passwd/"), '"/etc/passwd/" is no directory'),
-        (("box:/etc", "file"), 'cannot copy directory "/etc" to the file "file"'),
-        (("box:/etc/passwd", "none/"), 'directory "none/": not found'),
         (("box:/etc/passwd", "none/x"), 'directory "none": not found'),
         (("-", "box:/etc/passwd"), 'destination "box:/etc/passwd" must be a directory'),
         (("box:/etc/passwd", "box:/home/other"), "from container to container a copy keeps its name"),

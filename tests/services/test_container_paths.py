@@ -215,7 +215,7 @@ def test_a_container_that_swaps_directories_for_symlinks_gets_nothing_of_the_hos
     script = f"cd /tmp; mkdir d; ln -s {secret} l; while :; do mv -T d was; mv -T l d; mv -T d l; mv -T was d; done"
     mesh.argosy("exec", "-d", running, "sh", "-c", script).ok()
     eventually(lambda: mesh.argosy("exec", running, "ls", "-d", "/tmp/l", "/tmp/was").out)
-    for _ in range(3):
+    for _ in range(2):
         for path in ("/tmp/d/", "/tmp/d/key", "/tmp"):
             with suppress(Exception):
                 assert b"host's own" not in read(tool, running, path)
