@@ -19,13 +19,16 @@ PAGE = ROOT / "docs/matrix.md"
 HEAD = """# What can be transferred where
 
 Written by `just matrix` from the table that the tests go by (`tests/harness/matrix.py`): each pair that is served is brought from end to end by
-`tests/services/test_transfer_matrix.py`, over the wire, and each other one is refused as UNIMPLEMENTED, in containerd's words. What the words mean is said
-below; [transfer.md](transfer.md) says the rest.
+`tests/services/test_transfer_matrix.py` and `test_transfer_trees.py`, over the wire, and each other one is refused as UNIMPLEMENTED, in containerd's words. What
+the words mean is said below; [transfer.md](transfer.md) says the rest.
 
 """
 WORDS = {
     "copy": "the image goes from there to here, blob by blob, each in pieces; nothing is kept where it only passes through",
     "bytes": "the bytes go as they are",
+    "tar": "directories and files, as a tar",
+    "untar": "what is in a tar: below a directory of a container, or as a layer of a snapshot",
+    "files": "directories and files from one to the other",
     "pull": "containerd's pull",
     "push": "containerd's push",
     "tag": "the image gets other names; nothing moves",
@@ -37,6 +40,7 @@ WORDS = {
 WRITTEN = {
     "OCIRegistry": "`NAME`, `registry:NAME`", "ImageStore": "`image:NAME`", "ImageImportStream": "`archive:FILE[#NAME]`, `-`",
     "ImageExportStream": "`archive:FILE[#NAME]`, `-`", "Layout": "`oci:DIR[:NAME]`", "Stored": "`DEPOT:NAME`", "Blob": "`blob:DIGEST`",
+    "Snapshot": "`snapshot:NAME[#PARENT]`", "ContainerPath": "`argosy cp`: `CONTAINER:PATH`",
 }  # fmt: skip
 
 
@@ -49,6 +53,7 @@ def page() -> str:
     lines += ["", "| message | as a source | as a sink | `argosy transfer` |", "|---|---|---|---|"]
     for end in dict.fromkeys((*SOURCES, *SINKS)):
         package = "argosy.transfer.v1" if end in ("Layout", "Stored", "Blob") else "containerd.types.transfer"
+        package = "argosy.snapshots.v1" if end == "Snapshot" else package
         lines.append(f"| `{package}.{end}` | {SOURCES.get(end, '')} | {SINKS.get(end, '')} | {WRITTEN.get(end, '')} |")
     return HEAD + "\n".join(lines) + "\n"
 

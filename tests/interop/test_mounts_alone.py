@@ -50,8 +50,12 @@ def test_a_disk_below_an_overlay(stock: Containerd) -> None:
         }  # fmt: skip
         created = wire.call("tasks.v1.Tasks/Create", container_id="c", rootfs=[disk, overlay])
         assert created.ok, created
-        points = [one.point for one in mount_points() if one.point.startswith(str(stock.base)) and one.type in ("ext4", "overlay")]
-        assert points == [f"{stock.base}/state/io.containerd.runtime.v2.task/default/c/rootfs"], "the disk is mounted below it alone"
+        points = [
+            one.point for one in mount_points() if one.point.startswith(str(stock.base)) and one.type in ("ext4", "overlay")
+        ]
+        assert points == [f"{stock.base}/state/io.containerd.runtime.v2.task/default/c/rootfs"], (
+            "the disk is mounted below it alone"
+        )
         assert wire.call("tasks.v1.Tasks/Start", container_id="c").ok
         assert wire.call("tasks.v1.Tasks/Wait", container_id="c").message.exit_status == 0
         assert wire.call("tasks.v1.Tasks/Delete", container_id="c").ok

@@ -72,7 +72,9 @@ def test_skopeo_opens_what_we_encrypt(mesh: Mesh, keys: Keys, plain: Path, tmp_p
 def test_we_open_what_skopeo_encrypts(mesh: Mesh, keys: Keys, plain: Path, tmp_path: Path, kind: str) -> None:
     """Decrypted to the same bytes, and unpacked and run as it is."""
     skopeo("--encryption-key", KINDS[kind].format(keys.directory), f"oci:{plain}:t", f"oci:{tmp_path}/theirs:{kind}").ok()
-    (row,) = json.loads(mesh.argosy("-o", "json", "import", "--no-unpack", str(tmp_path / "theirs"), namespace=kind).ok().out)
+    (row,) = json.loads(
+        mesh.argosy("-o", "json", "import", "--no-unpack", str(tmp_path / "theirs"), namespace=kind).ok().out
+    )
     name, key = row["image"], str(keys.directory / opening(keys, kind)[0])
     refused = mesh.argosy("image", "decrypt", "--key", str(keys.directory / "stranger.pem"), name, "open:1", namespace=kind)
     assert refused.code != 0 and "opens the layer" in refused.err
@@ -87,7 +89,9 @@ def test_one_image_is_for_several_recipients_of_both(mesh: Mesh, keys: Keys, pla
     """skopeo encrypts for two at once, we add a third, and each opens it there and here."""
     words = [word for kind in ("jwe-rsa", "jwe-ec") for word in ("--encryption-key", KINDS[kind].format(keys.directory))]
     skopeo(*words, f"oci:{plain}:t", f"oci:{tmp_path}/theirs:t").ok()
-    (row,) = json.loads(mesh.argosy("-o", "json", "import", "--no-unpack", str(tmp_path / "theirs"), namespace="many").ok().out)
+    (row,) = json.loads(
+        mesh.argosy("-o", "json", "import", "--no-unpack", str(tmp_path / "theirs"), namespace="many").ok().out
+    )
     mesh.argosy(
         "image", "encrypt", "--recipient", f"jwe:{keys.directory}/node.pub", "--decryption-keys", str(keys.directory / "ec.pem"),
         row["image"], "three:1", namespace="many",
@@ -95,7 +99,9 @@ def test_one_image_is_for_several_recipients_of_both(mesh: Mesh, keys: Keys, pla
     mesh.argosy("export", str(tmp_path / "three.tar"), "three:1", namespace="many").ok()
     for name in ("rsa.pem", "ec.pem", "node.pem"):
         mesh.argosy("image", "decrypt", "--key", str(keys.directory / name), "three:1", "open:1", namespace="many").ok()
-        skopeo("--decryption-key", str(keys.directory / name), f"oci-archive:{tmp_path}/three.tar", f"oci:{tmp_path}/{name}:t").ok()
+        skopeo(
+            "--decryption-key", str(keys.directory / name), f"oci-archive:{tmp_path}/three.tar", f"oci:{tmp_path}/{name}:t"
+        ).ok()
         assert [layer["digest"] for layer in layers(tmp_path / name)] == [layer["digest"] for layer in layers(plain)]
 
 

@@ -76,7 +76,9 @@ def test_a_command_wraps_and_unwraps(configured: dict[str, Any], tmp_path: Path)
     told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
     names = ["keywrapparams", "keyunwrapparams"] * 2
     assert [one["op"] for one in told] == ["keywrap", "keyunwrap"] * 2
-    configs = [one[name]["ec" if name == "keywrapparams" else "dc"]["Parameters"] for one, name in zip(told, names, strict=True)]
+    configs = [
+        one[name]["ec" if name == "keywrapparams" else "dc"]["Parameters"] for one, name in zip(told, names, strict=True)
+    ]
     assert configs == [
         {"turning": [base64.b64encode(b"a:b").decode()]}, {"turning": [base64.b64encode(b"c").decode()]},
         {"turning": [base64.b64encode(b"Enabled").decode()]}, {"turning": []},
@@ -101,7 +103,9 @@ def served() -> Iterator[tuple[str, list[str]]]:
                 else:
                     if said["keyunwrapparams"]["dc"]["Parameters"].get("net") == [base64.b64encode(b"no").decode()]:
                         context.abort(grpc.StatusCode.PERMISSION_DENIED, "not for you")
-                    out = {"keyunwrapresults": {"optsdata": base64.b64decode(said["keyunwrapparams"]["annotation"]).decode()}}
+                    out = {
+                        "keyunwrapresults": {"optsdata": base64.b64decode(said["keyunwrapparams"]["annotation"]).decode()}
+                    }
                 return BytesValue(value=json.dumps(out).encode()).SerializeToString()
 
             return grpc.unary_unary_rpc_method_handler(answer)
@@ -131,7 +135,7 @@ def test_a_grpc_service_wraps_and_unwraps(configured: dict[str, Any], served: tu
         ("raise SystemExit(3)", Unknown, "exited 3: without a word"),
         ("print('x')", InvalidArgument, "answers with something else than JSON"),
         ("print('{}')", InvalidArgument, "something else than JSON with keywrapresults.annotation"),
-        ("print('{\"keywrapresults\": {\"annotation\": \"%\"}}')", InvalidArgument, "is no base64"),
+        ('print(\'{"keywrapresults": {"annotation": "%"}}\')', InvalidArgument, "is no base64"),
         ("while True: print('x' * 65536)", ResourceExhausted, "answers with more than 1048576 bytes"),
     ],
 )
@@ -144,7 +148,9 @@ def test_one_that_fails_is_told_by_name(
         providers.wrap("broken", b"key", [])
 
 
-def test_one_that_hangs_is_given_up_and_ends(configured: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_hangs_is_given_up_and_ends(
+    configured: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that reads nothing, one that goes on after it closed its output, one that answers nobody's call."""
     monkeypatch.setattr(providers, "ANSWER_S", 0.3)
     pid = tmp_path / "pid"

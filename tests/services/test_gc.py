@@ -275,7 +275,12 @@ def test_mounts_live_by_what_refers_to_them_alone(db: sqlite3.Connection) -> Non
     intents.add(db, "mounts", "bolt", "create", "n", {"name": "by-intent", "backend": "n/1/by-intent", "lease": ""})
     gone = sweep(db, NOW)
     assert sorted(name for _, name in gone["mount"]) == ["alone", "by-nothing", "later", "rooted"]
-    assert {row[0] for row in db.execute("SELECT name FROM mounts")} == labels.keys() - {"alone", "by-nothing", "later", "rooted"}
+    assert {row[0] for row in db.execute("SELECT name FROM mounts")} == labels.keys() - {
+        "alone",
+        "by-nothing",
+        "later",
+        "rooted",
+    }
 
 
 def test_a_kind_joins_with_one_row(db: sqlite3.Connection) -> None:
@@ -297,7 +302,9 @@ def test_a_kind_joins_with_one_row(db: sqlite3.Connection) -> None:
     assert gone["volume"] == [("n", "m", "stray"), ("n", "m", "no-manager")] and "pod" not in gone
     assert set(gone["content"]) == {("n", "x"), ("n", "e")} and gone["snapshot"] == [("n", "o", "stray")]
     assert [id for (id,) in db.execute("SELECT id FROM volumes")] == ["by-pod", "by-lease", "by-container"]
-    assert VOLUMES.leaves_bytes_in("volume", "m", gone["volume"]) and not VOLUMES.leaves_bytes_in("volume", "o", gone["volume"])
+    assert VOLUMES.leaves_bytes_in("volume", "m", gone["volume"]) and not VOLUMES.leaves_bytes_in(
+        "volume", "o", gone["volume"]
+    )
     # Without its row nobody knows it, and nothing of it is touched.
     assert "volume" not in sweep(db, NOW)
     assert db.execute("SELECT count(*) FROM volumes").fetchone() == (3,)

@@ -309,7 +309,12 @@ def test_collection_takes_down_what_nothing_refers_to(mesh: Mesh, client: Client
 def test_clients_find_it_by_containerds_ids(client: Client) -> None:
     listed = client.call("introspection.v1.Introspection/Plugins").message.plugins
     found = {(one.type.removeprefix("io.containerd."), one.id) for one in listed}
-    assert found >= {("mount-manager.v1", "bolt"), ("grpc.v1", "mounts"), ("mount-handler.v1", "erofs"), ("mount-handler.v1", "loop")}
+    assert found >= {
+        ("mount-manager.v1", "bolt"),
+        ("grpc.v1", "mounts"),
+        ("mount-handler.v1", "erofs"),
+        ("mount-handler.v1", "loop"),
+    }
 
 
 def test_what_somebody_else_unmounted_is_not_there_and_can_be_made_again(mesh: Mesh, client: Client, low: Path) -> None:

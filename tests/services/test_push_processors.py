@@ -83,7 +83,9 @@ def test_the_way_to_a_type_is_the_shortest_and_payloads_choose() -> None:
     """Backwards from what is asked for; of several the one that a payload is for, else the one that came last."""
 
     def one(accepts: list[str], returns: str, direction: str = "push") -> StreamProcessor:
-        return StreamProcessor(accepts=accepts, returns=returns, path="x", direction="push" if direction == "push" else "apply")
+        return StreamProcessor(
+            accepts=accepts, returns=returns, path="x", direction="push" if direction == "push" else "apply"
+        )
 
     table = {
         "a": one([GZIP], "x/sealed"), "b": one([TAR, "x/other"], "x/sealed"), "c": one(["x/sealed"], "x/signed"),
@@ -101,7 +103,9 @@ def test_the_way_to_a_type_is_the_shortest_and_payloads_choose() -> None:
         with pytest.raises(Unimplemented, match="unsupported diff media type"):
             resolve_push(nowhere, table)
     # The other direction has its own, and payloads choose there, too.
-    assert [id for id, _, _ in resolve("x/sealed", table)] == ["f"] and [id for id, _, _ in resolve("x/sealed", table, ["e"])] == ["e"]
+    assert [id for id, _, _ in resolve("x/sealed", table)] == ["f"] and [
+        id for id, _, _ in resolve("x/sealed", table, ["e"])
+    ] == ["e"]
     with pytest.raises(Unknown, match="no processor for media-type"):
         resolve("x/signed", table)
 
@@ -113,7 +117,10 @@ def test_a_chain_is_led_through_in_order_with_payloads(tmp_path: Path, tree: lis
         "prefix": push(python(tmp_path, "prefix", PREFIX), "x/turned", "x/marked"),
     }
     layer, data = made(tmp_path, tree, "x/marked", table, {"prefix": b"mark"})
-    assert data.startswith(b"mark") and (layer.digest, layer.size) == (f"sha256:{hashlib.sha256(data).hexdigest()}", len(data))
+    assert data.startswith(b"mark") and (layer.digest, layer.size) == (
+        f"sha256:{hashlib.sha256(data).hexdigest()}",
+        len(data),
+    )
     tar = gzip.decompress(data[4:][::-1])
     assert b"world" in tar and layer.uncompressed == f"sha256:{hashlib.sha256(tar).hexdigest()}"
     assert made(tmp_path, tree, GZIP, table)[1] == data[4:][::-1]
@@ -128,7 +135,10 @@ def test_one_inherits_nothing_of_ours(tmp_path: Path, tree: list[Mount], monkeyp
     said = json.loads(found.read_text())
     assert sorted(said["fds"]) == ["0", "1", "2", "3"] and said["payload"] == "secret"
     assert not any("socket" in target for target in said["fds"].values())
-    assert set(said["env"]) <= {"PATH", "STREAM_PROCESSOR_MEDIATYPE", "LC_CTYPE"} and said["env"]["STREAM_PROCESSOR_MEDIATYPE"] == GZIP
+    assert (
+        set(said["env"]) <= {"PATH", "STREAM_PROCESSOR_MEDIATYPE", "LC_CTYPE"}
+        and said["env"]["STREAM_PROCESSOR_MEDIATYPE"] == GZIP
+    )
     assert int(said["ignored"], 16) & ~(1 << 12 | 1 << 24 | 1 << 31 | 1 << 32) == 0 and int(said["blocked"], 16) == 0
 
 

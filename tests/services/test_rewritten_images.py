@@ -46,7 +46,9 @@ async def put(services: Services, said: Any, media_type: str, **more: Any) -> di
     return {"mediaType": media_type, "digest": digest, "size": len(data), **more}
 
 
-async def image(services: Services, architecture: str, *layers: dict[str, Any], docker: bool = False, **more: Any) -> dict[str, Any]:
+async def image(
+    services: Services, architecture: str, *layers: dict[str, Any], docker: bool = False, **more: Any
+) -> dict[str, Any]:
     """Store an image for an architecture and return the descriptor of its manifest."""
     config = {
         "os": "linux", "architecture": architecture, "rootfs": {"type": "layers", "diff_ids": [f"sha256:{'0' * 64}"] * len(layers)},
@@ -83,27 +85,43 @@ def test_an_index_keeps_what_is_not_changed(mesh: Mesh) -> None:
         layer = await put(services, b"words", GZIP, annotations={"old": "1"}, urls=["http://x/"])
         one = await image(services, "amd64", layer, layer, annotations={"a": "b"}, odd={"x": 1})
         two = await image(services, "arm64", layer)
-        away = {"mediaType": f"{OCI}.manifest.v1+json", "digest": f"sha256:{'e' * 64}", "size": 7, "platform": {"os": "linux", "architecture": "s390x"}}
+        away = {
+            "mediaType": f"{OCI}.manifest.v1+json",
+            "digest": f"sha256:{'e' * 64}",
+            "size": 7,
+            "platform": {"os": "linux", "architecture": "s390x"},
+        }
         config = await put(services, b"{}", "application/vnd.in-toto+json")
         artifact = {"schemaVersion": 2, "mediaType": f"{OCI}.manifest.v1+json", "config": config, "layers": [layer]}
-        attestation = await put(services, artifact, f"{OCI}.manifest.v1+json", annotations={"vnd.docker.reference.type": "attestation-manifest"})
+        attestation = await put(
+            services, artifact, f"{OCI}.manifest.v1+json", annotations={"vnd.docker.reference.type": "attestation-manifest"}
+        )
         said = {"schemaVersion": 2, "manifests": [one, two, away, attestation], "annotations": {"k": "v"}, "unknown": [1]}
         await named(services, "index.example/i:1", await put(services, said, f"{OCI}.index.v1+json"))
         made = await rewrite(client, "index.example/i:1", "index.example/i:2", upper, [Platform.parse("linux/amd64")])
         assert made.target is not None
         index = await document(services, made.target.digest)
-        assert index["unknown"] == [1] and index["annotations"] == {"k": "v"} and index["manifests"][1:] == [two, away, attestation]
+        assert (
+            index["unknown"] == [1]
+            and index["annotations"] == {"k": "v"}
+            and index["manifests"][1:] == [two, away, attestation]
+        )
         changed = index["manifests"][0]
         assert changed["platform"] == one["platform"] and changed["digest"] != one["digest"]
         manifest = await document(services, changed["digest"])
         assert manifest["odd"] == {"x": 1} and manifest["annotations"] == {"a": "b"}
         (entry,) = {json.dumps(entry) for entry in manifest["layers"]}
-        assert json.loads(entry).keys() == {"mediaType", "digest", "size", "annotations"} and json.loads(entry)["annotations"] == {"new": "1"}
+        assert json.loads(entry).keys() == {"mediaType", "digest", "size", "annotations"} and json.loads(entry)[
+            "annotations"
+        ] == {"new": "1"}
         assert await read_blob(services.content, json.loads(entry)["digest"]) == b"WORDS"
         # Labels hold what is named: collection leaves it alone.
         for digest, count in ((made.target.digest, 4), (changed["digest"], 3)):
             info = (await services.content.info(InfoRequest(digest=digest))).info
-            assert info is not None and len([key for key in info.labels if key.startswith("containerd.io/gc.ref.content")]) == count
+            assert (
+                info is not None
+                and len([key for key in info.labels if key.startswith("containerd.io/gc.ref.content")]) == count
+            )
         # Without platforms, all that are here.
         made = await rewrite(client, "index.example/i:1", "index.example/i:3", upper)
         assert made.target is not None

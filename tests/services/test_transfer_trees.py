@@ -9,6 +9,7 @@ import os
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from argosy_protos._message import Message
@@ -165,3 +166,17 @@ def test_what_can_not_be_is_said_and_leaves_nothing(world: Mesh, tool: Tool) -> 
     assert refused(read, tool, Snapshot(name="none"))[0] == "NOT_FOUND"
     assert world.ctr("snapshots", "ls").ok().out == before
     assert world.ctr("leases", "ls", "-q").ok().out == ""
+
+
+def test_people_write_snapshots_too(world: Mesh, tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(layer(("etc/one", b"1")))
+    (tmp_path / "b.tar").write_bytes(layer(("etc/two", b"2")))
+    world.argosy("transfer", f"archive:{tmp_path}/a.tar", "snapshot:written").ok()
+    world.argosy("transfer", f"archive:{tmp_path}/b.tar", "snapshot:above#written").ok()
+    world.argosy("gc").ok()
+    assert read(tool, Snapshot(name="above")) == {"etc/one": b"1", "etc/two": b"2"}
+    world.argosy("transfer", "snapshot:above", f"archive:{tmp_path}/out.tar").ok()
+    with tarfile.open(tmp_path / "out.tar") as tar:
+        assert {"etc/one", "etc/two"} <= set(tar.getnames())
+    ran = world.argosy("transfer", f"archive:{tmp_path}/a.tar", "snapshot:written")
+    assert ran.code == 5 and ran.err == 'argosy: snapshot "written": already exists\n'

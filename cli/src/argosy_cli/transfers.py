@@ -14,7 +14,7 @@ def transfer(
     source: Annotated[
         str,
         Argument(
-            help="NAME of a registry's image, image:NAME, oci:DIR[:NAME], archive:FILE[#NAME], blob:DIGEST, DEPOT:NAME, or -"
+            help="NAME of a registry's image, image:NAME, oci:DIR[:NAME], archive:FILE[#NAME], blob:DIGEST, snapshot:NAME, DEPOT:NAME, or -"
         ),
     ],
     sink: Annotated[str, Argument(help="the same; blob: takes whatever comes")],

@@ -6,6 +6,7 @@ oci:DIR[:NAME]  a directory with an OCI layout, and the name that its index has 
 archive:FILE[#NAME]  an OCI or docker archive; of several images in it the one called NAME
 -               the same from standard input, or to standard output
 blob:DIGEST     a blob of the daemon's content store; as a sink ``blob:`` is whatever comes
+snapshot:NAME[#PARENT]  what is in one of the daemon's snapshots, as a tar; as a sink a new one of a layer, on a parent
 DEPOT:NAME      an image of a depot: of an entry point, or of a plugin of the daemon's
 """
 
@@ -27,7 +28,7 @@ from argosy.client.transfers.ends import Sink, Source
 from argosy.errors import AlreadyExists, ArgosyError, InvalidArgument, NotFound
 from argosy.oci.reference import Reference
 
-KINDS: Final = ("registry", "image", "oci", "archive", "blob")
+KINDS: Final = ("registry", "image", "oci", "archive", "blob", "snapshot")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9._-]*):(.*)", re.DOTALL)
 # Without a lease, what keeps a blob that no image refers to.
 KEPT: Final[Mapping[str, str]] = {"containerd.io/gc.root": "transfer"}
@@ -66,6 +67,7 @@ class Places:
         from argosy.client.transfers.blobs import Blob
         from argosy.client.transfers.depots import DepotImage, depot
         from argosy.client.transfers.registries import RegistryImage
+        from argosy.client.transfers.snapshots import SnapshotTree
         from argosy.client.transfers.stored import StoredImage
 
         kind, rest = await self._parted(text)
@@ -86,6 +88,8 @@ class Places:
                 return ImageArchive(f"archive {path}", Path(path), name)
             case "blob":
                 return Blob(self._client.services, rest)
+            case "snapshot":
+                return SnapshotTree(self._client, self._snapshotter, rest)
         found, called = await depot(kind, self._client.services, self._stack)
         return DepotImage(found, rest, f"{called}: {rest}")
 
@@ -96,6 +100,7 @@ class Places:
         from argosy.client.transfers.depots import DepotName, depot
         from argosy.client.transfers.layouts import LayoutName
         from argosy.client.transfers.registries import RegistryName
+        from argosy.client.transfers.snapshots import NewSnapshot
         from argosy.client.transfers.stored import StoredName
 
         kind, rest = await self._parted(text)
@@ -116,6 +121,9 @@ class Places:
                 return ArchiveFile(Path(path), name or await self._named(source))
             case "blob":
                 return NewBlob(self._client, rest, KEPT)
+            case "snapshot":
+                name, _, parent = rest.partition("#")
+                return NewSnapshot(self._client, self._snapshotter, name, parent, KEPT)
         found, called = await depot(kind, self._client.services, self._stack)
         return DepotName(found, rest, f"{called}: {rest}")
 
@@ -188,6 +196,10 @@ def _output() -> BinaryIO:
 
 
 def _usage(kind: str) -> str:
-    return {"registry": "registry:NAME", "image": "image:NAME", "oci": "oci:DIR or oci:DIR:NAME", "archive": "archive:FILE"}[
-        kind
-    ]
+    return {
+        "registry": "registry:NAME",
+        "image": "image:NAME",
+        "oci": "oci:DIR or oci:DIR:NAME",
+        "archive": "archive:FILE",
+        "snapshot": "snapshot:NAME",
+    }[kind]

@@ -287,7 +287,8 @@ def _images(db: sqlite3.Connection, words: Words) -> Objects:
 
 def _mounts(db: sqlite3.Connection, words: Words) -> Objects:
     return {
-        (MOUNT, ns, name, False): words.stored(labels) for ns, name, labels in db.execute("SELECT ns, name, labels FROM mounts")
+        (MOUNT, ns, name, False): words.stored(labels)
+        for ns, name, labels in db.execute("SELECT ns, name, labels FROM mounts")
     }
 
 

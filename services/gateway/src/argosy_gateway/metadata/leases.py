@@ -103,7 +103,8 @@ def resources(db: sqlite3.Connection, ns: str, lease: str) -> list[tuple[str, st
     if not exists(db, ns, lease):
         raise NotFound(f'lease "{lease}"')
     rows = db.execute(
-        "SELECT type, id FROM lease_resources WHERE ns = ? AND lease = ? AND type != ? ORDER BY type, id", (ns, lease, MOUNTS)
+        "SELECT type, id FROM lease_resources WHERE ns = ? AND lease = ? AND type != ? ORDER BY type, id",
+        (ns, lease, MOUNTS),
     )
     return list(rows)
 

@@ -117,7 +117,10 @@ def listing(
         )
         for chain in names
     ]  # fmt: skip
-    with_them = (*(_OF_TRANSFER if any(registry.of_type("transfer")) else ()), *(_OF_MOUNTS if any(registry.of_type("mounts")) else ()))
+    with_them = (
+        *(_OF_TRANSFER if any(registry.of_type("transfer")) else ()),
+        *(_OF_MOUNTS if any(registry.of_type("mounts")) else ()),
+    )
     for type_, id, requires in (*_OWN, *with_them):
         out.append(p.Plugin(type=type_, id=id, requires=list(requires), exports=dict(own_exports.get((type_, id), {}))))
     return out
