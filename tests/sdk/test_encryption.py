@@ -51,7 +51,11 @@ def opened(layer: bytes, annotations: Mapping[str, str], *said: str) -> bytes:
     return out
 
 
-@given(data=st.binary(max_size=400), cuts=st.lists(st.integers(0, 400), max_size=5), other=st.lists(st.integers(0, 400), max_size=5))
+@given(
+    data=st.binary(max_size=400),
+    cuts=st.lists(st.integers(0, 400), max_size=5),
+    other=st.lists(st.integers(0, 400), max_size=5),
+)
 def test_the_cipher_does_not_care_how_the_bytes_were_cut(data: bytes, cuts: list[int], other: list[int]) -> None:
     def pieces(of: bytes, at: list[int]) -> list[bytes]:
         ends = sorted({0, *(cut for cut in at if cut < len(of)), len(of)})
@@ -84,7 +88,9 @@ def test_every_recipient_opens_a_layer_and_nobody_else(keys: Keys) -> None:
         assert opened(layer, annotations, str(path)) == DATA
     assert [(one.scheme, one.recipients()) for one in wrapping.wrapped_in(annotations)] == [("jwe", 5), ("pkcs7", 2)]
     for stranger in (keys.rsa(), keys.ec("stranger-ec")):
-        with pytest.raises(PermissionDenied, match="none of 1 keys that is at hand opens the layer, whose key is wrapped by jwe, pkcs7"):
+        with pytest.raises(
+            PermissionDenied, match="none of 1 keys that is at hand opens the layer, whose key is wrapped by jwe, pkcs7"
+        ):
             opened(layer, annotations, str(stranger))
     with pytest.raises(PermissionDenied, match="no key that is at hand"):
         opened(layer, annotations)
@@ -101,7 +107,16 @@ def test_keys_may_be_der_and_jwk_of_any_algorithm(keys: Keys, tmp_path: Path) ->
     for left_out in (JWE, PKCS7):
         one = {name: value for name, value in annotations.items() if name != left_out}
         assert opened(layer, one, str(tmp_path / "rsa.der")) == DATA
-    for algorithm in ("RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW", "A128KW", "A192KW", "A256KW"):
+    for algorithm in (
+        "RSA-OAEP",
+        "RSA-OAEP-256",
+        "ECDH-ES",
+        "ECDH-ES+A128KW",
+        "ECDH-ES+A256KW",
+        "A128KW",
+        "A192KW",
+        "A256KW",
+    ):
         pair: Any
         if algorithm.startswith("RSA"):
             pair = RSAKey.import_key(rsa.read_bytes(), {"alg": algorithm, "kid": "tëst <&>", "use": "enc"})
@@ -180,7 +195,9 @@ def test_a_directory_is_all_the_keys_in_it(keys: Keys, tmp_path: Path) -> None:
         ("jwe:{json}", InvalidArgument, "no JWK"),
     ],
 )
-def test_what_is_no_recipient_is_refused_by_name(keys: Keys, tmp_path: Path, word: str, error: type[ArgosyError], says: str) -> None:
+def test_what_is_no_recipient_is_refused_by_name(
+    keys: Keys, tmp_path: Path, word: str, error: type[ArgosyError], says: str
+) -> None:
     (tmp_path / "armor").write_text("-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
     (tmp_path / "json").write_text('{"kty": "RSA"}')
     openssl("req", "-x509", "-new", "-key", keys.ec(), "-subj", "/CN=curve", "-out", tmp_path / "curve")
@@ -209,7 +226,10 @@ def test_pkcs7_is_what_openssl_reads_and_writes(keys: Keys, tmp_path: Path) -> N
     data = LayerKey(bytes(32), bytes(16)).encode()
     made = pkcs7.wrap(data, [pkcs7_certificate(keys.rsa("b")), pkcs7_certificate(rsa)])
     for path in (rsa, keys.rsa("b")):
-        assert openssl("cms", "-decrypt", "-inform", "DER", "-recip", path.with_suffix(".crt"), "-inkey", path, input=made) == data
+        assert (
+            openssl("cms", "-decrypt", "-inform", "DER", "-recip", path.with_suffix(".crt"), "-inkey", path, input=made)
+            == data
+        )
     private = words.keys([str(rsa)])
     for words_of in (("smime",), ("cms",), ("cms", "-stream"), ("cms", "-keyid")):
         for cipher in ("-aes128", "-aes256") if words_of == ("smime",) else ("-aes192",):
@@ -265,7 +285,9 @@ def test_annotations_that_were_changed_are_found_out(keys: Keys) -> None:
 
     options = decoded(annotations[OPTIONS])
     seal = base64.b64decode(options["hmac"])
-    refused(DataLoss, "its HMAC is another", options=encoded({**options, "hmac": base64.b64encode(flipped(seal, 0)).decode()}))
+    refused(
+        DataLoss, "its HMAC is another", options=encoded({**options, "hmac": base64.b64encode(flipped(seal, 0)).decode()})
+    )
     refused(InvalidArgument, "has 31 bytes", options=encoded({**options, "hmac": base64.b64encode(seal[:31]).decode()}))
     refused(InvalidArgument, "HMAC is missing", options=encoded({"cipher": CIPHER}))
     refused(InvalidArgument, 'encrypted by "NULL"', options=encoded({**options, "cipher": "NULL"}))
@@ -277,7 +299,14 @@ def test_annotations_that_were_changed_are_found_out(keys: Keys) -> None:
         other = ("A" if text[0] != "A" else "B") + text[1:]
         refused(PermissionDenied, "none of 1 keys", jwe=encoded({**message, part: other}))
         refused(PermissionDenied, "none of 1 keys", jwe=encoded({**message, part: 7}))
-    for broken in ({}, {**message, "recipients": []}, {**message, "recipients": [{}]}, {**message, "recipients": 3}, [1], "x"):
+    for broken in (
+        {},
+        {**message, "recipients": []},
+        {**message, "recipients": [{}]},
+        {**message, "recipients": 3},
+        [1],
+        "x",
+    ):
         refused(PermissionDenied, "none of 1 keys", jwe=encoded(broken))
     refused(InvalidArgument, "no base64", jwe="%")
     # One that is whole, of another layer: its HMAC can't be right.
@@ -335,8 +364,12 @@ def test_a_layer_for_very_many_recipients_is_not_tried_for_long(keys: Keys) -> N
 
 
 def test_what_is_wrapped_for_programs_that_are_not_here_is_said() -> None:
-    annotations = {f"org.opencontainers.image.enc.keys.{scheme}": base64.b64encode(b"x").decode() for scheme in ("pgp", "pkcs11")}
-    with pytest.raises(PermissionDenied, match="wrapped by pgp, pkcs11; pgp is not understood here; pkcs11 is not understood here"):
+    annotations = {
+        f"org.opencontainers.image.enc.keys.{scheme}": base64.b64encode(b"x").decode() for scheme in ("pgp", "pkcs11")
+    }
+    with pytest.raises(
+        PermissionDenied, match="wrapped by pgp, pkcs11; pgp is not understood here; pkcs11 is not understood here"
+    ):
         wrapping.unwrap(annotations, {})
     with pytest.raises(InvalidArgument, match="has no key in its annotations"):
         wrapping.unwrap({}, {})
@@ -365,7 +398,9 @@ def payload(annotations: Mapping[str, str], said: Sequence[str] = (), media_type
     return GoogleAny(type_url=TYPE_URL, value=made.encode()).SerializeToString()
 
 
-def decode(layer: bytes | None, data: bytes | None, *args: str, pipe: bool = False, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
+def decode(
+    layer: bytes | None, data: bytes | None, *args: str, pipe: bool = False, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """Run ctd-decoder as a differ does: with the layer as a file, or from a pipe; data is on descriptor 3, which is closed without any."""
     reading, writing = os.pipe()
     source = os.memfd_create("layer")
@@ -394,7 +429,9 @@ def test_the_decoder_opens_a_layer_and_refuses_one_that_was_changed(keys: Keys, 
     assert (good.returncode, good.stderr, good.stdout == DATA) == (0, b"", True)
     for broken in (flipped(layer, len(layer) - 1), layer[:-100]):
         bad = decode(broken, told, pipe=pipe)
-        assert bad.returncode == 1 and b"changed or cut off" in bad.stderr and f"layer sha256:{'1' * 64}".encode() in bad.stderr
+        assert (
+            bad.returncode == 1 and b"changed or cut off" in bad.stderr and f"layer sha256:{'1' * 64}".encode() in bad.stderr
+        )
         assert pipe or bad.stdout == b""
 
 
@@ -407,7 +444,10 @@ def test_the_decoder_has_keys_of_its_machine(keys: Keys, tmp_path: Path) -> None
     (tmp_path / "keys/k.pem").write_bytes(keys.rsa("a").read_bytes())
     for said in ([], [str(keys.rsa("b"))]):
         assert decode(layer, payload(annotations, said), *words_of).stdout == DATA
-    assert decode(layer, payload(annotations, [str(keys.rsa("a"))]), "--decryption-keys-path", str(tmp_path / "none")).stdout == DATA
+    assert (
+        decode(layer, payload(annotations, [str(keys.rsa("a"))]), "--decryption-keys-path", str(tmp_path / "none")).stdout
+        == DATA
+    )
 
 
 def test_the_decoder_only_looks_when_it_shall_only_look(keys: Keys) -> None:
@@ -417,7 +457,14 @@ def test_the_decoder_only_looks_when_it_shall_only_look(keys: Keys) -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
     assert decode(layer, payload(annotations), "--check").returncode == 1
     both = Payload(f"{TAR}+encrypted", f"sha256:{'1' * 64}", 7, annotations, words.keys([str(keys.rsa())]))
-    both = Payload(both.media_type, both.digest, 7, annotations, both.parameters, [Payload(both.media_type, f"sha256:{'2' * 64}", 7, others)])
+    both = Payload(
+        both.media_type,
+        both.digest,
+        7,
+        annotations,
+        both.parameters,
+        [Payload(both.media_type, f"sha256:{'2' * 64}", 7, others)],
+    )
     checked = decode(layer, GoogleAny(type_url=TYPE_URL, value=both.encode()).SerializeToString(), "--check")
     assert checked.returncode == 1 and f"layer sha256:{'2' * 64}".encode() in checked.stderr
 
@@ -432,9 +479,17 @@ def test_the_decoder_only_looks_when_it_shall_only_look(keys: Keys) -> None:
         (GoogleAny(type_url=TYPE_URL, value=b"[").SerializeToString(), "no JSON of"),
         (GoogleAny(type_url=TYPE_URL, value=b"[]").SerializeToString(), "no JSON of"),
         (GoogleAny(type_url=TYPE_URL, value=b'{"Descriptor": {"annotations": {"a": 1}}}').SerializeToString(), "no JSON of"),
-        (GoogleAny(type_url=TYPE_URL, value=b'{"DecryptConfig": {"Parameters": {"privkeys": ["%"]}}}').SerializeToString(), "no base64"),
+        (
+            GoogleAny(
+                type_url=TYPE_URL, value=b'{"DecryptConfig": {"Parameters": {"privkeys": ["%"]}}}'
+            ).SerializeToString(),
+            "no base64",
+        ),
         (GoogleAny(type_url=TYPE_URL, value=b"{}").SerializeToString(), "cipher is missing"),
-        (GoogleAny(type_url=TYPE_URL, value=b'{"Descriptor": {"mediaType": "text/plain"}}').SerializeToString(), "no type of an encrypted layer"),
+        (
+            GoogleAny(type_url=TYPE_URL, value=b'{"Descriptor": {"mediaType": "text/plain"}}').SerializeToString(),
+            "no type of an encrypted layer",
+        ),
     ],
 )
 def test_a_payload_that_is_none_is_told_in_words(data: bytes | None, says: str) -> None:

@@ -149,7 +149,9 @@ def test_an_image_is_unpacked_and_run_with_its_key_and_not_without(mesh: Mesh, k
     assert mesh.argosy(*run, namespace="keyed").ok().out == "hello from an argosy\n"
     for said in ((), ("--decryption-keys", str(keys.directory / "stranger.pem"))):
         refused = mesh.argosy("run", "--rm", *said, "mine:1", "true", namespace="keyed")
-        assert refused.code != 0 and "may not be run without their keys" in refused.err and "--decryption-keys" in refused.err, refused
+        assert (
+            refused.code != 0 and "may not be run without their keys" in refused.err and "--decryption-keys" in refused.err
+        ), refused
     assert mesh.argosy("run", "--rm", "--skip-decrypt-auth", "mine:1", "cat", "/etc/motd", namespace="keyed").ok().out
     assert mesh.argosy("ps", namespace="keyed").out.strip() in ("", "no containers")
     # The key went through the gateway and the differ, and is in neither's words.
@@ -370,11 +372,15 @@ def test_encrypted_layers_are_packed_otherwise_by_their_keys(mesh: Mesh, keys: K
     async def work(client: Client) -> None:
         await api.convert(client, "mine:1", "zopen:1", "zstd", keys=words.keys([f"{keys.directory}/one.pem"]))
         await api.convert(client, "nodes:1", "zopen:2", "zstd")
-        assert [one.layer for one in await api.layer_info(client, "zopen:1")] == [one.layer for one in await api.layer_info(client, "zopen:2")]
+        assert [one.layer for one in await api.layer_info(client, "zopen:1")] == [
+            one.layer for one in await api.layer_info(client, "zopen:2")
+        ]
         with pytest.raises(Unknown, match="opens the layer"):
             await api.convert(client, "mine:1", "zopen:3", "zstd")
         await api.convert(client, IMAGE, "same:1", "gzip")
-        assert [one.layer for one in await api.layer_info(client, "same:1")] == [one.layer for one in await api.layer_info(client, IMAGE)]
+        assert [one.layer for one in await api.layer_info(client, "same:1")] == [
+            one.layer for one in await api.layer_info(client, IMAGE)
+        ]
         await api.encrypt(client, "zopen:1", "zsealed:1", words.recipients([f"jwe:{keys.directory}/node.pub"]))
         assert all(one.layer.media_type.endswith("tar+zstd+encrypted") for one in await api.layer_info(client, "zsealed:1"))
 
@@ -384,7 +390,11 @@ def test_encrypted_layers_are_packed_otherwise_by_their_keys(mesh: Mesh, keys: K
 
 
 def test_what_is_no_kind_of_layer_is_refused(mesh: Mesh) -> None:
-    for to, says in (("estargz", "not converted to estargz yet"), ("bzip2", "is none of gzip, zstd, uncompressed"), ("a/b", "unsupported diff media type: a/b")):
+    for to, says in (
+        ("estargz", "not converted to estargz yet"),
+        ("bzip2", "is none of gzip, zstd, uncompressed"),
+        ("a/b", "unsupported diff media type: a/b"),
+    ):
         refused = mesh.argosy("image", "convert", "--to", to, IMAGE, "x:1")
         assert refused.code != 0 and says in refused.err, refused
     assert "not found" in mesh.argosy("image", "layerinfo", "nobody:1").err
