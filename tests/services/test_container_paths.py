@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import os
@@ -15,12 +16,20 @@ from pathlib import Path
 
 import grpc
 import pytest
+from argosy.client import Client, Container
+from argosy.kernel.mount_table import mount_points
+from argosy.kernel.unmount import unmount_tree
+from argosy.oci.spec import Options
+from argosy.testkit.served import served
 from argosy_protos.containerd.types import transfer as p
 
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.harness.transfer import Tool, pack, refused
 
 pytestmark = pytest.mark.root
+
+# Nobody else's: who copies it is looked for among all processes.
+BIG = f"/tmp/big-{os.getpid()}"
 
 
 @pytest.fixture
@@ -225,36 +234,36 @@ def test_a_container_that_swaps_directories_for_symlinks_gets_nothing_of_the_hos
 
 
 def test_a_client_that_goes_ends_the_copy(mesh: Mesh, tool: Tool, running: str) -> None:
-    mesh.argosy("exec", running, "dd", "if=/dev/zero", "of=/tmp/big", "bs=1M", "count=20").ok()
+    mesh.argosy("exec", running, "dd", "if=/dev/zero", f"of={BIG}", "bs=1M", "count=20").ok()
     stream = tool.open("export")
     stream.send(pack(p.WindowUpdate(update=64 << 10)))
-    source, sink = p.ContainerPath(container_id=running, path="/tmp/big"), p.WriteStream(stream=stream.id)
+    source, sink = p.ContainerPath(container_id=running, path=BIG), p.WriteStream(stream=stream.id)
     asked = tool.beside(tool.transfer, source, sink)
     stream.receive()
-    (copier,) = copiers("/tmp/big")
+    (copier,) = copiers(BIG)
     # Standard streams, the root, the word, the order, and the file that is read.
-    assert {int(fd) for fd in os.listdir(f"/proc/{copier}/fd")} <= set(range(10))
-    assert not any("socket:" in os.readlink(fd) for fd in Path(f"/proc/{copier}/fd").iterdir())
+    held = {fd.name: os.readlink(fd) for fd in Path(f"/proc/{copier}/fd").iterdir()}
+    assert len(held) <= 10 and not any("socket:" in what for what in held.values()), held
     limits = Path(f"/proc/{copier}/limits").read_text().splitlines()
     assert next(one for one in limits if one.startswith("Max address space")).split()[3] == str(1 << 30), (
         "names are any number"
     )
     stream.cancel()
     asked.join(10)
-    eventually(lambda: not copiers("/tmp/big"), 20)
-    assert names(read(tool, running, "/tmp/big")) == ["big"], "the next one is served"
+    eventually(lambda: not copiers(BIG), 20)
+    assert names(read(tool, running, BIG)) == [BIG.rpartition("/")[2]], "the next one is served"
 
 
 @pytest.mark.parametrize("end", ["the process that copies", "the service"])
 def test_a_death_in_the_middle_leaves_nothing(mesh: Mesh, tool: Tool, stopped: str, end: str) -> None:
-    write(tool, stopped, "/tmp", archive(("big", bytes(4 << 20))))
+    write(tool, stopped, "/tmp", archive((BIG.rpartition("/")[2], bytes(4 << 20))))
     stream = tool.open("export")
     stream.send(pack(p.WindowUpdate(update=64 << 10)))
-    source, sink = p.ContainerPath(container_id=stopped, path="/tmp/big"), p.WriteStream(stream=stream.id)
+    source, sink = p.ContainerPath(container_id=stopped, path=BIG), p.WriteStream(stream=stream.id)
     failed: list[tuple[str, str]] = []
     asked = tool.beside(lambda: failed.append(refused(tool.transfer, source, sink)))
     stream.receive()
-    victims = copiers("/tmp/big")
+    victims = copiers(BIG)
     assert victims
     for pid in victims if end != "the service" else [mesh.services()["argosy-transfer"]]:
         os.kill(pid, signal.SIGKILL)
@@ -266,18 +275,18 @@ def test_a_death_in_the_middle_leaves_nothing(mesh: Mesh, tool: Tool, stopped: s
             break
     asked.join(20)
     assert failed and failed[0][0] == "UNAVAILABLE"
-    eventually(lambda: not copiers("/tmp/big"), 20)
+    eventually(lambda: not copiers(BIG), 20)
     mounted = Path("/proc/self/mounts").read_text()
     assert "argosy-mounts" not in mounted
     with Tool(mesh.address) as again:
-        assert names(read(again, stopped, "/tmp/big")) == ["big"]
+        assert names(read(again, stopped, BIG)) == [BIG.rpartition("/")[2]]
 
 
 def test_a_task_that_is_deleted_meanwhile_ends_the_copy(mesh: Mesh, tool: Tool, running: str) -> None:
-    mesh.argosy("exec", running, "dd", "if=/dev/zero", "of=/tmp/big", "bs=1M", "count=20").ok()
+    mesh.argosy("exec", running, "dd", "if=/dev/zero", f"of={BIG}", "bs=1M", "count=20").ok()
     stream = tool.open("export")
     stream.send(pack(p.WindowUpdate(update=64 << 10)))
-    source, sink = p.ContainerPath(container_id=running, path="/tmp/big"), p.WriteStream(stream=stream.id)
+    source, sink = p.ContainerPath(container_id=running, path=BIG), p.WriteStream(stream=stream.id)
     failed: list[tuple[str, str]] = []
     asked = tool.beside(lambda: failed.append(refused(tool.transfer, source, sink)))
     stream.receive()
@@ -286,16 +295,16 @@ def test_a_task_that_is_deleted_meanwhile_ends_the_copy(mesh: Mesh, tool: Tool, 
     mesh.ctr("tasks", "delete", running).ok()
     asked.join(20)
     assert failed and failed[0][0] in ("ABORTED", "UNAVAILABLE")
-    eventually(lambda: not copiers("/tmp/big"), 20)
+    eventually(lambda: not copiers(BIG), 20)
 
 
 def test_more_than_a_window_goes_both_ways_whole(mesh: Mesh, tool: Tool, running: str) -> None:
     data = os.urandom(3 << 20)
-    write(tool, running, "/tmp", archive(("big", data)))
-    said = mesh.argosy("exec", running, "sha256sum", "/tmp/big").ok().out.split()[0]
+    write(tool, running, "/tmp", archive((BIG.rpartition("/")[2], data)))
+    said = mesh.argosy("exec", running, "sha256sum", BIG).ok().out.split()[0]
     assert said == hashlib.sha256(data).hexdigest()
-    with tarfile.open(fileobj=io.BytesIO(read(tool, running, "/tmp/big"))) as tar:
-        member = tar.extractfile("big")
+    with tarfile.open(fileobj=io.BytesIO(read(tool, running, BIG))) as tar:
+        member = tar.extractfile(BIG.rpartition("/")[2])
         assert member is not None and member.read() == data
 
 
@@ -355,3 +364,33 @@ def test_a_stock_shim_has_its_containers_read_and_not_written(mesh: Mesh, tool: 
         assert "busybox" in " ".join(names(read(tool, "stock", "/bin")))
     finally:
         mesh.argosy("rm", "--force", "stock").ok()
+
+
+def test_a_snapshot_that_is_a_disk_is_made_and_mounted(short_path: Path, image_archive: Path) -> None:
+    """Of a container that has never run nobody has made the rest of it yet."""
+    mesh = Mesh(short_path)
+    root = mesh.root / "disks"
+    root.mkdir(parents=True)
+    with served(Path(__file__).parent / "disks.py", "--root", str(root)) as address:
+        config = short_path / "mesh.toml"
+        config.write_text(
+            f'[proxy_plugins.disks]\ntype = "snapshot"\naddress = "{address}"\nexports = {{ root = "{root}" }}\n'
+        )
+        mesh.extra = ["--config", str(config)]
+        mesh.start()
+        try:
+            mesh.argosy("import", "--snapshotter", "disks", str(image_archive)).ok()
+
+            async def create() -> None:
+                async with Client(mesh.address) as client:
+                    await Container.create(client, "disk", IMAGE, Options(args=["cat", "/home/f"]), snapshotter="disks")
+
+            asyncio.run(create())
+            with Tool(mesh.address) as tool:
+                write(tool, "disk", "/home", archive(("f", b"it is there")))
+                assert names(read(tool, "disk", "/home")) == ["home/", "home/f"]
+            assert mesh.ctr("tasks", "start", "disk").ok().out == "it is there"
+            assert [one.point for one in mount_points() if one.point.startswith(str(mesh.state))] == []
+        finally:
+            unmount_tree(str(mesh.state))
+            mesh.destroy()

@@ -18,10 +18,12 @@ from argosy.client.jobs import together
 from argosy.client.services import present
 from argosy.credit import padding
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented
+from argosy.mounting.kept import kept
 from argosy.mounts import Mount
-from argosy.names import NAMESPACE_TTRPC_KEY
+from argosy.names import NAMESPACE_HEADER, NAMESPACE_TTRPC_KEY
 from argosy.paths.order import PACK, PLACE, Order
 from argosy.paths.running import packed, placed
+from argosy.rpc.channel import Channel
 from argosy.ttrpc.client import TtrpcClient, TtrpcStream
 from argosy.typeurl import pack
 from argosy.windows import Writer, received
@@ -67,8 +69,7 @@ async def reading(client: Client, where: p.ContainerPath, silence_s: float) -> A
                 return
         except _NoTransfers:
             _check_readable(container)
-    order = await _order(client, container, PACK, where)
-    async with packed(order, silence_s) as packed_:
+    async with _ordered(client, container, PACK, where) as order, packed(order, silence_s) as packed_:
         yield _padded(packed_)
 
 
@@ -86,7 +87,8 @@ async def writing(client: Client, where: p.ContainerPath, chunks: AsyncIterator[
     container = await _container(client, where.container_id)
     address = await _shim_of(client, where.container_id)
     if not address:
-        await placed(await _order(client, container, PLACE, where), chunks, silence_s)
+        async with _ordered(client, container, PLACE, where) as order:
+            await placed(order, chunks, silence_s)
         return
     try:
         async with _shim(client, address, where.container_id) as shim, _stream(shim) as stream:
@@ -208,16 +210,22 @@ def _check_readable(container: Container) -> None:
         )
 
 
-async def _order(client: Client, container: Container, verb: str, where: p.ContainerPath) -> Order:
-    """Return what is to be done with a container's snapshot. Raises FailedPrecondition for a container without one."""
+@asynccontextmanager
+async def _ordered(client: Client, container: Container, verb: str, where: p.ContainerPath) -> AsyncGenerator[Order, None]:
+    """Yield what is to be done with a container's snapshot, whose images are there for the block. Raises FailedPrecondition for a container without one."""
     if not container.snapshot_key:
         raise FailedPrecondition(f'container "{container.id}" has neither a task nor a snapshot; start it, then copy')
     asked = MountsRequest(snapshotter=container.snapshotter, key=container.snapshot_key)
-    mounts = (await client.services.snapshots.mounts(asked, timeout=_ANSWER_S)).mounts
-    return Order(
-        verb=verb, path=where.path, what=f'container "{container.id}"', walk=not where.no_walk,
-        owners=where.preserve_ownership, mounts=[Mount.from_wire(one) for one in mounts], maps=_maps(container),
-    )  # fmt: skip
+    mounts = [Mount.from_wire(one) for one in (await client.services.snapshots.mounts(asked, timeout=_ANSWER_S)).mounts]
+    channel = Channel(client.address, name="containerd")
+    try:
+        async with kept(channel.with_metadata({NAMESPACE_HEADER: client.namespace}), "copy", mounts) as rest:
+            yield Order(
+                verb=verb, path=where.path, what=f'container "{container.id}"', walk=not where.no_walk,
+                owners=where.preserve_ownership, mounts=rest, maps=_maps(container),
+            )  # fmt: skip
+    finally:
+        channel.close()
 
 
 def _maps(container: Container) -> tuple[str, str]:
