@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -314,3 +315,28 @@ def test_a_copy_wakes_it_and_it_sleeps_again(mesh: Mesh) -> None:
     assert asleep(mesh, "copied") == keeper
     mesh.ctr("tasks", "rm", "-f", "copied").ok()
     mesh.ctr("containers", "rm", "copied").ok()
+
+
+def inherited(pid: int) -> dict[str, str]:
+    """Return the descriptors that whatever a process starts would inherit, but for the standard streams."""
+    found = {}
+    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+        for number in os.listdir(f"/proc/{pid}/fdinfo"):
+            with suppress(FileNotFoundError):  # it was closed
+                lines = Path(f"/proc/{pid}/fdinfo/{number}").read_text().splitlines()
+                flags = next(int(line.split()[1], 8) for line in lines if line.startswith("flags:"))
+                if not flags & os.O_CLOEXEC and int(number) > 2:
+                    found[number] = os.readlink(f"/proc/{pid}/fd/{number}")
+    return found
+
+
+def test_what_a_shim_starts_after_its_sleep_inherits_nothing(mesh: Mesh) -> None:
+    """The shim's own socket, and handles of its processes, went from worker to keeper to worker: they are for no runtime, and for no container."""
+    start(mesh, "closed")
+    keeper = asleep(mesh, "closed")
+    assert inherited(keeper) == {}
+    assert mesh.ctr("tasks", "exec", "--exec-id", "e", "closed", "true").code == 0
+    for pid in (keeper, *workers(keeper)):
+        assert inherited(pid) == {}
+    mesh.ctr("tasks", "rm", "-f", "closed").ok()
+    mesh.ctr("containers", "rm", "closed").ok()

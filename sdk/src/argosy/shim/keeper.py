@@ -43,6 +43,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
+from argosy.kernel.descriptors import receive_descriptors
 from argosy.kernel.process import become_subreaper, die_with_parent, set_name, set_title
 from argosy.shim.spawn import reap_orphans
 
@@ -226,8 +227,7 @@ class _Children:
         while True:
             ready = poll.poll(self.wait_ms)
             if control.fileno() in (fd for fd, _ in ready):
-                message, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
-                return message, descriptors
+                return receive_descriptors(control, _MESSAGE_BYTES, _DESCRIPTORS)
             for fd, _ in ready:
                 self.woken(fd)
             # A hold is said before what it is for is made: whoever ends after it is there to be read is left alone.

@@ -30,6 +30,7 @@ import anyio
 import anyio.to_thread
 from argosy import log
 from argosy.errors import ResourceExhausted, Unavailable, from_wire, to_wire
+from argosy.kernel.descriptors import receive_descriptors
 from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.process import become_subreaper, die_with_parent, pidfd, set_name
 from argosy.kernel.unmount import unmount_tree
@@ -234,7 +235,7 @@ class Workers:
         try:
             if worker.pidfd < 0:
                 await anyio.wait_readable(sock)
-                greeting, fds, _, _ = socket.recv_fds(sock, _GREETING.size, 1, socket.MSG_CMSG_CLOEXEC)
+                greeting, fds = receive_descriptors(sock, _GREETING.size, 1)
                 if not fds:
                     raise Unavailable("diff: no worker could be started; try again")
                 (worker.pid,), (worker.pidfd,) = _GREETING.unpack(greeting), fds
@@ -339,7 +340,7 @@ def _fork_workers(connection: socket.socket, setup: Setup) -> None:
                 os.waitpid(workers.pop(fd), 0)
                 end_children(keep=workers.values())
                 continue
-            data, fds, _, _ = socket.recv_fds(connection, 16, 1, socket.MSG_CMSG_CLOEXEC)
+            data, fds = receive_descriptors(connection, 16, 1)
             if not data:
                 return
             pid = os.fork()
@@ -365,7 +366,7 @@ def _work(connection: socket.socket, setup: Setup) -> None:
 
 def _serve(connection: socket.socket, setup: Setup) -> bool:
     """Answer one request; return False when there is none any more."""
-    head, fds, _, _ = socket.recv_fds(connection, _SIZE.size, _MOST_FILES, socket.MSG_CMSG_CLOEXEC)
+    head, fds = receive_descriptors(connection, _SIZE.size, _MOST_FILES)
     if len(head) < _SIZE.size or not fds:
         return False
     size = _SIZE.unpack(head)[0]
