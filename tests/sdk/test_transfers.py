@@ -42,7 +42,7 @@ from argosy.oci.passing import checked
 from argosy.plugin.depots import Depot
 from argosy.plugin.serve import serve
 from argosy.rpc import Channel
-from argosy_protos.argosy.transfer.v1 import DepotStub
+from argosy_protos.argosy.transfer.v1 import DepotStub, FetchRequest, FetchResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -381,6 +381,21 @@ def test_a_depot_that_hangs_is_given_up_by_its_silence(short_path: Path, monkeyp
             await copy_image(DepotImage(depot, "n", "depot d: n"), Kept(), Wish())
 
     run_with(Rogue(Image(), "hang", "hang", "hang"), short_path, fetching)
+
+    class Mumbling(DepotStub):
+        def fetch(self, request: FetchRequest, **_: Any) -> Any:
+            async def answers() -> AsyncIterator[FetchResponse]:
+                while True:
+                    yield FetchResponse()
+                    await asyncio.sleep(0.001)
+
+            return answers()
+
+    async def mumbled() -> None:
+        with pytest.raises(Unavailable, match="has sent nothing of"):
+            await anext(RemoteDepot(Mumbling(None), "depot d").fetch("n", Image().top, 0))
+
+    asyncio.run(mumbled())
 
     async def putting(depot: RemoteDepot) -> None:
         with pytest.raises(Unavailable, match="has not said for"):

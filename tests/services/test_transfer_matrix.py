@@ -243,6 +243,17 @@ def test_a_pair_brings_the_very_same(world: World, tool: Tool, source: str, sink
     progress = tool.watch()
     tool.transfer(begin.message, end.message, progress)
     assert end.arrived() == (RAW if raw else world.digest)
+    tool.watching.join(10)
+    if sink in ("Layout", "Stored", "Blob", "WriteStream"):
+        said = [text for text in tool.statuses() if not text.startswith("Resolving")]
+        assert len(said) == 2 and said[0].startswith("Transferring to ") and said[1].startswith("Completed transfer to "), (
+            said
+        )
+    elif PAIRS[source, sink] == "copy":
+        assert tool.statuses()[-1].startswith("Completed "), tool.statuses()
+    if not raw and sink != "ImageExportStream" and PAIRS[source, sink] not in ("tag", "import"):
+        ends = {one.name for one in tool.progress if one.event in ("complete", "already exists")}
+        assert {one.partition("-")[0] for one in ends} >= {"manifest", "config", "layer"}, tool.events()
     if "ImageStore" not in (source, sink) and "Blob" not in (source, sink):
         # What only passes through is kept nowhere.
         assert world.mesh.ctr("content", "ls", "-q", namespace=tool.namespace).ok().out == ""

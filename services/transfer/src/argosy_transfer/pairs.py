@@ -71,6 +71,8 @@ logger = log.get("transfer")
 _TRACE_BYTES: Final = 1 << 20
 _DEBUG: Final = (p.HTTPDebug.DEBUG, p.HTTPDebug.BOTH)
 
+_OURS: Final = (ours.Blob, ours.Layout, ours.Stored, p.WriteStream)
+
 
 @dataclass
 class Job:
@@ -102,7 +104,14 @@ class Job:
         async with AsyncExitStack() as stack:
             wish = Wish(platforms(said), self.teller.watch)
             opened = await begin[1](self, source, stack)
-            await transfer(opened, await end[1](self, destination, stack), wish)
+            sink = await end[1](self, destination, stack)
+            if not isinstance(destination, _OURS):
+                await transfer(opened, sink, wish)  # they have their own words
+                return
+            self.teller.root = opened.called
+            self.teller.status(f"Transferring to {sink.called}")
+            found = await transfer(opened, sink, wish)
+            self.teller.status(f"Completed transfer to {sink.called}", found)
 
     @asynccontextmanager
     async def registries(self, it: p.OCIRegistry) -> AsyncGenerator[tuple[Registries, Reference], None]:

@@ -106,6 +106,8 @@ class RemoteDepot(Depot):
             while True:
                 with anyio.move_on_after(_SILENCE_S) as waiting:
                     answer: Any = await anext(coming, None)
+                    while answer is not None and not answer.data:  # to say nothing often is silence, too
+                        answer = await anext(coming, None)
                 if waiting.cancelled_caught:
                     raise Unavailable(f"{self._called} has sent nothing of {d.digest} for {_SILENCE_S:g} s")
                 if answer is None:
