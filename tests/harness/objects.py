@@ -22,6 +22,18 @@ class Objects(ThreadingHTTPServer):
         self.cut: dict[str, int] = {}
         """How many bytes of an object are sent before the connection breaks, the next time that it is asked for."""
 
+        self.held: dict[str, int] = {}
+        """After how many bytes an object stands still, the next time that it is asked for, until ``let_go``."""
+        self._go = threading.Event()
+
+    def let_go(self) -> None:
+        """Go on with what stands still."""
+        self._go.set()
+
+    def hold(self) -> None:
+        """Stand still where something was asked for that is held."""
+        self._go.wait(30)
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
@@ -62,6 +74,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(206, len(part), Content_Range=f"bytes {begin}-{len(data) - 1}/{len(data)}")
         else:
             self._answer(200, len(part))
+        if (held := self.server.held.pop(self._key, None)) is not None:
+            self.wfile.write(part[:held])
+            self.wfile.flush()
+            self.server.hold()
+            self.close_connection = True
+            return
         stop = self.server.cut.pop(self._key, len(part))
         self.wfile.write(part[:stop])
         if stop < len(part):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import signal
 import subprocess
 import tarfile
 import urllib.error
@@ -17,13 +19,14 @@ from typing import Any
 import pytest
 from argosy_protos._message import Message
 from argosy_protos.argosy.transfer import v1 as ours
+from argosy_protos.containerd.services.transfer.v1 import TransferRequest
 from argosy_protos.containerd.types import transfer as p
 
 from tests.harness.examples import serving
 from tests.harness.matrix import BYTES, IMAGES, OF_TREES, PAIRS
-from tests.harness.mesh import IMAGE, Mesh
+from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.harness.objects import Objects, serving_objects
-from tests.harness.transfer import HOST, Tool, refused
+from tests.harness.transfer import HOST, Tool, pack, refused
 from tests.harness.web import INDEX, MANIFEST
 
 pytestmark = pytest.mark.root
@@ -338,3 +341,56 @@ def test_a_depot_with_other_bytes_is_found_out_and_nothing_of_it_is_kept(world: 
         world.objects.objects[key] = right
     assert not (tmp_path / "new/index.json").exists()
     assert key.rpartition("/")[2] not in [path.name for path in (tmp_path / "new").rglob("*")]
+
+
+def test_a_blob_whose_client_gives_up_half_way_leaves_nothing(world: World, tool: Tool) -> None:
+    """By cancelling the transfer, or by going."""
+    for goes in (False, True):
+        with Tool(world.mesh.address, tool.namespace) as client:
+            stream = client.open("import")
+            request = TransferRequest(
+                source=pack(p.ReadStream(stream=stream.id)),
+                destination=pack(ours.Blob(labels={"containerd.io/gc.root": "here"})),
+            )
+            path = "/containerd.services.transfer.v1.Transfer/Transfer"
+            call = client.channel.unary_unary(path).future(request.encode(), metadata=client.metadata())
+            stream.receive()
+            stream.send(pack(p.Data(data=bytes(1000))))
+            eventually(
+                lambda: "transfer-" in world.mesh.ctr("content", "active", namespace=tool.namespace).out,
+                what="it never began",
+            )
+            if not goes:
+                call.cancel()
+                eventually(
+                    lambda: "transfer-" not in world.mesh.ctr("content", "active", namespace=tool.namespace).out,
+                    what="its ingest stays",
+                )
+        eventually(
+            lambda: "transfer-" not in world.mesh.ctr("content", "active", namespace=tool.namespace).out,
+            what="its ingest stays",
+        )
+        eventually(lambda: world.mesh.ctr("leases", "ls", "-q", namespace=tool.namespace).out == "", what="its lease stays")
+        assert world.mesh.ctr("content", "ls", "-q", namespace=tool.namespace).out == ""
+
+
+def test_a_directory_is_whole_after_the_process_was_killed_and_the_transfer_is_done_again(
+    world: World, tool: Tool, tmp_path: Path
+) -> None:
+    """It is killed where the depot stands still in the middle of a blob."""
+    key = max(
+        (key for key in world.objects.objects if key.startswith("blobs/")), key=lambda key: len(world.objects.objects[key])
+    )
+    world.objects.held[key] = len(world.objects.objects[key]) // 2
+    source, sink = ours.Stored(depot="objects", name="box/1"), ours.Layout(path=str(tmp_path / "new"), name="v2")
+    refusal: list[tuple[str, str]] = []
+    waiting = tool.beside(lambda: refusal.append(refused(tool.transfer, source, sink)))
+    eventually(lambda: list((tmp_path / "new").glob("blobs/sha256/.argosy-*")) != [], what="it never began")
+    os.kill(world.mesh.services()["argosy-transfer"], signal.SIGKILL)
+    waiting.join(20)
+    world.objects.let_go()
+    assert refusal[0][0] == "UNAVAILABLE" and not (tmp_path / "new/index.json").exists()
+    tool.transfer(source, sink)
+    assert [path for path in (tmp_path / "new").rglob("*") if path.name.startswith(".argosy-")] == []
+    (entry,) = json.loads((tmp_path / "new/index.json").read_bytes())["manifests"]
+    assert whole(lambda what: (tmp_path / "new/blobs" / what.replace(":", "/")).read_bytes(), entry) == world.digest
