@@ -77,3 +77,23 @@ def test_a_content_store_that_a_namespace_names_is_beside_the_other() -> None:
     assert plan(read([], **mine, **proxy("content", "mine")).mesh)[-1].values["namespaces"]["dev"].content == "mine"
     with pytest.raises(InvalidArgument, match="2 content plugins.*or have a namespace name it"):
         plan(read([], **proxy("content", "mine")).mesh)
+
+
+def test_the_programs_that_verify_images_are_those_that_containerd_is_told() -> None:
+    table = {
+        "io.containerd.image-verifier.v1.bindir": {
+            "bin_dir": "/opt/verify",
+            "max_verifiers": 3,
+            "per_verifier_timeout": "1m30s",
+        }
+    }
+    loaded = read([], plugins=table)
+    verifiers = loaded.mesh.image_verifiers
+    assert (verifiers.bin_dir, verifiers.max_verifiers, verifiers.per_verifier_timeout_s) == ("/opt/verify", 3, 90.0)
+    assert verifiers.cover == "transfer" and loaded.ignored == []
+    children = {child.kind: child.values for child in plan(loaded.mesh)}
+    # The one runs them, the other has them run.
+    assert children["transfer"]["image_verifiers"] == children["gateway"]["image_verifiers"] == verifiers
+    assert read([]).mesh.image_verifiers.bin_dir == "/opt/containerd/image-verifier/bin"
+    with pytest.raises(InvalidArgument, match="bin_dir"):
+        read([], plugins={"io.containerd.image-verifier.v1.bindir": {"bin_dir": "relative"}})

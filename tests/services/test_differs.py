@@ -46,7 +46,7 @@ async def differs(base: Path, names: Sequence[str], first: Sequence[str] = ()) -
     core = await gateway.start()
     try:
         async with (
-            serving(base / "front.sock", Diff(core.registry, first)),
+            serving(base / "front.sock", Diff(core.registry, core.policy, first)),
             Channel(str(base / "front.sock"), name="front") as channel,
         ):
             yield DiffStub(channel.with_metadata({NAMESPACE_HEADER: "n"})), gateway

@@ -240,7 +240,7 @@ class TestWhose:
                 serving(short_path / "d.sock", Named("main")),
                 serving(short_path / "own.sock", Named("own")),
                 serving(short_path / "leased.sock", Named("leased")),
-                serving(short_path / "g.sock", Diff(core.registry)),
+                serving(short_path / "g.sock", Diff(core.registry, core.policy)),
                 Channel(short_path / "g.sock") as channel,
             ):
                 interception = Interception(core, Registration(core))

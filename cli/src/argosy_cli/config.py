@@ -17,6 +17,7 @@ from argosy.settings import Settings, Strict, from_mesh, nearest, read_toml, val
 from argosy.tables import (
     SHORT_TYPES,
     Gc,
+    ImageVerifiers,
     NamespaceTable,
     ProxyPlugin,
     Registries,
@@ -37,6 +38,7 @@ _STOCK_PLUGINS: Final = {
     "diff": "io.containerd.service.v1.diff-service",
     "restart": "io.containerd.internal.v1.restart",
     "monitor": "io.containerd.monitor.container.v1.restart",
+    "bindir": "io.containerd.image-verifier.v1.bindir",
 }
 _CRI: Final = "io.containerd.grpc.v1.cri"
 _OURS: Final = frozenset(one.name for one in fields(Settings))
@@ -91,6 +93,7 @@ class MeshConfig(Strict):
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
     registries: Registries = field(default_factory=Registries)
+    image_verifiers: ImageVerifiers = field(default_factory=ImageVerifiers)
     services: dict[str, ServiceConfig] = field(default_factory=_default_services)
     proxy_plugins: dict[str, ProxyPlugin] = field(default_factory=dict)
     snapshotters: dict[str, SnapshotterTable] = field(default_factory=dict)
@@ -241,6 +244,11 @@ def parse_stock(table: Mapping[str, Any], source: str) -> Loaded:
     for plugin in (_STOCK_PLUGINS["diff"], "diff-service"):
         if (order := reader.take("plugins", plugin, "default")) is not None:
             values["differs"] = order
+    verifiers = {key: reader.take("plugins", _STOCK_PLUGINS["bindir"], key) for key in ("bin_dir", "max_verifiers")}
+    if (text := reader.take("plugins", _STOCK_PLUGINS["bindir"], "per_verifier_timeout")) is not None:
+        verifiers["per_verifier_timeout_s"] = seconds(text, f"{source}: per_verifier_timeout")
+    if verifiers := {key: value for key, value in verifiers.items() if value is not None}:
+        values["image_verifiers"] = verifiers
     for key in ("proxy_plugins", "snapshotters", "namespaces", "stream_processors", "layers"):
         if (value := reader.take(key)) is not None:
             values[key] = value

@@ -66,6 +66,7 @@ def pull(
 ) -> None:
     """Pull an image from its registry and unpack it."""
     from argosy.client import images as api
+    from argosy.labels import VERDICT
     from argosy.oci.image import Platform
 
     keys = keys_of(decryption_keys)
@@ -78,7 +79,9 @@ def pull(
                     platform=Platform.parse(platform) if platform else None, snapshotter=snapshotter, unpack_image=unpack, watch=watch,
                     keys=keys, warn=remark,
                 )  # fmt: skip
-        show_one({"image": image.name, "digest": image.target.digest if image.target else ""})
+        verdict = image.labels.get(VERDICT, "")
+        row = {"image": image.name, "digest": image.target.digest if image.target else ""}
+        show_one({**row, "verified": verdict} if verdict else row)
 
     run_async(work())
 
@@ -165,6 +168,7 @@ def images(filters: Annotated[list[str] | None, Argument(help="containerd filter
     """List images."""
     from argosy.client import images as api
     from argosy.client.services import present
+    from argosy.labels import VERDICT, VERIFIED
     from argosy.oci.image import Platform
     from argosy.timestamps import format_rfc3339, from_wire
     from argosy_protos.containerd.services.images.v1 import ListImagesRequest
@@ -176,6 +180,8 @@ def images(filters: Annotated[list[str] | None, Argument(help="containerd filter
         for image in reply.images:
             target = present(image.target, f'the target of image "{image.name}"')
             row: dict[str, Any] = {"name": image.name, "digest": target.digest, "labels": dict(image.labels)}
+            # What verifiers have said counts for what they have seen.
+            row["verified"] = row["labels"].get(VERDICT, "") if row["labels"].get(VERIFIED) == target.digest else ""
             row["created"] = format_rfc3339(from_wire(image.created_at) or 0)
             try:
                 found = await api.resolve(services, api.from_wire(target))
@@ -188,7 +194,8 @@ def images(filters: Annotated[list[str] | None, Argument(help="containerd filter
             except ArgosyError:
                 row |= {"size": "-", "platform": "-"}
             rows.append(row)
-        show(rows, ("name", "digest", "size", "platform"), "no images")
+        verified = ("verified",) if any(row["verified"] for row in rows) else ()
+        show(rows, ("name", "digest", "size", "platform", *verified), "no images")
 
     ask(work())
 

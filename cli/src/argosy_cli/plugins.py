@@ -67,7 +67,8 @@ def _row(plugin: Plugin) -> dict[str, Any]:
         "capabilities": list(table.capabilities), "exports": dict(table.exports), "uids": list(table.uids),
         "command": shlex.join(table.command), "directory": table.directory, "pid": plugin.pid or "",
         "roots": list(table.roots), "cleanup": table.cleanup, "services": list(table.services),
-        "accepts": list(table.accepts), "returns": table.returns, "env": list(table.env), "direction": table.direction, "methods": methods,
+        "accepts": list(table.accepts), "returns": table.returns, "env": list(table.env), "direction": table.direction,
+        "deadline": f"{table.deadline_s:g}s" if table.deadline_s else "", "fail": table.fail, "methods": methods,
     }  # fmt: skip
 
 
@@ -126,7 +127,9 @@ def one(name: Annotated[str, Argument(help="its name, or TYPE/NAME")]) -> None:
 
 
 def add(
-    type: Annotated[str, Argument(help="snapshot, content, diff, sandbox, tasks, depot, service or processor")],
+    type: Annotated[
+        str, Argument(help="snapshot, content, diff, sandbox, tasks, depot, service, hook, verifier or processor")
+    ],
     name: Annotated[str, Argument(help="what clients call it")],
     address: Annotated[str, Option("--address", help="the plugin's socket")] = "",
     command: Annotated[
@@ -155,6 +158,10 @@ def add(
             help="when a stream processor works: apply (unpacking, the default) or push (when layers are made)",
         ),
     ] = "",
+    deadline: Annotated[float, Option("--deadline", help="how many seconds a hook or a verifier has to answer")] = 0.0,
+    on_failure: Annotated[
+        str, Option("--fail", help="what no answer of a hook means: closed (denied, the default) or open (allowed)")
+    ] = "",
 ) -> None:
     """Register a plugin. It is used at once, without a restart, and is kept over restarts; it need not be there yet."""
 
@@ -173,7 +180,7 @@ def add(
                 raise InvalidArgument(f'--uid "{number}" is no number of a user')
         of_processors = {"--accepts": accepts, "--returns": returns, "--env": env, "--direction": direction}
         of_others = {"--capability": capability, "--root": root, "--below": below, "--uid": uid, "--service": service,
-                     "--cleanup": cleanup, "--export": export}  # fmt: skip
+                     "--cleanup": cleanup, "--export": export, "--deadline": deadline, "--fail": on_failure}  # fmt: skip
         for option, value in (of_others if type == PROCESSOR else of_processors).items():
             if value:
                 kinds = "a stream processor" if type != PROCESSOR else "other plugins"
@@ -190,6 +197,7 @@ def add(
             roots=below or [], uids=[int(number) for number in uid or []], services=service or [],
             cleanup="" if type == PROCESSOR else cleanup or "own", accepts=accepts or [], returns=returns, env=env or [],
             direction=direction,
+            deadline_s=deadline, fail=on_failure,
         )  # fmt: skip
         _say((await plugins.add(AddRequest(table=table), timeout=_PATIENCE_S)).plugin)
 

@@ -118,7 +118,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
     common = {"log_level": mesh.log_level}
     # What a service can ask for by ``option(mesh=...)``.
     known: dict[str, Any] = {"state": mesh.state, "address": address, "ttrpc_address": ttrpc}
-    known |= {"stream_processors": mesh.stream_processors, "layers": mesh.layers}
+    known |= {"stream_processors": mesh.stream_processors, "layers": mesh.layers, "image_verifiers": mesh.image_verifiers}
     known |= {name: seconds(text, f"timeouts.{name}") for name, text in mesh.timeouts.items()}
     plugins: dict[str, ProxyPlugin] = {}
     children: list[Child] = []
@@ -187,6 +187,7 @@ def plan(mesh: MeshConfig) -> list[Child]:
         "gc": mesh.gc,
         "restart": mesh.restart,
         "registries": mesh.registries,
+        "image_verifiers": mesh.image_verifiers,
     }
     children.append(Child("gateway", GATEWAY, values, True, sockets=[address, ttrpc]))
     return children

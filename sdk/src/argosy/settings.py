@@ -34,7 +34,7 @@ def option(
     """Return a field of settings; it must be given where it has no default.
 
     A mesh fills a field that names a key with what it knows: ``state`` (its directory for what does not outlive a reboot),
-    ``address`` and ``ttrpc_address`` (the gateway's sockets), ``stream_processors`` and ``layers`` (the tables of those names), or one of
+    ``address`` and ``ttrpc_address`` (the gateway's sockets), ``stream_processors``, ``layers`` and ``image_verifiers`` (the tables of those names), or one of
     containerd's timeouts in seconds, by its name (``io.containerd.timeout.*``). What the topology says of the service wins.
     """
     return field(default=default, default_factory=default_factory, metadata={"description": description, "mesh": mesh})

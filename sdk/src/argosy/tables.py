@@ -1,6 +1,7 @@
 """Tables of a configuration that the mesh and its services share.
 
-``[proxy_plugins.NAME]``, ``[snapshotters.NAME]``, ``[namespaces.NAME]``, ``[gc]``, ``[restart]``, ``[registries]``, ``[stream_processors.ID]``.
+``[proxy_plugins.NAME]``, ``[snapshotters.NAME]``, ``[namespaces.NAME]``, ``[gc]``, ``[restart]``, ``[registries]``, ``[stream_processors.ID]``,
+``[image_verifiers]``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ SHORT_TYPES: Final = {
     "mounts": "io.containerd.mount-manager.v1",
     "service": "io.containerd.grpc.v1",
     "depot": "io.argosy.depot.v1",
+    "hook": "io.argosy.hook.v1",
+    "verifier": "io.containerd.image-verifier.v1",
 }
 PROCESSOR: Final = "processor"
 """The type of stream processors, which are programs, and no plugins of containerd's: they have no long type and no socket."""
@@ -30,7 +33,12 @@ ALONE: Final = ("content", "tasks", "transfer", "mounts")
 _MOST_COMMAND_BYTES: Final = 128 << 10
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
 # Keys that mean something to some types only.
-_ONLY_FOR: Final = {"services": ("service",), "roots": ("snapshot",), "cleanup": ("snapshot", "content")}
+_ONLY_FOR: Final = {
+    "services": ("service",), "roots": ("snapshot",), "cleanup": ("snapshot", "content"), "deadline_s": ("hook", "verifier"), "fail": ("hook",),
+}  # fmt: skip
+POINTS: Final = ("pre-pull", "resolved", "layer-ready", "unpacked", "pre-run")
+"""When hooks are asked: which of them one is asked at its capabilities say; without any, at all."""
+_MOST_DEADLINE_S: Final = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +66,10 @@ class ProxyPlugin(Strict):
     """The words of the program that serves it, which the supervisor starts; ``{address}`` in them is its socket."""
     directory: str = ""
     """Where the program starts."""
+    deadline_s: float = 0.0
+    """For the types ``hook`` and ``verifier``: how long it may take to answer; 0 for 5 s of a hook and 10 s of a verifier."""
+    fail: str = "closed"
+    """For the type ``hook``: what no answer means, ``closed`` (denied) or ``open`` (allowed)."""
 
     def __post_init__(self) -> None:
         short = _LONG.get(self.type, self.type)
@@ -66,11 +78,17 @@ class ProxyPlugin(Strict):
         object.__setattr__(self, "type", short)
         if self.cleanup not in ("own", "all"):
             raise ValueError(f'cleanup "{self.cleanup}" is neither "own" nor "all"')
+        if self.fail not in ("closed", "open"):
+            raise ValueError(f'fail "{self.fail}" is neither "closed" nor "open"')
+        if not 0 <= self.deadline_s <= _MOST_DEADLINE_S:
+            raise ValueError(f"deadline_s must be a number of seconds up to {_MOST_DEADLINE_S:g}, not {self.deadline_s}")
         for key, types in _ONLY_FOR.items():
-            if short not in types and getattr(self, key) not in ([], "own"):
+            if short not in types and getattr(self, key) not in ([], "own", 0.0, "closed"):
                 raise ValueError(
                     f'{key} means nothing to a plugin of the type "{short}", only to {" and ".join(types)}; take it out'
                 )
+        if short == "hook" and (odd := [word for word in self.capabilities if word not in POINTS]):
+            raise ValueError(f'a hook is asked at no point "{odd[0]}"; its capabilities are some of {", ".join(POINTS)}')
         if not self.address and not self.command:
             raise ValueError("neither an address nor a command; say where its socket is, or how it is started")
         if self.directory and not self.command:
@@ -160,6 +178,29 @@ class Registries(Strict):
         for name, value in vars(self).items():
             if value and not value.startswith("/"):
                 raise ValueError(f'{name} "{value}" is no absolute path; write it from the root on')
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageVerifiers(Strict):
+    """``[image_verifiers]``: the programs that verify images, as containerd's plugin ``bindir`` runs them, and which images are verified."""
+
+    bin_dir: str = "/opt/containerd/image-verifier/bin"
+    """The directory of the programs. Without it there are none."""
+    max_verifiers: int = 10
+    """How many of them are run, the first by name; a negative number for all."""
+    per_verifier_timeout_s: float = 10.0
+    cover: str = "transfer"
+    """``transfer``: images that are pulled by a client that asks, which is what Transfer and ours do. ``all``: whatever gets a name, by any client."""
+
+    def __post_init__(self) -> None:
+        if self.cover not in ("transfer", "all"):
+            raise ValueError(f'cover "{self.cover}" is neither "transfer" nor "all"')
+        if not self.bin_dir.startswith("/"):
+            raise ValueError(f'bin_dir "{self.bin_dir}" is no absolute path; write it from the root on')
+        if not 0 < self.per_verifier_timeout_s <= _MOST_DEADLINE_S:
+            raise ValueError(
+                f"per_verifier_timeout_s must be a number of seconds up to {_MOST_DEADLINE_S:g}, not {self.per_verifier_timeout_s}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,10 +47,9 @@ class Registries:
         headers: Mapping[str, str] | None = None, trace: Trace | None = None, warn: Warn = warned, lanes: Lanes | None = LANES,
     ) -> None:  # fmt: skip
         """plain is HTTP without TLS. credentials and headers are for the registry of the name, and for no mirror; the rest is as ``Registry`` takes it."""
-        self._made = partial(
-            Registry, plain=plain, credentials=credentials, hosts_dir=hosts_dir, headers=headers, trace=trace,
-            warn=warn, lanes=lanes,
-        )  # fmt: skip
+        self._strange = partial(Registry, hosts_dir=hosts_dir, trace=trace, warn=warn, lanes=lanes)
+        self._strangers = set[Reference]()
+        self._made = partial(self._strange, plain=plain, credentials=credentials, headers=headers)
         self._open: dict[Reference, Registry] = {}
         self._stack: AsyncExitStack | None = None
 
@@ -70,8 +69,14 @@ class Registries:
             raise InvalidArgument("registries are not open: use Registries() as an async context manager")
         registry = self._open.get(reference)
         if registry is None:
-            registry = self._open[reference] = await self._stack.enter_async_context(self._made(reference))
+            made = self._strange if reference in self._strangers else self._made
+            registry = self._open[reference] = await self._stack.enter_async_context(made(reference))
         return registry
+
+    def pulled_as(self, reference: Reference, other: Reference) -> None:
+        """Note that a daemon has a name come from another one. What its client gave us for the one registry is not for the other."""
+        if other.registry != reference.registry:
+            self._strangers.add(other)
 
     async def resolve(self, reference: Reference) -> Descriptor:
         """Raises NotFound, Unauthenticated, PermissionDenied, Unavailable, DataLoss, InvalidArgument, Unknown."""

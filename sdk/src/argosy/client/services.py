@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from argosy_protos.argosy.content.v1 import IngestsStub
     from argosy_protos.argosy.diff.v1 import LayersStub
     from argosy_protos.argosy.plugins.v1 import PluginsStub
+    from argosy_protos.argosy.policy.v1 import PolicyStub
     from argosy_protos.argosy.shims.v1 import ShimsStub
     from argosy_protos.argosy.transfer.v1 import DepotStub
     from argosy_protos.containerd.services.containers.v1 import ContainersStub
@@ -174,6 +175,13 @@ class Services:
         from argosy_protos.argosy.content.v1 import IngestsStub
 
         return IngestsStub(self._channel)
+
+    @cached_property
+    def policy(self) -> PolicyStub:
+        """The hooks and verifiers of a daemon of ours; another daemon has none, and says UNIMPLEMENTED."""
+        from argosy_protos.argosy.policy.v1 import PolicyStub
+
+        return PolicyStub(self._channel)
 
     @cached_property
     def plugins(self) -> PluginsStub:

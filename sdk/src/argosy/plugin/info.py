@@ -38,10 +38,17 @@ def info_of(plugin: object, name: str = "") -> GetInfoResponse:
     if not isinstance(version, str):  # a service may have a method of that name
         version = getattr(sys.modules.get(type(plugin).__module__), "__version__", "")
     words = getattr(plugin, "capabilities", ())
+    if isinstance(plugin, ServiceBase):
+        found = type_of_service(type(plugin))
     return GetInfoResponse(
         type=found, name=name, version=str(version), capabilities=[] if callable(words) else [*map(str, words)],
-        services=[plugin.__service__] if isinstance(plugin, ServiceBase) else [],
+        services=[plugin.__service__] if found == "service" and isinstance(plugin, ServiceBase) else [],
     )  # fmt: skip
+
+
+def type_of_service(cls: type[ServiceBase]) -> str:
+    """Return the type of plugin that a class of a gRPC service is: ``service``, unless it says otherwise in ``plugin_type``, as a hook does."""
+    return str(getattr(cls, "plugin_type", "service"))
 
 
 class Info(InstanceBase):

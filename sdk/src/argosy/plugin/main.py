@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import os
 import shlex
 import signal
@@ -42,7 +43,7 @@ from argosy.plugin.content import ContentStore
 from argosy.plugin.depots import Depot
 from argosy.plugin.diff import Differ
 from argosy.plugin.flags import DESCRIBE, Flag, about_of, add_flags, described, flags_of, indented, name_of, options_of
-from argosy.plugin.info import info_of
+from argosy.plugin.info import info_of, type_of_service
 from argosy.plugin.serve import Plugin, close, serve_instance, servicer
 from argosy.plugin.snapshots import Backend, Snapshotter, TreeSnapshotter
 from argosy.service import EXIT_CODES, notify_systemd
@@ -73,7 +74,9 @@ def main(plugin: Made | Callable[..., Made | Awaitable[Made]], argv: Sequence[st
         return
     address = os.environ.get(ADDRESS)
     if not argv and not address:
-        print(_introduction(about, kind, name, flags, needs_root))
+        # A hook is asked at the points that its table names.
+        words = _class(plugin).points() if kind == "hook" else []
+        print(_introduction(about, kind, name, flags, needs_root, words))
         return
     parser = argparse.ArgumentParser(
         description=about, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -185,12 +188,14 @@ def _kind(plugin: Any) -> str:
     made = _class(plugin)
     for kind, classes in _KINDS.items():
         if issubclass(made, classes):
-            return kind
+            return type_of_service(made) if kind == "service" else kind
     raise TypeError(f"{made!r} is no snapshotter, content store, differ, depot or gRPC service")
 
 
-def _introduction(about: str, kind: str, name: str, flags: Sequence[Flag], needs_root: bool) -> str:
-    """Return what it is, how it is served, and what a daemon is told of it."""
+def _introduction(
+    about: str, kind: str, name: str, flags: Sequence[Flag], needs_root: bool, words: Sequence[str] = ()
+) -> str:
+    """Return what it is, how it is served, and what a daemon is told of it; words are its capabilities."""
     command = ["python", sys.argv[0]]
     if needs_root:
         command += ["--root", f"/var/lib/{name}"]
@@ -199,6 +204,8 @@ def _introduction(about: str, kind: str, name: str, flags: Sequence[Flag], needs
     parts += [indented(shlex.join([*command, "--address", f"/run/{name}.sock"]))]
     argosy, containerd = "Argosy (argosy up --config FILE)", "containerd (/etc/containerd/config.toml)"
     table = f'[proxy_plugins.{name}]\ntype = "{kind}"\naddress = "/run/{name}.sock"'
+    if words:
+        table += f"\ncapabilities = {json.dumps(words)}"
     if kind in _INSTEAD:
         ours = f'version = 2\ndisabled_plugins = ["{_INSTEAD[kind]}"]\n\n{table}'
     else:
@@ -212,6 +219,9 @@ def _introduction(about: str, kind: str, name: str, flags: Sequence[Flag], needs
         parts += [
             "containerd knows no depots: there, `argosy transfer` uses the ones of its own installation (entry points of argosy.transfer)."
         ]
+    elif kind in ("hook", "verifier"):
+        parts += [f"{argosy} takes it by", indented(ours)]
+        parts += ["containerd has no plugins of this type."]
     elif kind == "service":
         parts += [f"{argosy} serves it on the main socket, too, by", indented(ours)]
         parts += ["containerd relays no foreign services: there, clients call it at its own socket."]
@@ -219,5 +229,6 @@ def _introduction(about: str, kind: str, name: str, flags: Sequence[Flag], needs
         parts += [f"{argosy} and {containerd} take it by", indented(ours)]
     if kind not in _INSTEAD:
         parts += ["An Argosy that runs takes it at once, and over restarts, by"]
-        parts += [indented(shlex.join(["argosy", "plugin", "add", kind, name, "--address", f"/run/{name}.sock"]))]
+        more = [word for point in words for word in ("--capability", point)]
+        parts += [indented(shlex.join(["argosy", "plugin", "add", kind, name, "--address", f"/run/{name}.sock", *more]))]
     return "\n\n".join(parts)

@@ -26,6 +26,7 @@ from argosy_gateway.api.leases import Leases
 from argosy_gateway.api.mounts import Mounts
 from argosy_gateway.api.namespaces import Namespaces
 from argosy_gateway.api.plugins import Plugins
+from argosy_gateway.api.policy import Policy
 from argosy_gateway.api.pulls import Pulls
 from argosy_gateway.api.sandboxes import Store
 from argosy_gateway.api.snapshots import Snapshots
@@ -69,9 +70,9 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     log.get("gateway").debug("gateway.plugins", plugins=sorted(f"{t}/{n}" for t, n in core.registry.plugins))
     namespaced: list[Any] = [
         Containers(core), Images(core), Leases(core), Snapshots(core), Store(core),
-        Diff(core.registry, settings.differs), Tasks(core.registry, core.db.reader), Controller(core.registry, core.db.reader),
-        Tasks(core.registry, core.db.reader, ShimsBase), Content(core), Ingests(core), Pulls(core), Mounts(core),
-        Diff(core.registry, settings.differs, LayersBase),
+        Diff(core.registry, core.policy, settings.differs), Tasks(core.registry, core.db.reader, core.policy), Controller(core.registry, core.db.reader),
+        Tasks(core.registry, core.db.reader, core.policy, ShimsBase), Content(core), Ingests(core), Pulls(core), Mounts(core), Policy(core),
+        Diff(core.registry, core.policy, settings.differs, LayersBase),
     ]  # fmt: skip
     registration = Registration(core)
     registration.take_up()

@@ -40,6 +40,7 @@ from argosy_gateway.plugins.instances import greet
 from argosy_gateway.plugins.intercepts import Intercept
 from argosy_gateway.plugins.plugin import Plugin, Source
 from argosy_gateway.plugins.registry import Registry
+from argosy_gateway.policy import Policy
 from argosy_gateway.programs import Programs
 from argosy_gateway.work import Work
 
@@ -81,6 +82,7 @@ class Core:
         self.work = Work(group)
         self.events = Exchange()
         self.registry = Registry([table.content for table in settings.namespaces.values() if table.content])
+        self.policy = Policy(self.registry, settings.image_verifiers, db.reader)
         self.programs = Programs(settings.supervisor)
         self.programs.changed = self._program_changed
         gc = settings.gc

@@ -47,6 +47,8 @@ _TYPES: Final = {
     "containerd.services.transfer.v1.Transfer": "transfer",
     "argosy.transfer.v1.Depot": "depot",
     "containerd.services.mounts.v1.Mounts": "mounts",
+    "argosy.hooks.v1.Hooks": "hook",
+    "argosy.verifier.v1.Verifier": "verifier",
 }
 # What every process may have beside what it is there for.
 _BESIDE: Final = ("grpc.", "argosy.", "containerd.")

@@ -18,13 +18,14 @@ async def start(ctx: ServiceContext[TransferSettings]) -> Sequence[Any]:
     # What speaks to registries is large. It is imported here, in our own process, which ends when unused, and not in the one that all services are forked from.
     from argosy.client.ranges import LANES
 
+    from argosy_transfer.bindir import Bindir
     from argosy_transfer.servicer import StreamingServicer, TransferServicer
 
     LANES.resize(ctx.settings.lanes)
     streams = Streams(ctx.settings.streams)
     ctx.gauges["streams"] = lambda: len(streams)
     ctx.tasks.start_soon(keep_going, "leases of streams", partial(close_with_their_leases, streams, ctx.settings.gateway))
-    return [StreamingServicer(streams), TransferServicer(ctx.settings, streams)]
+    return [StreamingServicer(streams), TransferServicer(ctx.settings, streams), Bindir(ctx.settings.image_verifiers)]
 
 
 def main() -> None:

@@ -31,15 +31,18 @@ def platforms(said: Sequence[WirePlatform]) -> list[Platform]:
     return [one for i, one in enumerate(found) if one not in found[:i]]
 
 
-async def unpacks(client: Client, services: Services, store: ImageStore) -> list[tuple[Platform, str]]:
-    """Return for which platforms an image is to be unpacked, and where. Raises InvalidArgument when it is to be, and can't be for any."""
+async def unpacks(client: Client, services: Services, store: ImageStore, wish: str = "") -> list[tuple[Platform, str]]:
+    """Return for which platforms an image is to be unpacked, and where: wish counts where its client does not say.
+
+    Raises InvalidArgument when it is to be, and can't be for any.
+    """
     if not store.unpacks:
         return []
     known = await snapshotters(services)
     found: list[tuple[Platform, str]] = []
     for one in store.unpacks:
         platform = platforms([one.platform])[0] if one.platform is not None else Platform.of_host()
-        name = one.snapshotter or await client.default_snapshotter()
+        name = one.snapshotter or wish or await client.default_snapshotter()
         if platform.os != "linux" or name not in known or (one.platform is not None and one.platform.os_features):
             logger.warning("unpack.not_supported", platform=str(platform), snapshotter=name)
         elif (platform, name) not in found:

@@ -13,10 +13,21 @@ from typing import Any, Final
 
 from argosy import log
 from argosy.client import Client
-from argosy.client.images import Contents, Wants, export_images, import_images, store, target_of, unpack, write_archive
+from argosy.client.images import (
+    Contents,
+    Guarded,
+    Wants,
+    export_images,
+    import_images,
+    store,
+    target_of,
+    unpack,
+    write_archive,
+)
 from argosy.client.jobs import together
 from argosy.client.registry import Registry, warned
 from argosy.client.resolvers import Registries
+from argosy.client.services import Services
 from argosy.client.transfers import (
     ArchiveSink,
     ArchiveSource,
@@ -70,6 +81,8 @@ logger = log.get("transfer")
 
 _TRACE_BYTES: Final = 1 << 20
 _DEBUG: Final = (p.HTTPDebug.DEBUG, p.HTTPDebug.BOTH)
+# What stands for an image before it is there: how many names there will be does not depend on it.
+_UNKNOWN: Final = Descriptor(digest="sha256:" + "0" * 64, size=0)
 
 _OURS: Final = (ours.Blob, ours.Layout, ours.Stored, p.WriteStream)
 
@@ -266,11 +279,17 @@ class ToStore(ImageSink):
                 target = await source.resolve()
                 await store(services, named.names(target), target)
                 return target
-            wants = Wants(self._wanted, await unpacks(job.client, services, said), said.all_metadata, said.manifest_limit)
+            guarded = await self._asked(source, services)
+            where = await unpacks(job.client, services, said, guarded.snapshotter if guarded is not None else "")
+            wants = Wants(self._wanted, where, said.all_metadata, said.manifest_limit)
             target = await source.resolve()
             names = named.names(target)
             if not names:
                 raise NotFound("no image name found")
+            if guarded is not None:
+                services = await guarded.resolved(target, [name for name, _ in names])
+                for one in guarded.verdicts:
+                    teller.status(f"Verified by {one.verifier}" + (f" ({one.reason})" if one.reason else ""))
             teller.status(f"Pulling from {source.called}")
             teller.root = source.said if isinstance(source, FromRegistry) else source.called
             teller.named("fetching image content", teller.root, target)
@@ -287,6 +306,17 @@ class ToStore(ImageSink):
             teller.status(f"Completed pull from {source.called}")
         return target
 
+    async def _asked(self, source: ImageSource, services: Services) -> Guarded | None:
+        """Ask who guards the images before a registry is asked, which may be another one then; what comes from elsewhere is asked about when it is named."""
+        if not isinstance(source, RegistryImage):
+            return None
+        # Names that are made of a digest are asked about when that is known.
+        names = [name for name, _ in self._named.names(_UNKNOWN) if _UNKNOWN.digest not in name] or [str(source.reference)]
+        where = next((one.snapshotter for one in self._said.unpacks if one.snapshotter), "")
+        guarded = Guarded(services, source.reference, names, where)
+        source.pulled_as(await guarded.before())
+        return guarded
+
     async def take_archive(self, source: ArchiveSource, wish: Wish) -> Descriptor | None:
         if not isinstance(source, FromArchive):
             return await super().take_archive(source, wish)
@@ -295,10 +325,8 @@ class ToStore(ImageSink):
         async with job.client.lease() as services:
             to_unpack = await unpacks(job.client, services, self._said)
             teller.status("Importing")
-            # What a name would be made of does not depend on the index.
-            probe = Descriptor(digest="sha256:" + "0" * 64, size=0)
             index, images = await import_images(
-                services, source.stream, compress=source.compress, index=bool(named.names(probe))
+                services, source.stream, compress=source.compress, index=bool(named.names(_UNKNOWN))
             )
             if wanted and not any([await is_for(services, d, one) for d in images for one in wanted]):
                 raise Unknown(f"image might be filtered out: the archive has none for {', '.join(map(str, wanted))}")

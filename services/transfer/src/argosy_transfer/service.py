@@ -7,6 +7,7 @@ from pathlib import Path
 
 from argosy.service import Service, Start
 from argosy.settings import Settings, option
+from argosy.tables import ImageVerifiers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,9 @@ class TransferSettings(Settings):
     streams: int = option("how many streams may be open at a time", 4096)
     lanes: int = option(
         "how many ranges of large layers may be on their way at a time, beside one of each; each takes 4 MiB", 7
+    )
+    image_verifiers: ImageVerifiers = option(
+        "the programs that verify images", default_factory=ImageVerifiers, mesh="image_verifiers"
     )
 
     def __post_init__(self) -> None:

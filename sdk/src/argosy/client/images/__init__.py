@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from argosy.lazy import later
 
 if TYPE_CHECKING:
+    from argosy.client.images.asking import Guarded
     from argosy.client.images.authorizing import authorize
     from argosy.client.images.caching import build_erofs_cache
     from argosy.client.images.converting import convert
@@ -34,7 +35,7 @@ else:
     __getattr__ = later(
         __name__,
         {
-            "from_wire": "documents", "layers_of": "documents", "resolve": "documents", "to_wire": "documents",
+            "Guarded": "asking", "from_wire": "documents", "layers_of": "documents", "resolve": "documents", "to_wire": "documents",
             "export_archive": "exporting", "export_stream": "exporting", "import_archive": "importing", "put_image": "names", "PARALLEL_FETCHES": "pulling",
             "pull": "pulling", "push": "pushing", "unpack": "unpacking", "Migrated": "migrating", "containers_on": "migrating", "migrate": "migrating",
             "Contents": "exporting", "export_images": "exporting", "target_of": "exporting", "write_archive": "exporting", "import_images": "importing",
@@ -50,6 +51,7 @@ __all__ = (
     "PARALLEL_FETCHES",
     "Contents",
     "Extra",
+    "Guarded",
     "LayerInfo",
     "Migrated",
     "Naming",

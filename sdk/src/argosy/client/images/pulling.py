@@ -15,6 +15,7 @@ from argosy_protos.containerd.services.images.v1 import Image
 
 from argosy.client.connection import Client
 from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels, typed
+from argosy.client.images.asking import Guarded
 from argosy.client.images.documents import kind, to_wire
 from argosy.client.images.names import put_image
 from argosy.client.images.unpacking import unpack
@@ -300,10 +301,11 @@ async def pull(
     all_platforms: bool = False, snapshotter: str = "", unpack_image: bool = True, watch: Watch = nobody,
     resolver: Resolver | None = None, keys: Parameters | None = None, warn: Warn = warned,
 ) -> Image:  # fmt: skip
-    """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss.
+    """Pull an image by reference and unpack it. Raises InvalidArgument, NotFound, Unauthenticated, Unavailable, DataLoss, PermissionDenied.
 
     keys open encrypted layers, beside those of the daemon's machine.
 
+    Hooks and verifiers of the daemon are asked; PermissionDenied has the reason of one that denies it. It may be pulled as something else then.
     It comes from where resolver says, else the client's, else from the registry of its name; plain and credentials are for that, and what that one
     warns of is told to warn.
     The image gets its name when all of it is there; layers of which the snapshotter makes snapshots by itself are not fetched. A pull that
@@ -320,10 +322,15 @@ async def pull(
         services = await stack.enter_async_context(client.lease())
         if own is None:
             own = await stack.enter_async_context(Registries(plain=plain, credentials=credentials, warn=warn))
-        target = await own.resolve(reference)
-        if reference.digest and reference.digest != target.digest:
-            raise DataLoss(f"{reference}: the resolver answers with {target.digest}")
-        unpacks = [(wanted, snapshotter or await client.default_snapshotter())] if unpack_image else []
+        guarded = Guarded(services, reference, [str(reference)], snapshotter)
+        source = await guarded.before()
+        if isinstance(own, Registries):
+            own.pulled_as(reference, source)
+        target = await own.resolve(source)
+        if source.digest and source.digest != target.digest:
+            raise DataLoss(f"{source}: the resolver answers with {target.digest}")
+        services = await guarded.resolved(target)
+        unpacks = [(wanted, guarded.snapshotter or await client.default_snapshotter())] if unpack_image else []
         wants = Wants(() if all_platforms else [wanted], unpacks, keys=keys)
-        await fetch_image(services, own, reference, target, wants, watch)
+        await fetch_image(services, own, source, target, wants, watch)
         return await put_image(services, str(reference), to_wire(target))

@@ -22,6 +22,11 @@ class RegistryImage(ImageSource):
         self.registries, self.reference = registries, reference
         self.called = f"OCI Registry ({reference})"
 
+    def pulled_as(self, other: Reference) -> None:
+        """Come from another name."""
+        self.registries.pulled_as(self.reference, other)
+        self.reference = other
+
     async def resolve(self) -> Descriptor:
         return await self.registries.resolve(self.reference)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from argosy_protos.containerd.services.content import v1 as content
 
 from argosy.client.connection import Client
+from argosy.client.images.asking import Guarded
 from argosy.client.images.documents import from_wire, to_wire
 from argosy.client.images.exporting import ContentBlobs
 from argosy.client.images.names import find_image, put_image
@@ -81,15 +82,22 @@ class StoredName(ImageSink):
 
     async def take_image(self, source: ImageSource, wish: Wish) -> Descriptor:
         async with self._client.lease() as services:
+            guarded = None
+            if isinstance(source, RegistryImage):
+                # What comes from elsewhere is asked about when it gets its name.
+                guarded = Guarded(services, source.reference, [str(self._reference)], self._snapshotter)
+                source.pulled_as(await guarded.before())
             target = await source.resolve()
+            if guarded is not None:
+                services = await guarded.resolved(target)
             if not isinstance(source, StoredImage):
-                wants = Wants(wish.platforms, await self._unpacks(wish))
+                wants = Wants(wish.platforms, await self._unpacks(wish, guarded.snapshotter if guarded is not None else ""))
                 await bring(services, source, target, self._reference, wants, wish)
             await put_image(services, str(self._reference), to_wire(target))
         return target
 
-    async def _unpacks(self, wish: Wish) -> Sequence[tuple[Platform, str]]:
+    async def _unpacks(self, wish: Wish, asked_for: str) -> Sequence[tuple[Platform, str]]:
         if not self._unpack:
             return []
         wanted = wish.platforms or [Platform.of_host()]
-        return [(wanted[0], self._snapshotter or await self._client.default_snapshotter())]
+        return [(wanted[0], self._snapshotter or asked_for or await self._client.default_snapshotter())]

@@ -10,6 +10,7 @@ from argosy.rpc.context import current
 from argosy_protos.argosy.content.v1 import IngestsBase, PlaceRequest, PlaceResponse
 
 from argosy_gateway.backends.content import Content as Backend
+from argosy_gateway.backends.hooks import UNPACKED
 from argosy_gateway.calls import namespace
 from argosy_gateway.core import Core
 
@@ -63,6 +64,8 @@ class NamespacedContent(ContentStore):
 
     async def update(self, info: Info, paths: Sequence[str]) -> Info:
         content, space = self._here
+        if self._core.policy.asks(UNPACKED):
+            await self._core.policy.unpacked(current().namespace, info.digest, info.labels, paths)
         return await content.blobs.update(space, info, paths)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from argosy import filters
-from argosy.errors import InvalidArgument
+from argosy.errors import AlreadyExists, InvalidArgument
 from argosy.recent import Recent
 from argosy.rpc.server import inline
 from argosy.timestamps import EARLIEST_NS, LATEST_NS, NANOS, from_wire, to_wire
@@ -13,6 +14,7 @@ from argosy_protos.containerd.services.images import v1 as p
 from argosy_protos.containerd.types import Descriptor
 from argosy_protos.google.protobuf import Empty, Timestamp
 
+from argosy_gateway import policy
 from argosy_gateway.calls import lease, namespace
 from argosy_gateway.metadata import images as store
 
@@ -86,7 +88,13 @@ class Images(p.ImagesBase):
     async def create(self, request: p.CreateImageRequest) -> p.CreateImageResponse:
         ns, lid, wanted = namespace(), lease(), _from_wire(request.image)
         epoch = _epoch(request.source_date_epoch)
+        store.check(wanted)
+        if store.exists(self._core.db.reader, ns, wanted.name):
+            # Before anybody is asked: what is about to have another target is asked about then.
+            raise AlreadyExists(f'image "{wanted.name}"')
+        wanted.labels = await self._core.policy.named(ns, wanted.name, wanted.target, wanted.labels, None)
         made = await self._core.change(lambda db: store.create(db, ns, wanted, lid, epoch))
+        self._core.policy.used(ns, made.name, made.target.digest)
         event = p.ImageCreate(name=made.name, labels=made.labels)
         self._core.events.publish(ns, "/images/create", "containerd.services.images.v1.ImageCreate", event)
         return p.CreateImageResponse(image=_to_wire(made))
@@ -94,8 +102,15 @@ class Images(p.ImagesBase):
     async def update(self, request: p.UpdateImageRequest) -> p.UpdateImageResponse:
         ns, lid, wanted = namespace(), lease(), _from_wire(request.image)
         epoch = _epoch(request.source_date_epoch)
-        paths = request.update_mask.paths if request.update_mask else []
+        paths: Sequence[str] = request.update_mask.paths if request.update_mask else []
+        if not wanted.name:
+            raise InvalidArgument("image name is required for update")
+        before = store.get(self._core.db.reader, ns, wanted.name)
+        target = wanted.target if not paths or "target" in paths else before.target
+        ruled = await self._core.policy.named(ns, wanted.name, target, policy.after(wanted, paths, before), before)
+        paths = policy.changed(wanted, paths, before, ruled)
         made = await self._core.change(lambda db: store.update(db, ns, wanted, paths, lid, epoch))
+        self._core.policy.used(ns, made.name, made.target.digest)
         event = p.ImageUpdate(name=made.name, labels=made.labels)
         self._core.events.publish(ns, "/images/update", "containerd.services.images.v1.ImageUpdate", event)
         return p.UpdateImageResponse(image=_to_wire(made))

@@ -8,22 +8,32 @@ from typing import Any
 from argosy_protos._service import ServiceBase
 from argosy_protos.containerd.services.diff.v1 import DiffBase
 
+from argosy_gateway.backends.hooks import LAYER_READY
 from argosy_gateway.backends.relays import Relay
 from argosy_gateway.calls import lease
 from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.plugins.registry import Registry
+from argosy_gateway.policy import Policy
 
 
 class Diff(Relay):
     """containerd.services.diff.v1.Diff, or argosy.diff.v1.Layers: a differ that says UNIMPLEMENTED, or that is not there, leaves a call to the next one."""
 
-    def __init__(self, registry: Registry, first: Sequence[str] = (), service: type[ServiceBase] = DiffBase) -> None:
+    def __init__(
+        self, registry: Registry, policy: Policy, first: Sequence[str] = (), service: type[ServiceBase] = DiffBase
+    ) -> None:
         """first are those that are asked before others, in this order; others come in the order in which they were made known."""
         super().__init__(service)
-        self._registry, self._first = registry, list(first)
+        self._registry, self._policy, self._first = registry, policy, list(first)
+        self._unpacks = service is DiffBase
 
     async def plugin(self, method: Any, namespace: str, message: bytes) -> Sequence[Plugin]:
-        """Return the differs in the order in which they are asked, an instance in the place of one. Raises Unimplemented when there is none."""
+        """Return the differs in the order in which they are asked, an instance in the place of one.
+
+        Raises Unimplemented when there is none, and what hooks say of a layer that is to be unpacked.
+        """
+        if self._unpacks and method.name == "Apply" and self._policy.asks(LAYER_READY):
+            await self._policy.layer_ready(namespace, message)
         known = list(self._registry.of_type("diff"))
         if not known:
             self._registry.only("diff")

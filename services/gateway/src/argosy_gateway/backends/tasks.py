@@ -13,10 +13,12 @@ from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub
 from argosy_protos.containerd.services.tasks.v1 import TasksBase
 from argosy_protos.google.protobuf import Any as AnyMessage
 
+from argosy_gateway.backends.hooks import PRE_RUN
 from argosy_gateway.backends.relays import Relay
 from argosy_gateway.metadata import containers
 from argosy_gateway.plugins.plugin import ANSWER_S, Plugin
 from argosy_gateway.plugins.registry import Registry
+from argosy_gateway.policy import Policy
 
 _CONTAINER_ID: Final = 10  # field 1, length-delimited, in every request to the task manager about one container
 # Mounts and annotations are some hundreds at most.
@@ -54,15 +56,18 @@ async def runtime_info(registry: Registry, request: PluginInfoRequest) -> AnyMes
 class Tasks(Relay):
     """A service of the task manager: containerd.services.tasks.v1.Tasks, unless it is another one."""
 
-    def __init__(self, registry: Registry, reader: Reader, service: type[ServiceBase] = TasksBase) -> None:
+    def __init__(self, registry: Registry, reader: Reader, policy: Policy, service: type[ServiceBase] = TasksBase) -> None:
         super().__init__(service)
-        self._registry, self._reader = registry, reader
+        self._registry, self._reader, self._policy = registry, reader, policy
+        self._starts = service is TasksBase
 
     async def plugin(self, method: Any, namespace: str, message: bytes) -> Plugin:
-        """Return the task manager, for a container that is there. Raises NotFound for another."""
+        """Return the task manager, for a container that is there. Raises NotFound for another, and what hooks say of one that is to run."""
         plugin = self._registry.only("tasks")
         if method.name not in _ABOUT_ALL:
             id = _first_string(message)
             if not containers.exists(self._reader, namespace, id):
                 raise NotFound(f'container "{id}" in namespace "{namespace}"')
+            if self._starts and method.name == "Create" and self._policy.asks(PRE_RUN):
+                await self._policy.before_run(namespace, id)
         return plugin

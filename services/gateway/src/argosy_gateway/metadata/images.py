@@ -83,6 +83,10 @@ def get(db: sqlite3.Connection, ns: str, name: str) -> Image:
     return of_row(row)
 
 
+def exists(db: sqlite3.Connection, ns: str, name: str) -> bool:
+    return db.execute("SELECT 1 FROM images WHERE ns = ? AND name = ?", (ns, name)).fetchone() is not None
+
+
 Row = tuple[str, bytes, str, int, int]
 
 

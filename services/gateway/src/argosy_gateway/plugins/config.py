@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 from argosy.settings import Settings, option
-from argosy.tables import Gc, NamespaceTable, ProxyPlugin, Registries, Restart, SnapshotterTable, StreamProcessor
+from argosy.tables import (
+    Gc,
+    ImageVerifiers,
+    NamespaceTable,
+    ProxyPlugin,
+    Registries,
+    Restart,
+    SnapshotterTable,
+    StreamProcessor,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,3 +42,4 @@ class GatewaySettings(Settings):
     gc: Gc = field(default_factory=Gc)
     restart: Restart = field(default_factory=Restart)
     registries: Registries = field(default_factory=Registries)
+    image_verifiers: ImageVerifiers = field(default_factory=ImageVerifiers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Collection, Iterator
-from typing import NamedTuple, overload
+from typing import Final, NamedTuple, overload
 
 import anyio
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
@@ -49,6 +49,10 @@ def two_at_one_socket(one: str, other: str, path: str) -> str:
     return f'snapshotters "{one}" and "{other}" are both at {path}; serve "{other}" at a socket of its own, or take one of them out'
 
 
+# Types that are asked before something is done, and are looked for at many calls.
+_GUARDS: Final = ("hook", "verifier")
+
+
 class Refusal(NamedTuple):
     """A socket in the registration directory that is no plugin."""
 
@@ -70,6 +74,8 @@ class Registry:
         self.watchers: set[Watcher] = set()
         self.refused: dict[str, Refusal] = {}
         self.intercepts = Intercepts()
+        self.guards: tuple[Plugin, ...] = ()
+        """The hooks and verifiers; another tuple when there are others."""
 
     def __iter__(self) -> Iterator[Plugin]:
         return iter(self.plugins.values())
@@ -81,8 +87,14 @@ class Registry:
             raise FailedPrecondition(f'proxy plugin "{name}" of type {config.type} is configured twice')
         plugin = self.plugins[at] = Plugin(name, config, self._channel(name, config), source=source)
         plugin.changed = self._changed
+        self._guard(config.type)
         self._changed(plugin)
         return plugin
+
+    def _guard(self, kind: str) -> None:
+        """Note that a plugin of a type has come or gone."""
+        if kind in _GUARDS:
+            self.guards = tuple(plugin for plugin in self if plugin.type in _GUARDS)
 
     def all(self) -> Iterator[Plugin]:
         """Yield the plugins, and the instances that calls to some are intercepted for."""
@@ -128,6 +140,7 @@ class Registry:
         """Forget a plugin; calls to it end with UNAVAILABLE, and so do new ones by whoever still has it."""
         if plugin.source is not Source.INTERCEPT:
             del self.plugins[plugin.type, plugin.name]
+            self._guard(plugin.type)
         plugin.close()
         self.leave(plugin.channel)
         plugin.changed(plugin)

@@ -71,6 +71,7 @@ def _table(name: str, config: ProxyPlugin) -> p.Table:
         type=config.type, name=name, address=config.address, platform=config.platform, exports=dict(config.exports),
         capabilities=list(config.capabilities), uids=list(config.uids), roots=list(config.roots), cleanup=config.cleanup,
         services=list(config.services), command=list(config.command), directory=config.directory,
+        deadline_s=config.deadline_s, fail=config.fail if config.type == "hook" else "",
     )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def configuration(table: p.Table) -> ProxyPlugin:
             type=table.type, address=table.address, platform=table.platform, exports=dict(table.exports),
             capabilities=list(table.capabilities), uids=list(table.uids), roots=list(table.roots),
             cleanup=table.cleanup or "own", services=list(table.services), command=list(table.command),
-            directory=table.directory,
+            directory=table.directory, deadline_s=table.deadline_s, fail=table.fail or "closed",
         )  # fmt: skip
     except ValueError as error:
         raise InvalidArgument(f'plugin "{table.name}": {error}') from None

@@ -739,6 +739,8 @@ class Table(Message):
     returns: "str"
     env: "list[str]"
     direction: "str"
+    deadline_s: "float"
+    fail: "str"
 
     def __init__(
         self,
@@ -759,6 +761,8 @@ class Table(Message):
         returns: str = "",
         env: list[str] | None = None,
         direction: str = "",
+        deadline_s: float = 0.0,
+        fail: str = "",
     ) -> None:
         self.__dict__ = {
             "type": type,
@@ -777,6 +781,8 @@ class Table(Message):
             "returns": returns,
             "env": [] if env is None else env,
             "direction": direction,
+            "deadline_s": deadline_s,
+            "fail": fail,
             "_unknown_fields": b"",
         }
 
@@ -800,6 +806,8 @@ class Table(Message):
             "returns": "",
             "env": [],
             "direction": "",
+            "deadline_s": 0.0,
+            "fail": "",
             "_unknown_fields": b"",
         }
         return m
@@ -823,6 +831,8 @@ class Table(Message):
             "returns": betterproto2.field(31, "string"),
             "env": betterproto2.field(32, "string", repeated=True),
             "direction": betterproto2.field(33, "string"),
+            "deadline_s": betterproto2.field(40, "double"),
+            "fail": betterproto2.field(41, "string"),
         }
 
     def encode(self) -> bytes:
@@ -926,6 +936,15 @@ class Table(Message):
             e = v.encode()
             n = len(e)
             a(b'\x8a\x02' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.deadline_s
+        if v or pack_double(v) != bytes(8):  # -0.0 is a value, as google protobuf has it
+            a(b'\xc1\x02' + pack_double(v))
+        v = self.fail
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\xca\x02' + (VI[n] if n < 16384 else vi(n)))
             a(e)
         if self._unknown_fields:
             a(self._unknown_fields)
@@ -1108,8 +1127,21 @@ class Table(Message):
                     raise past_end(self, "direction")
                 self.direction = text(b, p, q)
                 p = q
+            elif t == 321:
+                self.deadline_s = double_at(b, p, n)
+                p += 8
+            elif t == 330:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "fail")
+                self.fail = text(b, p, q)
+                p = q
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 30, 31, 32, 33,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 30, 31, 32, 33, 40, 41,)))
         if p != n:
             raise past_end(self, "its last field")
 
