@@ -120,8 +120,10 @@ def test_a_process_looks_back_to_its_beginning(tmp_path: Path) -> None:
     module = tmp_path / "early.py"
     module.write_text("answer = 1\n")
     time.sleep(0.05)
+    # The kernel dates starts and files by ticks of up to 10 ms.
     script = (
         f"import sys, time; sys.path.insert(0, {str(tmp_path)!r}); import early\n"
+        "time.sleep(0.03)\n"
         "if len(sys.argv) > 1: open(early.__file__, 'a').write('answer = 2\\n')\n"
         "time.sleep(0.1)\nfrom argosy.loaded import Loaded; print(Loaded().changed())"
     )

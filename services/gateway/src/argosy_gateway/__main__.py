@@ -73,6 +73,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
         Diff(core.registry, core.policy, settings.differs), Tasks(core.registry, core.db.reader, core.policy), Controller(core.registry, core.db.reader),
         Tasks(core.registry, core.db.reader, core.policy, ShimsBase), Content(core), Ingests(core), Pulls(core), Mounts(core), Policy(core),
         Diff(core.registry, core.policy, settings.differs, LayersBase),
+        Depots(core.registry),
     ]  # fmt: skip
     registration = Registration(core)
     registration.take_up()
@@ -82,7 +83,6 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
         Credentials(settings.registries),
         *map(Namespaced, namespaced),
         Transfer(core.registry),
-        Depots(core.registry),
     ]  # fmt: skip
     own = {path.split("/")[1] for service in services for path in service.__mapping__()}
     ctx.server.elsewhere = core.serve(Services((), ctx.server, own))
