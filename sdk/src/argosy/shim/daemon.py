@@ -124,7 +124,7 @@ class Daemon:
         )
         # Orphans of a shim with a keeper are the keeper's.
         self._adopts = keeper is None and make.ADOPTS
-        self._quitting = False
+        self._quitting = self._hidden = False
         self._transfers: Transfers | None = None
         self._working = 0  # calls in threads; they are answered even by a shim that leaves
         self.service = make(identity.namespace, self._publisher, self._watch, self._post, self._quit)
@@ -142,6 +142,11 @@ class Daemon:
         self._post(lambda: self._add_watch(fd, call))
 
     def _quit(self) -> None:
+        # Before anybody hears of it: who starts a shim of this name next must not be led to this one. Once: the next one's socket has the same path.
+        if not self._hidden:
+            self._hidden = True
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._identity.path)
         self._post(self._set_quitting)
 
     def _set_quitting(self) -> None:
@@ -181,7 +186,7 @@ class Daemon:
             self._handlers.pop(fd, None)  # it ended and was closed before we could watch
 
     def run(self) -> None:
-        """Serve until Shutdown; then deliver the last events and remove the socket."""
+        """Serve until Shutdown, with which the socket goes; then deliver the last events."""
         self._listener.setblocking(False)
         self._register(self._listener.fileno(), self._accept)
         self._register(self._wake_read, self._run_posted)
@@ -202,10 +207,6 @@ class Daemon:
                 self._orphans = not reap_orphans()
         signal.set_wakeup_fd(-1)
         self._listener.close()
-        try:
-            os.unlink(self._identity.path)
-        except FileNotFoundError:
-            pass
         self.service.leave()
         self._publisher.close(_EVENT_DRAIN_S)
 
