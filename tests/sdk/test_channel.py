@@ -8,6 +8,7 @@ import os
 import socket as sockets
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -435,3 +436,10 @@ def test_a_relayed_stream_ends_as_its_caller_ends_it(short_path: Path, engine: s
                 await front.close(0.1)
 
     serve(short_path, body)
+
+
+def test_whoever_accepts_and_is_gone_at_once_is_away(short_path: Path) -> None:
+    """The loop has closed the socket before it is asked who serves at its other end: that was a defect's error, and no UNAVAILABLE."""
+    gone: Any = SimpleNamespace(transport=SimpleNamespace(get_extra_info=lambda _: None))
+    with pytest.raises(ConnectionResetError):
+        Channel(short_path / "s", name=NAME)._check_server(gone)

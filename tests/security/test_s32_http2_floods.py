@@ -22,6 +22,9 @@ from argosy.rpc.sockets import BACKLOG
 from argosy_protos.containerd.services.version.v1 import VersionBase, VersionResponse, VersionStub
 from argosy_protos.google.protobuf import Empty
 
+# Who wakes us over a socket is put on our processor by the kernel, and runs there to the next tick (4 ms of most kernels); a neighbour that only
+# burns one is not.
+_TICK_S = 0.006
 PATH = "/containerd.services.version.v1.Version/Version"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -264,9 +267,9 @@ def test_rapid_reset_leaves_the_others_their_time(short_path: Path, monkeypatch:
     # This machine is not ours alone: one of three has to show it.
     for _ in range(3):
         assert run(body, short_path) == []
-        if found["flooded"] < 2 * found["busy"] + 0.002:
+        if found["flooded"] < 2 * found["busy"] + _TICK_S:
             break
-    assert found["flooded"] < 2 * found["busy"] + 0.002, found
+    assert found["flooded"] < 2 * found["busy"] + _TICK_S, found
 
 
 def test_who_resets_without_end_is_cut_off(short_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -612,8 +612,11 @@ class Channel:
         return f" (for {since:.1f} s)" if since >= _WORTH_SAYING_S else ""
 
     def _check_server(self, made: ClientConnection) -> None:
-        """Raise PermissionDenied, and hang up, when somebody serves here who may not."""
-        _, uid, _ = credentials(made.transport.get_extra_info("socket"))
+        """Raise PermissionDenied, and hang up, when somebody serves here who may not; OSError when whoever accepted is gone already."""
+        sock = made.transport.get_extra_info("socket")
+        if sock is None:  # the loop has closed it
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        _, uid, _ = credentials(sock)
         self.served_by = uid
         if self._serves is None:
             return
