@@ -145,3 +145,27 @@ for pid in strangers:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_known_child_may_be_taken_while_it_is_looked_at() -> None:
+    """Who waits for a helper is a thread of its own (a copy's, an event's): it may be a step ahead of who looks for orphans."""
+    program = """
+import os, select
+from argosy.shim import spawn
+null = os.open("/dev/null", os.O_RDWR)
+helper = spawn.spawn(["/bin/true"], spawn.Stdio(null, null, null))
+select.select([os.pidfd_open(helper)], [], [])
+stranger = os.posix_spawn("/bin/true", ["true"], {})
+select.select([os.pidfd_open(stranger)], [], [])
+look = os.waitid
+def taken_meanwhile(kind, pid, flags):
+    found = look(kind, pid, flags)
+    if kind == os.P_ALL and found is not None and found.si_pid == helper:
+        spawn.wait(helper)
+    return found
+os.waitid = taken_meanwhile
+assert spawn.reap_orphans() is True, "the stranger was left"
+assert spawn.known() == []
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr

@@ -197,18 +197,21 @@ class Daemon:
         while not self._quitting or self._working:
             ready = self._epoll.poll(_AGAIN_S if self._orphans and not self._working else self._patience_s)
             if not ready and self._patience_s is not None:
-                self._sleep()
+                self._guarded(self._sleep)
             for fd, events in ready:
                 handler = self._handlers.get(fd)
                 if handler is not None:
                     self._guarded(partial(handler, events))
             if self._adopts and not self._working:
                 # While a verb is at work, a process that nobody knows may be what it makes.
-                self._orphans = not reap_orphans()
+                self._guarded(self._reap)
         signal.set_wakeup_fd(-1)
         self._listener.close()
         self.service.leave()
         self._publisher.close(_EVENT_DRAIN_S)
+
+    def _reap(self) -> None:
+        self._orphans = not reap_orphans()
 
     def _run_posted(self, _: int) -> None:
         try:

@@ -99,7 +99,10 @@ def reap_orphans(also_known: Collection[int] = (), stop: Callable[[], bool] = la
                 return True
             if found.si_pid in _known or found.si_pid in also_known or stop():
                 return False
-            os.waitid(os.P_PID, found.si_pid, os.WEXITED | os.WNOHANG)
+            try:
+                os.waitid(os.P_PID, found.si_pid, os.WEXITED | os.WNOHANG)
+            except ChildProcessError:
+                continue  # it was known as we looked, and the thread that waits for it has taken it since
 
 
 def on_path(name: str) -> str | None:
