@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from argosy.errors import InvalidArgument
 from argosy.unpack.limits import ENTRY_BYTES, PART_BYTES, RECORD_BYTES, SEGMENT_BYTES, USELESS_RECORD_BYTES, Budget
@@ -27,6 +28,8 @@ _MAX_NAME_BYTES: Final = 4096
 _MAX_DIGITS: Final = 20
 _MAX_NUMBER: Final = (1 << 63) - 1
 _OCTAL: Final = re.compile(rb"[0-7]{1,22}")
+# Mode, uid, gid, size, mtime and checksum, as nearly every archiver writes them.
+_USUAL: Final = re.compile(rb"([0-7]{7})\0([0-7]{7})\0([0-7]{7})\0([0-7]{11})\0([0-7]{11})\0([0-7]{6})\0 ")
 _DECIMAL: Final = re.compile(rb"[+-]?[0-9]{1,19}")
 _TIME: Final = re.compile(rb"([+-]?[0-9]{1,19})(?:\.([0-9]*))?")
 
@@ -214,12 +217,34 @@ def _pax(data: bytes, budget: Budget) -> _Pax:
     return found
 
 
-def _check(header: bytes) -> None:
-    stored = _number(header[148:156])
-    blanked = header[:148] + b" " * 8 + header[156:]
-    unsigned = sum(blanked)
-    if stored == unsigned:
+class _Numbers(NamedTuple):
+    """The numbers of a header that every kind of entry has."""
+
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime: int
+    checksum: int
+
+    @classmethod
+    def usual(cls, header: bytes) -> _Numbers | None:
+        """Return them where they are written as usual: all at once, since this is done for each file of an image."""
+        found = _USUAL.match(header, 100)
+        return None if found is None else cls(*[int(text, 8) for text in found.groups()])
+
+    @classmethod
+    def parse(cls, header: bytes) -> _Numbers:
+        """Return them however they are written. Raises InvalidArgument."""
+        ends = (100, 108, 116, 124, 136, 148, 156)
+        return cls(*[_number(header[start:end]) for start, end in pairwise(ends)])
+
+
+def _check(header: bytes, stored: int) -> None:
+    # The sum of all bytes, with spaces where the checksum itself is.
+    if stored == sum(header) - sum(header[148:156]) + 8 * 32:
         return
+    blanked = header[:148] + b" " * 8 + header[156:]
     if stored != sum(b - 256 if b > 127 else b for b in blanked):
         raise InvalidArgument("the archive is damaged: a header's checksum is wrong")
 
@@ -259,9 +284,10 @@ class TarReader:
                 return
             if len(header) < BLOCK:
                 raise InvalidArgument("the archive is truncated inside a header")
-            _check(header)
+            numbers = _Numbers.usual(header)
+            _check(header, numbers.checksum if numbers is not None else _number(header[148:156]))
             kind = header[156:157]
-            size = _number(header[124:136])
+            size = numbers.size if numbers is not None else _number(header[124:136])
             if size < 0:
                 raise InvalidArgument("an entry of the archive has a negative size")
             if kind in (_PAX, _GLOBAL, _LONG_NAME, _LONG_LINK):
@@ -276,7 +302,7 @@ class TarReader:
                 elif kind == _LONG_LINK:
                     long_link = _text(data)
                 continue
-            entry = self._entry(header, kind, size, long_name, long_link, pax)
+            entry = self._entry(header, kind, numbers or _Numbers.parse(header), long_name, long_link, pax)
             long_name = long_link = pax = None
             extended = 0
             yield entry
@@ -292,7 +318,7 @@ class TarReader:
         return data
 
     def _entry(
-        self, header: bytes, kind: bytes, size: int, long_name: bytes | None, long_link: bytes | None, pax: _Pax | None
+        self, header: bytes, kind: bytes, numbers: _Numbers, long_name: bytes | None, long_link: bytes | None, pax: _Pax | None
     ) -> Entry:
         name = _text(header[:100])
         if header[257:263] == b"ustar\0" and header[345]:
@@ -300,11 +326,11 @@ class TarReader:
         entry = Entry(
             name=name,
             type=REGULAR if kind in (b"\0", b"0", b"7") else kind,
-            mode=_number(header[100:108]) & 0o7777,
-            uid=_number(header[108:116]),
-            gid=_number(header[116:124]),
-            size=size,
-            mtime_ns=_number(header[136:148]) * 1_000_000_000,
+            mode=numbers.mode & 0o7777,
+            uid=numbers.uid,
+            gid=numbers.gid,
+            size=numbers.size,
+            mtime_ns=numbers.mtime * 1_000_000_000,
             link=_text(header[157:257]),
             major=_device(header[329:337]) if kind in (CHARACTER, BLOCK_DEVICE) else 0,
             minor=_device(header[337:345]) if kind in (CHARACTER, BLOCK_DEVICE) else 0,
