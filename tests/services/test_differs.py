@@ -16,6 +16,7 @@ from argosy.tables import ProxyPlugin
 from argosy_gateway.backends.diff import Diff
 from argosy_gateway.plugins import plugin as plugins
 from argosy_gateway.registration import Registration
+from argosy_protos.argosy.diff.v1 import LayersBase, LayersStub, UnpackRequest, UnpackResponse
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest, ApplyResponse, DiffBase, DiffStub
 from argosy_protos.containerd.types import Descriptor
 
@@ -136,5 +137,48 @@ def test_without_one_it_is_said_where_to_add_it(short_path: Path) -> None:
         async with differs(short_path, []) as (stub, _):
             with pytest.raises(Unimplemented, match="no diff plugin is configured"):
                 await applied(stub)
+
+    asyncio.run(main())
+
+
+class Unpacker(LayersBase):
+    """A differ that unpacks layers while they come."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.asked = name, 0
+
+    async def unpack(self, request: UnpackRequest) -> UnpackResponse:
+        self.asked += 1
+        return UnpackResponse(applied=Descriptor(digest=self.name))
+
+
+def test_a_layer_that_comes_is_for_the_differ_that_would_apply_it(short_path: Path) -> None:
+    """Another one is not asked, though it could; and nobody is while a hook wants to hear of each layer that is there."""
+
+    async def main() -> None:
+        other = Unpacker("other")
+
+        @asynccontextmanager
+        async def layers(*names: str) -> AsyncIterator[tuple[LayersStub, Gateway]]:
+            async with (
+                differs(short_path, names) as (_, gateway),
+                serving(short_path / "layers.sock", Diff(gateway.core.registry, gateway.core.policy, service=LayersBase)),
+                Channel(str(short_path / "layers.sock"), name="front") as channel,
+            ):
+                yield LayersStub(channel.with_metadata({NAMESPACE_HEADER: "n"})), gateway
+
+        async with serving(short_path / "one.sock", Differ("one")), serving(short_path / "other.sock", other):
+            async with layers("one", "other") as (stub, _):
+                with pytest.raises(Unimplemented):
+                    await stub.unpack(UnpackRequest(), timeout=20)
+                assert other.asked == 0
+            async with layers("other", "one") as (stub, gateway):
+                answer = await stub.unpack(UnpackRequest(), timeout=20)
+                assert answer.applied is not None and answer.applied.digest == "other"
+                hook = ProxyPlugin(type="hook", address=str(short_path / "h.sock"), capabilities=["layer-ready"])
+                await Registration(gateway.core).add("h", hook)
+                with pytest.raises(Unimplemented, match="a hook is asked about each layer that is there"):
+                    await stub.unpack(UnpackRequest(), timeout=20)
+                assert other.asked == 1
 
     asyncio.run(main())

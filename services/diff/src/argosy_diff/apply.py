@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import IO
+from typing import IO, cast
 
 from argosy.errors import InvalidArgument
 from argosy.mounts import Mount
 from argosy.tables import StreamProcessor
 from argosy.unpack.apply import Applied, unpack
+from argosy.unpack.growing import Growing
 from argosy.unpack.limits import DEFAULTS, Budget, Limits
 
 from argosy_diff.processors import Chain, resolve
@@ -17,18 +18,25 @@ from argosy_diff.processors import Chain, resolve
 
 def apply_layer(
     blob: IO[bytes], media_type: str, mounts: Sequence[Mount], processors: Mapping[str, StreamProcessor],
-    payloads: Mapping[str, bytes], sync: bool, limits: Limits = DEFAULTS, name: str = "the layer",
+    payloads: Mapping[str, bytes], sync: bool, limits: Limits = DEFAULTS, name: str = "the layer", size: int | None = None,
 ) -> Applied:  # fmt: skip
     """Apply a blob, a file, from its beginning. Blocks until it is done: run it in a process that may be killed, in its first thread.
 
-    name is what errors call the layer. Raises InvalidArgument, Unknown, ResourceExhausted.
+    name is what errors call the layer. size is how many bytes a blob will have that is still being written, which is waited for. Raises
+    InvalidArgument, Unknown, ResourceExhausted, Aborted when there is no waiting for it any more.
     """
     if not mounts:
         raise InvalidArgument("a layer needs mounts to be applied to")
     steps = resolve(media_type, processors, payloads)
-    budget = Budget(limits, name, blob.seek(0, os.SEEK_END))
-    blob.seek(0)
-    with Chain(blob, steps, payloads) as chain:
+    if size is None:
+        size = blob.seek(0, os.SEEK_END)
+        blob.seek(0)
+        source: IO[bytes] = blob
+    else:
+        assert not steps, "a processor reads the file by itself, and would take what is there for all there is"
+        source = cast("IO[bytes]", Growing(blob, size))
+    budget = Budget(limits, name, size)
+    with Chain(source, steps, payloads) as chain:
         try:
             applied = unpack(chain.output, mounts, sync, budget, works_ahead=not steps)
         except InvalidArgument:

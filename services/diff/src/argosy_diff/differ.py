@@ -49,6 +49,24 @@ class WalkingDiffer(Differ):
             blob.close()
         return Descriptor(TAR, applied.digest, applied.size)
 
+    async def unpack(self, ref: str, layer: Descriptor, mounts: Sequence[Mount]) -> Descriptor | None:
+        """Apply a layer while it comes, from the file of an ingest that the caller has open; None when that can't be done, and nothing was.
+
+        Raises what ``apply`` raises, Aborted when the ingest's bytes were thrown away.
+        """
+        with self._workers.room_for_coming() as room:
+            if not room or not layer.size or await self._processors.for_type(layer.media_type):
+                return None
+            file = await self._contents.open_ingest(ref)
+            if file is None:
+                return None
+            with file:
+                async with kept(self._contents.channel, "fs-diffapply", mounts) as rest:
+                    applied = await self._workers.apply_coming(
+                        file, layer.size, layer.media_type, rest, f"layer {layer.digest}"
+                    )
+        return Descriptor(TAR, applied.digest, applied.size)
+
     async def compare(
         self,
         lower: Sequence[Mount],

@@ -35,6 +35,12 @@ class Layers(p.LayersBase):
         )
         return p.ConvertResponse(layer=_to_wire(made), diff_id=diff_id)
 
+    async def unpack(self, request: p.UnpackRequest) -> p.UnpackResponse:
+        mounts = [Mount.from_wire(m) for m in request.mounts]
+        check(mounts)
+        applied = await self._differ.unpack(request.ref, _from_wire(request.layer), mounts)
+        return p.UnpackResponse(applied=_to_wire(applied) if applied is not None else None)
+
     async def authorize(self, request: p.AuthorizeRequest) -> p.AuthorizeResponse:
         payloads = {k: v.encode() for k, v in request.payloads.items()}
         await self._differ.authorize([_from_wire(layer) for layer in request.layers], payloads)

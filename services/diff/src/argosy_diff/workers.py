@@ -20,8 +20,8 @@ import socket
 import struct
 import tempfile
 import termios
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -97,6 +97,8 @@ class Workers:
         self._idle: list[_Worker] = []
         self._room = anyio.Semaphore(most)
         self._small = anyio.Semaphore(most * _SMALL_AT_A_TIME)
+        # Layers that are unpacked while they come wait for the network more than they work.
+        self._coming, self._most = 0, most
         self._forker, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         parent = os.getpid()
         pid = os.fork()
@@ -121,7 +123,28 @@ class Workers:
             "sync": sync,
             "name": name,
         }
-        answer = await self._call(request, [blob], size < SMALL_BYTES)
+        answer = await self._call(request, [blob], self._small if size < SMALL_BYTES else self._room)
+        return Applied(answer["digest"], answer["size"])
+
+    @contextmanager
+    def room_for_coming(self) -> Iterator[bool]:
+        """Yield whether one more layer can be unpacked while it comes, for which there is room then in the block."""
+        if self._coming >= self._most:
+            yield False
+            return
+        self._coming += 1
+        try:
+            yield True
+        finally:
+            self._coming -= 1
+
+    async def apply_coming(self, blob: IO[bytes], size: int, media_type: str, mounts: Sequence[Mount], name: str) -> Applied:
+        """As ``apply``, for a layer that is still being written to its file, in a form that needs no processors. It needs ``room_for_coming``."""
+        request = {
+            "do": "apply", "media_type": media_type, "mounts": mounts, "processors": {}, "payloads": {}, "sync": False, "name": name,
+            "size": size,
+        }  # fmt: skip
+        answer = await self._call(request, [blob], nullcontext())
         return Applied(answer["digest"], answer["size"])
 
     async def compare(
@@ -136,7 +159,7 @@ class Workers:
             "do": "compare", "lower": lower, "upper": upper, "media_type": media_type, "epoch_s": epoch_s,
             "processors": _tables(processors), "payloads": _texts(payloads),
         }  # fmt: skip
-        answer = await self._call(request, [out], False)
+        answer = await self._call(request, [out], self._room)
         return Compared(answer["digest"], answer["size"], answer["uncompressed"])
 
     async def convert(
@@ -151,7 +174,7 @@ class Workers:
             "do": "convert", "layer_type": layer_type, "media_type": media_type, "processors": _tables(processors),
             "payloads": _texts(payloads), "name": name,
         }  # fmt: skip
-        answer = await self._call(request, [blob, out], False)
+        answer = await self._call(request, [blob, out], self._room)
         return Compared(answer["digest"], answer["size"], answer["uncompressed"])
 
     async def run(self, processors: Mapping[str, StreamProcessor], payloads: Mapping[str, bytes]) -> None:
@@ -160,7 +183,7 @@ class Workers:
         Cancellation is as in ``apply``.
         """
         with open(os.devnull, "rb") as nothing:
-            await self._call({"do": "run", "processors": _tables(processors), "payloads": _texts(payloads)}, [nothing], True)
+            await self._call({"do": "run", "processors": _tables(processors), "payloads": _texts(payloads)}, [nothing], self._small)
 
     def close(self) -> None:
         """End the idle workers and the forker, and with it the busy ones."""
@@ -169,8 +192,10 @@ class Workers:
         self._idle.clear()
         self._forker.close()
 
-    async def _call(self, request: Mapping[str, Any], files: Sequence[IO[bytes]], small: bool) -> dict[str, Any]:
-        async with self._small if small else self._room:
+    async def _call(
+        self, request: Mapping[str, Any], files: Sequence[IO[bytes]], turns: AbstractAsyncContextManager[object]
+    ) -> dict[str, Any]:
+        async with turns:
             worker = self._take()
             try:
                 answer = await self._ask(worker, json.dumps(request).encode(), [file.fileno() for file in files])
@@ -410,7 +435,7 @@ def _done(request: dict[str, Any], files: Sequence[IO[bytes]], setup: Setup) -> 
     if request["do"] == "apply":
         done = apply_layer(
             files[0], request["media_type"], _mounts(request["mounts"]), processors, payloads, request["sync"], setup.limits,
-            request["name"],
+            request["name"], request.get("size"),
         )  # fmt: skip
         return {"digest": done.digest, "size": done.size}
     if request["do"] == "convert":

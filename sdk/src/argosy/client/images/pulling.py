@@ -43,6 +43,8 @@ from argosy.oci.reference import Reference
 PARALLEL_FETCHES: Final = 4
 # Less than this is not worth asking where to put it.
 _PLACED_BYTES: Final = 1 << 20
+# Less than this is unpacked as fast once it is there.
+UNPACKED_COMING_BYTES: Final = 8 << 20
 
 
 async def _large(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -58,6 +60,16 @@ async def _large(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             size = 0
     if waiting:
         yield b"".join(waiting)
+
+
+class _Wanted:
+    """A layer that somebody waits for."""
+
+    def __init__(self) -> None:
+        self.there = anyio.Event()
+        self.comes = anyio.Event()
+        """Set when ref is known, and when the layer is there."""
+        self.ref = ""
 
 
 @asynccontextmanager
@@ -93,8 +105,8 @@ class Puller:
         self._source = {f"{DISTRIBUTION_SOURCE}{reference.registry}": reference.repository} if registry else {}
         self._who = "registry" if registry else "resolver"
         self._layers_in = layers_in
-        self._wanted: dict[str, anyio.Event] = {}
-        """By digest: set when a layer that was wanted is there."""
+        self._wanted: dict[str, _Wanted] = {}
+        """By digest."""
         self._described = anyio.Event()
         self._documents = 0
 
@@ -105,17 +117,26 @@ class Puller:
     def want(self, layer: Descriptor) -> None:
         """Begin to fetch a layer, unless that was done."""
         if layer.digest not in self._wanted and self._layers_in is not None:
-            self._wanted[layer.digest] = anyio.Event()
+            self._wanted[layer.digest] = _Wanted()
             self._layers_in.start_soon(self._fetch_wanted, layer)
 
     async def fetched(self, layer: Descriptor) -> None:
         """Return when a layer is there, which is fetched now where it was not wanted yet."""
         self.want(layer)
-        await self._wanted[layer.digest].wait()
+        await self._wanted[layer.digest].there.wait()
+
+    async def coming(self, layer: Descriptor) -> str:
+        """Return the ingest of a layer whose bytes begin to come into a file; "" when it is there, or comes in another way."""
+        self.want(layer)
+        wanted = self._wanted[layer.digest]
+        await wanted.comes.wait()
+        return wanted.ref if not wanted.there.is_set() else ""
 
     async def _fetch_wanted(self, layer: Descriptor) -> None:
         await self.blob(layer)
-        self._wanted[layer.digest].set()
+        wanted = self._wanted[layer.digest]
+        wanted.there.set()
+        wanted.comes.set()
 
     async def run(self, target: Descriptor) -> None:
         """Fetch an image, or all of it but its layers. Raises what its registry and its documents are refused with."""
@@ -177,6 +198,10 @@ class Puller:
         file = None
         if self._services.ingests is not None and d.size - ingest.offset >= _PLACED_BYTES:
             file = await place(self._services.ingests, ingest)
+            wanted = self._wanted.get(d.digest)
+            if file is not None and wanted is not None and d.size >= UNPACKED_COMING_BYTES:
+                wanted.ref = ingest.ref
+                wanted.comes.set()
         target = file or ingest
         try:
             async with _closed(self._resolver.fetch(self._reference, d, ingest.offset)) as pieces:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import anyio
+from argosy_protos.argosy.diff.v1 import UnpackRequest
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest
 from argosy_protos.containerd.services.introspection.v1 import Plugin, PluginsRequest
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
@@ -27,7 +28,7 @@ from argosy.client.jobs import cleanup, together
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.services import Services
 from argosy.encryption.payload import Parameters
-from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound
+from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
 from argosy.labels import GC_REF_SNAPSHOT, REMOTE, UNCOMPRESSED
 from argosy.mounts import DETACHED, Mount
 from argosy.oci.image import Descriptor, Platform, chain_ids
@@ -51,6 +52,9 @@ class Blobs(Protocol):
     async def fetched(self, layer: Descriptor) -> None:
         """Return when a layer is there, which is fetched now where it was not wanted yet."""
 
+    async def coming(self, layer: Descriptor) -> str:
+        """Return the ingest of a layer whose bytes begin to come into a file; "" when it is there, or comes in another way."""
+
 
 class _There:
     """Blobs that are all in the content store."""
@@ -63,6 +67,9 @@ class _There:
 
     async def fetched(self, layer: Descriptor) -> None:
         pass
+
+    async def coming(self, layer: Descriptor) -> str:
+        return ""
 
 
 async def unpack(
@@ -152,6 +159,10 @@ class _NeedsLower(Exception):
     """Raised when a layer cannot be unpacked without the one below it."""
 
 
+class _Spoilt(Exception):
+    """Raised when a layer was begun while it came, and was not finished so: its snapshot holds some of it."""
+
+
 class _Unpacking:
     """One unpack of an image into one snapshotter."""
 
@@ -161,16 +172,25 @@ class _Unpacking:
         """remote: the snapshotter is known to make snapshots by itself, so no blob is fetched before it was asked for that layer."""
         self._services, self._snapshotter, self._blobs, self._watch = services, snapshotter, blobs, watch
         self._remote, self._keys = remote, keys
+        self._spoilt: set[str] = set()
+        """Layers that are unpacked when they are there, and not before."""
 
     async def layer(self, layer: _Layer, below: _Below | None) -> None:
         """Make one layer's snapshot: by itself while the one below it is being made, where the layer can be read that way. Raises _ParentMissing."""
         if below is not None and not below.there.is_set():
             try:
-                await self._on(layer, below, True)
+                await self._again(layer, below, True)
                 return
             except _NeedsLower:
                 await below.there.wait()
-        await self._on(layer, below, False)
+        await self._again(layer, below, False)
+
+    async def _again(self, layer: _Layer, below: _Below | None, detached: bool) -> None:
+        try:
+            await self._on(layer, below, detached)
+        except _Spoilt:
+            self._spoilt.add(layer.blob.digest)
+            await self._on(layer, below, detached)
 
     async def _on(self, layer: _Layer, below: _Below | None, detached: bool) -> None:
         services, snapshotter, chain_id, labels = self._services, self._snapshotter, layer.chain_id, layer.labels
@@ -244,11 +264,15 @@ class _Unpacking:
         raise FailedPrecondition(f'snapshot "{layer.chain_id}" exists and cannot be found on "{self._snapshotter}"')
 
     async def _apply(self, layer: _Layer, mounts: Sequence[WireMount], detached: bool) -> None:
-        """Unpack a layer, once it is there. Raises InvalidArgument when it is not what the config says, _NeedsLower."""
-        await self._blobs.fetched(layer.blob)
-        self._say(layer, "unpacking", 0)
+        """Unpack a layer, while it comes or once it is there. Raises InvalidArgument when it is not what the config says, _NeedsLower, _Spoilt."""
         where = _detached(mounts) if detached else list(mounts)
         payloads = dict(payloads_for(layer.blob, self._keys))
+        if not payloads and layer.blob.digest not in self._spoilt:
+            ref = await self._blobs.coming(layer.blob)
+            if ref and await self._while_it_comes(layer, ref, where, detached):
+                return
+        await self._blobs.fetched(layer.blob)
+        self._say(layer, "unpacking", 0)
         try:
             applied = await self._services.diff.apply(
                 ApplyRequest(diff=to_wire(layer.blob), mounts=where, payloads=payloads)
@@ -260,6 +284,36 @@ class _Unpacking:
             raise InvalidArgument(
                 f"wrong diff id calculated on extraction of {layer.blob.digest}: {got}, the image says {layer.diff_id}"
             )
+
+    async def _while_it_comes(self, layer: _Layer, ref: str, where: list[WireMount], detached: bool) -> bool:
+        """Unpack a layer from its ingest; return False when that can't be done, and nothing was. Raises _NeedsLower, _Spoilt.
+
+        Whatever fails may be the fault of bytes that nobody has checked yet: what it means is said when the layer is unpacked once more.
+        """
+
+        async def say() -> None:
+            await self._blobs.fetched(layer.blob)
+            self._say(layer, "unpacking", 0)
+
+        try:
+            async with together() as group:
+                group.start_soon(say)
+                answer = await self._services.layers.unpack(
+                    UnpackRequest(ref=ref, layer=to_wire(layer.blob), mounts=where)
+                )
+                if answer.applied is None:
+                    group.cancel_scope.cancel()
+        except Unimplemented:
+            return False
+        except ArgosyError as error:
+            if detached and isinstance(error, FailedPrecondition):
+                raise _NeedsLower() from error
+            raise _Spoilt() from error
+        if answer.applied is None:
+            return False
+        if answer.applied.digest != layer.diff_id:
+            raise _Spoilt()
+        return True
 
     async def _found(self, key: str) -> snapshots.Info | None:
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import anyio
+from argosy_protos.argosy.content.v1 import IngestsStub, PlaceRequest
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.containerd.services.introspection.v1 import IntrospectionStub, PluginsRequest
 from argosy_protos.google.protobuf import FieldMask
@@ -79,6 +80,19 @@ class Contents:
             except NotFound:
                 pass  # it lives elsewhere; ask for its bytes
         return await self._spooled(stub, parsed, stored)
+
+    async def open_ingest(self, ref: str) -> IO[bytes] | None:
+        """Return the file of an ingest that the caller of the current call has open; None where its owner has none to show."""
+        try:
+            told = await IngestsStub(self._caller()).place(PlaceRequest(ref=ref))
+            file = _open_regular(Path(told.path))
+        except (ArgosyError, OSError):
+            return None
+        found = os.fstat(file.fileno())
+        if (found.st_dev, found.st_ino) != (told.device, told.inode):
+            file.close()
+            return None
+        return file
 
     async def _spooled(self, stub: p.ContentStub, digest: Digest, size: int) -> IO[bytes]:
         """Copy a blob here, and not one byte more than it has."""

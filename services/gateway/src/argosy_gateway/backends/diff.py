@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from argosy.errors import Unimplemented
 from argosy_protos._service import ServiceBase
 from argosy_protos.containerd.services.diff.v1 import DiffBase
 
@@ -38,6 +39,11 @@ class Diff(Relay):
         if not known:
             self._registry.only("diff")
         known.sort(key=lambda one: self._first.index(one.name) if one.name in self._first else len(self._first))
+        if method.name == "Unpack":
+            # Another differ than the one that would apply it is not asked, and neither are hooks: of a layer that is there they are.
+            if self._policy.asks(LAYER_READY):
+                raise Unimplemented("a hook is asked about each layer that is there; apply it then")
+            known = known[:1]
         intercepts = self._registry.intercepts
         if not intercepts:
             return known

@@ -35,6 +35,8 @@ __all__ = (
     "LayersStub",
     "MakeRequest",
     "MakeResponse",
+    "UnpackRequest",
+    "UnpackResponse",
 )
 
 class MakeRequest(Message):
@@ -714,12 +716,189 @@ class AuthorizeResponse(Message):
             raise past_end(self, "its last field")
 
 
+class UnpackRequest(Message):
+    ref: "str"
+    layer: "containerd__types.Descriptor | None"
+    mounts: "list[containerd__types.Mount]"
+
+    def __init__(
+        self,
+        *,
+        ref: str = "",
+        layer: containerd__types.Descriptor | None = None,
+        mounts: list[containerd__types.Mount] | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "ref": ref,
+            "layer": layer,
+            "mounts": [] if mounts is None else mounts,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "ref": "",
+            "layer": None,
+            "mounts": [],
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "ref": betterproto2.field(1, "string"),
+            "layer": betterproto2.field(2, "message"),
+            "mounts": betterproto2.field(3, "message", repeated=True),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.ref
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.layer
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.mounts
+        for x in v:
+            e = x.encode()
+            n = len(e)
+            a(b'\x1a' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "ref")
+                self.ref = text(b, p, q)
+                p = q
+            elif t == 18:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "layer")
+                x = self.layer
+                if x is None:
+                    x = self.layer = containerd__types.Descriptor._blank()
+                x._merge(b, p, q)
+                p = q
+            elif t == 26:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "mounts")
+                x = containerd__types.Mount._blank()
+                x._merge(b, p, q)
+                self.mounts.append(x)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
+class UnpackResponse(Message):
+    applied: "containerd__types.Descriptor | None"
+
+    def __init__(
+        self,
+        *,
+        applied: containerd__types.Descriptor | None = None,
+    ) -> None:
+        self.__dict__ = {
+            "applied": applied,
+            "_unknown_fields": b"",
+        }
+
+    @classmethod
+    def _blank(cls):
+        m = new(cls)
+        m.__dict__ = {
+            "applied": None,
+            "_unknown_fields": b"",
+        }
+        return m
+
+    @staticmethod
+    def _fields() -> dict[str, object]:
+        return {
+            "applied": betterproto2.field(1, "message"),
+        }
+
+    def encode(self) -> bytes:
+        o = []
+        a = o.append
+        v = self.applied
+        if v is not None:
+            e = v.encode()
+            n = len(e)
+            a(b'\n' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        if self._unknown_fields:
+            a(self._unknown_fields)
+        return b"".join(o)
+
+    def _merge(self, b: bytes, p: int, n: int) -> None:
+        while p < n:
+            t = b[p]
+            p += 1
+            if t > 127:
+                t, p = rv(b, p - 1)
+            if t == 10:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "applied")
+                x = self.applied
+                if x is None:
+                    x = self.applied = containerd__types.Descriptor._blank()
+                x._merge(b, p, q)
+                p = q
+            else:
+                p = unknown(self, b, p, t, n, frozenset((1,)))
+        if p != n:
+            raise past_end(self, "its last field")
+
+
 class LayersBase(_ServiceBase):
     __service__ = "argosy.diff.v1.Layers"
     __methods__ = (
         Method("Make", "make", Cardinality.UNARY_UNARY, MakeRequest, MakeResponse),
         Method("Convert", "convert", Cardinality.UNARY_UNARY, ConvertRequest, ConvertResponse),
         Method("Authorize", "authorize", Cardinality.UNARY_UNARY, AuthorizeRequest, AuthorizeResponse),
+        Method("Unpack", "unpack", Cardinality.UNARY_UNARY, UnpackRequest, UnpackResponse),
     )
 
     async def make(self, request: MakeRequest) -> MakeResponse:
@@ -730,6 +909,9 @@ class LayersBase(_ServiceBase):
 
     async def authorize(self, request: AuthorizeRequest) -> AuthorizeResponse:
         raise unimplemented("argosy.diff.v1.Layers", "Authorize")
+
+    async def unpack(self, request: UnpackRequest) -> UnpackResponse:
+        raise unimplemented("argosy.diff.v1.Layers", "Unpack")
 
 
 class LayersStub(_ServiceStub):
@@ -743,3 +925,6 @@ class LayersStub(_ServiceStub):
 
     async def authorize(self, request: AuthorizeRequest, **options: Unpack[_Options]) -> AuthorizeResponse:
         return await self._unary("/argosy.diff.v1.Layers/Authorize", request, AuthorizeResponse, options)
+
+    async def unpack(self, request: UnpackRequest, **options: Unpack[_Options]) -> UnpackResponse:
+        return await self._unary("/argosy.diff.v1.Layers/Unpack", request, UnpackResponse, options)
