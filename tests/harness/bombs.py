@@ -91,12 +91,16 @@ class Unpacker:
         self.base, self.workers, self.processors = base, workers, processors
 
     async def apply(
-        self, data: bytes, mounts: Sequence[Mount], media_type: str = TAR, payloads: Mapping[str, bytes] | None = None
-    ) -> Applied:
+        self, data: bytes, mounts: Sequence[Mount], media_type: str = TAR, payloads: Mapping[str, bytes] | None = None,
+        said: int = 0,
+    ) -> Applied:  # fmt: skip
+        """said is how many bytes a layer is said to have of which these have come."""
         with tempfile.TemporaryFile(dir=self.base) as blob:
             blob.write(data)
             blob.seek(0)
             name = "layer sha256:0123"
+            if said:
+                return await self.workers.apply_coming(blob, said, media_type, mounts, name)
             return await self.workers.apply(
                 blob, len(data), media_type, mounts, self.processors, payloads or {}, False, name
             )

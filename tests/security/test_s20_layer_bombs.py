@@ -33,14 +33,16 @@ from tests.harness.mesh import ARGOSY, BIN, Mesh, run
 pytestmark = pytest.mark.root
 
 
-def refused(base: Path, data: bytes, kind: str, words: str, limits: Limits = module.DEFAULTS, peak: int = 256 * MIB) -> Path:
+def refused(
+    base: Path, data: bytes, kind: str, words: str, limits: Limits = module.DEFAULTS, peak: int = 256 * MIB, said: int = 0,
+) -> Path:  # fmt: skip
     """Apply a layer that is to be refused; return where it was to go."""
     mounts, root = mounts_for(base / kind, kind)
     inherited = own_bytes()
 
     async def work(unpacker: Unpacker) -> None:
         with pytest.raises(ResourceExhausted, match=words) as caught:
-            await unpacker.apply(data, mounts)
+            await unpacker.apply(data, mounts, said=said)
         assert "layer sha256:0123 is refused" in str(caught.value) and "under [layers] in the configuration" in str(
             caught.value
         )
@@ -75,6 +77,13 @@ def test_every_way_of_unpacking_has_the_ratio(tmp_path: Path, kind: str, monkeyp
     assert len(data) < 256 << 10
     root = refused(tmp_path, data, kind, "raise max_ratio")
     assert written(root) <= 20 * MIB
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_layer_that_comes_has_the_ratio_of_what_has_come(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it will be a blob of a tebibyte is the manifest's word, which costs nothing."""
+    monkeypatch.setattr(module, "RATIO_FREE_BYTES", 16 * MIB)
+    refused(tmp_path, zeros_gzip(64 * MIB), kind, "raise max_ratio", said=1 << 40)
 
 
 @pytest.mark.parametrize("kind", KINDS)

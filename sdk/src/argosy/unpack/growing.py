@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import time
+from collections.abc import Callable
 from typing import IO, Any, Final
 
 from argosy.errors import Aborted
@@ -13,12 +14,17 @@ from argosy.errors import Aborted
 _LOOK_S: Final = 0.02
 
 
+def _nobody(_: int) -> None:
+    """Hear nothing of it."""
+
+
 class Growing(io.RawIOBase):
     """Reads a file that only grows. Closing it leaves the file open, which is its opener's."""
 
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        """file is read from its beginning; size is how many bytes it has in the end."""
+    def __init__(self, file: IO[bytes], size: int, came: Callable[[int], object] = _nobody) -> None:
+        """file is read from its beginning; size is how many bytes it is said to have in the end; came is told how many have come."""
         self._fd, self._size, self._at = file.fileno(), size, 0
+        self._came = came
 
     def fileno(self) -> int:
         return self._fd
@@ -33,6 +39,7 @@ class Growing(io.RawIOBase):
             got = os.preadv(self._fd, [view], self._at)
             if got:
                 self._at += got
+                self._came(self._at)
                 return got
             found = os.fstat(self._fd)
             if not found.st_nlink or found.st_size < self._at:

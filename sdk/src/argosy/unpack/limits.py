@@ -51,15 +51,21 @@ class Budget:
 
     def __init__(self, limits: Limits = DEFAULTS, layer: str = "the layer", packed: int | None = None) -> None:
         """packed is the blob's size in bytes; without it there is no ratio."""
-        self._limits, self._layer, self._packed = limits, layer, packed
+        self._limits, self._layer = limits, layer
         self._bytes = limits.max_bytes or _NONE
-        self._ratio = _NONE
-        if packed is not None and limits.max_ratio:
-            self._ratio = max(RATIO_FREE_BYTES, limits.max_ratio * packed)
+        self._ratio, self._packed = _NONE, packed
+        if packed is not None:
+            self.packed(packed)
         self._entries = limits.max_entries or _NONE
         self._metadata = limits.max_metadata_bytes or _NONE
         self._files = self._bytes
         self._copied = 0
+
+    def packed(self, size: int) -> None:
+        """The blob has size bytes, as far as that is known now."""
+        self._packed = size
+        if self._limits.max_ratio:
+            self._ratio = max(RATIO_FREE_BYTES, self._limits.max_ratio * size)
 
     def inflated(self, total: int) -> None:
         """The archive has total bytes so far."""

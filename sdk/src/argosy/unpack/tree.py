@@ -162,7 +162,8 @@ class TreeWriter(Layer[int]):
         self._finish(at, what)
 
     def _make_file(self, at: int, name: bytes, what: Attributes, reader: TarReader, entry: Entry) -> None:
-        fd = os.open(name, _NEW, 0o600, dir_fd=at)
+        # Where the umask lets it, nothing is left to be set afterwards.
+        fd = os.open(name, _NEW, what.mode & 0o777, dir_fd=at)
         try:
             if entry.segments is None:
                 for piece in reader.data():
@@ -231,9 +232,12 @@ class TreeWriter(Layer[int]):
 
     def _finish(self, fd: int, what: Attributes) -> None:
         """Owner, then mode (so that setuid survives), then xattrs (so that capabilities survive the owner)."""
-        if self._is_root:
+        made = os.fstat(fd)
+        owned = not self._is_root or (made.st_uid == what.uid and made.st_gid == what.gid)
+        if not owned:
             os.fchown(fd, what.uid, what.gid)
-        os.fchmod(fd, what.mode)
+        if not owned or stat.S_IMODE(made.st_mode) != what.mode:
+            os.fchmod(fd, what.mode)
         for key, value in what.xattrs.items():
             _set_xattr(fd, key, value, True)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO, cast
 
 from argosy.errors import InvalidArgument
@@ -29,14 +30,14 @@ def apply_layer(
         raise InvalidArgument("a layer needs mounts to be applied to")
     steps = resolve(media_type, processors, payloads)
     if size is None:
-        size = blob.seek(0, os.SEEK_END)
+        budget = Budget(limits, name, blob.seek(0, os.SEEK_END))
         blob.seek(0)
         source: IO[bytes] = blob
     else:
         assert not steps, "a processor reads the file by itself, and would take what is there for all there is"
-        source = cast("IO[bytes]", Growing(blob, size))
-    budget = Budget(limits, name, size)
-    with Chain(source, steps, payloads) as chain:
+        budget = Budget(limits, name, 0)  # what has come is to be seen; that it will be so many bytes is somebody's word
+        source = cast("IO[bytes]", Growing(blob, size, budget.packed))
+    with Chain(source, steps, payloads) as chain, _umask_of_nobody():
         try:
             applied = unpack(chain.output, mounts, sync, budget, works_ahead=not steps)
         except InvalidArgument:
@@ -45,3 +46,13 @@ def apply_layer(
             raise
         chain.finish()
     return applied
+
+
+@contextmanager
+def _umask_of_nobody() -> Iterator[None]:
+    """Have files made with the modes that they are given, which spares a call for each. The process is one layer's; its processors run already."""
+    before = os.umask(0)
+    try:
+        yield
+    finally:
+        os.umask(before)
