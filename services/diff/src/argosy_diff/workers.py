@@ -97,7 +97,7 @@ class Workers:
         self._idle: list[_Worker] = []
         self._room = anyio.Semaphore(most)
         self._small = anyio.Semaphore(most * _SMALL_AT_A_TIME)
-        # Layers that are unpacked while they come wait for the network more than they work.
+        # Layers that are unpacked while they come wait for the network more than they work: twice as many of them go at a time.
         self._coming, self._most = 0, most
         self._forker, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         parent = os.getpid()
@@ -129,7 +129,7 @@ class Workers:
     @contextmanager
     def room_for_coming(self) -> Iterator[bool]:
         """Yield whether one more layer can be unpacked while it comes, for which there is room then in the block."""
-        if self._coming >= self._most:
+        if self._coming >= 2 * self._most:
             yield False
             return
         self._coming += 1
