@@ -23,6 +23,7 @@ from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
 from argosy_protos.containerd.services.snapshots.v1 import ListSnapshotsRequest
 
+from tests.harness.erofs import SNAPSHOTTERS
 from tests.harness.mesh import Mesh
 from tests.mesh.test_resolvers import CONFIG, LAYER, MANIFEST, NAME, descriptor
 
@@ -144,6 +145,23 @@ def test_a_layer_is_unpacked_while_it_comes(mesh: Mesh) -> None:
     is_there(mesh, resolver)
     assert resolver.fetched == 1
     assert sorted(set(said), key=said.index) == ["waiting", "downloading", "done", "unpacking", "unpacked"]
+
+
+@pytest.mark.parametrize("snapshotter", SNAPSHOTTERS[1:])
+def test_every_snapshotter_has_it(mesh: Mesh, snapshotter: str) -> None:
+    """A tree that is a copy, and an image."""
+    resolver = Slow(lambda: until(lambda: workers(mesh)))
+    pulled(mesh, f"coming-{snapshotter}", resolver, lambda client: api.pull(client, NAME, snapshotter=snapshotter))
+    namespace = f"coming-{snapshotter}"
+    view = ["snapshots", "--snapshotter", snapshotter, "view", "--mounts", "seen", resolver.digest]
+    try:
+        (mount,) = json.loads(mesh.ctr(*view, namespace=namespace).ok().out)
+        with tarfile.open(fileobj=io.BytesIO(resolver.layer)) as tar:
+            for name in ("first", "second"):
+                member = tar.extractfile(name)
+                assert member is not None and Path(mount["Source"], name).read_bytes() == member.read()
+    finally:
+        mesh.ctr("snapshots", "--snapshotter", snapshotter, "rm", "seen", namespace=namespace)
 
 
 def test_its_worker_may_die(mesh: Mesh) -> None:
