@@ -292,17 +292,17 @@ class Daemon:
         except OSError:
             pass  # closed since
 
-    def _copy(self, connection: _Connection, request: Incoming) -> None:
+    def _copy(self, connection: _Connection, request: Incoming, tree: Callable[[str], tuple[int, int]]) -> None:
         """Hand a call to what copies files of containers, which is loaded with the first one."""
         if self._transfers is None:
             from argosy.shim.transfers import Transfers
 
-            self._transfers = Transfers(self.service.tree, self._post, self._flush)
+            self._transfers = Transfers(tree, self._post, self._flush)
         self._transfers.request(connection, request)
 
     def _dispatch(self, connection: _Connection, request: Incoming) -> None:
-        if request.service in _COPYING and self.service.COPIES:
-            self._copy(connection, request)
+        if request.service in _COPYING and self.service.tree is not None:
+            self._copy(connection, request, self.service.tree)
             return
         methods = api.TASK_METHODS if request.service in _SERVICES else self.service.MORE.get(request.service)
         row = methods.get(request.method) if methods is not None else None

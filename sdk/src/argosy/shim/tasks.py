@@ -45,8 +45,9 @@ class TaskService(ABC, Generic[C]):
     WAITING: ClassVar[frozenset[str]] = frozenset(("wait",))
     # Whether containers are processes of this machine, whose orphans are left to the shim.
     ADOPTS: ClassVar[bool] = True
-    # Whether files can be copied into and out of containers: ``tree`` opens their roots.
-    COPIES: ClassVar[bool] = False
+    # Returns descriptors of a container's root, as its processes see it, and of its user namespace, -1 for ours: a method of the service, by which
+    # files are copied into and out of containers; None where they can't be. Raises NotFound, OSError.
+    tree: Callable[[str], tuple[int, int]] | None = None
     # Services of a shim beside the Task API: name -> its generated table of methods.
     MORE: ClassVar[Mapping[str, Mapping[str, tuple[str, Any, Any]]]] = {}
 
@@ -82,10 +83,6 @@ class TaskService(ABC, Generic[C]):
     @abstractmethod
     def make(self, request: Any) -> C:
         """Return a container for a create request; nothing is done yet. Raises InvalidArgument, NotFound."""
-
-    def tree(self, id: str) -> tuple[int, int]:
-        """Return descriptors of a container's root, as its processes see it, and of its user namespace, -1 for ours. Raises NotFound, OSError."""
-        raise NotImplementedError  # whoever says COPIES has it
 
     def watch(self, container: C, process: Any) -> None:
         """See to it that ``exited`` is called when process ends."""

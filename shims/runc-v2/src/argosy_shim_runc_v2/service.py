@@ -17,8 +17,6 @@ from argosy_shim_runc_v2.container import Container
 class RuncTasks(LocalTasks[Container]):
     """All containers of this shim."""
 
-    COPIES = True
-
     def make(self, request: Any) -> Container:
         return Container(self._namespace, request)
 
