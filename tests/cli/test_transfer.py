@@ -289,7 +289,7 @@ def test_layers_become_another_form_on_the_way_and_hold_the_same(
     ran = nowhere("--layers", "brotli", f"oci:{layout}", f"oci:{tmp_path}/no")
     assert (
         ran.code != 0
-        and 'layers can be uncompressed, gzip, zstd, and not "brotli"' in ran.err
+        and 'layers can be uncompressed, gzip, zstd, erofs, erofs+zstd, and not "brotli"' in ran.err
         and not (tmp_path / "no").exists()
     )
 

@@ -18,10 +18,11 @@ from typing import ClassVar
 from argosy.errors import ArgosyError, NotFound, Unknown
 from argosy.labels import UNCOMPRESSED
 from argosy.mounts import Mount
+from argosy.oci.layers import TAR
 from argosy.plugin.content import Info
 from argosy.plugin.diff import Descriptor, Differ
-from argosy.plugin.diff.compare import DEFAULT, compare_trees, compressor
-from argosy.unpack.types import TAR
+from argosy.plugin.diff.compare import DEFAULT, compare_trees
+from argosy.plugin.diff.packing import compressor
 from argosy_diff.apply import apply_layer
 
 from tests.contracts import stores

@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 from argosy.encryption import installed, jwe, pkcs7, words, wrapping
 from argosy.encryption.cipher import CIPHER, LayerKey, Opener, Sealer
-from argosy.encryption.media import decrypted, encrypted, is_encrypted, oci_type
 from argosy.encryption.payload import TYPE_URL, Payload
 from argosy.errors import ArgosyError, DataLoss, InvalidArgument, NotFound, PermissionDenied, Unimplemented
-from argosy.unpack.types import LAYERS, TAR
+from argosy.oci.layers import LAYERS, TAR, decrypted, encrypted, is_encrypted, oci_type
 from google.protobuf.any_pb2 import Any as GoogleAny
 from hypothesis import given
 from hypothesis import strategies as st
@@ -508,7 +507,7 @@ def test_who_handles_no_encrypted_layer_loads_nothing_for_it() -> None:
     """The client, the command, the differ with its workers, the gateway, and the parts that name media types and payloads."""
     program = (
         "import sys, argosy.client, argosy.client.images as i, argosy_cli.images, argosy_cli.containers, argosy_diff.__main__, "
-        "argosy_gateway.__main__, argosy_transfer.pairs, argosy.client.creating, argosy.encryption.payload, argosy.encryption.media\n"
+        "argosy_gateway.__main__, argosy_transfer.pairs, argosy.client.creating, argosy.encryption.payload, argosy.oci.layers\n"
         "i.pull, i.unpack, i.push, i.authorize, i.convert, i.import_archive\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('cryptography', 'joserfc', '_cffi_backend')])"
     )

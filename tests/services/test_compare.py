@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from argosy.errors import Aborted, FailedPrecondition, ResourceExhausted
 from argosy.kernel.path import open_regular
+from argosy.oci.layers import TAR
 from argosy.plugin.diff import compare
 from argosy.plugin.diff.compare import Change, Tree, changes, write_layer
-from argosy.unpack.types import TAR
 
 pytestmark = pytest.mark.root
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from argosy.errors import InvalidArgument, Unimplemented, Unknown
 from argosy.mounts import Mount
+from argosy.oci.layers import TAR
 from argosy.plugin.diff.compare import write_layer
 from argosy.tables import StreamProcessor
-from argosy.unpack.types import TAR
 from argosy_diff.apply import apply_layer
 from argosy_diff.processors import resolve
 from argosy_protos.google.protobuf import Any as AnyMessage

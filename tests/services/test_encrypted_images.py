@@ -21,7 +21,8 @@ from argosy.client import images as api
 from argosy.client.content import read_blob, write_blob
 from argosy.client.images.documents import from_wire
 from argosy.client.images.names import find_image
-from argosy.client.images.rewriting import Part, rewrite
+from argosy.client.images.rewriting import rewrite
+from argosy.client.rewriting import Made, Part
 from argosy.client.services import Services, present
 from argosy.encryption import words
 from argosy.errors import DataLoss, InvalidArgument, NotFound, PermissionDenied, Unknown
@@ -263,12 +264,12 @@ async def _changed(client: Client, name: str, new: str, change: Any) -> list[str
     """Store an image whose encrypted layers are what change makes of them, with documents that name them; return their digests."""
     made: list[str] = []
 
-    async def one(services: Services, part: Part) -> Descriptor:
+    async def one(services: Services, part: Part) -> Made:
         data = change(await read_blob(services.content, part.layer.digest))
         digest = await write_blob(services.content, f"changed-{part.number}", data)
         made.append(digest)
-        return Descriptor(
-            media_type=part.layer.media_type, digest=digest, size=len(data), annotations=part.layer.annotations
+        return Made(
+            Descriptor(media_type=part.layer.media_type, digest=digest, size=len(data), annotations=part.layer.annotations)
         )
 
     await rewrite(client, name, new, one)
@@ -392,7 +393,7 @@ def test_encrypted_layers_are_packed_otherwise_by_their_keys(mesh: Mesh, keys: K
 def test_what_is_no_kind_of_layer_is_refused(mesh: Mesh) -> None:
     for to, says in (
         ("estargz", "not converted to estargz yet"),
-        ("bzip2", "is none of gzip, zstd, uncompressed"),
+        ("bzip2", "is none of uncompressed, gzip, zstd, erofs, erofs+zstd"),
         ("a/b", "unsupported diff media type: a/b"),
     ):
         refused = mesh.argosy("image", "convert", "--to", to, IMAGE, "x:1")

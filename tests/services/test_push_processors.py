@@ -19,8 +19,8 @@ from argosy.client.content import read_blob
 from argosy.errors import ArgosyError, ResourceExhausted, Unimplemented, Unknown
 from argosy.kernel.process import alive
 from argosy.mounts import Mount
-from argosy.plugin.diff.compare import Compared
 from argosy.plugin.diff.contents import scratch_file
+from argosy.plugin.diff.packing import Compared
 from argosy.tables import StreamProcessor
 from argosy.unpack.limits import DEFAULTS, Limits
 from argosy_diff.processors import resolve, resolve_push

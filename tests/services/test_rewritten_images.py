@@ -12,7 +12,8 @@ from argosy.client import Client
 from argosy.client import images as api
 from argosy.client.content import read_blob, write_blob
 from argosy.client.images.names import find_image
-from argosy.client.images.rewriting import Part, rewrite
+from argosy.client.images.rewriting import rewrite
+from argosy.client.rewriting import Made, Part
 from argosy.client.services import Services
 from argosy.digest import Digest
 from argosy.errors import InvalidArgument, NotFound
@@ -67,11 +68,11 @@ async def named(services: Services, name: str, d: dict[str, Any]) -> None:
     await api.put_image(services, name, WireDescriptor(media_type=d["mediaType"], digest=d["digest"], size=d["size"]))
 
 
-async def upper(services: Services, part: Part) -> Descriptor:
+async def upper(services: Services, part: Part) -> Made:
     """Make a layer of capital letters."""
     data = (await read_blob(services.content, part.layer.digest)).upper()
     digest = await write_blob(services.content, f"upper-{part.layer.digest}", data)
-    return Descriptor(media_type=GZIP, digest=digest, size=len(data), annotations={"new": "1"})
+    return Made(Descriptor(media_type=GZIP, digest=digest, size=len(data), annotations={"new": "1"}))
 
 
 async def document(services: Services, digest: str) -> Any:
@@ -134,7 +135,7 @@ def test_an_index_keeps_what_is_not_changed(mesh: Mesh) -> None:
 
 
 def test_what_nobody_changes_is_the_same_image(mesh: Mesh) -> None:
-    async def nothing(services: Services, part: Part) -> Descriptor | None:
+    async def nothing(services: Services, part: Part) -> Made | None:
         return None
 
     async def work(client: Client, services: Services) -> None:
@@ -147,7 +148,7 @@ def test_what_nobody_changes_is_the_same_image(mesh: Mesh) -> None:
 def test_docker_s_documents_become_oci_s(mesh: Mesh) -> None:
     """All of a manifest does: one with types of both is read by nobody."""
 
-    async def first(services: Services, part: Part) -> Descriptor | None:
+    async def first(services: Services, part: Part) -> Made | None:
         return await upper(services, part) if part.is_among([0]) else None
 
     async def work(client: Client, services: Services) -> None:
@@ -177,7 +178,7 @@ def test_what_is_no_image_is_refused(mesh: Mesh) -> None:
             said = {"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": [inner]}
             inner = await put(services, said, str(said["mediaType"]))
         await named(services, "deep.example/i:1", inner)
-        with pytest.raises(InvalidArgument, match="deep is refused"):
+        with pytest.raises(InvalidArgument, match="indexes 8 deep or 4096 manifests is refused"):
             await rewrite(client, "deep.example/i:1", "deep.example/i:2", upper)
         with pytest.raises(NotFound):
             await rewrite(client, "nobody.example/i:1", "deep.example/i:2", upper)

@@ -374,7 +374,8 @@ def convert(
     source: Annotated[str, Argument(help="the image to convert", metavar="OLD")],
     target: Annotated[str, Argument(help="what the converted image is called", metavar="NEW")],
     to: Annotated[
-        str, Option("--to", help="gzip, zstd, uncompressed, or a media type that a stream processor makes")
+        str,
+        Option("--to", help="gzip, zstd, uncompressed, erofs, erofs+zstd, or a media type that a stream processor makes"),
     ] = "zstd",
     platform: _Platforms = None,
     decryption_keys: DecryptionKeys = None,

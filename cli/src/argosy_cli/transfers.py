@@ -22,7 +22,9 @@ def transfer(
         str, Option("--platform", help="os/architecture[/variant]; default: all, and to image: this machine's")
     ] = "",
     all_platforms: Annotated[bool, Option("--all-platforms", help="to image: every platform, too")] = False,
-    layers: Annotated[str, Option("--layers", help="what layers become on the way: uncompressed, gzip or zstd")] = "",
+    layers: Annotated[
+        str, Option("--layers", help="what layers become on the way: uncompressed, gzip, zstd, erofs, erofs+zstd")
+    ] = "",
     plain_http: Plain = False,
     from_user: Annotated[str, Option("--from-user", help="name:password for the source's registry")] = "",
     to_user: Annotated[str, Option("--to-user", help="name:password for the sink's registry")] = "",

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from argosy.encryption import installed
-from argosy.encryption.media import decrypted
 from argosy.encryption.payload import TYPE_URL, Payload
 from argosy.errors import ArgosyError, InvalidArgument, in_words
+from argosy.oci.layers import decrypted
 
 if TYPE_CHECKING:
     from argosy.encryption.cipher import LayerKey

@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
 from argosy import log
-from argosy.digest import Digest, hasher
+from argosy.digest import Digest
 from argosy.erofs.snapshot import FILES, IMAGE, write_layer
 from argosy.errors import InvalidArgument
 from argosy.roots import sync_directory
+from argosy.unpack.content import content
 from argosy.unpack.inflate import inflate
 from argosy.unpack.limits import Budget
 
@@ -48,7 +49,7 @@ def find(folders: Sequence[Path], diff_id: str) -> Path | None:
     return None
 
 
-def fill(folder: Path, diff_id: str, blob: IO[bytes]) -> bool:
+def fill(folder: Path, diff_id: str, blob: IO[bytes], media_type: str) -> bool:
     """Make the image of a layer, whose blob, compressed or not, is read to its end; return whether it was missing.
 
     It appears when it is complete and on disk. Blocks. Raises InvalidArgument when the blob is another layer, or none, FailedPrecondition for
@@ -58,24 +59,14 @@ def fill(folder: Path, diff_id: str, blob: IO[bytes]) -> bool:
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    running, budget = hasher(), Budget(packed=os.fstat(blob.fileno()).st_size)
-
-    def hashed(chunks: Iterator[bytes]) -> Iterator[bytes]:
-        size = 0
-        for chunk in chunks:
-            size += len(chunk)
-            budget.inflated(size)
-            running.update(chunk)
-            yield chunk
-
+    budget = Budget(packed=os.fstat(blob.fileno()).st_size)
+    held = content(inflate(blob), media_type, budget)
     with tempfile.TemporaryDirectory(prefix=_NEW, dir=folder) as scratch:
         place = Path(scratch)
         (place / FILES).mkdir(mode=0o755)
-        write_layer(
-            place, hashed(inflate(blob)), (), True, lambda: bytes.fromhex(running.hexdigest()), detached=True, budget=budget
-        )
-        if f"sha256:{running.hexdigest()}" != diff_id:
-            raise InvalidArgument(f"the layer is sha256:{running.hexdigest()}, and its image says {diff_id}")
+        write_layer(place, iter(held), (), True, held.hash.digest, detached=True, budget=budget)
+        if held.digest != diff_id:
+            raise InvalidArgument(f"the layer is {held.digest}, and its image says {diff_id}")
         os.chmod(place / IMAGE, 0o444)
         os.rename(place / IMAGE, path)
     for changed in (path.parent, path.parent.parent, folder):

@@ -20,6 +20,7 @@ from argosy.kernel.descent import Entered, Left, descend
 from argosy.kernel.path import open_in_root, open_regular, peek
 from argosy.kernel.pseudo import pseudo
 from argosy.paths.names import MOST_PATH_BYTES, base_name, follows
+from argosy.unpack.headers import add_attribute, add_nanoseconds, header_of
 
 _BUFFER_BYTES: Final = 256 << 10
 _CHUNK: Final = 1 << 20
@@ -117,15 +118,6 @@ class _Packer:
         if kind == stat.S_IFREG:
             self._file(path, entry, info, fd)
             return
-        if kind == stat.S_IFDIR:
-            entry.type = tarfile.DIRTYPE
-        elif kind == stat.S_IFLNK:
-            entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink("", dir_fd=fd)
-        elif kind == stat.S_IFIFO:
-            entry.type = tarfile.FIFOTYPE
-        else:
-            entry.type = tarfile.CHRTYPE if kind == stat.S_IFCHR else tarfile.BLKTYPE
-            entry.devmajor, entry.devminor = os.major(info.st_rdev), os.minor(info.st_rdev)
         self._put(entry)
 
     def _put(self, entry: tarfile.TarInfo, data: IO[bytes] | None = None) -> None:
@@ -133,30 +125,26 @@ class _Packer:
         self._tar.members.clear()  # it would remember all of them, for a reader
 
     def _header(self, path: str, info: os.stat_result, fd: int) -> tarfile.TarInfo:
-        entry = tarfile.TarInfo(path + "/" if stat.S_ISDIR(info.st_mode) else path)
-        entry.mode = stat.S_IMODE(info.st_mode)
-        if self._owners:
-            entry.uid, entry.gid = info.st_uid, info.st_gid
-        seconds, rest = divmod(info.st_mtime_ns, 1_000_000_000)
-        entry.mtime = seconds
+        entry = header_of(path, info, fd)
+        if not self._owners:
+            entry.uid = entry.gid = 0
         if not stat.S_ISLNK(info.st_mode):
             for key, value in _attributes(fd):
-                entry.pax_headers[f"SCHILY.xattr.{key}"] = value.decode("utf-8", "surrogateescape")  # type: ignore[index] # typeshed has a Mapping
-        if rest and seconds >= 0:
-            entry.pax_headers["mtime"] = f"{seconds}.{rest:09d}"  # type: ignore[index] # typeshed has a Mapping
+                add_attribute(entry, key, value)
+        add_nanoseconds(entry, info.st_mtime_ns)
         return entry
 
     def _file(self, path: str, entry: tarfile.TarInfo, info: os.stat_result, fd: int) -> None:
         inode = (info.st_dev, info.st_ino)
         if info.st_nlink > 1:
             if inode in self._links:
-                entry.type, entry.linkname = tarfile.LNKTYPE, self._links[inode]
+                entry.type, entry.linkname, entry.size = tarfile.LNKTYPE, self._links[inode], 0
                 self._put(entry)
                 return
             if len(self._links) < _MOST_LINKS:
                 self._links[inode] = path
         with open(open_regular(fd, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
-            size = entry.size = info.st_size
+            size = info.st_size
             data: IO[bytes] = file
             if size - info.st_blocks * _BLOCK > _HOLES_BYTES:
                 segments = _segments(file.fileno(), size)

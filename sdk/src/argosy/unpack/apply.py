@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import tempfile
@@ -18,7 +17,9 @@ from argosy.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from argosy.kernel.files import sync_file_system
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import DETACHED, Mount
+from argosy.oci.layers import TAR
 from argosy.unpack.ahead import ahead
+from argosy.unpack.content import Content, content
 from argosy.unpack.inflate import inflate
 from argosy.unpack.limits import Budget
 from argosy.unpack.tar import TarReader
@@ -27,30 +28,10 @@ from argosy.unpack.tree import TreeWriter, in_user_namespace
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome of an Apply: digest and size of the uncompressed tar."""
+    """The outcome of an Apply: digest and size of what is compressed in the blob, a tar or an EROFS image."""
 
     digest: str
     size: int
-
-
-class _Counted:
-    """Hashes and counts what passes, as far as the budget goes."""
-
-    def __init__(self, chunks: Iterator[bytes], budget: Budget) -> None:
-        self._chunks, self._budget = chunks, budget
-        self.hash = hashlib.sha256()
-        self.size = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        update = self.hash.update
-        for chunk in self._chunks:
-            self.size += len(chunk)
-            self._budget.inflated(self.size)
-            update(chunk)
-            yield chunk
-
-    def applied(self) -> Applied:
-        return Applied(f"sha256:{self.hash.hexdigest()}", self.size)
 
 
 @contextmanager
@@ -76,16 +57,15 @@ def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
             return
     if any(DETACHED in m.options for m in mounts):
         raise FailedPrecondition("a layer cannot be applied here without the layers below it; apply it on them")
-    os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
     with temporary_mount(mounts) as point, TreeWriter(point) as writer:
         yield writer, point
 
 
-def _write_image(snapshot: Path, mount: Mount, counted: _Counted, sync: bool, budget: Budget) -> None:
+def _write_image(snapshot: Path, mount: Mount, held: Content, sync: bool, budget: Budget) -> None:
     lower = mount.option("lowerdir") if mount.type == "overlay" else None
     lowers = lower.split(":") if lower else ()
     try:
-        write_layer(snapshot, iter(counted), lowers, sync, counted.hash.digest, DETACHED in mount.options, budget)
+        write_layer(snapshot, iter(held), lowers, sync, held.hash.digest, DETACHED in mount.options, budget)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResourceExhausted("unpacking: the disk is full; free some space and pull again") from error
@@ -99,9 +79,10 @@ def _size(source: IO[bytes]) -> int | None:
 
 
 def unpack(
-    source: IO[bytes], mounts: Sequence[Mount], sync: bool = False, budget: Budget | None = None, *, works_ahead: bool = True
-) -> Applied:
-    """Write what source holds, a tar, compressed or not, to mounts. Blocks until it is done.
+    source: IO[bytes], mounts: Sequence[Mount], sync: bool = False, budget: Budget | None = None, *, works_ahead: bool = True,
+    media_type: str = TAR,
+) -> Applied:  # fmt: skip
+    """Write what source holds, a tar or an EROFS image as media_type says, compressed or not, to mounts. Blocks until it is done.
 
     budget is what the layer may take; without one, what is usual. works_ahead: inflating runs beside writing; a source that another process
     makes works ahead as it is. sync: it is on disk when this returns. Raises InvalidArgument, FailedPrecondition, ResourceExhausted, NotFound.
@@ -109,16 +90,17 @@ def unpack(
     if not mounts:
         raise InvalidArgument("a layer needs mounts to be applied to")
     budget = budget or Budget(packed=_size(source))
+    os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
     beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]] = ahead if works_ahead else nullcontext
     snapshot = layer_directory(mounts)
     if snapshot is not None:
         # Nearly all there is to do besides inflating is to write one file.
         with beside(inflate(source)) as inflated:
-            counted = _Counted(inflated, budget)
-            _write_image(snapshot, mounts[0], counted, sync, budget)
-        return counted.applied()
-    counted = _Counted(inflate(source), budget)
-    with writer_for(mounts) as (writer, directory), beside(iter(counted)) as chunks:
+            held = content(inflated, media_type, budget)
+            _write_image(snapshot, mounts[0], held, sync, budget)
+        return Applied(held.digest, held.size)
+    held = content(inflate(source), media_type, budget)
+    with writer_for(mounts) as (writer, directory), beside(iter(held)) as chunks:
         reader = TarReader(chunks, budget)
         writer.apply(reader)
         reader.source.drain()
@@ -128,4 +110,4 @@ def unpack(
                 sync_file_system(fd)
             finally:
                 os.close(fd)
-    return counted.applied()
+    return Applied(held.digest, held.size)

@@ -14,7 +14,7 @@ from argosy.unpack.apply import Applied, unpack
 from argosy.unpack.growing import Growing
 from argosy.unpack.limits import DEFAULTS, Budget, Limits
 
-from argosy_diff.processors import Chain, resolve
+from argosy_diff.processors import Chain, opened, resolve
 
 
 def apply_layer(
@@ -39,7 +39,7 @@ def apply_layer(
         source = cast("IO[bytes]", Growing(blob, size, budget.packed))
     with Chain(source, steps, payloads) as chain, _umask_of_nobody():
         try:
-            applied = unpack(chain.output, mounts, sync, budget, works_ahead=not steps)
+            applied = unpack(chain.output, mounts, sync, budget, works_ahead=not steps, media_type=opened(media_type, steps))
         except InvalidArgument:
             # A processor that failed explains a broken stream better than the stream does.
             chain.explain()

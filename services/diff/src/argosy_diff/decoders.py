@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from argosy.encryption.media import ENCRYPTED, decrypted, is_encrypted
 from argosy.encryption.payload import DECODER, TYPE_URL, Parameters, Payload
 from argosy.errors import InvalidArgument
+from argosy.oci.layers import ENCRYPTED, decrypted, is_encrypted
 from argosy.plugin.diff import Descriptor
 from argosy.tables import StreamProcessor
 from argosy_protos.google.protobuf import Any as AnyMessage

@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from argosy.encryption.media import is_encrypted
 from argosy.errors import PermissionDenied, Unknown
 from argosy.labels import UNCOMPRESSED
 from argosy.mounting.kept import kept
 from argosy.mounts import Mount
+from argosy.oci.layers import EROFS, TAR, is_encrypted, is_erofs
 from argosy.plugin.diff import Descriptor, Differ
-from argosy.plugin.diff.compare import DEFAULT, Compared
+from argosy.plugin.diff.compare import DEFAULT
 from argosy.plugin.diff.contents import Contents, scratch_file
+from argosy.plugin.diff.packing import Compared
 from argosy.tables import StreamProcessor
-from argosy.unpack.types import TAR
 
 from argosy_diff.decoders import check_only, given, is_decoder
 from argosy_diff.processors import resolve, resolve_push
@@ -47,7 +47,7 @@ class WalkingDiffer(Differ):
                 )
         finally:
             blob.close()
-        return Descriptor(TAR, applied.digest, applied.size)
+        return Descriptor(EROFS if is_erofs(layer.media_type) else TAR, applied.digest, applied.size)
 
     async def unpack(self, ref: str, layer: Descriptor, mounts: Sequence[Mount]) -> Descriptor | None:
         """Apply a layer while it comes, from the file of an ingest that the caller has open; None when that can't be done, and nothing was.
@@ -92,9 +92,10 @@ class WalkingDiffer(Differ):
             return await self._put(out, layer, chosen, ref, labels), layer.uncompressed
 
     async def convert(
-        self, layer: Descriptor, media_type: str, ref: str, labels: Mapping[str, str], payloads: Mapping[str, bytes]
-    ) -> tuple[Descriptor, str]:
-        """Write a layer that is there in another type into the content store; return it, and the digest of its tar.
+        self, layer: Descriptor, media_type: str, ref: str, labels: Mapping[str, str], payloads: Mapping[str, bytes],
+        bottom: bool = False,
+    ) -> tuple[Descriptor, str, str]:  # fmt: skip
+        """Write a layer that is there in another type into the content store; return it, the digest of its tar or image, and that of what was there.
 
         Raises NotFound for the blob, Unimplemented for a type that nothing leads to, Unknown for one that nothing opens, and with what a stream
         processor says, InvalidArgument for a broken layer, ResourceExhausted. Cancellation leaves no worker and no ingest.
@@ -105,10 +106,10 @@ class WalkingDiffer(Differ):
         payloads = given([layer], payloads, processors)
         blob = await self._contents.open(layer.digest, layer.size)
         with blob, scratch_file(self._scratch) as out:
-            made = await self._workers.convert(
-                blob, layer.media_type, out, media_type, processors, payloads, f"layer {layer.digest}"
+            made, held = await self._workers.convert(
+                blob, layer.media_type, out, media_type, processors, payloads, f"layer {layer.digest}", bottom
             )
-            return await self._put(out, made, media_type, ref, labels), made.uncompressed
+            return await self._put(out, made, media_type, ref, labels), made.uncompressed, held
 
     async def _put(
         self, out: IO[bytes], layer: Compared, media_type: str, ref: str, labels: Mapping[str, str]

@@ -30,10 +30,10 @@ class Layers(p.LayersBase):
 
     async def convert(self, request: p.ConvertRequest) -> p.ConvertResponse:
         payloads = {k: v.encode() for k, v in request.payloads.items()}
-        made, diff_id = await self._differ.convert(
-            _from_wire(request.layer), request.media_type, request.ref, dict(request.labels), payloads
+        made, diff_id, held = await self._differ.convert(
+            _from_wire(request.layer), request.media_type, request.ref, dict(request.labels), payloads, request.bottom
         )
-        return p.ConvertResponse(layer=_to_wire(made), diff_id=diff_id)
+        return p.ConvertResponse(layer=_to_wire(made), diff_id=diff_id, held=held)
 
     async def unpack(self, request: p.UnpackRequest) -> p.UnpackResponse:
         mounts = [Mount.from_wire(m) for m in request.mounts]

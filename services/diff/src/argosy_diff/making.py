@@ -14,13 +14,14 @@ from typing import IO, Final
 from argosy.errors import InvalidArgument, ResourceExhausted
 from argosy.kernel.files import full_disk
 from argosy.mounts import Mount
-from argosy.plugin.diff.compare import Compared, LayerWriter, compare_trees
+from argosy.plugin.diff.compare import compare_trees
 from argosy.plugin.diff.contents import scratch_file
+from argosy.plugin.diff.packing import Compared, repack
 from argosy.tables import StreamProcessor
 from argosy.unpack.inflate import inflate
 from argosy.unpack.limits import Budget, Limits
 
-from argosy_diff.processors import Chain, resolve, resolve_push
+from argosy_diff.processors import Chain, opened, resolve, resolve_push
 
 Processors = Mapping[str, StreamProcessor]
 Payloads = Mapping[str, bytes]
@@ -36,41 +37,43 @@ def compared_layer(
     Raises what that raises, and Unknown with what a processor said that failed.
     """
 
-    def pack(sink: IO[bytes], base: str) -> Compared:
+    def work(sink: IO[bytes], base: str) -> Compared:
         return compare_trees(lower, upper, sink, base, epoch_s, limits.max_bytes)
 
-    return _made(pack, out, media_type, processors, payloads, limits, scratch)
+    return _made(work, out, media_type, processors, payloads, limits, scratch)
 
 
 def converted_layer(
     blob: IO[bytes], layer_type: str, out: IO[bytes], media_type: str, processors: Processors, payloads: Payloads, limits: Limits,
-    scratch: Path, name: str,
-) -> Compared:  # fmt: skip
-    """Write a layer in another type to out. Blocks. Raises InvalidArgument, Unknown, Unimplemented, ResourceExhausted; name is what errors call it."""
+    scratch: Path, name: str, bottom: bool = False,
+) -> tuple[Compared, str]:  # fmt: skip
+    """Write a layer in another type to out; return it, and the digest of what was in it. Blocks.
+
+    name is what errors call it; bottom as in ``pack``. Raises InvalidArgument, Unknown, Unimplemented, FailedPrecondition, ResourceExhausted.
+    """
     steps = resolve(layer_type, processors, payloads)
     budget = Budget(limits, name, blob.seek(0, os.SEEK_END))
     blob.seek(0)
+    held = ""
 
-    def pack(sink: IO[bytes], base: str) -> Compared:
-        writer, total = LayerWriter(sink, base, limits.max_bytes), 0
+    def work(sink: IO[bytes], base: str) -> Compared:
+        nonlocal held
         try:
             with Chain(blob, steps, payloads) as chain:
                 try:
-                    for data in inflate(chain.output):
-                        total += len(data)
-                        budget.inflated(total)
-                        writer.write(data)
+                    made, held = repack(
+                        inflate(chain.output), opened(layer_type, steps), sink, base, scratch, budget, most=limits.max_bytes, bottom=bottom
+                    )  # fmt: skip
                 except InvalidArgument:
                     # A processor that failed explains a broken stream better than the stream does.
                     chain.explain()
                     raise
                 chain.finish()
-            writer.finish()
         except OSError as error:
             raise full_disk(error, f"converting {name}") from error
-        return Compared(f"sha256:{writer.compressed.hexdigest()}", writer.size, f"sha256:{writer.uncompressed.hexdigest()}")
+        return made
 
-    return _made(pack, out, media_type, processors, payloads, limits, scratch)
+    return _made(work, out, media_type, processors, payloads, limits, scratch), held
 
 
 def _made(

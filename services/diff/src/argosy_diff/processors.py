@@ -20,9 +20,9 @@ from typing import IO, Final, NoReturn
 
 from argosy.errors import Unimplemented, Unknown
 from argosy.kernel.process import die_with_parent
-from argosy.plugin.diff.compare import SUPPORTED
+from argosy.oci.layers import OPENED, bare
+from argosy.plugin.diff.packing import SUPPORTED
 from argosy.tables import StreamProcessor
-from argosy.unpack.types import LAYERS
 
 _MAX_CHAIN: Final = 16
 _STDERR_BYTES: Final = 4096
@@ -251,10 +251,10 @@ def resolve(media_type: str, processors: Mapping[str, StreamProcessor], payloads
     Of several that take a type the one that has a payload is asked first, then the one configured last. Raises Unknown when nothing takes the type.
     """
     chain: list[tuple[str, StreamProcessor, str]] = []
-    current = media_type.partition(";")[0].strip()
+    current = bare(media_type)
     asked = _asked(processors, "apply", payloads)
     for _ in range(_MAX_CHAIN):
-        if current in LAYERS:
+        if current in OPENED:
             return chain
         for id, processor in asked:
             if current in processor.accepts:
@@ -267,6 +267,11 @@ def resolve(media_type: str, processors: Mapping[str, StreamProcessor], payloads
                 "add one by argosy plugin add processor, or under [stream_processors]"
             )
     raise Unknown(f"stream processors for {media_type} lead in a circle")
+
+
+def opened(media_type: str, steps: Steps) -> str:
+    """Return the type of what comes out of the processors that ``resolve`` found."""
+    return steps[-1][1].returns if steps else bare(media_type)
 
 
 def resolve_push(

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from argosy.errors import FailedPrecondition, NotFound, Unimplemented, Unknown
-from argosy.plugin.diff.compare import SUPPORTED
+from argosy.oci.layers import OPENED, bare
+from argosy.plugin.diff.packing import SUPPORTED
 from argosy.rpc.channel import Channel
 from argosy.tables import PROCESSOR, StreamProcessor
-from argosy.unpack.types import LAYERS
 from argosy_protos.argosy.plugins.v1 import ListRequest, PluginsStub
 
 from argosy_diff.processors import Steps, resolve, resolve_push
@@ -32,7 +32,7 @@ class Registered:
 
         Raises FailedPrecondition when the type's own is drained, Unavailable, DeadlineExceeded.
         """
-        if media_type.partition(";")[0].strip() in LAYERS:
+        if bare(media_type) in OPENED:
             return {}
         found, drained = await self._all()
         if drained:

@@ -35,7 +35,7 @@ from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.process import become_subreaper, die_with_parent, pidfd, set_name
 from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
-from argosy.plugin.diff.compare import Compared
+from argosy.plugin.diff.packing import Compared
 from argosy.tables import StreamProcessor
 from argosy.unpack.apply import Applied
 from argosy.unpack.limits import Limits
@@ -164,18 +164,20 @@ class Workers:
 
     async def convert(
         self, blob: IO[bytes], layer_type: str, out: IO[bytes], media_type: str, processors: Mapping[str, StreamProcessor],
-        payloads: Mapping[str, bytes], name: str,
-    ) -> Compared:  # fmt: skip
-        """Write a layer in another type to out; name is what errors call it. Raises what making it raises, Unavailable when the worker died.
+        payloads: Mapping[str, bytes], name: str, bottom: bool = False,
+    ) -> tuple[Compared, str]:  # fmt: skip
+        """Write a layer in another type to out; return it, and the digest of what was in it. name is what errors call it; bottom: nothing is below it.
+
+        Raises what making it raises, Unavailable when the worker died.
 
         Cancellation is as in ``apply``.
         """
         request = {
             "do": "convert", "layer_type": layer_type, "media_type": media_type, "processors": _tables(processors),
-            "payloads": _texts(payloads), "name": name,
+            "payloads": _texts(payloads), "name": name, "bottom": bottom,
         }  # fmt: skip
         answer = await self._call(request, [blob, out], self._room)
-        return Compared(answer["digest"], answer["size"], answer["uncompressed"])
+        return Compared(answer["digest"], answer["size"], answer["uncompressed"]), answer["held"]
 
     async def run(self, processors: Mapping[str, StreamProcessor], payloads: Mapping[str, bytes]) -> None:
         """Run processors, one after the other, on nothing at all. Raises Unknown with what one said that failed, Unavailable when the worker died.
@@ -439,16 +441,17 @@ def _done(request: dict[str, Any], files: Sequence[IO[bytes]], setup: Setup) -> 
         )  # fmt: skip
         return {"digest": done.digest, "size": done.size}
     if request["do"] == "convert":
-        made = converted_layer(
+        made, held = converted_layer(
             files[0], request["layer_type"], files[1], request["media_type"], processors, payloads, setup.limits, setup.scratch,
-            request["name"],
+            request["name"], request["bottom"],
         )  # fmt: skip
     else:
+        held = ""
         made = compared_layer(
             _mounts(request["lower"]), _mounts(request["upper"]), files[0], request["media_type"], request["epoch_s"], processors,
             payloads, setup.limits, setup.scratch,
         )  # fmt: skip
-    return {"digest": made.digest, "size": made.size, "uncompressed": made.uncompressed}
+    return {"digest": made.digest, "size": made.size, "uncompressed": made.uncompressed, "held": held}
 
 
 def _mounts(rows: Sequence[Any]) -> list[Mount]:

@@ -17,9 +17,9 @@ import anyio
 from argosy import log
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from argosy.names import check_identifier
+from argosy.oci.layers import LAYERS
 from argosy.tables import PROCESSOR, StreamProcessor
 from argosy.timestamps import to_wire
-from argosy.unpack.types import LAYERS
 from argosy_protos.argosy.plugins import v1 as p
 
 from argosy_gateway.core import Core

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from argosy.encryption.media import is_encrypted
 from argosy.errors import PermissionDenied, Unimplemented
+from argosy.oci.layers import is_encrypted
 
 if TYPE_CHECKING:
     from argosy_protos.google.protobuf import Any as AnyMessage

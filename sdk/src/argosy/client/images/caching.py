@@ -55,7 +55,7 @@ async def _layer(services: Services, folder: Path, layer: Descriptor, diff_id: s
         blob.seek(0)
         try:
             # It is not cut off when we are cancelled: what it makes is whole, or has no name.
-            made = await anyio.to_thread.run_sync(partial(fill, folder, diff_id, blob))
+            made = await anyio.to_thread.run_sync(partial(fill, folder, diff_id, blob, layer.media_type))
         except FailedPrecondition as error:
             return Cached(layer.digest, diff_id, f"left out: {error.message}")
     return Cached(layer.digest, diff_id, "made" if made else "was there")

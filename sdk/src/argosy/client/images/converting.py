@@ -13,62 +13,63 @@ from argosy_protos.google.protobuf import Any as AnyMessage
 from argosy.client.connection import Client
 from argosy.client.images.authorizing import payloads_for
 from argosy.client.images.documents import from_wire, to_wire
-from argosy.client.images.rewriting import Part, rewrite
+from argosy.client.images.rewriting import rewrite
 from argosy.client.progress import Progress, Watch, nobody
+from argosy.client.rewriting import Made, Part
 from argosy.client.services import Services, present
-from argosy.encryption.media import oci_type, with_compression
 from argosy.encryption.payload import Parameters, without_keys
 from argosy.errors import InvalidArgument, Unimplemented
 from argosy.oci.image import Descriptor, Platform
+from argosy.oci.layers import FORMS, in_form, kept_annotations, oci_type
 
-KINDS: Final = ("gzip", "zstd", "uncompressed")
-# What says how the bytes of a layer lie, and is no more true of others.
-_OF_BYTES: Final = ("containerd.io/snapshot/", "io.containers.estargz.", "io.github.containers.zstd-chunked.")
 # Beyond what any layer takes; without one the daemon gives up sooner.
 _CONVERT_S: Final = 6 * 3600.0
-_LATER: Final = ("estargz", "stargz", "zstd:chunked", "erofs", "nydus", "overlaybd")
+_LATER: Final = ("estargz", "stargz", "zstd:chunked", "nydus", "overlaybd")
 
 
 async def convert(
     client: Client, name: str, new: str, to: str, *, keys: Parameters | None = None, payloads: Mapping[str, AnyMessage] | None = None,
     platforms: Sequence[Platform] = (), watch: Watch = nobody,
 ) -> Image:  # fmt: skip
-    """Make an image of another, called new, whose layers are packed as to says: gzip, zstd, uncompressed, or a media type that a stream
+    """Make an image of another, called new, whose layers are as to says: one of ``argosy.oci.layers.FORMS``, or a media type that a stream
     processor makes. Layers that are so stay as they are; encrypted ones are opened by keys, or those of the daemon.
 
     payloads are for stream processors, by their names. Raises NotFound, InvalidArgument when a layer's content is not what its config says,
-    Unimplemented for a type that nothing leads to, and what a stream processor says that fails.
+    FailedPrecondition for one of which no EROFS image can be made without what is below it, Unimplemented for a type that nothing leads to, and
+    what a stream processor says that fails.
     """
     if to in _LATER:
         raise Unimplemented(
-            f"layers are not converted to {to} yet; use {', '.join(KINDS)}, or a media type that a stream processor makes"
+            f"layers are not converted to {to} yet; use {', '.join(FORMS)}, or a media type that a stream processor makes"
         )
-    if to not in KINDS and "/" not in to:
-        raise InvalidArgument(f'"{to}" is none of {", ".join(KINDS)}, and no media type')
+    if to not in FORMS and "/" not in to:
+        raise InvalidArgument(f'"{to}" is none of {", ".join(FORMS)}, and no media type')
 
-    async def change(services: Services, part: Part) -> Descriptor | None:
+    async def change(services: Services, part: Part) -> Made | None:
         layer = part.layer
-        wanted = with_compression(layer.media_type, "" if to == "uncompressed" else to) if to in KINDS else to
+        wanted = in_form(layer.media_type, to) if to in FORMS else to
         if oci_type(layer.media_type) == wanted:
             return None
         watch(Progress(f"convert-{layer.digest}", "converting", 0, layer.size, layer))
         request = ConvertRequest(
             layer=to_wire(layer), media_type=wanted, ref=f"convert-{layer.digest}-{os.urandom(4).hex()}",
-            payloads={**payloads_for(layer, keys), **(payloads or {})},
+            payloads={**payloads_for(layer, keys), **(payloads or {})}, bottom=part.number == 0,
         )  # fmt: skip
         try:
             answer = await services.layers.convert(request, timeout=_CONVERT_S)
         except Unimplemented as error:
-            if "unsupported diff media type" in error.message:
+            if "unsupported diff media type" in error.message or "EROFS image" in error.message:
                 raise
             raise Unimplemented("the daemon converts no layers; a mesh of argosy up does") from None
-        if part.diff_id and answer.diff_id != part.diff_id:
+        held = answer.held or answer.diff_id
+        if part.diff_id and held != part.diff_id:
             raise InvalidArgument(
-                f"wrong diff id calculated on extraction of {layer.digest}: {answer.diff_id}, the image says {part.diff_id}"
+                f"wrong diff id calculated on extraction of {layer.digest}: {held}, the image says {part.diff_id}"
             )
         made = from_wire(present(answer.layer, "the layer that was made"))
         watch(Progress(f"convert-{layer.digest}", "done", layer.size, layer.size, layer))
-        kept = {name: value for name, value in without_keys(layer.annotations).items() if not name.startswith(_OF_BYTES)}
-        return Descriptor(media_type=made.media_type, digest=made.digest, size=made.size, annotations=kept)
+        kept = kept_annotations(without_keys(layer.annotations))
+        now = Descriptor(media_type=made.media_type, digest=made.digest, size=made.size, annotations=kept)
+        return Made(now, "" if held == answer.diff_id else answer.diff_id)
 
     return await rewrite(client, name, new, change, platforms)

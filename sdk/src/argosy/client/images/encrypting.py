@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -21,16 +21,17 @@ from argosy.client.connection import Client
 from argosy.client.content import Ingest, open_ingest, place
 from argosy.client.images.documents import from_wire, kind, reader
 from argosy.client.images.names import find_image
-from argosy.client.images.rewriting import Part, rewrite
+from argosy.client.images.rewriting import Change, rewrite
 from argosy.client.jobs import cleanup
 from argosy.client.progress import Progress, Watch, nobody
+from argosy.client.rewriting import Made, Part
 from argosy.client.services import Services, present
 from argosy.encryption import wrapping
 from argosy.encryption.cipher import Opener, Sealer
-from argosy.encryption.media import decrypted, encrypted, is_encrypted
 from argosy.encryption.payload import Parameters, without_keys
 from argosy.errors import AlreadyExists, ArgosyError, DataLoss, InvalidArgument, NotFound, PermissionDenied, Unavailable
 from argosy.oci.image import CONFIG_TYPES, MAX_DEPTH, Descriptor, Index, Platform, parse_config, parse_document
+from argosy.oci.layers import decrypted, encrypted, is_encrypted
 
 # Less than this is not worth asking where to put it.
 _PLACED_BYTES: Final = 1 << 20
@@ -47,12 +48,12 @@ async def encrypt(
     DataLoss, and what a key provider says.
     """
 
-    async def change(services: Services, part: Part) -> Descriptor | None:
+    async def change(services: Services, part: Part) -> Made | None:
         layer = part.layer
         if not part.is_among(layers):
             return None
         if is_encrypted(layer.media_type):
-            return await _with_more(layer, recipients, keys)
+            return Made(await _with_more(layer, recipients, keys))
         media_type = encrypted(layer.media_type)
         sealer = Sealer()
         digest = await _stored(services, layer, "encrypting", sealer.update, lambda: None, watch)
@@ -60,7 +61,7 @@ async def encrypt(
         if key.digest != layer.digest and layer.digest.startswith("sha256:"):
             raise DataLoss(f"content {layer.digest} holds other bytes than its digest says; fetch it again")
         annotations = await run_sync(wrapping.wrap, key, seal, recipients, without_keys(layer.annotations))
-        return Descriptor(media_type=media_type, digest=digest, size=layer.size, annotations=annotations)
+        return Made(Descriptor(media_type=media_type, digest=digest, size=layer.size, annotations=annotations))
 
     return await rewrite(client, name, new, _checked(change, layers), platforms)
 
@@ -86,7 +87,7 @@ async def decrypt(
     Raises NotFound, InvalidArgument, PermissionDenied for a layer that no key opens, DataLoss for one that was changed.
     """
 
-    async def change(services: Services, part: Part) -> Descriptor | None:
+    async def change(services: Services, part: Part) -> Made | None:
         layer = part.layer
         if not part.is_among(layers) or not is_encrypted(layer.media_type):
             return None
@@ -98,15 +99,15 @@ async def decrypt(
             digest = await _stored(services, layer, "decrypting", opener.update, opener.finish, watch)
         except (PermissionDenied, DataLoss, InvalidArgument) as error:
             raise type(error)(f"layer {layer.digest}: {error}") from None
-        return Descriptor(media_type=media_type, digest=digest, size=layer.size, annotations=without_keys(layer.annotations))
+        return Made(
+            Descriptor(media_type=media_type, digest=digest, size=layer.size, annotations=without_keys(layer.annotations))
+        )
 
     return await rewrite(client, name, new, _checked(change, layers), platforms)
 
 
-def _checked(
-    change: Callable[[Services, Part], Awaitable[Descriptor | None]], layers: Sequence[int]
-) -> Callable[[Services, Part], Awaitable[Descriptor | None]]:
-    async def checked(services: Services, part: Part) -> Descriptor | None:
+def _checked(change: Change, layers: Sequence[int]) -> Change:
+    async def checked(services: Services, part: Part) -> Made | None:
         wrong = [n for n in layers if not -part.of <= n < part.of]
         if wrong:
             raise InvalidArgument(

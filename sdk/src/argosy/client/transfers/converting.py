@@ -1,55 +1,38 @@
-"""An image with its layers in another form: compressed otherwise, or not at all. The layers hold the same, and so does the config.
+"""An image with its layers in another form: compressed otherwise, or not at all, or as EROFS images. The layers hold the same.
 
 What a layer becomes has to be known before the manifest that names it, so converted layers are in unnamed files until the transfer's end.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import IO, Any, Final
+from typing import IO, Final
 
-import anyio
 import anyio.to_thread
+from anyio import from_thread
 
 from argosy.client.content import CHUNK
 from argosy.client.images.documents import kind
-from argosy.client.jobs import together
-from argosy.client.progress import Progress, Watch
-from argosy.client.transfers.copying import is_for
+from argosy.client.progress import Progress
+from argosy.client.rewriting import Made, Part, Rewriting, Workshop
 from argosy.client.transfers.ends import ArchiveSource, ImageSource, Source, Wish
-from argosy.digest import Digest, hasher
-from argosy.errors import DataLoss, InvalidArgument, NotFound
-from argosy.oci.image import MAX_CHILDREN, MAX_DEPTH, Descriptor, Index, parse_config, parse_document
+from argosy.errors import DataLoss, InvalidArgument
+from argosy.oci.image import Descriptor
+from argosy.oci.layers import FORMS, OPENED, in_form, is_encrypted, kept_annotations, oci_type
 from argosy.oci.passing import checked
-from argosy.plugin.diff.compare import compressor
+from argosy.plugin.diff.packing import Compared, repack
 from argosy.unpack.inflate import inflate
 from argosy.unpack.limits import Budget
-from argosy.unpack.types import TAR
 
-FORMS: Final = ("uncompressed", "gzip", "zstd")
-_DOCKER: Final = "application/vnd.docker.image.rootfs.diff.tar"
-# What a layer's type ends in, of OCI and of docker, by its form.
-_ENDS: Final = {"uncompressed": ("", ""), "gzip": ("+gzip", ".gzip"), "zstd": ("+zstd", ".zstd")}
-# Each takes a processor for itself.
-_AT_ONCE: Final = 2
-# What a thread does before it can be told to stop.
+# What a thread does before it says how far it is.
 _STEP_BYTES: Final = 8 << 20
 
 
-def form_of(media_type: str) -> tuple[str, str]:
-    """Return the form of a layer, and what its type begins with; two empty strings for what is no tar."""
-    for form, (oci, docker) in _ENDS.items():
-        if media_type in (TAR + oci, _DOCKER + docker):
-            return form, TAR if media_type.startswith(TAR) else _DOCKER
-    return "", ""
-
-
 class Converted(ArchiveSource):
-    """A source's image with layers of one form. Layers that have it, and what is no tar, stay as they are."""
+    """A source's image with layers of one form. Layers that have it, and what is no layer that is known, stay as they are."""
 
     def __init__(self, source: Source, form: str, wish: Wish) -> None:
         """Raises InvalidArgument for a form that is none, and a source that gives no image."""
@@ -68,129 +51,85 @@ class Converted(ArchiveSource):
                 source = await stack.enter_async_context(source.image())
             assert isinstance(source, ImageSource)
             work = _Work(source, self._form, self._wish, stack)
-            yield _Image(source, work, await work.tree(await source.resolve()))
+            rewriting = Rewriting(work, self._wish.platforms)
+            yield _Image(source, work, await rewriting.tree(await source.resolve()))
 
 
-class _Work:
+class _Work(Workshop):
     """One image's conversion: the documents that were made, and the files of the layers."""
 
     def __init__(self, source: ImageSource, form: str, wish: Wish, stack: AsyncExitStack) -> None:
         self._source, self._form, self._wish, self._stack = source, form, wish, stack
-        self._limit = anyio.Semaphore(_AT_ONCE)
-        self._became: dict[str, dict[str, Any]] = {}
-        """By digest: what a layer or a document is now."""
+        self._made: dict[str, tuple[Compared, str]] = {}
+        """By digest: what a layer became, and the digest of what was in it."""
         self.documents: dict[str, bytes] = {}
         self.layers: dict[str, IO[bytes]] = {}
-        self._seen: set[str] = set()
-        self._count = 0
 
-    async def tree(self, d: Descriptor, depth: int = 0) -> Descriptor:
-        """Convert all below a document; return what it is now. Raises InvalidArgument, DataLoss, NotFound."""
-        self._count += 1
-        if depth > MAX_DEPTH or self._count > MAX_CHILDREN:
-            raise InvalidArgument(f"an image with indexes {MAX_DEPTH} deep or {MAX_CHILDREN} manifests is refused")
-        data = await self._source.document(d)
-        document, said = parse_document(data, d.media_type), json.loads(data)
-        if isinstance(document, Index):
-            for child in document.manifests:
-                if is_for(child, self._wish.platforms):
-                    try:
-                        found = await self.tree(child, depth + 1)
-                    except NotFound:
-                        if not self._source.may_lack:
-                            raise
-                    else:
-                        self._became[child.digest] = {"digest": found.digest, "size": found.size}
-            said["manifests"] = [self._now(one) for one in said["manifests"]]
-        else:
-            config = parse_config(await self._source.document(document.config)) if document.layers else None
-            diff_ids = config.rootfs.diff_ids if config is not None else []
-            if len(diff_ids) != len(document.layers):
-                diff_ids = [""] * len(document.layers)  # no image, but an artifact
-            async with together() as group:
-                for layer, diff_id in zip(document.layers, diff_ids, strict=True):
-                    if layer.digest not in self._seen:
-                        self._seen.add(layer.digest)
-                        group.start_soon(self._layer, layer, diff_id)
-            said["layers"] = [self._now(one) for one in said["layers"]]
-        made = json.dumps(said, separators=(",", ":")).encode()
-        if said == json.loads(data):
-            made = data  # nothing of it was converted
-        now = Descriptor(media_type=d.media_type, digest=str(Digest.of(made)), size=len(made))
-        self.documents[now.digest] = made
-        return now
+    async def read(self, d: Descriptor) -> bytes:
+        return await self._source.document(d)
 
-    def _now(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Return a descriptor as it is now. What else says the digest of something that was converted says the new one."""
-        changed = self._became.get(said["digest"], {})
-        found = {key: value for key, value in said.items() if key != "urls" or not changed} | changed
-        if found.get("annotations"):
-            found["annotations"] = {
-                key: self._became[value]["digest"] if value in self._became else value
-                for key, value in found["annotations"].items()
-            }
-        return found
+    async def keep(self, d: Descriptor, data: bytes, names: Mapping[str, str]) -> None:
+        self.documents[d.digest] = data
 
-    async def _layer(self, d: Descriptor, diff_id: str) -> None:
-        form, begins = form_of(d.media_type)
-        if "encrypted" in d.media_type:
-            raise InvalidArgument(f"layer {d.digest} is encrypted, and can't be converted; decrypt it first")
-        if not form or form == self._form:
-            return
-        async with self._limit:
-            file = await _converted(self._source, d, diff_id, self._form, self._stack, self._wish.watch)
-        digest, size = await anyio.to_thread.run_sync(_digest_of, file)
-        end = _ENDS[self._form][begins == _DOCKER]
-        self.layers[digest] = file
-        self._became[d.digest] = {"mediaType": begins + end, "digest": digest, "size": size}
+    async def lacks(self, d: Descriptor) -> bool:
+        return self._source.may_lack
+
+    async def make(self, part: Part) -> Made | None:
+        layer = part.layer
+        if is_encrypted(layer.media_type):
+            raise InvalidArgument(f"layer {layer.digest} is encrypted, and can't be converted; decrypt it first")
+        media_type = in_form(layer.media_type, self._form)
+        if layer.media_type not in OPENED or media_type == oci_type(layer.media_type):
+            return None
+        if layer.digest not in self._made:
+            file = self._stack.enter_context(_unnamed())
+            made, _ = self._made[layer.digest] = await self._converted(part, file, media_type)
+            self.layers[made.digest] = file
+        made, held = self._made[layer.digest]
+        if part.diff_id and held != part.diff_id:
+            raise DataLoss(f"layer {layer.digest} holds {held}, and its config says {part.diff_id}")
+        now = Descriptor(
+            media_type=media_type, digest=made.digest, size=made.size, annotations=kept_annotations(layer.annotations)
+        )
+        return Made(now, "" if made.uncompressed == held else made.uncompressed)
+
+    async def _converted(self, part: Part, out: IO[bytes], media_type: str) -> tuple[Compared, str]:
+        """Write a layer in another form to a file. Raises InvalidArgument for a damaged one, ResourceExhausted, FailedPrecondition."""
+        d, watch = part.layer, self._wish.watch
+        with _unnamed() as raw:
+            async for piece in checked(d, self._source.fetch(d)):
+                await anyio.to_thread.run_sync(raw.write, piece)
+            raw.seek(0)
+
+            def said() -> Iterator[bytes]:
+                """Yield what is inflated. Ends with whoever waits for it."""
+                done = 0
+                for chunk in inflate(raw):
+                    from_thread.check_cancelled()
+                    done += len(chunk)
+                    if done >= _STEP_BYTES:
+                        done = 0
+                        from_thread.run_sync(
+                            watch, Progress(f"{kind(d)}-{d.digest}", "importing", min(raw.tell(), d.size), d.size, d)
+                        )
+                    yield chunk
+
+            def work() -> tuple[Compared, str]:
+                budget = Budget(layer=f"layer {d.digest}", packed=d.size)
+                made = repack(said(), d.media_type, out, media_type, _folder(), budget, bottom=part.number == 0)
+                out.flush()
+                return made
+
+            return await anyio.to_thread.run_sync(work)
 
 
-async def _converted(
-    source: ImageSource, d: Descriptor, diff_id: str, form: str, stack: AsyncExitStack, watch: Watch
-) -> IO[bytes]:
-    """Return a file with a layer in another form. Raises DataLoss where the layer is not what its config says, InvalidArgument for a damaged one."""
-    ref = f"{kind(d)}-{d.digest}"
-    out = stack.enter_context(_unnamed())
-    with _unnamed() as raw:
-        async for piece in checked(d, source.fetch(d)):
-            await anyio.to_thread.run_sync(raw.write, piece)
-        raw.seek(0)
-        running, compressing = hasher(), compressor(TAR + _ENDS[form][0])
-        budget, chunks = Budget(layer=f"layer {d.digest}", packed=d.size), inflate(raw)
-        done = 0
-
-        def step(chunks: Iterator[bytes]) -> bool:
-            """Do some; return whether there is more."""
-            nonlocal done
-            begun = done
-            for chunk in chunks:
-                done += len(chunk)
-                budget.inflated(done)
-                running.update(chunk)
-                out.write(compressing.compress(chunk))
-                if done - begun >= _STEP_BYTES:
-                    return True
-            out.write(compressing.flush())
-            return False
-
-        while await anyio.to_thread.run_sync(step, chunks):
-            watch(Progress(ref, "importing", min(raw.tell(), d.size), d.size, d))
-    if diff_id and f"sha256:{running.hexdigest()}" != diff_id:
-        raise DataLoss(f"layer {d.digest} holds sha256:{running.hexdigest()}, and its config says {diff_id}")
-    return out
+def _folder() -> str:
+    found = os.environ.get("TMPDIR") or ("/var/tmp" if os.access("/var/tmp", os.W_OK) else "")
+    return found or tempfile.gettempdir()
 
 
 def _unnamed() -> IO[bytes]:
-    return tempfile.TemporaryFile(dir=os.environ.get("TMPDIR") or ("/var/tmp" if os.access("/var/tmp", os.W_OK) else None))
-
-
-def _digest_of(file: IO[bytes]) -> tuple[str, int]:
-    file.flush()
-    running, size = hasher(), 0
-    while data := os.pread(file.fileno(), CHUNK, size):
-        running.update(data)
-        size += len(data)
-    return f"sha256:{running.hexdigest()}", size
+    return tempfile.TemporaryFile(dir=_folder())
 
 
 class _Image(ImageSource):

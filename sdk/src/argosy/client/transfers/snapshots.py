@@ -23,8 +23,8 @@ from argosy.client.transfers.ends import TreeSink, TreeSource, Wish
 from argosy.digest import hasher
 from argosy.errors import AlreadyExists, ArgosyError, InvalidArgument, NotFound
 from argosy.oci.image import Descriptor
+from argosy.oci.layers import TAR
 from argosy.oci.passing import checked, generated
-from argosy.unpack.types import TAR
 
 _MAGIC: Final = {b"\x1f\x8b": "+gzip", b"\x28\xb5": "+zstd"}
 

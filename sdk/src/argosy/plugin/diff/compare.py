@@ -8,54 +8,28 @@ entry's parents come before it.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import tarfile
 import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import IO, Any, Final, Protocol, cast
+from functools import partial
+from typing import IO, Any, Final, cast
 
-import zstandard
-
-from argosy.errors import Aborted, FailedPrecondition, ResourceExhausted, Unimplemented
+from argosy.errors import Aborted, FailedPrecondition
 from argosy.kernel.files import full_disk
 from argosy.kernel.mount import temporary_mount
 from argosy.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, open_in_root, open_regular, open_regular_at
 from argosy.mounts import Mount
-from argosy.unpack.types import TAR
+from argosy.oci.layers import TAR, is_erofs
+from argosy.plugin.diff.packing import Compared, LayerWriter, pack
+from argosy.unpack.headers import add_attribute, header_of
 
 DEFAULT: Final = TAR + "+gzip"
-SUPPORTED: Final = (TAR, TAR + "+gzip", TAR + "+zstd")
 _CAPABILITY: Final = "security.capability"
 _CHUNK: Final = 1 << 20
-
-
-class _Compressor(Protocol):
-    def compress(self, data: bytes, /) -> bytes: ...
-    def flush(self) -> bytes: ...
-
-
-class _Plain:
-    def compress(self, data: bytes, /) -> bytes:
-        return data
-
-    def flush(self) -> bytes:
-        return b""
-
-
-def compressor(media_type: str) -> _Compressor:
-    """Raises Unimplemented for a media type that layers are not written in."""
-    if media_type == TAR:
-        return _Plain()
-    if media_type == TAR + "+gzip":
-        return zlib.compressobj(6, zlib.DEFLATED, 31)
-    if media_type == TAR + "+zstd":
-        return zstandard.ZstdCompressor(level=3).compressobj()
-    raise Unimplemented(f"unsupported diff media type: {media_type}; use one of {', '.join(SUPPORTED)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +38,6 @@ class Change:
 
     path: str
     info: os.stat_result | None
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """The layer that was written: its digest and size as it is stored, and the digest of its tar."""
-
-    digest: str
-    size: int
-    uncompressed: str
 
 
 class Tree:
@@ -208,44 +173,6 @@ def changes(lower: Tree | None, upper: Tree) -> Iterator[Change]:
             level.close()
 
 
-class LayerWriter:
-    """Writes changes as tar through a compressor, hashing both sides. Raises ResourceExhausted beyond most bytes (0: none)."""
-
-    def __init__(self, out: IO[bytes], media_type: str, most: int = 0) -> None:
-        self._most, self._taken, self._refused = most, 0, False
-        self._out = out
-        self._compressor = compressor(media_type)
-        self.uncompressed = hashlib.sha256()
-        self.compressed = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        self._taken += len(data)
-        if self._refused:
-            return len(data)  # a tar that is given up writes its end when it is collected
-        if self._most and self._taken > self._most:
-            self._refused = True
-            raise ResourceExhausted(
-                f"the layer is refused: it is larger than {self._most} bytes; if it shall be, raise max_bytes under [layers] in "
-                "the configuration"
-            )
-        self.uncompressed.update(data)
-        self._emit(self._compressor.compress(data))
-        return len(data)
-
-    def _emit(self, data: bytes) -> None:
-        if data:
-            self.compressed.update(data)
-            self.size += len(data)
-            with memoryview(data) as left:
-                done = 0
-                while done < len(left):
-                    done += self._out.write(left[done:])
-
-    def finish(self) -> None:
-        self._emit(self._compressor.flush())
-
-
 def compare_trees(
     lower: Sequence[Mount], upper: Sequence[Mount], out: IO[bytes], media_type: str, epoch_s: int | None, most: int = 0
 ) -> Compared:
@@ -258,13 +185,19 @@ def compare_trees(
     with ExitStack() as stack:
         left = stack.enter_context(temporary_mount(lower, read_only=True)) if lower else ""
         right = stack.enter_context(temporary_mount(upper, read_only=True))
-        layer = write_layer(left, right, out, media_type, epoch_s, most)
-    return Compared(f"sha256:{layer.compressed.hexdigest()}", layer.size, f"sha256:{layer.uncompressed.hexdigest()}")
+        if not is_erofs(media_type):
+            return write_layer(left, right, out, media_type, epoch_s, most)
+        with tempfile.TemporaryFile() as tar:
+            write_layer(left, right, tar, TAR, epoch_s, most)
+            tar.seek(0)
+            return pack(
+                iter(partial(tar.read, _CHUNK), b""), out, media_type, tempfile.gettempdir(), most=most, bottom=not lower
+            )
 
 
 def write_layer(
     lower: str, upper: str, out: IO[bytes], media_type: str, epoch_s: int | None = None, most: int = 0
-) -> LayerWriter:
+) -> Compared:
     """Write the layer that leads from lower ("" is an empty tree) to upper, directories. As ``compare_trees``."""
     layer = LayerWriter(out, media_type, most)
     with Tree(lower) as left, Tree(upper) as right:
@@ -272,8 +205,7 @@ def write_layer(
             _Entries(left if lower else None, right, layer, epoch_s).write()
         except OSError as error:
             raise _explained(error) from error
-    layer.finish()
-    return layer
+    return layer.finish()
 
 
 def _explained(error: OSError) -> Exception:
@@ -317,14 +249,12 @@ class _Entries:
         self._tar.members.clear()  # it would remember all of them, for a reader
 
     def _header(self, path: str, info: os.stat_result, fd: int) -> tarfile.TarInfo:
-        entry = tarfile.TarInfo(path + "/" if stat.S_ISDIR(info.st_mode) else path)
-        entry.mode, entry.uid, entry.gid = stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid
-        entry.mtime = int(info.st_mtime_ns // 1_000_000_000)
+        entry = header_of(path, info, fd)
         if self._epoch_s is not None:
             entry.mtime = min(entry.mtime, self._epoch_s)
         capability = None if stat.S_ISLNK(info.st_mode) else _capability(fd)
         if capability is not None:
-            entry.pax_headers = {f"SCHILY.xattr.{_CAPABILITY}": capability.decode("utf-8", "surrogateescape")}
+            add_attribute(entry, _CAPABILITY, capability)
         return entry
 
     def _parents(self, path: str) -> None:
@@ -338,7 +268,6 @@ class _Entries:
                 entry = self._header(above, os.fstat(fd), fd)
             finally:
                 os.close(fd)
-            entry.type = tarfile.DIRTYPE
             self._put(entry)
             self._emitted.add(above)
 
@@ -356,29 +285,19 @@ class _Entries:
             self._emitted.add(path)
             if kind == stat.S_IFREG:
                 self._file(path, entry, info, fd)
-                return
-            if kind == stat.S_IFDIR:
-                entry.type = tarfile.DIRTYPE
-            elif kind == stat.S_IFLNK:
-                entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink("", dir_fd=fd)
-            elif kind == stat.S_IFIFO:
-                entry.type = tarfile.FIFOTYPE
             else:
-                entry.type = tarfile.CHRTYPE if kind == stat.S_IFCHR else tarfile.BLKTYPE
-                entry.devmajor, entry.devminor = os.major(info.st_rdev), os.minor(info.st_rdev)
-            self._put(entry)
+                self._put(entry)
         finally:
             os.close(fd)
 
     def _file(self, path: str, entry: tarfile.TarInfo, info: os.stat_result, fd: int) -> None:
         inode = (info.st_dev, info.st_ino)
         if info.st_nlink > 1 and inode in self._links:
-            entry.type, entry.linkname = tarfile.LNKTYPE, self._links[inode]
+            entry.type, entry.linkname, entry.size = tarfile.LNKTYPE, self._links[inode], 0
             self._put(entry)
             return
         if info.st_nlink > 1:
             self._links[inode] = path
-        entry.size = info.st_size
         with open(open_regular(fd), "rb", buffering=0) as data:
             try:
                 self._put(entry, data)

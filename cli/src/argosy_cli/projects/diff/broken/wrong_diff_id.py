@@ -8,6 +8,7 @@ from typing import Annotated
 from argosy.errors import Unimplemented
 from argosy.labels import UNCOMPRESSED
 from argosy.mounts import Mount
+from argosy.oci.layers import LAYERS, TAR
 from argosy.plugin.diff import Descriptor, Differ
 from argosy.plugin.diff.compare import DEFAULT, compare_trees
 from argosy.plugin.diff.contents import Contents
@@ -15,7 +16,6 @@ from argosy.plugin.main import main
 from argosy.rpc.channel import Channel
 from argosy.settled import in_thread
 from argosy.unpack.apply import unpack
-from argosy.unpack.types import LAYERS, TAR
 
 
 class Mine(Differ):

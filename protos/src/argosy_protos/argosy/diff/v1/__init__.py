@@ -340,6 +340,7 @@ class ConvertRequest(Message):
     ref: "str"
     labels: "dict[str, str]"
     payloads: "dict[str, google__protobuf.Any]"
+    bottom: "bool"
 
     def __init__(
         self,
@@ -349,6 +350,7 @@ class ConvertRequest(Message):
         ref: str = "",
         labels: dict[str, str] | None = None,
         payloads: dict[str, google__protobuf.Any] | None = None,
+        bottom: bool = False,
     ) -> None:
         self.__dict__ = {
             "layer": layer,
@@ -356,6 +358,7 @@ class ConvertRequest(Message):
             "ref": ref,
             "labels": {} if labels is None else labels,
             "payloads": {} if payloads is None else payloads,
+            "bottom": bottom,
             "_unknown_fields": b"",
         }
 
@@ -368,6 +371,7 @@ class ConvertRequest(Message):
             "ref": "",
             "labels": {},
             "payloads": {},
+            "bottom": False,
             "_unknown_fields": b"",
         }
         return m
@@ -380,6 +384,7 @@ class ConvertRequest(Message):
             "ref": betterproto2.field(3, "string"),
             "labels": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
             "payloads": betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "message")),
+            "bottom": betterproto2.field(6, "bool"),
         }
 
     def encode(self) -> bytes:
@@ -421,6 +426,9 @@ class ConvertRequest(Message):
                 n = len(e)
                 a(b'*' + (VI[n] if n < 16384 else vi(n)))
                 a(e)
+        v = self.bottom
+        if v:
+            a(b'0' + (b'\x01' if v else b'\x00'))
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -490,8 +498,14 @@ class ConvertRequest(Message):
                     x._merge(b, i, j)
                 self.payloads[k] = x
                 p = q
+            elif t == 48:
+                x = b[p]
+                p += 1
+                if x > 127:
+                    x, p = rv(b, p - 1)
+                self.bottom = x != 0
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6,)))
         if p != n:
             raise past_end(self, "its last field")
 
@@ -499,16 +513,19 @@ class ConvertRequest(Message):
 class ConvertResponse(Message):
     layer: "containerd__types.Descriptor | None"
     diff_id: "str"
+    held: "str"
 
     def __init__(
         self,
         *,
         layer: containerd__types.Descriptor | None = None,
         diff_id: str = "",
+        held: str = "",
     ) -> None:
         self.__dict__ = {
             "layer": layer,
             "diff_id": diff_id,
+            "held": held,
             "_unknown_fields": b"",
         }
 
@@ -518,6 +535,7 @@ class ConvertResponse(Message):
         m.__dict__ = {
             "layer": None,
             "diff_id": "",
+            "held": "",
             "_unknown_fields": b"",
         }
         return m
@@ -527,6 +545,7 @@ class ConvertResponse(Message):
         return {
             "layer": betterproto2.field(1, "message"),
             "diff_id": betterproto2.field(2, "string"),
+            "held": betterproto2.field(3, "string"),
         }
 
     def encode(self) -> bytes:
@@ -543,6 +562,12 @@ class ConvertResponse(Message):
             e = v.encode()
             n = len(e)
             a(b'\x12' + (VI[n] if n < 16384 else vi(n)))
+            a(e)
+        v = self.held
+        if v:
+            e = v.encode()
+            n = len(e)
+            a(b'\x1a' + (VI[n] if n < 16384 else vi(n)))
             a(e)
         if self._unknown_fields:
             a(self._unknown_fields)
@@ -577,8 +602,18 @@ class ConvertResponse(Message):
                     raise past_end(self, "diff_id")
                 self.diff_id = text(b, p, q)
                 p = q
+            elif t == 26:
+                z = b[p]
+                p += 1
+                if z > 127:
+                    z, p = rv(b, p - 1)
+                q = p + z
+                if q > n:
+                    raise past_end(self, "held")
+                self.held = text(b, p, q)
+                p = q
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3,)))
         if p != n:
             raise past_end(self, "its last field")
 

@@ -1,0 +1,62 @@
+"""What a layer's blob holds, as the bytes of a tar: inflated, or read out of an EROFS image; hashed and counted on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+
+from argosy.oci.layers import is_erofs
+from argosy.unpack.limits import Budget
+
+
+class Content:
+    """The chunks of a tar. ``digest`` and ``size`` say, when all of them were taken, what is compressed in the blob: the tar itself, or the image."""
+
+    def __init__(self, chunks: Iterator[bytes], budget: Budget) -> None:
+        self._chunks, self._budget = chunks, budget
+        self.hash = hashlib.sha256()
+        self.size = 0
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self.hash.hexdigest()}"
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._counted()
+
+    def _counted(self) -> Iterator[bytes]:
+        update = self.hash.update
+        for chunk in self._chunks:
+            self.size += len(chunk)
+            self._budget.inflated(self.size)
+            update(chunk)
+            yield chunk
+
+
+class _ImageContent(Content):
+    """The tar of what is in an EROFS image. An image is read here and there, so all of it is in an unnamed file first.
+
+    That file is in the directory for temporary ones. The kernel sees nothing of it: who wrote it may be hostile.
+    """
+
+    def __iter__(self) -> Iterator[bytes]:
+        from argosy.erofs.reading import tar_of  # who has no such layer needs none of it
+
+        with tempfile.TemporaryFile() as image:
+            for chunk in self._counted():
+                image.write(chunk)
+            image.flush()
+            total = 0
+            for chunk in tar_of(image.fileno(), self.size, self._budget):
+                total += len(chunk)
+                self._budget.inflated(total)
+                yield chunk
+
+
+def content(inflated: Iterator[bytes], media_type: str, budget: Budget) -> Content:
+    """Return what is in a blob of one of ``argosy.oci.layers.OPENED``, given inflated (``inflate``).
+
+    Iterating it blocks, and raises InvalidArgument for a damaged blob, ResourceExhausted for one that the budget does not allow.
+    """
+    return (_ImageContent if is_erofs(media_type) else Content)(inflated, budget)
