@@ -7,6 +7,8 @@ One file holds all::
 
 Blocks are 512 bytes, as tar's are: a file inside a tar is then a file of the image without a copy of its bytes. Every
 inode is an extended one (64 bytes) with its data in one run of blocks ("flat plain"), its xattrs right behind it.
+Images that are given away have blocks of 4096 bytes, which every kernel and tool reads. There a directory or symlink that is small
+enough is behind its inode, in the same block ("flat inline"): it would fill a block with nothing.
 Format: fs/erofs/erofs_fs.h of the Linux kernel's documentation; the kernel's mount is the judge in our tests.
 """
 
@@ -21,8 +23,11 @@ from typing import Final
 from argosy.errors import InvalidArgument
 
 BLOCK: Final = 512
+PAGE_BLOCK: Final = 4096
 DATA_START: Final = 4096
-_MAGIC: Final = 0xE0F5E1E2
+# On a directory of a layer whose archive said nothing of it: it is as it is below. Overlayfs shows nobody what begins so.
+IMPLIED_XATTR: Final = b"trusted.overlay.argosy.implied"
+MAGIC: Final = 0xE0F5E1E2
 _SUPER_BLOCK: Final = struct.Struct("<IIIBBHQQIIII16s16sIHHHBBIQ")
 # The volume's name, which says whether there is anything in an image of ours that hides something of another.
 _NAME_AT: Final = 1024 + 64
@@ -30,6 +35,8 @@ _HIDES, _SHOWS = b"argosy whiteouts", b"argosy layer"
 _INODE: Final = struct.Struct("<HHHHQIIIIQII16x")
 _ENTRY: Final = struct.Struct("<QHBx")
 _SLOT: Final = 32
+# Extended inodes, and where their data is.
+_PLAIN, _INLINE = 1, 5
 _KINDS: Final = {
     stat.S_IFREG: 1, stat.S_IFDIR: 2, stat.S_IFCHR: 3, stat.S_IFBLK: 4, stat.S_IFIFO: 5, stat.S_IFSOCK: 6, stat.S_IFLNK: 7,
 }  # fmt: skip
@@ -112,23 +119,40 @@ def _xattr_bytes(xattrs: dict[bytes, bytes]) -> bytes:
     return bytes(out) if len(out) > 12 else b""
 
 
-def _walk(root: Node) -> tuple[list[Node], dict[Node, bytes]]:
-    """Return every node once, the root first, with its number and its count of links, and the xattrs as bytes."""
+def _inline_bytes(node: Node) -> int:
+    """Return the size of what can stand behind an inode: a directory's entries, or where a symlink leads."""
+    if node.kids is None:
+        return len(node.link)
+    return sum(12 + len(name) for name in (b".", b"..", *node.kids))
+
+
+def _walk(root: Node, size: int) -> tuple[list[Node], dict[Node, bytes], set[Node], int]:
+    """Give each node its number and its count of links.
+
+    Return every node once, the root first, the xattrs as bytes, which are inline, and how many slots all need.
+    """
     nodes: list[Node] = []
     extras: dict[Node, bytes] = {}
+    inline: set[Node] = set()
     nid = 0
     root.parent = root
     root.nlink = 2
     todo = [root]
     while todo:
         node = todo.pop()
-        node.nid = nid
         nodes.append(node)
-        extra = 0
+        length = 64
         if node.xattrs and (raw := _xattr_bytes(node.xattrs)):
             extras[node] = raw
-            extra = len(raw)
-        nid += (64 + extra + _SLOT - 1) // _SLOT
+            length += len(raw)
+        if size > BLOCK and (more := _inline_bytes(node)) and length + more <= size:
+            inline.add(node)
+            length += more
+            room = size // _SLOT - nid % (size // _SLOT)
+            if length > room * _SLOT:
+                nid += room  # it is in one block
+        node.nid = nid
+        nid += (length + _SLOT - 1) // _SLOT
         if node.kids is not None:
             for kid in node.kids.values():
                 if kid.kids is not None:
@@ -140,10 +164,10 @@ def _walk(root: Node) -> tuple[list[Node], dict[Node, bytes]]:
                     todo.append(kid)
                 else:
                     kid.nlink += 1
-    return nodes, extras
+    return nodes, extras, inline, nid
 
 
-def _directory_blocks(node: Node) -> Iterator[bytes]:
+def _directory_blocks(node: Node, size: int) -> Iterator[bytes]:
     """Yield a directory's blocks: entries sorted by name, each block with the names of its own entries."""
     assert node.kids is not None and node.parent is not None
     names = [(b".", node.nid, 2), (b"..", node.parent.nid, 2)]
@@ -152,7 +176,7 @@ def _directory_blocks(node: Node) -> Iterator[bytes]:
     at = 0
     while at < len(names):
         used, end = 0, at
-        while end < len(names) and used + 12 + len(names[end][0]) <= BLOCK:
+        while end < len(names) and used + 12 + len(names[end][0]) <= size:
             used += 12 + len(names[end][0])
             end += 1
         offset = 12 * (end - at)
@@ -164,54 +188,58 @@ def _directory_blocks(node: Node) -> Iterator[bytes]:
         at = end
 
 
-def finish(fd: int, data_end: int, root: Node, uuid: bytes, hides: bool = False) -> None:
+def finish(fd: int, data_end: int, root: Node, uuid: bytes, hides: bool = False, size: int = BLOCK) -> None:
     """Write the metadata of a tree behind the data of an image, and its super block last.
 
-    data_end is where the data ends, in bytes. hides: whether whiteouts or opaque directories are in it (``may_hide``). A node whose
+    data_end is where the data ends, in bytes. size is a block's. hides: whether whiteouts or opaque directories are in it (``may_hide``). A node whose
     tree was written before must not be written again. Raises InvalidArgument for what an image can't hold, OSError.
     """
-    start = -(-data_end // BLOCK)
-    nodes, extras = _walk(root)
-    last = nodes[-1]
-    slots = last.nid + (64 + len(extras.get(last, b"")) + _SLOT - 1) // _SLOT
-    block = start + -(-slots * _SLOT // BLOCK)
-    inodes = bytearray((block - start) * BLOCK)
+    start = -(-data_end // size)
+    nodes, extras, inline, slots = _walk(root, size)
+    block = start + -(-slots * _SLOT // size)
+    inodes = bytearray((block - start) * size)
     tail = bytearray()
     for number, node in enumerate(nodes, 1):
         kind = stat.S_IFMT(node.mode)
-        size, where = node.size, node.block
-        if kind == stat.S_IFDIR:
-            where = block + len(tail) // BLOCK
-            size = 0
-            for piece in _directory_blocks(node):
-                size = len(tail) // BLOCK * BLOCK + len(piece) - (where - block) * BLOCK
+        length, where = node.size, node.block
+        extra = extras.get(node, b"")
+        layout = _PLAIN
+        if node in inline:
+            layout, where = _INLINE, 0
+            said = node.link if kind == stat.S_IFLNK else b"".join(_directory_blocks(node, size))
+            length, at = len(said), node.nid * _SLOT + 64 + len(extra)
+            inodes[at : at + length] = said
+        elif kind == stat.S_IFDIR:
+            where = block + len(tail) // size
+            length = 0
+            for piece in _directory_blocks(node, size):
+                length = len(tail) // size * size + len(piece) - (where - block) * size
                 tail += piece
-                tail += b"\0" * (-len(tail) % BLOCK)
+                tail += b"\0" * (-len(tail) % size)
         elif kind == stat.S_IFLNK:
-            where, size = block + len(tail) // BLOCK, len(node.link)
+            where, length = block + len(tail) // size, len(node.link)
             tail += node.link
-            tail += b"\0" * (-len(tail) % BLOCK)
+            tail += b"\0" * (-len(tail) % size)
         elif kind in (stat.S_IFCHR, stat.S_IFBLK):
-            where, size = node.device, 0
+            where, length = node.device, 0
         elif kind != stat.S_IFREG:
-            where = size = 0
-        extra = extras.get(node)
+            where = length = 0
         seconds, nanoseconds = divmod(node.mtime_ns, 1_000_000_000)
         _INODE.pack_into(
-            inodes, node.nid * _SLOT, 1, (len(extra) - 12) // 4 + 1 if extra else 0, node.mode, 0, size, where, number,
+            inodes, node.nid * _SLOT, layout, (len(extra) - 12) // 4 + 1 if extra else 0, node.mode, 0, length, where, number,
             node.uid, node.gid, seconds, nanoseconds, node.nlink,
         )  # fmt: skip
         if extra:
             at = node.nid * _SLOT + 64
             inodes[at : at + len(extra)] = extra
-    end = block + len(tail) // BLOCK
+    end = block + len(tail) // size
     if end > MAX_BLOCKS:
-        raise InvalidArgument(f"{end * BLOCK} bytes are more than an image of {BLOCK}-byte blocks holds")
-    _write(fd, inodes, start * BLOCK)
-    _write(fd, tail, block * BLOCK)
-    os.ftruncate(fd, -(-end * BLOCK // DATA_START) * DATA_START)
+        raise InvalidArgument(f"{end * size} bytes are more than an image of {size}-byte blocks holds")
+    _write(fd, inodes, start * size)
+    _write(fd, tail, block * size)
+    os.ftruncate(fd, -(-end * size // DATA_START) * DATA_START)
     head = _SUPER_BLOCK.pack(
-        _MAGIC, 0, 0, BLOCK.bit_length() - 1, 0, root.nid, len(nodes), 0, 0, end, start, 0, uuid[:16], _HIDES if hides else _SHOWS, 0, 0, 0, 0, 0, 0, 0, 0
+        MAGIC, 0, 0, size.bit_length() - 1, 0, root.nid, len(nodes), 0, 0, end, start, 0, uuid[:16], _HIDES if hides else _SHOWS, 0, 0, 0, 0, 0, 0, 0, 0
     )  # fmt: skip
     _write(fd, bytearray(head), 1024)
 

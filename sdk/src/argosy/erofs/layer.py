@@ -73,7 +73,7 @@ class LayerIndex(Layer[Node]):
                     piece = os.pread(data.fd, min(length - done, 1 << 20), offset + done)
                     done += os.pwrite(data.fd, piece, at + where + done)
                 offset += length
-            node.block = at // BLOCK
+            node.block = at // data.block
         for node, path in self._foreign:
             assert self._below is not None
             with self._below.find(path) as found:
@@ -134,13 +134,17 @@ class LayerIndex(Layer[Node]):
         at.xattrs = xattrs or None
 
     def _make_file(self, at: Node, name: bytes, what: Attributes, reader: TarReader, entry: Entry) -> None:
-        node = self._put(at, name, self._node(stat.S_IFREG, what))
+        node = self._file(at, name, what, entry)
         offset = DATA_START + reader.source.offset
-        node.size = entry.real_size
         if entry.segments is not None:
             self._sparse.append((node, offset, entry.segments))
         else:
             node.block = offset // BLOCK
+
+    def _file(self, at: Node, name: bytes, what: Attributes, entry: Entry) -> Node:
+        node = self._put(at, name, self._node(stat.S_IFREG, what))
+        node.size = entry.real_size
+        return node
 
     def _copy_file(self, at: Node, name: bytes, what: Attributes, found: Found, path: Parts) -> None:
         node = self._put(at, name, self._node(stat.S_IFREG, what))

@@ -57,6 +57,7 @@ def writer_for(mounts: Sequence[Mount]) -> Iterator[tuple[TreeWriter, str]]:
             return
     if any(DETACHED in m.options for m in mounts):
         raise FailedPrecondition("a layer cannot be applied here without the layers below it; apply it on them")
+    os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
     with temporary_mount(mounts) as point, TreeWriter(point) as writer:
         yield writer, point
 
@@ -90,7 +91,6 @@ def unpack(
     if not mounts:
         raise InvalidArgument("a layer needs mounts to be applied to")
     budget = budget or Budget(packed=_size(source))
-    os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
     beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]] = ahead if works_ahead else nullcontext
     snapshot = layer_directory(mounts)
     if snapshot is not None:

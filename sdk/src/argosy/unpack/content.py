@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator
 
@@ -43,6 +44,7 @@ class _ImageContent(Content):
     def __iter__(self) -> Iterator[bytes]:
         from argosy.erofs.reading import tar_of  # who has no such layer needs none of it
 
+        os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
         with tempfile.TemporaryFile() as image:
             for chunk in self._counted():
                 image.write(chunk)

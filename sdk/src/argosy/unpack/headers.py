@@ -5,33 +5,19 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
-from typing import Protocol
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from argosy.erofs.reading import Inode
 
 
-class Inode(Protocol):
-    """What lstat says of a file."""
-
-    @property
-    def st_mode(self) -> int: ...
-    @property
-    def st_uid(self) -> int: ...
-    @property
-    def st_gid(self) -> int: ...
-    @property
-    def st_size(self) -> int: ...
-    @property
-    def st_mtime_ns(self) -> int: ...
-    @property
-    def st_rdev(self) -> int: ...
-
-
-_TYPES = {
+_TYPES: Final = {
     stat.S_IFREG: tarfile.REGTYPE, stat.S_IFDIR: tarfile.DIRTYPE, stat.S_IFLNK: tarfile.SYMTYPE, stat.S_IFIFO: tarfile.FIFOTYPE,
     stat.S_IFCHR: tarfile.CHRTYPE, stat.S_IFBLK: tarfile.BLKTYPE,
 }  # fmt: skip
 
 
-def header(path: str, info: Inode, link: str = "") -> tarfile.TarInfo:
+def header(path: str, info: os.stat_result | Inode, link: str = "") -> tarfile.TarInfo:
     """Return the header of what is called path, which is no socket: a tar has no such thing. link is where a symlink leads. Times are whole seconds."""
     kind = stat.S_IFMT(info.st_mode)
     entry = tarfile.TarInfo(path + "/" if kind == stat.S_IFDIR else path)
@@ -51,7 +37,11 @@ def header_of(path: str, info: os.stat_result, fd: int) -> tarfile.TarInfo:
 
 
 def add_attribute(entry: tarfile.TarInfo, name: str, value: bytes) -> None:
-    """Put an extended attribute of a file into its header."""
+    """Put an extended attribute of a file into its header; one whose name is no UTF-8 is left out: the standard library can't write it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return
     entry.pax_headers = {**entry.pax_headers, f"SCHILY.xattr.{name}": value.decode("utf-8", "surrogateescape")}
 
 

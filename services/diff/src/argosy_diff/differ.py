@@ -19,6 +19,7 @@ from argosy.plugin.diff.compare import DEFAULT
 from argosy.plugin.diff.contents import Contents, scratch_file
 from argosy.plugin.diff.packing import Compared
 from argosy.tables import StreamProcessor
+from argosy.unpack.apply import Applied
 
 from argosy_diff.decoders import check_only, given, is_decoder
 from argosy_diff.processors import resolve, resolve_push
@@ -47,7 +48,7 @@ class WalkingDiffer(Differ):
                 )
         finally:
             blob.close()
-        return Descriptor(EROFS if is_erofs(layer.media_type) else TAR, applied.digest, applied.size)
+        return _applied(layer, applied)
 
     async def unpack(self, ref: str, layer: Descriptor, mounts: Sequence[Mount]) -> Descriptor | None:
         """Apply a layer while it comes, from the file of an ingest that the caller has open; None when that can't be done, and nothing was.
@@ -65,7 +66,7 @@ class WalkingDiffer(Differ):
                     applied = await self._workers.apply_coming(
                         file, layer.size, layer.media_type, rest, f"layer {layer.digest}"
                     )
-        return Descriptor(TAR, applied.digest, applied.size)
+        return _applied(layer, applied)
 
     async def compare(
         self,
@@ -92,8 +93,7 @@ class WalkingDiffer(Differ):
             return await self._put(out, layer, chosen, ref, labels), layer.uncompressed
 
     async def convert(
-        self, layer: Descriptor, media_type: str, ref: str, labels: Mapping[str, str], payloads: Mapping[str, bytes],
-        bottom: bool = False,
+        self, layer: Descriptor, media_type: str, ref: str, labels: Mapping[str, str], payloads: Mapping[str, bytes]
     ) -> tuple[Descriptor, str, str]:  # fmt: skip
         """Write a layer that is there in another type into the content store; return it, the digest of its tar or image, and that of what was there.
 
@@ -107,7 +107,7 @@ class WalkingDiffer(Differ):
         blob = await self._contents.open(layer.digest, layer.size)
         with blob, scratch_file(self._scratch) as out:
             made, held = await self._workers.convert(
-                blob, layer.media_type, out, media_type, processors, payloads, f"layer {layer.digest}", bottom
+                blob, layer.media_type, out, media_type, processors, payloads, f"layer {layer.digest}"
             )
             return await self._put(out, made, media_type, ref, labels), made.uncompressed, held
 
@@ -140,3 +140,7 @@ class WalkingDiffer(Differ):
                 await self._workers.run({id: processor}, given(groups[id], payloads, {id: processor}))
             except Unknown as error:
                 raise PermissionDenied(error.message) from None
+
+
+def _applied(layer: Descriptor, applied: Applied) -> Descriptor:
+    return Descriptor(EROFS if is_erofs(layer.media_type) else TAR, applied.digest, applied.size)

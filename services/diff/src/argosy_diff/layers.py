@@ -31,7 +31,7 @@ class Layers(p.LayersBase):
     async def convert(self, request: p.ConvertRequest) -> p.ConvertResponse:
         payloads = {k: v.encode() for k, v in request.payloads.items()}
         made, diff_id, held = await self._differ.convert(
-            _from_wire(request.layer), request.media_type, request.ref, dict(request.labels), payloads, request.bottom
+            _from_wire(request.layer), request.media_type, request.ref, dict(request.labels), payloads
         )
         return p.ConvertResponse(layer=_to_wire(made), diff_id=diff_id, held=held)
 

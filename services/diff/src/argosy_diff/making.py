@@ -45,11 +45,11 @@ def compared_layer(
 
 def converted_layer(
     blob: IO[bytes], layer_type: str, out: IO[bytes], media_type: str, processors: Processors, payloads: Payloads, limits: Limits,
-    scratch: Path, name: str, bottom: bool = False,
+    scratch: Path, name: str,
 ) -> tuple[Compared, str]:  # fmt: skip
     """Write a layer in another type to out; return it, and the digest of what was in it. Blocks.
 
-    name is what errors call it; bottom as in ``pack``. Raises InvalidArgument, Unknown, Unimplemented, FailedPrecondition, ResourceExhausted.
+    name is what errors call it. Raises InvalidArgument, Unknown, Unimplemented, FailedPrecondition, ResourceExhausted.
     """
     steps = resolve(layer_type, processors, payloads)
     budget = Budget(limits, name, blob.seek(0, os.SEEK_END))
@@ -62,7 +62,7 @@ def converted_layer(
             with Chain(blob, steps, payloads) as chain:
                 try:
                     made, held = repack(
-                        inflate(chain.output), opened(layer_type, steps), sink, base, scratch, budget, most=limits.max_bytes, bottom=bottom
+                        inflate(chain.output), opened(layer_type, steps), sink, base, scratch, budget, most=limits.max_bytes
                     )  # fmt: skip
                 except InvalidArgument:
                     # A processor that failed explains a broken stream better than the stream does.

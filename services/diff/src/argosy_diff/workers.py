@@ -164,9 +164,9 @@ class Workers:
 
     async def convert(
         self, blob: IO[bytes], layer_type: str, out: IO[bytes], media_type: str, processors: Mapping[str, StreamProcessor],
-        payloads: Mapping[str, bytes], name: str, bottom: bool = False,
+        payloads: Mapping[str, bytes], name: str,
     ) -> tuple[Compared, str]:  # fmt: skip
-        """Write a layer in another type to out; return it, and the digest of what was in it. name is what errors call it; bottom: nothing is below it.
+        """Write a layer in another type to out; return it, and the digest of what was in it. name is what errors call it.
 
         Raises what making it raises, Unavailable when the worker died.
 
@@ -174,7 +174,7 @@ class Workers:
         """
         request = {
             "do": "convert", "layer_type": layer_type, "media_type": media_type, "processors": _tables(processors),
-            "payloads": _texts(payloads), "name": name, "bottom": bottom,
+            "payloads": _texts(payloads), "name": name,
         }  # fmt: skip
         answer = await self._call(request, [blob, out], self._room)
         return Compared(answer["digest"], answer["size"], answer["uncompressed"]), answer["held"]
@@ -443,7 +443,7 @@ def _done(request: dict[str, Any], files: Sequence[IO[bytes]], setup: Setup) -> 
     if request["do"] == "convert":
         made, held = converted_layer(
             files[0], request["layer_type"], files[1], request["media_type"], processors, payloads, setup.limits, setup.scratch,
-            request["name"], request["bottom"],
+            request["name"],
         )  # fmt: skip
     else:
         held = ""

@@ -53,7 +53,7 @@ async def convert(
         watch(Progress(f"convert-{layer.digest}", "converting", 0, layer.size, layer))
         request = ConvertRequest(
             layer=to_wire(layer), media_type=wanted, ref=f"convert-{layer.digest}-{os.urandom(4).hex()}",
-            payloads={**payloads_for(layer, keys), **(payloads or {})}, bottom=part.number == 0,
+            payloads={**payloads_for(layer, keys), **(payloads or {})},
         )  # fmt: skip
         try:
             answer = await services.layers.convert(request, timeout=_CONVERT_S)

@@ -116,7 +116,7 @@ class _Work(Workshop):
 
             def work() -> tuple[Compared, str]:
                 budget = Budget(layer=f"layer {d.digest}", packed=d.size)
-                made = repack(said(), d.media_type, out, media_type, _folder(), budget, bottom=part.number == 0)
+                made = repack(said(), d.media_type, out, media_type, _folder(), budget)
                 out.flush()
                 return made
 

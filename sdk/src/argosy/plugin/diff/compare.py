@@ -190,9 +190,7 @@ def compare_trees(
         with tempfile.TemporaryFile() as tar:
             write_layer(left, right, tar, TAR, epoch_s, most)
             tar.seek(0)
-            return pack(
-                iter(partial(tar.read, _CHUNK), b""), out, media_type, tempfile.gettempdir(), most=most, bottom=not lower
-            )
+            return pack(iter(partial(tar.read, _CHUNK), b""), out, media_type, tempfile.gettempdir(), most=most)
 
 
 def write_layer(

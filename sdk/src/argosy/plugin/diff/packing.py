@@ -96,13 +96,13 @@ class LayerWriter:
 
 def pack(
     chunks: Iterator[bytes], out: IO[bytes], media_type: str, scratch: str | Path, *, most: int = 0, budget: Budget | None = None,
-    bottom: bool = False, packed: bool = False,
+    packed: bool = False,
 ) -> Compared:  # fmt: skip
     """Write a layer's tar to out in a type of ``SUPPORTED``. Blocks. packed: the chunks are an EROFS image already, where the type asks for one.
 
-    An image is made in an unnamed file in scratch, a directory, first. most is the limit of what is compressed, in bytes, 0 for none. bottom:
-    nothing is below the layer; of another that refers to what is below it no image can be made. Raises Unimplemented for another type,
-    InvalidArgument for what is no tar, FailedPrecondition, ResourceExhausted, OSError.
+    An image is made in an unnamed file in scratch, a directory, first. most is the limit of what is compressed, in bytes, 0 for none.
+    Raises Unimplemented for another type, and for an image InvalidArgument for what is no tar, FailedPrecondition for a layer that links to
+    files of others, ResourceExhausted, OSError.
     """
     writer = LayerWriter(out, media_type.replace(EROFS, TAR), most)
     if packed or not is_erofs(media_type):
@@ -112,15 +112,14 @@ def pack(
     from argosy.erofs.packed import write_image  # who makes none needs none of it
 
     with tempfile.TemporaryFile(dir=scratch) as image:
-        write_image(image.fileno(), chunks, budget, bottom)
+        write_image(image.fileno(), chunks, budget)
         while data := image.read(_CHUNK):
             writer.write(data)
     return writer.finish()
 
 
 def repack(
-    inflated: Iterator[bytes], layer_type: str, out: IO[bytes], media_type: str, scratch: str | Path, budget: Budget, *, most: int = 0,
-    bottom: bool = False,
+    inflated: Iterator[bytes], layer_type: str, out: IO[bytes], media_type: str, scratch: str | Path, budget: Budget, *, most: int = 0
 ) -> tuple[Compared, str]:  # fmt: skip
     """Write a layer, given inflated, in another type to out, as ``pack`` does; return it, and the digest of what was in it.
 
@@ -128,5 +127,5 @@ def repack(
     """
     packed = is_erofs(layer_type) and is_erofs(media_type)
     held = content(inflated, TAR if packed else layer_type, budget)
-    made = pack(iter(held), out, media_type, scratch, most=most, budget=budget, bottom=bottom, packed=packed)
+    made = pack(iter(held), out, media_type, scratch, most=most, budget=budget, packed=packed)
     return made, held.digest

@@ -340,7 +340,6 @@ class ConvertRequest(Message):
     ref: "str"
     labels: "dict[str, str]"
     payloads: "dict[str, google__protobuf.Any]"
-    bottom: "bool"
 
     def __init__(
         self,
@@ -350,7 +349,6 @@ class ConvertRequest(Message):
         ref: str = "",
         labels: dict[str, str] | None = None,
         payloads: dict[str, google__protobuf.Any] | None = None,
-        bottom: bool = False,
     ) -> None:
         self.__dict__ = {
             "layer": layer,
@@ -358,7 +356,6 @@ class ConvertRequest(Message):
             "ref": ref,
             "labels": {} if labels is None else labels,
             "payloads": {} if payloads is None else payloads,
-            "bottom": bottom,
             "_unknown_fields": b"",
         }
 
@@ -371,7 +368,6 @@ class ConvertRequest(Message):
             "ref": "",
             "labels": {},
             "payloads": {},
-            "bottom": False,
             "_unknown_fields": b"",
         }
         return m
@@ -384,7 +380,6 @@ class ConvertRequest(Message):
             "ref": betterproto2.field(3, "string"),
             "labels": betterproto2.field(4, "map", map_meta=betterproto2.map_meta("string", "string")),
             "payloads": betterproto2.field(5, "map", map_meta=betterproto2.map_meta("string", "message")),
-            "bottom": betterproto2.field(6, "bool"),
         }
 
     def encode(self) -> bytes:
@@ -426,9 +421,6 @@ class ConvertRequest(Message):
                 n = len(e)
                 a(b'*' + (VI[n] if n < 16384 else vi(n)))
                 a(e)
-        v = self.bottom
-        if v:
-            a(b'0' + (b'\x01' if v else b'\x00'))
         if self._unknown_fields:
             a(self._unknown_fields)
         return b"".join(o)
@@ -498,14 +490,8 @@ class ConvertRequest(Message):
                     x._merge(b, i, j)
                 self.payloads[k] = x
                 p = q
-            elif t == 48:
-                x = b[p]
-                p += 1
-                if x > 127:
-                    x, p = rv(b, p - 1)
-                self.bottom = x != 0
             else:
-                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5, 6,)))
+                p = unknown(self, b, p, t, n, frozenset((1, 2, 3, 4, 5,)))
         if p != n:
             raise past_end(self, "its last field")
 
