@@ -294,6 +294,37 @@ def test_layers_become_another_form_on_the_way_and_hold_the_same(
     )
 
 
+@pytest.mark.parametrize("form", ["erofs", "erofs+zstd"])
+def test_layers_become_erofs_images_on_the_way_and_back(mesh: Mesh, layout: Path, tmp_path: Path, form: str) -> None:
+    for name in ("one", "two"):
+        nowhere("--layers", form, f"oci:{layout}", f"oci:{tmp_path}/{name}").ok()
+    assert named(tmp_path / "one") == named(tmp_path / "two"), "the same image becomes the same image"
+    for number, (kind, data) in enumerate(layers_of(tmp_path / "one")):
+        assert kind == "application/vnd.erofs.layer.v1" + form.removeprefix("erofs")
+        (tmp_path / str(number)).write_bytes(
+            subprocess.run(["zstd", "-dc"], input=data, stdout=subprocess.PIPE, check=True).stdout
+            if "zstd" in form
+            else data
+        )
+        if shutil.which("fsck.erofs"):
+            subprocess.run(["fsck.erofs", str(tmp_path / str(number))], check=True, capture_output=True)
+    nowhere("--layers", "uncompressed", f"oci:{tmp_path}/one", f"oci:{tmp_path}/back").ok()
+    nowhere("--layers", form, f"oci:{tmp_path}/back", f"oci:{tmp_path}/again").ok()
+    assert {kind for kind, _ in layers_of(tmp_path / "back")} == {"application/vnd.oci.image.layer.v1.tar"}
+    run(
+        [
+            str(ARGOSY),
+            "--address",
+            str(mesh.address),
+            "transfer",
+            f"oci:{tmp_path}/again",
+            f"image:{form.replace('+', '-')}:1",
+        ]
+    ).ok()
+    ran = mesh.argosy("run", "--rm", f"{form.replace('+', '-')}:1", "cat", "/etc/motd").ok()
+    assert ran.out == "hello from an argosy\n"
+
+
 def test_a_layer_that_is_not_what_its_config_says_is_not_converted(layout: Path, tmp_path: Path) -> None:
     def changed(config: dict[str, Any]) -> dict[str, Any]:
         return {
