@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from argosy.oci.layers import FORMS  # noqa: E402 - as below
+
 from tests.harness.matrix import PAIRS, SINKS, SOURCES  # noqa: E402 - found only now
 
 PAGE = ROOT / "docs/matrix.md"
@@ -50,6 +52,10 @@ def page() -> str:
     lines += [f"| `{source}` | " + " | ".join(PAIRS[source, sink] or "-" for sink in SINKS) + " |" for source in SOURCES]
     lines += ["", "| word | what is done |", "|---|---|"]
     lines += [f"| {word} | {text} |" for word, text in WORDS.items() if word in PAIRS.values()]
+    lines += [
+        "",
+        f"With `argosy transfer --layers` an image's layers become another form on the way of a copy: {', '.join(FORMS)}.",
+    ]
     lines += ["", "| message | as a source | as a sink | `argosy transfer` |", "|---|---|---|---|"]
     for end in dict.fromkeys((*SOURCES, *SINKS)):
         package = "argosy.transfer.v1" if end in ("Layout", "Stored", "Blob") else "containerd.types.transfer"

@@ -100,6 +100,14 @@ def test_without_walking_a_directory_stands_alone(tree: Path) -> None:
         assert tar.getnames() == ["d"]
 
 
+def test_an_attribute_whose_name_is_no_text_is_left_out(tree: Path) -> None:
+    (tree / "odd").write_bytes(b"o")
+    os.setxattr(tree / "odd", b"user.\xff", b"1")
+    os.setxattr(tree / "odd", b"user.fine", b"\xff2")
+    with tarfile.open(fileobj=io.BytesIO(packed(tree, "/odd"))) as tar:
+        assert [key for key in tar.getmembers()[0].pax_headers if key.startswith("SCHILY")] == ["SCHILY.xattr.user.fine"]
+
+
 def test_what_is_not_there_is_said(tree: Path) -> None:
     for path in ("/no", "/d/file/x", "/d/sym/"):
         with pytest.raises(NotFound, match="in the tree"):
