@@ -60,7 +60,7 @@ def fill(folder: Path, diff_id: str, blob: IO[bytes], media_type: str) -> bool:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     budget = Budget(packed=os.fstat(blob.fileno()).st_size)
-    held = content(inflate(blob), media_type, budget)
+    held = content(inflate(blob), media_type, budget, blob)
     with tempfile.TemporaryDirectory(prefix=_NEW, dir=folder) as scratch:
         place = Path(scratch)
         (place / FILES).mkdir(mode=0o755)

@@ -92,14 +92,15 @@ def unpack(
         raise InvalidArgument("a layer needs mounts to be applied to")
     budget = budget or Budget(packed=_size(source))
     beside: Callable[[Iterator[bytes]], AbstractContextManager[Iterator[bytes]]] = ahead if works_ahead else nullcontext
+    blob = source if source.seekable() else None
     snapshot = layer_directory(mounts)
     if snapshot is not None:
         # Nearly all there is to do besides inflating is to write one file.
         with beside(inflate(source)) as inflated:
-            held = content(inflated, media_type, budget)
+            held = content(inflated, media_type, budget, blob)
             _write_image(snapshot, mounts[0], held, sync, budget)
         return Applied(held.digest, held.size)
-    held = content(inflate(source), media_type, budget)
+    held = content(inflate(source), media_type, budget, blob)
     with writer_for(mounts) as (writer, directory), beside(iter(held)) as chunks:
         reader = TarReader(chunks, budget)
         writer.apply(reader)

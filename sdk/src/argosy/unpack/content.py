@@ -6,8 +6,11 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import IO
 
 from argosy.oci.layers import is_erofs
+from argosy.unpack.inflate import kind_of
 from argosy.unpack.limits import Budget
 
 
@@ -36,19 +39,29 @@ class Content:
 
 
 class _ImageContent(Content):
-    """The tar of what is in an EROFS image. An image is read here and there, so all of it is in an unnamed file first.
+    """The tar of what is in an EROFS image. An image is read here and there, so it has to be a file: an unnamed one, unless the blob is the image.
 
     That file is in the directory for temporary ones. The kernel sees nothing of it: who wrote it may be hostile.
     """
 
+    def __init__(self, chunks: Iterator[bytes], budget: Budget, blob: IO[bytes] | None) -> None:
+        super().__init__(chunks, budget)
+        self._blob = blob
+
     def __iter__(self) -> Iterator[bytes]:
         from argosy.erofs.reading import tar_of  # who has no such layer needs none of it
 
-        os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
-        with tempfile.TemporaryFile() as image:
-            for chunk in self._counted():
-                image.write(chunk)
-            image.flush()
+        with ExitStack() as stack:
+            image = self._blob
+            if image is None or kind_of(os.pread(image.fileno(), 4, 0)):
+                os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
+                image = stack.enter_context(tempfile.TemporaryFile())
+                for chunk in self._counted():
+                    image.write(chunk)
+                image.flush()
+            else:
+                for _ in self._counted():
+                    pass  # its digest, and its size, which the budget may not allow
             total = 0
             for chunk in tar_of(image.fileno(), self.size, self._budget):
                 total += len(chunk)
@@ -56,9 +69,9 @@ class _ImageContent(Content):
                 yield chunk
 
 
-def content(inflated: Iterator[bytes], media_type: str, budget: Budget) -> Content:
-    """Return what is in a blob of one of ``argosy.oci.layers.OPENED``, given inflated (``inflate``).
+def content(inflated: Iterator[bytes], media_type: str, budget: Budget, blob: IO[bytes] | None = None) -> Content:
+    """Return what is in a blob of one of ``argosy.oci.layers.OPENED``, given inflated (``inflate``). blob is the blob itself, where it is a whole file.
 
     Iterating it blocks, and raises InvalidArgument for a damaged blob, ResourceExhausted for one that the budget does not allow.
     """
-    return (_ImageContent if is_erofs(media_type) else Content)(inflated, budget)
+    return _ImageContent(inflated, budget, blob) if is_erofs(media_type) else Content(inflated, budget)

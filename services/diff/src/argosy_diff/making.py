@@ -62,7 +62,8 @@ def converted_layer(
             with Chain(blob, steps, payloads) as chain:
                 try:
                     made, held = repack(
-                        inflate(chain.output), opened(layer_type, steps), sink, base, scratch, budget, most=limits.max_bytes
+                        inflate(chain.output), opened(layer_type, steps), sink, base, scratch, budget,
+                        most=limits.max_bytes, blob=None if steps else blob,
                     )  # fmt: skip
                 except InvalidArgument:
                     # A processor that failed explains a broken stream better than the stream does.

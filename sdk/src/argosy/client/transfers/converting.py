@@ -116,7 +116,7 @@ class _Work(Workshop):
 
             def work() -> tuple[Compared, str]:
                 budget = Budget(layer=f"layer {d.digest}", packed=d.size)
-                made = repack(said(), d.media_type, out, media_type, _folder(), budget)
+                made = repack(said(), d.media_type, out, media_type, _folder(), budget, blob=raw)
                 out.flush()
                 return made
 

@@ -119,13 +119,14 @@ def pack(
 
 
 def repack(
-    inflated: Iterator[bytes], layer_type: str, out: IO[bytes], media_type: str, scratch: str | Path, budget: Budget, *, most: int = 0
+    inflated: Iterator[bytes], layer_type: str, out: IO[bytes], media_type: str, scratch: str | Path, budget: Budget, *, most: int = 0,
+    blob: IO[bytes] | None = None,
 ) -> tuple[Compared, str]:  # fmt: skip
     """Write a layer, given inflated, in another type to out, as ``pack`` does; return it, and the digest of what was in it.
 
-    What is an EROFS image and stays one stays the same one.
+    What is an EROFS image and stays one stays the same one. blob is the layer itself, where it is a whole file.
     """
     packed = is_erofs(layer_type) and is_erofs(media_type)
-    held = content(inflated, TAR if packed else layer_type, budget)
+    held = content(inflated, TAR if packed else layer_type, budget, blob)
     made = pack(iter(held), out, media_type, scratch, most=most, budget=budget, packed=packed)
     return made, held.digest
