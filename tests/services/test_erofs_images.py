@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -31,7 +32,9 @@ from argosy_protos.containerd.types import Mount as WireMount
 from tests.harness.erofs import SNAPSHOTTERS, needs_erofs
 from tests.harness.layers import archive, described, directory, entry, hard_link, symlink
 from tests.harness.mesh import Mesh
+from tests.harness.web import serving
 from tests.sdk.test_erofs import mounted
+from tests.sdk.test_erofs_layers import packed
 
 pytestmark = pytest.mark.root
 
@@ -192,3 +195,25 @@ def test_diff_makes_such_layers_too(mesh: Mesh, tmp_path: Path) -> None:
     asyncio.run(main())
     with mounted(tmp_path / "image") as root:
         assert (root / "file").read_bytes() == b"f" * 5000
+
+
+@pytest.mark.parametrize("snapshotter", SNAPSHOTTERS)
+def test_a_large_one_is_pulled_and_unpacked_while_it_comes(mesh: Mesh, snapshotter: str) -> None:
+    """Nothing of an image means anything before all of it is there: what comes is in a file of the worker's own until then."""
+    data = os.urandom(1 << 20) * 10
+
+    async def main() -> None:
+        async with serving() as server, Client(mesh.address, f"large-{snapshotter}") as client, client.lease() as services:
+            image = packed(archive(directory("d"), entry("d/large", data=data)))
+            server.image("a/large:1", [image])
+            body = json.loads(server.blobs[server.tags["a/large:1"]])
+            body["layers"][0]["mediaType"] = EROFS
+            server.tag("a/large:1", body)
+            name = f"{server.netloc}/a/large:1"
+            await api.pull(Client(mesh.address, client.namespace, services=services), name, snapshotter=snapshotter)
+            assert (await tree(Client(mesh.address, client.namespace, services=services), name, snapshotter)).keys() == {
+                "d",
+                "d/large",
+            }
+
+    asyncio.run(main())
