@@ -32,6 +32,7 @@ from argosy.oci.image import (
     parse_document,
 )
 from argosy.oci.layers import is_erofs, oci_type
+from argosy.oci.platforms import is_for
 
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
@@ -94,7 +95,7 @@ class Rewriting:
         """By digest: what a layer or a document is now, where it is another."""
         self._images: set[str] = set()
         """The digests of manifests that have layers which are EROFS images."""
-        self._count = 0
+        self._seen: set[str] = set()
         self.found = False
         """Whether anything was an image, for one of the platforms."""
 
@@ -102,14 +103,9 @@ class Rewriting:
         """Return what an image is with its new layers. Raises what the workshop does, and InvalidArgument."""
         return await self._document(target, 0)
 
-    def nothing(self) -> NotFound:
-        """Return the error for an image of which nothing was found."""
-        wanted = ", ".join(map(str, self._platforms))
-        return NotFound(f"the image has no manifest here for {wanted}" if wanted else "the image has no manifest here")
-
     async def _document(self, d: Descriptor, depth: int) -> Descriptor:
-        self._count += 1
-        if depth > MAX_DEPTH or self._count > MAX_CHILDREN:
+        self._seen.add(d.digest)
+        if depth > MAX_DEPTH or len(self._seen) > MAX_CHILDREN:
             raise InvalidArgument(f"an image with indexes {MAX_DEPTH} deep or {MAX_CHILDREN} manifests is refused")
         data = await self._workshop.read(d)
         document = parse_document(data, d.media_type)
@@ -120,7 +116,7 @@ class Rewriting:
 
     async def _index(self, d: Descriptor, index: Index, said: dict[str, Any], depth: int) -> Descriptor:
         for child in index.manifests:
-            if kind(child) not in ("index", "manifest") or not self._is_wanted(child):
+            if child.digest in self._seen or kind(child) not in ("index", "manifest") or not is_for(child, self._platforms):
                 continue
             try:
                 await self._document(child, depth + 1)
@@ -136,19 +132,12 @@ class Rewriting:
         names = {f"m.{i}": entry["digest"] for i, entry in enumerate(entries)}
         return await self._kept({**said, "mediaType": _INDEX, "manifests": entries}, _INDEX, names, d)
 
-    def _is_wanted(self, child: Descriptor) -> bool:
-        """Return whether a manifest is for one of the platforms, or does not say for which it is."""
-        if not self._platforms or child.platform is None or not child.platform.is_stated:
-            return True
-        return any(child.platform.distance(one) is not None for one in self._platforms)
-
     async def _manifest(self, d: Descriptor, manifest: Manifest, said: dict[str, Any]) -> Descriptor:
         if manifest.config.media_type and manifest.config.media_type not in CONFIG_TYPES:
             return d  # an artifact
         data = await self._workshop.read(manifest.config)
         config = parse_config(data)
-        platform = Platform(os=config.os, architecture=config.architecture, variant=config.variant)
-        if self._platforms and all(platform.distance(one) is None for one in self._platforms):
+        if not config.platform.serves(self._platforms):
             return d
         self.found = True
         made = await self._layers(manifest, config)

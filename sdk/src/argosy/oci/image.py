@@ -217,6 +217,10 @@ class Platform(_Document):
         old, new = (int(v[1]) * 1000 + int(v[2] or 0) for v in versions if v is not None)
         return new - old if old < new else None
 
+    def serves(self, platforms: Sequence[Platform]) -> bool:
+        """Return whether an image for this platform serves one of some; without any, it does."""
+        return not platforms or any(self.distance(one) is not None for one in platforms)
+
     def __str__(self) -> str:
         return "/".join(p for p in (self.os, self.architecture, self.variant) if p)
 
@@ -318,6 +322,10 @@ class ImageConfig(_Document):
     variant: str = ""
     config: ContainerConfig = field(default_factory=ContainerConfig)
     rootfs: RootFs = field(default_factory=RootFs)
+
+    @property
+    def platform(self) -> Platform:
+        return Platform(os=self.os, architecture=self.architecture, variant=self.variant)
 
 
 @dataclass(kw_only=True)

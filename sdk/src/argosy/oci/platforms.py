@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from argosy.errors import InvalidArgument, NotFound
@@ -31,6 +31,11 @@ class _Budget:
 
     def __init__(self) -> None:
         self.left = _MAX_READ
+
+
+def is_for(manifest: Descriptor, platforms: Sequence[Platform]) -> bool:
+    """Return whether a manifest of an index is for one of some platforms, or does not say for which it is."""
+    return manifest.platform is None or not manifest.platform.is_stated or manifest.platform.serves(platforms)
 
 
 async def choose(index: Index, wanted: Platform, read: Read) -> Descriptor:
@@ -88,7 +93,7 @@ async def _distance(
     if (config.media_type and config.media_type not in CONFIG_TYPES) or config.size > MAX_CONFIG_BYTES:
         return None  # an artifact: a signature, a list of ingredients
     said = parse_config(await read(config))
-    platform = Platform(os=said.os, architecture=said.architecture, variant=said.variant)
+    platform = said.platform
     if not platform.is_stated:
         # Nothing says what it is for: the only image of an index is what is asked for.
         return 0 if alone else None

@@ -58,6 +58,6 @@ async def is_for(services: Services, target: Descriptor, platform: Platform) -> 
         found = await resolve(services, target, platform)
     except (NotFound, InvalidArgument):
         return False
-    config = Platform(os=found.config.os, architecture=found.config.architecture, variant=found.config.variant)
+    config = found.config.platform
     fits = not config.is_stated or config.distance(platform) is not None
     return fits and bool(found.manifest.layers) and found.manifest.config.media_type in CONFIG_TYPES

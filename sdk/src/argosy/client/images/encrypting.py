@@ -229,13 +229,12 @@ async def _look(
     if document.config.media_type and document.config.media_type not in CONFIG_TYPES:
         return
     config = parse_config(await read(document.config))
-    platform = Platform(os=config.os, architecture=config.architecture, variant=config.variant)
-    if platforms and all(platform.distance(one) is None for one in platforms):
+    if not config.platform.serves(platforms):
         return
     for number, layer in enumerate(document.layers):
         wrapped = wrapping.wrapped_in(layer.annotations) if is_encrypted(layer.media_type) else []
         schemes = list(dict.fromkeys(one.scheme for one in wrapped))
-        found.append(LayerInfo(number, layer, str(platform), schemes, sum(map(_count, wrapped))))
+        found.append(LayerInfo(number, layer, str(config.platform), schemes, sum(map(_count, wrapped))))
 
 
 def _count(wrapped: wrapping.Wrapped) -> int:

@@ -32,7 +32,8 @@ async def rewrite(client: Client, name: str, new: str, change: Change, platforms
         rewriting = Rewriting(_Stored(services, change), platforms)
         changed = await rewriting.tree(from_wire(present(image.target, f'the target of image "{name}"')))
         if not rewriting.found:
-            raise rewriting.nothing()
+            wanted = ", ".join(map(str, platforms))
+            raise NotFound(f"the image has no manifest here{f' for {wanted}' if wanted else ''}")
         return await put_image(services, str(Reference.parse(new)), to_wire(changed))
 
 

@@ -6,7 +6,7 @@ Blobs go first, side by side, then the documents, each after what it names; so w
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import anyio
@@ -16,8 +16,9 @@ from argosy.client.jobs import together
 from argosy.client.progress import Progress
 from argosy.client.transfers.ends import ImageSink, ImageSource, Wish
 from argosy.errors import ArgosyError, InvalidArgument, NotFound
-from argosy.oci.image import MAX_CHILDREN, MAX_DEPTH, MAX_MANIFEST_BYTES, Descriptor, Index, Platform, parse_document
+from argosy.oci.image import MAX_CHILDREN, MAX_DEPTH, MAX_MANIFEST_BYTES, Descriptor, Index, parse_document
 from argosy.oci.passing import checked
+from argosy.oci.platforms import is_for
 
 _PARALLEL: Final = 4
 
@@ -117,11 +118,3 @@ async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: De
 
     await tree(top)
     return top
-
-
-def is_for(manifest: Descriptor, platforms: Sequence[Platform]) -> bool:
-    """Return whether a manifest of an index goes along: it is for one of the platforms, or does not say for which it is."""
-    said = manifest.platform
-    if not platforms or said is None or not said.is_stated:
-        return True
-    return any(said.distance(one) is not None for one in platforms)
