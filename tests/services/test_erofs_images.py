@@ -19,6 +19,7 @@ from argosy.client.content import read_blob
 from argosy.client.images.documents import resolve
 from argosy.client.images.names import find_image
 from argosy.client.services import present
+from argosy.erofs.cache import find
 from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
 from argosy.oci.image import chain_ids
@@ -146,6 +147,13 @@ def test_any_client_runs_them(converted: Mesh, tmp_path: Path) -> None:
     converted.ctr("images", "import", "--all-platforms", str(path), namespace="others").ok()
     ran = converted.ctr("run", "--rm", "docker.io/library/busybox-erofs:1", "c", "cat", "/etc/motd", namespace="others").ok()
     assert ran.out == "hello from an argosy\n"
+
+
+def test_a_cache_is_filled_from_them(converted: Mesh, tmp_path: Path) -> None:
+    """By what the snapshotter asks for: their own diff ids."""
+    _, config, _ = manifest(converted, "layers-erofs-zstd:1")
+    converted.argosy("image", "build-erofs-cache", "layers-erofs-zstd:1", str(tmp_path / "cache")).ok()
+    assert all(find([tmp_path / "cache"], diff_id) for diff_id in config["rootfs"]["diff_ids"][:1])
 
 
 def test_they_become_tars_again_that_hold_the_same(converted: Mesh) -> None:

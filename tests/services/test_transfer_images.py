@@ -126,6 +126,34 @@ def test_a_pull_fetches_what_is_for_the_platforms_that_are_wanted(
         assert "Committed" in mesh.ctr("snapshots", "ls", namespace=tool.namespace).out
 
 
+@pytest.mark.parametrize(
+    ("asked", "where"),
+    [
+        ([("", "native")], {"native"}), ([("erofs", "native")], {"native"}), ([("", "overlayfs"), ("erofs", "native")], {"overlayfs"}),
+        ([("", "overlayfs"), ("other", "native")], {"overlayfs"}),
+    ],
+)  # fmt: skip
+def test_who_asks_for_erofs_layers_has_what_there_is_unpacked_once(
+    mesh: Mesh, tool: Tool, multi: tuple[str, dict[str, dict[str, str]]], asked: list[tuple[str, str]], where: set[str]
+) -> None:
+    """As a 2.x client does, which says so beside its own platform, or alone."""
+    unpacks = [
+        p.UnpackConfiguration(
+            platform=Platform(os="linux", architecture="amd64", os_features=[feature] if feature else []),
+            snapshotter=snapshotter,
+        )
+        for feature, snapshotter in asked
+    ]
+    tool.pull(multi[0], platforms=[HOST], all_metadata=False, unpacks=unpacks)
+    names = ("overlayfs", "native")
+    found = {
+        one
+        for one in names
+        if "Committed" in mesh.ctr("snapshots", "--snapshotter", one, "ls", namespace=tool.namespace).out
+    }
+    assert found == where
+
+
 def test_a_platform_that_there_is_not_is_not_found(tool: Tool, multi: tuple[str, dict[str, dict[str, str]]]) -> None:
     store = p.ImageStore(name="x", platforms=[Platform(os="linux", architecture="mips")])
     assert refused(tool.transfer, p.OCIRegistry(reference=multi[0]), store)[0] == "NOT_FOUND"

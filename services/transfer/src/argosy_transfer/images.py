@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from typing import Final
 
 from argosy.client import Client
 from argosy.client.images import Extra, Naming, resolve, snapshotters
@@ -14,6 +15,9 @@ from argosy_protos.containerd.types import Platform as WirePlatform
 from argosy_protos.containerd.types.transfer import ImageStore
 
 logger = get("transfer.images")
+
+# The features of a system that images may ask for here.
+_READ: Final = frozenset(("erofs",))
 
 
 def naming(store: ImageStore) -> Naming:
@@ -40,10 +44,13 @@ async def unpacks(client: Client, services: Services, store: ImageStore, wish: s
         return []
     known = await snapshotters(services)
     found: list[tuple[Platform, str]] = []
-    for one in store.unpacks:
+    features = [set(one.platform.os_features) if one.platform is not None else set() for one in store.unpacks]
+    # EROFS layers are unpacked wherever others are: who asks for an image of them gets what there is, once.
+    served: Set[str] = frozenset() if set() in features else _READ
+    for one, asked in zip(store.unpacks, features, strict=True):
         platform = platforms([one.platform])[0] if one.platform is not None else Platform.of_host()
         name = one.snapshotter or wish or await client.default_snapshotter()
-        if platform.os != "linux" or name not in known or (one.platform is not None and one.platform.os_features):
+        if platform.os != "linux" or name not in known or asked - served:
             logger.warning("unpack.not_supported", platform=str(platform), snapshotter=name)
         elif (platform, name) not in found:
             found.append((platform, name))
