@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 from argosy.client.progress import Progress
-from argosy.client.transfers import Converted, Wish, copy_image
+from argosy.client.transfers import Converted, Wish, converting, copy_image
 from argosy.client.transfers.ends import ImageSource
 from argosy.errors import DataLoss, FailedPrecondition, InvalidArgument
 from argosy.oci.image import Descriptor, Platform
@@ -154,6 +154,12 @@ def test_what_is_wrong_with_a_layer_is_told_and_nothing_is_made() -> None:
     sealed.blobs = {key: data.replace(b"diff.tar.gzip", b"tar+encrypted") for key, data in sealed.blobs.items()}
     with pytest.raises((InvalidArgument, DataLoss)):
         converted(sealed, "zstd")
+
+
+def test_what_is_written_anew_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(converting, "_MAX_DOCUMENTS_BYTES", 1000)
+    with pytest.raises(InvalidArgument, match="more than 1000 bytes of manifests; convert it for fewer platforms"):
+        converted(Image(), "zstd")
 
 
 def test_a_conversion_that_is_cut_at_any_await_leaves_no_file_open() -> None:

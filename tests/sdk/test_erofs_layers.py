@@ -17,6 +17,8 @@ import pytest
 from argosy.erofs.packed import write_image
 from argosy.erofs.reading import tar_of
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, ResourceExhausted, Unimplemented
+from argosy.kernel.mount import temporary_mount
+from argosy.mounts import Mount
 from argosy.unpack.limits import Budget, Limits
 from argosy.unpack.tar import TarReader
 
@@ -156,6 +158,17 @@ def test_a_directory_that_no_entry_spoke_of_is_none_afterwards(tmp_path: Path) -
     assert names.index(b"said/") < names.index(b"said/f")
     with mounted(checked(image, tmp_path / "image")) as root:
         assert [(root / name).stat().st_mode & 0o7777 for name in ("tmp", "var/log", "said")] == [0o755, 0o755, 0o700]
+        (tmp_path / "below").mkdir()
+        with temporary_mount([Mount("overlay", "overlay", (f"lowerdir={root}:{tmp_path / 'below'}",))]) as merged:
+            assert os.listxattr(f"{merged}/tmp") == [], "the mark is nobody's to see"
+
+
+def test_a_hole_is_not_free_in_an_image() -> None:
+    """A tar of a few bytes may have a file of gigabytes: nobody's disk is filled with its zeros."""
+    pax = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "holes", "GNU.sparse.realsize": str(8 << 30)}
+    tar = archive(entry("x", data=b"1\n8589934592\n0\n".ljust(512, b"\0"), pax=pax))
+    with tempfile.TemporaryFile() as file, pytest.raises(ResourceExhausted, match="it inflates to more than"):
+        write_image(file.fileno(), iter([tar]), Budget(packed=len(tar)))
 
 
 def test_a_link_to_what_is_below_is_refused() -> None:

@@ -180,6 +180,18 @@ def test_they_become_tars_again_that_hold_the_same(converted: Mesh) -> None:
     asyncio.run(main())
 
 
+def test_several_convert_the_same_at_a_time(converted: Mesh) -> None:
+    async def main() -> None:
+        async with Client(converted.address, "default") as client:
+            names = [f"docker.io/library/same-{n}:1" for n in range(4)]
+            made = await asyncio.gather(
+                *(api.convert(client, "docker.io/library/layers:1", name, "erofs+zstd") for name in names)
+            )
+            assert len({present(one.target, "it").digest for one in made}) == 1
+
+    asyncio.run(main())
+
+
 def test_a_layer_of_which_no_image_can_be_made_is_told_by_what_it_links_to(mesh: Mesh, tmp_path: Path) -> None:
     oci_archive(tmp_path / "links.tar", "docker.io/library/links:1", [BELOW, archive(hard_link("a", "etc/keep"))])
     mesh.argosy("import", str(tmp_path / "links.tar")).ok()

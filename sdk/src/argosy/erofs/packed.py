@@ -41,6 +41,7 @@ class _Packed(LayerIndex):
     def _make_file(self, at: Node, name: bytes, what: Attributes, reader: TarReader, entry: Entry) -> None:
         node = self._file(at, name, what, entry)
         offset = self._data.reserve(node.size)
+        self._budget.inflated(self._data.end)  # holes of a sparse file are bytes of an image
         node.block = offset // self._data.block
         if entry.segments is None:
             self._write(reader.data(), offset)

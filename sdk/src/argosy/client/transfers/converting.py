@@ -29,6 +29,8 @@ from argosy.unpack.limits import Budget
 
 # What a thread does before it says how far it is.
 _STEP_BYTES: Final = 8 << 20
+# What is written anew is in memory: far more than the documents of any image.
+_MAX_DOCUMENTS_BYTES: Final = 64 << 20
 
 
 class Converted(ArchiveSource):
@@ -60,6 +62,7 @@ class _Work(Workshop):
 
     def __init__(self, source: ImageSource, form: str, wish: Wish, stack: AsyncExitStack) -> None:
         self._source, self._form, self._wish, self._stack = source, form, wish, stack
+        self.called = source.called
         self._made: dict[str, tuple[Compared, str]] = {}
         """By digest: what a layer became, and the digest of what was in it."""
         self.documents: dict[str, bytes] = {}
@@ -70,6 +73,10 @@ class _Work(Workshop):
 
     async def keep(self, d: Descriptor, data: bytes, names: Mapping[str, str]) -> None:
         self.documents[d.digest] = data
+        if sum(map(len, self.documents.values())) > _MAX_DOCUMENTS_BYTES:
+            raise InvalidArgument(
+                f"{self.called} has more than {_MAX_DOCUMENTS_BYTES} bytes of manifests; convert it for fewer platforms"
+            )
 
     async def lacks(self, d: Descriptor) -> bool:
         return self._source.may_lack
