@@ -24,7 +24,7 @@ from argosy.kernel.mount import temporary_mount
 from argosy.mounts import Mount
 from argosy.oci.image import chain_ids
 from argosy.oci.layers import EROFS
-from argosy.testkit.image import oci_archive
+from argosy.testkit.image import busybox_layer, oci_archive
 from argosy_protos.containerd.services.content.v1 import InfoRequest
 from argosy_protos.containerd.services.diff.v1 import DiffRequest
 from argosy_protos.containerd.services.snapshots.v1 import RemoveSnapshotRequest, ViewSnapshotRequest
@@ -35,7 +35,7 @@ from tests.harness.layers import archive, described, directory, entry, hard_link
 from tests.harness.mesh import Mesh
 from tests.harness.web import serving
 from tests.sdk.test_erofs import mounted
-from tests.sdk.test_erofs_layers import packed
+from tests.sdk.test_erofs_layers import needs_mkfs, packed
 
 pytestmark = pytest.mark.root
 
@@ -110,6 +110,16 @@ def test_the_documents_are_as_containerd_has_them(converted: Mesh, form: str, tm
     asyncio.run(main())
 
 
+def made_by_mkfs(base: Path, *options: str) -> bytes:
+    """Return an image of the demo's first layer that mkfs.erofs made."""
+    (base / "tree").mkdir()
+    subprocess.run(["tar", "-x", "-C", str(base / "tree")], input=busybox_layer(), check=True)
+    subprocess.run(
+        ["mkfs.erofs", "--quiet", *options, str(base / "image"), str(base / "tree")], check=True, capture_output=True
+    )
+    return (base / "image").read_bytes()
+
+
 async def tree(client: Client, name: str, snapshotter: str) -> dict[str, tuple[object, ...]]:
     """Return what is in an image once it is unpacked."""
     services = client.services
@@ -178,6 +188,29 @@ def test_they_become_tars_again_that_hold_the_same(converted: Mesh) -> None:
             assert "os.features" not in config
 
     asyncio.run(main())
+
+
+@needs_mkfs
+@pytest.mark.parametrize("snapshotter", SNAPSHOTTERS)
+def test_an_image_of_what_mkfs_made_runs(mesh: Mesh, tmp_path: Path, snapshotter: str) -> None:
+    image = made_by_mkfs(tmp_path)
+    oci_archive(tmp_path / "a.tar", "docker.io/library/mkfs:1", [image], media_type=EROFS, pack=bytes)
+    mesh.ctr("images", "import", "--snapshotter", snapshotter, str(tmp_path / "a.tar"), namespace=snapshotter).ok()
+    ran = mesh.argosy("run", "--rm", "--snapshotter", snapshotter, "mkfs:1", "ls", "/etc/passwd", namespace=snapshotter).ok()
+    assert ran.out == "/etc/passwd\n"
+
+
+@needs_mkfs
+def test_one_with_files_compressed_in_it_is_refused_with_what_it_is(mesh: Mesh, tmp_path: Path) -> None:
+    oci_archive(
+        tmp_path / "a.tar", "docker.io/library/lz4:1", [made_by_mkfs(tmp_path, "-zlz4hc")], media_type=EROFS, pack=bytes
+    )
+    mesh.ctr("images", "import", "--no-unpack", str(tmp_path / "a.tar")).ok()
+    for words in (["import", str(tmp_path / "a.tar")], ["image", "convert", "--to", "gzip", "lz4:1", "lz4:2"]):
+        refused = mesh.argosy(*words)
+        assert (
+            refused.code != 0 and "files are compressed in the layer's EROFS image, which is not read here" in refused.err
+        ), refused
 
 
 def test_several_convert_the_same_at_a_time(converted: Mesh) -> None:
