@@ -24,6 +24,7 @@ from argosy.plugin.content.local import LocalStore, LocalWriter
 from argosy.rpc.server import Server
 from argosy.tables import ProxyPlugin
 from argosy_gateway.backends import changes
+from argosy_gateway.backends.blobs import Blobs as Rows
 from argosy_gateway.backends.content import Content
 from argosy_gateway.backends.writers import IngestWriter
 from argosy_gateway.metadata import leases
@@ -406,6 +407,35 @@ def test_two_namespaces_and_a_collection_never_lose_a_blob_that_one_of_them_name
                 )
                 assert [a for a in answers if isinstance(a, BaseException)] == []
                 assert await read(gateway, digest) == data
+            await agree(gateway, store)
+
+    asyncio.run(main())
+
+
+def test_a_blob_that_is_collected_in_the_moment_it_is_found_is_committed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose lease it was is gone, and the next one to bring the same bytes is not told that they are there."""
+
+    async def main() -> None:
+        async with behind_a_gateway() as (gateway, store):
+            digest = await put(gateway, "one", b"data")
+            writer = await opened(gateway, "two")
+            await writer.write(0, b"data", 0, "")
+            is_lost, taken = Rows.is_lost, False
+
+            async def collected(self: Rows, one: str) -> bool:
+                nonlocal taken
+                found = await is_lost(self, one)
+                if not taken:
+                    taken = True
+                    await content(gateway).blobs.delete(NS, "l", digest)
+                    await gateway.core.collect()
+                return found
+
+            monkeypatch.setattr(Rows, "is_lost", collected)
+            assert await writer.commit(4, b"", 0, digest, {}) == digest
+            await writer.close()
+            await gateway.core.collect()
+            assert taken and await read(gateway, digest) == b"data"
             await agree(gateway, store)
 
     asyncio.run(main())

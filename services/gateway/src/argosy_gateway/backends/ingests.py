@@ -186,6 +186,10 @@ class Ingests:
             raise NotFound(f'ingest "{ref}" is not open in namespace "{ns}"; open it with Content.Write first')
         return await writer.place()
 
+    async def lease(self, ns: str, lease: str | None, digest: str) -> bool:
+        """Return whether a namespace has a blob, which is leased then. Raises NotFound for the lease."""
+        return await self._db.write(lambda db: rows.lease(db, ns, lease, digest))
+
     async def drop(self, ns: str, lease: str | None, ref: str, instead: str) -> None:
         """Forget an ingest; instead is the blob that it would have been, which is leased then."""
         await self.work.finish(self._drop, ns, lease, ref, instead)

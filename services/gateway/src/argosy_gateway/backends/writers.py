@@ -132,7 +132,9 @@ class IngestWriter(Writer):
         if expected and expected != self._expected:
             self._expected = expected
             if self._blobs.has(self._ns, expected) and not await self._blobs.is_lost(expected):
-                await self._exists(expected)
+                # A collection may have taken it since: what is said to be there stays there.
+                if await self._ingests.lease(self._ns, self._lease, expected):
+                    await self._exists(expected)
 
     async def _exists(self, expected: str) -> None:
         await self._ingests.work.finish(self._close)

@@ -98,6 +98,14 @@ def drop(db: sqlite3.Connection, ns: str, lease: str | None, ref: str, instead: 
     return found
 
 
+def lease(db: sqlite3.Connection, ns: str, lease: str | None, digest: str) -> bool:
+    """Lease a blob; return whether the namespace has it. Raises NotFound for the lease."""
+    if content.size_of(db, ns, digest) is None:
+        return False
+    leases.join(db, namespace_of(ns), lease, leases.CONTENT, digest)
+    return True
+
+
 def link(
     db: sqlite3.Connection, ns: str, lease: str | None, ref: str, digest: str, size: int, labels: Mapping[str, str]
 ) -> AlreadyExists | None:
