@@ -12,13 +12,14 @@ from typing import Any
 import anyio
 import pytest
 from argosy.errors import ArgosyError, InvalidArgument, PermissionDenied, Unavailable
-from argosy.labels import VERDICT, VERIFIED
+from argosy.labels import VERDICT, VERIFIED, VERIFIED_AS
 from argosy.plugin.hooks import Changes, Container, Deny, Hook, Image, Layer
 from argosy.plugin.verifier import Image as Verified
 from argosy.plugin.verifier import Reject, Verifier
 from argosy.rpc.server import Server
 from argosy.tables import POINTS, ImageVerifiers, ProxyPlugin
 from argosy_gateway.core import Core
+from argosy_gateway.metadata import images
 from argosy_gateway.plugins import plugin as plugins
 from argosy_gateway.policy import MOST_NAMES
 from argosy_protos.argosy.hooks.v1 import DecideRequest, DecideResponse, HooksBase
@@ -337,6 +338,40 @@ async def test_verdicts_become_labels_and_what_a_client_says_of_them_does_not(sh
         # cover = "transfer": who does not ask is not verified.
         assert await core.policy.named("n", OTHER, TARGET, dict(labels), None) == {}
         assert len(verifier.asked) == 1
+
+
+@in_a_loop
+async def test_a_verdict_goes_along_to_another_name_of_the_same_bytes_where_it_was_given(short_path: Path) -> None:
+    """And says of which name it was; what was not said so, of these bytes and in this namespace, is nobody's verdict."""
+    verifier = Accepts()
+    async with guarded(short_path, v=(verifier, {})) as core:
+        told = await pull(core)
+        await core.change(lambda db: images.create(db, "n", images.Image(NAME, TARGET, told), None, None))
+        tagged = {**told, VERIFIED_AS: NAME}
+        assert await core.policy.named("n", OTHER, TARGET, {"a": "b", **told}, None) == {"a": "b", **tagged}
+        # A name of a name is of what was verified; what the client says of that counts for nothing.
+        await core.change(lambda db: images.create(db, "n", images.Image(OTHER, TARGET, tagged), None, None))
+        await core.change(lambda db: images.delete(db, "n", NAME, None, None), dirty=True)
+        third = NAME.replace(":1", ":3")
+        assert await core.policy.named("n", third, TARGET, {**told, VERIFIED_AS: third}, None) == tagged
+        # One that has these bytes already, and no verdict.
+        before = images.Image(third, TARGET)
+        assert await core.policy.named("n", third, TARGET, tagged, before) == tagged
+        other = Descriptor(media_type=TARGET.media_type, digest="sha256:" + "b" * 64, size=7)
+        for ns, name, target, labels in (
+            ("m", third, TARGET, told),
+            ("n", third, TARGET, {**told, VERDICT: "v: signed by the king"}),
+            ("n", third, other, told),
+            ("n", third, other, {**told, VERIFIED: other.digest}),
+            ("n", third, TARGET, {VERDICT: told[VERDICT], VERIFIED_AS: NAME}),
+        ):
+            assert await core.policy.named(ns, name, target, labels, None) == {}, (ns, labels)
+        assert len(verifier.asked) == 1
+    async with guarded(short_path / "all", "all", v=(verifier, {})) as core:
+        # There each name is verified.
+        await core.change(lambda db: images.create(db, "n", images.Image(NAME, TARGET, told), None, None))
+        assert await core.policy.named("n", OTHER, TARGET, told, None) == told
+        assert len(verifier.asked) == 2
 
 
 @in_a_loop

@@ -65,6 +65,24 @@ def mesh(image_archive: Path) -> Iterator[Mesh]:
         running.destroy()
 
 
+@pytest.fixture
+def plain_cover(short_path: Path) -> Iterator[Mesh]:
+    """A mesh with the same program, which covers what pulls by Transfer and ours."""
+    (short_path / "bin").mkdir()
+    program = short_path / "bin" / "10-name"
+    program.write_text(VERIFIER.format(log=short_path / "calls"))
+    program.chmod(0o755)
+    (short_path / "mesh.toml").write_text(
+        f'[image_verifiers]\nbin_dir = "{short_path / "bin"}"\nper_verifier_timeout_s = 60.0\n'
+    )
+    running = Mesh(short_path, extra=["--config", str(short_path / "mesh.toml")])
+    running.start()
+    try:
+        yield running
+    finally:
+        running.destroy()
+
+
 @pytest.fixture(scope="module")
 def pushed(mesh: Mesh, registry: str) -> str:
     """A repository that has the image as :latest, :1 and :bad."""
@@ -237,6 +255,23 @@ def test_the_verdict_is_kept_with_the_image_and_shown(mesh: Mesh, pushed: str) -
         (shown,) = json.loads(mesh.argosy("-o", "json", "images", namespace="kept").ok().out)
         assert shown["verified"] == "bindir: 10-name => fine" and shown["labels"]["my"] == "own"
         mesh.ctr("images", "rm", "--sync", f"{pushed}:1", namespace="kept").ok()
+
+
+def test_another_name_of_a_verified_image_says_what_was_verified(plain_cover: Mesh, pushed: str) -> None:
+    """Whoever tags: our command, Debian's ctr, a Transfer, ``argosy transfer``. A tag is no pull: the program is not asked."""
+    mesh, name = plain_cover, f"{pushed}:1"
+    mesh.argosy("pull", name, "--plain-http", namespace="tags").ok()
+    mesh.argosy("tag", name, "a:1", namespace="tags").ok()
+    mesh.ctr("images", "tag", name, "docker.io/library/b:1", namespace="tags").ok()
+    mesh.argosy("transfer", f"image:{name}", "image:c:1", namespace="tags").ok()
+    with Tool(mesh.address, "tags") as tool:
+        tool.transfer(p.ImageStore(name=name), p.ImageStore(name="docker.io/library/d:1", labels={"my": "own"}))
+    rows = {row["name"]: row for row in json.loads(mesh.argosy("-o", "json", "images", namespace="tags").ok().out)}
+    assert rows.pop(name)["verified"] == "bindir: 10-name => fine"
+    assert sorted(rows) == [f"docker.io/library/{one}:1" for one in "abcd"]
+    assert {row["verified"] for row in rows.values()} == {f"bindir: 10-name => fine (as {name})"}
+    assert rows["docker.io/library/d:1"]["labels"]["my"] == "own"
+    assert len(calls(mesh)) == 1
 
 
 def test_nobody_but_a_verifier_says_that_an_image_is_verified(mesh: Mesh, pushed: str) -> None:

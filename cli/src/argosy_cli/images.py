@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -52,6 +52,14 @@ def _platforms(said: Sequence[str] | None) -> list[Platform]:
     from argosy.oci.image import Platform
 
     return [Platform.parse(one) for one in said or ()]
+
+
+def verdict_of(labels: Mapping[str, str], digest: str) -> str:
+    """Return what verifiers have said of an image, and of which name of it; "" for nothing. It counts for what they have seen."""
+    from argosy.labels import VERDICT, VERIFIED_AS, verdict
+
+    told = verdict(labels, digest)
+    return told.get(VERDICT, "") + (f" (as {told[VERIFIED_AS]})" if VERIFIED_AS in told else "")
 
 
 def pull(
@@ -168,7 +176,6 @@ def images(filters: Annotated[list[str] | None, Argument(help="containerd filter
     """List images."""
     from argosy.client import images as api
     from argosy.client.services import present
-    from argosy.labels import VERDICT, VERIFIED
     from argosy.oci.image import Platform
     from argosy.timestamps import format_rfc3339, from_wire
     from argosy_protos.containerd.services.images.v1 import ListImagesRequest
@@ -180,8 +187,7 @@ def images(filters: Annotated[list[str] | None, Argument(help="containerd filter
         for image in reply.images:
             target = present(image.target, f'the target of image "{image.name}"')
             row: dict[str, Any] = {"name": image.name, "digest": target.digest, "labels": dict(image.labels)}
-            # What verifiers have said counts for what they have seen.
-            row["verified"] = row["labels"].get(VERDICT, "") if row["labels"].get(VERIFIED) == target.digest else ""
+            row["verified"] = verdict_of(row["labels"], target.digest)
             row["created"] = format_rfc3339(from_wire(image.created_at) or 0)
             try:
                 found = await api.resolve(services, api.from_wire(target))

@@ -43,6 +43,8 @@ VERIFIED: Final = "argosy/image.verified"
 """On an image that verifiers have accepted: the digest of what they have accepted, which it may point at no more."""
 VERDICT: Final = "argosy/image.verdict"
 """On the same: which verifiers there were, and what each said."""
+VERIFIED_AS: Final = "argosy/image.verified-as"
+"""On the same, where it was accepted by another name than its own: by which."""
 IMAGE_HEADER: Final = "argosy-image"
 """A client that sends this while it unpacks says of which image, so that hooks know."""
 OWN_LABELS_HEADER: Final = "argosy-own-labels"
@@ -57,6 +59,12 @@ def is_reserved(key: str) -> bool:
 def of_image(labels: Mapping[str, str] | None) -> dict[str, str]:
     """Return those labels of an image's configuration that a container may take over (CVE-2026-53488)."""
     return {k: v for k, v in (labels or {}).items() if not is_reserved(k)}
+
+
+def verdict(labels: Mapping[str, str], digest: str) -> dict[str, str]:
+    """Return those labels of an image that say what verifiers have said of a digest; none where they say nothing of that one."""
+    told = (VERIFIED, VERDICT, VERIFIED_AS)
+    return {key: labels[key] for key in told if key in labels} if labels.get(VERIFIED) == digest else {}
 
 
 def check_labels(labels: Mapping[str, str]) -> None:

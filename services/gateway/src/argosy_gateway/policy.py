@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from argosy.errors import InvalidArgument, NotFound, PermissionDenied
-from argosy.labels import GC_REF_SNAPSHOT, IMAGE_HEADER, MAX_LABEL_BYTES, VERDICT, VERIFIED
+from argosy.labels import GC_REF_SNAPSHOT, IMAGE_HEADER, MAX_LABEL_BYTES, VERDICT, VERIFIED, VERIFIED_AS, verdict
 from argosy.labels import masked as labels_after
 from argosy.recent import Recent
 from argosy.rpc.context import current
@@ -36,7 +36,7 @@ MOST_NAMES: Final = 64
 _ROUNDS: Final = 4
 # Passes that nobody uses are of pulls that have failed.
 _PASSES: Final = 4096
-_OURS: Final = (VERIFIED, VERDICT)
+_OURS: Final = (VERIFIED, VERDICT, VERIFIED_AS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,12 @@ class Policy:
         registry, digest = self._registry, target.digest
         verifies = self._verifiers.covers_all and bool(self._verifiers.known())
         found = self._valid((RESOLVED, ns, name, digest))
+        still = verdict(before.labels, digest) if before is not None else {}
+        if not still and labels.get(VERIFIED) == digest:
+            # Another name of what was accepted: whoever copies the labels of an image says what we have said, and no more than that.
+            still = images.accepted(self._reader, ns, digest, labels.get(VERDICT, ""))
         if found is None and before is not None and before.target.digest == digest:
-            still = before.labels if before.labels.get(VERIFIED) == digest else {}
-            return {**wanted, **{key: still[key] for key in _OURS if key in still}}
+            return {**wanted, **still}
         if found is None and (verifies or registry.guards):
             added: dict[str, str] = {}
             if registry.guards:
@@ -169,8 +172,8 @@ class Policy:
             verdicts = await self._verifiers.verify(ns, name, target) if verifies else []
             found = Pass(registry.guards, added, verdicts)
         if found is None:
-            return wanted
-        return {**wanted, **found.labels, **_shown(digest, found.verdicts)}
+            return {**wanted, **still}
+        return {**wanted, **found.labels, **(_shown(digest, found.verdicts) or still)}
 
     def used(self, ns: str, name: str, digest: str) -> None:
         """Note that an image has its name: its pass is not good for another time."""

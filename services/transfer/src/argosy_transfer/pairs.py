@@ -18,6 +18,7 @@ from argosy.client.images import (
     Guarded,
     Wants,
     export_images,
+    get_image,
     import_images,
     store,
     target_of,
@@ -67,6 +68,7 @@ from argosy.windows import Writer, received
 from argosy_protos._message import Message
 from argosy_protos.argosy.snapshots.v1 import Snapshot
 from argosy_protos.argosy.transfer import v1 as ours
+from argosy_protos.containerd.services.images.v1 import Image
 from argosy_protos.containerd.types import transfer as p
 
 from argosy_transfer import paths
@@ -204,10 +206,8 @@ class FromStore(StoredImage):
         super().__init__(job.client.services, said.name)
         self.said = said
 
-    async def resolve(self) -> Descriptor:
-        if self._target is None:
-            self._target = await target_of(self._services, self.said.name)
-        return self._target
+    async def _found(self) -> Image:
+        return await get_image(self._services, self.said.name)
 
 
 class FromArchive(ImageArchive):
@@ -277,7 +277,9 @@ class ToStore(ImageSink):
         async with job.client.lease() as services:
             if isinstance(source, StoredImage):
                 target = await source.resolve()
-                await store(services, named.names(target), target)
+                # Its labels are those that the client says, and what verifiers have said of it.
+                names = [(name, {**labels, **source.verdict}) for name, labels in named.names(target)]
+                await store(services, names, target)
                 return target
             guarded = await self._asked(source, services)
             where = await unpacks(job.client, services, said, guarded.snapshotter if guarded is not None else "")

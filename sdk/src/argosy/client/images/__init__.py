@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from argosy.client.images.importing import import_archive, import_images
     from argosy.client.images.migrating import Migrated, containers_on, migrate
-    from argosy.client.images.names import put_image
+    from argosy.client.images.names import get_image, put_image
     from argosy.client.images.naming import Extra, Naming, store
     from argosy.client.images.pulling import PARALLEL_FETCHES, Wants, fetch_image, pull
     from argosy.client.images.pushing import push, push_image
@@ -42,6 +42,7 @@ else:
             "Extra": "naming", "Naming": "naming", "store": "naming", "Wants": "pulling", "fetch_image": "pulling", "push_image": "pushing",
             "LayerInfo": "encrypting", "authorize": "authorizing", "convert": "converting", "decrypt": "encrypting", "encrypt": "encrypting",
             "layer_info": "encrypting",
+            "get_image": "names",
             "build_erofs_cache": "caching", "fetch_referrers": "referrers", "referrers_here": "referrers",
             "Readiness": "readiness", "ready": "readiness", "snapshotters": "readiness",
         },
@@ -69,6 +70,7 @@ __all__ = (
     "fetch_image",
     "fetch_referrers",
     "from_wire",
+    "get_image",
     "import_archive",
     "import_images",
     "layer_info",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from argosy_protos.containerd.services.images import v1 as p
 from argosy_protos.containerd.types import Descriptor as WireDescriptor
 from argosy_protos.google.protobuf import FieldMask
@@ -11,13 +13,16 @@ from argosy.errors import AlreadyExists, InvalidArgument, NotFound
 from argosy.oci.reference import Reference
 
 
-async def put_image(services: Services, name: str, target: WireDescriptor, labels: dict[str, str] | None = None) -> p.Image:
-    """Create an image, or point an existing one at target."""
-    image = p.Image(name=name, target=target, labels=labels or {})
+async def put_image(
+    services: Services, name: str, target: WireDescriptor, labels: dict[str, str] | None = None, *,
+    more: Mapping[str, str] | None = None,
+) -> p.Image:  # fmt: skip
+    """Create an image, or point an existing one at target. It has labels, if any, in the place of those before, and more beside those."""
+    image = p.Image(name=name, target=target, labels={**(labels or {}), **(more or {})})
     try:
         made = (await services.images.create(p.CreateImageRequest(image=image))).image
     except AlreadyExists:
-        paths = ["target", *(["labels"] if labels else [])]
+        paths = ["target", *(["labels"] if labels else [f"labels.{key}" for key in more or ()])]
         made = (await services.images.update(p.UpdateImageRequest(image=image, update_mask=FieldMask(paths=paths)))).image
     return present(made, f'image "{name}"')
 

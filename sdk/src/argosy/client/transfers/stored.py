@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from argosy_protos.containerd.services.content import v1 as content
+from argosy_protos.containerd.services.images.v1 import Image
 
 from argosy.client.connection import Client
 from argosy.client.images.asking import Guarded
@@ -16,7 +17,7 @@ from argosy.client.images.pulling import Wants, fetch_image
 from argosy.client.services import Services, present
 from argosy.client.transfers.ends import ImageSink, ImageSource, Wish
 from argosy.client.transfers.registries import RegistryImage
-from argosy.labels import DISTRIBUTION_SOURCE
+from argosy.labels import DISTRIBUTION_SOURCE, verdict
 from argosy.oci.image import Descriptor, Platform
 from argosy.oci.passing import generated
 from argosy.oci.reference import Reference
@@ -31,13 +32,19 @@ class StoredImage(ContentBlobs, ImageSource):
         """target is what the name stands for, where that is known."""
         super().__init__(services)
         self._name, self._target = name, target
+        self.verdict: dict[str, str] = {}
+        """What verifiers have said of it, as labels, once it was resolved by its name."""
         self.called = f'image "{name}"'
 
     async def resolve(self) -> Descriptor:
         if self._target is None:
-            image = await find_image(self._services, self._name)
+            image = await self._found()
             self._target = from_wire(present(image.target, f'the target of image "{image.name}"'))
+            self.verdict = verdict(image.labels, self._target.digest)
         return self._target
+
+    async def _found(self) -> Image:
+        return await find_image(self._services, self._name)
 
     async def origin(self, d: Descriptor, registry: str, beside: str) -> str:
         info = (await self._services.content.info(content.InfoRequest(digest=d.digest))).info
@@ -93,7 +100,8 @@ class StoredName(ImageSink):
             if not isinstance(source, StoredImage):
                 wants = Wants(wish.platforms, await self._unpacks(wish, guarded.snapshotter if guarded is not None else ""))
                 await bring(services, source, target, self._reference, wants, wish)
-            await put_image(services, str(self._reference), to_wire(target))
+            told = source.verdict if isinstance(source, StoredImage) else {}
+            await put_image(services, str(self._reference), to_wire(target), more=told)
         return target
 
     async def _unpacks(self, wish: Wish, asked_for: str) -> Sequence[tuple[Platform, str]]:

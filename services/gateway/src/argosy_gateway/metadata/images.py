@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from argosy.digest import Digest
 from argosy.errors import AlreadyExists, InvalidArgument, NotFound
 from argosy.filters import Filter, labels_lookup
-from argosy.labels import GC_EXPIRE, check_labels, stored
+from argosy.labels import GC_EXPIRE, MAX_LABEL_BYTES, VERDICT, VERIFIED_AS, check_labels, stored, verdict
 from argosy_protos.containerd.types import Descriptor
 
 from argosy_gateway.metadata import leases, namespaces
@@ -54,6 +54,18 @@ def names_of(db: sqlite3.Connection, ns: str, space: str, digest: str) -> list[s
     where = " OR ".join("instr(target, ?) > 0" for _ in targets)
     sql = f"SELECT name FROM images WHERE ns = ? AND ({where}) ORDER BY name"
     return [name for (name,) in db.execute(sql, (ns, *(target.encode() for target in targets)))]
+
+
+def accepted(db: sqlite3.Connection, ns: str, digest: str, said: str) -> dict[str, str]:
+    """Return the labels of an image of ns about a digest's verdict, if one has just this verdict; with the name that was accepted."""
+    sql = f"SELECT {_COLUMNS} FROM images WHERE ns = ? AND instr(target, ?) > 0 ORDER BY name"
+    for image in map(of_row, db.execute(sql, (ns, digest.encode()))):
+        told = verdict(image.labels, digest) if image.target.digest == digest else {}
+        if told and told.get(VERDICT, "") == said:
+            # A name that is too long for a label is cut: that is better than none.
+            name = image.name.encode()[: MAX_LABEL_BYTES - len(VERIFIED_AS)].decode(errors="ignore")
+            return {VERIFIED_AS: name, **told}
+    return {}
 
 
 def check(image: Image) -> None:
