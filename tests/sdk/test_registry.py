@@ -14,6 +14,7 @@ from email.utils import formatdate
 import pytest
 import zstandard
 from aiohttp import web
+from argosy.client import pace
 from argosy.client import registry as registry_module
 from argosy.client.codings import decoder
 from argosy.client.registry import Registry
@@ -225,7 +226,7 @@ def test_who_says_to_come_again_tomorrow_is_not_waited_for() -> None:
 
 def test_a_server_that_hardly_moves_is_left_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes that trickle are no silence, and nothing that a pull gets done by: the mirror is left for the registry itself."""
-    monkeypatch.setattr(registry_module, "_SLOW_S", 0.3)
+    monkeypatch.setattr(pace, "SLOW_S", 0.3)
 
     async def work() -> None:
         async def trickles(server: Server, request: web.Request) -> web.StreamResponse | None:
@@ -249,7 +250,7 @@ def test_a_server_that_hardly_moves_is_left_for_the_next(monkeypatch: pytest.Mon
 
 
 def test_a_server_that_takes_no_more_of_an_upload_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "_TAKEN_S", 0.1)
+    monkeypatch.setattr(pace, "TAKEN_S", 0.1)
     monkeypatch.setattr(registry_module, "_ANSWER_S", 0.5)
 
     async def big():  # type: ignore[no-untyped-def] # a body

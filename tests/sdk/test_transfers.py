@@ -15,6 +15,7 @@ from typing import Any
 
 import anyio
 import pytest
+from argosy.client import pace
 from argosy.client.progress import Progress
 from argosy.client.transfers import (
     ArchiveSource,
@@ -35,7 +36,6 @@ from argosy.client.transfers import (
     transfer,
     way,
 )
-from argosy.client.transfers import depots as remote
 from argosy.errors import DataLoss, NotFound, Unavailable, Unimplemented
 from argosy.oci.image import Descriptor
 from argosy.oci.passing import checked
@@ -373,14 +373,15 @@ def test_a_depot_that_lies_is_found_out(short_path: Path) -> None:
 
 
 def test_a_depot_that_hangs_is_given_up_by_its_silence(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_SILENCE_S", 0.05)
-    monkeypatch.setattr(remote, "_KEPT_S", 0.05)
+    monkeypatch.setattr(pace, "SILENCE_S", 0.05)
+    monkeypatch.setattr(pace, "LOOKED_S", 0.05)
+    monkeypatch.setattr(pace, "BACK_OFF_S", 0.0)
 
     async def fetching(depot: RemoteDepot) -> None:
-        with pytest.raises(Unavailable, match="depot d has sent nothing of"):
+        with pytest.raises(Unavailable, match="depot d: n has sent nothing of"):
             await copy_image(DepotImage(depot, "n", "depot d: n"), Kept(), Wish())
 
-    run_with(Rogue(Image(), "hang", "hang", "hang"), short_path, fetching)
+    run_with(Rogue(Image(), *["hang"] * pace.TRIES), short_path, fetching)
 
     class Mumbling(DepotStub):
         def fetch(self, request: FetchRequest, **_: Any) -> Any:
@@ -393,7 +394,7 @@ def test_a_depot_that_hangs_is_given_up_by_its_silence(short_path: Path, monkeyp
 
     async def mumbled() -> None:
         with pytest.raises(Unavailable, match="has sent nothing of"):
-            await anext(RemoteDepot(Mumbling(None), "depot d").fetch("n", Image().top, 0))
+            await anext(DepotImage(RemoteDepot(Mumbling(None), "depot d"), "n", "depot d: n").fetch(Image().top))
 
     asyncio.run(mumbled())
 
@@ -402,6 +403,53 @@ def test_a_depot_that_hangs_is_given_up_by_its_silence(short_path: Path, monkeyp
             await copy_image(Image(), DepotName(depot, "n", "depot d: n"), Wish())
 
     run_with(Rogue(Image(), "deaf"), short_path, putting)
+
+
+@pytest.mark.parametrize("is_remote", [True, False])
+def test_a_depot_that_drips_is_given_up_by_its_rate(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch, is_remote: bool
+) -> None:
+    """A byte now and then is no progress, however often it is asked again; at a socket, and in this process."""
+    monkeypatch.setattr(pace, "SLOW_S", 0.05)
+    monkeypatch.setattr(pace, "BACK_OFF_S", 0.0)
+
+    class Drips(Rogue):
+        async def fetch(self, name: str, d: Descriptor, offset: int) -> AsyncIterator[bytes]:
+            self.offsets.append(offset)
+            data = self.image.blobs[d.digest]
+            for at in range(offset, len(data)):
+                yield data[at : at + 1]
+                await asyncio.sleep(0.01)
+
+    async def work(depot: Depot) -> None:
+        data = bytes(range(256)) * 400
+        d = Descriptor(media_type=LAYER, digest=digest(data), size=len(data))
+        with pytest.raises(Unavailable, match=r"depot d: n sent \d+ bytes in \d+ s: it is as good as silent"):
+            async for _ in DepotImage(depot, "n", "depot d: n").fetch(d):
+                pass
+        # Each time from where it was, and no more often than registries are asked.
+        assert len(rogue.offsets) == pace.TRIES and rogue.offsets == sorted(rogue.offsets)
+
+    rogue = Drips(Image())
+    if is_remote:
+        run_with(rogue, short_path, work)
+    else:
+        asyncio.run(work(rogue))
+
+
+def test_a_depot_that_takes_hardly_anything_is_given_up(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "TAKEN_S", 0.1)
+
+    async def big() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield bytes(1 << 20)
+
+    async def work(depot: RemoteDepot) -> None:
+        d = Descriptor(digest="sha256:" + "0" * 64, size=64 << 20)
+        with pytest.raises(Unavailable, match="depot d has taken less than 64 KiB in 0.1 s"):
+            await depot.put("n", d, big(), False)
+
+    run_with(Rogue(Image(), "deaf"), short_path, work)
 
 
 def test_what_is_put_half_is_not_kept(short_path: Path) -> None:

@@ -26,8 +26,10 @@ import aiohttp
 import anyio
 
 from argosy import log
+from argosy.client import pace
 from argosy.client.codings import Decoder, decoder
 from argosy.client.hosts import Host, Origin, context_of, hosts_for
+from argosy.client.pace import BACK_OFF_S, PROGRESS_BYTES, TRIES
 from argosy.client.proxies import Proxies, Proxy
 from argosy.client.ranges import LANES, LARGE_BYTES, PART_BYTES, Lanes, in_order
 from argosy.digest import Digest
@@ -53,20 +55,12 @@ _SHOWN_HEADERS: Final = frozenset(
      "range", "retry-after", "server", "user-agent", "warning", "www-authenticate")
 )  # fmt: skip
 _CHUNK: Final = 1 << 20
-_CONNECT_S, _READ_S = 30, 60
+_CONNECT_S, _READ_S = 30, pace.SILENCE_S
 # Until the head of an answer is there, whatever comes before; and until a small body is there.
 _ANSWER_S: Final = 120
-TRIES: Final = 5
-# So much must have come for a broken line to count as a first failure again: a byte a connection is no progress.
-PROGRESS_BYTES: Final = 256 << 10
-BACK_OFF_S: Final = 0.1
 MAX_WAIT_S: Final = 30.0
 # Who says "too many" and not when to come again is asked again after so long.
 _BUSY_S: Final = 1.0
-# A server that sends less than this while it is waited for is as good as silent, however long it keeps at it.
-_SLOW_BYTES, _SLOW_S = 32 << 10, 30.0
-# The same for one that takes what we send; and how long it may look at all of it afterwards.
-_TAKEN_BYTES, _TAKEN_S, _LOOKED_S = 64 << 10, 60.0, 600.0
 _MAX_WARNINGS: Final = 16
 _REDIRECTS: Final = 10
 _MAX_TOKEN_BYTES: Final = 1 << 20
@@ -810,12 +804,12 @@ class Registry:
 async def _moved(pieces: AsyncIterator[bytes], scope: Sequence[anyio.CancelScope]) -> AsyncGenerator[bytes, None]:
     """Yield pieces in ones so small that each has to be taken in its time."""
     async for piece in pieces:
-        for at in range(0, len(piece), _TAKEN_BYTES):
+        for at in range(0, len(piece), pace.TAKEN_BYTES):
             for one in scope:
-                one.deadline = anyio.current_time() + _TAKEN_S
-            yield piece[at : at + _TAKEN_BYTES]
+                one.deadline = anyio.current_time() + pace.TAKEN_S
+            yield piece[at : at + pace.TAKEN_BYTES]
     for one in scope:
-        one.deadline = anyio.current_time() + _LOOKED_S
+        one.deadline = anyio.current_time() + pace.LOOKED_S
 
 
 def _wait_s(said: str) -> float | None:
@@ -949,19 +943,14 @@ async def _body(
     response: aiohttp.ClientResponse, skip: int, digest: str, undo: Decoder | None = None
 ) -> AsyncGenerator[bytes, None]:
     """Yield a body without its first bytes. Whoever took the response closes it. Raises Unavailable for one that hardly moves, too."""
-    waited, came = 0.0, 0
+    moves = pace.Pace(f"{digest}: the server")
     try:
         while True:
             began = time.monotonic()
             chunk = await response.content.read(_CHUNK)
-            waited += time.monotonic() - began
-            came += len(chunk)
             if not chunk:
                 break
-            if waited >= _SLOW_S:
-                if came < _SLOW_BYTES:
-                    raise Unavailable(f"{digest}: the server sent {came} bytes in {waited:.0f} s: it is as good as silent")
-                waited, came = 0.0, 0
+            moves.note(time.monotonic() - began, len(chunk))
             for part in undo.pieces(chunk) if undo is not None else (chunk,):
                 if skip:
                     dropped = min(skip, len(part))

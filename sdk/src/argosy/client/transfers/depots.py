@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from importlib.metadata import entry_points
@@ -11,23 +12,20 @@ from typing import Any, Final
 import anyio
 from argosy_protos.argosy.transfer import v1 as p
 
+from argosy.client import pace
 from argosy.client.services import Services
 from argosy.client.transfers.copying import BlobSink
 from argosy.client.transfers.ends import ImageSource
 from argosy.errors import ArgosyError, DataLoss, FailedPrecondition, Unavailable
 from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor
-from argosy.oci.passing import generated
-from argosy.plugin.depots import PIECE, Depot, from_wire, to_wire
+from argosy.oci.passing import ended, generated
+from argosy.plugin.depots import Depot, from_wire, to_wire
 from argosy.rpc.channel import NO_DEADLINE
 
 GROUP: Final = "argosy.transfer"
 """Entry points of this group are depots: each a class, or a function that returns one, called without arguments."""
-# For an answer without bytes; and how long bytes may stand still, which is all that can be said of a blob of any size.
+# For an answer without bytes.
 _ANSWER_S: Final = 60.0
-_SILENCE_S: Final = 120.0
-# A depot may keep what it was sent only once it has all of it.
-_KEPT_S: Final = 600.0
-_TRIES: Final = 3
 
 
 class DepotImage(ImageSource):
@@ -43,8 +41,44 @@ class DepotImage(ImageSource):
             raise DataLoss(f"{self.called} is said to have {found.size} bytes, which no manifest has")
         return found
 
-    def fetch(self, d: Descriptor, offset: int = 0) -> AsyncIterator[bytes]:
-        return self._depot.fetch(self._name, d, offset)
+    async def fetch(self, d: Descriptor, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """What breaks off, or hardly moves, is taken up where it did, a few times: by the rules for registries."""
+        at = firm = offset
+        tries = 0
+        while at < d.size:
+            try:
+                async with aclosing(self._once(d, at)) as pieces:
+                    async for piece in pieces:
+                        at += len(piece)
+                        if at > d.size:
+                            raise DataLoss(f"{self.called} sends more than the {d.size} bytes of {d.digest}")
+                        yield piece
+                if at < d.size:
+                    raise Unavailable(f"{self.called} sent {at} of the {d.size} bytes of {d.digest}")
+            except Unavailable:
+                if at - firm >= pace.PROGRESS_BYTES:
+                    firm, tries = at, 0
+                tries += 1
+                if tries >= pace.TRIES:
+                    raise
+                await anyio.sleep(random.uniform(0, pace.BACK_OFF_S * 2**tries))
+
+    async def _once(self, d: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
+        """Yield what comes of one question. Raises Unavailable for a depot that says nothing, or so little that it is the same."""
+        moves = pace.Pace(f"{d.digest}: {self.called}")
+        async with ended(self._depot.fetch(self._name, d, offset)) as pieces:
+            while True:
+                began = anyio.current_time()
+                with anyio.move_on_after(pace.SILENCE_S) as waiting:
+                    piece = await anext(pieces, None)
+                    while piece is not None and not piece:  # to say nothing often is silence, too
+                        piece = await anext(pieces, None)
+                if waiting.cancelled_caught:
+                    raise Unavailable(f"{self.called} has sent nothing of {d.digest} for {pace.SILENCE_S:g} s")
+                if piece is None:
+                    return
+                moves.note(anyio.current_time() - began, len(piece))
+                yield piece
 
 
 class DepotName(BlobSink):
@@ -69,7 +103,7 @@ class DepotName(BlobSink):
 
 
 class RemoteDepot(Depot):
-    """A depot at the other end of a socket. It may hang, or lie: waits have an end, and what it sends is cut off where its descriptor ends."""
+    """A depot at the other end of a socket. It may hang: an answer without bytes has its time, and one with bytes that of who reads it."""
 
     def __init__(self, stub: p.DepotStub, called: str) -> None:
         self._stub, self._called = stub, called
@@ -81,37 +115,10 @@ class RemoteDepot(Depot):
         return (await self._stub.has(p.HasRequest(name=name, descriptor=to_wire(d)), timeout=_ANSWER_S)).has
 
     async def fetch(self, name: str, d: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
-        """What breaks off is taken up where it did, a few times."""
-        at, tries = offset, 0
-        while at < d.size:
-            before = at
-            try:
-                async with aclosing(self._once(name, d, at)) as pieces:
-                    async for piece in pieces:
-                        at += len(piece)
-                        if at > d.size:
-                            raise DataLoss(f"{self._called} sends more than the {d.size} bytes of {d.digest}")
-                        yield piece
-                if at < d.size:
-                    raise Unavailable(f"{self._called} sent {at} of the {d.size} bytes of {d.digest}")
-            except Unavailable:
-                tries = 1 if at > before else tries + 1
-                if tries >= _TRIES:
-                    raise
-                await anyio.sleep(0.1 * tries)
-
-    async def _once(self, name: str, d: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
         answers = self._stub.fetch(p.FetchRequest(name=name, descriptor=to_wire(d), offset=offset), timeout=NO_DEADLINE)
         async with aclosing(generated(answers)) as coming:  # type: ignore[arg-type]  # of messages, as of bytes
-            while True:
-                with anyio.move_on_after(_SILENCE_S) as waiting:
-                    answer: Any = await anext(coming, None)
-                    while answer is not None and not answer.data:  # to say nothing often is silence, too
-                        answer = await anext(coming, None)
-                if waiting.cancelled_caught:
-                    raise Unavailable(f"{self._called} has sent nothing of {d.digest} for {_SILENCE_S:g} s")
-                if answer is None:
-                    return
+            answer: Any
+            async for answer in coming:
                 yield answer.data
 
     async def put(self, name: str, d: Descriptor, pieces: AsyncIterator[bytes], is_top: bool) -> None:
@@ -120,22 +127,26 @@ class RemoteDepot(Depot):
             try:
                 await self._send(stream, p.PutRequest(begin=begin))
                 async for piece in pieces:
-                    for at in range(0, len(piece), PIECE):
-                        await self._send(stream, p.PutRequest(data=piece[at : at + PIECE]))
+                    # So small that each has to be taken in its time.
+                    for at in range(0, len(piece), pace.TAKEN_BYTES):
+                        await self._send(stream, p.PutRequest(data=piece[at : at + pace.TAKEN_BYTES]))
             except BaseException:
                 stream.cancel()
                 raise
             await stream.end()
-            with anyio.move_on_after(_KEPT_S) as waiting:
+            # It may keep what it was sent only once it has all of it.
+            with anyio.move_on_after(pace.LOOKED_S) as waiting:
                 await stream.recv_message()
             if waiting.cancelled_caught:
-                raise Unavailable(f"{self._called} has {d.digest}, and has not said for {_KEPT_S:g} s that it keeps it")
+                raise Unavailable(
+                    f"{self._called} has {d.digest}, and has not said for {pace.LOOKED_S:g} s that it keeps it"
+                )
 
     async def _send(self, stream: Any, message: p.PutRequest) -> None:
-        with anyio.move_on_after(_SILENCE_S) as waiting:
+        with anyio.move_on_after(pace.TAKEN_S) as waiting:
             await stream.send_message(message)
         if waiting.cancelled_caught:
-            raise Unavailable(f"{self._called} has taken nothing for {_SILENCE_S:g} s")
+            raise Unavailable(f"{self._called} has taken less than {pace.TAKEN_BYTES >> 10} KiB in {pace.TAKEN_S:g} s")
 
 
 def installed() -> list[str]:
