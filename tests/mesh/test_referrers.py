@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import tarfile
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from aiohttp import web
 from argosy.client import Client
 from argosy.client import images as api
-from argosy.client.referrers import fallback_tag, referrers
+from argosy.client import referrers as referring
+from argosy.client.referrers import add_to_fallback, fallback_tag, referrers
 from argosy.client.registry import Registry
 from argosy.client.resolvers import Registries
+from argosy.client.transfers import RegistryImage, RegistryName, Wish, transfer
+from argosy.client.transfers.registries import MOST_REFERRERS
 from argosy.errors import InvalidArgument, Unavailable
+from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
+from argosy.oci.referrer import Referrer
 from argosy_protos.containerd.services.images.v1 import ListImagesRequest
 
-from tests.harness.mesh import Mesh
+from tests.harness.mesh import Mesh, Ran
 from tests.harness.tars import layer
 from tests.harness.web import INDEX, MANIFEST, Server, serving, sha256
 
@@ -39,7 +47,9 @@ def referrer(server: Server, subject: dict[str, Any], kind: str, said: bytes) ->
 
 
 class Lists:
-    """The list of referrers of a registry of OCI 1.1, two a page."""
+    """The list of referrers of a registry of OCI 1.1, in pages."""
+
+    page = 2
 
     def __init__(self) -> None:
         self.lists: dict[str, list[dict[str, Any]]] = {}
@@ -52,9 +62,9 @@ class Lists:
         kind, at = request.query.get("artifactType", ""), int(request.query.get("at", "0"))
         found = [one for one in found if not kind or one["artifactType"] == kind]
         headers = {"Content-Type": INDEX}
-        if at + 2 < len(found) or self.endless:
-            headers["Link"] = f'<{request.path}?at={at + 2}&artifactType={kind}>; rel="next"'
-        body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": found[at : at + 2]}
+        if at + self.page < len(found) or self.endless:
+            headers["Link"] = f'<{request.path}?at={at + self.page}&artifactType={kind}>; rel="next"'
+        body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": found[at : at + self.page]}
         return web.Response(body=json.dumps(body).encode(), headers=headers)
 
 
@@ -163,3 +173,158 @@ def test_referrers_go_where_their_image_goes(mesh: Mesh, registry: str, tmp_path
             assert len(await api.referrers_here(client.services, digest)) == 1
 
     run(back)
+
+
+# -- copies --
+
+
+def test_a_copy_takes_referrers_along_where_that_is_asked_for(mesh: Mesh, registry: str, tmp_path: Path) -> None:
+    """Between registries, by way of a directory and of an archive; of all that the image consists of, and what refers to that again."""
+    target = f"{registry}/taken/b"
+    folder, archive = tmp_path / "folder", tmp_path / "a.tar"
+
+    async def work() -> None:
+        lists = Lists()
+        async with serving(lists) as server:
+            subject = server.image("a/b:1", [layer(("f", b"x"))])
+            bill = referrer(server, subject, SBOM, b"a bill")
+            seal = referrer(server, bill, "application/x", b"of the bill")
+            lists.lists |= {subject["digest"]: [bill], bill["digest"]: [seal]}
+            name = f"{server.netloc}/a/b:1"
+
+            async def transfer(*words: str) -> Ran:
+                return await asyncio.to_thread(mesh.argosy, "-n", "taken", "transfer", "--plain-http", *words)
+
+            async def there(tag: str, of: dict[str, Any]) -> list[dict[str, Any]]:
+                async with Registry(Reference.parse(f"{target}:{tag}")) as found:
+                    return [one.written() for one in await referrers(found, of["digest"])]
+
+            (await transfer(name, f"{target}:none")).ok()
+            assert await there("none", subject) == []
+            for sink in (f"oci:{folder}:box", f"archive:{archive}"):
+                (await transfer("--referrers", name, sink)).ok()
+            for source, tag in ((f"oci:{folder}:box", "folder"), (f"archive:{archive}", "archive")):
+                (await transfer(source, f"{target}-{tag}:1")).ok()
+                async with Registry(Reference.parse(f"{target}-{tag}:1")) as found:
+                    assert [one.written() for one in await referrers(found, subject["digest"])] == [bill], tag
+                    assert [one.written() for one in await referrers(found, bill["digest"])] == [seal], tag
+            (await transfer("--referrers", name, f"{target}:1")).ok()
+            assert await there("1", subject) == [bill] and await there("1", bill) == [seal]
+            (await transfer("--referrers", name, "image:taken:1")).ok()
+            async with Client(mesh.address, "taken") as client:
+                assert [one.written() for one in await api.referrers_here(client.services, subject["digest"])] == [bill]
+            for words, said in (
+                (("--layers", "zstd", name, f"{target}:2"), "becomes another image, to which nothing refers"),
+                (("image:taken:1", f"{target}:2"), "is no image of a registry"),
+            ):
+                ran = await transfer("--referrers", *words)
+                assert ran.code == 2 and said in ran.err, ran
+
+    run(work)
+
+
+def test_referrers_that_lie_and_too_many_of_them_keep_a_copy_from_being_made(registry: str) -> None:
+    async def work() -> None:
+        lists = Lists()
+        async with serving(lists) as server, Registries(plain=True) as registries:
+            subject, other = (server.image(f"a/b:{n}", [layer(("f", b"%d" % n))]) for n in (1, 2))
+            source = RegistryImage(registries, Reference.parse(f"{server.netloc}/a/b:1"), with_referrers=True)
+            sink = RegistryName(await registries.of(Reference.parse(f"{registry}/lies/b:1")))
+            lists.lists[subject["digest"]] = [referrer(server, other, SBOM, b"of another")]
+            with pytest.raises(InvalidArgument, match="says it is none"):
+                await transfer(source, sink, Wish())
+            lists.page = 1000
+            one = referrer(server, subject, SBOM, b"true")
+            lists.lists[subject["digest"]] = [{**one, "digest": sha256(b"%d" % n)} for n in range(MOST_REFERRERS + 1)]
+            with pytest.raises(InvalidArgument, match=f"more than {MOST_REFERRERS} referrers"):
+                await transfer(source, sink, Wish())
+
+    run(work)
+
+
+class Writer(Registry):
+    """Waits before it writes."""
+
+    may_write: asyncio.Event
+    has_read: asyncio.Event
+    has_written: asyncio.Event
+
+    async def push_manifest(self, media_type: str, data: bytes, name: str) -> bool:
+        self.has_read.set()
+        await self.may_write.wait()
+        try:
+            return await super().push_manifest(media_type, data, name)
+        finally:
+            self.has_written.set()
+
+
+def test_two_who_write_the_tag_of_referrers_at_once_lose_nothing(registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have read it before either writes, and the later one writes what the first one's entry is missing in. What else is in the list stays."""
+    reference = Reference.parse(f"{registry}/writers/b:1")
+    subject = sha256(b"the subject")
+    tag = fallback_tag(subject)
+
+    def said(n: int) -> Referrer:
+        return Referrer(Descriptor(media_type=MANIFEST, digest=sha256(b"%d" % n), size=n + 1), SBOM)
+
+    async def work() -> None:
+        async with Writer(reference) as first, Writer(reference) as second:
+            for one in (first, second):
+                one.may_write, one.has_read, one.has_written = asyncio.Event(), asyncio.Event(), asyncio.Event()
+            first.may_write.set()
+            strange = {
+                "mediaType": MANIFEST,
+                "digest": sha256(b"0"),
+                "size": 1,
+                "platform": {"os": "linux", "architecture": "a"},
+            }
+            body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [strange], "annotations": {"by": "somebody"}}
+            for kept in (b"0", b"1", b"2"):
+                await first.push_blob(sha256(kept), len(kept), partial(pieces, kept))
+            await first.push_manifest(INDEX, json.dumps(body).encode(), tag)
+            first.may_write.clear()
+            first.has_read.clear()
+            first.has_written.clear()
+
+            async def settle(_: float) -> None:
+                # As long as it takes the others.
+                await first.has_written.wait()
+                second.may_write.set()
+                await second.has_written.wait()
+
+            monkeypatch.setattr(referring, "_settle", settle)
+            async with anyio.create_task_group() as group:
+                for number, one in enumerate((first, second), 1):
+                    group.start_soon(add_to_fallback, one, subject, said(number))
+                await first.has_read.wait()
+                await second.has_read.wait()
+                first.may_write.set()
+            document = json.loads(await first.document(first.push_host(), "manifests", tag))
+            assert document["annotations"] == {"by": "somebody"} and document["manifests"][0] == strange
+            assert {one["digest"] for one in document["manifests"][1:]} == {sha256(b"1"), sha256(b"2")}
+
+    run(work)
+
+
+def test_a_list_that_others_write_each_time_is_given_up(registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference, subject = Reference.parse(f"{registry}/writers/c:1"), sha256(b"another subject")
+
+    async def work() -> None:
+        async with Registry(reference) as writer:
+
+            async def settle(_: float) -> None:
+                nobody = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+                await writer.push_manifest(INDEX, nobody, fallback_tag(subject))
+
+            await writer.push_blob(sha256(b"x"), 1, partial(pieces, b"x"))
+            monkeypatch.setattr(referring, "_settle", settle)
+            with pytest.raises(Unavailable, match="again and again"):
+                await add_to_fallback(
+                    writer, subject, Referrer(Descriptor(media_type=MANIFEST, digest=sha256(b"x"), size=1))
+                )
+
+    run(work)
+
+
+async def pieces(data: bytes) -> AsyncIterator[bytes]:
+    yield data

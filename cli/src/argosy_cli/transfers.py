@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from argosy.errors import InvalidArgument
+
 from argosy_cli.images import Plain, Snapshotter, credentials
 from argosy_cli.output import run_async, show_one, watching
 from argosy_cli.target import Target
@@ -25,6 +27,10 @@ def transfer(
     layers: Annotated[
         str, Option("--layers", help="what layers become on the way: uncompressed, gzip, zstd, erofs, erofs+zstd")
     ] = "",
+    referrers: Annotated[
+        bool,
+        Option("--referrers", help="what refers to the image in its registry goes along: signatures, bills of materials"),
+    ] = False,
     plain_http: Plain = False,
     from_user: Annotated[str, Option("--from-user", help="name:password for the source's registry")] = "",
     to_user: Annotated[str, Option("--to-user", help="name:password for the sink's registry")] = "",
@@ -36,6 +42,9 @@ def transfer(
     from argosy.client.transfers import transfer as bring
     from argosy.oci.image import Platform
 
+    if referrers and layers:
+        raise InvalidArgument("with --layers it becomes another image, to which nothing refers; leave out --referrers")
+
     async def work() -> None:
         places = Places(
             Target.client(),
@@ -46,7 +55,7 @@ def transfer(
             unpack=unpack,
         )
         async with places:
-            begin, end = await places.source(source), await places.sink(sink, source)
+            begin, end = await places.source(source, referrers), await places.sink(sink, source)
             wanted = [Platform.parse(platform)] if platform else []
             if not wanted and not all_platforms and isinstance(end, StoredName):
                 wanted = [Platform.of_host()]

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+import random
+import time
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
+
+import anyio
 
 from argosy.client.hosts import Host
 from argosy.client.registry import Registry, led
 from argosy.errors import ArgosyError, InvalidArgument, NotFound, Unavailable
-from argosy.oci.image import MAX_CHILDREN, MAX_MANIFEST_BYTES, Index, parse_document
+from argosy.oci.image import MAX_CHILDREN, MAX_MANIFEST_BYTES, Index, Manifest, parse_document
 from argosy.oci.referrer import Referrer
 
 INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _PAGES: Final = 64
+# How often the list that stands in for one is written before its other writers are too many, and how long they may take from reading it to writing it.
+_WRITES: Final = 8
+_SETTLE_S: Final = 0.2
 
 
 def fallback_tag(digest: str) -> str:
@@ -27,6 +34,13 @@ def read(data: bytes, what: str) -> list[Referrer]:
     if not isinstance(index, Index):
         raise InvalidArgument(f"{what} is no index")
     return [Referrer(d, d.artifact_type, d.annotations) for d in index.manifests]
+
+
+def check_subject(document: Index | Manifest, listed: Referrer, subject: str) -> None:
+    """Raise InvalidArgument when a manifest that is listed as a referrer of another says that it is none."""
+    said = None if isinstance(document, Index) else document.subject
+    if said is None or said.digest != subject:
+        raise InvalidArgument(f"{listed.descriptor.digest} is listed as a referrer of {subject}, and says it is none")
 
 
 async def referrers(registry: Registry, digest: str, artifact_type: str = "") -> list[Referrer]:
@@ -80,17 +94,42 @@ async def _pages(registry: Registry, host: Host, digest: str, artifact_type: str
 
 
 async def add_to_fallback(registry: Registry, subject: str, referrer: Referrer) -> None:
-    """Add a manifest to the list that stands in for one, of a registry that keeps none by itself."""
+    """Add a manifest to the list that stands in for one, of a registry that keeps none by itself.
+
+    A tag is read and then written, and another writer may do the same meanwhile: the list is looked at again when they would have written it, and
+    written again without ours lost. Raises Unavailable when others write it each time, InvalidArgument for a list that is full, or is none.
+    """
     host = registry.push_host()
     tag = fallback_tag(subject)
+    for tries_left in reversed(range(_WRITES + 1)):
+        began = time.monotonic()
+        document = await registry.patiently(lambda: _listed(registry, host, tag, subject))
+        if any(one.get("digest") == referrer.descriptor.digest for one in document["manifests"]):
+            return
+        if not tries_left:
+            break
+        manifests = [*document["manifests"], referrer.written()]
+        data = json.dumps({**document, "manifests": manifests}).encode()
+        if len(manifests) > MAX_CHILDREN or len(data) > MAX_MANIFEST_BYTES:
+            raise InvalidArgument(f"the list of referrers of {subject} is full: {len(manifests) - 1} are in it")
+        await registry.push_manifest(INDEX, data, tag)
+        # Who read the list before we wrote it writes it about now, without ours; they take as long as we do, and two of us do not meet again and again.
+        await _settle(max(_SETTLE_S, 2 * (time.monotonic() - began)) * random.uniform(1, 2))
+    raise Unavailable(
+        f"others write the list of referrers of {subject} ({tag}) again and again, and {referrer.descriptor.digest} is not in it; push once more"
+    )
+
+
+_settle = anyio.sleep
+
+
+async def _listed(registry: Registry, host: Host, tag: str, subject: str) -> dict[str, Any]:
+    """Return the list as it stands in the registry, with all that others have written of it."""
     try:
-        known = read(await registry.document(host, "manifests", tag, push=True), f"the list of referrers of {subject}")
+        data = await registry.document(host, "manifests", tag, push=True)
     except NotFound:
-        known = []
-    if any(one.descriptor.digest == referrer.descriptor.digest for one in known):
-        return
-    manifests = [one.written() for one in (*known, referrer)]
-    data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
-    if len(manifests) > MAX_CHILDREN or len(data) > MAX_MANIFEST_BYTES:
-        raise InvalidArgument(f"the list of referrers of {subject} is full: {len(known)} are in it")
-    await registry.push_manifest(INDEX, data, tag)
+        data = b"{}"
+    else:
+        read(data, f"the list of referrers of {subject}")
+    found: dict[str, Any] = json.loads(data)
+    return {"schemaVersion": 2, "mediaType": INDEX, **found, "manifests": found.get("manifests") or []}

@@ -12,7 +12,7 @@ from argosy_protos.containerd.services.content import v1 as content
 from argosy.client.content import read_blob, set_labels
 from argosy.client.progress import Watch, nobody
 from argosy.client.services import Services, present
-from argosy.errors import InvalidArgument, NotFound
+from argosy.errors import NotFound
 from argosy.labels import GC_REF_CONTENT
 from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor, Index, parse_document
 from argosy.oci.reference import Reference
@@ -36,7 +36,7 @@ async def fetch_referrers(
     """
     # Who exports, or looks at what is here, speaks to no registry.
     from argosy.client.images.pulling import Puller
-    from argosy.client.referrers import referrers
+    from argosy.client.referrers import check_subject, referrers
 
     info = present((await services.content.info(content.InfoRequest(digest=subject))).info, subject)
     found = await referrers(await registries.of(reference), subject, artifact_type)
@@ -45,10 +45,7 @@ async def fetch_referrers(
     for one in found:
         await puller.tree(one.descriptor)
         data = await read_blob(services.content, one.descriptor.digest, MAX_MANIFEST_BYTES)
-        document = parse_document(data, one.descriptor.media_type)
-        said = None if isinstance(document, Index) else document.subject
-        if said is None or said.digest != subject:
-            raise InvalidArgument(f"{one.descriptor.digest} is listed as a referrer of {subject}, and says it is none")
+        check_subject(parse_document(data, one.descriptor.media_type), one, subject)
     fresh = [one.descriptor.digest for one in found if one.descriptor.digest not in known]
     taken = {key.removeprefix(REFERRER) for key in info.labels if key.startswith(REFERRER)}
     free = (n for n in range(len(taken) + len(fresh)) if str(n) not in taken)

@@ -24,6 +24,7 @@ from argosy.client.images.documents import blob_path, kind
 from argosy.client.images.exporting import Contents, write_archive
 from argosy.client.images.importing import digest_of, written
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
+from argosy.client.images.referrers import SUBJECT
 from argosy.client.members import Archive, Part
 from argosy.client.progress import Progress, Watch
 from argosy.client.sources import Folder, Source, opened, pieces_of, pipe
@@ -40,6 +41,7 @@ from argosy.oci.image import (
     parse_document,
 )
 from argosy.oci.passing import checked
+from argosy.oci.referrer import Referrer
 
 _SHOWN: Final = 5
 
@@ -54,6 +56,8 @@ class _Held:
     """By digest: the member that holds it, where its name does not say so."""
     made: dict[str, bytes] = field(default_factory=dict)
     """By digest: a manifest that nobody wrote."""
+    refer: dict[str, list[Referrer]] = field(default_factory=dict)
+    """By digest: what refers to a manifest. None of that is an image of its own."""
     turn: anyio.Lock = field(default_factory=anyio.Lock)
     """One file is read from one place at a time; a compressed one would begin anew for each piece of another blob."""
 
@@ -94,7 +98,12 @@ async def _held(archive: Archive | Folder) -> _Held:
         index = parse_document(archive.member("index.json").whole(MAX_MANIFEST_BYTES), "")
         if not isinstance(index, Index):
             raise InvalidArgument("its index.json is no index")
-        return _Held(archive, index.manifests)
+        held = _Held(archive, [d for d in index.manifests if SUBJECT not in d.annotations])
+        for d in index.manifests:
+            if subject := d.annotations.get(SUBJECT):
+                said = {key: value for key, value in d.annotations.items() if key != SUBJECT}
+                held.refer.setdefault(subject, []).append(Referrer(d, d.artifact_type, said))
+        return held
     if "manifest.json" not in archive:
         raise InvalidArgument("it is neither an OCI nor a docker archive: it has no index.json or manifest.json")
     held = _Held(archive, [])
@@ -143,6 +152,9 @@ class ArchivedImage(ImageSource):
 
     async def has(self, d: Descriptor) -> bool:
         return self._held.has(d)
+
+    async def referrers(self, d: Descriptor) -> list[Referrer]:
+        return self._held.refer.get(d.digest, [])
 
 
 class _Images(ArchiveSource):

@@ -15,10 +15,12 @@ import anyio.to_thread
 
 from argosy.client.images.documents import blob_path
 from argosy.client.images.naming import REF_NAME
+from argosy.client.images.referrers import SUBJECT
 from argosy.client.transfers.copying import BlobSink, copy_image
 from argosy.client.transfers.ends import ImageSource, Wish
 from argosy.errors import AlreadyExists, InvalidArgument
-from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor
+from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor, Index, parse_document
+from argosy.oci.referrer import Referrer
 
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
 
@@ -92,6 +94,11 @@ class LayoutName(BlobSink):
         await anyio.to_thread.run_sync(self._put, blob_path(d.digest), data)
         if is_top:
             await anyio.to_thread.run_sync(self._name_it, d)
+            return
+        document = parse_document(data, d.media_type)
+        if not isinstance(document, Index) and document.subject is not None:
+            kind = document.artifact_type or document.config.media_type
+            await anyio.to_thread.run_sync(self._list_it, Referrer(d, kind, document.annotations), document.subject.digest)
 
     def _put(self, name: str, data: bytes) -> None:
         """Write a small file, whole or not at all."""
@@ -113,6 +120,15 @@ class LayoutName(BlobSink):
             index = self._index()
             others = [one for one in index["manifests"] if not self._is_same(one, entry)]
             self._put("index.json", json.dumps({**index, "manifests": [*others, entry]}).encode())
+
+    def _list_it(self, referrer: Referrer, subject: str) -> None:
+        """Have the index say that a manifest refers to another one, as an archive's does. Raises InvalidArgument for an index that is none."""
+        entry = referrer.written()
+        entry["annotations"] = {**referrer.annotations, SUBJECT: subject}
+        with self._alone():
+            index = self._index()
+            if entry not in index["manifests"]:
+                self._put("index.json", json.dumps({**index, "manifests": [*index["manifests"], entry]}).encode())
 
     def _is_same(self, one: Any, entry: dict[str, Any]) -> bool:
         name = (one.get("annotations") or {}).get(REF_NAME, "") if isinstance(one, dict) else ""

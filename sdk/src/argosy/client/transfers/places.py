@@ -61,8 +61,8 @@ class Places:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def source(self, text: str) -> Source:
-        """Return the source that text means. Raises InvalidArgument for what means none."""
+    async def source(self, text: str, with_referrers: bool = False) -> Source:
+        """Return the source that text means; with_referrers, what refers to an image in its registry goes along. Raises InvalidArgument for what means none."""
         from argosy.client.transfers.archives import ImageArchive, ImageFolder
         from argosy.client.transfers.blobs import Blob
         from argosy.client.transfers.depots import DepotImage, depot
@@ -71,9 +71,13 @@ class Places:
         from argosy.client.transfers.stored import StoredImage
 
         kind, rest = await self._parted(text)
+        if with_referrers and kind != "registry":
+            raise InvalidArgument(
+                f"{text} is no image of a registry: of others, what refers to them and is kept with them goes along anyway"
+            )
         match kind:
             case "registry":
-                return RegistryImage(self._from, Reference.parse(rest))
+                return RegistryImage(self._from, Reference.parse(rest), with_referrers=with_referrers)
             case "image":
                 return StoredImage(self._client.services, rest)
             case "oci":

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Final
 
-from argosy.client.referrers import add_to_fallback
+from argosy.client.referrers import add_to_fallback, check_subject, referrers
 from argosy.client.registry import Registry
 from argosy.client.resolvers import Registries
 from argosy.client.transfers.copying import BlobSink, copy_image
 from argosy.client.transfers.ends import ImageSource, Wish
-from argosy.errors import DataLoss
+from argosy.errors import DataLoss, InvalidArgument
 from argosy.oci.image import Descriptor, Index, parse_document
 from argosy.oci.reference import Reference
 from argosy.oci.referrer import Referrer
+
+# Signatures and bills of materials of all that an image consists of; a registry that lists more has something else in mind.
+MOST_REFERRERS: Final = 128
 
 
 class RegistryImage(ImageSource):
     """An image where the registry of its name has it, or a mirror."""
 
-    def __init__(self, registries: Registries, reference: Reference) -> None:
-        self.registries, self.reference = registries, reference
+    def __init__(self, registries: Registries, reference: Reference, *, with_referrers: bool = False) -> None:
+        """with_referrers: what refers to the image there goes along, and what refers to that."""
+        self.registries, self.reference, self.with_referrers = registries, reference, with_referrers
+        self._referrers: set[str] = set()
         self.called = f"OCI Registry ({reference})"
 
     def pulled_as(self, other: Reference) -> None:
@@ -36,6 +42,18 @@ class RegistryImage(ImageSource):
     async def origin(self, d: Descriptor, registry: str, beside: str) -> str:
         mine = self.reference
         return mine.repository if mine.registry == registry and mine.repository != beside else ""
+
+    async def referrers(self, d: Descriptor) -> list[Referrer]:
+        """Raises InvalidArgument for a manifest that is listed and refers to another one, and for more than go along at a time."""
+        if not self.with_referrers:
+            return []
+        found = await referrers(await self.registries.of(self.reference), d.digest)
+        self._referrers.update(one.descriptor.digest for one in found)
+        if len(self._referrers) > MOST_REFERRERS:
+            raise InvalidArgument(f"{self.called} has more than {MOST_REFERRERS} referrers: they do not go along")
+        for one in found:
+            check_subject(parse_document(await self.document(one.descriptor), one.descriptor.media_type), one, d.digest)
+        return found
 
 
 class RegistryName(BlobSink):

@@ -14,6 +14,7 @@ from argosy.client.images.documents import from_wire, to_wire
 from argosy.client.images.exporting import ContentBlobs
 from argosy.client.images.names import find_image, put_image
 from argosy.client.images.pulling import Wants, fetch_image
+from argosy.client.images.referrers import fetch_referrers
 from argosy.client.services import Services, present
 from argosy.client.transfers.ends import ImageSink, ImageSource, Wish
 from argosy.client.transfers.registries import RegistryImage
@@ -74,6 +75,8 @@ async def bring(
     """
     if isinstance(source, RegistryImage):
         await fetch_image(services, source.registries, source.reference, target, wants, wish.watch)
+        if source.with_referrers:
+            await fetch_referrers(services, source.registries, source.reference, target.digest, watch=wish.watch)
     else:
         await fetch_image(services, AsResolver(source), name, target, wants, wish.watch, by_itself=False)
 
