@@ -38,6 +38,15 @@ FAULTS = {
     ("diff", "lost-label"): ("a-diff-is-compressed", True),
     ("diff", "wrong-diff-id"): ("a-layer-is-applied", True),
     ("shim", "lost-status"): ("a-task-is-created-started-and-ends", True),
+    ("depot", "half-kept"): ("fewer-bytes-are-not-kept", False),
+    ("depot", "lost-name"): ("a-name-stands-for-its-latest-top", False),
+    ("depot", "lost-offset"): ("a-blob-comes-from-any-offset-on", False),
+    ("hook", "no-reason"): ("a-no-says-why", False),
+    ("hook", "reserved-label"): ("labels-are-its-own-to-set", False),
+    ("hook", "rewrites-what-is-here"): ("what-is-here-keeps-its-reference", False),
+    ("verifier", "any-digest"): ("other-bytes-are-not-accepted-by-a-name", False),
+    ("verifier", "no-reason"): ("it-says-why", False),
+    ("verifier", "yes-on-trouble"): ("nothing-is-not-accepted", False),
 }
 
 
@@ -67,7 +76,17 @@ def judged(kind: str, file: Path, base: Path, focus: str) -> Report:
             served(file, "--content", str(content)) as address,
         ):
             return asyncio.run(verify.diff(address, content, focus=only))
+    if kind == "hook":
+        with served(file) as address:
+            return asyncio.run(verify.hook(address, allowed=["docker.io/library/a:1"], denied=["b.example/a:1"], focus=only))
+    if kind == "verifier":
+        digest = "sha256:" + "a" * 64
+        (base / "list").write_text(f"{digest} fine\n")
+        with served(file, "--list", str(base / "list")) as address:
+            return asyncio.run(verify.verifier(address, accepted=[f"a.example/a:1@{digest}"], focus=only))
     with served(file, "--root", str(base / "root")) as address:
+        if kind == "depot":
+            return asyncio.run(verify.depot(address, focus=only))
         judge = verify.snapshotter if kind == "snapshotter" else verify.content
         return asyncio.run(judge(address, focus=only))
 
@@ -104,7 +123,7 @@ def test_what_it_prints_of_its_registration_is_what_its_readme_says(short_path: 
         assert interpreted(piece.replace("IMAGE ID COMMAND", "").strip()) in interpreted(readme.replace(" --rm", "")), piece
     described = json.loads(run([sys.executable, str(short_path / "copies/copies.py"), "--describe"]).ok().out)
     kinds = {"snapshotter": "snapshot"}
-    assert described["kind"] == kinds.get(kind, kind) and described["root"] is (kind in ("snapshotter", "content"))
+    assert described["kind"] == kinds.get(kind, kind) and described["root"] is (kind in ("snapshotter", "content", "depot"))
     if (unit := short_path / "copies/copies.service").exists() and shutil.which("systemd-analyze"):
         # It knows what each line means; the file is not there yet, which it may say.
         checked = run(["systemd-analyze", "verify", "--man=no", str(unit)])
@@ -171,7 +190,7 @@ def test_what_is_there_is_not_overwritten(short_path: Path) -> None:
         (("snapshotter", "import"), "a word of Python's"),
         (("snapshotter", "json"), '"json.py" would hide the module json'),
         (("snapshotter", "argosy"), '"argosy.py" would hide the module argosy'),
-        (("pigeons", "copies"), "there are snapshotter, content, diff, processor, service, shim"),
+        (("pigeons", "copies"), "there are snapshotter, content, diff, processor, service, shim, depot, hook, verifier"),
         (("snapshotter", "copies", "--broken", "x"), 'no fault "x" to learn from; there are double-remove, lost-commit'),
         (("service", "copies", "--broken", "x"), "there are none"),
     ],

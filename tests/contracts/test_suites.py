@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 from argosy.mounts import Mount
 from argosy.plugin.content import ContentServicer
+from argosy.plugin.depots import to_wire
 from argosy.plugin.diff import DiffServicer
-from argosy.testkit import content, diff, service, shim, snapshotter, tasks, verify
+from argosy.testkit import content, depot, diff, service, shim, snapshotter, tasks, verify
+from argosy.testkit.depot.calls import Image
 from argosy.testkit.snapshotter.anything import Choice, attempt
 from argosy.testkit.snapshotter.written import inside
 from argosy.testkit.suite import Broken, Report, Verdict, judge
 from argosy.testkit.target import reached
 from argosy.testkit.verify import explained
 
-from tests.contracts import differs, fronts, services, snapshotters, stores
+from tests.contracts import depots, differs, fronts, policies, services, snapshotters, stores
 from tests.contracts import tasks as lives
 from tests.harness.gateways import serving
 from tests.harness.verifying import all_passed
@@ -111,6 +113,79 @@ def test_a_differ_that_keeps_the_contract_passes(short_path: Path) -> None:
 def test_a_differs_fault_is_found(short_path: Path, fault: type[differs.Reference]) -> None:
     report = judged_differ(short_path, fault, stores.Reference(), exactly(fault.found_by))
     assert {one.name for one in report.of(Verdict.FAILED)} >= set(fault.found_by), explained(report)
+
+
+def judged_depot(path: Path, depot: depots.Reference, focus: str = "", deadline_s: float = 5.0) -> Report:
+    async def main() -> Report:
+        async with serving(path / "d.sock", depot):
+            return await verify.depot(path / "d.sock", focus=focus, deadline_s=deadline_s, lacks=depot.lacks)
+
+    return asyncio.run(main())
+
+
+def judged_hook(path: Path, hook: policies.Hook, focus: str = "", deadline_s: float = 5.0) -> Report:
+    async def main() -> Report:
+        async with serving(path / "h.sock", hook):
+            said = {"allowed": [policies.ALLOWED], "denied": [policies.DENIED]}
+            return await verify.hook(path / "h.sock", focus=focus, deadline_s=deadline_s, **said)  # type: ignore[arg-type] # both are lists
+
+    return asyncio.run(main())
+
+
+def judged_verifier(path: Path, verifier: policies.Verifier, focus: str = "", deadline_s: float = 5.0) -> Report:
+    async def main() -> Report:
+        async with serving(path / "v.sock", verifier):
+            said = {"accepted": [policies.ACCEPTED], "rejected": [policies.REJECTED]}
+            return await verify.verifier(path / "v.sock", focus=focus, deadline_s=deadline_s, **said)  # type: ignore[arg-type] # both are lists
+
+    return asyncio.run(main())
+
+
+def test_depots_hooks_and_verifiers_that_keep_the_contract_pass(short_path: Path) -> None:
+    report = judged_depot(short_path, depots.Reference())
+    all_passed(report, ["who-takes-no-images-says-so"])
+    assert "stay there" in report.left
+    puts = {check.name for check in depot.SUITE.checks if "put" in check.needs}
+    given = {check.name for check in depot.SUITE.checks if check.needs == ("give",)}
+    # One that takes nothing, and has nothing that is known of.
+    unknown = given - {"a-name-of-nothing-is-not-found", "no-name-is-no-name"}
+    only = judged_depot(short_path, depots.OnlyGives())
+    all_passed(only, puts | unknown)
+    assert only.left == ""
+    all_passed(judged_hook(short_path, policies.Hook()))
+    all_passed(judged_verifier(short_path, policies.Verifier()))
+
+
+def test_a_depot_that_only_gives_is_judged_by_an_image_that_it_has(short_path: Path) -> None:
+    async def main() -> Report:
+        gives = depots.OnlyGives()
+        image = Image.new()
+        gives.blobs, gives.names = image.blobs, {"box": to_wire(image.top)}
+        async with serving(short_path / "d.sock", gives):
+            return await verify.depot(short_path / "d.sock", image="box", lacks=["put"])
+
+    all_passed(asyncio.run(main()), {check.name for check in depot.SUITE.checks if "put" in check.needs})
+
+
+@pytest.mark.parametrize("fault", [pytest.param(one, id=one.__name__) for one in depots.FAULTS])
+def test_a_depots_fault_is_found(short_path: Path, fault: type[depots.Reference]) -> None:
+    _is_found(judged_depot(short_path, fault(), exactly(fault.found_by)), fault.found_by)
+
+
+@pytest.mark.parametrize("fault", [pytest.param(one, id=one.__name__) for one in policies.HOOKS])
+def test_a_hooks_fault_is_found(short_path: Path, fault: type[policies.Hook]) -> None:
+    _is_found(judged_hook(short_path, fault(), exactly(fault.found_by), 0.5), fault.found_by)
+
+
+@pytest.mark.parametrize("fault", [pytest.param(one, id=one.__name__) for one in policies.VERIFIERS])
+def test_a_verifiers_fault_is_found(short_path: Path, fault: type[policies.Verifier]) -> None:
+    _is_found(judged_verifier(short_path, fault(), exactly(fault.found_by), 0.5), fault.found_by)
+
+
+def _is_found(report: Report, by: Sequence[str]) -> None:
+    assert {one.name for one in report.of(Verdict.FAILED)} >= set(by), explained(report)
+    for one in report.of(Verdict.FAILED):
+        assert one.sent and one.expected and one.got and one.expected != one.got, one
 
 
 # What concerns the shim's own process, of which the reference has none.

@@ -14,7 +14,7 @@ from argosy.errors import AlreadyExists, InvalidArgument, in_words
 from argosy_cli.output import Shown, remark, show_one
 from argosy_cli.words import Argument, Option
 
-KINDS: Final = ("snapshotter", "content", "diff", "processor", "service", "shim")
+KINDS: Final = ("snapshotter", "content", "diff", "processor", "service", "shim", "depot", "hook", "verifier")
 _PROJECTS: Final = Path(__file__).with_name("projects")
 _NAME: Final = re.compile(r"[a-z][a-z0-9]{0,29}")
 # What stands in the files for the name and for the class, and for the interpreter that has the SDK.
@@ -66,7 +66,7 @@ def _filled(text: str, words: dict[str, str]) -> str:
 
 
 def new(
-    kind: Annotated[str, Argument(help="snapshotter, content, diff, processor, service or shim")],
+    kind: Annotated[str, Argument(help="snapshotter, content, diff, processor, service, shim, depot, hook or verifier")],
     name: Annotated[str, Argument(help="its name, and that of its file: a letter, then letters and digits, all small")],
     directory: Annotated[
         Path | None, Option("--directory", "-d", help="where to write it; default: a directory of its name, here")

@@ -224,6 +224,103 @@ def verify_diff(
     _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
 
 
+def verify_depot(
+    address: _Address = None,
+    depot: Annotated[str, Option("--depot", "--name", help="in a daemon: the depot's name")] = "",
+    image: Annotated[str, Option("--image", help="an image that is there, for a depot that takes none (--lacks put)")] = "",
+    focus: _Focus = "",
+    skip: _Skip = "",
+    fast: _Fast = False,
+    json: _Json = False,
+    junit: _Junit = None,
+    deadline: _Deadline = 5.0,
+    has: _Has = None,
+    lacks: _Lacks = None,
+) -> None:
+    """Judge a depot, at its own socket or in a daemon. It puts small images there, which stay: a depot has no word for removing."""
+
+    def prepare() -> _Judge:
+        from argosy.testkit import depot as suite
+
+        able = suite.able(has or (), lacks or ())
+        return _Judge(
+            suite.SUITE,
+            able,
+            lambda: suite.begun(address or Target.socket(), depot, image, able, deadline),
+            suite.begin,
+            suite.subject,
+        )
+
+    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+
+
+def verify_hook(
+    address: Annotated[Path, Option("--address", "-a", help="the hook's own socket")],
+    point: Annotated[
+        list[str] | None, Option("--point", help="a point that it is for; may be repeated; default: those that it says")
+    ] = None,
+    allowed: Annotated[list[str] | None, Option("--allowed", help="an image's name that it allows; may be repeated")] = None,
+    denied: Annotated[list[str] | None, Option("--denied", help="one that it denies; may be repeated")] = None,
+    namespace: Annotated[str, Option("--namespace", "-n", help="of the questions")] = "",
+    focus: _Focus = "",
+    skip: _Skip = "",
+    fast: _Fast = False,
+    json: _Json = False,
+    junit: _Junit = None,
+    deadline: _Deadline = 5.0,
+    has: _Has = None,
+    lacks: _Lacks = None,
+) -> None:
+    """Judge a hook, at its own socket: it is asked about images that there are not, and nothing comes of it."""
+
+    def prepare() -> _Judge:
+        from argosy.testkit import hook as suite
+
+        return _Judge(
+            suite.SUITE,
+            suite.able(has or (), lacks or ()),
+            lambda: suite.begun(address, point or (), allowed or (), denied or (), _namespace(namespace), deadline),
+            suite.begin,
+            suite.subject,
+        )
+
+    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+
+
+def verify_verifier(
+    address: Annotated[Path, Option("--address", "-a", help="the verifier's own socket")],
+    accepted: Annotated[
+        list[str] | None, Option("--accepted", help="NAME@DIGEST of an image that it accepts; may be repeated")
+    ] = None,
+    rejected: Annotated[
+        list[str] | None, Option("--rejected", help="the same of one that it rejects; may be repeated")
+    ] = None,
+    namespace: Annotated[str, Option("--namespace", "-n", help="of the questions")] = "",
+    focus: _Focus = "",
+    skip: _Skip = "",
+    fast: _Fast = False,
+    json: _Json = False,
+    junit: _Junit = None,
+    deadline: _Deadline = 10.0,
+    has: _Has = None,
+    lacks: _Lacks = None,
+) -> None:
+    """Judge an image verifier, at its own socket: it is asked about images that there are not, and about those that are named."""
+
+    def prepare() -> _Judge:
+        from argosy.testkit import verifier as suite
+
+        return _Judge(
+            suite.SUITE,
+            suite.able(has or (), lacks or ()),
+            lambda: suite.begun(address, accepted or (), rejected or (), _namespace(namespace), deadline),
+            suite.begin,
+            suite.subject,
+        )
+
+    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+
+
 def verify_shim(
     binary: Annotated[Path, Option("--binary", help="the shim's program, by path or by its name on PATH")],
     focus: _Focus = "",
@@ -338,6 +435,9 @@ VERBS: Final[dict[str, Verb | Group]] = {
             "snapshotter": Verb(verify_snapshotter),
             "content": Verb(verify_content),
             "diff": Verb(verify_diff),
+            "depot": Verb(verify_depot),
+            "hook": Verb(verify_hook),
+            "verifier": Verb(verify_verifier),
             "shim": Verb(verify_shim),
             "tasks": Verb(verify_tasks),
             "service": Verb(verify_service),

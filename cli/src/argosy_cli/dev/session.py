@@ -260,7 +260,7 @@ class Session:
     async def _described(self) -> What:
         told = await described(await self._interpreter(), self._file)
         kind, name = str(told["kind"]), self._wishes.name or str(told["name"])
-        if kind not in ("snapshot", "content", "diff", "depot", "service"):
+        if kind not in ("snapshot", "content", "diff", "depot", "hook", "verifier", "service"):
             raise Failed(
                 f"{self._file.name} is a {kind}, which no process serves: a daemon starts it each time that it needs one, as it is on disk "
                 f"then; without arguments it says how a daemon finds it"
@@ -350,6 +350,13 @@ class Session:
             return await (_in_lanes(content_suite.SUITE, content) if fast else content(""))
         if kind == "diff":
             return await verify.diff(version.address, self._daemon, fast=fast, has=has, lacks=lacks)
+        if kind == "depot":
+            # What has no directory of its own to be emptied again keeps what it is given: nothing is put there unless it is said.
+            keeps = self._what is not None and self._what.root is None and "put" not in has
+            return await verify.depot(version.address, fast=fast, has=has, lacks=(*lacks, "put") if keeps else lacks)
+        if kind in ("hook", "verifier"):
+            judge = verify.hook if kind == "hook" else verify.verifier
+            return await judge(version.address, fast=fast, has=has, lacks=lacks)
         return None
 
     # -- serving --

@@ -230,6 +230,10 @@ class Subject(abc.ABC):
     async def left(self) -> Sequence[str]:
         """Remove what the plugin still has of the names that begin with our prefix; return those that it had."""
 
+    def stays(self) -> str | None:
+        """Return what stays there, in words, of what can't be removed or of what nothing is made; None where it is to be looked for."""
+        return None
+
 
 S = TypeVar("S", bound=Subject)
 
@@ -371,6 +375,8 @@ async def judge(
     finally:
         if gone:
             report.left = f'what begins with "{whole.prefix}" may be left there'
+        elif (stays := whole.stays()) is not None:
+            report.left = stays
         else:
             await _look(whole, report, add)
         report.seconds = time.monotonic() - began

@@ -53,6 +53,48 @@ async def diff(
         return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
 
 
+async def depot(
+    address: str | Path, name: str = "", *, image: str = "", focus: str = "", skip: str = "", fast: bool = False, deadline_s: float = 5.0,
+    has: Collection[str] = (), lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge a depot at a plugin's socket, or the one of that name at a daemon's. image is one that is there, for a depot that takes none.
+
+    What is put there stays there: a depot has no word for removing.
+    """
+    from argosy.testkit import depot as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
+    async with suite.begun(address, name, image, able, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
+async def hook(
+    address: str | Path, *, points: Collection[str] = (), allowed: Sequence[str] = (), denied: Sequence[str] = (), namespace: str = "",
+    focus: str = "", skip: str = "", fast: bool = False, deadline_s: float = 5.0, has: Collection[str] = (), lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge a hook, at the points that it says that it is for, or at points. allowed and denied are names of images."""
+    from argosy.testkit import hook as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
+    async with suite.begun(address, points, allowed, denied, namespace, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
+async def verifier(
+    address: str | Path, *, accepted: Sequence[str] = (), rejected: Sequence[str] = (), namespace: str = "", focus: str = "",
+    skip: str = "", fast: bool = False, deadline_s: float = 10.0, has: Collection[str] = (), lacks: Collection[str] = (),
+) -> Report:  # fmt: skip
+    """Judge an image verifier. accepted and rejected are images, each ``NAME@DIGEST``."""
+    from argosy.testkit import verifier as suite
+
+    checks, able = suite.SUITE.choose(focus, skip, fast), suite.able(has, lacks)
+    async with suite.begun(address, accepted, rejected, namespace, deadline_s) as target:
+        report = Report(suite.SUITE.kind, await suite.begin(target))
+        return await judge(suite.SUITE, checks, able, lambda check: suite.subject(target, check), report)
+
+
 async def shim(
     binary: Path, *, focus: str = "", skip: str = "", fast: bool = False, deadline_s: float = 10.0,
     has: Collection[str] = (), lacks: Collection[str] = (),

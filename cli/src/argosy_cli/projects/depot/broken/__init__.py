@@ -1,0 +1,1 @@
+"""Working depots with one fault each, which `argosy verify` finds."""

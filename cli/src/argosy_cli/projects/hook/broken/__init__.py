@@ -1,0 +1,1 @@
+"""Working hooks with one fault each, which `argosy verify` finds."""

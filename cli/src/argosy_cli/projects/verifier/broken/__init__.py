@@ -1,0 +1,1 @@
+"""Working verifiers with one fault each, which `argosy verify` finds."""

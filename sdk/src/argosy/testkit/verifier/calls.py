@@ -1,0 +1,159 @@
+"""A verifier as a check speaks to it, and the suite that the checks are in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from argosy_protos.argosy.verifier.v1 import VerifierStub, VerifyRequest, VerifyResponse
+from argosy_protos.containerd.types import Descriptor
+
+from argosy.digest import Digest
+from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, Unavailable, Unimplemented
+from argosy.rpc.channel import Channel
+from argosy.testkit.content.calls import digest_of, fresh
+from argosy.testkit.image import MANIFEST
+from argosy.testkit.suite import Broken, Subject, Suite, request
+from argosy.testkit.target import PREFIX
+
+CAPABILITIES: Final[Mapping[str, str]] = {
+    "digests": "it looks at digests, and accepts other bytes under no name that it accepts",
+    "steady": "the same question has the same answer, when nothing else has changed",
+}
+USUAL: Final = frozenset(CAPABILITIES)
+NAME: Final = "registry.example/argosy/verify:1"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that is said to be accepted, or rejected."""
+
+    name: str
+    digest: str
+
+    @classmethod
+    def parse(cls, text: str) -> Image:
+        """Read ``NAME@DIGEST``. Raises InvalidArgument."""
+        name, at, digest = text.rpartition("@")
+        if not at or not name:
+            raise InvalidArgument(f'"{text}" is no image to verify: write its name and its digest, as NAME:TAG@sha256:...')
+        return cls(name, str(Digest.parse(digest)))
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which verifier is judged, and what is known of it."""
+
+    address: str
+    channel: Channel
+    deadline_s: float
+    namespace: str
+    accepted: Sequence[Image]
+    rejected: Sequence[Image]
+
+
+class Verifier(Subject):
+    """A verifier, as one check speaks to it."""
+
+    def __init__(self, target: Target, check: str) -> None:
+        super().__init__(f"{PREFIX}{check}", target.deadline_s)
+        self.target = target
+        self._stub = VerifierStub(target.channel)
+
+    def question(self, image: Image) -> VerifyRequest:
+        about = Descriptor(media_type=MANIFEST, digest=image.digest, size=1000)
+        return VerifyRequest(namespace=self.target.namespace, name=image.name, target=about)
+
+    async def ask(self, asked: VerifyRequest) -> VerifyResponse:
+        """Return the answer. Raises what it says, DeadlineExceeded after its time."""
+        digest = asked.target.digest if asked.target is not None else ""
+        text = request("Verify", namespace=asked.namespace, name=asked.name, digest=digest)
+        return await self.made(text, self._stub.verify(asked, timeout=self.deadline_s))
+
+    async def verify(self, image: Image) -> VerifyResponse:
+        return await self.ask(self.question(image))
+
+    async def answered(self, asked: VerifyRequest) -> VerifyResponse | None:
+        """Return the answer to a question that need not make sense to it; None for an error that is no silence. Raises DeadlineExceeded, Unavailable."""
+        try:
+            return await self.ask(asked)
+        except (DeadlineExceeded, Unavailable):
+            raise
+        except ArgosyError:
+            return None
+
+    @property
+    def images(self) -> list[Image]:
+        """One that nobody knows, and those that were named."""
+        return [unknown(), *self.target.accepted, *self.target.rejected]
+
+    async def alive(self) -> bool:
+        with suppress(ArgosyError):
+            await self.answered(self.question(unknown()))
+            return True
+        return False
+
+    async def clean(self) -> None:
+        """Nothing is made."""
+
+    async def left(self) -> list[str]:
+        return []
+
+    def stays(self) -> str:
+        return ""
+
+
+def unknown(name: str = NAME) -> Image:
+    """Return an image that nobody has."""
+    return Image(name, digest_of(fresh(16)))
+
+
+SUITE: Final[Suite[Verifier]] = Suite("verifier", CAPABILITIES)
+
+
+def able(has: Collection[str], lacks: Collection[str]) -> frozenset[str]:
+    """Return what a verifier is taken to be capable of. Raises InvalidArgument for a capability that is none."""
+    return SUITE.able(USUAL, has, lacks)
+
+
+@asynccontextmanager
+async def begun(
+    address: str | Path, accepted: Sequence[str], rejected: Sequence[str], namespace: str, deadline_s: float
+) -> AsyncIterator[Target]:
+    """Yield whom we judge; accepted and rejected are ``NAME@DIGEST`` each. Raises InvalidArgument."""
+    yes, no = [Image.parse(one) for one in accepted], [Image.parse(one) for one in rejected]
+    async with Channel(address, default_timeout_s=deadline_s) as channel:
+        yield Target(channel.path, channel, deadline_s, namespace or "default", yes, no)
+
+
+def subject(target: Target, check: str) -> Verifier:
+    """Return what a check of that name speaks to; "" is the whole run."""
+    return Verifier(target, check)
+
+
+async def begin(target: Target) -> str:
+    """Return whom we judge, in words. Raises Unimplemented, Unavailable when the suite can't begin."""
+    one = subject(target, "")
+    try:
+        await one.verify(unknown())
+    except Unimplemented as error:
+        raise Unimplemented(f"no verifier is served at {target.address}: {error.message}") from None
+    except (Unavailable, DeadlineExceeded):
+        raise
+    except ArgosyError:
+        pass  # how it should answer is judged by a check
+    return f"verifier at {target.address}"
+
+
+def shown(answer: VerifyResponse | None) -> str:
+    """Return an answer as people read it."""
+    return "an error" if answer is None else f'{"yes" if answer.ok else "no"}, "{answer.reason}"'
+
+
+def reasoned(answer: VerifyResponse) -> None:
+    """Raises Broken for an answer that says no reason."""
+    if not "".join(one for one in answer.reason if one.isprintable()).strip():
+        raise Broken("a reason, which is kept with the image or told to whoever wants it", shown(answer))
