@@ -407,3 +407,32 @@ def test_no_daemon_and_no_file_are_sentences(short_path: Path) -> None:
     ):
         done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=30, env=environment(short_path))
         assert done.returncode == code and said in done.stderr and "Traceback" not in done.stderr, done
+
+
+@pytest.mark.root
+def test_a_depot_a_policy_and_a_verifier_are_developed_while_they_are_asked(
+    mesh: Mesh, short_path: Path, tmp_path: Path
+) -> None:
+    """Each is checked, and counts at once: an image goes into the depot and back, and what hook and verifier deny gets no name."""
+    with developing(mesh, short_path, "depot", "attic") as dev:
+        dev.serves(1)
+        assert re.search(r"version 1 serves as depot plugin .* checks passed", dev.said), dev.said
+        mesh.argosy("transfer", f"image:{IMAGE}", "attic:box").ok()
+        dev.save(dev.file.read_text().replace("await file.seek(offset)", "pass"))
+        dev.says("a-blob-comes-from-any-offset-on.*version 2 is not used|is not used.*a-blob-comes-from-any-offset-on")
+        mesh.argosy("transfer", "attic:box", f"oci:{tmp_path / 'back'}").ok()
+    with developing(mesh, short_path, "hook", "warden", "--registries", "docker.io") as dev:
+        dev.serves(1)
+        mesh.argosy("tag", IMAGE, "docker.io/library/fine:1").ok()
+        ran = mesh.argosy("tag", IMAGE, "elsewhere.example/box:1")
+        assert ran.code != 0 and "there are docker.io" in ran.err, ran
+        dev.save(dev.file.read_text().replace("are not used here", "are not wanted here"))
+        dev.serves(2)
+        assert "are not wanted here" in mesh.argosy("tag", IMAGE, "elsewhere.example/box:1").err
+        dev.save(dev.file.read_text().replace("raise Deny(f", "raise Deny() if self else Deny(f"))
+        dev.says("a-no-says-why")
+    mesh.argosy("tag", IMAGE, "elsewhere.example/box:1").ok()
+    (tmp_path / "list").write_text("sha256:" + "a" * 64 + "\n")
+    with developing(mesh, short_path, "verifier", "reader", "--list", str(tmp_path / "list")) as dev:
+        dev.serves(1)
+        assert listed(mesh)["reader"]["type"] == "verifier"
