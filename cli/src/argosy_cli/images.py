@@ -1,15 +1,16 @@
-"""Images: pull, push, import, export, images, rmi, tag."""
+"""Images: pull, push, import, export, images, rmi, tag, and what is done with one image."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from argosy.errors import ArgosyError, InvalidArgument
 
+from argosy_cli.inspecting import inspect, verdict_of
 from argosy_cli.output import Exit, ask, each, every, fail, remark, run_async, show, show_one, size, watching
 from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
@@ -52,14 +53,6 @@ def _platforms(said: Sequence[str] | None) -> list[Platform]:
     from argosy.oci.image import Platform
 
     return [Platform.parse(one) for one in said or ()]
-
-
-def verdict_of(labels: Mapping[str, str], digest: str) -> str:
-    """Return what verifiers have said of an image, and of which name of it; "" for nothing. It counts for what they have seen."""
-    from argosy.labels import VERDICT, VERIFIED_AS, verdict
-
-    told = verdict(labels, digest)
-    return told.get(VERDICT, "") + (f" (as {told[VERIFIED_AS]})" if VERIFIED_AS in told else "")
 
 
 def pull(
@@ -471,6 +464,7 @@ VERBS: Final[dict[str, Verb | Group]] = {
             "convert": Verb(convert),
             "decrypt": Verb(decrypt),
             "encrypt": Verb(encrypt),
+            "inspect": Verb(inspect),
             "layerinfo": Verb(layerinfo),
             "referrers": Verb(referrers),
         },

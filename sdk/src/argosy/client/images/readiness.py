@@ -53,12 +53,13 @@ async def ready(services: Services, name: str, on: Sequence[str], platform: Plat
     chain = chain_ids(layers_of(resolved))
     blobs = [layer.digest for layer in resolved.manifest.layers]
     missing = [digest for digest in blobs if not await has_blob(services, digest)]
-    unpacked = [await _unpacked(services, one, chain) for one in on]
+    unpacked = [await unpacked_on(services, one, chain) for one in on]
     said = str(Platform(os=resolved.config.os, architecture=resolved.config.architecture))
     return Readiness(image.name, said, len(chain), missing, unpacked)
 
 
-async def _unpacked(services: Services, snapshotter: str, chain: Sequence[str]) -> Unpacked:
+async def unpacked_on(services: Services, snapshotter: str, chain: Sequence[str]) -> Unpacked:
+    """Return how many layers of a stack a snapshotter has; chain are their chain ids, from the lowest on, at least one."""
     done = 0
     try:
         if await has_snapshot(services, snapshotter, chain[-1]):
