@@ -34,6 +34,8 @@ class Shelf(Depot):
         raise NotFound(f'image "{name}" in {self._folder}')
 
     async def fetch(self, name: str, d: Descriptor, offset: int) -> AsyncIterator[bytes]:
+        if not await self.has(name, d):
+            raise NotFound(d.digest)
         with self._blob(d).open("rb") as file:
             file.seek(offset)
             while piece := file.read(1 << 20):

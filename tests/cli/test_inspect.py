@@ -87,7 +87,7 @@ def test_an_index_of_which_some_is_here(mesh: Mesh, tmp_path: Path) -> None:
     key = "org.opencontainers.image.enc.keys."
     layer = layout.keep(LAYER + "+encrypted", b"x" * 100, annotations={f"{key}jwe": "e30=", f"{key}provider.my": "e30="})
     lost = layout.keep(LAYER, b"y" * 100)
-    config = {
+    config: dict[str, Any] = {
         "architecture": "s390x", "os": "linux", "variant": None, "created": "2020-01-01T00:00:00Z", "author": None, "history": None,
         "config": {"Env": None, "Cmd": ["a b", "c"], "Labels": {"is": "odd"}, "ExposedPorts": {"80/tcp": {}}, "Volumes": None, "User": None},
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "1" * 64, "sha256:" + "2" * 64]},

@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 import pytest
 from argosy.plugin.content import ContentServicer
 
-from tests.contracts import fronts, services, snapshotters, stores
+from tests.contracts import depots, fronts, policies, services, snapshotters, stores
 from tests.contracts import tasks as lives
 from tests.harness.gateways import serving
-from tests.harness.mesh import ARGOSY, run
+from tests.harness.mesh import ARGOSY, Mesh, run
 
 
 class Ended(NamedTuple):
@@ -247,3 +247,61 @@ def test_what_keeps_tasks_from_being_judged(short_path: Path) -> None:
     assert runtime.code == 2 and "there are no tasks of that runtime: " in runtime.err and "--runtime" in runtime.err
     assert plugin.code == 2 and "is no daemon's socket: say where the daemon is" in plugin.err and "--daemon" in plugin.err
     assert wings.code == 2 and 'a Tasks service has no capability "wings"; there are: pause' in wings.err
+
+
+def test_depots_hooks_and_verifiers_are_judged_by_their_verbs(short_path: Path) -> None:
+    ran = with_plugin(short_path, depots.Reference(), "depot", "--fast")
+    assert ran.code == 0 and ran.out.splitlines()[-1].startswith(f"depot at {short_path}/p.sock: "), ran
+    assert "stay there: a depot has no word for removing" in ran.out.splitlines()[-1]
+    ran = with_plugin(short_path, depots.KeepsOtherBytes(), "depot", "--focus", "^other-bytes", "--json")
+    assert ran.code == 1 and json.loads(ran.out)["checks"][0]["expected"] == "DATA_LOSS", ran
+    ran = with_plugin(
+        short_path, depots.OnlyGives(), "depot", "--lacks", "put", "--image", "nothing", "--focus", "comes-whole"
+    )
+    assert ran.code == 1 and 'NOT_FOUND (image "nothing"' in ran.out, ran
+
+    said = ("--allowed", policies.ALLOWED, "--denied", policies.DENIED)
+    ran = with_plugin(short_path, policies.Hook(), "hook", "--fast", "--namespace", "prod", "--point", "pre-run", *said)
+    assert ran.code == 0 and "hook at " in ran.out and ", at pre-run: " in ran.out, ran
+    ran = with_plugin(short_path, policies.AllowsWhatIsHere(), "hook", "--focus", "denied", *said)
+    assert ran.code == 1 and f"expected  no to {policies.DENIED}" in ran.out, ran
+
+    said = ("--accepted", policies.ACCEPTED, "--rejected", policies.REJECTED)
+    ran = with_plugin(short_path, policies.Verifier(), "verifier", "--fast", *said)
+    assert ran.code == 0 and "0 failed" not in ran.out and "skip" not in ran.out, ran
+    ran = with_plugin(short_path, policies.LooksAtNames(), "verifier", "--focus", "other-bytes", *said)
+    assert ran.code == 1 and 'got       yes, "by its name"' in ran.out, ran
+
+    for words, why in (
+        (("hook", "--point", "lunch"), '"lunch" is no point at which hooks are asked; there are pre-pull'),
+        (("verifier", "--accepted", "box:1"), '"box:1" is no image to verify: write its name and its digest'),
+        (("verifier", "--accepted", "box:1@latest"), "latest"),
+        (("depot", "--has", "wings"), 'a depot has no capability "wings"; there are: give'),
+    ):
+        ran = with_plugin(short_path, policies.Hook(), *words)
+        assert ran.code == 2 and why in ran.err, ran
+    # Nobody's socket, and another plugin's.
+    for kind, what in (("depot", "depot"), ("hook", "hook"), ("verifier", "verifier")):
+        ran = with_plugin(short_path, ContentServicer(stores.Reference()), kind)
+        assert ran.code == 2 and f"no {what} is served at {short_path}/p.sock" in ran.err, ran
+
+
+@pytest.mark.root
+def test_a_depot_of_a_daemon_is_judged_there(mesh: Mesh, short_path: Path) -> None:
+    """The gateway relays what it says, and its errors, as they are."""
+
+    async def main() -> list[Ended]:
+        async with serving(short_path / "d.sock", depots.Reference()):
+            added = await asyncio.create_subprocess_exec(
+                str(ARGOSY), "--address", str(mesh.address), "plugin", "add", "depot", "shed", "--address", str(short_path / "d.sock"),
+                stdout=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            assert await added.wait() == 0
+            words = ("depot", "--address", str(mesh.address))
+            return [await verify(*words, "--depot", "shed"), await verify(*words), await verify(*words, "--depot", "barn")]
+
+    whole, unnamed, other = asyncio.run(main())
+    mesh.argosy("plugin", "remove", "shed", "--force").ok()
+    assert whole.code == 0 and 'depot "shed" of containerd' in whole.out, whole
+    assert unnamed.code == 2 and "say which of its depots is judged, with --depot NAME" in unnamed.err, unnamed
+    assert other.code == 2 and 'depot "barn"; there are shed' in other.err, other

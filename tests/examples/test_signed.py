@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from argosy.rpc.channel import Channel
+from argosy.testkit import verify
 from argosy.testkit.image import busybox_layer
 from argosy_protos.argosy.verifier.v1 import VerifierStub, VerifyRequest, VerifyResponse
 from argosy_protos.containerd.types import Descriptor
@@ -22,6 +23,7 @@ from argosy_protos.containerd.types import Descriptor
 from tests.examples.conftest import started
 from tests.harness.examples import config_of, serving
 from tests.harness.mesh import Mesh
+from tests.harness.verifying import all_passed
 from tests.harness.web import MANIFEST, Server
 from tests.harness.web import serving as registry
 
@@ -138,5 +140,20 @@ def test_a_daemon_takes_only_what_is_signed(tmp_path: Path) -> None:
             finally:
                 await asyncio.to_thread(peer.destroy)
                 shutil.rmtree(base, ignore_errors=True)
+
+    asyncio.run(main())
+
+
+def test_it_answers_as_a_verifier_has_to(tmp_path: Path) -> None:
+    """By the suite that judges anybody's. Odd names would be asked for in the world."""
+
+    async def main() -> None:
+        async with at_work(tmp_path) as (server, address, key):
+            target = server.image("box:1", [busybox_layer()])
+            payload = payload_of(target["digest"])
+            sign(server, target["digest"], (payload, signature_of(payload, key)))
+            name = f"{server.netloc}/box:1"
+            said = {"accepted": [f"{name}@{target['digest']}"], "rejected": [f"{name}@sha256:{'0' * 64}"]}
+            all_passed(await verify.verifier(address, skip="^odd-names", **said))  # type: ignore[arg-type] # both are lists
 
     asyncio.run(main())

@@ -488,6 +488,29 @@ def test_what_is_put_half_is_not_kept(short_path: Path) -> None:
     assert (rogue.given_up, rogue.kept) == (3, {})
 
 
+def test_what_is_wrong_with_a_put_is_said_whatever_a_depot_makes_of_it(short_path: Path) -> None:
+    """Who hands pieces on gets their failure back in other words, or swallows it: the caller must not try again, nor take it for done."""
+
+    class HandsOn(Rogue):
+        async def put(self, name: str, d: Descriptor, pieces: AsyncIterator[bytes], is_top: bool) -> None:
+            try:
+                await super().put(name, d, pieces, is_top)
+            except DataLoss:
+                if name == "swallowed":
+                    return
+                raise Unavailable("the store's client says: connection closed") from None
+
+    async def wrong() -> AsyncIterator[bytes]:
+        yield bytes(100)
+
+    async def work(depot: RemoteDepot) -> None:
+        for name in ("told", "swallowed"):
+            with pytest.raises(DataLoss, match="other bytes than its digest says"):
+                await depot.put(name, Descriptor(digest=digest(b"x"), size=100), wrong(), False)
+
+    run_with(HandsOn(Image()), short_path, work)
+
+
 def test_a_depot_that_only_gives_says_so(short_path: Path) -> None:
     class Giver(Rogue):
         put = Depot.put

@@ -80,7 +80,9 @@ def test_every_way_of_unpacking_has_the_ratio(tmp_path: Path, kind: str, monkeyp
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_layer_that_comes_has_the_ratio_of_what_has_come(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_that_comes_has_the_ratio_of_what_has_come(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """That it will be a blob of a tebibyte is the manifest's word, which costs nothing."""
     monkeypatch.setattr(module, "RATIO_FREE_BYTES", 16 * MIB)
     refused(tmp_path, zeros_gzip(64 * MIB), kind, "raise max_ratio", said=1 << 40)

@@ -12,7 +12,7 @@ from typing import Final
 
 from argosy_protos.argosy.transfer import v1 as p
 
-from argosy.errors import InvalidArgument, Unimplemented
+from argosy.errors import ArgosyError, InvalidArgument, Unimplemented
 from argosy.oci.image import Descriptor
 from argosy.oci.passing import checked, ended
 
@@ -97,8 +97,26 @@ class DepotServicer(p.DepotBase):
                 if request.data:
                     yield request.data
 
-        async with ended(checked(d, pieces())) as coming:
-            await self.depot.put(_name(begin.name), d, coming, begin.is_top)
+        failed: list[ArgosyError] = []
+
+        async def right() -> AsyncIterator[bytes]:
+            try:
+                async for piece in checked(d, pieces()):
+                    yield piece
+            except ArgosyError as error:
+                failed.append(error)
+                raise
+
+        async with ended(right()) as coming:
+            try:
+                await self.depot.put(_name(begin.name), d, coming, begin.is_top)
+            except Exception as error:
+                # Who hands pieces on to others (to an HTTP client, say) gets their failure back in other words, which may mean: try again.
+                if not failed:
+                    raise
+                raise failed[0] from error
+        if failed:
+            raise failed[0]  # it was kept all the same, or not: it was not what it was said to be
         return p.PutResponse()
 
 

@@ -78,10 +78,10 @@ class Hook(Subject):
         return await self.made(text, self._stub.decide(asked, timeout=self.deadline_s))
 
     async def answered(self, asked: DecideRequest) -> DecideResponse | None:
-        """Return the answer to a question that need not make sense to it; None for an error that is no silence. Raises DeadlineExceeded, Unavailable."""
+        """Return the answer to a question that need not make sense to it; None for an error. Raises DeadlineExceeded."""
         try:
             return await self.decide(asked)
-        except (DeadlineExceeded, Unavailable):
+        except DeadlineExceeded:
             raise
         except ArgosyError:
             return None
@@ -98,10 +98,13 @@ class Hook(Subject):
         return [*usual, *self.target.allowed, *self.target.denied]
 
     async def alive(self) -> bool:
-        with suppress(ArgosyError):
-            await self.answered(DecideRequest(point="argosy-verify"))
-            return True
-        return False
+        try:
+            await self.decide(DecideRequest(point="argosy-verify"))
+        except (Unavailable, DeadlineExceeded):
+            return False
+        except ArgosyError:
+            pass  # an answer of whatever kind
+        return True
 
     async def clean(self) -> None:
         """Nothing is made."""

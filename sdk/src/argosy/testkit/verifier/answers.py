@@ -6,7 +6,7 @@ from argosy_protos.argosy.verifier.v1 import VerifyRequest
 from argosy_protos.containerd.types import Descriptor
 
 from argosy.testkit.suite import NotHere
-from argosy.testkit.verifier.calls import NAME, SUITE, Verifier, reasoned, shown, unknown
+from argosy.testkit.verifier.calls import NAME, SUITE, Verifier, reasoned, shown
 
 check = SUITE.check
 
@@ -14,7 +14,7 @@ check = SUITE.check
 @check(fast=True)
 async def it_says_yes_or_no(v: Verifier) -> None:
     """An image that it knows nothing of is accepted or rejected; an error is no answer, and keeps out what is fine, too."""
-    await v.verify(unknown())
+    await v.verify(v.unknown())
 
 
 @check(fast=True)
@@ -50,7 +50,7 @@ async def other_bytes_are_not_accepted_by_a_name(v: Verifier) -> None:
     if not v.target.accepted:
         raise NotHere("no image that it accepts was named with --accepted")
     for image in v.target.accepted:
-        other = unknown(image.name)
+        other = v.unknown(image.name)
         answer = await v.verify(other)
         v.holds(not answer.ok, f"no to {other.name}@{other.digest}, bytes that nobody has", shown(answer))
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import anyio
 
-from argosy.testkit.verifier.calls import SUITE, Image, Verifier, shown, unknown
+from argosy.testkit.verifier.calls import SUITE, Image, Verifier, shown
 
 check = SUITE.check
 _AT_ONCE: Final = 16
@@ -17,8 +17,8 @@ _LEFT_S: Final = 0.01
 async def odd_names_are_borne(v: Verifier) -> None:
     """A name that is no reference is answered or refused in its time, and the next image is answered: clients give images any name."""
     for name in ("", " ", "?", "a" * 4096, "é日", "../../etc/passwd", "sha256:abc", "-name", "$(x)"):
-        await v.answered(v.question(Image(name, unknown().digest)))
-    await v.verify(unknown())
+        await v.answered(v.question(Image(name, v.unknown().digest)))
+    await v.verify(v.unknown())
 
 
 @check("steady", fast=True)
@@ -48,5 +48,5 @@ async def who_gives_up_is_forgotten(v: Verifier) -> None:
     """A caller that goes before its answer has come takes nothing with it: the next question is answered."""
     for _ in range(_AT_ONCE):
         with anyio.move_on_after(_LEFT_S):
-            await v.answered(v.question(unknown()))
-    await v.verify(unknown())
+            await v.answered(v.question(v.unknown()))
+    await v.verify(v.unknown())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -77,10 +77,10 @@ class Verifier(Subject):
         return await self.ask(self.question(image))
 
     async def answered(self, asked: VerifyRequest) -> VerifyResponse | None:
-        """Return the answer to a question that need not make sense to it; None for an error that is no silence. Raises DeadlineExceeded, Unavailable."""
+        """Return the answer to a question that need not make sense to it; None for an error. Raises DeadlineExceeded."""
         try:
             return await self.ask(asked)
-        except (DeadlineExceeded, Unavailable):
+        except DeadlineExceeded:
             raise
         except ArgosyError:
             return None
@@ -88,13 +88,21 @@ class Verifier(Subject):
     @property
     def images(self) -> list[Image]:
         """One that nobody knows, and those that were named."""
-        return [unknown(), *self.target.accepted, *self.target.rejected]
+        return [self.unknown(), *self.target.accepted, *self.target.rejected]
+
+    def unknown(self, name: str = "") -> Image:
+        """Return an image that nobody has; without a name one of a repository that it knows, if any was named: it may ask its registry."""
+        known = [image.name for image in (*self.target.accepted, *self.target.rejected)]
+        return Image(name or (known or [NAME])[0], digest_of(fresh(16)))
 
     async def alive(self) -> bool:
-        with suppress(ArgosyError):
-            await self.answered(self.question(unknown()))
-            return True
-        return False
+        try:
+            await self.ask(VerifyRequest(namespace=self.target.namespace))
+        except (Unavailable, DeadlineExceeded):
+            return False
+        except ArgosyError:
+            pass  # an answer of whatever kind
+        return True
 
     async def clean(self) -> None:
         """Nothing is made."""
@@ -104,11 +112,6 @@ class Verifier(Subject):
 
     def stays(self) -> str:
         return ""
-
-
-def unknown(name: str = NAME) -> Image:
-    """Return an image that nobody has."""
-    return Image(name, digest_of(fresh(16)))
 
 
 SUITE: Final[Suite[Verifier]] = Suite("verifier", CAPABILITIES)
@@ -138,7 +141,8 @@ async def begin(target: Target) -> str:
     """Return whom we judge, in words. Raises Unimplemented, Unavailable when the suite can't begin."""
     one = subject(target, "")
     try:
-        await one.verify(unknown())
+        # Nothing that anybody has to look up.
+        await one.ask(VerifyRequest(namespace=target.namespace))
     except Unimplemented as error:
         raise Unimplemented(f"no verifier is served at {target.address}: {error.message}") from None
     except (Unavailable, DeadlineExceeded):
