@@ -24,6 +24,7 @@ from argosy_cli.plugins import _row
 from argosy_protos.argosy.plugins.v1 import ListRequest, PluginsStub
 from argosy_protos.google.protobuf import Empty, Timestamp
 
+from tests.harness.examples import EXAMPLES
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, eventually
 from tests.harness.processes import ending
 
@@ -421,6 +422,13 @@ def test_a_depot_a_policy_and_a_verifier_are_developed_while_they_are_asked(
         dev.save(dev.file.read_text().replace("await file.seek(offset)", "pass"))
         dev.says("a-blob-comes-from-any-offset-on.*version 2 is not used|is not used.*a-blob-comes-from-any-offset-on")
         mesh.argosy("transfer", "attic:box", f"oci:{tmp_path / 'back'}").ok()
+    # One that keeps things in a place that is not the session's gets nothing to keep that could never be removed.
+    (short_path / "shelf.py").write_text(
+        (EXAMPLES / "shelf.py").read_text().replace('Path(os.environ.get("SHELF", "shelf"))', f'Path("{tmp_path}/shelf")')
+    )
+    with developing(mesh, short_path, "depot", "shelf") as dev:
+        dev.serves(1)
+        assert not (tmp_path / "shelf").exists(), dev.said
     with developing(mesh, short_path, "hook", "warden", "--registries", "docker.io") as dev:
         dev.serves(1)
         mesh.argosy("tag", IMAGE, "docker.io/library/fine:1").ok()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.harness.mesh import IMAGE, Mesh
+from tests.harness.containerd import Containerd
+from tests.harness.mesh import ARGOSY, IMAGE, Mesh, run
 
 pytestmark = pytest.mark.root
 
@@ -163,3 +165,19 @@ def test_an_artifact_and_an_image_whose_document_is_lost(mesh: Mesh, tmp_path: P
     mesh.ctr("content", "rm", found["manifest"]).ok()
     ran = mesh.argosy("image", "inspect", "chart:1")
     assert ran.code == 4 and found["manifest"] in ran.err, ran
+
+
+@pytest.mark.skipif(shutil.which("containerd") is None, reason="Debian's containerd is not installed")
+def test_debians_containerd_is_asked_as_ours_is(mesh: Mesh, short_path: Path, image_archive: Path) -> None:
+    stock = Containerd(short_path / "c")
+    stock.start()
+    try:
+        stock.ctr("images", "import", str(image_archive)).ok()
+        ran = run([str(ARGOSY), "--address", str(stock.address), "-o", "json", "image", "inspect", "busybox"])
+        (found,) = json.loads(ran.ok().out)
+    finally:
+        stock.destroy()
+    ours = inspected(mesh, "busybox")
+    for key in ("name", "digest", "platforms", "platform", "manifest", "config", "layers", "bytes"):
+        assert found[key] == ours[key], key
+    assert {one["snapshotter"]: one["ready"] for one in found["unpacked"] if not one["error"]}["overlayfs"]

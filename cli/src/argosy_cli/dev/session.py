@@ -353,7 +353,8 @@ class Session:
         if kind == "depot":
             # What has no directory of its own to be emptied again keeps what it is given: nothing is put there unless it is said.
             keeps = self._what is not None and self._what.root is None and "put" not in has
-            return await verify.depot(version.address, fast=fast, has=has, lacks=(*lacks, "put") if keeps else lacks)
+            lacks, skip = ((*lacks, "put"), "^who-takes-no-images") if keeps else (lacks, "")
+            return await verify.depot(version.address, fast=fast, skip=skip, has=has, lacks=lacks)
         if kind in ("hook", "verifier"):
             judge = verify.hook if kind == "hook" else verify.verifier
             return await judge(version.address, fast=fast, has=has, lacks=lacks)

@@ -21,6 +21,8 @@ _PAGES: Final = 64
 # How often the list that stands in for one is written before its other writers are too many, and how long they may take from reading it to writing it.
 _WRITES: Final = 8
 _SETTLE_S: Final = 0.2
+# A registry that fails after so long does not stumble.
+_LONG_S: Final = 10.0
 
 
 def fallback_tag(digest: str) -> str:
@@ -101,23 +103,30 @@ async def add_to_fallback(registry: Registry, subject: str, referrer: Referrer) 
     """
     host = registry.push_host()
     tag = fallback_tag(subject)
-    for tries_left in reversed(range(_WRITES + 1)):
-        began = time.monotonic()
-        document = await registry.patiently(lambda: _listed(registry, host, tag, subject))
-        if any(one.get("digest") == referrer.descriptor.digest for one in document["manifests"]):
-            return
-        if not tries_left:
-            break
-        manifests = [*document["manifests"], referrer.written()]
-        data = json.dumps({**document, "manifests": manifests}).encode()
-        if len(manifests) > MAX_CHILDREN or len(data) > MAX_MANIFEST_BYTES:
-            raise InvalidArgument(f"the list of referrers of {subject} is full: {len(manifests) - 1} are in it")
-        await registry.push_manifest(INDEX, data, tag)
-        # Who read the list before we wrote it writes it about now, without ours; they take as long as we do, and two of us do not meet again and again.
-        await _settle(max(_SETTLE_S, 2 * (time.monotonic() - began)) * random.uniform(1, 2))
-    raise Unavailable(
+    failure: ArgosyError = Unavailable(
         f"others write the list of referrers of {subject} ({tag}) again and again, and {referrer.descriptor.digest} is not in it; push once more"
     )
+    for tries_left in reversed(range(_WRITES + 1)):
+        began = time.monotonic()
+        try:
+            document = await registry.patiently(lambda: _listed(registry, host, tag, subject))
+            if any(one.get("digest") == referrer.descriptor.digest for one in document["manifests"]):
+                return
+            if not tries_left:
+                break
+            manifests = [*document["manifests"], referrer.written()]
+            data = json.dumps({**document, "manifests": manifests}).encode()
+            if len(manifests) > MAX_CHILDREN or len(data) > MAX_MANIFEST_BYTES:
+                raise InvalidArgument(f"the list of referrers of {subject} is full: {len(manifests) - 1} are in it")
+            await registry.push_manifest(INDEX, data, tag)
+        except Unavailable as error:
+            # A registry may stumble over a tag that another one writes just now.
+            failure = error
+            if not tries_left or time.monotonic() - began > _LONG_S:
+                break
+        # Who read the list before we wrote it writes it about now, without ours; they take as long as we do, and two of us do not meet again and again.
+        await _settle(max(_SETTLE_S, 2 * (time.monotonic() - began)) * random.uniform(1, 2))
+    raise failure
 
 
 _settle = anyio.sleep
