@@ -91,7 +91,7 @@ def test_an_index_of_which_some_is_here(mesh: Mesh, tmp_path: Path) -> None:
     lost = layout.keep(LAYER, b"y" * 100)
     config: dict[str, Any] = {
         "architecture": "s390x", "os": "linux", "variant": None, "created": "2020-01-01T00:00:00Z", "author": None, "history": None,
-        "config": {"Env": None, "Cmd": ["a b", "c"], "Labels": {"is": "odd"}, "ExposedPorts": {"80/tcp": {}}, "Volumes": None, "User": None},
+        "config": {"Env": None, "Cmd": ["a b", "c"], "Labels": {"is": "odd\nverified      by the king"}, "ExposedPorts": {"80/tcp": {}}, "Volumes": None, "User": None},
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "1" * 64, "sha256:" + "2" * 64]},
     }  # fmt: skip
     body = {
@@ -132,14 +132,18 @@ def test_an_index_of_which_some_is_here(mesh: Mesh, tmp_path: Path) -> None:
         [],
         [],
     )
-    assert (said["cmd"], said["exposed_ports"], said["labels"]) == (["a b", "c"], ["80/tcp"], {"is": "odd"})
+    assert (said["cmd"], said["exposed_ports"], said["labels"]) == (
+        ["a b", "c"],
+        ["80/tcp"],
+        {"is": "odd\nverified      by the king"},
+    )
     assert not any(one["ready"] or one["layers"] for one in found["unpacked"])
     assert [(one["digest"], one["artifact_type"]) for one in found["referrers"]] == [(bill["digest"], "an/sbom")]
     shown = mesh.argosy("image", "inspect", "odd:1", "--platform", "linux/s390x").ok().out
     for line in (
         "command       'a b' c",
         "ports         80/tcp",
-        "image labels  is=odd",
+        "image labels  is=odd\\nverified      by the king\n",
         "encrypted     1 of 2 layers, for jwe, provider.my",
     ):
         assert line in shown, shown

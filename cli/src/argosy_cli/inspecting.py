@@ -153,12 +153,12 @@ def _show(one: Inspected) -> None:
         "unpacked": ", ".join(_unpacked(one)),
         "encrypted": _encrypted(one),
     }
-    show_one({key: value for key, value in rows.items() if value})
+    show_one({key: _line(value) for key, value in rows.items() if value})
     if one.layers:
         say("")
         layers = [
             {
-                "layer": number, "digest": x.descriptor.digest, "size": size(x.descriptor.size), "type": x.descriptor.media_type,
+                "layer": number, "digest": x.descriptor.digest, "size": size(x.descriptor.size), "type": _line(x.descriptor.media_type),
                 "diff id": x.diff_id or "-", "here": "yes" if x.here else "no",
             }
             for number, x in enumerate(one.layers)
@@ -167,17 +167,22 @@ def _show(one: Inspected) -> None:
     if len(one.variants) > 1 or one.chosen is None:
         say("")
         variants = [
-            {"platform": x.platform or "-", "digest": x.descriptor.digest, "here": "yes" if x.here else "no"}
+            {"platform": _line(x.platform) or "-", "digest": x.descriptor.digest, "here": "yes" if x.here else "no"}
             for x in one.variants
         ]
         show(variants, ("platform", "digest", "here"))
     if one.referrers:
         say("")
         referrers = [
-            {"referrer": x.descriptor.digest, "artifact type": x.artifact_type, "size": size(x.descriptor.size)}
+            {"referrer": x.descriptor.digest, "artifact type": _line(x.artifact_type), "size": size(x.descriptor.size)}
             for x in one.referrers
         ]
         show(referrers, ("referrer", "artifact type", "size"))
+
+
+def _line(text: str) -> str:
+    """Return text on one line: whoever made an image could write lines of ours otherwise, such as a verdict."""
+    return text.replace("\n", "\\n")
 
 
 def _words(said: list[str] | None) -> str:
