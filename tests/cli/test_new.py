@@ -141,10 +141,12 @@ def test_the_verdict_names_the_fault(short_path: Path, kind: str, fault: str) ->
     """And no project without one fails the same check."""
     name, _ = FAULTS[kind, fault]
     new(short_path, kind, "copies", "--broken", fault, "--directory", str(short_path / "broken")).ok()
-    new(short_path, kind, "copies").ok()
     report = judged(kind, short_path / "broken/copies.py", short_path, name)
     assert name in {one.name for one in report.of(Verdict.FAILED)}, verify.explained(report)
+    if kind in ("depot", "hook", "verifier"):
+        return  # a project's own test leaves no check of theirs out
     shutil.rmtree(short_path / "root", ignore_errors=True)
+    new(short_path, kind, "copies").ok()
     all_passed(judged(kind, short_path / "copies/copies.py", short_path, name))
 
 
