@@ -437,6 +437,21 @@ def test_a_depot_that_drips_is_given_up_by_its_rate(
         asyncio.run(work(rogue))
 
 
+def test_a_depot_may_take_its_time_to_find_something(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is small comes at once, when it comes."""
+    monkeypatch.setattr(pace, "SLOW_S", 0.01)
+
+    class Looks(Rogue):
+        async def fetch(self, name: str, d: Descriptor, offset: int) -> AsyncIterator[bytes]:
+            await asyncio.sleep(0.05)
+            async for piece in super().fetch(name, d, offset):
+                yield piece
+
+    sink, rogue = Kept(), Looks(Image())
+    asyncio.run(copy_image(DepotImage(rogue, "n", "depot d: n"), sink, Wish()))
+    assert sink.blobs == rogue.image.blobs
+
+
 def test_a_depot_that_takes_hardly_anything_is_given_up(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "TAKEN_S", 0.1)
 

@@ -56,6 +56,8 @@ class DepotImage(ImageSource):
                 if at < d.size:
                     raise Unavailable(f"{self.called} sent {at} of the {d.size} bytes of {d.digest}")
             except Unavailable:
+                if at == d.size:
+                    return  # all of it has come, and its digest is looked at
                 if at - firm >= pace.PROGRESS_BYTES:
                     firm, tries = at, 0
                 tries += 1
@@ -66,6 +68,7 @@ class DepotImage(ImageSource):
     async def _once(self, d: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
         """Yield what comes of one question. Raises Unavailable for a depot that says nothing, or so little that it is the same."""
         moves = pace.Pace(f"{d.digest}: {self.called}")
+        begun = False
         async with ended(self._depot.fetch(self._name, d, offset)) as pieces:
             while True:
                 began = anyio.current_time()
@@ -77,8 +80,11 @@ class DepotImage(ImageSource):
                     raise Unavailable(f"{self.called} has sent nothing of {d.digest} for {pace.SILENCE_S:g} s")
                 if piece is None:
                     return
-                moves.note(anyio.current_time() - began, len(piece))
+                waited_s = anyio.current_time() - began
                 yield piece
+                # Until the first byte it may have been looking for it.
+                moves.note(waited_s if begun else 0.0, len(piece))
+                begun = True
 
 
 class DepotName(BlobSink):
