@@ -412,9 +412,10 @@ def test_no_daemon_and_no_file_are_sentences(short_path: Path) -> None:
 
 @pytest.mark.root
 def test_a_depot_a_policy_and_a_verifier_are_developed_while_they_are_asked(
-    mesh: Mesh, short_path: Path, tmp_path: Path
+    mesh: Mesh, image_archive: Path, short_path: Path, tmp_path: Path
 ) -> None:
     """Each is checked, and counts at once: an image goes into the depot and back, and what hook and verifier deny gets no name."""
+    mesh.argosy("import", str(image_archive), "--no-unpack").ok()
     with developing(mesh, short_path, "depot", "attic") as dev:
         dev.serves(1)
         assert re.search(r"version 1 serves as depot plugin .* checks passed", dev.said), dev.said
