@@ -318,13 +318,7 @@ class TarReader:
         return data
 
     def _entry(
-        self,
-        header: bytes,
-        kind: bytes,
-        numbers: _Numbers,
-        long_name: bytes | None,
-        long_link: bytes | None,
-        pax: _Pax | None,
+        self, header: bytes, kind: bytes, numbers: _Numbers, long_name: bytes | None, long_link: bytes | None, pax: _Pax | None
     ) -> Entry:
         name = _text(header[:100])
         if header[257:263] == b"ustar\0" and header[345]:

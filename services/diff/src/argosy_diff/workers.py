@@ -185,9 +185,7 @@ class Workers:
         Cancellation is as in ``apply``.
         """
         with open(os.devnull, "rb") as nothing:
-            await self._call(
-                {"do": "run", "processors": _tables(processors), "payloads": _texts(payloads)}, [nothing], self._small
-            )
+            await self._call({"do": "run", "processors": _tables(processors), "payloads": _texts(payloads)}, [nothing], self._small)
 
     def close(self) -> None:
         """End the idle workers and the forker, and with it the busy ones."""

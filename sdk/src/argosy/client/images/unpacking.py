@@ -298,7 +298,9 @@ class _Unpacking:
         try:
             async with together() as group:
                 group.start_soon(say)
-                answer = await self._services.layers.unpack(UnpackRequest(ref=ref, layer=to_wire(layer.blob), mounts=where))
+                answer = await self._services.layers.unpack(
+                    UnpackRequest(ref=ref, layer=to_wire(layer.blob), mounts=where)
+                )
                 if answer.applied is None:
                     group.cancel_scope.cancel()
         except Unimplemented:
