@@ -196,7 +196,7 @@ def _pairs(labels: Mapping[str, str]) -> str:
 
 
 def _is_encrypted(layer: Layer) -> bool:
-    from argosy.encryption.media import is_encrypted
+    from argosy.oci.layers import is_encrypted
 
     return is_encrypted(layer.descriptor.media_type)
 

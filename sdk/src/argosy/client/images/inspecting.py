@@ -16,7 +16,6 @@ from argosy.client.images.names import find_image
 from argosy.client.images.readiness import Unpacked, has_blob, snapshotters, unpacked_on
 from argosy.client.images.referrers import referrers_here
 from argosy.client.services import Services, present
-from argosy.encryption.media import is_encrypted
 from argosy.encryption.payload import PREFIX
 from argosy.errors import InvalidArgument, NotFound, Unimplemented
 from argosy.oci.image import (
@@ -33,6 +32,7 @@ from argosy.oci.image import (
     parse_config,
     parse_document,
 )
+from argosy.oci.layers import is_encrypted
 from argosy.oci.platforms import choose
 from argosy.oci.referrer import Referrer
 
