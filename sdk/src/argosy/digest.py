@@ -9,6 +9,7 @@ from argosy.errors import InvalidArgument
 
 HEX_LENGTHS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _HEX: Final = frozenset("0123456789abcdef")
+_SHOWN: Final = 160
 
 
 class Hasher(Protocol):
@@ -31,7 +32,9 @@ class Digest:
         """Return the digest written as value. Raises InvalidArgument when it is not one."""
         algorithm, colon, digits = value.partition(":")
         if not colon or HEX_LENGTHS.get(algorithm) != len(digits) or not _HEX.issuperset(digits):
-            raise InvalidArgument(f'digest "{value}" failed validation: expected algorithm:hex (sha256, sha384, sha512)')
+            # It may be anybody's, and as long as a manifest.
+            shown = "".join(c if c.isprintable() else " " for c in value[:_SHOWN])
+            raise InvalidArgument(f'digest "{shown}" failed validation: expected algorithm:hex (sha256, sha384, sha512)')
         return cls(algorithm, digits)
 
     @classmethod

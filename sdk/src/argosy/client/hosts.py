@@ -39,6 +39,8 @@ _DURATION: Final = re.compile(r"\+?(?:0|(?:(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?
 _PART: Final = re.compile(r"([\d.]+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PORTS: Final = {"http": 80, "https": 443}
+# A name and password before a host; and what some readers of addresses take for the end of one.
+_NO_HOST: Final = frozenset("@\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Origin:
         try:
             parts = urlsplit(url)
             scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
-            if scheme not in _PORTS or not host or "@" in parts.netloc:
+            if scheme not in _PORTS or not host or not _NO_HOST.isdisjoint(parts.netloc):
                 raise ValueError
             host.encode("idna")  # a name with an empty or too long label is none, whatever its letters
         except ValueError:

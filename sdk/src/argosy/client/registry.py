@@ -63,10 +63,15 @@ MAX_WAIT_S: Final = 30.0
 _BUSY_S: Final = 1.0
 _MAX_WARNINGS: Final = 16
 _REDIRECTS: Final = 10
+# Of a descriptor's own addresses: each may take as long as a host does, and a manifest has room for a hundred thousand.
+_MOST_URLS: Final = 16
+# What an answer in a coding may have more than the blob itself: some bytes a block. One that has more says nothing with them, and need not end.
+_CODED_BYTES: Final = 1 << 20
 _MAX_TOKEN_BYTES: Final = 1 << 20
 _MAX_REFUSAL_BYTES: Final = 4096
 _SHOWN: Final = 300
-_PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
+# A name has a beginning and a bound: a challenge that is one long word takes no longer than another.
+_PARAMETER: Final = re.compile(r'(?<!\w)(\w{1,64})="([^"]*)"')
 # How long a token lasts whose service does not say so, or says what can't be: the distribution protocol's default, and at most.
 _TOKEN_S, _MOST_S = 60.0, 86400
 _WARNING: Final = re.compile(r'299 \S{1,255} "((?:[^"\\]|\\.)*)"')
@@ -264,6 +269,10 @@ class Registry:
         contexts = (home.identities if home is not None else ()) or (verify,)
         proxy = self._proxies.of(origin)
         through = _through(proxy, origin)
+        try:
+            target = _encoded(url)
+        except ValueError:
+            raise Unknown(f'registry {origin}: "{_shown(url.partition("?")[0])}" is no web address') from None
         if proxy is not None and origin.scheme == "http":
             sent += [("Proxy-Authorization", proxy.authorization)] if proxy.authorization else []
         for i, how in enumerate(contexts):
@@ -277,7 +286,7 @@ class Registry:
             body = _moved(data(), moving) if callable(data) else data
             asked = self.session.request(
                 method,
-                _encoded(url),
+                target,
                 headers=sent,
                 data=body,
                 ssl=context,
@@ -419,14 +428,15 @@ class Registry:
             secrets = _Secrets(service, own, host.identities if service.scheme == "https" else ())
         if login is not None and not login.username:
             # A secret without a name is a refresh token, which is exchanged for one to use.
-            form = urlencode({**query, "grant_type": "refresh_token", "refresh_token": login.secret, "client_id": "argosy"})
+            said = {**query, "grant_type": "refresh_token", "refresh_token": login.secret, "client_id": "argosy"}
+            form = urlencode(said, errors="replace")
             kind = [("Content-Type", "application/x-www-form-urlencoded")]
             with anyio.move_on_after(_ANSWER_S) as waiting:
                 response = await self._send("POST", realm, kind, secrets, host.verify, form.encode())
             if waiting.cancelled_caught:
                 raise Unavailable(f"token service {service} does not answer")
         else:
-            url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
+            url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query, errors='replace')}"
             response = await self._get("GET", url, (), secrets, host.verify)
         try:
             if response.status != 200:
@@ -682,7 +692,7 @@ class Registry:
                 url = self._mirrored(host, self.url(host, kind, descriptor.digest))
                 asks.append((url, partial(self.request, host, "GET", url, self._pull_scope(), headers=headers)))
         # A descriptor's own addresses: nobody's secrets go there (CVE-2020-15157).
-        asks += [(address, partial(self._get, "GET", address, sent, None, True)) for address in descriptor.urls]
+        asks += [(address, partial(self._get, "GET", address, sent, None, True)) for address in descriptor.urls[:_MOST_URLS]]
         for asked, ask in sorted(asks, key=lambda pair: broken[pair[0]]):
             begun = False
             at = offset
@@ -696,7 +706,8 @@ class Registry:
                     else:
                         undo, skip = _skipped(response, descriptor, offset)
                         until = descriptor.size
-                    async for chunk in _body(response, skip, descriptor.digest, undo):
+                    most = 2 * descriptor.size + _CODED_BYTES
+                    async for chunk in _body(response, skip, descriptor.digest, undo, most):
                         begun = True
                         at += len(chunk)
                         yield chunk
@@ -940,10 +951,13 @@ async def _whole(response: aiohttp.ClientResponse, limit: int, what: str, cut: b
 
 
 async def _body(
-    response: aiohttp.ClientResponse, skip: int, digest: str, undo: Decoder | None = None
+    response: aiohttp.ClientResponse, skip: int, digest: str, undo: Decoder | None, most: int
 ) -> AsyncGenerator[bytes, None]:
-    """Yield a body without its first bytes. Whoever took the response closes it. Raises Unavailable for one that hardly moves, too."""
-    moves = pace.Pace(f"{digest}: the server")
+    """Yield a body without its first bytes. Whoever took the response closes it. most is how many bytes it may have in a coding.
+
+    Raises Unavailable for one that hardly moves, too, and DataLoss for one in a coding that is not its.
+    """
+    moves, coded = pace.Pace(f"{digest}: the server"), 0
     try:
         while True:
             began = time.monotonic()
@@ -951,6 +965,9 @@ async def _body(
             if not chunk:
                 break
             moves.note(time.monotonic() - began, len(chunk))
+            coded += len(chunk) if undo is not None else 0
+            if coded > most:
+                raise DataLoss(f"{digest}: the server sends it in a coding that only makes it longer: {coded} bytes, and no end")
             for part in undo.pieces(chunk) if undo is not None else (chunk,):
                 if skip:
                     dropped = min(skip, len(part))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -41,6 +42,8 @@ class Upload:
         """The upload's address, as the registry said it last."""
         self._least = 0
         """How many bytes a chunk has at least, as the registry says."""
+        self._given = 0
+        """How many of its bytes have left us for that address: a registry that says to have more has something else."""
 
     async def run(self, source: str) -> bool:
         """Return whether no byte was sent: the registry took the blob from another repository."""
@@ -49,14 +52,14 @@ class Upload:
         while True:
             try:
                 if not self._where:
-                    at = firm = 0
+                    at = 0  # and firm stays: what was sent before is no progress when it is sent again
                     if await self._registry.patiently(partial(self._begin, source)):
                         return True
                 if chunked or at:
                     at = await self._chunks(at, self._chunk() if chunked else self._size)
                     await self._finish(None)
                 else:
-                    await self._finish(self._data)
+                    await self._finish(partial(self._bytes, 0, self._size))
                 return False
             except _TooLarge as error:
                 if chunked:
@@ -99,6 +102,7 @@ class Upload:
         if response.status != 202:
             raise await registry.refusal(response, self._digest)
         response.release()
+        self._given = 0
         if "Location" not in response.headers:
             raise Unknown(f"{self._digest}: registry {host.origin} takes the upload and does not say where to")
         self._led(url, response)
@@ -135,7 +139,7 @@ class Upload:
             }  # fmt: skip
             url = self._where
             response = await registry.request(
-                self._host, "PATCH", url, self._scope, headers=headers, data=partial(_slice, self._data, at, end)
+                self._host, "PATCH", url, self._scope, headers=headers, data=partial(self._bytes, at, end)
             )
             if response.status == 416:
                 response.release()
@@ -147,8 +151,16 @@ class Upload:
             at = end
         return at
 
+    async def _bytes(self, begin: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from begin up to end, and note that they were given away."""
+        async with aclosing(_slice(self._data, begin, end)) as parts:
+            async for part in parts:
+                begin += len(part)
+                self._given = max(self._given, begin)
+                yield part
+
     async def _there(self) -> int | None:
-        """Return how many bytes the registry has; None when it has no such upload, or none of it."""
+        """Return how many bytes the registry has; None when it has no such upload, none of it, or what it says can't be."""
         if not self._where:
             return None
         registry, url = self._registry, self._where
@@ -159,7 +171,7 @@ class Upload:
         response.release()
         match = _UPLOADED.fullmatch(response.headers.get("Range", ""))
         # Of "0-0" nobody knows whether it is a byte, or none.
-        if response.status not in (200, 202, 204) or match is None or not 0 < int(match[1]) < self._size:
+        if response.status not in (200, 202, 204) or match is None or not 0 < int(match[1]) < self._given:
             return None
         self._led(url, response)
         return int(match[1]) + 1
