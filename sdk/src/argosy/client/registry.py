@@ -967,7 +967,9 @@ async def _body(
             moves.note(time.monotonic() - began, len(chunk))
             coded += len(chunk) if undo is not None else 0
             if coded > most:
-                raise DataLoss(f"{digest}: the server sends it in a coding that only makes it longer: {coded} bytes, and no end")
+                raise DataLoss(
+                    f"{digest}: the server sends it in a coding that only makes it longer: {coded} bytes, and no end"
+                )
             for part in undo.pieces(chunk) if undo is not None else (chunk,):
                 if skip:
                     dropped = min(skip, len(part))

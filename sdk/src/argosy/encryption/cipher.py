@@ -21,6 +21,7 @@ from argosy.errors import ArgosyError, DataLoss, InvalidArgument
 
 CIPHER: Final = "AES_256_CTR_HMAC_SHA256"
 _KEY_BYTES, _NONCE_BYTES, _HMAC_BYTES = 32, 16, 32
+_SHOWN: Final = 64
 
 
 def _object(data: bytes, what: str) -> dict[str, Any]:
@@ -79,7 +80,8 @@ def seal_of(options: bytes) -> bytes:
     """Return the HMAC that public options say. Raises InvalidArgument, also for another cipher."""
     said = _object(options, "what is said of a layer's cipher")
     if said.get("cipher") != CIPHER:
-        raise InvalidArgument(f'the layer is encrypted by "{said.get("cipher")}", of which nothing is known; {CIPHER} is')
+        name = "".join(c if c.isprintable() else " " for c in str(said.get("cipher"))[:_SHOWN])
+        raise InvalidArgument(f'the layer is encrypted by "{name}", of which nothing is known; {CIPHER} is')
     seal = from_base64(said.get("hmac"), "the layer's HMAC")
     if len(seal) != _HMAC_BYTES:
         raise InvalidArgument(f"the layer's HMAC has {len(seal)} bytes, and not {_HMAC_BYTES}")

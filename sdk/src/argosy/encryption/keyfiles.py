@@ -20,7 +20,9 @@ from joserfc.jwk import JWKRegistry
 from argosy.errors import InvalidArgument, PermissionDenied, Unimplemented
 
 # What the libraries raise for what they can't read; some of it depends on where in the data they find out.
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, AssertionError, UnsupportedAlgorithm, JoseError)
+UNREADABLE = (
+    ValueError, TypeError, KeyError, AttributeError, AssertionError, OverflowError, RecursionError, UnsupportedAlgorithm, JoseError,
+)  # fmt: skip
 
 
 def _jwk(data: bytes) -> Any:
@@ -30,7 +32,7 @@ def _jwk(data: bytes) -> Any:
     try:
         said = json.loads(data)
         return JWKRegistry.import_key(said)
-    except (*UNREADABLE, RecursionError):
+    except UNREADABLE:
         raise InvalidArgument("it is no JWK of a kind that is known") from None
 
 

@@ -64,7 +64,7 @@ class Payload:
             }
             first, *others = (_read(one) for one in (said.get("Descriptor") or {}, *(said.get("Others") or ())))
             return cls(*first, keys, [cls(*one) for one in others])
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             raise InvalidArgument(f"the payload of the decoder is no JSON of {TYPE_URL}") from None
 
 

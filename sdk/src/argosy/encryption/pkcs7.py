@@ -6,7 +6,8 @@ another kind of envelope only, and so no library reads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from cryptography import x509
@@ -35,6 +36,8 @@ _MODES: Final = {
 _SEQUENCE, _ZERO, _CONSTRUCTED = 0x30, 0xA0, 0x20
 _MOST_DEPTH: Final = 16
 _MOST_RECIPIENTS: Final = 1024
+# Values of one envelope: four times what so many recipients have. Each is some hundred bytes here, and two in the envelope.
+_MOST_NODES: Final = 64 << 10
 
 
 def wrap(data: bytes, certificates: Sequence[x509.Certificate]) -> bytes:
@@ -57,10 +60,11 @@ class _Node(NamedTuple):
     inside: Sequence[_Node]
 
 
-def _one(data: bytes, at: int, depth: int = 0) -> tuple[_Node, int]:
-    """Return the value that begins at a place, and where it ends. Raises ValueError."""
-    if depth > _MOST_DEPTH:
-        raise ValueError("too deep")
+def _one(data: bytes, at: int, depth: int = 0, seen: Iterator[int] | None = None) -> tuple[_Node, int]:
+    """Return the value that begins at a place, and where it ends. seen counts the values. Raises ValueError."""
+    seen = seen or itertools.count()
+    if depth > _MOST_DEPTH or next(seen) > _MOST_NODES:
+        raise ValueError("too deep, or too much")
     tag, length = data[at], data[at + 1]
     at += 2
     if tag & 0x1F == 0x1F:
@@ -68,7 +72,7 @@ def _one(data: bytes, at: int, depth: int = 0) -> tuple[_Node, int]:
     if length == 0x80:  # until its end is said
         nodes = []
         while data[at : at + 2] != b"\0\0":
-            node, at = _one(data, at, depth + 1)
+            node, at = _one(data, at, depth + 1, seen)
             nodes.append(node)
         return _Node(tag, b"", nodes), at + 2
     if length & 0x80:
@@ -82,7 +86,7 @@ def _one(data: bytes, at: int, depth: int = 0) -> tuple[_Node, int]:
         return _Node(tag, data[at:end], ()), end
     nodes = []
     while at < end:
-        node, at = _one(data, at, depth + 1)
+        node, at = _one(data, at, depth + 1, seen)
         nodes.append(node)
     if at != end:
         raise ValueError("a value that ends behind its own")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +27,14 @@ from argosy.errors import (
     Unimplemented,
     Unknown,
 )
+from argosy.kernel.process import die_with_parent, pidfd
 
 CONFIG: Final = "OCICRYPT_KEYPROVIDER_CONFIG"
 ANSWER_S: Final = 30.0
 _MOST_BYTES: Final = 1 << 20
 _SAID_BYTES: Final = 1024
+# A pipe holds a mebibyte at most, and is read 64 KiB at a time.
+_PIPE_READS: Final = 16
 
 
 def _table(name: str) -> dict[str, Any]:
@@ -91,26 +96,28 @@ def _asked(name: str, method: str, question: dict[str, Any]) -> bytes:
 
 
 def _run(name: str, words: Sequence[str], data: bytes) -> bytes:
-    """Run a provider's program, which ends with the call, whatever comes of it."""
+    """Run a provider's program, which ends with the call, whatever comes of it, and with it what it has started in its group.
+
+    Its answer is what it has written when it ends: whoever else has its output may keep it.
+    """
     deadline = time.monotonic() + ANSWER_S
     try:
         process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
-    except (OSError, ValueError) as error:
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            # Nobody would wait for its answer any more when we are gone.
+            preexec_fn=die_with_parent,
+        )  # fmt: skip
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise Unavailable(
             f'key provider "{name}" cannot be started: {words[0]}: {getattr(error, "strerror", error)}'
         ) from None
     try:
         out, said = _exchanged(name, process, data, deadline)
-        try:
-            code = process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise _late(name) from None
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        # Before it is waited for: until then its group's number is nobody else's.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        code = process.wait()
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None and not pipe.closed:
                 pipe.close()
@@ -127,40 +134,54 @@ def _late(name: str) -> DeadlineExceeded:
 
 
 def _exchanged(name: str, process: subprocess.Popen[bytes], data: bytes, deadline: float) -> tuple[bytes, bytes]:
-    """Write a program's input and return its output, and the beginning of what it says of errors: neither has it hold more than we allow."""
+    """Write a program's input; return its output when it has ended, and the beginning of what it says of errors: neither has it hold more than we allow.
+
+    It is not waited for, so that its pid stays its own. Raises DeadlineExceeded, ResourceExhausted.
+    """
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     left, out, said = memoryview(data), bytearray(), bytearray()
-    poll = select.poll()
-    for pipe, events in ((process.stdin, select.POLLOUT), (process.stdout, select.POLLIN), (process.stderr, select.POLLIN)):
-        os.set_blocking(pipe.fileno(), False)
-        poll.register(pipe, events)
-    stdin, stdout = process.stdin.fileno(), process.stdout.fileno()
-    open_ends = {stdout, process.stderr.fileno()}
-    while open_ends:
-        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-        if not ready:
-            raise _late(name)
-        for fd, _ in ready:
-            if fd == stdin:
+    stdin, stdout, stderr = process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno()
+    after = 0
+    ending = pidfd(process.pid)
+    try:
+        poll = select.poll()
+        for fd, events in (
+            (stdin, select.POLLOUT),
+            (stdout, select.POLLIN),
+            (stderr, select.POLLIN),
+            (ending, select.POLLIN),
+        ):
+            poll.register(fd, events)
+        for fd in (stdin, stdout, stderr):
+            os.set_blocking(fd, False)
+        while True:
+            ready = {fd for fd, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)}
+            if not ready or time.monotonic() > deadline:
+                raise _late(name)
+            if stdin in ready:
                 try:
-                    left = left[os.write(fd, left) :]
+                    left = left[os.write(stdin, left) :]
                 except BrokenPipeError:
                     left = left[len(left) :]  # what it did not want to read
                 if not left:
-                    poll.unregister(fd)
+                    poll.unregister(stdin)
                     process.stdin.close()
-                continue
-            part = os.read(fd, 64 << 10)
-            if not part:
-                poll.unregister(fd)
-                open_ends.discard(fd)
-            elif fd == stdout:
-                out += part
-                if len(out) > _MOST_BYTES:
-                    raise ResourceExhausted(f'key provider "{name}" answers with more than {_MOST_BYTES} bytes')
-            else:
-                said += part[: max(0, _SAID_BYTES - len(said))]
-    return bytes(out), bytes(said)
+            for fd in ready & {stdout, stderr}:
+                part = os.read(fd, 64 << 10)
+                if not part:
+                    poll.unregister(fd)
+                elif fd == stdout:
+                    out += part
+                    if len(out) > _MOST_BYTES:
+                        raise ResourceExhausted(f'key provider "{name}" answers with more than {_MOST_BYTES} bytes')
+                else:
+                    said += part[: max(0, _SAID_BYTES - len(said))]
+            # What it has written was there before its end; who else has its output may write for ever.
+            after += ending in ready
+            if after > _PIPE_READS or (after and not ready & {stdout, stderr}):
+                return bytes(out), bytes(said)
+    finally:
+        os.close(ending)
 
 
 def _call(name: str, address: str, method: str, data: bytes) -> bytes:

@@ -29,6 +29,10 @@ _KNOWN: Final = frozenset((PUBLIC_KEYS, CERTIFICATES, PRIVATE_KEYS, PASSWORDS)) 
 _MOST_WRAPPED: Final = 1024
 # Keys times recipients of one layer: each may be an operation of a millisecond, and who made the image chose how many recipients there are.
 _MOST_TRIES: Final = 4096
+# The same of key providers, each of which may take its time to answer.
+_MOST_ASKED: Final = 16
+# Of names that whoever made an image has chosen.
+_SHOWN, _SHOWN_SCHEMES = 64, 8
 
 
 def providers_of(parameters: Parameters) -> list[str]:
@@ -107,7 +111,10 @@ def unwrap(annotations: Mapping[str, str], parameters: Parameters) -> LayerKey:
                 return LayerKey.decode(data)
             except InvalidArgument as error:
                 tried.notes.append(f"{one.scheme}: {error}")
-    schemes = ", ".join(dict.fromkeys(one.scheme for one in wrapped))
+    found = list(dict.fromkeys(one.scheme[:_SHOWN] for one in wrapped))
+    schemes = ", ".join(found[:_SHOWN_SCHEMES])
+    if len(found) > _SHOWN_SCHEMES:
+        schemes += f" and {len(found) - _SHOWN_SCHEMES} more"
     given = f"none of {len(tried.keys)} keys" if tried.keys else "no key"
     notes = "".join(f"; {note}" for note in dict.fromkeys(tried.notes))
     raise PermissionDenied(f"{given} that is at hand opens the layer, whose key is wrapped by {schemes}{notes}"[:2000])
@@ -121,7 +128,7 @@ class _Tried:
 
         self._parameters = parameters
         self.notes: list[str] = []
-        self._left = _MOST_TRIES
+        self._left, self._asks_left = _MOST_TRIES, _MOST_ASKED
         self.keys = []
         passwords = parameters.get(PASSWORDS) or ()
         for i, data in enumerate(parameters.get(PRIVATE_KEYS) or ()):
@@ -148,6 +155,10 @@ class _Tried:
                 return pkcs7.unwrap(wrapped.data, self.keys)
             if scheme.startswith(_PROVIDER):
                 name = scheme.removeprefix(_PROVIDER)
+                self._asks_left -= 1
+                if self._asks_left < 0:
+                    self.notes.append(f"{_PROVIDER}: no more than {_MOST_ASKED} times is one asked for one layer")
+                    return []
                 return [providers.unwrap(name, wrapped.data, self._parameters.get(name) or ())]
             self.notes.append(f"{scheme} is not understood here")
         except ArgosyError as error:
