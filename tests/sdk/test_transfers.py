@@ -553,3 +553,43 @@ def test_the_page_in_docs_says_what_the_tests_say() -> None:
     script = Path(__file__).parents[2] / "scripts/matrix.py"
     ran = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, timeout=60, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+class Refusing(Loose):
+    """A sink that does not find what it is to put things into, from some blob or document on."""
+
+    def __init__(self, word: bytes) -> None:
+        super().__init__()
+        self.word = word
+
+    async def put_blob(self, d: Descriptor, body: Callable[[], AsyncIterator[bytes]], origin: str) -> bool:
+        data = b"".join([piece async for piece in body()])
+        if self.word in data:
+            raise NotFound("the repository is gone")
+        return await super().put_blob(d, body, origin)
+
+    async def put_document(self, d: Descriptor, data: bytes, is_top: bool) -> None:
+        if self.word in data:
+            raise NotFound("the repository is gone")
+        await super().put_document(d, data, is_top)
+
+
+def test_what_a_sink_does_not_find_is_no_platform_that_its_source_lacks() -> None:
+    """A registry answers 404 for a repository that is gone in the middle: the image is not there then, and is not said to be."""
+    image = Image()
+    image.may_lack = True
+    for key, data in image.blobs.items():
+        sink = Refusing(data)
+        with pytest.raises(NotFound, match="the repository is gone"):
+            asyncio.run(copy_image(image, sink, Wish()))
+        assert sink.top == "", key
+
+
+def test_an_image_of_which_nothing_is_there_does_not_arrive() -> None:
+    image, sink = Image(), Loose()
+    image.may_lack = True
+    for child in json.loads(image.blobs[image.top.digest])["manifests"]:
+        del image.blobs[child["digest"]]
+    with pytest.raises(NotFound):
+        asyncio.run(copy_image(image, sink, Wish()))
+    assert sink.top == ""

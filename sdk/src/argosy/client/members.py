@@ -25,6 +25,8 @@ MAX_ENTRIES: Final = 1 << 17
 # A name in a header that has none of its own bounds; PATH_MAX is 4096.
 MAX_HEADER_BYTES: Final = 1 << 20
 _MAX_NAME: Final = 4096
+# All names of an archive together, which are kept: some hundred bytes for each of its entries.
+MAX_NAMES_BYTES: Final = 16 << 20
 _MAX_LINKS: Final = 16
 # An archive of zeros shrinks to a thousandth; one of images, whose layers are compressed, hardly at all.
 MAX_RATIO: Final = 200
@@ -216,6 +218,9 @@ class Archive:
         self._entries = 0
         self._long: dict[str, str] = {}
         self._pax: dict[str, str] = {}
+        self._told = 0
+        """Bytes of headers that are of the next member."""
+        self._named = 0
 
     @classmethod
     def open(cls, path: Path) -> Archive:
@@ -293,9 +298,10 @@ class Archive:
             tarfile.XGLTYPE,
             tarfile.SOLARIS_XHDTYPE,
         ):
-            if entry.size > MAX_HEADER_BYTES:
+            self._told += entry.size
+            if self._told > MAX_HEADER_BYTES:
                 raise InvalidArgument(
-                    f"a header of {entry.size} bytes in the archive is refused; {MAX_HEADER_BYTES} are the most"
+                    f"a header of {self._told} bytes in the archive is refused; {MAX_HEADER_BYTES} are the most"
                 )
             padded = -(-entry.size // BLOCK) * BLOCK
             data = self._bytes(padded)
@@ -310,13 +316,16 @@ class Archive:
                 self._pax |= _records(data)
             return
         told = self._long | self._pax
-        self._long, self._pax = {}, {}
+        self._long, self._pax, self._told = {}, {}, 0
         if entry.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse.") for key in told):
             raise InvalidArgument("a sparse file has no place in an archive of images")
         name = _clean(told.get("path", entry.name))
         link = told.get("linkpath", entry.linkname)
         if len(name) > _MAX_NAME or len(link) > _MAX_NAME:
             raise InvalidArgument(f"a name of more than {_MAX_NAME} characters in the archive is refused")
+        self._named += len(name) + len(link)
+        if self._named > MAX_NAMES_BYTES:
+            raise InvalidArgument(f"an archive with more than {MAX_NAMES_BYTES} bytes of names is refused")
         size = entry.size
         if "size" in told:
             if not told["size"].isdecimal() or len(told["size"]) > 19:

@@ -26,6 +26,8 @@ MAX_MANIFEST_BYTES: Final = 8 << 20
 MAX_CONFIG_BYTES: Final = 4 << 20
 # A label a child, a task a layer: more than any image has, and far less than 8 MiB of JSON can list.
 MAX_CHILDREN: Final = 4096
+# Layers of all images of a docker archive together, each as often as it is listed.
+_MOST_LISTED: Final = 16 * MAX_CHILDREN
 # Indexes of indexes are rare, and deeper ones are nobody's.
 MAX_DEPTH: Final = 8
 _ARCHITECTURES: Final = {
@@ -333,7 +335,7 @@ class DockerImage(_Document):
     """One image of a docker archive's manifest.json: names of members, and of the image."""
 
     KEYS: ClassVar[Keys] = {
-        "Config": ("config", _text), "RepoTags": ("repo_tags", _texts), "Layers": ("layers", _many(_text, MAX_CHILDREN)),
+        "Config": ("config", _text), "RepoTags": ("repo_tags", _many(_text, MAX_CHILDREN)), "Layers": ("layers", _many(_text, MAX_CHILDREN)),
     }  # fmt: skip
 
     config: str
@@ -389,9 +391,16 @@ def parse_config(data: bytes) -> ImageConfig:
 def parse_docker_listing(data: bytes) -> list[DockerImage]:
     """Return what a docker archive's manifest.json lists. Raises InvalidArgument."""
     try:
-        return _many(DockerImage.read)(_load(data), "")
+        found = _many(DockerImage.read, MAX_CHILDREN)(_load(data), "")
     except _Malformed as error:
         raise error.of("manifest.json") from None
+    for what, many in (
+        ("tags", sum(len(one.repo_tags) for one in found)), ("layers", sum(len(one.layers) for one in found)),
+    ):  # fmt: skip
+        # A name each among the daemon's images; and a manifest's worth of layers is in each of some images.
+        if many > (MAX_CHILDREN if what == "tags" else _MOST_LISTED):
+            raise InvalidArgument(f"a docker archive that lists {many} {what} is refused")
+    return found
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:

@@ -26,6 +26,8 @@ _PROGRESS: Final = "containerd.types.transfer.Progress"
 _LOOK_S: Final = 0.3
 # A client that does not read what was said has so long at the end.
 _FLUSH_S: Final = 10.0
+# Of what an image calls one of its parts, which stands in every event of it and of what is below it.
+_NAME_LETTERS: Final = 128
 _REF_NAME: Final = "org.opencontainers.image.ref.name"
 _MOVING: Final = frozenset(("downloading", "uploading"))
 
@@ -43,7 +45,7 @@ def name_of(d: Descriptor) -> str:
         kind = "attestation"
     else:
         kind = "layer" if "layer" in media_type or "rootfs" in media_type else "unknown"
-    named = d.annotations.get(_REF_NAME)
+    named = d.annotations.get(_REF_NAME, "")[:_NAME_LETTERS]
     return f"{kind}-{named}@{d.digest}" if named else f"{kind}-{d.digest}"
 
 

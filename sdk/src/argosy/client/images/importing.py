@@ -245,20 +245,17 @@ async def _import_docker(
     if "manifest.json" not in archive:
         raise InvalidArgument("it is neither an OCI nor a docker archive: it has no index.json or manifest.json")
     found: list[tuple[str, Descriptor]] = []
+    known: dict[str, Descriptor] = {}
+    """By member: images share their layers, and each is read once."""
     for entry in parse_docker_listing(archive.member("manifest.json").whole(MAX_MANIFEST_BYTES)):
         config = archive.member(entry.config).whole(MAX_CONFIG_BYTES)
         parse_config(config)
         config_digest = await write_blob(services.content, f"config-{Digest.of(config)}", config)
         layers: list[Descriptor] = []
         for path in entry.layers:
-            digest, size, compressed = await digest_of(archive.member(path))
-            if compress and not compressed:
-                layers.append(await _compressed(services, archive.member(path), digest, watch))
-                continue
-            media = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if compressed else "")
-            d = Descriptor(media_type=media, digest=digest, size=size)
-            await _ingest_member(services, archive.member(path), d, {}, watch)
-            layers.append(d)
+            if path not in known:
+                known[path] = await _docker_layer(services, archive, path, watch, compress)
+            layers.append(known[path])
         document = Manifest(
             media_type="application/vnd.docker.distribution.manifest.v2+json",
             config=Descriptor(
@@ -279,6 +276,19 @@ async def _import_docker(
         target = Descriptor(media_type=document.media_type, digest=digest, size=len(data))
         found += [(name, target) for name in entry.repo_tags or [""]]
     return found
+
+
+async def _docker_layer(
+    services: Services, archive: Archive | Folder, path: str, watch: Watch, compress: bool
+) -> Descriptor:
+    """Store a layer of a docker archive, by gzip where compress is set and it is not compressed."""
+    digest, size, compressed = await digest_of(archive.member(path))
+    if compress and not compressed:
+        return await _compressed(services, archive.member(path), digest, watch)
+    media = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if compressed else "")
+    d = Descriptor(media_type=media, digest=digest, size=size)
+    await _ingest_member(services, archive.member(path), d, {}, watch)
+    return d
 
 
 async def _compressed(services: Services, part: Part, diff_id: str, watch: Watch) -> Descriptor:

@@ -107,6 +107,8 @@ async def _held(archive: Archive | Folder) -> _Held:
     if "manifest.json" not in archive:
         raise InvalidArgument("it is neither an OCI nor a docker archive: it has no index.json or manifest.json")
     held = _Held(archive, [])
+    known: dict[str, Descriptor] = {}
+    """By member: images share their layers, and each is read once."""
     for entry in parse_docker_listing(archive.member("manifest.json").whole(MAX_MANIFEST_BYTES)):
         config = archive.member(entry.config).whole(MAX_CONFIG_BYTES)
         parse_config(config)
@@ -116,10 +118,12 @@ async def _held(archive: Archive | Folder) -> _Held:
         held.parts[top.digest] = entry.config
         layers = []
         for path in entry.layers:
-            digest, size, compressed = await digest_of(archive.member(path))
-            media = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if compressed else "")
-            held.parts[digest] = path
-            layers.append(Descriptor(media_type=media, digest=digest, size=size))
+            if path not in known:
+                digest, size, compressed = await digest_of(archive.member(path))
+                media = "application/vnd.docker.image.rootfs.diff.tar" + (".gzip" if compressed else "")
+                held.parts[digest] = path
+                known[path] = Descriptor(media_type=media, digest=digest, size=size)
+            layers.append(known[path])
         body = {
             "schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
             "config": written(top), "layers": [written(layer) for layer in layers],

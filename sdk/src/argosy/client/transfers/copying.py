@@ -6,7 +6,8 @@ Blobs go first, side by side, then the documents, each after what it names; so w
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import anyio
@@ -52,6 +53,16 @@ async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: De
     watch, limit = wish.watch, anyio.Semaphore(_PARALLEL)
     documents = 0
     taken: set[str] = set()
+    refused: list[ArgosyError] = []
+    """What the sink has said no with."""
+
+    @contextmanager
+    def told() -> Iterator[None]:
+        try:
+            yield
+        except ArgosyError as error:
+            refused.append(error)
+            raise
 
     async def origin(d: Descriptor) -> str:
         return await source.origin(d, sink.registry, sink.repository) if sink.registry else ""
@@ -60,7 +71,9 @@ async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: De
         ref, parents = f"{kind(d)}-{d.digest}", (parent,)
         watch(Progress(ref, "waiting", 0, d.size, d, parents))
         async with limit:
-            if await sink.has(d):
+            with told():
+                has = await sink.has(d)
+            if has:
                 watch(Progress(ref, "exists", d.size, d.size, d, parents))
                 return
 
@@ -82,6 +95,7 @@ async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: De
                 came = await sink.put_blob(d, body, await origin(d))
             except ArgosyError as error:
                 # A sink that was cut off by its source knows that it was, and not why.
+                refused.extend([] if failed else [error])
                 raise (failed or [error])[0] from error
             watch(Progress(ref, "exists" if came else "done", d.size, d.size, d, parents))
 
@@ -97,19 +111,26 @@ async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: De
         watch(Progress(ref, "waiting", 0, d.size, d, parents))
         document = parse_document(data, d.media_type)
         if isinstance(document, Index):
+            came, lacking = False, None
             for child in document.manifests:
                 if not is_for(child, wish.platforms):
                     continue
                 try:
                     await tree(child, (ref,), depth + 1)
-                except NotFound:
-                    if not source.may_lack:
+                    came = True
+                except NotFound as error:
+                    # What the sink does not find is no platform that the source lacks.
+                    if not source.may_lack or error in refused:
                         raise
+                    lacking = error
+            if lacking is not None and not came:
+                raise lacking  # of what is wanted nothing is there
         else:
             async with together() as group:
                 for child in {c.digest: c for c in (document.config, *document.layers)}.values():
                     group.start_soon(blob, child, ref)
-        await sink.put_document(d, data, not parents)
+        with told():
+            await sink.put_document(d, data, not parents)
         watch(Progress(ref, "done", d.size, d.size, d, parents))
         taken.add(d.digest)
         for one in await source.referrers(d):
