@@ -72,7 +72,9 @@ class Tool:
     """A command of such a tool: a namespace, a lease, some streams, a transfer."""
 
     def __init__(self, address: Path, namespace: str = "default") -> None:
-        self.channel = grpc.insecure_channel(f"unix:{address}", options=[("grpc.max_receive_message_length", 32 << 20)])
+        # A connection of its own, as another process has: grpc's channels to one address share one else.
+        options = [("grpc.max_receive_message_length", 32 << 20), ("grpc.use_local_subchannel_pool", 1)]
+        self.channel = grpc.insecure_channel(f"unix:{address}", options=options)
         self.namespace, self.lease = namespace, ""
         self.progress: list[p.Progress] = []
         self._opened: list[Opened] = []

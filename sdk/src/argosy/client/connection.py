@@ -22,6 +22,7 @@ from argosy.errors import ArgosyError
 from argosy.labels import GC_EXPIRE
 from argosy.names import DEFAULT_NAMESPACE, LEASE_HEADER, NAMESPACE_HEADER
 from argosy.rpc.channel import NO_DEADLINE, Channel
+from argosy.rpc.engine import WINDOWS, Windows
 
 if TYPE_CHECKING:
     from argosy.client.resolvers import Resolver
@@ -48,11 +49,17 @@ class Client:
         services: Services | None = None,
         resolver: Resolver | None = None,
         lease: str = "",
+        windows: Windows = WINDOWS,
     ) -> None:
-        """resolver is where pulled images come from; by default the registries that their names say. lease is one of somebody else's, to work under."""
+        """resolver is where pulled images come from; by default the registries that their names say. lease is one of somebody else's, to work under.
+
+        windows say how much of an answer may come before it is read.
+        """
         self.namespace = namespace or os.environ.get("CONTAINERD_NAMESPACE") or DEFAULT_NAMESPACE
         self.address = str(address or default_address())
-        self._channel = Channel(self.address, name="containerd", default_timeout_s=NO_DEADLINE, remedy=START)
+        self._channel = Channel(
+            self.address, name="containerd", default_timeout_s=NO_DEADLINE, remedy=START, windows=windows
+        )
         self.services = services or Services(self._channel.with_metadata({NAMESPACE_HEADER: self.namespace}))
         self.resolver = resolver
         self._lease = lease

@@ -333,7 +333,7 @@ class ClientConnection(Connection):
     """One connection to a peer."""
 
     def __init__(self, channel: Channel) -> None:
-        super().__init__(asyncio.get_running_loop())
+        super().__init__(asyncio.get_running_loop(), channel.windows)
         self._channel = channel
         self.streams: dict[int, ClientStream] = {}
         self.leaving = False
@@ -406,7 +406,7 @@ class Channel:
     name says whom we talk to, for errors: ``snapshot plugin "overlayfs"``. metadata goes with every call.
     default_timeout_s bounds calls with one request and one answer that say nothing else; ``NO_DEADLINE`` bounds none.
     serves says which users may serve there: by their ids, as of the socket's inode and of the process that listens.
-    remedy is what helps when nobody listens there, for a person who reads the error.
+    remedy is what helps when nobody listens there, for a person who reads the error. windows say how much may come ahead of its readers.
     """
 
     def __init__(
@@ -418,7 +418,9 @@ class Channel:
         default_timeout_s: float = DEFAULT_TIMEOUT_S,
         serves: Collection[int] | None = None,
         remedy: str = "",
+        windows: h2.Windows = h2.WINDOWS,
     ) -> None:
+        self.windows = windows
         self._serves = serves
         self._remedy = remedy
         self.served_by = -1

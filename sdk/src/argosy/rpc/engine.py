@@ -10,7 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from argosy.errors import InvalidArgument
 
@@ -20,6 +20,21 @@ Headers = Sequence[tuple[bytes, bytes]]
 STREAM_WINDOW_BYTES: Final = 8 << 20
 # All streams of a connection together; four full windows.
 CONNECTION_WINDOW_BYTES: Final = 32 << 20
+
+
+class Windows(NamedTuple):
+    """How many bytes a peer may send that nobody has read yet, on one stream and on all of a connection."""
+
+    stream: int
+    connection: int
+
+
+WINDOWS: Final = Windows(STREAM_WINDOW_BYTES, CONNECTION_WINDOW_BYTES)
+# For connections that many callers share and whose streams may stand still by their nature, since who reads them is a peer's peer: as much on all as all can
+# have on theirs, or a few that are not read would stop the others.
+SHARED: Final = Windows(256 << 10, 1 << 30)
+# For one that passes on what it reads to somebody who may stand still: what waits meanwhile is one message.
+PASSING: Final = Windows(1 << 20, CONNECTION_WINDOW_BYTES)
 # Every running container holds a Wait stream, and every kubelet hundreds of watches.
 MAX_CONCURRENT_STREAMS: Final = 4096
 MAX_HEADER_LIST_BYTES: Final = 16 << 10
@@ -95,7 +110,7 @@ class Engine(Protocol):
 class NgEngine:
     """The interface on nghttp2."""
 
-    def __init__(self, server: bool, sink: Sink) -> None:
+    def __init__(self, server: bool, sink: Sink, windows: Windows = WINDOWS) -> None:
         from ngh2 import Connection, NGH2Error
         from ngh2.config import Configuration, Role
         from ngh2.enums import Setting
@@ -123,14 +138,14 @@ class NgEngine:
             ),
         )
         settings = {
-            Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
+            Setting.INITIAL_WINDOW_SIZE: windows.stream,
             Setting.MAX_FRAME_SIZE: MAX_FRAME_BYTES,
             Setting.MAX_HEADER_LIST_SIZE: MAX_HEADER_LIST_BYTES,
         }
         if server:
             settings[Setting.MAX_CONCURRENT_STREAMS] = MAX_CONCURRENT_STREAMS
         self._c.initiate_connection(settings)
-        self._c.set_local_window_size(CONNECTION_WINDOW_BYTES)
+        self._c.set_local_window_size(windows.connection)
         room = lambda e: sink.on_room()  # noqa: E731 - one row of the table below
         self._rows: dict[type[Any], Any] = {
             DataReceived: lambda e: sink.on_data(e.stream_id, e.data, e.end_stream),
@@ -280,7 +295,7 @@ class _Frames:
 class H2Engine:
     """The interface on pure-Python h2: slower by an order of magnitude, and an independent second opinion."""
 
-    def __init__(self, server: bool, sink: Sink) -> None:
+    def __init__(self, server: bool, sink: Sink, windows: Windows = WINDOWS) -> None:
         import h2.config
         import h2.connection
         import h2.events
@@ -295,7 +310,7 @@ class H2Engine:
             h2.config.H2Configuration(client_side=not server, header_encoding=None, validate_inbound_headers=False)
         )
         wanted = {
-            codes.INITIAL_WINDOW_SIZE: STREAM_WINDOW_BYTES,
+            codes.INITIAL_WINDOW_SIZE: windows.stream,
             codes.MAX_FRAME_SIZE: MAX_FRAME_BYTES,
             codes.MAX_HEADER_LIST_SIZE: MAX_HEADER_LIST_BYTES,
             codes.MAX_CONCURRENT_STREAMS: MAX_CONCURRENT_STREAMS,
@@ -304,7 +319,7 @@ class H2Engine:
         self._c.max_inbound_frame_size = MAX_FRAME_BYTES
         self._c.decoder.max_header_list_size = HARD_HEADER_LIST_BYTES
         self._c.initiate_connection()
-        self._c.increment_flow_control_window(CONNECTION_WINDOW_BYTES - 65535)
+        self._c.increment_flow_control_window(windows.connection - 65535)
         self._outboxes: dict[int, _Outbox] = {}
         self._frames = _Frames()
         self._ended: set[int] = set()
@@ -480,11 +495,11 @@ def preload() -> None:
     make_engine(True, Nobody())
 
 
-def make_engine(server: bool, sink: Sink) -> Engine:
+def make_engine(server: bool, sink: Sink, windows: Windows = WINDOWS) -> Engine:
     """Return the engine that ``ARGOSY_H2`` names: ``ngh2`` (default) or ``h2``. Raises InvalidArgument for another."""
     name = os.environ.get("ARGOSY_H2", "ngh2")
     if name == "ngh2":
-        return NgEngine(server, sink)
+        return NgEngine(server, sink, windows)
     if name == "h2":
-        return H2Engine(server, sink)
+        return H2Engine(server, sink, windows)
     raise InvalidArgument(f'ARGOSY_H2="{name}" names no HTTP/2 engine; use ngh2 or h2')

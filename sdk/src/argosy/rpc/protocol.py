@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from argosy import log
-from argosy.rpc.engine import ConnectionFault, Engine, make_engine
+from argosy.rpc.engine import WINDOWS, ConnectionFault, Engine, Windows, make_engine
 
 logger = log.get("argosy.rpc")
 
@@ -28,8 +28,9 @@ class Connection(asyncio.Protocol):
 
     server = False
 
-    def __init__(self, loop: Any) -> None:
+    def __init__(self, loop: Any, windows: Windows = WINDOWS) -> None:
         self.loop: asyncio.AbstractEventLoop = loop
+        self._windows = windows
         self.engine: Engine
         self.transport: asyncio.Transport
         self._scheduled = False
@@ -43,7 +44,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment] # uvloop's transports are not asyncio subclasses
-        self.engine = make_engine(self.server, self)  # type: ignore[arg-type] # subclasses are sinks
+        self.engine = make_engine(self.server, self, self._windows)  # type: ignore[arg-type] # subclasses are sinks
         self.flush()
 
     def data_received(self, data: bytes) -> None:

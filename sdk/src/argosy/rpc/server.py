@@ -291,7 +291,7 @@ class ServerConnection(Connection):
     server = True
 
     def __init__(self, server: Server, loop: Any) -> None:
-        super().__init__(loop)
+        super().__init__(loop, server.windows)
         self._server = server
         self.streams: dict[int, ServerStream] = {}
         self.peer = Peer()
@@ -584,6 +584,8 @@ class Server:
             _REMEMBERED_HEADS, _REMEMBERED_BYTES, lambda headers, _: h2.memory_of(headers)
         )
         self.limits: dict[str, int] = dict(limits or {})
+        self.windows = h2.WINDOWS
+        """How much callers may send ahead of whoever reads it, on connections from now on."""
         self.connections: set[ServerConnection] = set()
         self.statistics = Statistics()
         self.asked = 0

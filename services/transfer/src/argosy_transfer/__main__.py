@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from argosy.loops import keep_going
+from argosy.rpc.engine import SHARED
 from argosy.service import ServiceContext, run
 
 from argosy_transfer.leases import close_with_their_leases
@@ -21,6 +22,8 @@ async def start(ctx: ServiceContext[TransferSettings]) -> Sequence[Any]:
     from argosy_transfer.bindir import Bindir
     from argosy_transfer.servicer import StreamingServicer, TransferServicer
 
+    # What clients send to streams that nobody reads yet stands on the gateway's one connection, and must not fill it.
+    ctx.server.windows = SHARED
     LANES.resize(ctx.settings.lanes)
     streams = Streams(ctx.settings.streams)
     ctx.gauges["streams"] = lambda: len(streams)

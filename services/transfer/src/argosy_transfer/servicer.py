@@ -12,6 +12,7 @@ from argosy.client.transfers import NotServed
 from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, Unknown
 from argosy.names import LEASE_HEADER, NAMESPACE_HEADER
 from argosy.rpc.context import current
+from argosy.rpc.engine import PASSING
 from argosy.rpc.server import ServerStream
 from argosy.typeurl import bare, pack, resolve, unpack
 from argosy_protos._error import DecodeError
@@ -89,7 +90,7 @@ class TransferServicer(TransferBase):
         teller = Teller(progress)
         try:
             source, destination = _known(request.source), _known(request.destination)
-            async with Client(self._settings.gateway, namespace, lease=call.lease or "") as client:
+            async with Client(self._settings.gateway, namespace, lease=call.lease or "", windows=PASSING) as client:
                 job = Job(client, self._settings, teller, partial(self._streams.take, namespace))
                 await _told(job, source, destination)
         except NotServed:

@@ -41,6 +41,7 @@ from argosy.errors import (
 from argosy.loops import Complaints
 from argosy.rpc.channel import BoundChannel, CallGroup, Channel, ClientStream
 from argosy.rpc.context import current
+from argosy.rpc.engine import SHARED, WINDOWS
 from argosy.rpc.relay import forward
 from argosy.rpc.server import ServerStream
 from argosy.tables import ProxyPlugin
@@ -676,4 +677,6 @@ def allowed_users(config: ProxyPlugin) -> Collection[int]:
 
 def connect(name: str, config: ProxyPlugin) -> Channel:
     """Return a channel to a plugin's socket."""
-    return Channel(config.address, name=f'{config.type} plugin "{name}"', serves=allowed_users(config))
+    # Streams of transfers stand still when their clients do; other clients' streams are on the same connection.
+    windows = SHARED if config.type == "transfer" else WINDOWS
+    return Channel(config.address, name=f'{config.type} plugin "{name}"', serves=allowed_users(config), windows=windows)
