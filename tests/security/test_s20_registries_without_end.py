@@ -283,3 +283,30 @@ def test_bytes_that_never_left_are_not_left_out_because_a_registry_says_that_it_
         assert b"".join(kept) == DATA
 
     run(work)
+
+
+# -- headers of a client's --
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X\r\nEvil": "a"}, {"b": "c\r\nd: e"}, {"": "a"}, {"a b": "c"}, {"n\ud800": "a"}, {"z": "\0"}, {"Content-Length": "5"}, {"transfer-encoding": "chunked"},
+     {"Host": "elsewhere"}, {"Range": "bytes=1-2"}],
+    ids=str,
+)  # fmt: skip
+def test_headers_that_a_client_wants_are_headers_and_leave_the_request_as_it_is(headers: dict[str, str]) -> None:
+    """With a length of its own a request waits for bytes that do not come; with another host it is somebody else's."""
+    with pytest.raises(InvalidArgument, match="header"):
+        Registry(Reference.parse("localhost/a/b:1"), headers=headers)
+
+
+def test_other_headers_go_along() -> None:
+    async def work() -> None:
+        async with serving() as server:
+            server.image("a/b:1", [b"x"])
+            named = {"X-Meta-A": "b c\t\xe9", "Authorization": "Bearer x"}
+            async with Registry(Reference.parse(f"{server.netloc}/a/b:1"), headers=named) as registry:
+                await registry.resolve()
+            assert server.seen[0].headers["X-Meta-A"] and server.seen[0].headers["Authorization"] == "Bearer x"
+
+    run(work)

@@ -72,6 +72,11 @@ _MAX_REFUSAL_BYTES: Final = 4096
 _SHOWN: Final = 300
 # A name has a beginning and a bound: a challenge that is one long word takes no longer than another.
 _PARAMETER: Final = re.compile(r'(?<!\w)(\w{1,64})="([^"]*)"')
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+# One of them wrong, and a request has no end, or is another one.
+_OWN_HEADERS: Final = frozenset(
+    ("connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "range", "te", "trailer", "transfer-encoding", "upgrade")
+)  # fmt: skip
 # How long a token lasts whose service does not say so, or says what can't be: the distribution protocol's default, and at most.
 _TOKEN_S, _MOST_S = 60.0, 86400
 _WARNING: Final = re.compile(r'299 \S{1,255} "((?:[^"\\]|\\.)*)"')
@@ -204,7 +209,7 @@ class Registry:
         trace is told of every request and answer, without their secrets; warn of what the registry warns its users of, by default a line of the log is.
         lanes are for large blobs of registries that take ranges, None for one connection a blob.
 
-        Raises InvalidArgument for a bad hosts.toml, and for a proxy that is none.
+        Raises InvalidArgument for a bad hosts.toml, for a proxy that is none, and for headers that are no header's, or the connection's own.
         """
         self.reference = reference
         config = hosts_dir or os.environ.get("ARGOSY_HOSTS_DIR")
@@ -213,6 +218,7 @@ class Registry:
         )
         if headers:
             added = list(headers.items())
+            _check_headers(added)
             self._hosts = [replace(h, headers=[*h.headers, *added]) if h.is_registry else h for h in self._hosts]
         self._credentials = credentials
         self._trace, self._warn, self._lanes = trace, warn, lanes
@@ -821,6 +827,17 @@ async def _moved(pieces: AsyncIterator[bytes], scope: Sequence[anyio.CancelScope
             yield piece[at : at + pace.TAKEN_BYTES]
     for one in scope:
         one.deadline = anyio.current_time() + pace.LOOKED_S
+
+
+def _check_headers(headers: Sequence[tuple[str, str]]) -> None:
+    """Raise InvalidArgument for what can't be said in a header, or says where a request ends and whom it is for."""
+    for name, value in headers:
+        if not _HEADER_NAME.fullmatch(name):
+            raise InvalidArgument(f'"{_shown(name)}" is no name of a header')
+        if name.lower() in _OWN_HEADERS:
+            raise InvalidArgument(f"header {name} says how a request is sent, which is not a client's to say; leave it out")
+        if any(c != "\t" and (ord(c) < 0x20 or ord(c) == 0x7F) for c in value):
+            raise InvalidArgument(f"header {name} has a control character")
 
 
 def _wait_s(said: str) -> float | None:
