@@ -81,6 +81,10 @@ class Content(p.ContentBase):
         total = 0
         async for request in requests:
             total += len(request.data)
+            if request.ref == "much":
+                for _ in range(60):
+                    yield p.WriteContentResponse(digest="x" * 10_000)
+                return
             yield p.WriteContentResponse(offset=total)
             if request.action == p.WriteAction.COMMIT:
                 return
@@ -501,3 +505,30 @@ def test_a_flood_of_resets_does_not_starve_others(short_path: Path) -> None:
 
     serve(short_path, body)
     assert h2.RESET_BURST > 1000
+
+
+def test_what_a_server_said_before_it_ended_comes_though_the_caller_has_not_ended(short_path: Path, engine: str) -> None:
+    """Bytes and status wait for the reader's credit; that nobody reads on is told after them, and takes nothing back."""
+
+    async def body(socket: Path, content: Content, server: Server) -> None:
+        small = h2.Windows(64 << 10, 64 << 10)
+        async with Channel(socket, name="peer", windows=small) as channel:
+            stream = channel.request(
+                "/containerd.services.content.v1.Content/Write",
+                Cardinality.STREAM_STREAM,
+                p.WriteContentRequest,
+                p.WriteContentResponse,
+            )
+            async with stream:
+                await stream.send_message(p.WriteContentRequest(ref="much", action=p.WriteAction.COMMIT))
+                while server.calls_in_flight:
+                    await asyncio.sleep(0.01)
+                got = []
+                while (message := await stream.recv_message()) is not None:
+                    got.append(len(message.digest))
+                assert got == [10_000] * 60
+            # And then it is told, so that what is sent on costs nothing.
+            await asyncio.sleep(0.05)
+            assert not any(one.telling or one.streams for one in server.connections)
+
+    serve(short_path, body)

@@ -135,6 +135,18 @@ def test_a_slow_reader_gets_every_byte_before_the_transfer_is_answered(tool: Too
     assert bytes(got) == data
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.3])
+def test_who_grants_everything_at_once_gets_every_byte_and_the_end(tool: Tool, delay_s: float) -> None:
+    """The transfer is answered while bytes wait for the reader's flow control: neither they nor the stream's status are taken back."""
+    data = os.urandom(1_300_000)
+    for _ in range(6 if not delay_s else 1):
+        stream = tool.open("export")
+        stream.send(pack(p.WindowUpdate(update=1 << 30)))
+        tool.transfer(p.ImageImportStream(stream=tool.sending(data)), p.ImageExportStream(stream=stream.id))
+        time.sleep(delay_s)
+        assert b"".join(p.Data.decode(one.value).data for one in stream.rest()) == data, "and no error at its end"
+
+
 def test_nothing_is_sent_without_credit_and_single_bytes_are_kept_to(tool: Tool) -> None:
     stream = tool.open("export")
     pair = p.ImageImportStream(stream=tool.sending(b"abcde")), p.ImageExportStream(stream=stream.id)

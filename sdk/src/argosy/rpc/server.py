@@ -270,8 +270,8 @@ class ServerStream:
             engine.trailers(self.sid, trailers)
         if not self.ended:
             # The peer may still be sending; it must hear that nobody reads, after the status.
+            connection.telling.add(self.sid)
             connection.flush()
-            engine.reset(self.sid, h2.NO_ERROR)
         connection.flush_soon()
 
     def fail_now(self, error: BaseException) -> None:
@@ -295,6 +295,8 @@ class ServerConnection(Connection):
         self._server = server
         self.streams: dict[int, ServerStream] = {}
         self.peer = Peer()
+        self.telling: set[int] = set()
+        """Streams whose answers and status wait for the peer's credit, and which it is told not to send on when it has them: a reset would take them back."""
         self._held_back: dict[int, ServerStream] = {}
         """Calls that begin when the peer has read what was answered before, by their numbers, in the order in which they came."""
         self._going_on = False
@@ -422,6 +424,7 @@ class ServerConnection(Connection):
         self.on_data(sid, b"", True)
 
     def on_closed(self, sid: int, code: int) -> None:
+        self.telling.discard(sid)
         stream = self.streams.pop(sid, None)
         self._held_back.pop(sid, None)
         if stream is None or stream.done:
@@ -443,6 +446,11 @@ class ServerConnection(Connection):
 
     def flush(self) -> None:
         super().flush()
+        if self.telling and (told := [sid for sid in self.telling if not self.engine.queued(sid)]):
+            self.telling.difference_update(told)
+            for sid in told:
+                self.engine.reset(sid, h2.NO_ERROR)
+            super().flush()
         if self._held_back and not self._going_on and self._unread() <= _UNREAD_BYTES:
             self._going_on = True
             self.loop.call_soon(self._begin_held_back)
