@@ -19,7 +19,10 @@ from argosy.client.members import Archive, Part
 from argosy.client.transfers import ImageArchive
 from argosy.client.transfers import archives as archives_module
 from argosy.errors import InvalidArgument
-from argosy.oci.image import parse_docker_listing
+from argosy.oci.image import Descriptor, parse_docker_listing
+from argosy_transfer.progress import name_of
+
+from tests.harness.web import MANIFEST
 
 
 def tar(*files: tuple[str, bytes]) -> bytes:
@@ -154,3 +157,11 @@ def test_an_archive_whose_members_have_usual_headers_is_read() -> None:
     while not found.advance():
         pass
     assert f"blobs/sha256/{7:064x}" in found
+
+
+def test_what_an_image_calls_a_part_is_cut_off_where_progress_names_it() -> None:
+    """It stands in each event of the part, and in those of what is below it: megabytes of a name would be gigabytes of events."""
+    called = {"org.opencontainers.image.ref.name": "n" * 5_000_000}
+    d = Descriptor(media_type=MANIFEST, digest="sha256:" + "0" * 64, size=1, annotations=called)
+    name = name_of(d)
+    assert name.startswith("manifest-nnn") and name.endswith(f"@{d.digest}") and len(name) < 300
