@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argosy.errors import ArgosyError, FailedPrecondition
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, ResourceExhausted
 from argosy.kernel.mount import mount_all
 from argosy.kernel.mount_table import mount_points
 from argosy.kernel.unmount import unmount_tree
 from argosy.mounting.activation import activate
 from argosy.mounting.plan import plan
+from argosy.mounting.templates import Made, formatted
 from argosy.mounts import Mount, check
 
 pytestmark = pytest.mark.root
@@ -90,3 +91,31 @@ def test_a_list_that_leads_elsewhere_is_refused(place: Path, mounts: list[Mount]
         activate(plan(listed), f"{place}/t", [f"{place}/root"])
     assert not Path("/etc/argosy-test").exists()
     untouched(place)
+
+
+@pytest.mark.parametrize("text", ["{", "{{ ", "{{ mount 0 ", "{{m", "}{{"], ids=["braces", "actions", "calls", "words", "ends"])
+def test_a_text_of_a_megabyte_is_refused_at_once(place: Path, text: str) -> None:
+    """Whoever looks for both ends of each action in it would be at it for an hour, and holds up the whole process meanwhile."""
+    whole = f"size={text * ((1 << 19) // len(text))}"
+    mounts = [Mount("tmpfs", "tmpfs", ()), Mount("format/tmpfs", "tmpfs", (whole,))]
+    check(mounts)
+    with pytest.raises(InvalidArgument, match="the mount's text"):
+        activate(plan(mounts), f"{place}/t", [f"{place}/root"])
+    untouched(place)
+
+
+def test_a_type_of_megabytes_is_taken_apart_once() -> None:
+    """It is taken apart before it is looked at: not word by word, which would copy the rest as often."""
+    mounts = [Mount("format/" * (2 << 20) + "tmpfs", "tmpfs", ())]
+    assert len(plan(mounts).left[0].transformers) < 100
+    with pytest.raises(FailedPrecondition, match="larger than the 1048576 that it may have"):
+        check(mounts)
+
+
+def test_all_texts_of_a_mount_grow_together() -> None:
+    """A thousand options that each say a long source of before again would be a gigabyte."""
+    made = [Made(Mount("bind", "/" + "s" * 4000, ()), "/t/1")]
+    with pytest.raises(ResourceExhausted, match="grows beyond"):
+        formatted(Mount("tmpfs", "tmpfs", ("size=" + "{{source 0}}" * 200,) * 64), made)
+    few = formatted(Mount("tmpfs", "{{ mount 0 }}", ("a={{ mount 0 }}", "b"), "{{target 0}}"), made)
+    assert few == Mount("tmpfs", "/t/1", ("a=/t/1", "b"), "")

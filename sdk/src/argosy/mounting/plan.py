@@ -17,6 +17,8 @@ from argosy.mounts import Mount
 TRANSFORMERS: Final = frozenset({"format", "mkdir", "mkfs"})
 HANDLED: Final = frozenset({"erofs", "loop"})
 """Types with a handler."""
+# A type with more words is longer than ``mounts.check`` lets one be, and may be megabytes: it is looked at after this.
+_MOST_WORDS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,11 @@ class Plan:
 
 def step_of(mount: Mount) -> Step:
     """Take a mount's type apart. What is no transformer ends the look: the rest is the type."""
-    done: list[str] = []
-    rest = mount.type
-    while True:
-        word, slash, after = rest.partition("/")
-        if not slash or word not in TRANSFORMERS:
-            return Step(tuple(done), mount._replace(type=rest))
-        done.append(word)
-        rest = after
+    words = mount.type.split("/", _MOST_WORDS)
+    done = 0
+    while done < len(words) - 1 and words[done] in TRANSFORMERS:
+        done += 1
+    return Step(tuple(words[:done]), mount._replace(type="/".join(words[done:])))
 
 
 def plan(mounts: Sequence[Mount], temporary: bool = False) -> Plan:
