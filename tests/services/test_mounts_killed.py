@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from argosy.kernel.mount_table import mount_points
 from argosy.kernel.unmount import unmount_tree
 from argosy.mounting import activation, files, handlers
 from argosy.mounts import Mount
-from argosy_mounts import activations
+from argosy_mounts import activations, disks
 from argosy_mounts.activations import Activations
 
 from tests.harness.deaths import dies_at_line
@@ -236,4 +237,70 @@ def test_only_so_many_are_kept(base: Path) -> None:
     assert sum(isinstance(one, ResourceExhausted) for one in asyncio.run(some())) == 2
     for info in asyncio.run(kept.all()):
         asyncio.run(kept.deactivate(info.name))
+    assert whole(base, kept) == 0
+
+
+def test_a_disk_has_one_device_whatever_it_is_called(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another name, by a text that is formatted, and though its activation was taken down while somebody used it."""
+    make_disk(base)
+    os.link(base / "disk", base / "same")
+    kept = opened(base)
+    point = asyncio.run(kept.activate("a", [Mount("ext2", f"{base}/disk", ("rw", "loop"))], {}, True)).active[0].mount_point
+    others = [
+        [Mount("ext2", f"{base}/same", ("loop",))],
+        [Mount("ext2", f"{base}/same", ("ro", "rw", "loop"))],
+        [Mount("loop", f"{base}/same")],
+        [Mount("bind", str(base), ("rw",)), Mount("format/ext2", "{{ mount 0 }}/disk", ("loop",))],
+    ]
+    for mounts in others:
+        with pytest.raises(FailedPrecondition, match='is mounted for writing by the activation "a"'):
+            asyncio.run(kept.activate("b", mounts, {}, True))
+    held = os.open(point, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        asyncio.run(kept.deactivate("a"))
+        assert loops_of(base) == 1, "who uses it has it still"
+        monkeypatch.setattr(disks, "LET_GO_S", 0.05)
+        for mounts in others:
+            with pytest.raises(FailedPrecondition, match="is in use for writing through /dev/loop"):
+                asyncio.run(kept.activate("b", mounts, {}, True))
+    finally:
+        os.close(held)
+    monkeypatch.setattr(disks, "LET_GO_S", 60.0)
+    for mounts in others:
+        asyncio.run(kept.activate("b", mounts, {}, True))
+        asyncio.run(kept.deactivate("b"))
+    assert whole(base, kept) == 0
+
+
+def test_sources_that_hang_keep_nobody_else_waiting(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are threads for, and more: what is kept is told of, and taken down."""
+    hung = threading.Event()
+    make = handlers.make
+
+    def hangs(spec: Mount, point: str, held: object = None) -> None:
+        if spec.target == "hangs":
+            hung.wait()
+        make(spec._replace(target=""), point)
+
+    monkeypatch.setattr(handlers, "make", hangs)
+    kept = opened(base)
+
+    async def main() -> None:
+        await kept.activate("a", [Mount("bind", f"{base}/low", ("ro",))], {}, True)
+        async with asyncio.TaskGroup() as group:
+            hanging = [Mount("bind", f"{base}/low", ("ro",), "hangs")]
+            waiting = [group.create_task(kept.activate(f"h{n}", hanging, {}, True)) for n in range(64)]
+            await asyncio.sleep(0.1)
+            async with asyncio.timeout(30):
+                assert [info.name for info in await kept.all()] == ["a"]
+                assert (await kept.info("a")).name == "a"
+                await kept.deactivate("a")
+            hung.set()
+            for one in waiting:
+                await kept.deactivate((await one).name)
+
+    try:
+        asyncio.run(main())
+    finally:
+        hung.set()
     assert whole(base, kept) == 0

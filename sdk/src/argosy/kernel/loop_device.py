@@ -23,6 +23,11 @@ class Status(NamedTuple):
     raw: bytes
 
     @property
+    def file(self) -> tuple[int, int]:
+        """The file: its file system's device and its inode, as stat(2) says them."""
+        return int.from_bytes(self.raw[:8], "little"), int.from_bytes(self.raw[8:16], "little")
+
+    @property
     def flags(self) -> int:
         return int.from_bytes(self.raw[_FLAGS_AT : _FLAGS_AT + 4], "little")
 
@@ -51,6 +56,26 @@ def status(fd: int) -> Status:
 def set_status(fd: int, wanted: Status) -> None:
     """Change the flags and the name of the device at a descriptor. Raises OSError."""
     fcntl.ioctl(fd, _LOOP_SET_STATUS64, wanted.raw)
+
+
+def writer_of(device: int, inode: int) -> str:
+    """Return a loop device that is attached to a file for writing, by anybody, or "" when there is none."""
+    for name in os.listdir("/sys/block"):
+        if not name.startswith("loop") or not os.path.exists(f"/sys/block/{name}/loop"):
+            continue
+        try:
+            fd = os.open(f"/dev/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue  # it is not there, or somebody has it for himself to change it
+        try:
+            found = status(fd)
+        except OSError:
+            continue  # it was let go of
+        finally:
+            os.close(fd)
+        if found.file == (device, inode) and not found.flags & READ_ONLY:
+            return f"/dev/{name}"
+    return ""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import NamedTuple
 
 from argosy.errors import ArgosyError, FailedPrecondition, NotFound, ResourceExhausted, in_words
@@ -34,10 +34,18 @@ def _nobody(made: Made) -> None:
     """Hear of a mount."""
 
 
+def _free(mount: Mount) -> AbstractContextManager[None]:
+    """Let everything be mounted."""
+    return nullcontext()
+
+
 def activate(
-    plan: Plan, directory: str, roots: Sequence[str], told: Callable[[Made], object] = _nobody, held: ExitStack | None = None
-) -> Activated:
+    plan: Plan, directory: str, roots: Sequence[str], told: Callable[[Made], object] = _nobody, held: ExitStack | None = None,
+    guard: Callable[[Mount], AbstractContextManager[None]] = _free,
+) -> Activated:  # fmt: skip
     """Make a plan's mounts in an empty directory; told hears of each at once. What was made is undone on failure.
+
+    guard is asked for each mount as it will be made, and entered meanwhile; what it raises is a failure.
 
     held: what is made goes with its maker, as in ``handlers.make``; without it a note of each mount's type lies beside it.
 
@@ -55,7 +63,8 @@ def activate(
             try:
                 if held is None:
                     _note_type(slot, spec.type)
-                handlers.make(spec, slot, held)
+                with guard(spec):
+                    handlers.make(spec, slot, held)
             except OSError as error:
                 raise _failed(error, index, spec) from error
             made.append(Made(spec, slot))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from typing import Final
 
@@ -63,6 +64,14 @@ def is_there(point: str, mounted: frozenset[str]) -> bool:
     except OSError:
         return _real(point) in mounted
     return _is_ours(device, point)
+
+
+def leads_to(point: str, device: str, points: Collection[str]) -> bool:
+    """Return whether what was made at point uses a loop device; points are where that is mounted."""
+    try:
+        return os.readlink(point) == device and _is_ours(device, point)
+    except OSError:
+        return _real(point) in points
 
 
 def _real(point: str) -> str:

@@ -12,7 +12,7 @@ restart of the machine) as well. Nothing but what is in these directories is eve
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,12 +31,16 @@ from argosy_protos._wire import DecodeError
 from argosy_protos.containerd.types import ActivationInfo, ActiveMount
 from argosy_protos.containerd.types import Mount as WireMount
 
+from argosy_mounts.disks import Disks
+
 logger = log.get("mounts")
 
 FOLDER: Final = "io.containerd.mount-manager.v1.bolt/t"
 _RECORD, _LAST = "info", "last"
 # As many as containerd's record of an activation can count.
 _SYSTEM: Final = 255
+# Threads that make mounts. What is mounted from may hang for ever: there are others for whoever looks, and for whoever takes down.
+_MAKERS: Final = 16
 
 
 class Kept(NamedTuple):
@@ -48,15 +52,6 @@ class Kept(NamedTuple):
     def is_there(self, mounted: frozenset[str]) -> bool:
         """Return whether all of it is mounted still."""
         return all(handlers.is_there(active.mount_point, mounted) for active in self.info.active)
-
-
-def _written(mounts: Iterable[Mount]) -> list[str]:
-    """Return the images that mounts write to through a loop device of their own."""
-    return [
-        os.path.realpath(mount.source)
-        for mount in mounts
-        if "ro" not in mount.options and ("loop" in mount.options or mount.type == "loop") and mount.type != "erofs"
-    ]
 
 
 def _mounted() -> frozenset[str]:
@@ -72,8 +67,8 @@ class Activations:
         self._kept: dict[str, Kept] = {}
         self._turns: dict[str, tuple[anyio.Lock, int]] = {}
         self._making: set[str] = set()
-        self._disks: dict[str, str] = {}
-        """The images that are mounted for writing through a loop device, and who has them."""
+        self._makers = anyio.CapacityLimiter(_MAKERS)
+        self._disks = Disks(self._holder_of)
         self._stuck: set[str] = set()
         """Directories that could not be taken down yet."""
 
@@ -103,31 +98,23 @@ class Activations:
                 raise ResourceExhausted(
                     f"{self._most} activations of mounts are kept already; deactivate some, or raise `activations`"
                 )
-            disks = _written(step.mount for step in asked.made)
-            self._check_free(disks)
-            self._disks.update(dict.fromkeys(disks, name))
             self._making.add(name)
             try:
                 with anyio.CancelScope(shield=True):
-                    kept = await anyio.to_thread.run_sync(self._make, name, asked, dict(labels))
+                    kept = await anyio.to_thread.run_sync(self._make, name, asked, dict(labels), limiter=self._makers)
                 self._kept[name] = kept
-            except BaseException:
-                self._let_go_of(name)
-                raise
             finally:
                 self._making.discard(name)
             return kept.info
 
-    def _check_free(self, disks: Sequence[str]) -> None:
-        """Raise FailedPrecondition for a disk that is mounted for writing already: a second device of it would destroy what is on it."""
-        for disk in disks:
-            if (other := self._disks.get(disk)) is not None:
-                raise FailedPrecondition(
-                    f'the disk {disk} is mounted for writing by the activation "{other}"; deactivate that first, or mount it read-only'
-                )
-
-    def _let_go_of(self, name: str) -> None:
-        self._disks = {disk: other for disk, other in self._disks.items() if other != name}
+    def _holder_of(self, device: str) -> str:
+        """Return the name of the activation that has a loop device, or "". Blocks."""
+        points = {mounted.point for mounted in mount_points() if mounted.source == device}
+        for name, kept in list(self._kept.items()):
+            for active in kept.info.active:
+                if handlers.leads_to(active.mount_point, device, points):
+                    return name
+        return ""
 
     async def deactivate(self, name: str) -> None:
         """Forget an activation, then unmount it; what is busy goes with its last user. Raises NotFound, FailedPrecondition.
@@ -138,11 +125,8 @@ class Activations:
             kept = self._kept.pop(name, None)
             if kept is None:
                 raise NotFound(f'missing mount "{name}" bucket')
-            try:
-                with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(self._drop, kept)
-            finally:
-                self._let_go_of(name)
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._drop, kept)
 
     async def info(self, name: str) -> ActivationInfo:
         """Return an activation. Raises NotFound, also for one that somebody else has unmounted: what is left of it goes."""
@@ -171,7 +155,6 @@ class Activations:
             return False
         logger.warning("mounts.lost", name=kept.info.name, directory=kept.directory)
         del self._kept[kept.info.name]
-        self._let_go_of(kept.info.name)
         with anyio.CancelScope(shield=True), suppress(FailedPrecondition):
             await anyio.to_thread.run_sync(self._drop, kept)
         return True
@@ -207,8 +190,6 @@ class Activations:
             kept = self._read(directory)
             if kept is not None and kept.info.name not in self._kept and kept.is_there(mounted):
                 self._kept[kept.info.name] = kept
-                mounts = [Mount.from_wire(active.mount) for active in kept.info.active if active.mount is not None]
-                self._disks.update(dict.fromkeys(_written(mounts), kept.info.name))
                 continue
             dropped += 1
             self._take_away(directory)
@@ -246,7 +227,9 @@ class Activations:
         directory = self._directory()
         times: list[int] = []
         try:
-            done = activate(asked, directory, self._roots, lambda made: times.append(now_ns()))
+            done = activate(
+                asked, directory, self._roots, lambda made: times.append(now_ns()), guard=self._disks.claimed
+            )
             if len(done.made) > _SYSTEM or len(done.system) > _SYSTEM:
                 raise InvalidArgument(f"too many system mounts: {len(done.system)}, and {_SYSTEM} can be kept")
             info = _info(name, labels, done, times)
