@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,32 @@ def test_who_dies_leaves_nothing_mounted(mesh: Mesh, wire: Wire, lower: str) -> 
     os.kill(int((bundle / "shim.pid").read_text()), signal.SIGKILL)
     eventually(lambda: activations(wire) == [] and loops_of(image) == 0)
     mesh.ctr("containers", "rm", "k", namespace=NS).ok()
+
+
+@pytest.mark.parametrize("dies", ["tasks", "gateway"])
+def test_who_dies_before_what_was_made_for_a_task_is_taken_down_leaves_nothing_mounted(
+    mesh: Mesh, wire: Wire, lower: str, dies: str
+) -> None:
+    """Its shim has died, the gateway does not answer: the bundle is what says that there is something to take down."""
+    id = f"m-{dies}"
+    image = mesh.root / f"{id}.img"
+    assert create(mesh, wire, id, rootfs(image, lower), "sleep", "1000").ok
+    bundle = mesh.state / "io.containerd.runtime.v2.task" / NS / id
+    services = mesh.services()
+    os.kill(services["argosy-gateway"], signal.SIGSTOP)
+    try:
+        os.kill(int((bundle / "shim.pid").read_text()), signal.SIGKILL)
+        eventually(lambda: f"{bundle}/rootfs" not in {one.point for one in mount_points()})
+        time.sleep(0.2)  # what is done next, before anybody is asked: nothing
+        os.kill(services[f"argosy-{dies}"], signal.SIGKILL)
+    finally:
+        os.kill(services["argosy-gateway"], signal.SIGCONT)
+    # Whatever asks for tasks has it started again.
+    eventually(lambda: wire.call("tasks.v1.Tasks/Get", container_id=id).code is grpc.StatusCode.NOT_FOUND)
+    eventually(lambda: activations(wire) == [] and loops_of(image) == 0 and not bundle.exists())
+    assert wire.call("tasks.v1.Tasks/Create", container_id=id, rootfs=rootfs(image, lower)).ok, "its name is free"
+    end(mesh, wire, id)
+    mesh.ctr("containers", "rm", id, namespace=NS).ok()
 
 
 def test_what_an_earlier_task_left_is_made_anew_and_what_a_client_made_ahead_is_used(

@@ -177,9 +177,13 @@ class Bundle:
         """Unmount what is below and remove both directories. Safe to call twice."""
         remove(self.hide())
 
+    def unmount(self) -> None:
+        """Unmount what is below. Raises OSError."""
+        unmount_tree(str(self.path / "rootfs"))
+
     def hide(self) -> list[Path]:
         """Unmount what is below and give the name up; return what is left to ``remove``. Safe to call twice."""
-        unmount_tree(str(self.path / "rootfs"))
+        self.unmount()
         hidden = []
         for path in (self.path, self.work):
             # A name with a dot is nobody's bundle, whatever happens before it is removed; ids have none in front.

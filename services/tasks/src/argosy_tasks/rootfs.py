@@ -12,7 +12,7 @@ from typing import Final
 
 import anyio
 from argosy import log
-from argosy.errors import AlreadyExists, ArgosyError, NotFound, Unimplemented
+from argosy.errors import AlreadyExists, ArgosyError, NotFound, Unavailable, Unimplemented
 from argosy.labels import GC_BREF
 from argosy.mounts import Mount, needs_manager
 from argosy.names import NAMESPACE_HEADER
@@ -35,6 +35,7 @@ _OF_TASK: Final = "argosy/mounts.of-task"
 _MAKE_S: Final = 180.0
 _ASK_S: Final = 10.0
 _TAKE_DOWN_S: Final = 10.0
+_AGAIN_S: Final = 0.2
 _STOCK: Final = "containerd-shim-runc-v2"
 
 
@@ -87,14 +88,26 @@ class Rootfs:
         return (await stub.activate(request, timeout=_MAKE_S)).info
 
     async def drop(self, bundle: Bundle) -> None:
-        """Have what was made for a task taken down. What can't be goes with its container; that is logged."""
-        try:
-            request = DeactivateRequest(name=bundle.id)
-            await self._stub(bundle.namespace).deactivate(request, timeout=_TAKE_DOWN_S)
-        except (NotFound, Unimplemented):
-            pass
-        except ArgosyError as error:
-            logger.warning("rootfs.stays", namespace=bundle.namespace, container=bundle.id, error=error.message)
+        """Have what was made for a task taken down; a service that is away is waited for, 10 s at most.
+
+        What can't be taken down goes with its container; that is logged.
+        """
+        request, stub = DeactivateRequest(name=bundle.id), self._stub(bundle.namespace)
+        why = f"nobody took it down within {_TAKE_DOWN_S:g} s"
+        with anyio.move_on_after(_TAKE_DOWN_S):
+            while True:
+                try:
+                    await stub.deactivate(request, timeout=_TAKE_DOWN_S)
+                    return
+                except (NotFound, Unimplemented):
+                    return
+                except Unavailable as error:
+                    why = error.message
+                except ArgosyError as error:
+                    why = error.message
+                    break
+                await anyio.sleep(_AGAIN_S)
+        logger.warning("rootfs.stays", namespace=bundle.namespace, container=bundle.id, error=why)
 
     async def _allowed_by(self, binary: Path) -> Sequence[str]:
         """Return the types of mounts that a shim prepares by itself, as it says; asked once."""

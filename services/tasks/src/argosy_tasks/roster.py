@@ -239,10 +239,19 @@ class Roster:
 
     async def _remove(self, bundle: Bundle) -> None:
         """Remove a bundle, and what was made for its root file system."""
-        noted, hidden = await asyncio.to_thread(_hidden, bundle)
-        await asyncio.to_thread(remove, hidden)
-        if noted:
+        await asyncio.to_thread(remove, await self._hidden(bundle))
+
+    async def _hidden(self, bundle: Bundle) -> list[Path]:
+        """Have what was made for a bundle's root file system taken down, and give its name up; return what is left to ``remove``.
+
+        In this order: who dies in between leaves a bundle that says what there is to take down, and nobody who gets the name next has
+        what was made for him taken down.
+        """
+        hidden = await asyncio.to_thread(_hidden_unless_noted, bundle)
+        if hidden is None:
             await self._rootfs.drop(bundle)
+            hidden = await asyncio.to_thread(bundle.hide)
+        return hidden
 
     async def delete(self, namespace: str, id: str) -> api.DeleteResponse:
         """Delete a task that has ended; its shim and bundle go. Raises NotFound, the shim's error."""
@@ -270,10 +279,8 @@ class Roster:
         await shim.shutdown(self._timeouts.shutdown_s)
         shim.close()
         # The name is free then, and nobody waits for a dozen files to be unlinked.
-        noted, hidden = await asyncio.to_thread(_hidden, shim.bundle)
+        hidden = await self._hidden(shim.bundle)
         self._later(asyncio.to_thread(remove, hidden))
-        if noted:
-            await self._rootfs.drop(shim.bundle)
 
     # -- shims that die --
 
@@ -300,10 +307,7 @@ class Roster:
             exited = from_wire(response.exited_at) or exited
         except (ArgosyError, OSError) as error:
             logger.warning("shim.cleanup_failed", namespace=bundle.namespace, container=bundle.id, error=str(error))
-        noted, hidden = await asyncio.to_thread(_hidden, bundle)
-        await asyncio.to_thread(remove, hidden)
-        if noted:
-            self._later(self._rootfs.drop(bundle))
+        await self._remove(bundle)
         ns, id, when = bundle.namespace, bundle.id, to_wire(exited)
         exit_event = ev.TaskExit(container_id=id, id=id, pid=pid, exit_status=status, exited_at=when)
         await self._gateway.publish(ns, "/tasks/exit", "containerd.events.TaskExit", exit_event)
@@ -365,6 +369,10 @@ class Roster:
     async def _bury(self, bundle: Bundle, error: ArgosyError) -> None:
         """Clean up after a shim that was dead when we started."""
         logger.info("shim.dead", namespace=bundle.namespace, container=bundle.id, error=str(error))
+        if await asyncio.to_thread(bundle.has_mounts):
+            # The gateway is asked to take them down, and may wait for our own start.
+            self._later(self._reap(bundle, 0))
+            return
         await self._reap(bundle, 0)
 
     async def _take(self, shim: Shim, timeout: float | None) -> None:
@@ -494,9 +502,12 @@ class Roster:
             await asyncio.wait(list(self._jobs))
 
 
-def _hidden(bundle: Bundle) -> tuple[bool, list[Path]]:
-    """Give a bundle's name up; return whether something was made for its root file system, and what is left to remove. Blocks."""
-    return bundle.has_mounts(), bundle.hide()
+def _hidden_unless_noted(bundle: Bundle) -> list[Path] | None:
+    """Give a bundle's name up and return what is left to remove; None, and it is only unmounted, when something was made for its root file system. Blocks."""
+    if bundle.has_mounts():
+        bundle.unmount()
+        return None
+    return bundle.hide()
 
 
 def _names(found: Sequence[Bundle]) -> str:
