@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import socket
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,33 @@ def test_all_texts_of_a_mount_grow_together() -> None:
         formatted(Mount("tmpfs", "tmpfs", ("size=" + "{{source 0}}" * 200,) * 64), made)
     few = formatted(Mount("tmpfs", "{{ mount 0 }}", ("a={{ mount 0 }}", "b"), "{{target 0}}"), made)
     assert few == Mount("tmpfs", "/t/1", ("a=/t/1", "b"), "")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "directory", "device"])
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda path: Mount("erofs", path, ()),
+        lambda path: Mount("erofs", "/etc/hostname", (f"device={path}",)),
+        lambda path: Mount("ext4", path, ("loop", "ro")),
+        lambda path: Mount("loop", path, ("ro",)),
+    ],
+    ids=["an image", "a device", "a disk", "a loop device"],
+)  # fmt: skip
+def test_what_is_no_file_and_no_disk_is_not_opened(place: Path, kind: str, of: Callable[[str], Mount]) -> None:
+    """The kernel opens images, and waits at a FIFO: sixteen of them would be all that the service ever mounts."""
+    path = place / "special"
+    with socket.socket(socket.AF_UNIX) as server:
+        if kind == "fifo":
+            os.mkfifo(path)
+        elif kind == "socket":
+            server.bind(str(path))
+        elif kind == "directory":
+            path.mkdir()
+        else:
+            os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+        with pytest.raises(FailedPrecondition, match="neither a file nor a disk|which is no file"):
+            activate(plan([of(str(path))], True), f"{place}/t", [f"{place}/root"])
+        with pytest.raises((FailedPrecondition, OSError), match="neither a file nor a disk|which is no file"):
+            mount_all([of(str(path))], f"{place}/point")
+    untouched(place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Self
@@ -78,11 +79,26 @@ def writer_of(device: int, inode: int) -> str:
     return ""
 
 
+def _opened(path: str, mode: int) -> int:
+    """Open a file or a disk. Raises OSError, EINVAL for anything else: to open it may do something, or wait for ever."""
+    found = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        kind = os.fstat(found).st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISBLK(kind):
+            raise OSError(errno.EINVAL, "neither a file nor a disk", path)
+        return os.open(f"/proc/self/fd/{found}", mode | os.O_CLOEXEC)
+    finally:
+        os.close(found)
+
+
 @contextmanager
 def attached(path: str, read_only: bool, name: bytes = b"") -> Iterator[tuple[str, int]]:
-    """Yield a loop device for path, and an open descriptor of it; the kernel frees it with its last user. name has 63 bytes at most."""
+    """Yield a loop device for path, and an open descriptor of it; the kernel frees it with its last user. name has 63 bytes at most.
+
+    Raises OSError: EINVAL for what is neither a file nor a disk.
+    """
     mode = os.O_RDONLY if read_only else os.O_RDWR
-    backing = os.open(path, mode | os.O_CLOEXEC)
+    backing = _opened(path, mode)
     try:
         while True:
             control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)

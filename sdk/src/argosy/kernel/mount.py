@@ -16,6 +16,7 @@ them, ``mount_table`` reads what is mounted.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -31,6 +32,7 @@ from argosy.kernel.unmount import MNT_DETACH, unmount, unmount_all, unmount_tree
 from argosy.mounts import Mount, check, needs_manager
 
 _PAGE: Final = 4096
+_DEVICE: Final = "device="
 # Options that a mount manager takes out of what it prepares.
 _MANAGERS: Final = "X-containerd."
 # What keeps a file system that is mounted read-only from writing what its journal has.
@@ -50,6 +52,8 @@ def mount(spec: Mount, path: str) -> None:
     if (helped := helper_of(spec.type)) is not None:
         mount_by_helper(*helped, spec, path)
         return
+    if spec.type == "erofs":
+        _check_images(spec)
     target = Target(path, spec.target)
     parsed = parse_options(spec.options)
     kind = spec.type
@@ -77,6 +81,21 @@ def mount(spec: Mount, path: str) -> None:
     except BaseException:
         target.undo()
         raise
+
+
+def _check_images(spec: Mount) -> None:
+    """Refuse images that are neither files nor disks. Raises FailedPrecondition.
+
+    The kernel opens those of EROFS as files, and waits at a FIFO until somebody writes to it.
+    """
+    devices = [option.removeprefix(_DEVICE) for option in spec.options if option.startswith(_DEVICE)]
+    for image in (spec.source, *devices):
+        try:
+            mode = os.stat(image).st_mode
+        except OSError:
+            continue  # the kernel says so, where it needs one
+        if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
+            raise FailedPrecondition(f"{image} is no image: it is neither a file nor a disk; name one")
 
 
 def mount_all(mounts: Sequence[Mount], path: str) -> None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from argosy.errors import InvalidArgument, ResourceExhausted, Unknown
 from argosy.mounts import Mount
 
-_CALL: Final = re.compile(r"(\s*)([a-z]+)((?:\s+-?\d{1,9})*)\s*")
+_CALL: Final = re.compile(r"(\s*)([a-z]+)((?:\s+-?\d{1,9})*)\s*", re.ASCII)
 _ARGUMENTS: Final = {"mount": 1, "source": 1, "target": 1, "overlay": 2}
 _SHOWN: Final = 64
 # As ``mounts.check`` allows for a whole list.

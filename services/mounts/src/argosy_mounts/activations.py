@@ -231,7 +231,9 @@ class Activations:
                 asked, directory, self._roots, lambda made: times.append(now_ns()), guard=self._disks.claimed
             )
             if len(done.made) > _SYSTEM or len(done.system) > _SYSTEM:
-                raise InvalidArgument(f"too many system mounts: {len(done.system)}, and {_SYSTEM} can be kept")
+                raise InvalidArgument(
+                    f"too many mounts: {len(done.made)} were made and {len(done.system)} are left, and {_SYSTEM} of each can be kept"
+                )
             info = _info(name, labels, done, times)
             _write(os.path.join(directory, _RECORD), info.encode())
         except BaseException:
