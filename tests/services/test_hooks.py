@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
-from argosy.errors import ArgosyError, InvalidArgument, PermissionDenied, Unavailable
+from argosy.errors import ArgosyError, Internal, InvalidArgument, PermissionDenied, Unavailable
 from argosy.labels import VERDICT, VERIFIED, VERIFIED_AS
 from argosy.plugin.hooks import Changes, Container, Deny, Hook, Image, Layer
 from argosy.plugin.verifier import Image as Verified
@@ -244,6 +244,25 @@ async def test_a_reason_is_one_line_of_bounded_length(short_path: Path) -> None:
         with pytest.raises(PermissionDenied, match=r"a \[31m bc") as denied:
             await core.policy.before_pull("n", NAME, [NAME])
         assert len(str(denied.value)) < 1300 and "\x1b" not in str(denied.value)
+
+
+@in_a_loop
+async def test_what_a_hook_or_a_verifier_fails_with_is_one_line_of_bounded_length(short_path: Path) -> None:
+    """It ends on somebody's terminal, as a reason does."""
+
+    def fails(request: Any) -> Any:
+        raise Internal("a\n\x1b[31m\u202e b" + "c" * 99999)
+
+    class Fails(Accepts):
+        async def check(self, image: Verified) -> str:
+            return str(fails(image))
+
+    for plugin in (Says(fails), Fails()):
+        async with guarded(short_path, **{type(plugin).__name__: (plugin, {})}) as core:
+            with pytest.raises(Unavailable, match=r"a \[31m bc") as failed:
+                await core.policy.before_pull("n", NAME, [NAME])
+                await core.policy.resolved("n", NAME, [NAME], TARGET)
+            assert len(str(failed.value)) < 1400 and str(failed.value).isprintable()
 
 
 @pytest.mark.parametrize("fault", ["hangs", "is away", "dies", "fails", "is of another make"])

@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -25,10 +26,12 @@ from argosy.testkit.image import busybox_layer
 from argosy_protos.containerd.types import transfer as p
 
 from tests.harness import told_hook
+from tests.harness.examples import EXAMPLES
 from tests.harness.examples import serving as serving_example
 from tests.harness.mesh import Mesh, eventually
 from tests.harness.transfer import Tool, refused
 from tests.harness.web import Server, serving
+from tests.storms.wire import UNAVAILABLE, Answer, Wire
 
 pytestmark = pytest.mark.root
 
@@ -196,6 +199,42 @@ def test_a_hook_in_the_registration_directory_is_asked_at_the_points_that_it_say
         assert ran.code != 0 and 'hook "nolatest" denies' in ran.err, ran
     # Taken away with its socket: the registry is asked, which is not there.
     eventually(lambda: "denies" not in mesh.argosy("pull", "localhost:1/none:latest", namespace="prod").err)
+
+
+def test_a_hook_in_the_registration_directory_is_asked_from_the_first_call_on(short_path: Path) -> None:
+    """A gateway that starts again waits until it knows its hooks; one that is dead then is a hook still, and keeps everything out."""
+    mesh = Mesh(short_path)
+    mesh.start()
+    folder = mesh.state / "plugins.d"
+    target = {"media_type": "application/vnd.oci.image.manifest.v1+json", "digest": f"sha256:{5:064x}", "size": 7}
+
+    def first_after_a_restart(name: str) -> Answer:
+        os.kill(mesh.services()["argosy-gateway"], signal.SIGKILL)
+        with Wire(mesh.address, "prod") as wire:
+            while True:
+                answer = wire.call("images.v1.Images/Create", image={"name": f"localhost:1/{name}:latest", "target": target})
+                # Of the one that was killed, and of a socket where nobody listens yet.
+                if "hook" in answer.details or answer.code is not UNAVAILABLE:
+                    return answer
+
+    words = [sys.executable, str(EXAMPLES / "nolatest.py"), "--address", str(folder / "nolatest.sock")]
+    try:
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL) as process:
+            try:
+                eventually(lambda: _row(mesh, "nolatest")["state"] == "ready")
+                denied = first_after_a_restart("early")
+                assert 'hook "nolatest" denies' in denied.details, denied
+            finally:
+                process.kill()
+        denied = first_after_a_restart("dead")
+        assert denied.code is UNAVAILABLE and 'hook "nolatest" was asked about' in denied.details, denied
+        os.unlink(folder / "nolatest.sock")
+        eventually(lambda: _row(mesh, "nolatest")["state"] == "" and not list(folder.glob(".nolatest*")))
+        with Wire(mesh.address, "prod") as wire:
+            image = {"name": "localhost:1/gone:latest", "target": target}
+            assert wire.call("images.v1.Images/Create", image=image).ok
+    finally:
+        mesh.destroy()
 
 
 def _row(mesh: Mesh, name: str) -> dict[str, Any]:

@@ -87,6 +87,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     own = {path.split("/")[1] for service in services for path in service.__mapping__()}
     ctx.server.elsewhere = core.serve(Services((), ctx.server, own))
     directory = Directory(core, registration, settings.state / DIRECTORY)
+    core.registry.look_for_guards()
     ctx.tasks.start_soon(keep_going, "registration directory", directory.run)
     return services
 

@@ -9,6 +9,7 @@ in the database. What goes is drained; it is forgotten once nothing needs it, an
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 import time
@@ -20,7 +21,16 @@ from typing import Final
 import anyio
 import anyio.abc
 from argosy import log
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, PermissionDenied, Unimplemented, in_words
+from argosy.errors import (
+    ArgosyError,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    PermissionDenied,
+    Unavailable,
+    Unimplemented,
+    in_words,
+)
 from argosy.kernel.directory_watch import take_news, watch_directory
 from argosy.roots import private
 from argosy.settings import read_toml, validate
@@ -31,7 +41,7 @@ from argosy_gateway.core import Core
 from argosy_gateway.plugins.instances import STANDBY, told
 from argosy_gateway.plugins.plugin import Source, connect
 from argosy_gateway.plugins.reflection import introduced, reflected
-from argosy_gateway.plugins.registry import Refusal
+from argosy_gateway.plugins.registry import GUARDS, Refusal
 from argosy_gateway.registration import Registration
 
 NAME: Final = "plugins.d"
@@ -93,11 +103,16 @@ class Directory:
         self._entries: dict[str, _Entry] = {}
         self._news = anyio.Event()
         self._inode = 0
+        self._first: list[_Entry] = []
+        """What was here at the start."""
 
     async def run(self) -> None:
         """Look for ever. Each plugin is looked at in a task of its own: one that hangs holds up no other."""
         loop = asyncio.get_running_loop()
         fd = -1
+        private(self._path)
+        if not any(_parts(name) for name in os.listdir(self._path)):
+            self._core.registry.guards_are_known()  # though it should not be possible to watch it
         try:
             async with anyio.create_task_group() as group:
                 while True:
@@ -109,6 +124,7 @@ class Directory:
                         fd = self._watched()
                         loop.add_reader(fd, self._hear, fd)
                     self._scan(group)
+                    self._guards_are_known()
                     due = min((entry.again_at for entry in self._entries.values()), default=float("inf"))
                     with anyio.move_on_after(max(0.0, due - time.monotonic())):
                         await self._news.wait()
@@ -116,6 +132,13 @@ class Directory:
             if fd >= 0:
                 loop.remove_reader(fd)
                 os.close(fd)
+
+    def _guards_are_known(self) -> None:
+        """Say that all that was here at the start was looked at once, when it was."""
+        if self._core.registry.unsure:
+            self._first = self._first or list(self._entries.values())
+            if not any(entry.busy for entry in self._first):
+                self._core.registry.guards_are_known()
 
     def _hear(self, fd: int) -> None:
         take_news(fd)
@@ -138,8 +161,8 @@ class Directory:
         """Begin to look at what is another than before, or due."""
         found: dict[str, list[int]] = {}
         for file in sorted(os.scandir(self._path), key=lambda file: file.name):
-            stem, dot, kind = file.name.rpartition(".")
-            if stem and dot and kind in ("sock", "toml"):
+            if parts := _parts(file.name):
+                stem, kind = parts
                 try:
                     at = file.stat()
                 except OSError:
@@ -201,6 +224,7 @@ class Directory:
             entry.again_at = time.monotonic() + _UNUSED_S
             return
         if not entry.seen:
+            (self._path / f".{stem}.guard").unlink(missing_ok=True)
             self._entries.pop(stem, None)
 
     async def _withdraw(self, entry: _Entry) -> None:
@@ -215,7 +239,15 @@ class Directory:
         """Return the name and the table of a plugin. Raises InvalidArgument, PermissionDenied, Unimplemented, and what connecting raises."""
         table = self._path / f"{stem}.toml"
         if not table.exists():
-            return stem, await _asked(stem, path)
+            try:
+                config = await _asked(stem, path)
+            except (Unavailable, DeadlineExceeded):
+                known = self._remembered(stem, path)
+                if known is None:
+                    raise
+                config = known
+            self._remember(stem, config)
+            return stem, config
         found = os.stat(table)
         if found.st_uid not in (0, os.geteuid()):
             raise PermissionDenied(
@@ -225,6 +257,39 @@ class Directory:
             raise InvalidArgument(f"{table} is no file of at most {_MOST_BYTES} bytes; write a table of some lines")
         said = vars(validate(_Table, {"name": stem, "address": path, **read_toml(table)}, str(table)))
         return said["name"], ProxyPlugin(**{key: value for key, value in said.items() if key != "name"})
+
+
+    # -- hooks and verifiers that do not answer --
+
+    def _remember(self, stem: str, config: ProxyPlugin) -> None:
+        """Note that a plugin is a hook or a verifier: after our own restart it is one though it hangs or is away, and is not passed over."""
+        file = self._path / f".{stem}.guard"
+        if config.type not in GUARDS:
+            file.unlink(missing_ok=True)
+            return
+        data = json.dumps({"type": config.type, "capabilities": config.capabilities}).encode()
+        try:
+            if file.read_bytes() == data:
+                return
+        except OSError:
+            pass
+        scratch = file.with_suffix(".new")
+        scratch.write_bytes(data)
+        scratch.rename(file)
+
+    def _remembered(self, stem: str, path: str) -> ProxyPlugin | None:
+        """Return the table that a plugin had as a hook or a verifier, None when it was none."""
+        try:
+            said = json.loads((self._path / f".{stem}.guard").read_bytes())
+            return ProxyPlugin(type=said["type"], address=path, capabilities=said["capabilities"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _parts(name: str) -> tuple[str, str] | None:
+    """Return what a file is called and whether it is a ``sock`` or a ``toml``; None for any other."""
+    stem, _, kind = name.rpartition(".")
+    return (stem, kind) if stem and kind in ("sock", "toml") else None
 
 
 async def _asked(stem: str, path: str) -> ProxyPlugin:

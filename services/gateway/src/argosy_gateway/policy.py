@@ -27,6 +27,7 @@ from argosy_gateway.backends.verifiers import Verdict, Verifiers
 from argosy_gateway.metadata import containers, images
 from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.plugins.registry import Registry
+from argosy_gateway.work import in_a_task
 
 if TYPE_CHECKING:
     from argosy_protos.containerd.types import Descriptor
@@ -68,13 +69,20 @@ class Policy:
         """By point, namespace, name and the reference or digest that it is for."""
 
     def asks(self, point: str) -> bool:
-        """Return whether there is a hook at a point."""
-        return bool(self._registry.guards) and bool(self._hooks.at(point))
+        """Return whether there is a hook at a point, or may be one."""
+        return self._registry.unsure or (bool(self._registry.guards) and bool(self._hooks.at(point)))
+
+    async def _sure(self) -> None:
+        """Wait until all hooks and verifiers are known. Raises Unavailable."""
+        if self._registry.unsure:
+            await in_a_task()
+            await self._registry.sure()
 
     # -- images, asked about --
 
     async def before_pull(self, ns: str, reference: str, names: Sequence[str], snapshotter: str = "") -> Answer:
         """Return what an image is to be pulled as, and where it is to be unpacked. Raises PermissionDenied, Unavailable, InvalidArgument."""
+        await self._sure()
         guarded = bool(self._registry.guards) or bool(self._verifiers.known())
         if not guarded or not self.asks(PRE_PULL):
             return Answer(guarded, reference, snapshotter)
@@ -106,6 +114,7 @@ class Policy:
         self, ns: str, reference: str, names: Sequence[str], target: Descriptor, snapshotter: str = ""
     ) -> Answer:
         """Return whether an image may have names, now that it is known what it is. Raises PermissionDenied, Unavailable, InvalidArgument."""
+        await self._sure()
         known = self._verifiers.known()
         if not known and not self._registry.guards:
             return Answer(False, reference, snapshotter)
@@ -155,6 +164,7 @@ class Policy:
 
         What a pull has asked about is not asked again, nor what has the name already. Raises PermissionDenied, Unavailable.
         """
+        await self._sure()
         wanted = {key: value for key, value in labels.items() if key not in _OURS}
         registry, digest = self._registry, target.digest
         verifies = self._verifiers.covers_all and bool(self._verifiers.known())

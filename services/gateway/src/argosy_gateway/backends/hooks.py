@@ -62,13 +62,15 @@ class Hooks:
         Raises PermissionDenied with the reason of the hook that denies it, Unavailable when one gives no answer that must.
         """
         await in_a_task()
+        if self._registry.unsure:
+            await self._registry.sure()
         ruling = Ruling(request.reference, dict(request.labels), request.snapshotter)
         for plugin in self.at(request.point):
             request.reference, request.labels, request.snapshotter = ruling.reference, ruling.labels, ruling.snapshotter
             try:
                 answer = await _asked(plugin, request)
             except ArgosyError as error:
-                why = f'hook "{plugin.name}" was asked about {_subject(request)} at {request.point} and gave no answer: {error.message}'
+                why = f'hook "{plugin.name}" was asked about {_subject(request)} at {request.point} and gave no answer: {in_words(error.message)}'
                 if plugin.config.fail != "open":
                     raise Unavailable(
                         f"{why}; without it nothing goes on: mend it, or have it fail open, or remove it"

@@ -62,7 +62,7 @@ class Verifiers:
                 answer = await self._asked(plugin, namespace, name, target)
             except ArgosyError as error:
                 raise Unavailable(
-                    f"blocking pull {about}: image verifier {verifier} returned error: {error.message}"
+                    f"blocking pull {about}: image verifier {verifier} returned error: {in_words(error.message)}"
                 ) from error
             reason = in_words(answer.reason)
             if not answer.ok:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple, overload
 
 import anyio
-from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented
 from argosy.rpc.channel import Channel
 from argosy.tables import ALONE, SHORT_TYPES, ProxyPlugin
 
@@ -50,7 +50,9 @@ def two_at_one_socket(one: str, other: str, path: str) -> str:
 
 
 # Types that are asked before something is done, and are looked for at many calls.
-_GUARDS: Final = ("hook", "verifier")
+GUARDS: Final = ("hook", "verifier")
+# How long it may take after a start until it is known which of these there are: longer than a plugin may take to say what it is.
+_SURE_S: Final = 10.0
 
 
 class Refusal(NamedTuple):
@@ -76,6 +78,7 @@ class Registry:
         self.intercepts = Intercepts()
         self.guards: tuple[Plugin, ...] = ()
         """The hooks and verifiers; another tuple when there are others."""
+        self._sure: anyio.Event | None = None
 
     def __iter__(self) -> Iterator[Plugin]:
         return iter(self.plugins.values())
@@ -93,8 +96,34 @@ class Registry:
 
     def _guard(self, kind: str) -> None:
         """Note that a plugin of a type has come or gone."""
-        if kind in _GUARDS:
-            self.guards = tuple(plugin for plugin in self if plugin.type in _GUARDS)
+        if kind in GUARDS:
+            self.guards = tuple(plugin for plugin in self if plugin.type in GUARDS)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether there may be hooks and verifiers that are not known yet, since the gateway has just started."""
+        return self._sure is not None
+
+    def look_for_guards(self) -> None:
+        """Have whoever wants to know the hooks and verifiers wait until all that may be some were looked at."""
+        self._sure = anyio.Event()
+
+    def guards_are_known(self) -> None:
+        """Let go on who waits for that."""
+        if self._sure is not None:
+            self._sure.set()
+            self._sure = None
+
+    async def sure(self) -> None:
+        """Wait until the hooks and verifiers are known. Raises Unavailable when that takes too long."""
+        if self._sure is None:
+            return
+        with anyio.move_on_after(_SURE_S) as patience:
+            await self._sure.wait()
+        if patience.cancelled_caught:
+            raise Unavailable(
+                f"the plugins in the registration directory are not known after {_SURE_S:g} s, and a hook may be among them; try again later"
+            )
 
     def all(self) -> Iterator[Plugin]:
         """Yield the plugins, and the instances that calls to some are intercepted for."""
