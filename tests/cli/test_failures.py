@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import termios
 from contextlib import suppress
 from pathlib import Path
@@ -185,3 +186,14 @@ def test_several_are_removed_though_one_can_not_be(mesh: Mesh) -> None:
 def test_a_daemon_that_is_away_is_told_once() -> None:
     ran = run([str(ARGOSY), "-a", "/nonexistent/argosy.sock", "rm", "a", "b", "c"])
     assert ran.code == 7 and ran.err.count("no such socket") == 1
+
+
+def test_an_interrupt_before_there_is_a_command_says_nothing(tmp_path: Path) -> None:
+    """Ctrl-C while it is loaded: no trace of Python's, and the code of an interrupt."""
+    package = tmp_path / "argosy_cli"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "main.py").write_text("raise KeyboardInterrupt\n")
+    script = Path(__file__).parents[2] / "cli/bin/argosy"
+    ran = run([sys.executable, str(script), "images"], env={"PYTHONPATH": str(tmp_path)})
+    assert (ran.code, ran.out, ran.err) == (130, "", "")
