@@ -249,6 +249,8 @@ def _row(mesh: Mesh, name: str) -> dict[str, Any]:
         (["hook", "h", "--deadline", "9999"], "deadline_s must be a number of seconds up to 600"),
         (["hook", "h", "--capability", "post-run"], 'asked at no point "post-run"'),
         (["verifier", "v", "--fail", "open"], 'fail means nothing to a plugin of the type "verifier"'),
+        (["verifier", "bindir"], '"bindir" means something else where a verifier is named; use another name'),
+        (["depot", "oci"], '"oci" means something else where a depot is named; use another name'),
         (["snapshot", "s", "--deadline", "1"], 'deadline_s means nothing to a plugin of the type "snapshot"'),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -30,6 +31,12 @@ PROCESSOR: Final = "processor"
 """The type of stream processors, which are programs, and no plugins of containerd's: they have no long type and no socket."""
 ALONE: Final = ("content", "tasks", "transfer", "mounts")
 """Of these types one plugin can serve; which of two were meant nobody knows. Content that a namespace names doesn't count."""
+TRANSFER_KINDS: Final = ("registry", "image", "oci", "archive", "blob", "snapshot")
+"""What a source or sink of a transfer may be besides a depot."""
+BINDIR: Final = "bindir"
+"""What containerd calls the programs of the directory of verifiers together."""
+TAKEN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {"depot": TRANSFER_KINDS, "verifier": (BINDIR,)}
+"""Names that no plugin of a type may have, since they mean something else where one is named."""
 _MOST_COMMAND_BYTES: Final = 128 << 10
 _LONG: Final = {long: short for short, long in SHORT_TYPES.items()}
 # Keys that mean something to some types only.

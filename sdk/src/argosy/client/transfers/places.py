@@ -27,8 +27,8 @@ from argosy.client.resolvers import Registries
 from argosy.client.transfers.ends import Sink, Source
 from argosy.errors import AlreadyExists, ArgosyError, InvalidArgument, NotFound
 from argosy.oci.reference import Reference
+from argosy.tables import TRANSFER_KINDS
 
-KINDS: Final = ("registry", "image", "oci", "archive", "blob", "snapshot")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9._-]*):(.*)", re.DOTALL)
 # Without a lease, what keeps a blob that no image refers to.
 KEPT: Final[Mapping[str, str]] = {"containerd.io/gc.root": "transfer"}
@@ -146,7 +146,7 @@ class Places:
         if text == "-":
             return "-", ""
         found = _SCHEME.fullmatch(text)
-        if found is not None and found[1] in KINDS:
+        if found is not None and found[1] in TRANSFER_KINDS:
             if not found[2] and found[1] != "blob":
                 raise InvalidArgument(f'"{text}" does not say which; write {_usage(found[1])}')
             return found[1], found[2]
@@ -158,7 +158,7 @@ class Places:
             if found is None:
                 raise
             raise InvalidArgument(
-                f'"{text}" is neither an image of a registry ({error.message}), nor is "{found[1]}" a depot or one of {", ".join(KINDS)}'
+                f'"{text}" is neither an image of a registry ({error.message}), nor is "{found[1]}" a depot or one of {", ".join(TRANSFER_KINDS)}'
             ) from None
         return "registry", text
 

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from argosy.errors import ArgosyError, PermissionDenied, Unavailable
-from argosy.tables import ImageVerifiers
+from argosy.tables import BINDIR, ImageVerifiers
 
 from argosy_gateway.backends.hooks import in_words, within
 from argosy_gateway.plugins.plugin import WORK_S, Plugin
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from argosy_protos.argosy.verifier.v1 import VerifyResponse
     from argosy_protos.containerd.types import Descriptor
 
-BINDIR: Final = "bindir"
-"""What containerd calls the programs of the directory together."""
 # A verifier's time when its table says none: containerd's for a program.
 _USUAL_S: Final = 10.0
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, overload
 import anyio
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented
 from argosy.rpc.channel import Channel
-from argosy.tables import ALONE, SHORT_TYPES, ProxyPlugin
+from argosy.tables import ALONE, SHORT_TYPES, TAKEN_NAMES, ProxyPlugin
 
 from argosy_gateway.metadata.intercepts import Selector
 from argosy_gateway.plugins.intercepts import Intercept, Intercepts
@@ -55,6 +55,11 @@ GUARDS: Final = ("hook", "verifier")
 _SURE_S: Final = 10.0
 
 
+def _check_name(name: str, config: ProxyPlugin) -> None:
+    if name in TAKEN_NAMES.get(config.type, ()):
+        raise InvalidArgument(f'"{name}" means something else where a {config.type} is named; use another name')
+
+
 class Refusal(NamedTuple):
     """A socket in the registration directory that is no plugin."""
 
@@ -84,7 +89,8 @@ class Registry:
         return iter(self.plugins.values())
 
     def add(self, name: str, config: ProxyPlugin, source: Source = Source.CONFIGURATION) -> Plugin:
-        """Make the object of a plugin. Raises FailedPrecondition when the name is taken within its type."""
+        """Make the object of a plugin. Raises FailedPrecondition when the name is taken within its type, InvalidArgument for one that means something else."""
+        _check_name(name, config)
         at = (config.type, name)
         if at in self.plugins:
             raise FailedPrecondition(f'proxy plugin "{name}" of type {config.type} is configured twice')
@@ -211,7 +217,8 @@ class Registry:
             watcher.tell(plugin.full_name)
 
     def check_beside(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
-        """Raise AlreadyExists or FailedPrecondition when there is a plugin beside which this one can't be."""
+        """Raise AlreadyExists or FailedPrecondition when there is a plugin beside which this one can't be, InvalidArgument for a name that means something else."""
+        _check_name(name, config)
         for intercept in self.intercepts:
             if intercept.plugin.channel.path == config.address.removeprefix("unix://"):
                 # Each of the two would collect what the other has made.
