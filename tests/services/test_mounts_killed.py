@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argosy.client.services import present
@@ -303,4 +304,44 @@ def test_sources_that_hang_keep_nobody_else_waiting(base: Path, monkeypatch: pyt
         asyncio.run(main())
     finally:
         hung.set()
+    assert whole(base, kept) == 0
+
+
+@pytest.mark.parametrize("what", ["activate", "deactivate"])
+def test_a_caller_who_leaves_in_the_middle_leaves_nothing_that_nobody_knows(
+    base: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """As a server cancels the task of a call whose client is gone: no scope holds that off."""
+    begun, go_on = threading.Event(), threading.Event()
+    kept = opened(base)
+
+    def held(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            begun.set()
+            go_on.wait()
+            return function(*args)
+
+        return run
+
+    async def main() -> None:
+        bind = [Mount("bind", f"{base}/low", ("ro",))]
+        if what == "deactivate":
+            await kept.activate("a", bind, {}, True)
+        monkeypatch.setattr(handlers, *(("make", held(handlers.make)) if what == "activate" else ("undo", held(handlers.undo))))
+        call = asyncio.create_task(kept.activate("a", bind, {}, True) if what == "activate" else kept.deactivate("a"))
+        await asyncio.to_thread(begun.wait)
+        call.cancel()
+        await asyncio.sleep(0.05)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert [info.name for info in await kept.all()] == (["a"] if what == "activate" else [])
+
+    try:
+        asyncio.run(main())
+    finally:
+        go_on.set()
+    if what == "activate":
+        assert len(mounted(base)) == 1
+        asyncio.run(kept.deactivate("a"))
     assert whole(base, kept) == 0

@@ -26,6 +26,7 @@ from argosy.mounting import handlers
 from argosy.mounting.activation import Activated, activate, take_down
 from argosy.mounting.plan import Plan, plan
 from argosy.mounts import Mount, check
+from argosy.settled import in_thread, to_its_end
 from argosy.timestamps import now_ns, to_wire
 from argosy_protos._wire import DecodeError
 from argosy_protos.containerd.types import ActivationInfo, ActiveMount
@@ -99,13 +100,15 @@ class Activations:
                     f"{self._most} activations of mounts are kept already; deactivate some, or raise `activations`"
                 )
             self._making.add(name)
-            try:
-                with anyio.CancelScope(shield=True):
-                    kept = await anyio.to_thread.run_sync(self._make, name, asked, dict(labels), limiter=self._makers)
-                self._kept[name] = kept
-            finally:
-                self._making.discard(name)
-            return kept.info
+            return await to_its_end(self._keep(name, asked, dict(labels)))
+
+    async def _keep(self, name: str, asked: Plan, labels: dict[str, str]) -> ActivationInfo:
+        """Make an activation and note it: nobody else would know of what is mounted. Not to be cancelled."""
+        try:
+            kept = self._kept[name] = await anyio.to_thread.run_sync(self._make, name, asked, labels, limiter=self._makers)
+        finally:
+            self._making.discard(name)
+        return kept.info
 
     def _holder_of(self, device: str) -> str:
         """Return the name of the activation that has a loop device, or "". Blocks."""
@@ -125,8 +128,7 @@ class Activations:
             kept = self._kept.pop(name, None)
             if kept is None:
                 raise NotFound(f'missing mount "{name}" bucket')
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._drop, kept)
+            await in_thread(self._drop, kept)
 
     async def info(self, name: str) -> ActivationInfo:
         """Return an activation. Raises NotFound, also for one that somebody else has unmounted: what is left of it goes."""
@@ -155,8 +157,8 @@ class Activations:
             return False
         logger.warning("mounts.lost", name=kept.info.name, directory=kept.directory)
         del self._kept[kept.info.name]
-        with anyio.CancelScope(shield=True), suppress(FailedPrecondition):
-            await anyio.to_thread.run_sync(self._drop, kept)
+        with suppress(FailedPrecondition):
+            await in_thread(self._drop, kept)
         return True
 
     @asynccontextmanager
