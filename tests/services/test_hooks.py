@@ -410,6 +410,17 @@ async def test_verifiers_that_cover_all_are_asked_when_a_name_is_given(short_pat
             await core.policy.named("n", NAME, TARGET, {}, None)
 
 
+@in_a_loop
+async def test_a_pass_of_hooks_is_none_of_verifiers_that_came_since(short_path: Path) -> None:
+    """The directory of programs may be made at any time, and nobody tells the gateway."""
+    async with guarded(short_path, "all", h=(Says(), {})) as core:
+        await core.policy.before_pull("n", NAME, [NAME])
+        await core.policy.resolved("n", NAME, [NAME], TARGET)
+        (short_path / "none").mkdir()
+        with pytest.raises(Unavailable, match="image verifier bindir returned error"):  # who would run them is not there
+            await core.policy.named("n", NAME, TARGET, {}, None)
+
+
 class Everything(Hook):
     """Overrides each method, and notes what it gets."""
 

@@ -169,6 +169,8 @@ class Policy:
         registry, digest = self._registry, target.digest
         verifies = self._verifiers.covers_all and bool(self._verifiers.known())
         found = self._valid((RESOLVED, ns, name, digest))
+        if found is not None and verifies and not found.verdicts:
+            found = None  # programs that verify have come since
         still = verdict(before.labels, digest) if before is not None else {}
         if not still and labels.get(VERIFIED) == digest:
             # Another name of what was accepted: whoever copies the labels of an image says what we have said, and no more than that.
