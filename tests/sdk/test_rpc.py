@@ -10,6 +10,7 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+import anyio
 import grpc
 import pytest
 import uvloop
@@ -238,6 +239,48 @@ def test_deadlines_end_calls_on_both_sides(short_path: Path, engine: str) -> Non
             assert (content.running, content.cancelled) == (0, 1)
 
     serve(short_path, body)
+
+
+@pytest.mark.parametrize("first", ["the caller", "the deadline"])
+def test_a_call_is_cancelled_once(short_path: Path, engine: str, first: str) -> None:
+    """A caller gives up as the deadline passes, on both sides at about the same time: what the handler does at its end is not cut."""
+
+    class Tidies(Content):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ending, self.go_on, self.tidied = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def info(self, request: p.InfoRequest) -> p.InfoResponse:
+            try:
+                await asyncio.sleep(30)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    self.ending.set()
+                    await self.go_on.wait()
+                    self.tidied.set()
+            raise AssertionError("it was cancelled")
+
+    async def body() -> None:
+        content = Tidies()
+        server = Server([content])
+        await server.listen_unix(short_path / "s.sock")
+        try:
+            async with Channel(short_path / "s.sock") as channel:
+                request = p.InfoRequest(digest="slow")
+                call = asyncio.ensure_future(p.ContentStub(channel).info(request, timeout=0.3))
+                if first == "the caller":
+                    await asyncio.sleep(0.1)
+                    call.cancel()
+                await content.ending.wait()
+                if first == "the deadline":
+                    call.cancel()
+                await asyncio.sleep(0.5)  # whatever else there is to cancel it has
+                content.go_on.set()
+                await asyncio.wait_for(content.tidied.wait(), 10)
+        finally:
+            await server.close(0.0)
+
+    asyncio.run(body())
 
 
 def test_cancelling_a_call_cancels_its_handler(short_path: Path, engine: str) -> None:

@@ -431,6 +431,10 @@ class ServerConnection(Connection):
             return
         stream.reset = True
         self._for_nothing += 1
+        if stream.timer is not None:
+            # Its deadline passes at about the same moment: a task is cancelled once, or what it does at its end would be cut.
+            stream.timer.cancel()
+            stream.timer = None
         stream.wake()
         if stream.task is None or stream.task.done():
             stream.finish(Cancelled("the caller gave up"))
