@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -12,11 +13,27 @@ from typing import Any
 
 import grpc
 import pytest
+from argosy.errors import AlreadyExists, NotFound
 from argosy.kernel.mount_table import mount_points
 from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
+from argosy.rpc import Channel
 from argosy.testkit.served import served
+from argosy_protos.containerd.services.mounts.v1 import (
+    ActivateRequest,
+    ActivateResponse,
+    DeactivateRequest,
+    InfoRequest,
+    InfoResponse,
+    MountsBase,
+)
+from argosy_protos.containerd.types import ActivationInfo
+from argosy_protos.containerd.types import Mount as WireMount
+from argosy_protos.google.protobuf import Empty
+from argosy_tasks.bundle import Bundle
+from argosy_tasks.rootfs import Rootfs
 
+from tests.harness.gateways import serving
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.storms.wire import Answer, Wire
 
@@ -227,3 +244,39 @@ def test_a_snapshotter_of_disks_is_unpacked_to_and_run_from(short_path: Path, im
         finally:
             unmount_tree(str(mesh.state))
             mesh.destroy()
+
+
+@pytest.mark.parametrize("gone", ["info", "deactivate"])
+def test_what_collection_takes_down_meanwhile_is_in_nobodys_way(short_path: Path, gone: str) -> None:
+    """A task before has left something, which goes between any two of the questions about it."""
+
+    class Service(MountsBase):
+        there = True
+
+        def ask(self, method: str) -> None:
+            self.there = self.there and method != gone
+            if not self.there:
+                raise NotFound(f'mount "a" is gone before {method}')
+
+        async def activate(self, request: ActivateRequest) -> ActivateResponse:
+            if self.there:
+                raise AlreadyExists('mount "a"')
+            return ActivateResponse(info=ActivationInfo(name=request.name, system=[WireMount(type="bind", source="/new")]))
+
+        async def info(self, request: InfoRequest) -> InfoResponse:
+            self.ask("info")
+            return InfoResponse(info=ActivationInfo(name="a", labels={"argosy/mounts.of-task": "true"}))
+
+        async def deactivate(self, request: DeactivateRequest) -> Empty:
+            self.ask("deactivate")
+            self.there = False
+            return Empty()
+
+    async def main() -> None:
+        bundle = Bundle.make(short_path / "state", short_path / "root", NS, "a", b"{}")
+        async with serving(short_path / "s.sock", Service()), Channel(short_path / "s.sock") as channel:
+            asked = [WireMount(type="format/bind", source="{{ mount 0 }}")]
+            made = await Rootfs(channel).made(bundle, Path("/containerd-shim-runc-v2"), asked)
+        assert [mount.source for mount in made] == ["/new"]
+
+    asyncio.run(main())

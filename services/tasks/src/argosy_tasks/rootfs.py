@@ -7,6 +7,7 @@ record refers to the container: what nobody takes down goes with that at the lat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -80,11 +81,14 @@ class Rootfs:
         try:
             return (await stub.activate(request, timeout=_MAKE_S)).info
         except AlreadyExists:
+            pass
+        # Collection may be faster at each step: what is gone then is no more in the way.
+        with suppress(NotFound):
             info = (await stub.info(InfoRequest(name=request.name), timeout=_ASK_S)).info
             if info is None or _OF_TASK not in info.labels:
                 return info  # somebody has made it ahead for this container
-        # Of a task that is no more, perhaps of another container's of this name.
-        await stub.deactivate(DeactivateRequest(name=request.name), timeout=_TAKE_DOWN_S)
+            # Of a task that is no more, perhaps of another container's of this name.
+            await stub.deactivate(DeactivateRequest(name=request.name), timeout=_TAKE_DOWN_S)
         return (await stub.activate(request, timeout=_MAKE_S)).info
 
     async def drop(self, bundle: Bundle) -> None:
