@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from argosy.about import About
+from argosy.errors import PermissionDenied
 from argosy.plugin.snapshots.rules import Kind
 from argosy.rpc.reflection import ReflectionV1, ReflectionV1Alpha
 from argosy.rpc.server import Server
@@ -20,6 +21,7 @@ from argosy_gateway.core import Core
 from argosy_gateway.directory import Directory
 from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.registration import Registration
+from argosy_protos.argosy.hooks.v1 import DecideRequest, DecideResponse, HooksBase
 from argosy_protos.argosy.instance.v1 import GetInfoRequest, GetInfoResponse, InstanceBase
 from argosy_protos.containerd.services.content.v1 import ContentBase
 from argosy_protos.containerd.services.diff.v1 import DiffBase
@@ -43,6 +45,11 @@ class Hangs(InstanceBase):
     async def get_info(self, request: GetInfoRequest) -> GetInfoResponse:
         await asyncio.Event().wait()
         raise AssertionError
+
+
+class Denies(HooksBase):
+    async def decide(self, request: DecideRequest) -> DecideResponse:
+        return DecideResponse(reason="no")
 
 
 class There:
@@ -82,7 +89,7 @@ async def directory(base: Path) -> AsyncIterator[There]:
     gateway = Gateway(base, {})
     core = await gateway.start()
     path = base / "d"
-    path.mkdir(mode=0o700)
+    path.mkdir(mode=0o700, exist_ok=True)
     looking = asyncio.ensure_future(Directory(core, Registration(core), path).run())
     async with AsyncExitStack() as stack:
         core.serve(Services((), Server([]), set()))
@@ -228,5 +235,57 @@ def test_one_that_stands_by_is_what_it_says_and_is_told_to_claim(short_path: Pat
             finally:
                 await twin.server.close(0.0)
                 await twin.close()
+
+    asyncio.run(main())
+
+
+def test_a_hook_is_remembered_where_it_can_be_and_is_one_where_it_can_not(short_path: Path) -> None:
+    """By the next gateway, for which it does not answer. Anything else that does not answer is not known."""
+
+    async def main() -> None:
+        hook = GetInfoResponse(type="hook", capabilities=["pre-pull"])
+        async with directory(short_path) as there:
+            (there.path / ".full.new").mkdir()  # as on a disk without room
+            for name in ("told", "full"):
+                await there.serve(f"{name}.sock", Says(hook), reflects=False)
+            await there.serve("disk.sock", MemorySnapshotter(), Says(GetInfoResponse(type="snapshot")), reflects=False)
+            for name in ("told", "full", "disk"):
+                assert await there.registered(name)
+        assert sorted(path.name for path in (short_path / "d").glob(".*.guard")) == [".told.guard"]
+        for name in ("told", "full", "disk"):
+            with socket.socket(socket.AF_UNIX) as dead:
+                dead.bind(str(short_path / f"d/{name}.sock"))
+        async with directory(short_path) as there:
+            plugin = await there.registered("told")
+            assert (plugin.type, plugin.capabilities, plugin.config.fail) == ("hook", ["pre-pull"], "closed")
+            assert await there.refused("full") and await there.refused("disk")
+
+    asyncio.run(main())
+
+
+def test_whoever_asks_about_hooks_waits_until_each_was_looked_at(short_path: Path) -> None:
+    async def main() -> None:
+        path = short_path / "d"
+        path.mkdir()
+        gateway = Gateway(short_path, {})
+        core = await gateway.start()
+        core.registry.look_for_guards()
+        asked = Says(GetInfoResponse(type="hook", capabilities=["pre-pull"]))
+        server = Server([asked, Denies()])
+        await server.listen_unix(path / "h.sock")
+        waiting = asyncio.ensure_future(core.policy.before_pull("n", "localhost/x:1", ["localhost/x:1"]))
+        await asyncio.sleep(0.05)
+        assert core.policy.asks("pre-pull") and not waiting.done()
+        core.serve(Services((), Server([]), set()))
+        looking = asyncio.ensure_future(Directory(core, Registration(core), path).run())
+        try:
+            with pytest.raises(PermissionDenied, match='hook "h" denies image "localhost/x:1"'):
+                await asyncio.wait_for(waiting, 20)
+            assert not core.registry.unsure
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            await gateway.stop()
+            await server.close(0.0)
 
     asyncio.run(main())

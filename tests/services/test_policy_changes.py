@@ -8,7 +8,6 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -26,12 +25,11 @@ from argosy.testkit.image import busybox_layer
 from argosy_protos.containerd.types import transfer as p
 
 from tests.harness import told_hook
-from tests.harness.examples import EXAMPLES
 from tests.harness.examples import serving as serving_example
 from tests.harness.mesh import Mesh, eventually
 from tests.harness.transfer import Tool, refused
 from tests.harness.web import Server, serving
-from tests.storms.wire import UNAVAILABLE, Answer, Wire
+from tests.storms.wire import UNAVAILABLE, Wire
 
 pytestmark = pytest.mark.root
 
@@ -202,37 +200,19 @@ def test_a_hook_in_the_registration_directory_is_asked_at_the_points_that_it_say
 
 
 def test_a_hook_in_the_registration_directory_is_asked_from_the_first_call_on(short_path: Path) -> None:
-    """A gateway that starts again waits until it knows its hooks; one that is dead then is a hook still, and keeps everything out."""
+    """A gateway that starts again waits until it knows its hooks."""
     mesh = Mesh(short_path)
     mesh.start()
-    folder = mesh.state / "plugins.d"
     target = {"media_type": "application/vnd.oci.image.manifest.v1+json", "digest": f"sha256:{5:064x}", "size": 7}
-
-    def first_after_a_restart(name: str) -> Answer:
-        os.kill(mesh.services()["argosy-gateway"], signal.SIGKILL)
-        with Wire(mesh.address, "prod") as wire:
-            while True:
-                answer = wire.call("images.v1.Images/Create", image={"name": f"localhost:1/{name}:latest", "target": target})
-                # Of the one that was killed, and of a socket where nobody listens yet.
-                if "hook" in answer.details or answer.code is not UNAVAILABLE:
-                    return answer
-
-    words = [sys.executable, str(EXAMPLES / "nolatest.py"), "--address", str(folder / "nolatest.sock")]
+    image = {"name": "localhost:1/early:latest", "target": target}
     try:
-        with subprocess.Popen(words, stdin=subprocess.DEVNULL) as process:
-            try:
-                eventually(lambda: _row(mesh, "nolatest")["state"] == "ready")
-                denied = first_after_a_restart("early")
-                assert 'hook "nolatest" denies' in denied.details, denied
-            finally:
-                process.kill()
-        denied = first_after_a_restart("dead")
-        assert denied.code is UNAVAILABLE and 'hook "nolatest" was asked about' in denied.details, denied
-        os.unlink(folder / "nolatest.sock")
-        eventually(lambda: _row(mesh, "nolatest")["state"] == "" and not list(folder.glob(".nolatest*")))
-        with Wire(mesh.address, "prod") as wire:
-            image = {"name": "localhost:1/gone:latest", "target": target}
-            assert wire.call("images.v1.Images/Create", image=image).ok
+        with serving_example("nolatest", mesh.state / "plugins.d"):
+            eventually(lambda: _row(mesh, "nolatest")["state"] == "ready")
+            os.kill(mesh.services()["argosy-gateway"], signal.SIGKILL)
+            with Wire(mesh.address, "prod") as wire:
+                while (answer := wire.call("images.v1.Images/Create", image=image)).code is UNAVAILABLE:
+                    pass  # of the one that was killed, or nobody listens yet
+            assert 'hook "nolatest" denies' in answer.details, answer
     finally:
         mesh.destroy()
 

@@ -264,18 +264,16 @@ class Directory:
     def _remember(self, stem: str, config: ProxyPlugin) -> None:
         """Note that a plugin is a hook or a verifier: after our own restart it is one though it hangs or is away, and is not passed over."""
         file = self._path / f".{stem}.guard"
-        if config.type not in GUARDS:
-            file.unlink(missing_ok=True)
-            return
         data = json.dumps({"type": config.type, "capabilities": config.capabilities}).encode()
         try:
-            if file.read_bytes() == data:
-                return
-        except OSError:
-            pass
-        scratch = file.with_suffix(".new")
-        scratch.write_bytes(data)
-        scratch.rename(file)
+            if config.type not in GUARDS:
+                file.unlink(missing_ok=True)
+            elif not file.exists() or file.read_bytes() != data:
+                scratch = file.with_suffix(".new")
+                scratch.write_bytes(data)
+                scratch.rename(file)
+        except OSError as error:  # the disk may be full: it is a hook all the same
+            logger.warning("directory.not_remembered", plugin=stem, error=in_words(error))
 
     def _remembered(self, stem: str, path: str) -> ProxyPlugin | None:
         """Return the table that a plugin had as a hook or a verifier, None when it was none."""
