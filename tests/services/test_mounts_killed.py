@@ -16,6 +16,7 @@ import pytest
 from argosy.client.services import present
 from argosy.errors import FailedPrecondition, NotFound, ResourceExhausted
 from argosy.kernel.loop_device import attached
+from argosy.kernel.mount import mount
 from argosy.kernel.mount_table import mount_points
 from argosy.kernel.unmount import unmount_tree
 from argosy.mounting import activation, files, handlers
@@ -345,3 +346,23 @@ def test_a_caller_who_leaves_in_the_middle_leaves_nothing_that_nobody_knows(
         assert len(mounted(base)) == 1
         asyncio.run(kept.deactivate("a"))
     assert whole(base, kept) == 0
+
+
+def test_without_room_for_its_own_files_nothing_is_kept_and_the_disk_is_named(base: Path) -> None:
+    """As many inodes as the disk may have: at each of the files that an activation has there is none left once."""
+    bind = [Mount("bind", f"{base}/low", ("ro",))]
+    outcomes: list[str] = []
+    (base / "t").mkdir()
+    for inodes in range(2, 10):
+        mount(Mount("tmpfs", "tmpfs", (f"nr_inodes={inodes}",)), str(base / "t"))
+        kept = opened(base)
+        try:
+            asyncio.run(kept.activate("a", bind, {}, True))
+            outcomes.append("")
+            asyncio.run(kept.deactivate("a"))
+        except ResourceExhausted as error:
+            outcomes.append(error.message)
+            assert "no space left on device" in error.message and "free some space" in error.message
+        assert mounted(base) == [] and set(os.listdir(base / "t")) <= {"last"} and kept.stuck() == ""
+        unmount_tree(str(base / "t"))
+    assert outcomes[0] and not outcomes[-1] and any("can't be kept" in one for one in outcomes)

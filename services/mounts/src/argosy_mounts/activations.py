@@ -11,6 +11,7 @@ restart of the machine) as well. Nothing but what is in these directories is eve
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -226,6 +227,15 @@ class Activations:
                 return directory
 
     def _make(self, name: str, asked: Plan, labels: dict[str, str]) -> Kept:
+        try:
+            return self._made(name, asked, labels)
+        except OSError as error:  # of our own files: what is said of a mount is an error of ours
+            why = f'mount "{name}" can\'t be kept: {in_words(error)}'
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise ResourceExhausted(f"{why}; free some space") from error
+            raise FailedPrecondition(why) from error
+
+    def _made(self, name: str, asked: Plan, labels: dict[str, str]) -> Kept:
         directory = self._directory()
         times: list[int] = []
         try:
@@ -279,12 +289,16 @@ def _write(path: str, data: bytes) -> None:
     scratch = os.path.join(folder, f".{name}.{os.urandom(4).hex()}")
     fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-    finally:
-        os.close(fd)
-    os.rename(scratch, path)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+        finally:
+            os.close(fd)
+        os.rename(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise
 
 
 def _info(name: str, labels: dict[str, str], done: Activated, times: Sequence[int]) -> ActivationInfo:
