@@ -305,3 +305,24 @@ def test_without_a_plugin_nothing_is_implemented_and_one_that_is_away_is_named()
         assert core.db.reader.execute("SELECT count(*) FROM mounts").fetchone() == (0,)
 
     run(work)
+
+
+def test_what_loses_its_lease_while_it_is_made_is_taken_down_afterwards() -> None:
+    """What is being made is not collected; once it is made nothing holds it."""
+
+    async def work(gateway: Gateway, plugin: Plugin) -> None:
+        core = gateway.core
+        await lease(core)
+
+        async def ends() -> None:
+            plugin.after = _nothing
+            await core.change(lambda db: leases.delete(db, NS, "l"), dirty=True)
+            await core.collect()
+
+        plugin.after = ends
+        assert (await activate(core, "x")).name == "x" and plugin.held
+        await core.collect()
+        assert await names(core) == []
+        await settled(core, lambda: not plugin.held)
+
+    run(work)

@@ -256,7 +256,9 @@ class Mounts:
         row = rows.find(self._db.reader, ns, name)
         assert change.info is not None  # its answer, or what was seen beside it
         if row is None:
-            raise NotFound(f'mount "{name}" not found')  # it was collected in the same moment
+            self.plugin.dirty = True
+            self._mutated(True)
+            raise NotFound(f'mount "{name}" not found')  # it was taken away in the same moment
         return _shown(row, change.info)
 
     async def deactivate(self, ns: str, name: str) -> None:
