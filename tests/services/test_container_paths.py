@@ -25,6 +25,7 @@ from argosy_protos.containerd.types import transfer as p
 
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.harness.transfer import Tool, pack, refused
+from tests.storms.wire import Wire
 
 pytestmark = pytest.mark.root
 
@@ -50,6 +51,11 @@ def read(tool: Tool, container: str, path: str, **flags: bool) -> bytes:
 def write(tool: Tool, container: str, path: str, data: bytes, **flags: bool) -> None:
     source = p.ReadStream(stream=tool.sending(data), media_type="application/x-tar")
     tool.transfer(source, p.ContainerPath(container_id=container, path=path, **flags))
+
+
+def made_for_copies(mesh: Mesh) -> int:
+    with Wire(mesh.address, "default") as wire:
+        return sum(one.info.name.startswith("copy-") for one in wire.call("mounts.v1.Mounts/List").messages)
 
 
 def archive(*members: tuple[str, bytes]) -> bytes:
@@ -389,6 +395,20 @@ def test_a_snapshot_that_is_a_disk_is_made_and_mounted(short_path: Path, image_a
             with Tool(mesh.address) as tool:
                 write(tool, "disk", "/home", archive(("f", b"it is there")))
                 assert names(read(tool, "disk", "/home")) == ["home/", "home/f"]
+                # What was made for a copy is there for as long as it takes, whatever is collected meanwhile.
+                stream = tool.open("import")
+                source = p.ReadStream(stream=stream.id, media_type="application/x-tar")
+                done = tool.told(tool.transfer, source, p.ContainerPath(container_id="disk", path="/home"))
+                eventually(lambda: made_for_copies(mesh) == 1)
+                mesh.argosy("gc").ok()
+                assert made_for_copies(mesh) == 1
+                assert stream.receive().type_url == "containerd.types.transfer.WindowUpdate"
+                stream.send(pack(p.Data(data=archive(("g", b"it is, too")))))
+                stream.half_close()
+                assert done.wait(30)
+                assert sorted(names(read(tool, "disk", "/home"))) == ["home/", "home/f", "home/g"]
+                assert made_for_copies(mesh) == 0
+            assert mesh.ctr("leases", "ls", "-q").ok().out == ""
             assert mesh.ctr("tasks", "start", "disk").ok().out == "it is there"
             assert [one.point for one in mount_points() if one.point.startswith(str(mesh.state))] == []
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 import anyio
 from argosy_protos.containerd.services.mounts.v1 import ActivateRequest, DeactivateRequest, MountsStub
@@ -20,16 +20,16 @@ _TAKE_DOWN_S: Final = 10.0
 
 
 @asynccontextmanager
-async def kept(channel: Any, name: str, mounts: Sequence[Mount]) -> AsyncIterator[Sequence[Mount]]:
+async def kept(stub: MountsStub, name: str, mounts: Sequence[Mount]) -> AsyncIterator[Sequence[Mount]]:
     """Yield what is left of mounts, which is all of them where no image has to be made, or the daemon has no such service.
 
-    channel sends the namespace and the lease that hold what is made, which goes with the block; name is the beginning of its own. Raises
+    stub sends the namespace and the lease that hold what is made, which goes with the block; name is the beginning of its own. Raises
     what the service says. Cancellation: what was made is taken down, for at most 10 s.
     """
     if not any("mkfs" in step_of(mount).transformers for mount in mounts):
         yield mounts
         return
-    stub, name = MountsStub(channel), f"{name}-{os.urandom(8).hex()}"
+    name = f"{name}-{os.urandom(8).hex()}"
     try:
         info = (
             await stub.activate(

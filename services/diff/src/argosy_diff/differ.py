@@ -20,6 +20,7 @@ from argosy.plugin.diff.contents import Contents, scratch_file
 from argosy.plugin.diff.packing import Compared
 from argosy.tables import StreamProcessor
 from argosy.unpack.apply import Applied
+from argosy_protos.containerd.services.mounts.v1 import MountsStub
 
 from argosy_diff.decoders import check_only, given, is_decoder
 from argosy_diff.processors import resolve, resolve_push
@@ -42,7 +43,7 @@ class WalkingDiffer(Differ):
         try:
             size = os.fstat(blob.fileno()).st_size
             payloads = given([layer], payloads, processors)
-            async with kept(self._contents.channel, "fs-diffapply", mounts) as rest:
+            async with kept(MountsStub(self._contents.channel), "fs-diffapply", mounts) as rest:
                 applied = await self._workers.apply(
                     blob, size, layer.media_type, rest, processors, payloads, sync, f"layer {layer.digest}"
                 )
@@ -62,7 +63,7 @@ class WalkingDiffer(Differ):
             if file is None:
                 return None
             with file:
-                async with kept(self._contents.channel, "fs-diffapply", mounts) as rest:
+                async with kept(MountsStub(self._contents.channel), "fs-diffapply", mounts) as rest:
                     applied = await self._workers.apply_coming(
                         file, layer.size, layer.media_type, rest, f"layer {layer.digest}"
                     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 import anyio
@@ -19,11 +19,10 @@ from argosy.client.services import present
 from argosy.credit import padding
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented
 from argosy.mounting.kept import kept
-from argosy.mounts import Mount
-from argosy.names import NAMESPACE_HEADER, NAMESPACE_TTRPC_KEY
+from argosy.mounts import Mount, needs_manager
+from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.paths.order import PACK, PLACE, Order
 from argosy.paths.running import packed, placed
-from argosy.rpc.channel import Channel
 from argosy.ttrpc.client import TtrpcClient, TtrpcStream
 from argosy.typeurl import pack
 from argosy.windows import Writer, received
@@ -217,15 +216,16 @@ async def _ordered(client: Client, container: Container, verb: str, where: p.Con
         raise FailedPrecondition(f'container "{container.id}" has neither a task nor a snapshot; start it, then copy')
     asked = MountsRequest(snapshotter=container.snapshotter, key=container.snapshot_key)
     mounts = [Mount.from_wire(one) for one in (await client.services.snapshots.mounts(asked, timeout=_ANSWER_S)).mounts]
-    channel = Channel(client.address, name="containerd")
-    try:
-        async with kept(channel.with_metadata({NAMESPACE_HEADER: client.namespace}), "copy", mounts) as rest:
-            yield Order(
-                verb=verb, path=where.path, what=f'container "{container.id}"', walk=not where.no_walk,
-                owners=where.preserve_ownership, mounts=rest, maps=_maps(container),
-            )  # fmt: skip
-    finally:
-        channel.close()
+    async with AsyncExitStack() as stack:
+        rest: Sequence[Mount] = mounts
+        if needs_manager(mounts):
+            # Nothing but a lease refers to what is made for us: any collection would take it down.
+            services = await stack.enter_async_context(client.lease())
+            rest = await stack.enter_async_context(kept(services.mounts, "copy", mounts))
+        yield Order(
+            verb=verb, path=where.path, what=f'container "{container.id}"', walk=not where.no_walk,
+            owners=where.preserve_ownership, mounts=rest, maps=_maps(container),
+        )  # fmt: skip
 
 
 def _maps(container: Container) -> tuple[str, str]:
