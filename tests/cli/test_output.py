@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import sys
+import termios
 
 import pytest
-from argosy.errors import FailedPrecondition
-from argosy_cli.output import fail, remark, show, show_one, table
+from argosy.client.progress import Progress
+from argosy.errors import FailedPrecondition, InvalidArgument
+from argosy_cli.images import credentials
+from argosy_cli.output import fail, remark, show, show_one, table, watching
 
 HEAD = ("ID", "IMAGE", "STATUS")
 ROWS = (
@@ -86,6 +90,52 @@ def test_only_a_terminal_is_told_what_is_bold(monkeypatch: pytest.MonkeyPatch, c
         while not seen.endswith(b"\r\nID\r\na\r\n"):
             seen += os.read(ours, 1000)
         assert seen == b"\033[1mID\033[0m\r\na\r\nID\r\na\r\n"
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize("columns", [40, 100])
+def test_progress_keeps_one_row_a_blob_in_a_narrow_window(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is wider than the window would be broken in two, and each drawing anew leave half of it behind."""
+    ours, theirs = pty.openpty()
+    try:
+        termios.tcsetwinsize(theirs, (24, columns))
+        with open(theirs, "w", closefd=False) as screen:
+            monkeypatch.setattr(sys, "stderr", screen)
+            monkeypatch.setenv("TERM", "xterm")
+            monkeypatch.setenv("COLUMNS", str(columns))
+            with watching() as watch:
+                for kind in ("manifest", "layer"):
+                    watch(Progress(f"{kind}-sha256:{1:064x}", "downloading", 17 << 20, 40 << 20))
+            screen.flush()
+        seen = b""
+        while b"\x1b[?25h" not in seen:
+            seen += os.read(ours, 1 << 16)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode().rpartition("\x1b[2K")[2])
+    rows = [row.strip() for row in last.replace("\r", "").splitlines() if row.strip()]
+    assert len(rows) == 2 and all(row.endswith("downloading") and len(row) <= columns for row in rows), rows
+    assert all(("━" in row) == (columns == 100) for row in rows) and all("MB" in row or "42%" in row for row in rows), rows
+
+
+def test_a_name_without_a_password_is_asked_for_it_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert credentials("") is None
+    given = credentials("ada:a:b")
+    assert given is not None and (given.username, given.secret) == ("ada", "a:b")
+    with open(os.devnull) as nobody:
+        monkeypatch.setattr(sys, "stdin", nobody)
+        with pytest.raises(InvalidArgument, match='user "ada" has no password: write ada:PASSWORD'):
+            credentials("ada")
+    ours, theirs = pty.openpty()
+    try:
+        with open(theirs, closefd=False) as terminal:
+            monkeypatch.setattr(sys, "stdin", terminal)
+            monkeypatch.setattr("getpass.getpass", lambda prompt: f"{prompt}s3cret")
+            asked = credentials("ada")
+        assert asked is not None and asked.secret == "Password of ada: s3cret"
     finally:
         os.close(ours)
         os.close(theirs)

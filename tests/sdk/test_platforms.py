@@ -77,6 +77,12 @@ def test_what_has_nothing_that_runs_says_what_it_has(wanted: str, platforms: tup
         chosen(index_of(*platforms), wanted)
 
 
+def test_a_word_alone_is_a_system_or_an_architecture() -> None:
+    here = Platform.of_host().architecture
+    assert str(Platform.parse("windows")) == f"windows/{here}" and str(Platform.parse("Linux")) == f"linux/{here}"
+    assert str(Platform.parse("aarch64")) == "linux/arm64"
+
+
 def test_what_is_no_platform_is_refused() -> None:
     with pytest.raises(InvalidArgument):
         Platform.parse("a/b/c/d")

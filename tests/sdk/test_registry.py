@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import itertools
 import random
+import socket
 import time
 import zlib
 from collections.abc import Awaitable, Callable
@@ -17,12 +18,12 @@ from aiohttp import web
 from argosy.client import pace
 from argosy.client import registry as registry_module
 from argosy.client.codings import decoder
-from argosy.client.registry import Registry
-from argosy.errors import DataLoss, Unavailable
+from argosy.client.registry import Credentials, Registry
+from argosy.errors import DataLoss, PermissionDenied, Unauthenticated, Unavailable, Unknown
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
 
-from tests.harness.web import LAYER, Server, serving, sha256
+from tests.harness.web import INDEX, LAYER, MANIFEST, Server, serving, sha256
 
 DATA = random.Random(3).randbytes(150_000) + bytes(150_000)
 
@@ -268,5 +269,78 @@ def test_a_server_that_takes_no_more_of_an_upload_is_given_up(monkeypatch: pytes
         async with serving(answer) as server, at(server) as registry:
             with pytest.raises(Unavailable):
                 await registry.push_blob(sha256(b"x"), 1000 << 20, big)
+
+    run(work)
+
+
+# -- what is said of a refusal --
+
+
+@pytest.mark.parametrize(
+    ("credentials", "remedy"),
+    [
+        (None, "if it is not for anybody, give a name and a password with --user"),
+        (Credentials("ada", "wrong"), 'check name and password of "ada", and what that user may do there'),
+    ],
+)
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_is_refused_hears_by_whom_and_what_helps(credentials: Credentials | None, remedy: str, status: int) -> None:
+    async def answer(server: Server, request: web.Request) -> web.StreamResponse:
+        if credentials is not None and "Authorization" not in request.headers:
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+        return web.json_response({"errors": [{"message": "no"}]}, status=status, headers={"WWW-Authenticate": "Basic"})
+
+    async def work() -> None:
+        async with serving(answer) as server, at(server, credentials=credentials) as registry:
+            if credentials is None and status == 401:
+                with pytest.raises(Unauthenticated, match="wants a user name and a password; give them with --user"):
+                    await registry.resolve()
+                return
+            with pytest.raises((Unauthenticated, PermissionDenied)) as refused:
+                await registry.resolve()
+            text = f"{server.netloc}/a/b:1: registry {server.netloc} answered {status} (no); {remedy}"
+            assert refused.value.message == text
+
+    run(work)
+
+
+def test_an_index_whose_images_are_not_there_says_what_helps() -> None:
+    async def answer(server: Server, request: web.Request) -> web.StreamResponse:
+        return web.json_response({"errors": [{"message": "blob unknown"}]}, status=400)
+
+    async def work() -> None:
+        async with serving(answer) as server, at(server) as registry:
+            with pytest.raises(Unknown) as refused:
+                await registry.push_manifest(INDEX, b"{}", "1")
+            assert refused.value.message.startswith(
+                f"{server.netloc}/a/b:1: registry {server.netloc} answered 400 (blob unknown); an index"
+            )
+            assert "--all-platforms" in refused.value.message
+            with pytest.raises(Unknown) as refused:
+                await registry.push_manifest(MANIFEST, b"{}", f"sha256:{1:064x}")
+            assert (
+                refused.value.message
+                == f"{server.netloc}/a/b@sha256:{1:064x}: registry {server.netloc} answered 400 (blob unknown)"
+            )
+
+    run(work)
+
+
+def test_what_cannot_be_connected_to_is_told_in_few_words() -> None:
+    async def work() -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            netloc = f"127.0.0.1:{probe.getsockname()[1]}"
+        async with Registry(Reference.parse(f"{netloc}/a/b:1"), plain=True) as registry:
+            with pytest.raises(Unavailable) as refused:
+                await registry.resolve()
+        said = "connection refused; is it that host and port, and does it run?"
+        assert refused.value.message == f"registry {netloc}: HEAD /v2/a/b/manifests/1: {said}"
+        async with Registry(Reference.parse("nowhere.invalid/a/b:1"), plain=True) as registry:
+            with pytest.raises(
+                Unavailable, match="^registry nowhere.invalid: HEAD /v2/a/b/manifests/1: no such host: "
+            ) as refused:
+                await registry.resolve()
+        assert "ssl:" not in refused.value.message and "[" not in refused.value.message
 
     run(work)

@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from argosy.typeurl import bare
@@ -19,8 +20,9 @@ from argosy_protos.containerd.types import Platform
 from argosy_protos.containerd.types import transfer as p
 
 from tests.harness.matrix import PAIRS
-from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.mesh import IMAGE, Mesh, Ran, eventually
 from tests.harness.transfer import HOST, Tool, extra, pack, refused
+from tests.harness.web import INDEX, MANIFEST
 
 pytestmark = pytest.mark.root
 
@@ -69,6 +71,8 @@ def test_pull_then_stock_ctr_lists_and_runs_it(mesh: Mesh, tool: Tool, pushed: s
     tops = [name for name, of in parents.items() if of == [pushed]]
     assert len(tops) == 1 and tops[0].endswith(first.desc.digest)
     assert all(parent in parents for name, of in parents.items() if name not in tops for parent in of)
+    # A blob stays where it hangs, or ctr draws it twice.
+    assert all(list(one.parents) in ([], parents[one.name]) for one in tool.progress if one.name in parents)
     events = tool.events()
     for name in parents:
         assert ("complete", name) in events and events.index(("waiting", name)) < events.index(("complete", name))
@@ -171,6 +175,55 @@ def test_push_under_another_name_tells_what_goes(mesh: Mesh, tool: Tool, pushed:
     with Tool(mesh.address, f"{tool.namespace}x") as other:
         other.pull(name)
         assert images(mesh, other)[name] == images(mesh, tool)[pushed]
+
+
+def test_where_blobs_came_from_is_noted_as_containerd_notes_it(mesh: Mesh, tool: Tool, pushed: str, registry: str) -> None:
+    """Its clients push from one repository to another by that note, and it has no port."""
+    second = f"{registry}/also/box:1"
+    mesh.argosy("push", "--plain-http", second, pushed).ok()
+    tool.pull(pushed)
+    tool.pull(second)
+    key = f"containerd.io/distribution.source.{registry.partition(':')[0]}"
+    rows = [
+        row for row in mesh.ctr("content", "ls", namespace=tool.namespace).ok().out.splitlines() if row.startswith("sha256:")
+    ]
+    assert rows and all(f"{key}=also/box,library/box" in row for row in rows), rows
+    mesh.argosy("transfer", "--plain-http", f"image:{second}", f"{registry}/third/box:1", namespace=tool.namespace).ok()
+
+
+def put(registry: str, name: str, media_type: str, document: dict[str, object]) -> dict[str, object]:
+    """Put a document into the registry, as anybody may; return its descriptor."""
+    data = json.dumps(document).encode()
+    request = Request(f"http://{registry}/v2/library/box/manifests/{name}", data, {"Content-Type": media_type}, method="PUT")
+    with urlopen(request) as answer:
+        digest = answer.headers["Docker-Content-Digest"]
+    return {"mediaType": media_type, "digest": digest, "size": len(data)}
+
+
+def test_one_platform_of_an_image_is_pushed_alone(mesh: Mesh, tool: Tool, pushed: str, registry: str) -> None:
+    """Of an index mostly one platform is here, and a registry takes no index without all that it names."""
+    with urlopen(Request(f"http://{registry}/v2/library/box/manifests/1", headers={"Accept": MANIFEST})) as answer:
+        manifest = json.load(answer)
+    entries = []
+    for architecture in ("amd64", "arm64"):
+        one = put(registry, f"1-{architecture}", MANIFEST, {**manifest, "annotations": {"for": architecture}})
+        entries.append({**one, "platform": {"os": "linux", "architecture": architecture}})
+    many, target = f"{registry}/library/box:many", f"{registry}/one/box:1"
+    put(registry, "many", INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
+
+    def push(*words: str) -> Ran:
+        return mesh.argosy("push", "--plain-http", *words, target, many, namespace=tool.namespace)
+
+    mesh.argosy("pull", "--plain-http", many, namespace=tool.namespace).ok()
+    assert (
+        f"{target}: registry {registry} answered 400" in (all_of_it := push()).err and "one platform alone" in all_of_it.err
+    )
+    assert push("--platform", "linux/arm64").code == 4
+    push("--platform", "linux/amd64").ok()
+    mesh.ctr("images", "pull", "--plain-http", target, namespace=tool.namespace).ok()
+    assert images(mesh, tool)[target] == entries[0]["digest"]
+    alone = mesh.argosy("push", "--plain-http", "--platform", "linux/arm64", pushed)
+    assert alone.code == 4 and "for linux/arm64; it is for linux/amd64" in alone.err
 
 
 def test_a_blob_that_came_from_another_repository_of_the_registry_is_not_sent_again(

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from argosy.oci.image import Platform
 
 Snapshotter = Annotated[str, Option("--snapshotter", help="snapshotter; default: the namespace's")]
-User = Annotated[str, Option("--user", "-u", help="name:password for the registry")]
+User = Annotated[
+    str, Option("--user", "-u", help="name:password for the registry; of a name alone the password is asked for")
+]
 Plain = Annotated[bool, Option("--plain-http", help="speak HTTP to the registry")]
 DecryptionKeys = Annotated[
     list[str] | None,
@@ -31,9 +33,16 @@ DecryptionKeys = Annotated[
 
 
 def credentials(user: str) -> Credentials | None:
+    """Return what a name and a password say; a name alone has its password asked for. Raises InvalidArgument where nobody can be asked."""
     from argosy.client.registry import Credentials
 
-    name, _, secret = user.partition(":")
+    name, colon, secret = user.partition(":")
+    if user and not colon:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise InvalidArgument(f'user "{name}" has no password: write {name}:PASSWORD, or be asked for it at a terminal')
+        from getpass import getpass
+
+        secret = getpass(f"Password of {name}: ")
     return Credentials(name, secret) if user else None
 
 
@@ -70,13 +79,13 @@ def pull(
     from argosy.labels import VERDICT
     from argosy.oci.image import Platform
 
-    keys = keys_of(decryption_keys)
+    keys, login = keys_of(decryption_keys), credentials(user)
 
     async def work() -> None:
         async with Target.client() as client:
             with watching() as watch:
                 image = await api.pull(
-                    client, reference, plain=plain_http, credentials=credentials(user), all_platforms=all_platforms,
+                    client, reference, plain=plain_http, credentials=login, all_platforms=all_platforms,
                     platform=Platform.parse(platform) if platform else None, snapshotter=snapshotter, unpack_image=unpack, watch=watch,
                     keys=keys, warn=remark,
                 )  # fmt: skip
@@ -92,17 +101,23 @@ def push(
     source: Annotated[str, Argument(help="local image to push under that name; default: the same name")] = "",
     plain_http: Plain = False,
     user: User = "",
+    platform: Annotated[
+        str, Option("--platform", help="os/architecture[/variant]: the image of this one alone, and no index")
+    ] = "",
 ) -> None:
     """Push an image to the registry that its name says."""
     from argosy.client import images as api
+    from argosy.oci.image import Platform
     from argosy.oci.reference import Reference
+
+    login = credentials(user)
 
     async def work() -> None:
         async with Target.client() as client:
             with watching() as watch:
                 await api.push(
-                    client, reference, source=source, plain=plain_http, credentials=credentials(user), watch=watch,
-                    warn=remark,
+                    client, reference, source=source, plain=plain_http, credentials=login, watch=watch, warn=remark,
+                    platform=Platform.parse(platform) if platform else None,
                 )  # fmt: skip
         show_one({"pushed": str(Reference.parse(reference))})
 

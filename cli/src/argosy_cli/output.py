@@ -36,6 +36,8 @@ _NOT_STARTED: Final = {
 FORMS: Final = ("table", "json")
 # Where nobody looks at a screen, rows stay whole: a script reads them by line.
 _WIDE: Final = sys.maxsize
+# How wide a screen is that bars are drawn on.
+_BARS: Final = 64
 # Between two columns.
 _GAP: Final = "  "
 
@@ -303,13 +305,17 @@ def watching() -> Iterator[Watch]:
         yield nobody
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TaskID, TaskProgressColumn, TextColumn
 
     screen = Console(stderr=True)
     if not screen.is_terminal:
         yield nobody
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[status]}"))
+    # In a narrow window a bar would break each row in two.
+    middle: tuple[ProgressColumn, ...] = (
+        (BarColumn(), DownloadColumn()) if screen.width >= _BARS else (TaskProgressColumn(),)
+    )
+    columns = (TextColumn("{task.description}"), *middle, TextColumn("{task.fields[status]}"))
     with Progress(*columns, console=screen, transient=False) as bars:
         known: dict[str, TaskID] = {}
 

@@ -43,6 +43,7 @@ from argosy.errors import (
     Unauthenticated,
     Unavailable,
     Unknown,
+    in_words,
 )
 from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor, media_type_of
 from argosy.oci.reference import Reference
@@ -87,6 +88,10 @@ _REDIRECTING: Final = frozenset((301, 302, 303, 307, 308))
 
 
 _PROXY_LOGIN: Final = "; write name and password into HTTP_PROXY or HTTPS_PROXY: http://name:password@host:port"
+
+_NOT_ALL_THERE: Final = (
+    "; an index goes with all that it names: pull the image with --all-platforms, or push it for one platform alone"
+)
 
 # Shorter values of a query are numbers and words that messages need.
 _SECRET_BYTES: Final = 6
@@ -178,13 +183,19 @@ def _reason(error: Exception) -> str:
         return "its answer ended early, or is not in the coding that it names"
     if not isinstance(error, aiohttp.ClientConnectorError) or not str(error):
         return type(error).__name__
-    text = str(error)
     # Go's clients look for these words, to try plain HTTP or to say what is wrong.
     if isinstance(error.os_error, ConnectionRefusedError):
-        text += ": connection refused"
+        return "connection refused; is it that host and port, and does it run?"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"no such host: {in_words(error.os_error)}"
+    text = str(error)
     if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text.lower():
-        text += ": http: server gave HTTP response to HTTPS client"
-    return text
+        return "http: server gave HTTP response to HTTPS client; try it with --plain-http"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        said = getattr(error.certificate_error, "verify_message", "") or error.certificate_error
+        return f"certificate verify failed: {said}; whom to trust is said in its hosts.toml (ca)"
+    number = error.os_error.errno or 0
+    return f"it cannot be reached: {in_words(OSError(number, os.strerror(number)) if number > 0 else error.os_error)}"
 
 
 class Registry:
@@ -463,8 +474,8 @@ class Registry:
         self._lasts_s = {f"Bearer {token}": float(lasts) if type(lasts) is int and 0 < lasts < _MOST_S else _TOKEN_S}
         return f"Bearer {token}"
 
-    @staticmethod
-    async def refusal(response: aiohttp.ClientResponse, what: str) -> ArgosyError:
+    async def refusal(self, response: aiohttp.ClientResponse, what: str, remedy: str = "") -> ArgosyError:
+        """Return what an answer that refuses what means, in words, remedy at their end. The answer is closed."""
         try:
             body = await _whole(response, _MAX_REFUSAL_BYTES, what, cut=True)
         except ArgosyError:
@@ -476,9 +487,16 @@ class Registry:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             said = body.decode("utf-8", "replace")
         said = _shown(_without_secrets(said, response))
-        who = "proxy" if response.status == 407 else "registry"
-        text = f"{what}: the {who} answered {response.status}{f' ({said})' if said else ''}"
-        text += _PROXY_LOGIN if response.status == 407 else ""
+        who = "the proxy" if response.status == 407 else f"registry {Origin.of(str(response.url))}"
+        text = f"{what}: {who} answered {response.status}{f' ({said})' if said else ''}"
+        text += _PROXY_LOGIN if response.status == 407 else remedy
+        if response.status in (401, 403):
+            known = self._answered if callable(self._credentials) else self._credentials
+            text += (
+                f'; check name and password of "{_shown(known.username)}", and what that user may do there'
+                if known is not None and known.username
+                else "; if it is not for anybody, give a name and a password with --user"
+            )
         kinds: dict[int, type[ArgosyError]] = {
             401: Unauthenticated,
             407: Unauthenticated,
@@ -798,6 +816,10 @@ class Registry:
 
         return await Upload(self, self.push_host(), self._push_scope(), digest, size, data).run(source)
 
+    def _named(self, name: str) -> str:
+        """Return the whole name of a tag or a digest of the repository."""
+        return f"{self.reference.registry}/{self.reference.repository}{'@' if ':' in name else ':'}{name}"
+
     async def push_manifest(self, media_type: str, data: bytes, name: str) -> bool:
         """Upload a manifest under a tag or digest. Raises the registry's refusal.
 
@@ -811,7 +833,8 @@ class Registry:
                 host, "PUT", url, self._push_scope(), headers={"Content-Type": media_type}, data=data
             )
             if response.status not in (200, 201):
-                raise await self.refusal(response, name)
+                lacks = response.status in (400, 404) and media_type in INDEX_TYPES
+                raise await self.refusal(response, self._named(name), _NOT_ALL_THERE if lacks else "")
             response.release()
             return bool(response.headers.get("OCI-Subject"))
 

@@ -37,6 +37,8 @@ _ARCHITECTURES: Final = {
 # Names that say a variant, too.
 _ARM: Final = {"armhf": "v7", "armv7l": "v7", "armel": "v6", "armv6l": "v6", "armv5l": "v5", "armv5tel": "v5"}
 # What an architecture without a variant means.
+# What stands alone is one of these, or an architecture.
+_SYSTEMS: Final = frozenset(("darwin", "freebsd", "linux", "macos", "netbsd", "openbsd", "solaris", "windows"))
 _PLAIN: Final = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 _VARIANT: Final = re.compile(r"v?(\d{1,3})(?:\.(\d{1,3}))?", re.ASCII)
 
@@ -174,9 +176,11 @@ class Platform(_Document):
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Return the platform written as [os/]architecture[/variant]. Raises InvalidArgument."""
+        """Return the platform written as [os/]architecture[/variant]; of a system alone, this machine's architecture. Raises InvalidArgument."""
         parts = text.split("/")
-        if len(parts) == 1 or (len(parts) == 2 and _VARIANT.fullmatch(parts[1])):
+        if len(parts) == 1 and text.lower() in _SYSTEMS:
+            parts = [text, host.machine()]
+        elif len(parts) == 1 or (len(parts) == 2 and _VARIANT.fullmatch(parts[1])):
             parts = ["linux", *parts]
         if not 2 <= len(parts) <= 3 or not all(parts):
             raise InvalidArgument(f'platform "{text}" is not [os/]architecture[/variant]')

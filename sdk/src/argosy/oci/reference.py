@@ -13,8 +13,14 @@ _COMPONENT: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _PATH: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG: Final = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?")
+_PORT: Final = re.compile(r":\d{1,5}$", re.ASCII)
 DEFAULT_REGISTRY: Final = "docker.io"
 _MAX_NAME_BYTES: Final = 255
+
+
+def host_of(registry: str) -> str:
+    """Return a registry without its port."""
+    return _PORT.sub("", registry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +48,19 @@ class Reference:
         if colon and "/" not in last:
             path, tag = head, last
             if not _TAG.fullmatch(tag):
-                raise InvalidArgument(f'reference "{text}": "{tag}" is no tag')
+                raise InvalidArgument(
+                    f'reference "{text}": "{tag}" is no tag; write letters and digits behind the colon, or leave it out'
+                )
         if registry == DEFAULT_REGISTRY and path and "/" not in path:
             path = f"library/{path}"
         if not _HOST.fullmatch(registry):
-            raise InvalidArgument(f'reference "{text}": "{registry}" is no registry host')
+            remedy = "; leave the scheme out" if text.lower().startswith(("http://", "https://")) else ""
+            raise InvalidArgument(f'reference "{text}": "{registry}" is no registry host{remedy}')
         if not _PATH.fullmatch(path) or len(path) > _MAX_NAME_BYTES:
-            raise InvalidArgument(
-                f'reference "{text}": "{path}" is no repository name; use lower case letters, digits and separators'
+            remedy = (
+                "leave out the slash at its end" if path.endswith("/") else "use lower case letters, digits and separators"
             )
+            raise InvalidArgument(f'reference "{text}": "{path}" is no repository name; {remedy}')
         if not tag and not digest:
             tag = "latest"
         return cls(registry, path, tag, digest)

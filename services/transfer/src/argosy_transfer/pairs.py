@@ -126,7 +126,7 @@ class Job:
             self.teller.root = opened.called
             self.teller.status(f"Transferring to {sink.called}")
             found = await transfer(opened, sink, wish)
-            self.teller.status(f"Completed transfer to {sink.called}", found)
+            self.teller.completed(f"Completed transfer to {sink.called}", found)
 
     @asynccontextmanager
     async def registries(self, it: p.OCIRegistry) -> AsyncGenerator[tuple[Registries, Reference], None]:
@@ -259,7 +259,8 @@ class ToRegistry(RegistryName):
         teller.root = source.said.name if isinstance(source, FromStore) else source.called
         teller.named("pushing content", teller.root, target)
         await super().take_image(Known(source, target), wish)
-        teller.status(f"Completed push to {self.called}", target)
+        teller.named("pushed content", teller.root, target)
+        teller.completed(f"Completed push to {self.called}", target)
         return target
 
 
@@ -305,7 +306,7 @@ class ToStore(ImageSink):
             )
             for image in await store(services, names, target):
                 teller.named("saved", image.name, target)
-            teller.status(f"Completed pull from {source.called}")
+            teller.completed(f"Completed pull from {source.called}")
         return target
 
     async def _asked(self, source: ImageSource, services: Services) -> Guarded | None:

@@ -59,6 +59,10 @@ class Teller:
         self._once: deque[p.Progress] = deque()
         self._moving: dict[str, p.Progress] = {}
         self._names: dict[str, str] = {}
+        self._parents: dict[str, tuple[str, ...]] = {}
+        """By ref: what was said last of who names a blob. Who moves it does not know."""
+        self._top: p.Progress | None = None
+        """What was said last of the first blob, which is the image's document."""
         self._extracting: set[str] = set()
         self._offsets: dict[str, int] = {}
         self._more = anyio.Event()
@@ -71,6 +75,12 @@ class Teller:
         """Say a line that is of no blob."""
         self._say(p.Progress(event=text, desc=None if d is None else to_wire(d)))
 
+    def completed(self, text: str, d: Descriptor | None = None) -> None:
+        """Say the last line. containerd's clients draw only when a blob is said something of: what the image's document has come to follows once more."""
+        self.status(text, d)
+        if self._top is not None:
+            self._say(self._top)
+
     def named(self, event: str, name: str, d: Descriptor) -> None:
         """Say what happened to something by its name."""
         self._say(p.Progress(event=event, name=name, desc=to_wire(d)))
@@ -81,12 +91,15 @@ class Teller:
             return
         d = it.descriptor
         name = self._names.setdefault(it.ref, name_of(d))
-        parents = [self._names.get(ref, ref) for ref in it.parents] or [self.root]
+        if it.parents:
+            self._parents[it.ref] = it.parents
+        parents = [self._names.get(ref, ref) for ref in self._parents.get(it.ref, ())] or [self.root]
         if name == self.root or not self.root:
             parents = []
         desc = to_wire(d)
+        once: p.Progress | None = None
         if it.status == "waiting":
-            self._say(p.Progress(event="waiting", name=name, parents=parents, total=d.size, desc=desc))
+            once = p.Progress(event="waiting", name=name, parents=parents, total=d.size, desc=desc)
         elif it.status in _MOVING:
             if it.offset > self._offsets.get(it.ref, 0):
                 self._offsets[it.ref] = it.offset
@@ -95,16 +108,20 @@ class Teller:
                 )
         elif it.status == "exists":
             self._moving.pop(it.ref, None)
-            self._say(p.Progress(event="already exists", name=name, progress=d.size, total=d.size, desc=desc))
+            once = p.Progress(event="already exists", name=name, progress=d.size, total=d.size, desc=desc)
         elif it.status == "done":
             self._moving.pop(it.ref, None)
-            self._say(p.Progress(event="complete", name=name, parents=parents, progress=d.size, total=d.size, desc=desc))
+            once = p.Progress(event="complete", name=name, parents=parents, progress=d.size, total=d.size, desc=desc)
         elif it.status == "unpacking":
             self._extracting.add(it.ref)
-            self._say(p.Progress(event="extracting", name=name, parents=parents, total=d.size, desc=desc))
+            once = p.Progress(event="extracting", name=name, parents=parents, total=d.size, desc=desc)
         elif it.status == "unpacked" and it.ref in self._extracting:
             self._extracting.discard(it.ref)
-            self._say(p.Progress(event="extracted", name=name, parents=parents, progress=d.size, total=d.size, desc=desc))
+            once = p.Progress(event="extracted", name=name, parents=parents, progress=d.size, total=d.size, desc=desc)
+        if once is not None:
+            if self._top is None or self._top.name == name:
+                self._top = once
+            self._say(once)
 
     def _say(self, event: p.Progress) -> None:
         if self._stream is not None:

@@ -26,7 +26,7 @@ from argosy.client.resolvers import Registries, Resolver
 from argosy.client.services import Services, present
 from argosy.encryption.payload import Parameters
 from argosy.errors import AlreadyExists, DataLoss, FailedPrecondition, InvalidArgument, NotFound
-from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT
+from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT, MAX_LABEL_BYTES
 from argosy.oci.image import (
     MAX_CHILDREN,
     MAX_CONFIG_BYTES,
@@ -38,7 +38,7 @@ from argosy.oci.image import (
     parse_document,
 )
 from argosy.oci.platforms import choose
-from argosy.oci.reference import Reference
+from argosy.oci.reference import Reference, host_of
 
 PARALLEL_FETCHES: Final = 4
 # Less than this is not worth asking where to put it.
@@ -82,6 +82,20 @@ async def _closed(pieces: AsyncIterator[bytes]) -> AsyncIterator[AsyncIterator[b
             await pieces.aclose()
 
 
+def _sources(reference: Reference) -> dict[str, str]:
+    """Return the labels that say where a blob came from. containerd's has no port; who wants to fetch more from there needs it."""
+    named = {
+        f"{DISTRIBUTION_SOURCE}{one}": reference.repository for one in (reference.registry, host_of(reference.registry))
+    }
+    return dict(sorted(named.items()))
+
+
+def _beside(key: str, said: str, repository: str) -> str:
+    """Return the repositories that a label names with one more, as containerd writes them; that one alone where a label can't hold all."""
+    together = ",".join(sorted({*filter(None, said.split(",")), repository}))
+    return together if len(key) + len(together) <= MAX_LABEL_BYTES else repository
+
+
 class Puller:
     """One pull: a tree of descriptors fetched in parallel, children before their parents' labels."""
 
@@ -102,7 +116,7 @@ class Puller:
         self._limit = anyio.Semaphore(PARALLEL_FETCHES)
         # What is no registry can't be asked for a blob by such a label.
         registry = isinstance(resolver, Registries)
-        self._source = {f"{DISTRIBUTION_SOURCE}{reference.registry}": reference.repository} if registry else {}
+        self._source = _sources(reference) if registry else {}
         self._who = "registry" if registry else "resolver"
         self._layers_in = layers_in
         self._wanted: dict[str, _Wanted] = {}
@@ -154,10 +168,11 @@ class Puller:
                 try:
                     ingest = await open_ingest(typed(self._services, d.media_type), ref, d.size, d.digest)
                 except AlreadyExists:
-                    await self._has(d)
+                    info = await self._has(d)
                     self._watch(Progress(ref, "exists", d.size, d.size, d, parents))
-                    if self._source:
-                        await set_labels(self._services.content, d.digest, self._source)
+                    sources = {key: _beside(key, info.labels.get(key, ""), one) for key, one in self._source.items()}
+                    if any(info.labels.get(key) != one for key, one in sources.items()):
+                        await set_labels(self._services.content, d.digest, sources)
                     return
                 found = 0
                 try:
@@ -187,11 +202,12 @@ class Puller:
         resolver = self._resolver
         return isinstance(resolver, Registries) and resolver.came_in_parts(self._reference, d.digest)
 
-    async def _has(self, d: Descriptor) -> None:
-        """Raise DataLoss when a blob that is here has another size than a descriptor says: one of them lies about the digest."""
+    async def _has(self, d: Descriptor) -> content.Info:
+        """Return what is known of a blob that is here. Raises DataLoss for another size than a descriptor says: one of them lies about the digest."""
         info = present((await self._services.content.info(content.InfoRequest(digest=d.digest))).info, d.digest)
         if info.size != d.size:
             raise DataLoss(f"{d.digest} has {info.size} bytes, its descriptor says {d.size}")
+        return info
 
     async def _fetch(self, d: Descriptor, ingest: Ingest) -> None:
         """Bring the bytes that an ingest lacks: into its file where we can, else through the store's socket."""

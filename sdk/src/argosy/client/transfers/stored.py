@@ -21,7 +21,7 @@ from argosy.client.transfers.registries import RegistryImage
 from argosy.labels import DISTRIBUTION_SOURCE, verdict
 from argosy.oci.image import Descriptor, Platform
 from argosy.oci.passing import generated
-from argosy.oci.reference import Reference
+from argosy.oci.reference import Reference, host_of
 
 
 class StoredImage(ContentBlobs, ImageSource):
@@ -49,7 +49,11 @@ class StoredImage(ContentBlobs, ImageSource):
 
     async def origin(self, d: Descriptor, registry: str, beside: str) -> str:
         info = (await self._services.content.info(content.InfoRequest(digest=d.digest))).info
-        said = info.labels.get(f"{DISTRIBUTION_SOURCE}{registry}", "") if info is not None else ""
+        labels = info.labels if info is not None else {}
+        # What containerd's clients have fetched says no port.
+        said = next(
+            (found for one in (registry, host_of(registry)) if (found := labels.get(f"{DISTRIBUTION_SOURCE}{one}"))), ""
+        )
         return next((one for one in said.split(",") if one and one != beside), "")
 
 

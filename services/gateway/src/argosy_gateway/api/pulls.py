@@ -12,6 +12,7 @@ from argosy.digest import Digest
 from argosy.errors import ArgosyError, InvalidArgument, NotFound, Unavailable
 from argosy.labels import DISTRIBUTION_SOURCE
 from argosy.oci.image import MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, Manifest, chain_ids, parse_config, parse_document
+from argosy.oci.reference import host_of
 from argosy.plugin.content import Info
 from argosy.recent import Recent
 from argosy_protos.argosy.pull.v1 import GetRequest, GetResponse, Image, Layer, PullsBase
@@ -102,10 +103,17 @@ class Pulls(PullsBase):
 
 def _references(info: Info) -> list[str]:
     """Return where a manifest's blobs can be fetched from, as whoever has fetched it noted on it."""
-    return [
-        f"{key.removeprefix(DISTRIBUTION_SOURCE)}/{repository}@{info.digest}"
+    said = {
+        key.removeprefix(DISTRIBUTION_SOURCE): repositories
         for key, repositories in sorted(info.labels.items())
         if key.startswith(DISTRIBUTION_SOURCE)
+    }
+    # containerd's label has no port; who wrote one with it as well meant that.
+    ported = {host_of(registry) for registry in said if host_of(registry) != registry}
+    return [
+        f"{registry}/{repository}@{info.digest}"
+        for registry, repositories in said.items()
+        if registry not in ported
         for repository in repositories.split(",")
         if repository
     ]
