@@ -232,7 +232,8 @@ def named(target: Descriptor, *extra: Extra) -> list[str]:
     ("full", "tag", "flags", "wanted"),
     [
         ("a.io/b:1", "1", {"allow_overwrite": True}, ["a.io/b:1"]),
-        ("a.io/b:1", "1", {}, ["p/q:1"]),
+        ("a.io/b:1", "1", {}, []),
+        ("a.io/b:1", "1", {"add_digest": True, "skip_named_digest": True}, [f"p/q@{DIGEST}"]),
         ("p/q:7", "7", {}, ["p/q:7"]),
         ("p/qq:7", "", {}, []),
         ("", "p/q/r:7", {}, ["p/q/r:7"]),
@@ -259,5 +260,7 @@ def test_a_name_beside_another_lives_as_long_as_that() -> None:
     assert found["main"] == {"a": "b"} and set(found) == {"main", "full", f"p@{DIGEST}"}
     for name in ("full", f"p@{DIGEST}"):
         assert found[name].keys() == {"a", "containerd.io/gc.bref.image", "containerd.io/gc.expire"}
+    imported = dict(Naming("main", {"a": "b"}, extra).imported(Descriptor(digest=DIGEST, size=1)))
+    assert imported[f"p@{DIGEST}"].keys() == {"a", "containerd.io/gc.bref.image", "containerd.io/gc.expire"}
     alone = dict(Naming("", {"a": "b"}, extra).names(Descriptor(digest=DIGEST, size=1)))
     assert alone["full"] == {"a": "b"}

@@ -185,10 +185,10 @@ def sink_of(kind: str, world: World, tool: Tool, raw: bool, tmp_path: Path) -> E
                     return ctr(world, unique, "content", "get", what)
 
                 lines = world.mesh.ctr("images", "ls", namespace=unique).ok().out.splitlines()[1:]
-                (named,) = [one for one in lines if one.startswith("new.example/box") and world.digest in one]
+                named, *_ = [one for one in lines if one.startswith("new.example/box") and world.digest in one]
                 return whole(read, {"digest": world.digest, "size": len(read(world.digest))}) if named else ""
 
-            prefix = p.ImageReference(name="new.example/box", is_prefix=True)
+            prefix = p.ImageReference(name="new.example/box", is_prefix=True, add_digest=True, skip_named_digest=True)
             store = p.ImageStore(name="new.example/box:2", platforms=[HOST], extra_references=[prefix])
             return End(store, in_store)
         case "ImageExportStream":

@@ -161,6 +161,7 @@ def export(
 ) -> None:
     """Write images into an OCI archive that docker reads too; "-" is standard output."""
     from argosy.client import images as api
+    from argosy.client.files import naming
     from argosy.oci.image import Platform
     from argosy.oci.reference import Reference
 
@@ -171,10 +172,12 @@ def export(
             names = [str(Reference.parse(r)) for r in references]
             only = Platform.parse(platform) if platform else None
             if str(archive) == "-":
-                with open(1, "wb", closefd=False) as stream:
+                with naming("standard output"), open(1, "wb", closefd=False) as stream:
                     await api.export_stream(client, stream, names, only)
                 return
             await api.export_archive(client, archive, names, only)
+        if not archive.is_file() or str(archive).startswith("/dev/"):
+            return  # what is said would be in the archive, or is of no use
         show_one({"archive": str(archive), "size": size(archive.stat().st_size)})
 
     run_async(work())

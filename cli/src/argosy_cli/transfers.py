@@ -64,7 +64,7 @@ def transfer(
                 found = await bring(Converted(begin, layers, wish) if layers else begin, end, wish)
         if not isinstance(end, Output):  # what was asked for is on standard output
             digest = end.digest if isinstance(end, NewBlob) else found.digest if found is not None else ""
-            show_one({"from": source, "to": sink, "digest": digest})
+            show_one({"from": source, "to": sink, **({"digest": digest} if digest else {})})
 
     run_async(work())
 

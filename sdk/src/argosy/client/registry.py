@@ -213,12 +213,13 @@ class Registry:
         trace: Trace | None = None,
         warn: Warn = warned,
         lanes: Lanes | None = LANES,
+        login: str = "--user",
     ) -> None:
         """With hosts of your own, those with ``is_registry`` get the credentials. Proxies are those of the environment.
 
         hosts_dir is where the registries' hosts.toml are, by default ARGOSY_HOSTS_DIR. headers are for the registry itself, as the credentials are.
         trace is told of every request and answer, without their secrets; warn of what the registry warns its users of, by default a line of the log is.
-        lanes are for large blobs of registries that take ranges, None for one connection a blob.
+        lanes are for large blobs of registries that take ranges, None for one connection a blob. login is what messages name as the way to give credentials.
 
         Raises InvalidArgument for a bad hosts.toml, for a proxy that is none, and for headers that are no header's, or the connection's own.
         """
@@ -232,7 +233,7 @@ class Registry:
             _check_headers(added)
             self._hosts = [replace(h, headers=[*h.headers, *added]) if h.is_registry else h for h in self._hosts]
         self._credentials = credentials
-        self._trace, self._warn, self._lanes = trace, warn, lanes
+        self._trace, self._warn, self._lanes, self._login_word = trace, warn, lanes, login
         self._warnings: set[str] = set()
         self._in_parts: dict[str, int] = {}
         """By digest: how often a blob was handed on that came in several ranges."""
@@ -405,7 +406,9 @@ class Registry:
             if challenge.lower().startswith("basic"):
                 login = await self._login(host) if host.is_registry else None
                 if (host.is_registry and (login is None or not login.username)) or self._credentials is None:
-                    raise Unauthenticated(f"registry {host.origin} wants a user name and a password; give them with --user")
+                    raise Unauthenticated(
+                        f"registry {host.origin} wants a user name and a password; give them with {self._login_word}"
+                    )
                 if login is None:
                     raise Unauthenticated(
                         f"{host.origin} wants a user name and a password, and those given are for {self.reference.registry};"
@@ -495,7 +498,7 @@ class Registry:
             text += (
                 f'; check name and password of "{_shown(known.username)}", and what that user may do there'
                 if known is not None and known.username
-                else "; if it is not for anybody, give a name and a password with --user"
+                else f"; if it is not for anybody, give a name and a password with {self._login_word}"
             )
         kinds: dict[int, type[ArgosyError]] = {
             401: Unauthenticated,

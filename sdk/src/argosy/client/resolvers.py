@@ -45,9 +45,10 @@ class Registries:
     def __init__(
         self, *, plain: bool = False, credentials: Credentials | Ask | None = None, hosts_dir: Path | None = None,
         headers: Mapping[str, str] | None = None, trace: Trace | None = None, warn: Warn = warned, lanes: Lanes | None = LANES,
+        login: str = "--user",
     ) -> None:  # fmt: skip
         """plain is HTTP without TLS. credentials and headers are for the registry of the name, and for no mirror; the rest is as ``Registry`` takes it."""
-        self._strange = partial(Registry, hosts_dir=hosts_dir, trace=trace, warn=warn, lanes=lanes)
+        self._strange = partial(Registry, hosts_dir=hosts_dir, trace=trace, warn=warn, lanes=lanes, login=login)
         self._strangers = set[Reference]()
         self._made = partial(self._strange, plain=plain, credentials=credentials, headers=headers)
         self._open: dict[Reference, Registry] = {}

@@ -6,9 +6,7 @@ A blob passes through in pieces: none is ever held whole.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import tarfile
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from argosy_protos.containerd.services.content import v1 as content
 
 from argosy.client.connection import Client
 from argosy.client.content import read_blob
+from argosy.client.files import appearing
 from argosy.client.images.documents import blob_path, from_wire
 from argosy.client.images.names import get_image
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
@@ -120,16 +119,9 @@ class ContentBlobs:
 
 
 async def export_archive(client: Client, path: Path, names: Sequence[str], platform: Platform | None = None) -> None:
-    """Write images as an OCI archive that docker reads too. The file appears when it is complete. Raises OSError."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such directory; make it first", str(path.parent))
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with scratch.open("wb") as file:
-            await export_stream(client, file, names, platform)
-        scratch.rename(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    """Write images as an OCI archive that docker reads too. A file appears when it is complete; a pipe or a device is written as it is. Raises OSError."""
+    async with appearing(path) as write:
+        await _export(client, write, names, platform)
 
 
 async def export_stream(client: Client, stream: IO[bytes], names: Sequence[str], platform: Platform | None = None) -> None:
@@ -138,6 +130,11 @@ async def export_stream(client: Client, stream: IO[bytes], names: Sequence[str],
     async def write(data: bytes) -> None:
         await anyio.to_thread.run_sync(stream.write, data)
 
+    await _export(client, write, names, platform)
+    await anyio.to_thread.run_sync(stream.flush)
+
+
+async def _export(client: Client, write: Sink, names: Sequence[str], platform: Platform | None) -> None:
     images = [(name, await target_of(client.services, name)) for name in names]
     await export_images(client.services, images, write, Contents([platform] if platform else ()))
 

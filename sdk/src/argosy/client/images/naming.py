@@ -56,10 +56,7 @@ class Naming:
     def names(self, target: Descriptor) -> list[tuple[str, dict[str, str]]]:
         """Return the names of what was pulled or tagged, or of an archive's index, with the labels of each."""
         found = [(self.name, dict(self.labels))] if self.name else []
-        beside = dict(self.labels)
-        if self.name:
-            # It is there as long as the image is that it stands beside.
-            beside |= {f"{GC_BREF}image": self.name, GC_EXPIRE: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        beside = self._beside()
         for one in self.extra:
             if not one.is_prefix:
                 found.append((one.name, beside))
@@ -67,18 +64,27 @@ class Naming:
                 found.append((f"{one.name}@{target.digest}", beside))
         return found
 
+    def _beside(self) -> dict[str, str]:
+        """Return the labels of further names: what stands beside an image that was named is there as long as that is."""
+        if not self.name:
+            return dict(self.labels)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {**self.labels, f"{GC_BREF}image": self.name, GC_EXPIRE: now}
+
     def imported(self, target: Descriptor) -> list[tuple[str, dict[str, str]]]:
         """Return the names of one image of an archive, by what its descriptor is annotated with."""
         found: list[tuple[str, dict[str, str]]] = []
+        labels = self._beside()
         for one in self.extra:
             if not one.is_prefix:
                 continue
+            # A whole name that is none of this prefix's is the image's name all the same: its tag alone is not taken for one.
             full = target.annotations.get(IMAGE_NAME, "")
-            name = full if full and one.of(full) == full else one.of(target.annotations.get(REF_NAME, ""))
+            name = (full if one.of(full) == full else "") if full else one.of(target.annotations.get(REF_NAME, ""))
             if name:
-                found.append((name, dict(self.labels)))
+                found.append((name, labels))
             if one.add_digest and not (name and one.skip_named_digest):
-                found.append((f"{one.name}@{target.digest}", dict(self.labels)))
+                found.append((f"{one.name}@{target.digest}", labels))
         return list({name: (name, labels) for name, labels in found}.values())
 
 

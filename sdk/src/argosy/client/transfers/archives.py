@@ -6,9 +6,7 @@ What docker saves has no manifest: one is made of its parts, as an import makes 
 from __future__ import annotations
 
 import abc
-import errno
 import json
-import os
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,6 +18,7 @@ import anyio
 import anyio.to_thread
 
 from argosy.client.content import CHUNK
+from argosy.client.files import appearing, naming
 from argosy.client.images.documents import blob_path, kind
 from argosy.client.images.exporting import Contents, write_archive
 from argosy.client.images.importing import digest_of, written
@@ -245,7 +244,7 @@ class ArchiveSink(ImageSink, ByteSink):
 
 
 class ArchiveFile(ArchiveSink):
-    """A file, which appears when it is complete."""
+    """A file, which appears when it is complete; a pipe or a device."""
 
     def __init__(self, path: Path, image_name: str = "") -> None:
         self.called, self._path, self.image_name = f"file {path}", path, image_name
@@ -253,19 +252,8 @@ class ArchiveFile(ArchiveSink):
     @asynccontextmanager
     async def opened(self, is_archive: bool) -> AsyncGenerator[Callable[[bytes], Awaitable[None]], None]:
         """Raises OSError."""
-        if not self._path.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "there is no such directory; make it first", str(self._path.parent))
-        if self._path.exists() and not self._path.is_file():
-            with await anyio.to_thread.run_sync(self._path.open, "wb") as file:
-                yield _writing(file)  # a pipe: nobody can take back what went into it
-            return
-        scratch = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        try:
-            with scratch.open("wb") as file:
-                yield _writing(file)
-            scratch.rename(self._path)
-        finally:
-            scratch.unlink(missing_ok=True)
+        async with appearing(self._path) as write:
+            yield write
 
 
 class Output(ArchiveSink):
@@ -276,15 +264,13 @@ class Output(ArchiveSink):
 
     @asynccontextmanager
     async def opened(self, is_archive: bool) -> AsyncGenerator[Callable[[bytes], Awaitable[None]], None]:
-        yield _writing(self._stream)
-        await anyio.to_thread.run_sync(self._stream.flush)
+        async def write(data: bytes) -> None:
+            with naming(self.called):
+                await anyio.to_thread.run_sync(self._stream.write, data)
 
-
-def _writing(file: IO[bytes]) -> Callable[[bytes], Awaitable[None]]:
-    async def write(data: bytes) -> None:
-        await anyio.to_thread.run_sync(file.write, data)
-
-    return write
+        yield write
+        with naming(self.called):
+            await anyio.to_thread.run_sync(self._stream.flush)
 
 
 class Watched:

@@ -48,8 +48,8 @@ class Places:
         images of the daemon's.
         """
         self._client, self._snapshotter, self._unpack = client, snapshotter, unpack
-        self._from = Registries(plain=plain, credentials=from_credentials)
-        self._to = Registries(plain=plain, credentials=to_credentials)
+        self._from = Registries(plain=plain, credentials=from_credentials, login="--from-user")
+        self._to = Registries(plain=plain, credentials=to_credentials, login="--to-user")
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Places:
