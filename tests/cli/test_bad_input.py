@@ -47,6 +47,8 @@ def refused(ran: Ran, *words: str, code: int | None = None) -> None:
             ('unknown key "proxy_plugins.x.adress"', 'did you mean "address"?'),
         ),
         ("[stream_processors.x]\nacepts=[]", ('unknown key "stream_processors.x.acepts"', 'did you mean "accepts"?')),
+        ("[services.transfr.settings]\nlanes = 3", ('no service is usually called "transfr"', 'did you mean "transfer"?')),
+        ("[services.transfer.settings]\nlains = 3", ("[services.transfer.settings]", "lains", 'did you mean "lanes"?')),
         ("[services.x]\nknd='content'", ('unknown key "services.x.knd"', 'did you mean "kind"?')),
         (
             "[proxy_plugins.x]\ntype='content'\naddress='/x'",

@@ -120,6 +120,25 @@ def test_a_file_is_overwritten_and_a_directory_merged(mesh: Mesh, place: str, he
     assert (here / "file").read_text() == "newer\n"
 
 
+def test_what_is_no_file_here_is_not_replaced_by_one(mesh: Mesh, place: str, here: Path) -> None:
+    """``argosy cp box:x /dev/null`` by root would leave a machine without it."""
+    cp(mesh, "file", f"box:{place}").ok()
+    os.mknod("full", stat.S_IFCHR | 0o666, os.makedev(1, 7))
+    os.mkfifo("pipe")
+    (here / "to-full").symlink_to("full")
+    for name in ("full", "pipe", "to-full"):
+        kind = stat.S_IFMT(os.stat(name).st_mode)
+        refused = cp(mesh, f"box:{place}/file", name)
+        assert refused.code == 6 and f'"{name}" is neither a file nor a directory' in refused.err
+        assert stat.S_IFMT(os.stat(name).st_mode) == kind
+    (here / "to-file").symlink_to("file")
+    (here / "to-new").symlink_to("new")
+    mesh.argosy("exec", "box", "sh", "-c", f"echo newer > {place}/file").ok()
+    for name, target in (("to-file", "file"), ("to-new", "new")):
+        cp(mesh, f"box:{place}/file", name).ok()
+        assert os.readlink(name) == target and (here / target).read_text() == "newer\n"
+
+
 def test_a_link_is_copied_or_what_it_leads_to(mesh: Mesh, place: str, here: Path) -> None:
     cp(mesh, "dir", f"box:{place}").ok()
     cp(mesh, f"box:{place}/dir/link", "as-link").ok()

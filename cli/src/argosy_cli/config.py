@@ -141,7 +141,30 @@ def defaults() -> MeshConfig:
 def parse_mesh(table: Mapping[str, Any], source: str) -> MeshConfig:
     """Return our own configuration. Raises InvalidArgument that names the key and the nearest known one."""
     base = defaults()
-    return validate(MeshConfig, {"root": base.root, "state": base.state, **table}, source)
+    services = {"services": _services(table["services"], source)} if "services" in table else {}
+    return validate(MeshConfig, {"root": base.root, "state": base.state, **table, **services}, source)
+
+
+def _services(said: Any, source: str) -> Any:
+    """Return the services that a file says: with a kind in any of its tables all that there are, else what it changes of the usual ones.
+
+    Who wants one setting need not write down the whole mesh. Raises InvalidArgument for a table without a kind that changes none.
+    """
+    if (
+        not isinstance(said, dict)
+        or not said
+        or not all(isinstance(one, dict) and "kind" not in one for one in said.values())
+    ):
+        return said
+    usual_ones = read_toml(TOPOLOGY)["services"]
+    for name, table in said.items():
+        if not {one.name for one in fields(ServiceConfig)}.issuperset(table):
+            return said  # a key is wrong, and that is told
+        if name not in usual_ones:
+            raise InvalidArgument(
+                f'{source}: no service is usually called "{name}"{nearest(name, list(usual_ones))}; one that a file adds has a kind, and all others are written beside it'
+            )
+    return {name: {**table, **said.get(name, {})} for name, table in usual_ones.items()}
 
 
 def seconds(text: Any, source: str) -> float:

@@ -158,7 +158,14 @@ async def _out(client: Client, source: Place, destination: Place, archive: bool,
             async for data in chunks:
                 await write_out(data)
         return
-    to = goal(source, found.type == b"5", destination.path, _here(destination.path, True))
+    there = _here(destination.path, True)
+    if there is False and not stat.S_ISREG(os.stat(destination.path).st_mode):
+        raise FailedPrecondition(
+            f'"{destination.path}" is neither a file nor a directory, and would be replaced by one; copy to - and send standard output there'
+        )
+    # A file is the one that symlinks lead to, here as in a container.
+    at = os.path.realpath(destination.path) if not there and os.path.islink(destination.path) else destination.path
+    to = goal(source, found.type == b"5", at, there)
     if _here(to.directory, True) is None:
         raise NotFound(f'directory "{to.directory}"')
     directory, name = to

@@ -158,7 +158,13 @@ def add(
             help="when a stream processor works: apply (unpacking, the default) or push (when layers are made)",
         ),
     ] = "",
-    deadline: Annotated[float, Option("--deadline", help="how many seconds a hook or a verifier has to answer")] = 0.0,
+    deadline: Annotated[
+        float,
+        Option(
+            "--deadline",
+            help="how many seconds a hook or a verifier has to answer; 0 is the usual: 5 for a hook, 10 for a verifier",
+        ),
+    ] = 0.0,
     on_failure: Annotated[
         str, Option("--fail", help="what no answer of a hook means: closed (denied, the default) or open (allowed)")
     ] = "",
