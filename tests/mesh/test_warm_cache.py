@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import shutil
 import tarfile
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -54,8 +54,7 @@ def warm(short_path: Path) -> Iterator[tuple[Mesh, Path]]:
     """A mesh whose EROFS snapshotter has a cache, which is empty."""
     cache = short_path / "cache"
     config = short_path / "mesh.toml"
-    text = resources.files("argosy_cli").joinpath("mesh.toml").read_text()
-    config.write_text(f'{text}\n[services.snapshotter-erofs.settings]\nlayer_content_caches = ["/no/such", "{cache}"]\n')
+    config.write_text(f'[services.snapshotter-erofs.settings]\nlayer_content_caches = ["/no/such", "{cache}"]\n')
     mesh = Mesh(short_path / "m", extra=["--config", str(config)])
     mesh.base.mkdir()
     mesh.start()
@@ -103,6 +102,13 @@ def test_a_layer_of_the_cache_is_not_fetched_and_reads_the_same(warm: tuple[Mesh
                     await api.pull(client, name, snapshotter="erofs")
                     assert blobs_asked(server, BELOW, ABOVE) == 0
                 assert await tree(client) == cold
+            # It runs, and is not all here: who wants to give it away hears how it comes.
+            lacking = await asyncio.to_thread(mesh.argosy, "-n", "warm", "export", os.devnull, name)
+            assert lacking.code == 4 and "is not here; pull its image with --no-unpack" in lacking.err
+            async with Client(mesh.address, "warm") as client:
+                await api.pull(client, name, unpack_image=False)
+                assert blobs_asked(server, BELOW, ABOVE) == 2
+            (await asyncio.to_thread(mesh.argosy, "-n", "warm", "export", os.devnull, name)).ok()
             # A layer that only somebody else could have put there is none of the cache.
             path_of(cache, sha256(BELOW)).chmod(0o666)
             async with Client(mesh.address, "wary") as client:

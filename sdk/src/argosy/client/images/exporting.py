@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -97,8 +98,9 @@ class ContentBlobs:
         return await read_blob(self._services.content, d.digest, MAX_MANIFEST_BYTES)
 
     async def fetch(self, d: Descriptor, offset: int = 0) -> AsyncGenerator[bytes, None]:
-        async for part in self._services.content.read(content.ReadContentRequest(digest=d.digest, offset=offset)):
-            yield part.data
+        with _lacking(d):
+            async for part in self._services.content.read(content.ReadContentRequest(digest=d.digest, offset=offset)):
+                yield part.data
 
     async def has(self, d: Descriptor) -> bool:
         try:
@@ -108,7 +110,8 @@ class ContentBlobs:
         return True
 
     async def size(self, d: Descriptor) -> int:
-        return (await self._info(d)).size
+        with _lacking(d):
+            return (await self._info(d)).size
 
     async def annotations(self, d: Descriptor) -> dict[str, str]:
         labels = (await self._info(d)).labels
@@ -116,6 +119,17 @@ class ContentBlobs:
 
     async def referrers(self, d: Descriptor) -> list[Referrer]:
         return await referrers_here(self._services, d.digest)
+
+
+@contextmanager
+def _lacking(d: Descriptor) -> Iterator[None]:
+    """Have the error of a blob that is not here say how it is had: a layer may be unpacked, and never have been fetched."""
+    try:
+        yield
+    except NotFound as error:
+        raise NotFound(
+            f"content digest {d.digest} is not here; pull its image with --no-unpack, which fetches all of it"
+        ) from error
 
 
 async def export_archive(client: Client, path: Path, names: Sequence[str], platform: Platform | None = None) -> None:
