@@ -9,7 +9,7 @@ import random
 import socket
 import time
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 
 import pytest
@@ -342,5 +342,54 @@ def test_what_cannot_be_connected_to_is_told_in_few_words() -> None:
             ) as refused:
                 await registry.resolve()
         assert "ssl:" not in refused.value.message and "[" not in refused.value.message
+
+    run(work)
+
+
+def test_who_speaks_tls_where_plain_http_is_usual_says_what_helps() -> None:
+    """Go's servers answer so, without a word about how long it is: to a HEAD that is no HTTP."""
+    said = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
+    async def work() -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(said)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        netloc = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, Registry(Reference.parse(f"{netloc}/a/b:1")) as registry:
+            with pytest.raises(Unavailable, match="speaks HTTPS and was asked over plain HTTP, .*hosts.toml") as refused:
+                await registry.resolve()
+            assert netloc in refused.value.message
+            with pytest.raises(Unavailable, match="speaks HTTPS and was asked over plain HTTP, .*hosts.toml"):
+                await registry.push_manifest(MANIFEST, b"{}", "1")
+
+    run(work)
+
+
+def test_an_upload_that_moves_while_it_is_given_up_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent moves the end of the wait: also when that has come, and the request is being cancelled."""
+    monkeypatch.setattr(registry_module, "_ANSWER_S", 0.05)
+
+    class Session:
+        def request(self, *_: object, data: AsyncIterator[bytes], **__: object) -> Awaitable[None]:
+            async def never() -> None:
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    assert await anext(data) == b"x"
+
+            return never()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    async def work() -> None:
+        async with Registry(Reference.parse("127.0.0.1:1/a/b:1")) as registry:
+            monkeypatch.setattr(Registry, "session", Session())
+            with pytest.raises(Unavailable, match="TimeoutError"):
+                await registry.request(registry.push_host(), "PUT", "http://127.0.0.1:1/x", "", data=pieces)
 
     run(work)

@@ -89,6 +89,9 @@ _REDIRECTING: Final = frozenset((301, 302, 303, 307, 308))
 
 _PROXY_LOGIN: Final = "; write name and password into HTTP_PROXY or HTTPS_PROXY: http://name:password@host:port"
 
+# What Go's servers say, as no answer to a HEAD and as one to a GET; and what is to be done about it.
+_SPEAKS_TLS: Final = "HTTP request to an HTTPS server"
+_WANTS_TLS: Final = "it speaks HTTPS and was asked over plain HTTP, as a registry of this machine is by default; write https:// and its host into its hosts.toml"
 _NOT_ALL_THERE: Final = (
     "; an index goes with all that it names: pull the image with --all-platforms, or push it for one platform alone"
 )
@@ -178,6 +181,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return f"the proxy of HTTP_PROXY or HTTPS_PROXY cannot be reached: {error}"
     if isinstance(error, aiohttp.ClientResponseError):
+        if _SPEAKS_TLS in error.message:
+            return _WANTS_TLS
         return f"it answers with what is no HTTP: {_shown(error.message)}"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "its answer ended early, or is not in the coding that it names"
@@ -314,10 +319,13 @@ class Registry:
             )
             try:
                 # An upload ends with what is uploaded, as long as that moves.
-                with anyio.fail_after(_ANSWER_S) as scope:
+                with anyio.move_on_after(_ANSWER_S) as scope:
                     if callable(data):
                         moving.append(scope)
                     response = await asked
+                if scope.cancelled_caught:
+                    # fail_after would ask whether the deadline is over: what is uploaded may have moved it while all was cancelled.
+                    raise TimeoutError
                 if self._trace is not None:
                     self._trace(_traced(method, url, sent, response))
                 self._note_warnings(origin, response)
@@ -490,6 +498,8 @@ class Registry:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             said = body.decode("utf-8", "replace")
         said = _shown(_without_secrets(said, response))
+        if response.status == 400 and _SPEAKS_TLS in said:
+            return Unavailable(f"{what}: registry {Origin.of(str(response.url))}: {_WANTS_TLS}")
         who = "the proxy" if response.status == 407 else f"registry {Origin.of(str(response.url))}"
         text = f"{what}: {who} answered {response.status}{f' ({said})' if said else ''}"
         text += _PROXY_LOGIN if response.status == 407 else remedy
