@@ -298,6 +298,11 @@ async def test_a_hook_that_gives_no_answer_costs_its_deadline_and_what_its_table
                 else:
                     assert (await core.policy.before_pull("n", NAME, [NAME])).reference == NAME
                     assert calm.points == ["pre-pull"]
+                if fault == "hangs":
+                    # `argosy plugin ls` shows what is wrong with it.
+                    (seen,) = [one for one in core.registry if one.name == "h"]
+                    assert seen.method("/argosy.hooks.v1.Hooks/Decide").failed == 1
+                    assert "took longer than 0.3 s" in seen.last_error
             finally:
                 await gateway.stop()
 

@@ -98,7 +98,7 @@ async def _asked(plugin: Plugin, request: DecideRequest) -> DecideResponse:
     """Return a hook's answer. Raises what became of the call, Internal for an answer that can't be."""
     from argosy_protos.argosy.hooks.v1 import HooksStub
 
-    with within(plugin, _USUAL_S) as seconds:
+    with within(plugin, _USUAL_S, "/argosy.hooks.v1.Hooks/Decide") as seconds:
         async with plugin.call(seconds) as channel:
             answer = await HooksStub(channel).decide(request)
     try:
@@ -142,8 +142,8 @@ def check_added(labels: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def within(plugin: Plugin, usual_s: float) -> Iterator[float | None]:
-    """Have what is awaited in the block end with a plugin's deadline, the time included that it takes to be there. Yields its seconds.
+def within(plugin: Plugin, usual_s: float, path: str) -> Iterator[float | None]:
+    """Have what is awaited in the block, a call to path, end with a plugin's deadline, the time included that it takes to be there. Yields its seconds.
 
     Raises DeadlineExceeded. One under a debugger has all the time that it takes.
     """
@@ -151,7 +151,9 @@ def within(plugin: Plugin, usual_s: float) -> Iterator[float | None]:
     with anyio.move_on_after(seconds) as scope:
         yield None if plugin.debug else seconds
     if scope.cancelled_caught:
-        raise DeadlineExceeded(f"{plugin} at {plugin.channel.path} took longer than {seconds:g} s")
+        late = DeadlineExceeded(f"{plugin} at {plugin.channel.path} took longer than {seconds:g} s")
+        plugin.missed(late, path)  # the call was cancelled, as one is whose caller has gone: it says nothing of the plugin
+        raise late
 
 
 def in_words(text: str) -> str:

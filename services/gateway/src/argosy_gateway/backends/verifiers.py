@@ -76,6 +76,6 @@ class Verifiers:
             # Each program has a deadline of its own, and how many there are is not known here.
             async with self._registry.only("transfer").call(WORK_S) as channel:
                 return await VerifierStub(channel).verify(request)
-        with within(plugin, _USUAL_S) as seconds:
+        with within(plugin, _USUAL_S, "/argosy.verifier.v1.Verifier/Verify") as seconds:
             async with plugin.call(seconds) as channel:
                 return await VerifierStub(channel).verify(request)

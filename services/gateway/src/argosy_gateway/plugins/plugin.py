@@ -183,8 +183,7 @@ class Call:
             if isinstance(error, (Internal, DataLoss)):
                 plugin.failed(error)
         elif isinstance(error, ArgosyError):
-            plugin.method(self._group.path).failed += 1
-            plugin.failed(error)
+            plugin.missed(error, self._group.path)
 
     def _expire(self) -> None:
         plugin = self._plugin
@@ -367,6 +366,11 @@ class Plugin:
             self._become(State.READY)
         elif self._told is State.DEGRADED:
             self.note()
+
+    def missed(self, error: ArgosyError, path: str) -> None:
+        """Note a call that got no answer."""
+        self.method(path).failed += 1
+        self.failed(error)
 
     def failed(self, error: ArgosyError) -> None:
         self.last_error, self.last_error_at = error.message, time.time()
