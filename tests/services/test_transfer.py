@@ -222,6 +222,12 @@ def test_one_platform_of_an_image_is_pushed_alone(mesh: Mesh, tool: Tool, pushed
     push("--platform", "linux/amd64").ok()
     mesh.ctr("images", "pull", "--plain-http", target, namespace=tool.namespace).ok()
     assert images(mesh, tool)[target] == entries[0]["digest"]
+    copied = f"{registry}/one/box:2"
+    mesh.argosy("transfer", "--plain-http", "--platform", "linux/arm64", many, copied).ok()
+    with urlopen(Request(f"http://{registry}/v2/one/box/manifests/2", headers={"Accept": MANIFEST})) as answer:
+        assert answer.headers["Docker-Content-Digest"] == entries[1]["digest"]
+    none = mesh.argosy("transfer", "--plain-http", "--platform", "linux/riscv64", many, copied)
+    assert none.code == 4 and "no manifest for linux/riscv64; it has linux/amd64, linux/arm64" in none.err
     alone = mesh.argosy("push", "--plain-http", "--platform", "linux/arm64", pushed)
     assert alone.code == 4 and "for linux/arm64; it is for linux/amd64" in alone.err
 

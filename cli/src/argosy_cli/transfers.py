@@ -38,7 +38,7 @@ def transfer(
     unpack: Annotated[bool, Option(help="unpack what becomes one of the daemon's images")] = True,
 ) -> None:
     """Bring an image, or bytes, from anywhere to anywhere. What only passes through is kept nowhere."""
-    from argosy.client.transfers import Converted, NewBlob, Output, Places, StoredName, Wish
+    from argosy.client.transfers import Converted, NewBlob, Output, Places, RegistryName, StoredName, Wish
     from argosy.client.transfers import transfer as bring
     from argosy.oci.image import Platform
 
@@ -60,7 +60,8 @@ def transfer(
             if not wanted and not all_platforms and isinstance(end, StoredName):
                 wanted = [Platform.of_host()]
             with watching() as watch:
-                wish = Wish(wanted, watch)
+                # A registry takes no index without all that it names.
+                wish = Wish(wanted, watch, alone=bool(platform) and isinstance(end, RegistryName))
                 found = await bring(Converted(begin, layers, wish) if layers else begin, end, wish)
         if not isinstance(end, Output):  # what was asked for is on standard output
             digest = end.digest if isinstance(end, NewBlob) else found.digest if found is not None else ""

@@ -17,9 +17,18 @@ from argosy.client.jobs import together
 from argosy.client.progress import Progress
 from argosy.client.transfers.ends import ImageSink, ImageSource, Wish
 from argosy.errors import ArgosyError, InvalidArgument, NotFound
-from argosy.oci.image import MAX_CHILDREN, MAX_DEPTH, MAX_MANIFEST_BYTES, Descriptor, Index, parse_document
+from argosy.oci.image import (
+    INDEX_TYPES,
+    MAX_CHILDREN,
+    MAX_DEPTH,
+    MAX_MANIFEST_BYTES,
+    Descriptor,
+    Index,
+    Platform,
+    parse_document,
+)
 from argosy.oci.passing import checked
-from argosy.oci.platforms import is_for
+from argosy.oci.platforms import choose, is_for
 
 _PARALLEL: Final = 4
 
@@ -50,6 +59,8 @@ class BlobSink(ImageSink):
 async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: Descriptor | None = None) -> Descriptor:
     """Copy an image; return what it is. With platforms, manifests of an index that are for others are left out. Raises NotFound, DataLoss, InvalidArgument."""
     top = await source.resolve() if target is None else target
+    if wish.alone:
+        top = await _alone(source, top, wish.platforms)
     watch, limit = wish.watch, anyio.Semaphore(_PARALLEL)
     documents = 0
     taken: set[str] = set()
@@ -139,3 +150,13 @@ async def copy_image(source: ImageSource, sink: BlobSink, wish: Wish, target: De
 
     await tree(top)
     return top
+
+
+async def _alone(source: ImageSource, d: Descriptor, platforms: Sequence[Platform]) -> Descriptor:
+    """Return the manifest of an image for the first of the platforms. Raises NotFound, InvalidArgument."""
+    for _ in range(MAX_DEPTH):
+        document = parse_document(await source.document(d), d.media_type) if d.media_type in INDEX_TYPES else None
+        if not isinstance(document, Index):
+            return d
+        d = await choose(document, platforms[0], source.document)
+    raise InvalidArgument(f"an image with indexes {MAX_DEPTH} deep is refused")

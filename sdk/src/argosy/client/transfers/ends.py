@@ -38,6 +38,8 @@ class Wish:
 
     platforms: Sequence[Platform] = ()
     watch: Watch = nobody
+    alone: bool = False
+    """Of the first platform the image by itself where it goes blob by blob, and no index of it."""
 
 
 class Source(abc.ABC):
