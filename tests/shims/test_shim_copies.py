@@ -7,32 +7,23 @@ import io
 import os
 import shutil
 import tarfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from argosy.errors import AlreadyExists, ArgosyError, InvalidArgument, NotFound, ResourceExhausted, Unimplemented, Unknown
-from argosy.ttrpc.client import TtrpcClient, TtrpcStream
+from argosy.errors import AlreadyExists, InvalidArgument, NotFound, ResourceExhausted, Unimplemented, Unknown
 from argosy.typeurl import pack
-from argosy.windows import Writer, received
-from argosy_protos.containerd.services.streaming.v1 import StreamInit
-from argosy_protos.containerd.services.transfer.v1 import TransferOptions, TransferRequest
 from argosy_protos.containerd.types import transfer as p
 from argosy_protos.google.protobuf import Any as AnyMessage
-from argosy_protos.google.protobuf import Empty
 
 from tests.harness.containerd import Containerd
 from tests.harness.mesh import BIN, IMAGE
+from tests.harness.shims import STREAMING, Peer, fails, one_file, peer
 
 pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(shutil.which("containerd") is None, reason="there is no stock containerd"),
 ]
-
-STREAMING = "containerd.services.streaming.v1.Streaming"
-TRANSFER = "containerd.services.transfer.v1.Transfer"
 
 
 @pytest.fixture(scope="module")
@@ -50,106 +41,12 @@ def address(tmp_path_factory: pytest.TempPathFactory, image_archive: Path) -> It
         daemon.destroy()
 
 
-class Opened:
-    """A stream, by its client's end."""
-
-    def __init__(self, id: str, stream: TtrpcStream) -> None:
-        self.id, self.stream = id, stream
-
-    async def receive(self) -> AnyMessage | None:
-        found: AnyMessage | None = await self.stream.recv()
-        return found
-
-    async def send(self, message: AnyMessage) -> None:
-        await self.stream.send(message)
-
-
-class Peer:
-    """A client of a shim."""
-
-    def __init__(self, shim: TtrpcClient) -> None:
-        self.shim = shim
-
-    async def open(self, id: str = "") -> Opened:
-        id = id or os.urandom(4).hex()
-        stream = self.shim.stream(STREAMING, "Stream", AnyMessage)
-        await stream.send(pack(f"{STREAMING.rpartition('.')[0]}.StreamInit", StreamInit(id=id)))
-        assert (await stream.recv()).type_url == "google.protobuf.Empty"
-        return Opened(id, stream)
-
-    async def transfer(self, source: Any, destination: Any, progress: str = "") -> None:
-        ends = [pack(f"containerd.types.transfer.{type(one).__name__}", one) for one in (source, destination)]
-        options = TransferOptions(progress_stream=progress) if progress else None
-        request = TransferRequest(source=ends[0], destination=ends[1], options=options)
-        await self.shim.call(TRANSFER, "Transfer", request, Empty, 60)
-
-    async def read(self, path: str, **more: Any) -> bytes:
-        stream = await self.open()
-
-        async def take() -> bytes:
-            return b"".join([data async for data in received(stream, 30)])
-
-        async with asyncio.TaskGroup() as group:
-            taken = group.create_task(take())
-            await self.transfer(p.ContainerPath(container_id="box", path=path), p.WriteStream(stream=stream.id), **more)
-        return taken.result()
-
-    async def write(self, path: str, data: bytes) -> None:
-        stream = await self.open()
-        writer = Writer(stream, 30)
-
-        async def give() -> None:
-            await writer.write(data)
-            await writer.flush()
-            await stream.stream.close_send()
-
-        heard = asyncio.create_task(writer.run())
-        given = asyncio.create_task(give())
-        try:
-            await self.transfer(p.ReadStream(stream=stream.id), p.ContainerPath(container_id="box", path=path))
-            await given
-        finally:
-            for task in (heard, given):
-                task.cancel()
-            await asyncio.gather(heard, given, return_exceptions=True)
-
-
-@asynccontextmanager
-async def peer(address: str) -> AsyncIterator[Peer]:
-    shim = await TtrpcClient.connect(address, "the shim")
-    try:
-        yield Peer(shim)
-    finally:
-        shim.close()
-
-
 def with_peer(address: str, work: Callable[[Peer], Awaitable[None]]) -> None:
     async def main() -> None:
         async with peer(address) as found:
             await work(found)
 
     asyncio.run(main())
-
-
-async def fails(work: Awaitable[Any]) -> ArgosyError:
-    try:
-        await work
-    except (ArgosyError, BaseExceptionGroup) as failed:
-        error: BaseException = failed
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        assert isinstance(error, ArgosyError)
-        return error
-    raise AssertionError("it was not refused")
-
-
-def one_file(name: str, data: bytes) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        info = tarfile.TarInfo(name)
-        info.size = len(data)
-        tar.addfile(info, io.BytesIO(data))
-    return out.getvalue()
 
 
 def test_files_go_in_and_out_without_our_daemon(address: str) -> None:

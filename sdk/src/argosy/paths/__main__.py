@@ -111,7 +111,8 @@ def _stay_with(parent: int) -> None:
 
 
 def main() -> None:
-    order, parent = Order.read(int(sys.argv[1])), os.getppid()
+    order = Order.read(int(sys.argv[1]))
+    parent = order.parent or os.getppid()
     os.umask(0)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody takes what we read: there is nobody to be told
     error: BaseException | None = None

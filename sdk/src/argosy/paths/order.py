@@ -41,6 +41,8 @@ class Order:
     user: int = -1
     """A user namespace, by whose ids files belong to somebody."""
     word: int = -1
+    parent: int = 0
+    """The process that it ends with; 0 for whoever is its parent when it looks."""
     mounts: Sequence[Mount] = ()
     maps: tuple[str, str] = ("", "")
     """The maps of user and group ids of a user namespace that has to be made; see ``user_namespace``."""

@@ -28,7 +28,7 @@ async def _begun(order: Order) -> AsyncGenerator[tuple[Process, int], None]:
     packs, file = order.verb == PACK, -1
     try:
         try:
-            file = replace(order, word=said).file()
+            file = replace(order, word=said, parent=os.getpid()).file()
             process = await asyncio.create_subprocess_exec(
                 *order.command(file), stdin=DEVNULL if packs else PIPE, stdout=PIPE if packs else DEVNULL,
                 pass_fds=[fd for fd in (file, said, order.root, order.user) if fd >= 0],

@@ -31,6 +31,7 @@ from argosy.shim.tasks import TaskService
 from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
 
 if TYPE_CHECKING:
+    from argosy.shim.copies import Tree
     from argosy.shim.transfers import Transfers
 
 # Task v2 and v3 differ in nothing but the name.
@@ -129,6 +130,7 @@ class Daemon:
         self._working = 0  # calls in threads; they are answered even by a shim that leaves
         self.service = make(identity.namespace, self._publisher, self._watch, self._post, self._quit)
         self.service.keeper = keeper
+        self.service.end_copies = self._end_copies
 
     # -- called from any thread --
 
@@ -267,10 +269,11 @@ class Daemon:
             connection.socket.close()
             return
         for event in connection.machine.feed(data):
+            # What comes with one that fails is none the worse for it.
             if isinstance(event, Incoming):
-                self._dispatch(connection, event)
+                self._guarded(partial(self._dispatch, connection, event))
             elif self._transfers is not None:
-                self._transfers.data(connection, event)
+                self._guarded(partial(self._transfers.data, connection, event))
         self._flush(connection)
 
     def _flush(self, connection: _Connection) -> None:
@@ -292,13 +295,18 @@ class Daemon:
         except OSError:
             pass  # closed since
 
-    def _copy(self, connection: _Connection, request: Incoming, tree: Callable[[str], tuple[int, int]]) -> None:
+    def _copy(self, connection: _Connection, request: Incoming, tree: Callable[[str], Tree]) -> None:
         """Hand a call to what copies files of containers, which is loaded with the first one."""
         if self._transfers is None:
             from argosy.shim.transfers import Transfers
 
             self._transfers = Transfers(tree, self._post, self._flush)
         self._transfers.request(connection, request)
+
+    def _end_copies(self, container: str) -> None:
+        """End the copies of a container whose files go. From a verb's thread."""
+        if self._transfers is not None:
+            self._transfers.end(container)
 
     def _dispatch(self, connection: _Connection, request: Incoming) -> None:
         if request.service in _COPYING and self.service.tree is not None:
@@ -318,8 +326,6 @@ class Daemon:
         except DecodeError as error:
             connection.machine.respond_error(request.stream, INVALID_ARGUMENT, f"the request is malformed: {error}")
             return
-        if name == "delete" and not message.exec_id and self._transfers is not None:
-            self._transfers.end(message.id)
         if name in self.service.WAITING:
             self._wait(connection, request.stream, name, message)
         elif name in self.service.BLOCKING:

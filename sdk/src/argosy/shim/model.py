@@ -74,6 +74,7 @@ class Container(ABC, Generic[P]):
         self.execs = {}
         self.lock = threading.RLock()
         self.init_exit: tuple[int, int] | None = None
+        self.going = False  # it is being deleted
 
     def process(self, exec_id: str) -> P:
         """Return a process by its exec id, the init for "". Raises NotFound."""

@@ -27,6 +27,7 @@ from argosy.shim.exits import Exits, when
 from argosy.shim.model import Container, Reply
 
 if TYPE_CHECKING:
+    from argosy.shim.copies import Tree
     from argosy.shim.keeper import Keeper
 
 C = TypeVar("C", bound=Container[Any])
@@ -47,7 +48,7 @@ class TaskService(ABC, Generic[C]):
     ADOPTS: ClassVar[bool] = True
     # Returns descriptors of a container's root, as its processes see it, and of its user namespace, -1 for ours: a method of the service, by which
     # files are copied into and out of containers; None where they can't be. Raises NotFound, OSError.
-    tree: Callable[[str], tuple[int, int]] | None = None
+    tree: Callable[[str], Tree] | None = None
     # Services of a shim beside the Task API: name -> its generated table of methods.
     MORE: ClassVar[Mapping[str, Mapping[str, tuple[str, Any, Any]]]] = {}
 
@@ -69,6 +70,8 @@ class TaskService(ABC, Generic[C]):
         self.containers: dict[str, C] = {}
         self._creating: set[str] = set()
         self.keeper: Keeper | None = None
+        # Ends the copies of a container whose files go, from the thread of a verb.
+        self.end_copies: Callable[[str], None] = lambda _: None
         self._exits = Exits(self._lock, publisher, self.init_gone)
 
     def _container(self, id: str) -> C:
@@ -153,10 +156,7 @@ class TaskService(ABC, Generic[C]):
         if self._leaving:
             # The daemon asked us to leave while this was on its way: nobody knows this container.
             with container.lock:
-                container.delete_init()
-            with self._lock:
-                self.containers.pop(r.id, None)
-            self.forget(container)
+                self._delete_init(container)
             self._quit()
         return api.CreateTaskResponse(pid=container.init.pid)
 
@@ -217,10 +217,7 @@ class TaskService(ABC, Generic[C]):
                 container.delete_exec(process)
                 self._exits.deleted(container, process)
             else:
-                container.delete_init()
-                with self._lock:
-                    self.containers.pop(r.id, None)
-                self.forget(container)
+                self._delete_init(container)
                 self._events.publish(
                     "/tasks/delete",
                     "containerd.events.TaskDelete",
@@ -232,6 +229,21 @@ class TaskService(ABC, Generic[C]):
                     ),
                 )
         return api.DeleteResponse(pid=process.pid, exit_status=process.exit_status, exited_at=when(process.exited_ns))
+
+    def _delete_init(self, container: C) -> None:
+        """Delete a container that has ended, or was never started, with the copies of its files. Raises what the shim says; then it is there."""
+        if self.tree is not None:
+            lifecycle.move(container.init.status, "delete")
+            container.going = True
+            self.end_copies(container.id)
+        try:
+            container.delete_init()
+        except BaseException:
+            container.going = False
+            raise
+        with self._lock:
+            self.containers.pop(container.id, None)
+        self.forget(container)
 
     def pids(self, r: Any) -> Any:
         container = self._container(r.id)

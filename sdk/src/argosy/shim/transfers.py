@@ -5,11 +5,15 @@ stream and the process that copies (``argosy.shim.copies``); everything that tou
 
     StreamInit ──► open ── a transfer takes it ──► taken ── the transfer ends ──► over
                     └────── its connection goes ─────┴──► over, and the copy is killed
+
+A verb that takes a container's files away ends its copies first (``end``, from the verb's thread), and nobody begins another one of a container that is
+being deleted. A thread ends with its copy's process: where that can't be killed, its caller is answered before.
 """
 
 from __future__ import annotations
 
-import os
+import errno
+import sys
 import threading
 import time
 from collections import deque
@@ -25,11 +29,14 @@ from argosy_protos.lean.google.protobuf import Empty
 
 from argosy.credit import CHUNK_BYTES, DATA, MOST_IGNORED, TAKEN_S, WINDOW_BYTES, WINDOW_UPDATE, Credit, Grants, padding
 from argosy.errors import (
+    Aborted,
     AlreadyExists,
     ArgosyError,
     Cancelled,
+    FailedPrecondition,
     InvalidArgument,
     NotFound,
+    PermissionDenied,
     ResourceExhausted,
     Unavailable,
     Unimplemented,
@@ -37,7 +44,7 @@ from argosy.errors import (
     to_wire,
 )
 from argosy.paths.order import PACK, PLACE
-from argosy.shim.copies import MOST_COPIES, SILENCE_S, Copy
+from argosy.shim.copies import DEATH_S, MOST_COPIES, SILENCE_S, Copy, Tree
 from argosy.ttrpc.machine import Incoming
 
 if TYPE_CHECKING:
@@ -54,6 +61,8 @@ _MOST_ID_BYTES: Final = 1024
 _HELD_BYTES: Final = 256 << 10
 # Of one connection so much may wait to be sent.
 _UNSENT_BYTES: Final = 256 << 10
+# How often one who waits for a client looks whether the copy's process is there.
+_LOOK_S: Final = 1.0
 
 
 class Connection(Protocol):
@@ -73,8 +82,10 @@ class _Stream:
         self.ended = False  # the client sends no more
         self.gone = False
         self.changed = threading.Condition()
+        self._unwanted = ""
         self._messages: deque[AnyMessage] = deque()
         self._held = 0
+        self._unsent = 0  # bytes that wait for the loop
 
     def put(self, message: AnyMessage) -> bool:
         """Keep a message for whoever reads the stream. Returns False of one too many."""
@@ -84,24 +95,28 @@ class _Stream:
             self.changed.notify_all()
             return self._held <= _HELD_BYTES
 
-    def note(self, *, ended: bool = False, gone: bool = False) -> None:
+    def note(self, *, ended: bool = False, gone: bool = False, unwanted: str = "") -> None:
+        """Have who waits for the client look again; unwanted says why its transfer is to end."""
         with self.changed:
             self.ended, self.gone = self.ended or ended, self.gone or gone
+            self._unwanted = self._unwanted or unwanted
             self.changed.notify_all()
 
-    def receive(self, within_s: float) -> AnyMessage | None:
-        """Return the next message, None after the last. Raises Cancelled when the client is gone, Unavailable for one that is silent."""
+    def receive(self, within_s: float, over: Callable[[], bool] = lambda: False) -> AnyMessage | None:
+        """Return the next message; None after the last, and when over says that no more is wanted.
+
+        Raises Cancelled when the client is gone, Unavailable for one that is silent, Aborted when the transfer is to end.
+        """
         deadline = time.monotonic() + within_s
         with self.changed:
             while not self._messages:
-                if self.gone:
-                    raise Cancelled(f'stream "{self.id}" is over: its client is gone')
-                if self.ended:
+                self._check()
+                if self.ended or over():
                     return None
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise Unavailable(f'stream "{self.id}" is silent for {within_s:g} s; its client is given up')
-                self.changed.wait(left)
+                self.changed.wait(min(left, _LOOK_S))
             message = self._messages.popleft()
             self._held -= len(message.value) + 64
             return message
@@ -110,19 +125,31 @@ class _Stream:
         """Whether a message is there."""
         return bool(self._messages)
 
+    def _check(self) -> None:
+        if self.gone:
+            raise Cancelled(f'stream "{self.id}" is over: its client is gone')
+        if self._unwanted:
+            raise Aborted(self._unwanted)
+
     def send(self, type_url: str, message: Any) -> None:
-        """Send a message; waits while much is unsent. Raises Cancelled, Unavailable."""
+        """Send a message; waits while much is unsent. Raises Cancelled, Unavailable, Aborted."""
         payload = AnyMessage(type_url=type_url, value=message.encode()).encode()
         deadline = time.monotonic() + SILENCE_S
         with self.changed:
-            while not self.gone and len(self.connection.pending) > _UNSENT_BYTES:
+            while len(self.connection.pending) + self._unsent > _UNSENT_BYTES:
+                self._check()
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise Unavailable(f'stream "{self.id}": nobody takes anything of it; its client is given up')
                 self.changed.wait(left)
-            if self.gone:
-                raise Cancelled(f'stream "{self.id}" is over: its client is gone')
-        self._transfers.post(lambda: self._transfers.send(self, payload))
+            self._check()
+            self._unsent += len(payload)
+        self._transfers.post(lambda: self._sent(payload))
+
+    def _sent(self, payload: bytes) -> None:
+        with self.changed:
+            self._unsent -= len(payload)
+        self._transfers.send(self, payload)
 
 
 class _Sender:
@@ -191,14 +218,15 @@ class Transfers:
 
     def __init__(
         self,
-        tree: Callable[[str], tuple[int, int]],
+        tree: Callable[[str], Tree],
         post: Callable[[Callable[[], None]], None],
         flush: Callable[[Any], None],
     ) -> None:
-        """tree opens a container's root, and its user namespace (-1 for ours); post has the loop do something; flush sends what a connection has to."""
+        """tree opens a container's files; post has the loop do something; flush sends what a connection has to."""
         self._tree, self.post, self._flush = tree, post, flush
         self._streams: dict[tuple[int, int], _Stream] = {}
         self._copies: dict[Copy, list[_Stream]] = {}
+        self._beginning = threading.Lock()  # a container is looked at, and its copy is known, in one step
 
     def busy(self) -> bool:
         """Whether a stream is open, or a transfer under way."""
@@ -226,7 +254,12 @@ class Transfers:
             self._streams.pop((id(connection), request.stream), None)
             connection.machine.respond_error(request.stream, *to_wire(error))
         except DecodeError as error:
+            self._streams.pop((id(connection), request.stream), None)
             connection.machine.respond_error(request.stream, InvalidArgument.code, f"the request is malformed: {error}")
+        except Exception as error:
+            self._streams.pop((id(connection), request.stream), None)
+            connection.machine.respond_error(request.stream, *to_wire(error))
+            raise
 
     def data(self, connection: Connection, frame: Frame) -> None:
         """Take a message of a stream."""
@@ -255,10 +288,21 @@ class Transfers:
                 stream.note()
 
     def end(self, container: str) -> None:
-        """End the copies of a container that is about to go."""
-        for copy in self._copies:
-            if copy.container == container:
-                copy.end(f'the task of container "{container}" was deleted meanwhile')
+        """End the copies of a container that is about to go; return when their processes are gone, or can't be killed. From any thread, and not in the loop.
+
+        ``tree`` refuses the container by now, so there will be no more.
+        """
+        why = f'the task of container "{container}" was deleted meanwhile'
+        with self._beginning:
+            found = [(copy, streams) for copy, streams in self._copies.items() if copy.container == container]
+        for copy, streams in found:
+            copy.end(why)
+            for stream in streams:
+                stream.note(unwanted=why)
+        deadline = time.monotonic() + DEATH_S
+        for copy, _ in found:
+            if not copy.gone(max(0.0, deadline - time.monotonic())):
+                print(f'a copy of container "{container}" can\'t be killed: its files do not answer', file=sys.stderr)
 
     def send(self, stream: _Stream, payload: bytes) -> None:
         """Send a stream's message."""
@@ -333,29 +377,46 @@ class Transfers:
             raise Unimplemented(f'files of a container are of the type {TAR}, not "{named.media_type[:200]}"')
         if len(self._copies) >= MOST_COPIES:
             raise ResourceExhausted(f"{MOST_COPIES} copies are under way, which are the most; wait for one to end")
-        root, user = self._tree(where.container_id)
+        progress = asked.options.progress_stream if asked.options is not None else ""
+        with self._beginning:
+            copy, streams = self._begun(where, verb, named.stream, progress)
+            self._copies[copy] = streams
+        work = threading.Thread(target=self._work, args=(copy, verb, streams, connection, request.stream), daemon=True)
+        try:
+            work.start()
+        except RuntimeError as error:
+            with self._beginning:
+                del self._copies[copy]
+            copy.end("there is no thread for it")
+            copy.wait()
+            for stream in streams:
+                self._over(stream)
+            raise ResourceExhausted(f"a copy needs a thread: {error}") from error
+
+    def _begun(self, where: ContainerPath, verb: str, wanted: str, progress: str) -> tuple[Copy, list[_Stream]]:
+        """Start the process of a copy, and take its streams. Raises ArgosyError, and then nothing is left of it."""
+        try:
+            tree = self._tree(where.container_id)
+        except OSError as error:
+            raise _out_of_reach(where.container_id, error) from error
         streams: list[_Stream] = []
         try:
-            if asked.options is not None and asked.options.progress_stream:
-                streams.append(self._take(asked.options.progress_stream))
-            streams.insert(0, self._take(named.stream))
+            try:
+                if progress:
+                    streams.append(self._take(progress))
+                streams.insert(0, self._take(wanted))
+            except ArgosyError:
+                tree.close()
+                raise
+            keeps = where.preserve_ownership
+            try:
+                return Copy(where.container_id, verb, where.path, tree, walk=not where.no_walk, owners=keeps), streams
+            except OSError as error:
+                raise Unavailable(f"the process that copies can't be started: {error.strerror}") from error
         except ArgosyError:
             for stream in streams:
                 self._over(stream)
-            os.close(root)
-            if user >= 0:
-                os.close(user)
             raise
-        keeps = where.preserve_ownership
-        try:
-            copy = Copy(where.container_id, verb, where.path, walk=not where.no_walk, owners=keeps, root=root, user=user)
-        except OSError as error:
-            for stream in streams:
-                self._over(stream)
-            raise Unavailable(f"the process that copies can't be started: {error.strerror}") from error
-        self._copies[copy] = streams
-        work = threading.Thread(target=self._work, args=(copy, verb, streams, connection, request.stream), daemon=True)
-        work.start()
 
     def _work(self, copy: Copy, verb: str, streams: list[_Stream], connection: Connection, number: int) -> None:
         """Move the bytes of one transfer, in a thread of its own."""
@@ -367,8 +428,7 @@ class Transfers:
             copy.end(str(failed))
             copy.wait()
 
-        def done() -> None:
-            del self._copies[copy]
+        def answer() -> None:
             for stream in streams:
                 self._over(stream)
             if error is None:
@@ -377,7 +437,27 @@ class Transfers:
                 connection.machine.respond_error(number, *to_wire(error))
             self._flush(connection)
 
-        self.post(done)
+        def forget() -> None:
+            with self._beginning:
+                del self._copies[copy]
+
+        if copy.has_gone():
+            self.post(forget)
+            self.post(answer)
+        else:
+            self.post(answer)
+            copy.collect()
+            self.post(forget)
+
+
+def _out_of_reach(container: str, error: OSError) -> ArgosyError:
+    """Return what to tell of a container whose files can't be opened."""
+    text = f'the files of container "{container}" can\'t be reached: {error.strerror or error}'
+    if isinstance(error, PermissionError):
+        return PermissionDenied(f"{text}; for those of another user's processes a shim needs CAP_SYS_PTRACE")
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        return ResourceExhausted(text)
+    return FailedPrecondition(f"{text}; delete its task, and copy from its snapshot")
 
 
 def _out(copy: Copy, stream: _Stream) -> ArgosyError | None:
@@ -397,7 +477,7 @@ def _in(copy: Copy, stream: _Stream) -> ArgosyError | None:
     while True:
         if more := grants.due():
             stream.send(WINDOW_UPDATE, WindowUpdate(update=more))
-        message = stream.receive(SILENCE_S)
+        message = stream.receive(SILENCE_S, copy.has_ended)
         if message is None:
             break
         if _bare(message.type_url) != DATA:

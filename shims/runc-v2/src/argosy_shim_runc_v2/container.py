@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unknown
 from argosy.kernel.mount import mount_all
@@ -27,6 +27,9 @@ from argosy_shim_runc_v2 import guard
 from argosy_shim_runc_v2.cgroups import Cgroup, OomWatch
 from argosy_shim_runc_v2.console import Console, ConsoleSocket
 from argosy_shim_runc_v2.runc import Runtime, Verb
+
+if TYPE_CHECKING:
+    from argosy.shim.copies import Tree
 
 OPTIONS_TYPE: Final = "containerd.runc.v1.Options"
 CHECKPOINT_TYPE: Final = "containerd.runc.v1.CheckpointOptions"
@@ -218,32 +221,33 @@ class Container(model.Container[Process]):
         """Return where the runtime finds the root file system."""
         return os.path.join(self.bundle, str((spec.get("root") or {}).get("path") or "rootfs"))
 
-    def tree(self) -> tuple[int, int]:
-        """Return descriptors of the root that the init sees and of its user namespace, -1 for ours; of one that has ended, the root file system.
+    def tree(self) -> Tree:
+        """Return the files that the init sees; of one that has ended, those of its root file system. Raises NotFound, OSError."""
+        from argosy.shim.copies import Tree
 
-        Raises NotFound, OSError.
-        """
         init = self.init
         if init.pid and init.pidfd >= 0 and not has_ended(init.pidfd):
-            user = -1
+            root = user = mounts = -1
+            process = f"/proc/{init.pid}"
             try:
-                root = os.open(f"/proc/{init.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-                try:
-                    if not os.path.samestat(os.stat(f"/proc/{init.pid}/ns/user"), os.stat("/proc/self/ns/user")):
-                        user = os.open(f"/proc/{init.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-                    if not has_ended(init.pidfd):  # what was opened is its, and not that of a process with the same number
-                        return root, user
-                except BaseException:
-                    os.close(root)
-                    raise
-                os.close(root)
+                root = os.open(f"{process}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+                # Its end would take away what is mounted below its root, and what is written then would go to the directories underneath.
+                mounts = os.open(f"{process}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+                if not os.path.samestat(os.stat(f"{process}/ns/user"), os.stat("/proc/self/ns/user")):
+                    user = os.open(f"{process}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+                if not has_ended(init.pidfd):  # what was opened is its, and not that of a process with the same number
+                    return Tree(root, user, mounts)
             except (FileNotFoundError, ProcessLookupError):
                 pass  # it has ended just now
-            if user >= 0:
-                os.close(user)
+            except BaseException:
+                Tree(root, user, mounts).close()
+                raise
+            Tree(root, user, mounts).close()
         return self._tree_of_ended()
 
-    def _tree_of_ended(self) -> tuple[int, int]:
+    def _tree_of_ended(self) -> Tree:
+        from argosy.shim.copies import Tree
+
         with open(os.path.join(self.bundle, "config.json")) as file:
             spec = json.load(file)
         linux = spec.get("linux") or {}
@@ -255,12 +259,12 @@ class Container(model.Container[Process]):
         ]
         root = os.open(self._root_of(spec), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         if not any(maps):
-            return root, -1
+            return Tree(root)
         from argosy.kernel.user_namespace import user_namespace
 
         try:
             with user_namespace(*maps) as user:
-                return root, os.dup(user)
+                return Tree(root, os.dup(user))
         except BaseException:
             os.close(root)
             raise

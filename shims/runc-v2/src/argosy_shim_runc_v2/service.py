@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from argosy.errors import FailedPrecondition
 from argosy.shim.local import LocalTasks
 from argosy.shim.model import Reply
 from argosy_protos.lean.containerd import events as ev
 
 from argosy_shim_runc_v2.container import Container
+
+if TYPE_CHECKING:
+    from argosy.shim.copies import Tree
 
 
 class RuncTasks(LocalTasks[Container]):
@@ -20,8 +24,11 @@ class RuncTasks(LocalTasks[Container]):
     def make(self, request: Any) -> Container:
         return Container(self._namespace, request)
 
-    def tree(self, id: str) -> tuple[int, int]:
-        return self._container(id).tree()
+    def tree(self, id: str) -> Tree:
+        container = self._container(id)
+        if container.going:
+            raise FailedPrecondition(f'the task of container "{id}" is being deleted; copy from its snapshot afterwards')
+        return container.tree()
 
     def watch_oom(self, container: Container) -> None:
         oom = container.oom
