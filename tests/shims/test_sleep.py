@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import shutil
@@ -23,6 +24,7 @@ from argosy.ttrpc.machine import ServerMachine
 
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, comm, eventually
 from tests.harness.processes import ending
+from tests.harness.shims import Alone, alone, peer
 
 pytestmark = pytest.mark.root
 
@@ -340,3 +342,21 @@ def test_what_a_shim_starts_after_its_sleep_inherits_nothing(mesh: Mesh) -> None
         assert inherited(pid) == {}
     mesh.ctr("tasks", "rm", "-f", "closed").ok()
     mesh.ctr("containers", "rm", "closed").ok()
+
+
+def test_a_shim_of_several_containers_sleeps_when_one_was_deleted(short_path: Path) -> None:
+    """It looked at a descriptor that was closed with the container, and was awake for the rest of its life."""
+
+    async def work(shim: Alone) -> None:
+        async with peer(shim.address, "stays") as stays:
+            await shim.run(stays)
+            async with peer(shim.address, "goes") as goes:
+                await shim.run(goes)
+                await shim.remove(goes)
+            async with asyncio.timeout(20):
+                while shim.worker():
+                    await asyncio.sleep(0.02)
+
+    short_path.chmod(0o711)
+    with alone(short_path, sleeps=True) as shim:
+        asyncio.run(work(shim))

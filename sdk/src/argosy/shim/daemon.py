@@ -130,6 +130,7 @@ class Daemon:
         self._working = 0  # calls in threads; they are answered even by a shim that leaves
         self.service = make(identity.namespace, self._publisher, self._watch, self._post, self._quit)
         self.service.keeper = keeper
+        self.service.unwatch = self._unregister
         self.service.end_copies = self._end_copies
 
     # -- called from any thread --

@@ -70,6 +70,8 @@ class TaskService(ABC, Generic[C]):
         self.containers: dict[str, C] = {}
         self._creating: set[str] = set()
         self.keeper: Keeper | None = None
+        # Has nobody look at a descriptor any more, before it is closed. In the loop.
+        self.unwatch: Callable[[int], None] = lambda _: None
         # Ends the copies of a container whose files go, from the thread of a verb.
         self.end_copies: Callable[[str], None] = lambda _: None
         self._exits = Exits(self._lock, publisher, self.init_gone)

@@ -42,9 +42,17 @@ class RuncTasks(LocalTasks[Container]):
         self._watch(oom.fd, happened)
 
     def forget(self, container: Container) -> None:
-        if container.oom is not None:
-            # In the loop, which may be reading the descriptor right now.
-            self._post(container.oom.close)
+        oom = container.oom
+        if oom is None:
+            return
+
+        def close() -> None:
+            # A shim that still looks at it can't sleep.
+            self.unwatch(oom.fd)
+            oom.close()
+
+        # In the loop, which may be reading the descriptor right now.
+        self._post(close)
 
     def asleep(self, hand: Callable[[int], int], call: Callable[[Reply], Any]) -> Any:
         found = [container.asleep(hand, call) for container in self.containers.values()]
