@@ -42,7 +42,8 @@ WORDS = {
 WRITTEN = {
     "OCIRegistry": "`NAME`, `registry:NAME`", "ImageStore": "`image:NAME`", "ImageImportStream": "`archive:FILE[#NAME]`, `-`",
     "ImageExportStream": "`archive:FILE[#NAME]`, `-`", "Layout": "`oci:DIR[:NAME]`", "Stored": "`DEPOT:NAME`", "Blob": "`blob:DIGEST`",
-    "Snapshot": "`snapshot:NAME[#PARENT]`", "ContainerPath": "`argosy cp`: `CONTAINER:PATH`",
+    "Snapshot": "`snapshot:NAME[#PARENT]`", "ContainerPath": "`container:NAME:PATH`",
+    "ReadStream": "`archive:FILE`, `-`", "WriteStream": "`archive:FILE`, `-`",
 }  # fmt: skip
 
 

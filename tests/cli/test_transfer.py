@@ -351,3 +351,72 @@ def test_a_layer_that_is_not_what_its_config_says_is_not_converted(layout: Path,
     ran = nowhere("--layers", form, f"oci:{tmp_path}/box", f"oci:{tmp_path}/out")
     assert ran.code != 0 and f"and its config says sha256:{'1' * 64}" in ran.err
     assert not (tmp_path / "out/index.json").exists()
+
+
+@pytest.fixture
+def boxes(mesh: Mesh) -> Iterator[None]:
+    """Containers: one that runs, and one that has never run."""
+    mesh.ctr("run", "-d", IMAGE, "runs", "sleep", "1000").ok()
+    mesh.ctr("containers", "create", IMAGE, "waits", "sleep", "1000").ok()
+    try:
+        yield
+    finally:
+        mesh.argosy("rm", "--force", "runs", "waits").ok()
+
+
+def test_files_of_containers_go_to_whatever_takes_a_tar_and_come_from_what_is_one(
+    mesh: Mesh, boxes: None, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/text").write_text("some text\n" * 10_000)
+    os.chown(tmp_path / "in/text", 1234, 4321)
+    subprocess.run(["tar", "-C", str(tmp_path), "-cf", str(tmp_path / "in.tar"), "in"], check=True)
+    mesh.argosy("transfer", f"archive:{tmp_path}/in.tar", "container:runs:/tmp").ok()
+    seen = mesh.argosy("exec", "runs", "stat", "-c", "%u:%g %s", "/tmp/in/text").ok().out
+    assert seen.split() == ["1234:4321", "100000"]
+    # The path may be relative to the root.
+    for source, sink in (
+        ("container:runs:tmp/in", f"archive:{tmp_path}/out.tar"), (f"archive:{tmp_path}/out.tar", "container:waits:/home"),
+        ("container:waits:/home/in", "snapshot:files"), ("snapshot:files", "container:runs:/root"),
+        ("container:runs:/root/in", "container:waits:/root"),
+    ):  # fmt: skip
+        said = mesh.argosy("-o", "json", "transfer", source, sink).ok()
+        assert json.loads(said.out) == {"from": source, "to": sink, "digest": ""}
+    digest = json.loads(mesh.argosy("-o", "json", "transfer", "container:waits:/root/in", "blob:").ok().out)["digest"]
+    mesh.argosy("transfer", f"blob:{digest}", f"archive:{tmp_path}/last.tar").ok()
+    listed = subprocess.run(["tar", "-tvf", str(tmp_path / "last.tar"), "--numeric-owner"], capture_output=True, text=True)
+    assert [(line.split()[1], line.split()[2], line.split()[-1]) for line in listed.stdout.splitlines()] == [
+        ("0/0", "0", "in/"), ("1234/4321", "100000", "in/text"),
+    ]  # fmt: skip
+
+
+def test_files_of_containers_go_through_pipes(mesh: Mesh, boxes: None) -> None:
+    argosy = [str(ARGOSY), "--address", str(mesh.address), "transfer"]
+    with subprocess.Popen([*argosy, "container:runs:/bin/.", "-"], stdout=subprocess.PIPE) as sender:
+        done = subprocess.run(
+            [*argosy, "-", "container:waits:/tmp"], stdin=sender.stdout, capture_output=True, timeout=60, check=False
+        )
+    assert (sender.returncode, done.returncode, done.stderr) == (0, 0, b"")
+    out = subprocess.run([*argosy, "container:waits:/tmp", "-"], capture_output=True, timeout=60, check=True).stdout
+    listed = subprocess.run(["tar", "-tf", "-"], input=out, capture_output=True, check=True).stdout.decode().split()
+    assert {"tmp/", "tmp/busybox", "tmp/sh"} <= set(listed)
+
+
+def test_mistakes_with_files_of_containers_are_said(mesh: Mesh, boxes: None, layout: Path, tmp_path: Path) -> None:
+    def said(source: str, sink: str) -> str:
+        ran = mesh.argosy("transfer", source, sink)
+        assert ran.code != 0 and "Traceback" not in ran.err, ran
+        return " ".join(ran.err.split())
+
+    assert "write container:NAME:PATH" in said("container:runs", f"archive:{tmp_path}/x")
+    assert "write container:NAME:PATH" in said(f"archive:{tmp_path}/x", "container:runs:")
+    assert 'container "nobody"' in said("container:nobody:/x", f"archive:{tmp_path}/x")
+    assert '"/no" in container "runs"' in said("container:runs:/no", f"archive:{tmp_path}/x")
+    assert '"/no" in container "waits"' in said("container:waits:/no", "-")
+    assert "takes a tree" in said(f"oci:{layout}", "container:runs:/tmp")
+    assert "gives a tree" in said("container:runs:/tmp", f"oci:{tmp_path}/y")
+    (tmp_path / "text").write_text("no tar\n" * 1000)
+    assert "archive" in said(f"archive:{tmp_path}/text", "container:runs:/tmp")
+    subprocess.run(["tar", "-C", str(tmp_path), "-czf", str(tmp_path / "z.tgz"), "text"], check=True)
+    assert "compressed" in said(f"archive:{tmp_path}/z.tgz", "container:waits:/tmp")
+    assert not (tmp_path / "x").exists() and not (tmp_path / "y").exists()

@@ -16,7 +16,7 @@ def transfer(
     source: Annotated[
         str,
         Argument(
-            help="NAME of a registry's image, image:NAME, oci:DIR[:NAME], archive:FILE[#NAME], blob:DIGEST, snapshot:NAME, DEPOT:NAME, or -"
+            help="NAME of a registry's image, image:NAME, oci:DIR[:NAME], archive:FILE[#NAME], blob:DIGEST, snapshot:NAME, container:NAME:PATH, DEPOT:NAME, or -"
         ),
     ],
     sink: Annotated[str, Argument(help="the same; blob: takes whatever comes")],
@@ -37,7 +37,7 @@ def transfer(
     snapshotter: Snapshotter = "",
     unpack: Annotated[bool, Option(help="unpack what becomes one of the daemon's images")] = True,
 ) -> None:
-    """Bring an image, or bytes, from anywhere to anywhere. What only passes through is kept nowhere."""
+    """Bring an image, files, or bytes, from anywhere to anywhere. What only passes through is kept nowhere."""
     from argosy.client.transfers import Converted, NewBlob, Output, Places, RegistryName, StoredName, Wish
     from argosy.client.transfers import transfer as bring
     from argosy.oci.image import Platform

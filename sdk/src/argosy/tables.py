@@ -31,7 +31,7 @@ PROCESSOR: Final = "processor"
 """The type of stream processors, which are programs, and no plugins of containerd's: they have no long type and no socket."""
 ALONE: Final = ("content", "tasks", "transfer", "mounts")
 """Of these types one plugin can serve; which of two were meant nobody knows. Content that a namespace names doesn't count."""
-TRANSFER_KINDS: Final = ("registry", "image", "oci", "archive", "blob", "snapshot")
+TRANSFER_KINDS: Final = ("registry", "image", "oci", "archive", "blob", "snapshot", "container")
 """What a source or sink of a transfer may be besides a depot."""
 BINDIR: Final = "bindir"
 """What containerd calls the programs of the directory of verifiers together."""

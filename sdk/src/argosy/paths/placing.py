@@ -31,6 +31,8 @@ from argosy.unpack.tree import TreeWriter
 _LIMITS: Final = Limits(max_bytes=0, max_ratio=0)
 _MAX_FILE_BYTES: Final = (1 << 63) - 1
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAGIC_BYTES: Final = 6
+_COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz", b"BZh": "bzip2"}
 _RIGHTS: Final = stat.S_ISUID | stat.S_ISGID
 
 
@@ -73,9 +75,26 @@ def place(root: int, path: str, chunks: Iterator[bytes], *, what: str, rules: Ru
         if error.errno == errno.ELOOP:
             raise InvalidArgument(f"{here} leads through too many symlinks, or through one of the kernel's own") from None
         raise
+    beginning = bytearray()
     with closing(_Members(root, fd, here, rules)) as writer:
-        writer.take(TarReader(chunks, Budget(_LIMITS, "the archive")))
+        try:
+            writer.take(TarReader(_noted(chunks, beginning), Budget(_LIMITS, "the archive")))
+        except InvalidArgument as error:
+            # Not before: names may begin like that.
+            if how := next((how for magic, how in _COMPRESSED.items() if beginning.startswith(magic)), ""):
+                raise InvalidArgument(
+                    f"the archive is compressed with {how}; decompress it, a copy takes a plain tar"
+                ) from error
+            raise
         return writer.left_out
+
+
+def _noted(chunks: Iterator[bytes], beginning: bytearray) -> Iterator[bytes]:
+    """Yield chunks; beginning gets the first bytes."""
+    for chunk in chunks:
+        if len(beginning) < _MAGIC_BYTES:
+            beginning += chunk[:_MAGIC_BYTES]
+        yield chunk
 
 
 def _true_path(root: int, fd: int) -> Parts:

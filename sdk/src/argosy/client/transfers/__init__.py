@@ -9,6 +9,7 @@ from argosy.lazy import later
 if TYPE_CHECKING:
     from argosy.client.transfers.archives import ArchiveFile, ArchiveSink, ImageArchive, ImageFolder, Output, Watched
     from argosy.client.transfers.blobs import Blob, NewBlob
+    from argosy.client.transfers.containers import ContainerDirectory, ContainerTree
     from argosy.client.transfers.converting import Converted
     from argosy.client.transfers.copying import BlobSink, copy_image
     from argosy.client.transfers.depots import DepotImage, DepotName, RemoteDepot, depot
@@ -40,6 +41,7 @@ else:
         {
             "ArchiveFile": "archives", "ArchiveSink": "archives", "ImageArchive": "archives", "ImageFolder": "archives", "Watched": "archives", "Output": "archives",
             "Blob": "blobs", "NewBlob": "blobs",
+            "ContainerDirectory": "containers", "ContainerTree": "containers",
             "Converted": "converting", "BlobSink": "copying", "copy_image": "copying", "DepotImage": "depots", "DepotName": "depots", "RemoteDepot": "depots",
             "depot": "depots",
             "ArchiveSource": "ends", "ByteSink": "ends", "ByteSource": "ends", "ImageSink": "ends", "ImageSource": "ends", "NotServed": "ends", "Sink": "ends",
@@ -58,6 +60,8 @@ __all__ = (
     "BlobSink",
     "ByteSink",
     "ByteSource",
+    "ContainerDirectory",
+    "ContainerTree",
     "Converted",
     "DepotImage",
     "DepotName",

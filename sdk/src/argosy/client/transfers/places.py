@@ -7,6 +7,7 @@ archive:FILE[#NAME]  an OCI or docker archive; of several images in it the one c
 -               the same from standard input, or to standard output
 blob:DIGEST     a blob of the daemon's content store; as a sink ``blob:`` is whatever comes
 snapshot:NAME[#PARENT]  what is in one of the daemon's snapshots, as a tar; as a sink a new one of a layer, on a parent
+container:NAME:PATH  what is at a path in one of the daemon's containers, as a tar; as a sink a directory that is there
 DEPOT:NAME      an image of a depot: of an entry point, or of a plugin of the daemon's
 """
 
@@ -19,6 +20,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO, Final
 
 from argosy.client.connection import Client
@@ -58,13 +60,19 @@ class Places:
             await self._stack.enter_async_context(registries)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._stack.__aexit__(kind, error, trace)
 
     async def source(self, text: str, with_referrers: bool = False) -> Source:
-        """Return the source that text means; with_referrers, what refers to an image in its registry goes along. Raises InvalidArgument for what means none."""
+        """Return the source that text means; with_referrers, what refers to an image in its registry goes along. Raises InvalidArgument for what means none.
+
+        What is asked of a daemon at once fails in the block.
+        """
         from argosy.client.transfers.archives import ImageArchive, ImageFolder
         from argosy.client.transfers.blobs import Blob
+        from argosy.client.transfers.containers import ContainerTree, parted
         from argosy.client.transfers.depots import DepotImage, depot
         from argosy.client.transfers.registries import RegistryImage
         from argosy.client.transfers.snapshots import SnapshotTree
@@ -94,6 +102,12 @@ class Places:
                 return Blob(self._client.services, rest)
             case "snapshot":
                 return SnapshotTree(self._client, self._snapshotter, rest)
+            case "container":
+                from argosy.client.paths import read_path
+
+                container, path = parted(rest)
+                read = read_path(self._client, container, path)
+                return ContainerTree(container, path, await self._stack.enter_async_context(read))
         found, called = await depot(kind, self._client.services, self._stack)
         return DepotImage(found, rest, f"{called}: {rest}")
 
@@ -101,6 +115,7 @@ class Places:
         """Return the sink that text means; source is what the other end was, for an archive to name its image by. Raises InvalidArgument."""
         from argosy.client.transfers.archives import ArchiveFile, Output
         from argosy.client.transfers.blobs import NewBlob
+        from argosy.client.transfers.containers import ContainerDirectory, parted
         from argosy.client.transfers.depots import DepotName, depot
         from argosy.client.transfers.layouts import LayoutName
         from argosy.client.transfers.registries import RegistryName
@@ -128,6 +143,8 @@ class Places:
             case "snapshot":
                 name, _, parent = rest.partition("#")
                 return NewSnapshot(self._client, self._snapshotter, name, parent, KEPT)
+            case "container":
+                return ContainerDirectory(self._client, *parted(rest))
         found, called = await depot(kind, self._client.services, self._stack)
         return DepotName(found, rest, f"{called}: {rest}")
 
@@ -206,4 +223,5 @@ def _usage(kind: str) -> str:
         "oci": "oci:DIR or oci:DIR:NAME",
         "archive": "archive:FILE",
         "snapshot": "snapshot:NAME",
+        "container": "container:NAME:PATH",
     }[kind]
