@@ -13,6 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -408,9 +409,94 @@ def test_a_snapshot_that_is_a_disk_is_made_and_mounted(short_path: Path, image_a
                 assert done.wait(30)
                 assert sorted(names(read(tool, "disk", "/home"))) == ["home/", "home/f", "home/g"]
                 assert made_for_copies(mesh) == 0
-            assert mesh.ctr("leases", "ls", "-q").ok().out == ""
+                assert mesh.ctr("leases", "ls", "-q").ok().out == ""
+                # Killed in the middle of the next one, the service leaves nothing that anybody could trip over.
+                _, asked, failed = begin_write(tool, "disk", "half")
+                os.kill(mesh.services()["argosy-transfer"], signal.SIGKILL)
+                asked.join(20)
+                assert failed
+                eventually(lambda: not copiers("/tmp"), 20)
+            # What it had made is held by its lease, as whatever a killed client leaves.
+            for lease in mesh.ctr("leases", "ls", "-q").ok().out.split():
+                mesh.ctr("leases", "rm", lease).ok()
+            mesh.argosy("gc").ok()
             assert mesh.ctr("tasks", "start", "disk").ok().out == "it is there"
             assert [one.point for one in mount_points() if one.point.startswith(str(mesh.state))] == []
         finally:
             unmount_tree(str(mesh.state))
             mesh.destroy()
+
+
+def begin_write(tool: Tool, id: str, name: str) -> tuple[Any, Any, list[tuple[str, str]]]:
+    """Begin to write a file below /tmp of a container; return its stream, its thread, and what it will have failed with."""
+    stream = tool.open("import")
+    failed: list[tuple[str, str]] = []
+
+    def ask() -> None:
+        source, sink = p.ReadStream(stream=stream.id), p.ContainerPath(container_id=id, path="/tmp")
+        try:
+            tool.transfer(source, sink)
+        except grpc.RpcError as error:
+            failed.append((error.code().name, error.details()))
+
+    asked = tool.beside(ask)
+    stream.receive()
+    stream.send(pack(p.Data(data=archive((name, b"x" * 600))[:700])))
+    eventually(lambda: copiers("/tmp"), 20)
+    return stream, asked, failed
+
+
+def finish_write(stream: Any, name: str) -> None:
+    stream.send(pack(p.Data(data=archive((name, b"x" * 600))[700:])))
+    stream.half_close()
+
+
+def test_a_container_is_not_started_while_its_snapshot_is_written_to(mesh: Mesh, tool: Tool, stopped: str) -> None:
+    """Two mounts of a snapshot do not see each other's changes. Another copy waits; a task may be made as soon as they are done."""
+    stream, asked, failed = begin_write(tool, stopped, "one")
+    ran = mesh.ctr("tasks", "start", "-d", stopped)
+    assert ran.code != 0 and "files are being copied into its snapshot" in ran.err
+    with Tool(mesh.address) as other:
+        second = other.beside(lambda: write(other, stopped, "/tmp", archive(("two", b""))))
+        assert names(read(tool, stopped, "/tmp")) != [], "who only reads does not wait"
+        assert len(copiers("/tmp")) >= 1 and second.is_alive()
+        finish_write(stream, "one")
+        asked.join(20)
+        second.join(20)
+    assert not failed
+    mesh.ctr("tasks", "start", "-d", stopped).ok()
+    assert mesh.argosy("exec", stopped, "ls", "/tmp").ok().out.split() == ["one", "two"]
+    write(tool, stopped, "/tmp", archive(("three", b"")))  # through the shim
+    assert mesh.argosy("exec", stopped, "ls", "/tmp").ok().out.split() == ["one", "three", "two"]
+
+
+@pytest.mark.parametrize("end", ["the client goes", "the service is killed"])
+def test_who_goes_while_he_writes_to_a_snapshot_holds_nothing_up(mesh: Mesh, tool: Tool, stopped: str, end: str) -> None:
+    stream, asked, failed = begin_write(tool, stopped, "one")
+    if end == "the client goes":
+        stream.cancel()
+    else:
+        os.kill(mesh.services()["argosy-transfer"], signal.SIGKILL)
+    asked.join(20)
+    assert failed
+    eventually(lambda: not copiers("/tmp"), 20)
+    assert "argosy-mounts" not in Path("/proc/self/mounts").read_text()
+    mesh.ctr("tasks", "start", "-d", stopped).ok()
+    assert mesh.argosy("exec", stopped, "ls", "-A", "/tmp").ok().out.split() == [], "half a file has no name"
+
+
+def test_a_snapshot_that_is_removed_while_it_is_written_to_is_said(mesh: Mesh, tool: Tool, stopped: str) -> None:
+    stream, asked, failed = begin_write(tool, stopped, "one")
+    mesh.ctr("snapshots", "rm", stopped).ok()
+    finish_write(stream, "one")
+    asked.join(20)
+    assert failed and failed[0][0] == "ABORTED" and "was removed meanwhile" in failed[0][1]
+
+
+def test_a_task_manager_that_goes_ends_a_copy_into_a_snapshot(mesh: Mesh, tool: Tool, stopped: str) -> None:
+    """Nobody keeps the container from being started then."""
+    _, asked, failed = begin_write(tool, stopped, "one")
+    os.kill(mesh.services()["argosy-tasks"], signal.SIGKILL)
+    asked.join(20)
+    assert failed and failed[0][0] == "UNAVAILABLE"
+    eventually(lambda: not copiers("/tmp"), 20)

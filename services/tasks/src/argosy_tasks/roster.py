@@ -11,14 +11,15 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import anyio
 from argosy import log
-from argosy.errors import AlreadyExists, ArgosyError, DeadlineExceeded, NotFound, Unavailable
+from argosy.errors import AlreadyExists, ArgosyError, DeadlineExceeded, FailedPrecondition, NotFound, Unavailable
 from argosy.roots import ALLOW_LOSS, allows_loss, loss_taken
 from argosy.timestamps import from_wire, to_wire
 from argosy.ttrpc.client import Closed
@@ -40,6 +41,8 @@ logger = log.get("tasks")
 _NAMED: Final = 20
 _ADOPT_AT_ONCE: Final = 32
 _UNKNOWN_EXIT: Final = 255
+# How long a task waits to be made while its container is kept without one.
+_HELD_S: Final = 2.0
 # A shim's start outlives the death of whoever ran it; reaping its bundle before it is done would leave it an orphan.
 _STARTING_S, _YOUNG_S = 5.0, 30.0
 
@@ -51,6 +54,15 @@ class Timeouts:
     load_s: float = 5.0
     cleanup_s: float = 5.0
     shutdown_s: float = 3.0
+
+
+class _Hold:
+    """A container that is kept without a task."""
+
+    def __init__(self) -> None:
+        self.lock = anyio.Lock()
+        self.wanted = 0
+        self.why = ""  # what who has the lock says, or had it last
 
 
 class Silent:
@@ -94,6 +106,7 @@ class Roster:
         self._starting: set[tuple[str, str]] = set()
         self._deleting: set[tuple[str, str]] = set()
         self._jobs: set[asyncio.Task[Any]] = set()
+        self._holds: dict[tuple[str, str], _Hold] = {}
 
     def get(self, namespace: str, id: str) -> Shim:
         """Return the shim of a task. Raises NotFound, Unavailable for one whose shim has not answered since our start."""
@@ -118,8 +131,46 @@ class Roster:
         return len(self._shims) + len(self._silent)
 
     def busy(self) -> bool:
-        """Whether there is a task, or something about one is under way."""
-        return bool(self._shims or self._silent or self._starting or self._deleting or self._jobs)
+        """Whether there is a task, or something about one is under way, or is kept from being."""
+        return bool(self._shims or self._silent or self._starting or self._deleting or self._jobs or self._holds)
+
+    @asynccontextmanager
+    async def without_task(self, namespace: str, id: str, why: str) -> AsyncGenerator[None, None]:
+        """Keep a container without a task for the block, after others who do. Raises AlreadyExists where it has one, or is about to.
+
+        Cancellation: whoever waits next has it.
+        """
+        key = (namespace, id)
+        with self._wanting(self._holds.setdefault(key, _Hold()), key) as hold:
+            async with hold.lock:
+                if key in self._shims or key in self._silent or key in self._starting or key in self._deleting:
+                    raise AlreadyExists(f"task {id}")
+                hold.why = why
+                yield
+
+    async def _held(self, hold: _Hold, key: tuple[str, str]) -> None:
+        """Wait a moment until nobody keeps a container without a task: who has just done so may not be gone yet. Raises FailedPrecondition, AlreadyExists."""
+        with self._wanting(hold, key):
+            with anyio.move_on_after(_HELD_S) as waiting:
+                await hold.lock.acquire()
+            if waiting.cancelled_caught:
+                raise FailedPrecondition(
+                    f"container {key[1]} can't be started now: {hold.why}; wait for that to end, or end it"
+                )
+            # Whoever has it next finds that the task is being made: nothing is awaited before that is known.
+            hold.lock.release()
+        if key in self._shims or key in self._starting:
+            raise AlreadyExists(f"task {key[1]}")
+
+    @contextmanager
+    def _wanting(self, hold: _Hold, key: tuple[str, str]) -> Iterator[_Hold]:
+        hold.wanted += 1
+        try:
+            yield hold
+        finally:
+            hold.wanted -= 1
+            if not hold.wanted:
+                del self._holds[key]
 
     def silent(self) -> str:
         """Return the tasks whose shims have not answered since our start, a line each; nothing when there are none."""
@@ -175,6 +226,8 @@ class Roster:
         if key in self._shims or key in self._starting:
             raise AlreadyExists(f"task {id}")
         binary = self._runtimes.resolve(runtime)
+        if (hold := self._holds.get(key)) is not None:
+            await self._held(hold, key)
         self._starting.add(key)
         try:
             gateway = await self._gateway.uuid()

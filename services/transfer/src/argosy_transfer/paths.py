@@ -17,7 +17,15 @@ from argosy.client import Client
 from argosy.client.jobs import together
 from argosy.client.services import present
 from argosy.credit import padding
-from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented
+from argosy.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+    Unimplemented,
+)
 from argosy.mounting.kept import kept
 from argosy.mounts import Mount, needs_manager
 from argosy.names import NAMESPACE_TTRPC_KEY
@@ -27,20 +35,22 @@ from argosy.ttrpc.client import TtrpcClient, TtrpcStream
 from argosy.typeurl import pack
 from argosy.windows import Writer, received
 from argosy_protos._message import Message
-from argosy_protos.argosy.shims.v1 import FindRequest
+from argosy_protos.argosy.shims.v1 import FindRequest, HoldRequest
 from argosy_protos.containerd.services.containers.v1 import Container, GetContainerRequest
-from argosy_protos.containerd.services.snapshots.v1 import MountsRequest
+from argosy_protos.containerd.services.snapshots.v1 import MountsRequest, StatSnapshotRequest
 from argosy_protos.containerd.services.streaming.v1 import StreamInit
 from argosy_protos.containerd.services.transfer.v1 import TransferRequest
 from argosy_protos.containerd.types import transfer as p
 from argosy_protos.google.protobuf import Any as AnyMessage
-from argosy_protos.google.protobuf import Empty
+from argosy_protos.google.protobuf import Empty, Timestamp
 
 TAR: Final = "application/x-tar"
 _TRANSFER: Final = "containerd.services.transfer.v1.Transfer"
 _STREAMING: Final = "containerd.services.streaming.v1.Streaming"
 _TYPES: Final = "containerd.types.transfer"
 _ANSWER_S: Final = 30.0
+# How often, and after how long, a container is asked again which has no task, and is about to have one.
+_TASK_ROUNDS, _TASK_ROUND_S = 40, 0.25
 # Runtimes whose containers' snapshots are mounted on this machine, and nowhere else.
 _ON_THIS_MACHINE: Final = ("io.containerd.runc.", "containerd-shim-runc-")
 
@@ -84,11 +94,18 @@ async def _padded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 async def writing(client: Client, where: p.ContainerPath, chunks: AsyncIterator[bytes], silence_s: float) -> None:
     """Place the members of a tar below a directory in a container. Raises as ``reading``, PermissionDenied, ResourceExhausted, and what comes of chunks."""
     container = await _container(client, where.container_id)
-    address = await _shim_of(client, where.container_id)
-    if not address:
-        async with _ordered(client, container, PLACE, where) as order:
-            await placed(order, chunks, silence_s)
-        return
+    # A task that is about to be there can be asked in a moment.
+    for _ in range(_TASK_ROUNDS):
+        address = await _shim_of(client, where.container_id)
+        if address:
+            break
+        async with _without_task(client, where.container_id) as held:
+            if held:
+                await _into_snapshot(client, container, where, chunks, silence_s)
+                return
+        await anyio.sleep(_TASK_ROUND_S)
+    else:
+        raise FailedPrecondition(f'container "{where.container_id}" is being started, or its task deleted; copy again')
     try:
         async with _shim(client, address, where.container_id) as shim, _stream(shim) as stream:
             named = p.ReadStream(stream=stream.id, media_type=TAR)
@@ -207,6 +224,57 @@ def _check_readable(container: Container) -> None:
         raise FailedPrecondition(
             f'container "{container.id}" has a task, and its runtime "{name}" gives no files; end the task and delete it, then copy again'
         )
+
+
+@asynccontextmanager
+async def _without_task(client: Client, id: str) -> AsyncGenerator[bool, None]:
+    """Have a container get no task for the block: two mounts of one snapshot do not see each other's changes. Yields whether that is so; not for one that has a task.
+
+    Others who write to it are waited for. Raises Unavailable, also when the task manager goes in the block.
+    """
+    holding = client.services.shims.hold(HoldRequest(container_id=id, reason="files are being copied into its snapshot"))
+    try:
+        await anext(holding)
+    except AlreadyExists:
+        yield False
+        return
+    except Unimplemented:
+        yield True  # a task manager of another make
+        return
+    over = False
+
+    async def watch() -> None:
+        async for _ in holding:
+            pass
+        if not over:
+            raise Unavailable("the task manager no longer keeps the container from being started; copy again")
+
+    async with together() as group:
+        group.start_soon(watch)
+        yield True
+        over = True
+        group.cancel_scope.cancel()
+
+
+async def _into_snapshot(
+    client: Client, container: Container, where: p.ContainerPath, chunks: AsyncIterator[bytes], silence_s: float
+) -> None:
+    """Place what comes in a container's snapshot. Raises Aborted for one that is another, or none, at the end."""
+    async with _ordered(client, container, PLACE, where) as order:
+        before = await _made(client, container)
+        await placed(order, chunks, silence_s)
+        if before is None or await _made(client, container) != before:
+            raise Aborted(f'the snapshot of container "{container.id}" was removed meanwhile, and what was copied with it')
+
+
+async def _made(client: Client, container: Container) -> Timestamp | None:
+    """Return when a container's snapshot was made, None where there is none."""
+    asked = StatSnapshotRequest(snapshotter=container.snapshotter, key=container.snapshot_key)
+    try:
+        info = (await client.services.snapshots.stat(asked, timeout=_ANSWER_S)).info
+    except NotFound:
+        return None
+    return info.created_at if info is not None else None
 
 
 @asynccontextmanager

@@ -56,6 +56,8 @@ async def runtime_info(registry: Registry, request: PluginInfoRequest) -> AnyMes
 class Tasks(Relay):
     """A service of the task manager: containerd.services.tasks.v1.Tasks, unless it is another one."""
 
+    waits = Relay.waits | {"Hold"}
+
     def __init__(self, registry: Registry, reader: Reader, policy: Policy, service: type[ServiceBase] = TasksBase) -> None:
         super().__init__(service)
         self._registry, self._reader, self._policy = registry, reader, policy
