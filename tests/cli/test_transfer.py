@@ -356,12 +356,12 @@ def test_a_layer_that_is_not_what_its_config_says_is_not_converted(layout: Path,
 @pytest.fixture
 def boxes(mesh: Mesh) -> Iterator[None]:
     """Containers: one that runs, and one that has never run."""
-    mesh.ctr("run", "-d", IMAGE, "runs", "sleep", "1000").ok()
-    mesh.ctr("containers", "create", IMAGE, "waits", "sleep", "1000").ok()
+    mesh.ctr("run", "-d", IMAGE, "files-runs", "sleep", "1000").ok()
+    mesh.ctr("containers", "create", IMAGE, "files-waits", "sleep", "1000").ok()
     try:
         yield
     finally:
-        mesh.argosy("rm", "--force", "runs", "waits").ok()
+        mesh.argosy("rm", "--force", "files-runs", "files-waits").ok()
 
 
 def test_files_of_containers_go_to_whatever_takes_a_tar_and_come_from_what_is_one(
@@ -371,18 +371,18 @@ def test_files_of_containers_go_to_whatever_takes_a_tar_and_come_from_what_is_on
     (tmp_path / "in/text").write_text("some text\n" * 10_000)
     os.chown(tmp_path / "in/text", 1234, 4321)
     subprocess.run(["tar", "-C", str(tmp_path), "-cf", str(tmp_path / "in.tar"), "in"], check=True)
-    mesh.argosy("transfer", f"archive:{tmp_path}/in.tar", "container:runs:/tmp").ok()
-    seen = mesh.argosy("exec", "runs", "stat", "-c", "%u:%g %s", "/tmp/in/text").ok().out
+    mesh.argosy("transfer", f"archive:{tmp_path}/in.tar", "container:files-runs:/tmp").ok()
+    seen = mesh.argosy("exec", "files-runs", "stat", "-c", "%u:%g %s", "/tmp/in/text").ok().out
     assert seen.split() == ["1234:4321", "100000"]
     # The path may be relative to the root.
     for source, sink in (
-        ("container:runs:tmp/in", f"archive:{tmp_path}/out.tar"), (f"archive:{tmp_path}/out.tar", "container:waits:/home"),
-        ("container:waits:/home/in", "snapshot:files"), ("snapshot:files", "container:runs:/root"),
-        ("container:runs:/root/in", "container:waits:/root"),
+        ("container:files-runs:tmp/in", f"archive:{tmp_path}/out.tar"), (f"archive:{tmp_path}/out.tar", "container:files-waits:/home"),
+        ("container:files-waits:/home/in", "snapshot:files"), ("snapshot:files", "container:files-runs:/root"),
+        ("container:files-runs:/root/in", "container:files-waits:/root"),
     ):  # fmt: skip
         said = mesh.argosy("-o", "json", "transfer", source, sink).ok()
         assert json.loads(said.out) == {"from": source, "to": sink, "digest": ""}
-    digest = json.loads(mesh.argosy("-o", "json", "transfer", "container:waits:/root/in", "blob:").ok().out)["digest"]
+    digest = json.loads(mesh.argosy("-o", "json", "transfer", "container:files-waits:/root/in", "blob:").ok().out)["digest"]
     mesh.argosy("transfer", f"blob:{digest}", f"archive:{tmp_path}/last.tar").ok()
     listed = subprocess.run(["tar", "-tvf", str(tmp_path / "last.tar"), "--numeric-owner"], capture_output=True, text=True)
     assert [(line.split()[1], line.split()[2], line.split()[-1]) for line in listed.stdout.splitlines()] == [
@@ -392,12 +392,12 @@ def test_files_of_containers_go_to_whatever_takes_a_tar_and_come_from_what_is_on
 
 def test_files_of_containers_go_through_pipes(mesh: Mesh, boxes: None) -> None:
     argosy = [str(ARGOSY), "--address", str(mesh.address), "transfer"]
-    with subprocess.Popen([*argosy, "container:runs:/bin/.", "-"], stdout=subprocess.PIPE) as sender:
+    with subprocess.Popen([*argosy, "container:files-runs:/bin/.", "-"], stdout=subprocess.PIPE) as sender:
         done = subprocess.run(
-            [*argosy, "-", "container:waits:/tmp"], stdin=sender.stdout, capture_output=True, timeout=60, check=False
+            [*argosy, "-", "container:files-waits:/tmp"], stdin=sender.stdout, capture_output=True, timeout=60, check=False
         )
     assert (sender.returncode, done.returncode, done.stderr) == (0, 0, b"")
-    out = subprocess.run([*argosy, "container:waits:/tmp", "-"], capture_output=True, timeout=60, check=True).stdout
+    out = subprocess.run([*argosy, "container:files-waits:/tmp", "-"], capture_output=True, timeout=60, check=True).stdout
     listed = subprocess.run(["tar", "-tf", "-"], input=out, capture_output=True, check=True).stdout.decode().split()
     assert {"tmp/", "tmp/busybox", "tmp/sh"} <= set(listed)
 
@@ -408,15 +408,15 @@ def test_mistakes_with_files_of_containers_are_said(mesh: Mesh, boxes: None, lay
         assert ran.code != 0 and "Traceback" not in ran.err, ran
         return " ".join(ran.err.split())
 
-    assert "write container:NAME:PATH" in said("container:runs", f"archive:{tmp_path}/x")
-    assert "write container:NAME:PATH" in said(f"archive:{tmp_path}/x", "container:runs:")
+    assert "write container:NAME:PATH" in said("container:files-runs", f"archive:{tmp_path}/x")
+    assert "write container:NAME:PATH" in said(f"archive:{tmp_path}/x", "container:files-runs:")
     assert 'container "nobody"' in said("container:nobody:/x", f"archive:{tmp_path}/x")
-    assert '"/no" in container "runs"' in said("container:runs:/no", f"archive:{tmp_path}/x")
-    assert '"/no" in container "waits"' in said("container:waits:/no", "-")
-    assert "takes a tree" in said(f"oci:{layout}", "container:runs:/tmp")
-    assert "gives a tree" in said("container:runs:/tmp", f"oci:{tmp_path}/y")
+    assert '"/no" in container "files-runs"' in said("container:files-runs:/no", f"archive:{tmp_path}/x")
+    assert '"/no" in container "files-waits"' in said("container:files-waits:/no", "-")
+    assert "takes a tree" in said(f"oci:{layout}", "container:files-runs:/tmp")
+    assert "gives a tree" in said("container:files-runs:/tmp", f"oci:{tmp_path}/y")
     (tmp_path / "text").write_text("no tar\n" * 1000)
-    assert "archive" in said(f"archive:{tmp_path}/text", "container:runs:/tmp")
+    assert "archive" in said(f"archive:{tmp_path}/text", "container:files-runs:/tmp")
     subprocess.run(["tar", "-C", str(tmp_path), "-czf", str(tmp_path / "z.tgz"), "text"], check=True)
-    assert "compressed" in said(f"archive:{tmp_path}/z.tgz", "container:waits:/tmp")
+    assert "compressed" in said(f"archive:{tmp_path}/z.tgz", "container:files-waits:/tmp")
     assert not (tmp_path / "x").exists() and not (tmp_path / "y").exists()

@@ -290,6 +290,12 @@ def fill(rootfs: Path) -> None:
     (rootfs / "big").write_bytes(os.urandom(1 << 20) * 8)
 
 
+async def _asked(shim: Alone) -> None:
+    """Ask a shim something: who listens may not serve yet, and does not have all that it will have."""
+    async with peer(shim.address) as client:
+        await client.task("Connect", api.ConnectRequest(id="box"), api.ConnectResponse)
+
+
 @contextmanager
 def alone(base: Path, *, sleeps: bool = False) -> Iterator[Alone]:
     """Yield a shim that serves, in one process, or with a keeper, so that it sleeps almost at once. It is killed at the end, with its containers."""
@@ -306,12 +312,14 @@ def alone(base: Path, *, sleeps: bool = False) -> Iterator[Alone]:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.01)
         try:
+            asyncio.run(_asked(found))
             yield found
         finally:
             worker = found.worker()
-            for pid in {worker, process.pid} - {0}:
+            if worker != process.pid and worker:
                 with suppress(ProcessLookupError):
-                    os.kill(pid, 9)
+                    os.kill(worker, 9)
+            process.kill()
             process.wait()
             root = ["runc", "--root", str(base / "runc/tests")]
             for id in found.made:

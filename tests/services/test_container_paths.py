@@ -78,11 +78,11 @@ def names(data: bytes) -> list[str]:
 @pytest.fixture
 def running(mesh: Mesh) -> Iterator[str]:
     """The id of a container that runs."""
-    mesh.ctr("run", "-d", IMAGE, "box", "sleep", "1000").ok()
+    mesh.ctr("run", "-d", IMAGE, "files-box", "sleep", "1000").ok()
     try:
-        yield "box"
+        yield "files-box"
     finally:
-        mesh.argosy("rm", "--force", "box").ok()
+        mesh.argosy("rm", "--force", "files-box").ok()
 
 
 def test_files_go_into_a_running_container_and_come_out(mesh: Mesh, tool: Tool, running: str) -> None:
@@ -99,11 +99,11 @@ def test_files_go_into_a_running_container_and_come_out(mesh: Mesh, tool: Tool, 
 @pytest.fixture
 def stopped(mesh: Mesh) -> Iterator[str]:
     """The id of a container that has never run."""
-    mesh.ctr("containers", "create", IMAGE, "still", "sleep", "1000").ok()
+    mesh.ctr("containers", "create", IMAGE, "files-still", "sleep", "1000").ok()
     try:
-        yield "still"
+        yield "files-still"
     finally:
-        mesh.argosy("rm", "--force", "still").ok()
+        mesh.argosy("rm", "--force", "files-still").ok()
 
 
 def copiers(path: str) -> list[int]:
@@ -500,3 +500,16 @@ def test_a_task_manager_that_goes_ends_a_copy_into_a_snapshot(mesh: Mesh, tool: 
     asked.join(20)
     assert failed and failed[0][0] == "UNAVAILABLE"
     eventually(lambda: not copiers("/tmp"), 20)
+
+
+def test_what_is_wrong_is_said_to_a_client_that_is_silent_since(mesh: Mesh, tool: Tool, stopped: str, running: str) -> None:
+    """Its archive is none after the first kilobyte, and it sends no more, for as long as nobody tells it."""
+    for id in (stopped, running):
+        stream = tool.open("import")
+        said: list[tuple[str, str]] = []
+        source, sink = p.ReadStream(stream=stream.id), p.ContainerPath(container_id=id, path="/tmp")
+        asked = tool.beside(lambda source=source, sink=sink, said=said: said.append(refused(tool.transfer, source, sink)))
+        stream.receive()
+        stream.send(pack(p.Data(data=b"no tar" * 200)))
+        asked.join(20)
+        assert said and said[0][0] == "INVALID_ARGUMENT", id

@@ -6,6 +6,8 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -188,6 +190,38 @@ def test_files_that_never_answer_do_not_hold_up_a_caller(shim: Alone, tmp_path: 
             await until(lambda: shim.copiers() == [])
 
         with_box(shim, gone_already(shim, work), tmp_path)
+
+
+def test_a_copy_that_can_not_be_begun_leaves_nothing() -> None:
+    """Whichever descriptor is the one too many. In a process of its own, which has few."""
+    program = """
+import os, resource
+from argosy.shim import spawn
+from argosy.shim.copies import Copy, Tree
+for verb in ("pack", "place"):
+    for more in range(40):
+        tree = Tree(os.open("/", os.O_PATH), -1, os.open("/proc/self/ns/mnt", os.O_RDONLY))
+        most = len(os.listdir("/proc/self/fd")) - 1 + more
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, 4096))
+        try:
+            copy = Copy("box", verb, "/nothing", tree, walk=True, owners=True)
+        except OSError as error:
+            copy = None
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+        if copy is not None:
+            copy.end("")
+            copy.wait()
+        left = sorted(map(int, os.listdir("/proc/self/fd")))
+        assert left == [0, 1, 2, 3], (verb, more, left)  # the last is the listing's own
+        assert spawn.known() == []
+        if copy is not None:
+            break
+    else:
+        raise SystemExit("it never began")
+    assert more > 6, "the limit was none"
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
 
 
 # -- what tests do --

@@ -26,6 +26,10 @@ pytestmark = [
 ]
 
 
+# Of one name there is one cgroup, whichever daemon made it: who ends the one would end the other.
+BOX = "shim-box"
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, image_archive: Path) -> Iterator[str]:
     """The socket of our shim, with one container that runs, under a stock containerd."""
@@ -33,17 +37,17 @@ def address(tmp_path_factory: pytest.TempPathFactory, image_archive: Path) -> It
     daemon.start()
     try:
         daemon.ctr("images", "import", str(image_archive)).ok()
-        daemon.ctr("run", "-d", "--snapshotter", "native", IMAGE, "box", "sleep", "1000").ok()
-        bundle = daemon.base / "state/io.containerd.runtime.v2.task/default/box"
+        daemon.ctr("run", "-d", "--snapshotter", "native", IMAGE, BOX, "sleep", "1000").ok()
+        bundle = daemon.base / "state/io.containerd.runtime.v2.task/default" / BOX
         yield (bundle / "address").read_text()
-        daemon.ctr("tasks", "rm", "-f", "box").ok()
+        daemon.ctr("tasks", "rm", "-f", BOX).ok()
     finally:
         daemon.destroy()
 
 
 def with_peer(address: str, work: Callable[[Peer], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with peer(address) as found:
+        async with peer(address, BOX) as found:
             await work(found)
 
     asyncio.run(main())
@@ -72,7 +76,7 @@ def test_a_progress_stream_is_closed_with_the_transfer(address: str) -> None:
 
 def test_what_a_shim_does_not_do_is_said(address: str) -> None:
     async def work(shim: Peer) -> None:
-        path = p.ContainerPath(container_id="box", path="/tmp")
+        path = p.ContainerPath(container_id=BOX, path="/tmp")
         error = await fails(shim.transfer(path, p.ImageStore(name="x")))
         assert isinstance(error, Unimplemented)
         assert error.message == (
@@ -119,10 +123,10 @@ def test_what_a_client_may_send_and_leave_open_is_bounded(address: str) -> None:
 def test_a_client_that_goes_ends_what_it_began(address: str) -> None:
     async def work(shim: Peer) -> None:
         for _ in range(12):  # more than may be under way at a time
-            async with peer(address) as other:
+            async with peer(address, BOX) as other:
                 stream = await other.open()
                 asked = asyncio.create_task(
-                    other.transfer(p.ContainerPath(container_id="box", path="/"), p.WriteStream(stream=stream.id))
+                    other.transfer(p.ContainerPath(container_id=BOX, path="/"), p.WriteStream(stream=stream.id))
                 )
                 await stream.send(pack("containerd.types.transfer.WindowUpdate", p.WindowUpdate(update=100)))
                 assert (await stream.receive()) is not None

@@ -12,6 +12,7 @@ from typing import Final
 
 import anyio
 
+from argosy.client.jobs import together
 from argosy.errors import Unavailable
 from argosy.paths.order import PACK, Order, failure, hear, left_out
 
@@ -47,8 +48,17 @@ async def _begun(order: Order) -> AsyncGenerator[tuple[Process, int], None]:
                     process.kill()
                 with anyio.move_on_after(_DEATH_S, shield=True):
                     await process.wait()
+                    await _left(word)
     finally:
         os.close(word)
+
+
+async def _left(word: int) -> None:
+    """Wait until nobody has the other end of a pipe any more: a process that has mounts does its work in a child, which ends with it, and a little later."""
+    while True:
+        await anyio.wait_readable(word)
+        if not os.read(word, _CHUNK):
+            return
 
 
 async def _ended(process: Process, word: int) -> int:
@@ -88,15 +98,30 @@ async def packed(order: Order, silence_s: float) -> AsyncGenerator[AsyncIterator
 async def placed(order: Order, chunks: AsyncIterator[bytes], silence_s: float) -> int:
     """Have an order place a tar; return how many devices were left out. Raises why it failed, Unavailable for files that do not answer, and what comes of chunks."""
     async with _begun(order) as (process, word):
+        with anyio.CancelScope() as feeding:
+            async with together() as group:
+                group.start_soon(_watch, process, feeding)
+                await _feed(process, order, chunks, silence_s)
+                group.cancel_scope.cancel()
         assert process.stdin is not None
-        with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, and says why
-            async for data in chunks:
-                process.stdin.write(data)
-                with anyio.move_on_after(silence_s) as waiting:
-                    await process.stdin.drain()
-                if waiting.cancelled_caught:
-                    raise _still(order, silence_s)
         process.stdin.close()
-        with anyio.move_on_after(silence_s) as waiting:
+        with anyio.move_on_after(silence_s):
             return await _ended(process, word)
         raise _still(order, silence_s)
+
+
+async def _watch(process: Process, feeding: anyio.CancelScope) -> None:
+    """End the feeding of a process that has ended: whoever gives the chunks may be silent for long."""
+    await process.wait()
+    feeding.cancel()
+
+
+async def _feed(process: Process, order: Order, chunks: AsyncIterator[bytes], silence_s: float) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, and says why
+        async for data in chunks:
+            process.stdin.write(data)
+            with anyio.move_on_after(silence_s) as waiting:
+                await process.stdin.drain()
+            if waiting.cancelled_caught:
+                raise _still(order, silence_s)

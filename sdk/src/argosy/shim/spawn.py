@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
@@ -32,13 +33,12 @@ def spawn(
     posix_spawn uses vfork: no copy of our page tables. Raises OSError.
     """
     actions: list[tuple[int, ...]] = []
-    # Move sources out of the way of the targets first, or one dup2 may overwrite the next one's source.
-    pairs = [(stdio.stdin, 0), (stdio.stdout, 1), (stdio.stderr, 2), *extra]
-    moved = [(os.dup(source), target) for source, target in pairs]
-    high = [(_above(source), target) for source, target in moved]
+    moved: list[int] = []
     try:
-        for source, target in high:
-            actions.append((os.POSIX_SPAWN_DUP2, source, target))
+        # Move sources out of the way of the targets first, or one dup2 may overwrite the next one's source.
+        for source, target in [(stdio.stdin, 0), (stdio.stdout, 1), (stdio.stderr, 2), *extra]:
+            moved.append(_above(source))
+            actions.append((os.POSIX_SPAWN_DUP2, moved[-1], target))
         with _making:
             pid = os.posix_spawn(
                 command[0], list(command), dict(os.environ if env is None else env), file_actions=actions, setsigdef=_DEFAULT
@@ -46,19 +46,13 @@ def spawn(
             know(pid)
         return pid
     finally:
-        for source, _ in high:
-            os.close(source)
+        for fd in moved:
+            os.close(fd)
 
 
 def _above(fd: int, floor: int = 10) -> int:
-    """Return a close-on-exec duplicate of fd that is at least floor; fd is closed."""
-    import fcntl
-
-    if fd >= floor:
-        return fd
-    duplicate = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
-    os.close(fd)
-    return duplicate
+    """Return a close-on-exec duplicate of fd that is at least floor. Raises OSError."""
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor)
 
 
 def wait(pid: int) -> int:

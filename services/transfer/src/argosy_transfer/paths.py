@@ -114,7 +114,7 @@ async def writing(client: Client, where: p.ContainerPath, chunks: AsyncIterator[
                 group.start_soon(writer.run)
                 async for data in chunks:
                     await writer.write(data)
-                await writer.flush()
+                    await writer.flush()  # who sends no more for a while may have sent what is wrong
                 await stream.end()
                 await _over(over, shim, silence_s)
                 group.cancel_scope.cancel()
