@@ -513,3 +513,28 @@ def test_what_is_wrong_is_said_to_a_client_that_is_silent_since(mesh: Mesh, tool
         stream.send(pack(p.Data(data=b"no tar" * 200)))
         asked.join(20)
         assert said and said[0][0] == "INVALID_ARGUMENT", id
+
+
+def hold(tool: Tool, id: str) -> Any:
+    """Begin to keep a container without a task; what is returned yields one message when it is so."""
+    from argosy_protos.argosy.shims.v1 import HoldRequest
+
+    call = tool.channel.unary_stream("/argosy.shims.v1.Shims/Hold", bytes, bytes)
+    return call(HoldRequest(container_id=id, reason="a test needs it").encode(), metadata=tool.metadata(), timeout=60)
+
+
+def test_a_container_is_kept_without_a_task_by_one_after_the_other(
+    mesh: Mesh, tool: Tool, stopped: str, running: str
+) -> None:
+    for id, code in ((running, "ALREADY_EXISTS"), ("nobody", "NOT_FOUND")):
+        with pytest.raises(grpc.RpcError) as refusal:
+            next(hold(tool, id))
+        assert refusal.value.code().name == code
+    first, second, third = hold(tool, stopped), hold(tool, stopped), hold(tool, stopped)
+    next(first)
+    second.cancel()
+    first.cancel()
+    next(third)
+    assert "a test needs it" in mesh.ctr("tasks", "start", "-d", stopped).err
+    third.cancel()
+    mesh.ctr("tasks", "start", "-d", stopped).ok()
