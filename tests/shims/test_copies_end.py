@@ -112,7 +112,7 @@ def test_when_a_delete_is_answered_no_copy_is_left(shim: Alone) -> None:
         await asyncio.sleep(0)
         again = asyncio.create_task(fails(client.transfer(client.path("/big"), p.WriteStream(stream=late.id))))
         await deleted
-        assert shim.copiers() == []
+        assert shim.copiers() == [] and "mnt" not in shim.held()["descriptors"]
         for task in (asked, placing):
             error = await fails(task)
             assert isinstance(error, Aborted) and "was deleted" in error.message

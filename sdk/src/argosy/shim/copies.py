@@ -11,7 +11,6 @@ import os
 import select
 import signal
 import threading
-import time
 from typing import Final, NamedTuple
 
 from argosy.errors import Aborted, ArgosyError, Unavailable
@@ -49,7 +48,8 @@ class Copy:
         """tree is closed, with the failure or the end of the process. See ``Order``. Raises OSError."""
         self.container = container
         self._why = ""
-        self._over = False
+        self._over = False  # the number of the process may be another's
+        self._left = threading.Event()
         self._error: ArgosyError | None = None
         self._lock = threading.Lock()
         self._mounts = tree.mounts
@@ -105,19 +105,12 @@ class Copy:
             return self._over or bool(self._why) or has_ended(self._process)
 
     def has_gone(self) -> bool:
-        """Whether nothing is left of it: the process has ended, and that is known."""
-        return self._over
+        """Whether nothing is left of it: the process has ended, and all of it is closed."""
+        return self._left.is_set()
 
     def gone(self, within_s: float) -> bool:
-        """Wait for the process to end, for so long; return whether it did. From any thread."""
-        deadline = time.monotonic() + within_s
-        while True:
-            with self._lock:
-                if self._over or has_ended(self._process):
-                    return True
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.005)
+        """Wait until nothing is left of it, for so long; return whether that is so. From any thread but its own."""
+        return self._left.wait(within_s)
 
     def read(self, size: int) -> bytes:
         """Return what the process has read, nothing at its end. Raises Unavailable for one that stands still, Aborted for one that was ended."""
@@ -169,7 +162,11 @@ class Copy:
             poll.register(fd, select.POLLIN)
         if not poll.poll(SILENCE_S * 1000):
             self.end(self._still())
-        if not self.gone(DEATH_S):
+        poll.unregister(self._ended)
+        if not poll.poll(DEATH_S * 1000):
+            # What the process has open stays so; what we have does not have to.
+            _close(self._mounts)
+            self._mounts = -1
             self._error = Aborted(self._why)
             return self._error
         self._collect()
@@ -190,6 +187,7 @@ class Copy:
         _close(self._word, self._process, self._ended, self._mounts)
         if self._error is None:
             self._error = Aborted(self._why) if self._why and not said else failure(said, code)
+        self._left.set()
 
 
 def _close(*descriptors: int) -> None:
