@@ -493,13 +493,16 @@ def test_a_snapshot_that_is_removed_while_it_is_written_to_is_said(mesh: Mesh, t
     assert failed and failed[0][0] == "ABORTED" and "was removed meanwhile" in failed[0][1]
 
 
-def test_a_task_manager_that_goes_ends_a_copy_into_a_snapshot(mesh: Mesh, tool: Tool, stopped: str) -> None:
+@pytest.mark.parametrize("service", ["argosy-tasks", "argosy-gateway"])
+def test_a_service_that_goes_ends_a_copy_into_a_snapshot(mesh: Mesh, stopped: str, service: str) -> None:
     """Nobody keeps the container from being started then."""
-    _, asked, failed = begin_write(tool, stopped, "one")
-    os.kill(mesh.services()["argosy-tasks"], signal.SIGKILL)
-    asked.join(20)
-    assert failed and failed[0][0] == "UNAVAILABLE"
-    eventually(lambda: not copiers("/tmp"), 20)
+    with Tool(mesh.address) as tool:
+        _, asked, failed = begin_write(tool, stopped, "one")
+        os.kill(mesh.services()[service], signal.SIGKILL)
+        asked.join(20)
+        assert failed and failed[0][0] == "UNAVAILABLE"
+        eventually(lambda: not copiers("/tmp"), 20)
+    eventually(lambda: mesh.ctr("tasks", "start", "-d", stopped).code == 0, 20)
 
 
 def test_what_is_wrong_is_said_to_a_client_that_is_silent_since(mesh: Mesh, tool: Tool, stopped: str, running: str) -> None:

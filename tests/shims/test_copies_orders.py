@@ -206,7 +206,7 @@ def go_through(numbers: range, sleeps: bool) -> None:
 
 @pytest.mark.parametrize("sleeps", [False, True], ids=["one process", "with a keeper"])
 def test_whatever_ends_first(sleeps: bool) -> None:
-    go_through(range(11 if sleeps else 0, len(ORDERS), 509), sleeps)
+    go_through(range(11 if sleeps else 0, len(ORDERS), 719), sleeps)
 
 
 @pytest.mark.storm

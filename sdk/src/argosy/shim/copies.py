@@ -25,7 +25,7 @@ MOST_COPIES: Final = 8
 # How long a copy, or its client, may stand still: of a disk or a file system that hangs nobody knows.
 SILENCE_S: Final = 600.0
 # What was killed is gone at once, or waits for a disk.
-DEATH_S: Final = 5.0
+DEATH_S: Final = 3.0
 
 
 class Tree(NamedTuple):
