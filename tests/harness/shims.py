@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ _TYPES: Final = "containerd.types.transfer"
 # A shim as a template's start leaves it, but for the start: the first is one process, the second a keeper and a worker.
 _PROGRAM: Final = """
 import os, socket, sys
+from argosy.kernel.process import die_with_parent
 from argosy.shim.daemon import Identity, resume, serve
 from argosy.shim.keeper import keep
 from argosy_shim_runc_v2.service import RuncTasks
@@ -53,6 +55,7 @@ def first(keeper):
     begin(keeper)
 if sys.argv[2] == "sleeps":
     keep(first, lambda keeper, asleep: resume(keeper, asleep, RuncTasks))
+die_with_parent()
 begin()
 """
 # It waits up to 64 times as long where it was woken early before.
@@ -325,6 +328,18 @@ def alone(base: Path, *, sleeps: bool = False) -> Iterator[Alone]:
             for id in found.made:
                 subprocess.run([*root, "delete", "--force", id], capture_output=True, check=False)
                 shutil.rmtree(found.bundle(id), ignore_errors=True)
-            for group in Path("/sys/fs/cgroup").glob(f"*/argosy-tests-{os.getpid()}"):
-                with suppress(OSError):
-                    group.rmdir()
+            _end_groups()
+
+
+def _end_groups() -> None:
+    """Kill what is left in the cgroups of this test's containers, such as what a runtime was making when its shim was killed, and remove them."""
+    for _ in range(200):
+        tops = list(Path("/sys/fs/cgroup").glob(f"*/argosy-tests-{os.getpid()}"))
+        if not tops:
+            return
+        for group in [*(below for top in tops for below in top.iterdir() if below.is_dir()), *tops]:
+            with suppress(OSError):
+                for pid in (group / "cgroup.procs").read_text().split():
+                    os.kill(int(pid), 9)
+                group.rmdir()
+        time.sleep(0.01)
