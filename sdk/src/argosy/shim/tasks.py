@@ -46,8 +46,8 @@ class TaskService(ABC, Generic[C]):
     WAITING: ClassVar[frozenset[str]] = frozenset(("wait",))
     # Whether containers are processes of this machine, whose orphans are left to the shim.
     ADOPTS: ClassVar[bool] = True
-    # Returns descriptors of a container's root, as its processes see it, and of its user namespace, -1 for ours: a method of the service, by which
-    # files are copied into and out of containers; None where they can't be. Raises NotFound, OSError.
+    # Returns a container's files, as its processes see them: a method of the service, by which they are copied in and out; None where they can't be.
+    # Raises NotFound, FailedPrecondition for one that is being deleted, OSError.
     tree: Callable[[str], Tree] | None = None
     # Services of a shim beside the Task API: name -> its generated table of methods.
     MORE: ClassVar[Mapping[str, Mapping[str, tuple[str, Any, Any]]]] = {}
