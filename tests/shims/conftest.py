@@ -30,6 +30,9 @@ _MORE: Final = {
     "test_a_container_that_starts_again_finds_what_it_wrote": ("mesh-block",),
     "test_a_read_only_root_is_read_only": ("mesh-virtiofs",),
     "test_a_pod_of_disks_gives_them_back": ("mesh",),
+    "test_files_go_into_a_vm_and_come_out": ("block-/root",),
+    "test_a_tree_with_mounts_is_what_the_container_sees": ("block",),
+    "test_a_copy_under_way_holds_up_no_end": ("virtiofs",),
     "test_a_death_at_any_step_leaves_nothing": ("0.15-", "0.7-"),
 }
 

@@ -1,4 +1,4 @@
-"""A copy out of or into a container, as a shim runs it: a process that does it, pipes to it, and how it ended.
+"""A copy out of or into a container, as a shim runs it: what does it, which is a process of this machine where files are, pipes to it, and how it ended.
 
 Two may end it: its transfer's thread, which waits for it, and whoever finds that it is not wanted any more (``end``, from any thread). A process that waits
 for files that never answer may not be killed by that before they do (a FUSE server that has taken the question): its caller is told all the same.
@@ -11,7 +11,8 @@ import os
 import select
 import signal
 import threading
-from typing import Final, NamedTuple
+from abc import ABC, abstractmethod
+from typing import Final, NamedTuple, Protocol
 
 from argosy.errors import Aborted, ArgosyError, Unavailable
 from argosy.kernel.process import has_ended
@@ -28,6 +29,91 @@ SILENCE_S: Final = 600.0
 DEATH_S: Final = 3.0
 
 
+class Files(Protocol):
+    """A container's files, as far as a copy needs them. Either method is the last."""
+
+    def close(self) -> None:
+        """Let go of them: there is no copy."""
+
+    def copy(self, container: str, verb: str, path: str, *, walk: bool, owners: bool) -> Copying:
+        """Begin a copy, as ``Order`` says. In the loop, so that it must not wait. Raises ArgosyError, OSError; then nothing is left of them."""
+
+
+class Copying(ABC):
+    """One copy, from its start to its end; whoever does it, bytes go through a pipe. ``end``, ``gone`` and what asks are for any thread, the rest for the transfer's."""
+
+    container: str
+    data: int
+    """Our end of the pipe."""
+    _why: str
+    _ended: int
+    """Readable when the copy is not wanted any more, for _why."""
+
+    @abstractmethod
+    def end(self, why: str) -> None:
+        """End it, without waiting; why is what its caller is told. Nothing happens when it has ended."""
+
+    @abstractmethod
+    def has_ended(self) -> bool:
+        """Whether it has ended, or is not wanted any more."""
+
+    @abstractmethod
+    def has_gone(self) -> bool:
+        """Whether nothing is left of it, and that is known."""
+
+    @abstractmethod
+    def gone(self, within_s: float) -> bool:
+        """Wait until nothing is left of it, for so long; return whether that is so. Not in its own thread."""
+
+    @abstractmethod
+    def wait(self) -> ArgosyError | None:
+        """Wait for the end; return why the copy failed, None when it did not.
+
+        One that was ended is not waited for for ever: ``collect`` is. Safe to call twice.
+        """
+
+    @abstractmethod
+    def collect(self) -> None:
+        """Wait until nothing is left of it, however long that takes. Safe to call twice."""
+
+    def read(self, size: int) -> bytes:
+        """Return what was read, nothing at its end. Raises Unavailable for one that stands still, Aborted for one that was ended."""
+        self._ready(select.POLLIN)
+        return os.read(self.data, size)
+
+    def write(self, data: bytes) -> bool:
+        """Give it data; return False when it takes no more, and says why. Raises as ``read``."""
+        view = memoryview(data)
+        while view:
+            self._ready(select.POLLOUT)
+            try:
+                view = view[os.write(self.data, view) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                return False
+        return True
+
+    def _ready(self, events: int) -> None:
+        poll = select.poll()
+        poll.register(self.data, events)
+        poll.register(self._ended, select.POLLIN)
+        ready = poll.poll(SILENCE_S * 1000)
+        if not ready:
+            raise Unavailable(self._still())
+        if self._ended in (fd for fd, _ in ready):
+            raise Aborted(self._why)
+
+    def _still(self) -> str:
+        return f'a copy of container "{self.container}" stood still for {SILENCE_S:g} s: its files do not answer'
+
+    def close_data(self) -> None:
+        """Close our end of the data's pipe. Safe to call twice."""
+        if self.data >= 0:
+            os.close(self.data)
+            self.data = -1
+
+
 class Tree(NamedTuple):
     """A container's files, as descriptors. Whoever gets one closes them."""
 
@@ -40,8 +126,12 @@ class Tree(NamedTuple):
     def close(self) -> None:
         _close(*self)
 
+    def copy(self, container: str, verb: str, path: str, *, walk: bool, owners: bool) -> Copying:
+        """Begin a copy, by a process; the descriptors are its from then on. Raises OSError."""
+        return Copy(container, verb, path, self, walk=walk, owners=owners)
 
-class Copy:
+
+class Copy(Copying):
     """One process that copies, from its start to its end."""
 
     def __init__(self, container: str, verb: str, path: str, tree: Tree, *, walk: bool, owners: bool) -> None:
@@ -111,43 +201,6 @@ class Copy:
     def gone(self, within_s: float) -> bool:
         """Wait until nothing is left of it, for so long; return whether that is so. From any thread but its own."""
         return self._left.wait(within_s)
-
-    def read(self, size: int) -> bytes:
-        """Return what the process has read, nothing at its end. Raises Unavailable for one that stands still, Aborted for one that was ended."""
-        self._ready(select.POLLIN)
-        return os.read(self.data, size)
-
-    def write(self, data: bytes) -> bool:
-        """Give the process data; return False when it takes no more, and says why. Raises as ``read``."""
-        view = memoryview(data)
-        while view:
-            self._ready(select.POLLOUT)
-            try:
-                view = view[os.write(self.data, view) :]
-            except BlockingIOError:
-                continue
-            except BrokenPipeError:
-                return False
-        return True
-
-    def _ready(self, events: int) -> None:
-        poll = select.poll()
-        poll.register(self.data, events)
-        poll.register(self._ended, select.POLLIN)
-        ready = poll.poll(SILENCE_S * 1000)
-        if not ready:
-            raise Unavailable(self._still())
-        if self._ended in (fd for fd, _ in ready):
-            raise Aborted(self._why)
-
-    def _still(self) -> str:
-        return f'a copy of container "{self.container}" stood still for {SILENCE_S:g} s: its files do not answer'
-
-    def close_data(self) -> None:
-        """Close our end of the data's pipe. Safe to call twice."""
-        if self.data >= 0:
-            os.close(self.data)
-            self.data = -1
 
     def wait(self) -> ArgosyError | None:
         """Wait for the end; return why the copy failed, None when it did not.

@@ -31,7 +31,7 @@ from argosy.shim.tasks import TaskService
 from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
 
 if TYPE_CHECKING:
-    from argosy.shim.copies import Tree
+    from argosy.shim.copies import Files
     from argosy.shim.transfers import Transfers
 
 # Task v2 and v3 differ in nothing but the name.
@@ -296,7 +296,7 @@ class Daemon:
         except OSError:
             pass  # closed since
 
-    def _copy(self, connection: _Connection, request: Incoming, tree: Callable[[str], Tree]) -> None:
+    def _copy(self, connection: _Connection, request: Incoming, tree: Callable[[str], Files]) -> None:
         """Hand a call to what copies files of containers, which is loaded with the first one."""
         if self._transfers is None:
             from argosy.shim.transfers import Transfers

@@ -27,7 +27,7 @@ from argosy.shim.exits import Exits, when
 from argosy.shim.model import Container, Reply
 
 if TYPE_CHECKING:
-    from argosy.shim.copies import Tree
+    from argosy.shim.copies import Files
     from argosy.shim.keeper import Keeper
 
 C = TypeVar("C", bound=Container[Any])
@@ -48,7 +48,7 @@ class TaskService(ABC, Generic[C]):
     ADOPTS: ClassVar[bool] = True
     # Returns a container's files, as its processes see them: a method of the service, by which they are copied in and out; None where they can't be.
     # Raises NotFound, FailedPrecondition for one that is being deleted, OSError.
-    tree: Callable[[str], Tree] | None = None
+    tree: Callable[[str], Files] | None = None
     # Services of a shim beside the Task API: name -> its generated table of methods.
     MORE: ClassVar[Mapping[str, Mapping[str, tuple[str, Any, Any]]]] = {}
 

@@ -44,7 +44,7 @@ from argosy.errors import (
     to_wire,
 )
 from argosy.paths.order import PACK, PLACE
-from argosy.shim.copies import DEATH_S, MOST_COPIES, SILENCE_S, Copy, Tree
+from argosy.shim.copies import DEATH_S, MOST_COPIES, SILENCE_S, Copying, Files
 from argosy.ttrpc.machine import Incoming
 
 if TYPE_CHECKING:
@@ -218,14 +218,14 @@ class Transfers:
 
     def __init__(
         self,
-        tree: Callable[[str], Tree],
+        tree: Callable[[str], Files],
         post: Callable[[Callable[[], None]], None],
         flush: Callable[[Any], None],
     ) -> None:
         """tree opens a container's files; post has the loop do something; flush sends what a connection has to."""
         self._tree, self.post, self._flush = tree, post, flush
         self._streams: dict[tuple[int, int], _Stream] = {}
-        self._copies: dict[Copy, list[_Stream]] = {}
+        self._copies: dict[Copying, list[_Stream]] = {}
         self._beginning = threading.Lock()  # a container is looked at, and its copy is known, in one step
 
     def busy(self) -> bool:
@@ -393,7 +393,7 @@ class Transfers:
                 self._over(stream)
             raise ResourceExhausted(f"a copy needs a thread: {error}") from error
 
-    def _begun(self, where: ContainerPath, verb: str, wanted: str, progress: str) -> tuple[Copy, list[_Stream]]:
+    def _begun(self, where: ContainerPath, verb: str, wanted: str, progress: str) -> tuple[Copying, list[_Stream]]:
         """Start the process of a copy, and take its streams. Raises ArgosyError, and then nothing is left of it."""
         try:
             tree = self._tree(where.container_id)
@@ -410,7 +410,7 @@ class Transfers:
                 raise
             keeps = where.preserve_ownership
             try:
-                return Copy(where.container_id, verb, where.path, tree, walk=not where.no_walk, owners=keeps), streams
+                return tree.copy(where.container_id, verb, where.path, walk=not where.no_walk, owners=keeps), streams
             except OSError as error:
                 raise Unavailable(f"the process that copies can't be started: {error.strerror}") from error
         except ArgosyError:
@@ -418,7 +418,7 @@ class Transfers:
                 self._over(stream)
             raise
 
-    def _work(self, copy: Copy, verb: str, streams: list[_Stream], connection: Connection, number: int) -> None:
+    def _work(self, copy: Copying, verb: str, streams: list[_Stream], connection: Connection, number: int) -> None:
         """Move the bytes of one transfer, in a thread of its own."""
         error: BaseException | None = None
         try:
@@ -460,7 +460,7 @@ def _out_of_reach(container: str, error: OSError) -> ArgosyError:
     return FailedPrecondition(f"{text}; delete its task, and copy from its snapshot")
 
 
-def _out(copy: Copy, stream: _Stream) -> ArgosyError | None:
+def _out(copy: Copying, stream: _Stream) -> ArgosyError | None:
     """Send what a process reads. Returns how it failed. Raises what the stream's client is to blame for."""
     sender = _Sender(stream)
     while data := copy.read(CHUNK_BYTES):
@@ -471,7 +471,7 @@ def _out(copy: Copy, stream: _Stream) -> ArgosyError | None:
     return error
 
 
-def _in(copy: Copy, stream: _Stream) -> ArgosyError | None:
+def _in(copy: Copying, stream: _Stream) -> ArgosyError | None:
     """Have a process take what a client sends. Returns how it failed. Raises what the stream's client is to blame for."""
     grants, ignored = Grants(), 0
     while True:

@@ -21,6 +21,7 @@ from argosy.errors import (
     DeadlineExceeded,
     FailedPrecondition,
     NotFound,
+    ResourceExhausted,
     Unavailable,
     Unimplemented,
     Unknown,
@@ -31,7 +32,7 @@ from argosy_shim_kata_v2.qmp import connect
 
 _ERRORS: Final[Mapping[str, type[ArgosyError]]] = {
     "not_found": NotFound, "exists": AlreadyExists, "unimplemented": Unimplemented, "failed": Unknown, "unknown": Unknown,
-    "precondition": FailedPrecondition,
+    "precondition": FailedPrecondition, "exhausted": ResourceExhausted,
 }  # fmt: skip
 _TEXT_LIMIT: Final = 4096
 _FIFO_PIECE: Final = 32 << 10
@@ -42,10 +43,24 @@ def plain(text: object) -> str:
     return "".join(c if c.isprintable() else " " for c in str(text)[:_TEXT_LIMIT])
 
 
-class _Call:
-    def __init__(self) -> None:
+class Call:
+    """A question to the agent that is under way."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
         self.done = threading.Event()
+        self.lost = ""
         self.answer: Mapping[str, Any] | None = None
+
+    def result(self, timeout: float) -> Any:
+        """Wait for the answer, at most timeout seconds. Raises the agent's error, DeadlineExceeded, Unavailable."""
+        if not self.done.wait(timeout):
+            raise DeadlineExceeded(f"the guest did not answer {self.method} within {timeout:g} s")
+        if self.answer is None:
+            raise Unavailable(f"the VM is gone: {self.lost}")
+        if "err" in self.answer:
+            raise _ERRORS.get(str(self.answer.get("kind")), Unknown)(plain(self.answer["err"]))
+        return self.answer.get("ok")
 
 
 class Control:
@@ -56,7 +71,7 @@ class Control:
     ) -> None:
         self._on_event, self._on_lost = on_event, on_lost
         self._lock = threading.Lock()
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, Call] = {}
         self._next = 0
         self._lost = ""
         self._socket = connect(path, timeout)
@@ -78,6 +93,7 @@ class Control:
             self._lost = why
             calls, self._calls = self._calls, {}
         for call in calls.values():
+            call.lost = why
             call.done.set()
         self._on_lost(why)
 
@@ -98,9 +114,9 @@ class Control:
         call.answer = message
         call.done.set()
 
-    def call(self, method: str, timeout: float, **arguments: Any) -> Any:
-        """Ask the agent. Raises its error, DeadlineExceeded, Unavailable."""
-        call = _Call()
+    def ask(self, method: str, **arguments: Any) -> Call:
+        """Ask the agent, whose answer may take its time. Raises Unavailable."""
+        call = Call(method)
         with self._lock:
             if self._lost:
                 raise Unavailable(f"the VM is gone: {self._lost}")
@@ -113,14 +129,11 @@ class Control:
             except OSError as error:
                 self._calls.pop(number, None)
                 raise Unavailable(f"the VM is gone: {error.strerror}") from None
-        if not call.done.wait(timeout):
-            raise DeadlineExceeded(f"the guest did not answer {method} within {timeout:g} s")
-        answer = call.answer
-        if answer is None:
-            raise Unavailable(f"the VM is gone: {self._lost}")
-        if "err" in answer:
-            raise _ERRORS.get(str(answer.get("kind")), Unknown)(plain(answer["err"]))
-        return answer.get("ok")
+        return call
+
+    def call(self, method: str, timeout: float, **arguments: Any) -> Any:
+        """Ask the agent, and wait. Raises its error, DeadlineExceeded, Unavailable."""
+        return self.ask(method, **arguments).result(timeout)
 
     def close(self) -> None:
         try:

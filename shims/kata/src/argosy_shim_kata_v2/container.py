@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unimplemented, Unknown
 from argosy.mounts import Mount, check
@@ -26,6 +26,10 @@ from argosy_shim_kata_v2.channel import Streams, plain
 from argosy_shim_kata_v2.config import Config
 from argosy_shim_kata_v2.machine import Machine
 from argosy_shim_kata_v2.sandbox import Sandbox
+from argosy_shim_kata_v2.share import ROOTFS
+
+if TYPE_CHECKING:
+    from argosy.shim.copies import Files
 
 _OPTIONS: Final = ("runtimeoptions.v1.Options", "containerd.runtimeoptions.v1.Options")
 _RUNC_OPTIONS: Final = "containerd.runc.v1.Options"
@@ -201,7 +205,7 @@ class Container(model.Container[Process]):
         try:
             share = self._sandbox.share
             if share is not None:
-                rootfs = share.add(self.id, "rootfs", self._rootfs)
+                rootfs = share.add(self.id, ROOTFS, self._rootfs)
                 guest = specs.translate(spec, self.id, rootfs, lambda name, mount: share.add(self.id, name, [mount]))
             else:
                 rootfs = self._plug_disks(machine, bool((spec.get("root") or {}).get("readonly")))
@@ -372,6 +376,21 @@ class Container(model.Container[Process]):
                 raise Unknown("the agent answered pids with nonsense")
             found.append((row[0], row[1] if row[1] in self.execs else ""))
         return found
+
+    def files(self) -> Files:
+        """Return what a copy needs. Raises FailedPrecondition."""
+        from argosy_shim_kata_v2.files import VmFiles  # few containers are copied from
+
+        if self.going:
+            raise FailedPrecondition(
+                f'the task of container "{self.id}" is being deleted; copy from its snapshot afterwards'
+            )
+        machine, share = self._machine, self._sandbox.share
+        if machine is None or machine.lost:
+            raise FailedPrecondition(
+                f'the VM of container "{self.id}" has ended; delete its task, then copy: what it wrote is in its snapshot'
+            )
+        return VmFiles(self.id, machine, share.root / self.id / ROOTFS if share is not None else None)
 
     def stats(self) -> AnyMessage:
         told = self._call("stats", id=self.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from argosy.shim import lifecycle
 from argosy.shim.model import Reply
@@ -18,6 +18,9 @@ from argosy_shim_kata_v2.channel import plain
 from argosy_shim_kata_v2.container import Container, Process, pod_config
 from argosy_shim_kata_v2.pods import PLATFORM, Pods
 from argosy_shim_kata_v2.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from argosy.shim.copies import Files
 
 _KILLED: Final = 137
 
@@ -47,6 +50,9 @@ class KataTasks(TaskService[Container]):
 
     def make(self, request: Any) -> Container:
         return Container(self._namespace, request, self._sandbox)
+
+    def tree(self, id: str) -> Files:
+        return self._container(id).files()
 
     # -- in the VM's threads --
 

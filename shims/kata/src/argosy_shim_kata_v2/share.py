@@ -24,6 +24,8 @@ from argosy_shim_kata_v2.processes import spawn
 
 TAG: Final = "shared"
 GUEST: Final = "/run/argosy/shared"
+# What a container's folder has its root file system as.
+ROOTFS: Final = "rootfs"
 _SOCKET_WAIT_S: Final = 10.0
 # __SO_ACCEPTCON, in proc(5)'s table of unix sockets.
 _ACCEPTS: Final = 0x10000

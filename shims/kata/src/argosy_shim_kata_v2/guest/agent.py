@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # The guest has this package's guest folder and nothing else of it.
 sys.path.insert(0, "/agent")
 from argosy_shim_kata_v2.guest.devices import DEVICE_WAIT_S, disk, mount_share, port  # noqa: E402 # the path comes first
+from argosy_shim_kata_v2.guest.files import MOST, PACK, WORD_BYTES, Copying, fork, shared  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.frames import CONTROL_KINDS, EVENT, MAX_CONTROL, REQUEST, RESPONSE, VERSION, ProtocolError  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.memory import Memory  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.stdio import Loop, Port, Stdio  # noqa: E402 # the path
@@ -72,6 +73,8 @@ class Agent:
         self._oom: dict[str, int] = {}  # container -> count
         self._oom_watch: dict[int, str] = {}  # inotify watch -> container
         self._inotify = -1
+        self._copies: dict[int, Copying] = {}  # pid -> a copy that goes on
+        self._begun: dict[int, Copying] = {}  # base of its streams -> a copy whose end the host has not asked for yet
         self._memory = Memory(POD)
 
     # -- the loop --
@@ -113,6 +116,11 @@ class Agent:
                 return
             if pid == 0:
                 return
+            copying = self._copies.pop(pid, None)
+            if copying is not None:
+                self._stdio.let_go(copying.base)
+                if copying.mounts >= 0:
+                    os.close(copying.mounts)
             if pid in self._waiting:
                 generator, number = self._waiting.pop(pid)
                 self._step(generator, number, code_of(status))
@@ -358,7 +366,11 @@ class Agent:
         yield from self._run("start", id, id=id)
 
     def do_delete(self, id: str, force: bool) -> Done:
-        """Delete a container, and with force kill it first."""
+        """Delete a container, and with force kill it first. Its copies end before: they hold its disks."""
+        for pid in [pid for pid, copying in self._copies.items() if copying.container == id]:
+            os.kill(pid, signal.SIGKILL)
+        while any(copying.container == id for copying in self._copies.values()):
+            yield None
         yield from self._run("delete", *(["--force"] if force else []), id, id=id)
         for key in [k for k in self._by_name if k[0] == id]:
             del self._by_name[key]
@@ -396,6 +408,91 @@ class Agent:
             os.kill(process.pid, signal)
         except ProcessLookupError:
             raise Failure("not_found", "process already finished") from None
+
+    # -- files of containers --
+
+    def _root(self, id: str) -> tuple[str, int, int]:
+        """Return whose view of a container's files there is, and descriptors of its root and its mount namespace.
+
+        That is the init's; ours, and -1, of one that has ended.
+        """
+        process = self._process(id, "")
+        if process.pid in self._processes:
+            # It was not waited for yet, so its number is its own.
+            folder = f"/proc/{process.pid}"
+            try:
+                root = os.open(folder + "/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    return str(process.pid), root, os.open(folder + "/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+                except OSError:
+                    os.close(root)
+            except OSError:
+                pass  # it is a zombie
+        spec = json.loads(text(os.path.join(BUNDLES, id, "config.json")))
+        return "self", os.open(spec["root"]["path"], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), -1
+
+    def do_shared(self, id: str, path: str, folder: str, follow: bool, writes: bool) -> bool:
+        """Say whether what is at a path in a container is what the host has at that path below what it shares as folder; what was written is there then."""
+        process, root, mounts = self._root(id)
+        try:
+            found = shared(process, root, folder, path, follow, writes)
+        finally:
+            for fd in (root, mounts):
+                if fd >= 0:
+                    os.close(fd)
+        if found:
+            os.sync()
+        return found
+
+    def do_copy(self, id: str, base: int, verb: str, path: str, walk: bool, owners: bool) -> None:
+        """Begin to pack what is at a path in a container into stream base + 1, or to place what comes over stream base below it."""
+        if len(self._copies) >= MOST:
+            raise Failure("exhausted", f"{MOST} copies are under way in the VM, which are the most; wait for one to end")
+        _, root, mounts = self._root(id)
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        theirs, ours = os.pipe2(os.O_CLOEXEC)
+        word, said = os.pipe2(os.O_CLOEXEC)
+        began = time.monotonic()
+        packs = verb == PACK
+        stdin, stdout, mine, other = (null, ours, theirs, ours) if packs else (theirs, null, ours, theirs)
+        try:
+            pid = fork(root, stdin, stdout, said, verb, path, f'container "{id}"', walk, owners)
+        except BaseException:
+            for fd in (mine, word, mounts):
+                if fd >= 0:
+                    os.close(fd)
+            raise
+        finally:
+            for fd in (root, null, other, said):
+                os.close(fd)
+        self._copies[pid] = self._begun[base] = Copying(id, base, pid, word, mounts, began)
+        if packs:
+            self._stdio.outlet(base + 1, mine)
+        else:
+            self._stdio.inlet(base, mine)
+
+    def do_copied(self, base: int) -> Wait:
+        """Wait for a copy's end; return what it said of it, and its exit code. Of each copy that has begun this is asked once."""
+        copying = self._begun.pop(base)
+        if copying.pid in self._copies:
+            code = yield copying.pid
+        else:
+            status, when = self._ended.pop(copying.pid, (0, 0.0))
+            code = code_of(status) if when >= copying.began else 0
+        os.set_blocking(copying.word, False)
+        try:
+            said = os.read(copying.word, WORD_BYTES).decode("utf-8", "replace")
+        except BlockingIOError:
+            said = ""
+        finally:
+            os.close(copying.word)
+        return {"said": said, "code": code}
+
+    def do_end_copy(self, base: int) -> None:
+        """Kill a copy; where there is none, that is well."""
+        for pid, copying in self._copies.items():
+            if copying.base == base:
+                os.kill(pid, signal.SIGKILL)
 
     def do_resize(self, id: str, exec: str, width: int, height: int) -> None:
         """Give a terminal another size, in characters."""

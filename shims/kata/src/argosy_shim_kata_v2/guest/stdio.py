@@ -148,9 +148,12 @@ class Stdio:
         self._input[stream] = fd
 
     def let_go(self, stream: int) -> None:
-        """Close a stream's input: its process has ended."""
+        """Close a stream's input: its process has ended. What it has not taken is lost, and the host may send the rest of it."""
         fd = self._input.pop(stream, -1)
-        self._held.pop(stream, None)
+        held = self._held.pop(stream, None)
+        self._ending.discard(stream)
+        if held:
+            self._port.send(stream, CREDIT, AMOUNT.pack(len(held)))
         if fd >= 0 and fd not in self._output:
             self._loop.unwatch(fd)
             os.close(fd)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import argosy.errors
 from argosy.errors import NotFound, Unknown
 
 from argosy_shim_kata_v2.image import binaries, debs
@@ -29,20 +30,26 @@ _MODULES: Final = "virtio_pci virtio_console virtio_blk virtio_net overlay erofs
 _APPLETS: Final = "sh mount umount cat echo sleep mkdir ip ls ps kill dmesg switch_root cp env".split()  # fmt: skip
 _LIBRARY_FOLDERS: Final = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64")
 _GUEST: Final = Path(__file__).parent.parent / "guest"
+# What copies files on a host does so in the guest: this package, as far as that needs it.
+_SDK: Final = Path(argosy.errors.__file__).parent
 _GZIP_LEVEL: Final = 6
 
-# Run by the guest's own interpreter: it says which modules the agent imports, and compiles them as its release does.
+# Run by the guest's own interpreter: it says which modules the agent imports, and those that copy files, and compiles them as its release does.
 _COMPILE: Final = """
 import json, os, py_compile, sys
-root, out, agent = sys.argv[1:4]
+root, out, ours = sys.argv[1:4]
 library = "/usr/lib/python%d.%d/" % sys.version_info[:2]
-sys.path[:] = [agent, root + library, root + library + "lib-dynload"]
-import argosy_shim_kata_v2.guest.agent, encodings.utf_8, encodings.ascii, encodings.latin_1
+sys.path[:] = [ours, root + library, root + library + "lib-dynload"]
+# What its modules can do without, and no package of the guest's has the libraries for.
+sys.modules.update(dict.fromkeys(("_bz2", "_hashlib", "_lzma")))
+import argosy_shim_kata_v2.guest.agent, argosy.paths.order, argosy.paths.packing, argosy.paths.placing, encodings.utf_8, encodings.ascii, encodings.latin_1
 found = {}
 for module in list(sys.modules.values()):
     path = getattr(module, "__file__", None) or ""
     if path.startswith(root + library):
         found[path[len(root):]] = path
+    elif path.startswith(ours + "/argosy/"):
+        found["/agent" + path[len(ours):]] = path
 for name in ("os", "stat", "posixpath", "genericpath", "abc", "codecs", "io", "_collections_abc", "zipimport", "encodings/__init__",
              "encodings/aliases", "site", "_sitebuiltins", "importlib/__init__", "importlib/_abc", "importlib/util", "runpy"):
     found[library + name + ".py"] = root + library + name + ".py"
@@ -122,13 +129,17 @@ def _run_in(tree: _Tree, root: Path) -> Callable[[str], list[str]]:
 
 
 def _python(tree: _Tree, python: str, root: Path, scratch: Path) -> dict[str, bytes]:
-    """Return the part of the standard library that the agent imports, compiled, by its path in the guest."""
-    out = scratch / "pyc"
+    """Return the part of the standard library and of the SDK that the guest imports, compiled, by its path there."""
+    out, ours = scratch / "pyc", scratch / "ours"
     out.mkdir()
+    # Of what is beside them, which may be of another release of Python, nothing shall be found.
+    ours.mkdir()
+    for package in (_GUEST.parent, _SDK):
+        (ours / package.name).symlink_to(package)
     command = _run_in(tree, root)(f"/usr/bin/{python}")
     env = {"PYTHONHOME": str(root / "usr"), "PYTHONHASHSEED": "0", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [*command, "-S", "-B", "-c", _COMPILE, str(root), str(out), str(_GUEST.parent.parent)],
+        [*command, "-S", "-B", "-c", _COMPILE, str(root), str(out), str(ours)],
         capture_output=True,
         text=True,
         env=env,
