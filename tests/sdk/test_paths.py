@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import stat
@@ -9,9 +10,11 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import anyio
 import pytest
 from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 from argosy.mounts import Mount
+from argosy.paths import running
 from argosy.paths.__main__ import explained
 from argosy.paths.names import base_name
 from argosy.paths.order import PACK, PLACE, Order
@@ -183,3 +186,21 @@ def test_an_order_is_read_as_it_was_given_however_long(tree: Path) -> None:
     file = order.file()
     assert Order.read(file) == order
     assert max(map(len, order.command(file))) < 4096
+
+
+def test_whoever_takes_no_more_of_what_is_packed_does_not_wait_for_it(tmp_path: Path) -> None:
+    """Its process is killed with its output full, which asyncio's streams do not come to the end of by themselves."""
+    (tmp_path / "big").write_bytes(os.urandom(4 << 20))
+
+    async def takes_one(root: int) -> None:
+        with anyio.fail_after(running._DEATH_S / 2):
+            async with running.packed(Order(verb=PACK, path="/big", what="it", root=root), 10) as chunks:
+                async for _ in chunks:
+                    await anyio.sleep(0.2)
+                    break
+
+    root = os.open(tmp_path, os.O_PATH | os.O_DIRECTORY)
+    try:
+        asyncio.run(takes_one(root))
+    finally:
+        os.close(root)

@@ -191,6 +191,17 @@ def test_a_read_only_root_takes_nothing(mesh: Mesh, tool: Tool) -> None:
         mesh.argosy("rm", "--force", "ro").ok()
 
 
+def test_why_a_copy_failed_comes_before_the_end_of_its_stream(mesh: Mesh, tool: Tool) -> None:
+    small = "type=tmpfs,src=tmpfs,dst=/small,options=size=1m"
+    mesh.ctr("run", "-d", "--mount", small, IMAGE, "small", "sleep", "1000").ok()
+    try:
+        for _ in range(8):
+            code, said = refused(write, tool, "small", "/small", archive(("big", bytes(4 << 20))))
+            assert (code, "the disk is full" in said) == ("RESOURCE_EXHAUSTED", True), said
+    finally:
+        mesh.argosy("rm", "--force", "small").ok()
+
+
 def test_owners_are_kept_where_that_is_asked_for(mesh: Mesh, tool: Tool, running: str) -> None:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:

@@ -47,6 +47,9 @@ async def _begun(order: Order) -> AsyncGenerator[tuple[Process, int], None]:
                 with suppress(ProcessLookupError):
                     process.kill()
                 with anyio.move_on_after(_DEATH_S, shield=True):
+                    # What nobody has read holds up the end of it: asyncio waits for its pipe to be empty.
+                    while process.stdout is not None and await process.stdout.read(_CHUNK):
+                        pass
                     await process.wait()
                     await _left(word)
     finally:

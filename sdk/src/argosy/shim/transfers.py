@@ -429,12 +429,13 @@ class Transfers:
             copy.wait()
 
         def answer() -> None:
+            # Why it failed comes before the end of its streams, which says less.
+            if error is not None:
+                connection.machine.respond_error(number, *to_wire(error))
             for stream in streams:
                 self._over(stream)
             if error is None:
                 connection.machine.respond(number, Empty().encode())
-            else:
-                connection.machine.respond_error(number, *to_wire(error))
             self._flush(connection)
 
         def forget() -> None:
