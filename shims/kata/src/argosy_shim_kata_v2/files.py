@@ -167,7 +167,7 @@ class _Copy(Copying):
     def _let_look_again(self) -> None:
         """Have the guest forget what it knows of names and files that nobody has open: for a second it would believe in what was there."""
         try:
-            self._machine.control.call("drop", _BEGIN_S)
+            self._machine.control.call("drop", _BEGIN_S, sync=False)
         except ArgosyError:
             pass  # it has gone, or is busy; then it looks again a second later
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # The guest has this package's guest folder and nothing else of it.
 sys.path.insert(0, "/agent")
 from argosy_shim_kata_v2.guest.devices import DEVICE_WAIT_S, disk, mount_share, port  # noqa: E402 # the path comes first
-from argosy_shim_kata_v2.guest.files import MOST, PACK, WORD_BYTES, Copying, fork, shared  # noqa: E402 # the path
+from argosy_shim_kata_v2.guest.files import MOST, PACK, WORD_BYTES, Copying, fork, shared, write_back  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.frames import CONTROL_KINDS, EVENT, MAX_CONTROL, REQUEST, RESPONSE, VERSION, ProtocolError  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.memory import Memory  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.stdio import Loop, Port, Stdio  # noqa: E402 # the path
@@ -436,12 +436,12 @@ class Agent:
         process, root, mounts = self._root(id)
         try:
             found = shared(process, root, folder, path, follow, writes)
+            if found:
+                write_back(root)
         finally:
             for fd in (root, mounts):
                 if fd >= 0:
                     os.close(fd)
-        if found:
-            os.sync()
         return found
 
     def do_copy(self, id: str, base: int, verb: str, path: str, walk: bool, owners: bool) -> None:
@@ -580,9 +580,10 @@ class Agent:
         finally:
             os.close(null)
 
-    def do_drop(self) -> None:
-        """Forget the files of the host's that are open for nothing but being looked up faster."""
-        os.sync()
+    def do_drop(self, sync: bool = True) -> None:
+        """Forget the files of the host's that are open for nothing but being looked up faster; with sync also those that have something to write."""
+        if sync:
+            os.sync()
         put("/proc/sys/vm/drop_caches", "2")
 
     # -- memory --
