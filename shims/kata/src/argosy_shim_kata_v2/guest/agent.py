@@ -47,6 +47,8 @@ RNDADDENTROPY, RNDRESEEDCRNG, TIOCSWINSZ = 0x40085203, 0x5207, 0x5414
 IN_MODIFY = 2
 # How often a device that is being plugged in is looked for.
 POLL_S = 0.005
+# A copy that was killed is gone at once, unless a file system of the container's own does not answer; then its disks stay in use, and the host ends the VM.
+COPY_DEATH_S = 5.0
 
 
 class Process:
@@ -369,7 +371,8 @@ class Agent:
         """Delete a container, and with force kill it first. Its copies end before: they hold its disks."""
         for pid in [pid for pid, copying in self._copies.items() if copying.container == id]:
             os.kill(pid, signal.SIGKILL)
-        while any(copying.container == id for copying in self._copies.values()):
+        deadline = time.monotonic() + COPY_DEATH_S
+        while any(copying.container == id for copying in self._copies.values()) and time.monotonic() < deadline:
             yield None
         yield from self._run("delete", *(["--force"] if force else []), id, id=id)
         for key in [k for k in self._by_name if k[0] == id]:
