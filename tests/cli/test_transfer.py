@@ -381,7 +381,7 @@ def test_files_of_containers_go_to_whatever_takes_a_tar_and_come_from_what_is_on
         ("container:files-runs:/root/in", "container:files-waits:/root"),
     ):  # fmt: skip
         said = mesh.argosy("-o", "json", "transfer", source, sink).ok()
-        assert json.loads(said.out) == {"from": source, "to": sink, "digest": ""}
+        assert json.loads(said.out) == {"from": source, "to": sink}
     digest = json.loads(mesh.argosy("-o", "json", "transfer", "container:files-waits:/root/in", "blob:").ok().out)["digest"]
     mesh.argosy("transfer", f"blob:{digest}", f"archive:{tmp_path}/last.tar").ok()
     listed = subprocess.run(["tar", "-tvf", str(tmp_path / "last.tar"), "--numeric-owner"], capture_output=True, text=True)

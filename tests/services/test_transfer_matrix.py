@@ -26,7 +26,7 @@ from tests.harness.examples import serving
 from tests.harness.matrix import BYTES, IMAGES, OF_TREES, PAIRS
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.harness.objects import Objects, serving_objects
-from tests.harness.transfer import HOST, Tool, pack, refused
+from tests.harness.transfer import HOST, Tool, kept_blob, pack, refused
 from tests.harness.web import INDEX, MANIFEST
 
 pytestmark = pytest.mark.root
@@ -133,18 +133,7 @@ def source_of(kind: str, world: World, tool: Tool, raw: bool) -> End:
         case "Stored":
             return End(ours.Stored(depot="objects", name="box/1"))
         case "Blob":
-            ctr(
-                world,
-                tool.namespace,
-                "content",
-                "ingest",
-                "--expected-size",
-                str(len(RAW)),
-                "--expected-digest",
-                digest_of(RAW),
-                "raw",
-                stdin=world.raw,
-            )
+            kept_blob(world.mesh.address, RAW, tool.namespace)
             return End(ours.Blob(digest=digest_of(RAW)))
         case "ReadStream":
             return End(p.ReadStream(stream=tool.sending(RAW)))

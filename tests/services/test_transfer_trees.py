@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import os
 import subprocess
@@ -19,7 +18,7 @@ from argosy_protos.containerd.types import transfer as p
 
 from tests.harness.matrix import OF_TREES, PAIRS
 from tests.harness.mesh import IMAGE, Mesh
-from tests.harness.transfer import Tool, refused
+from tests.harness.transfer import Tool, kept_blob, refused
 
 pytestmark = pytest.mark.root
 
@@ -56,13 +55,6 @@ def tool(world: Mesh) -> Iterator[Tool]:
         yield found
 
 
-def blob(mesh: Mesh, data: bytes) -> str:
-    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    command = ["ctr", "-a", str(mesh.address), "content", "ingest", "--expected-digest", digest, "tree"]
-    subprocess.run(command, input=data, check=True, capture_output=True)
-    return digest
-
-
 def made(tool: Tool, name: str, data: bytes, **more: object) -> Snapshot:
     found = Snapshot(name=name, labels=ROOT, **more)  # type: ignore[arg-type] # as it is called
     tool.transfer(p.ReadStream(stream=tool.sending(data)), found)
@@ -89,7 +81,7 @@ def source_of(kind: str, mesh: Mesh, tool: Tool, unique: str) -> Message:
         case "ReadStream":
             return p.ReadStream(stream=tool.sending(TREE))
         case "Blob":
-            return ours.Blob(digest=blob(mesh, TREE))
+            return ours.Blob(digest=kept_blob(mesh.address, TREE))
         case "ContainerPath":
             tool.transfer(p.ReadStream(stream=tool.sending(TREE)), p.ContainerPath(container_id="box", path="/tmp"))
             return p.ContainerPath(container_id="box", path="/tmp/top")

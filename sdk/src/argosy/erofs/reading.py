@@ -13,14 +13,13 @@ from __future__ import annotations
 import os
 import stat
 import struct
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from argosy.erofs.image import IMPLIED_XATTR, MAGIC
 from argosy.errors import InvalidArgument, Unimplemented
-from argosy.unpack.headers import add_attribute, add_nanoseconds, header
+from argosy.tar_headers import add_attribute, add_nanoseconds, become_link, empty, header, packed
 from argosy.unpack.limits import Budget
 from argosy.unpack.names import MAX_NAME_BYTES, OPAQUE, WHITEOUT
 
@@ -318,12 +317,13 @@ def _entry(
     if inode.links > 1 and inode.kind != stat.S_IFDIR:
         first = links.setdefault(inode.nid, path)
         if first != path:
-            entry.type, entry.linkname, entry.size, is_file = tarfile.LNKTYPE, os.fsdecode(first), 0, False
+            become_link(entry, os.fsdecode(first))
+            is_file = False
     for key, value in attributes.items():
         if not key.startswith(b"trusted."):
             add_attribute(entry, os.fsdecode(key), value)
     add_nanoseconds(entry, inode.st_mtime_ns)
-    yield entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    yield packed(entry)
     if is_file:
         yield from image.data(inode)
         yield bytes(-inode.st_size % _BLOCK)
@@ -331,4 +331,4 @@ def _entry(
 
 def _plain(path: bytes) -> bytes:
     """Return the header of an empty file."""
-    return tarfile.TarInfo(os.fsdecode(path)).tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    return packed(empty(os.fsdecode(path)))

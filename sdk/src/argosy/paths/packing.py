@@ -20,7 +20,7 @@ from argosy.kernel.descent import Entered, Left, descend
 from argosy.kernel.path import open_in_root, open_regular, peek
 from argosy.kernel.pseudo import pseudo
 from argosy.paths.names import MOST_PATH_BYTES, base_name, follows
-from argosy.unpack.headers import add_attribute, add_nanoseconds, header_of
+from argosy.tar_headers import add_attribute, add_nanoseconds, become_link, header_of
 
 _BUFFER_BYTES: Final = 256 << 10
 _CHUNK: Final = 1 << 20
@@ -138,7 +138,7 @@ class _Packer:
         inode = (info.st_dev, info.st_ino)
         if info.st_nlink > 1:
             if inode in self._links:
-                entry.type, entry.linkname, entry.size = tarfile.LNKTYPE, self._links[inode], 0
+                become_link(entry, self._links[inode])
                 self._put(entry)
                 return
             if len(self._links) < _MOST_LINKS:

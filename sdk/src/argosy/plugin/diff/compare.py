@@ -25,7 +25,7 @@ from argosy.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, open_in_roo
 from argosy.mounts import Mount
 from argosy.oci.layers import TAR, is_erofs
 from argosy.plugin.diff.packing import Compared, LayerWriter, pack
-from argosy.unpack.headers import add_attribute, header_of
+from argosy.tar_headers import add_attribute, become_link, header_of
 
 DEFAULT: Final = TAR + "+gzip"
 _CAPABILITY: Final = "security.capability"
@@ -291,7 +291,7 @@ class _Entries:
     def _file(self, path: str, entry: tarfile.TarInfo, info: os.stat_result, fd: int) -> None:
         inode = (info.st_dev, info.st_ino)
         if info.st_nlink > 1 and inode in self._links:
-            entry.type, entry.linkname, entry.size = tarfile.LNKTYPE, self._links[inode], 0
+            become_link(entry, self._links[inode])
             self._put(entry)
             return
         if info.st_nlink > 1:

@@ -50,3 +50,18 @@ def add_nanoseconds(entry: tarfile.TarInfo, mtime_ns: int) -> None:
     seconds, rest = divmod(mtime_ns, 1_000_000_000)
     if rest and seconds >= 0:
         entry.pax_headers = {**entry.pax_headers, "mtime": f"{seconds}.{rest:09d}"}
+
+
+def become_link(entry: tarfile.TarInfo, target: str) -> None:
+    """Make a header that of a hard link to what an earlier one is about."""
+    entry.type, entry.linkname, entry.size = tarfile.LNKTYPE, target, 0
+
+
+def empty(path: str) -> tarfile.TarInfo:
+    """Return the header of a file without anything in it, as whiteouts are."""
+    return tarfile.TarInfo(path)
+
+
+def packed(entry: tarfile.TarInfo) -> bytes:
+    """Return a header as it stands in a tar."""
+    return entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
