@@ -20,13 +20,13 @@ pytestmark = pytest.mark.root
 
 
 @pytest.fixture(scope="module")
-def box(mesh: Mesh) -> Iterator[str]:
+def copied(mesh: Mesh) -> Iterator[str]:
     """A container that runs."""
-    mesh.argosy("run", "-d", "--name", "box", IMAGE, "sleep", "1000").ok()
+    mesh.argosy("run", "-d", "--name", "copied", IMAGE, "sleep", "1000").ok()
     try:
-        yield "box"
+        yield "copied"
     finally:
-        mesh.argosy("rm", "--force", "box").ok()
+        mesh.argosy("rm", "--force", "copied").ok()
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def place(mesh: Mesh, box: str, request: pytest.FixtureRequest) -> str:
+def place(mesh: Mesh, copied: str, request: pytest.FixtureRequest) -> str:
     """A directory of the test's own in the container."""
     path = f"/home/{abs(hash(request.node.name))}"
-    mesh.argosy("exec", box, "mkdir", "-p", path).ok()
+    mesh.argosy("exec", copied, "mkdir", "-p", path).ok()
     return path
 
 
@@ -54,7 +54,7 @@ def cp(mesh: Mesh, *words: str) -> Ran:
 
 
 def listed(mesh: Mesh, path: str) -> list[str]:
-    out = mesh.argosy("exec", "box", "find", path).ok().out
+    out = mesh.argosy("exec", "copied", "find", path).ok().out
     return sorted(line.removeprefix(path) for line in out.splitlines() if line != path)
 
 
@@ -76,7 +76,7 @@ C = ["/link", "/sub", "/sub/x"]
 def test_what_goes_in_is_where_docker_would_put_it(
     mesh: Mesh, place: str, here: Path, source: str, to: str, expected: list[str]
 ) -> None:
-    said = cp(mesh, source, f"box:{place}{to}").ok()
+    said = cp(mesh, source, f"copied:{place}{to}").ok()
     assert listed(mesh, place) == expected
     assert said.out == "" and said.err.startswith("Successfully copied ")
 
@@ -100,74 +100,74 @@ def test_what_comes_out_is_where_docker_would_put_it(
     to: str,
     expected: list[str],
 ) -> None:
-    cp(mesh, "-q", ".", f"box:{place}").ok()
+    cp(mesh, "-q", ".", f"copied:{place}").ok()
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
-    assert cp(mesh, "-q", f"box:{place}{source}", to).ok().err == ""
+    assert cp(mesh, "-q", f"copied:{place}{source}", to).ok().err == ""
     assert sorted(str(one.relative_to(empty)) for one in empty.rglob("*")) == expected
 
 
 def test_a_file_is_overwritten_and_a_directory_merged(mesh: Mesh, place: str, here: Path) -> None:
-    cp(mesh, "dir", f"box:{place}").ok()
+    cp(mesh, "dir", f"copied:{place}").ok()
     (here / "dir" / "sub" / "x").write_text("newer\n")
     (here / "dir" / "sub" / "y").write_text("y\n")
-    mesh.argosy("exec", "box", "touch", f"{place}/dir/sub/stays").ok()
-    cp(mesh, "dir", f"box:{place}").ok()
+    mesh.argosy("exec", "copied", "touch", f"{place}/dir/sub/stays").ok()
+    cp(mesh, "dir", f"copied:{place}").ok()
     assert listed(mesh, place) == sorted([*D, "/dir/sub/stays", "/dir/sub/y"])
-    assert mesh.argosy("exec", "box", "cat", f"{place}/dir/sub/x").ok().out == "newer\n"
-    cp(mesh, f"box:{place}/dir/sub/x", "file").ok()
+    assert mesh.argosy("exec", "copied", "cat", f"{place}/dir/sub/x").ok().out == "newer\n"
+    cp(mesh, f"copied:{place}/dir/sub/x", "file").ok()
     assert (here / "file").read_text() == "newer\n"
 
 
 def test_what_is_no_file_here_is_not_replaced_by_one(mesh: Mesh, place: str, here: Path) -> None:
-    """``argosy cp box:x /dev/null`` by root would leave a machine without it."""
-    cp(mesh, "file", f"box:{place}").ok()
+    """``argosy cp copied:x /dev/null`` by root would leave a machine without it."""
+    cp(mesh, "file", f"copied:{place}").ok()
     os.mknod("full", stat.S_IFCHR | 0o666, os.makedev(1, 7))
     os.mkfifo("pipe")
     (here / "to-full").symlink_to("full")
     for name in ("full", "pipe", "to-full"):
         kind = stat.S_IFMT(os.stat(name).st_mode)
-        refused = cp(mesh, f"box:{place}/file", name)
+        refused = cp(mesh, f"copied:{place}/file", name)
         assert refused.code == 6 and f'"{name}" is neither a file nor a directory' in refused.err
         assert stat.S_IFMT(os.stat(name).st_mode) == kind
     (here / "to-file").symlink_to("file")
     (here / "to-new").symlink_to("new")
-    mesh.argosy("exec", "box", "sh", "-c", f"echo newer > {place}/file").ok()
+    mesh.argosy("exec", "copied", "sh", "-c", f"echo newer > {place}/file").ok()
     for name, target in (("to-file", "file"), ("to-new", "new")):
-        cp(mesh, f"box:{place}/file", name).ok()
+        cp(mesh, f"copied:{place}/file", name).ok()
         assert os.readlink(name) == target and (here / target).read_text() == "newer\n"
 
 
 def test_a_link_is_copied_or_what_it_leads_to(mesh: Mesh, place: str, here: Path) -> None:
-    cp(mesh, "dir", f"box:{place}").ok()
-    cp(mesh, f"box:{place}/dir/link", "as-link").ok()
-    cp(mesh, "-L", f"box:{place}/dir/link", "as-file").ok()
+    cp(mesh, "dir", f"copied:{place}").ok()
+    cp(mesh, f"copied:{place}/dir/link", "as-link").ok()
+    cp(mesh, "-L", f"copied:{place}/dir/link", "as-file").ok()
     assert os.readlink("as-link") == "sub/x" and Path("as-file").read_text() == "x\n" and not Path("as-file").is_symlink()
-    cp(mesh, "dir/link", f"box:{place}/as-link").ok()
-    cp(mesh, "--follow-link", "dir/link", f"box:{place}/as-file").ok()
-    kinds = mesh.argosy("exec", "box", "stat", "-c", "%F", f"{place}/as-link", f"{place}/as-file").ok().out.splitlines()
+    cp(mesh, "dir/link", f"copied:{place}/as-link").ok()
+    cp(mesh, "--follow-link", "dir/link", f"copied:{place}/as-file").ok()
+    kinds = mesh.argosy("exec", "copied", "stat", "-c", "%F", f"{place}/as-link", f"{place}/as-file").ok().out.splitlines()
     assert kinds == ["symbolic link", "regular file"]
 
 
 def test_a_destination_that_is_a_link_is_followed(mesh: Mesh, place: str, here: Path) -> None:
     mesh.argosy(
-        "exec", "box", "sh", "-c", f"mkdir {place}/real && ln -s real {place}/to && ln -s {place}/to {place}/abs"
+        "exec", "copied", "sh", "-c", f"mkdir {place}/real && ln -s real {place}/to && ln -s {place}/to {place}/abs"
     ).ok()
-    cp(mesh, "file", f"box:{place}/abs").ok()
-    mesh.argosy("exec", "box", "ln", "-s", "real/file", f"{place}/to-file").ok()
+    cp(mesh, "file", f"copied:{place}/abs").ok()
+    mesh.argosy("exec", "copied", "ln", "-s", "real/file", f"{place}/to-file").ok()
     Path("file").write_text("changed\n")
-    cp(mesh, "file", f"box:{place}/to-file").ok()
+    cp(mesh, "file", f"copied:{place}/to-file").ok()
     assert listed(mesh, place) == ["/abs", "/real", "/real/file", "/to", "/to-file"]
-    assert mesh.argosy("exec", "box", "cat", f"{place}/real/file").ok().out == "changed\n"
+    assert mesh.argosy("exec", "copied", "cat", f"{place}/real/file").ok().out == "changed\n"
 
 
 def test_a_tar_goes_through_a_pipe_both_ways(mesh: Mesh, place: str, here: Path) -> None:
     packed = subprocess.run(["tar", "cf", "-", "dir"], capture_output=True, check=True).stdout
     command = [str(ARGOSY), "--address", str(mesh.address), "cp"]
-    subprocess.run([*command, "-", f"box:{place}"], input=packed, check=True, capture_output=True)
+    subprocess.run([*command, "-", f"copied:{place}"], input=packed, check=True, capture_output=True)
     assert listed(mesh, place) == D
-    out = subprocess.run([*command, f"box:{place}/dir", "-"], check=True, capture_output=True)
+    out = subprocess.run([*command, f"copied:{place}/dir", "-"], check=True, capture_output=True)
     assert out.stderr == b""
     Path("back").mkdir()
     subprocess.run(["tar", "xf", "-", "-C", "back"], input=out.stdout, check=True)
@@ -179,11 +179,11 @@ def test_owners_are_kept_with_archive_only(mesh: Mesh, place: str, here: Path) -
     Path("file").chmod(0o4755)
     seen = []
     for flags in ((), ("-a",)):
-        cp(mesh, *flags, "file", f"box:{place}/f").ok()
-        seen.append(mesh.argosy("exec", "box", "stat", "-c", "%u:%g %a", f"{place}/f").ok().out.strip())
+        cp(mesh, *flags, "file", f"copied:{place}/f").ok()
+        seen.append(mesh.argosy("exec", "copied", "stat", "-c", "%u:%g %a", f"{place}/f").ok().out.strip())
     assert seen == ["0:0 755", "1234:4321 4755"]
     for flags, expected in (((), (0, 0, 0o755)), (("-a",), (1234, 4321, 0o4755))):
-        cp(mesh, *flags, f"box:{place}/f", "out").ok()
+        cp(mesh, *flags, f"copied:{place}/f", "out").ok()
         info = os.stat("out")
         assert (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == expected, (
             "a file of a container gives nobody rights here"
@@ -195,18 +195,18 @@ def test_owners_are_kept_with_archive_only(mesh: Mesh, place: str, here: Path) -
     [
         (("a", "b"), 'neither "a" nor "b" is in a container; write CONTAINER:PATH for one of them'),
         (("nope:/x", "y"), 'container "nope" in namespace "default": not found'),
-        (("box:/nope", "y"), '"/nope" in container "box": not found'),
-        (("nope", "box:/tmp"), '"nope": not found'),
-        (("file", "box:/nope/x"), '"/nope" in container "box": not found'),
-        (("dir", "box:/etc/passwd"), 'cannot copy directory "dir" to the file "/etc/passwd"'),
-        (("box:/etc/passwd", "none/x"), 'directory "none": not found'),
-        (("-", "box:/etc/passwd"), 'destination "box:/etc/passwd" must be a directory'),
-        (("box:/etc/passwd", "box:/home/other"), "from container to container a copy keeps its name"),
-        (("box:/proc/self/status", "x"), '"/proc/self/status" in container "box"'),
+        (("copied:/nope", "y"), '"/nope" in container "copied": not found'),
+        (("nope", "copied:/tmp"), '"nope": not found'),
+        (("file", "copied:/nope/x"), '"/nope" in container "copied": not found'),
+        (("dir", "copied:/etc/passwd"), 'cannot copy directory "dir" to the file "/etc/passwd"'),
+        (("copied:/etc/passwd", "none/x"), 'directory "none": not found'),
+        (("-", "copied:/etc/passwd"), 'destination "copied:/etc/passwd" must be a directory'),
+        (("copied:/etc/passwd", "copied:/home/other"), "from container to container a copy keeps its name"),
+        (("copied:/proc/self/status", "x"), '"/proc/self/status" in container "copied"'),
     ],
 )
 def test_what_can_not_be_is_said_and_nothing_is_done(
-    mesh: Mesh, box: str, here: Path, words: tuple[str, str], said: str
+    mesh: Mesh, copied: str, here: Path, words: tuple[str, str], said: str
 ) -> None:
     before = sorted(str(one) for one in here.rglob("*"))
     ran = cp(mesh, *words)
@@ -215,12 +215,12 @@ def test_what_can_not_be_is_said_and_nothing_is_done(
 
 
 def test_a_directory_does_not_replace_a_file_nor_a_file_a_directory(mesh: Mesh, place: str, here: Path) -> None:
-    mesh.argosy("exec", "box", "sh", "-c", f"mkdir {place}/file {place}/dir; echo stays > {place}/dir/sub").ok()
-    ran = cp(mesh, "file", f"box:{place}")
+    mesh.argosy("exec", "copied", "sh", "-c", f"mkdir {place}/file {place}/dir; echo stays > {place}/dir/sub").ok()
+    ran = cp(mesh, "file", f"copied:{place}")
     assert ran.code == 6 and 'cannot overwrite directory "file" with non-directory' in ran.err
-    ran = cp(mesh, "dir", f"box:{place}")
+    ran = cp(mesh, "dir", f"copied:{place}")
     assert ran.code == 6 and "with directory" in ran.err and "cannot overwrite non-directory" in ran.err
-    assert mesh.argosy("exec", "box", "cat", f"{place}/dir/sub").ok().out == "stays\n"
+    assert mesh.argosy("exec", "copied", "cat", f"{place}/dir/sub").ok().out == "stays\n"
 
 
 def test_a_symlink_here_is_not_written_through(mesh: Mesh, place: str, here: Path) -> None:
@@ -230,17 +230,17 @@ def test_a_symlink_here_is_not_written_through(mesh: Mesh, place: str, here: Pat
         for name in ("t/evil", "t/evil/x"):
             info = tarfile.TarInfo(name)
             tar.addfile(info)
-    mesh.argosy("exec", "box", "sh", "-c", f"mkdir -p {place}/t/evil; echo bad > {place}/t/evil/x").ok()
+    mesh.argosy("exec", "copied", "sh", "-c", f"mkdir -p {place}/t/evil; echo bad > {place}/t/evil/x").ok()
     target = here / "target"
     target.mkdir()
     (here / "into" / "t").mkdir(parents=True)
     (here / "into" / "t" / "evil").symlink_to(target)
-    ran = cp(mesh, f"box:{place}/t", "into")
+    ran = cp(mesh, f"copied:{place}/t", "into")
     assert ran.code == 6 and "cannot overwrite non-directory" in ran.err and list(target.iterdir()) == []
 
 
-def test_all_of_a_container_comes_out_without_devices(mesh: Mesh, box: str, here: Path) -> None:
-    ran = cp(mesh, "box:/", "all").ok()
+def test_all_of_a_container_comes_out_without_devices(mesh: Mesh, copied: str, here: Path) -> None:
+    ran = cp(mesh, "copied:/", "all").ok()
     assert "argosy: devices that were left out: " in ran.err
     assert (here / "all" / "etc" / "passwd").is_file() and list((here / "all" / "proc").iterdir()) == []
 

@@ -183,12 +183,12 @@ def test_volumes_are_seen_as_the_container_sees_them(mesh: Mesh, tool: Tool, tmp
 
 
 def test_a_read_only_root_takes_nothing(mesh: Mesh, tool: Tool) -> None:
-    mesh.argosy("run", "-d", "--name", "ro", "--read-only", IMAGE, "sleep", "1000").ok()
+    mesh.argosy("run", "-d", "--name", "paths-ro", "--read-only", IMAGE, "sleep", "1000").ok()
     try:
-        code, text = refused(write, tool, "ro", "/tmp", archive(("x", b"")))
+        code, text = refused(write, tool, "paths-ro", "/tmp", archive(("x", b"")))
         assert code == "FAILED_PRECONDITION" and "is read-only" in text
     finally:
-        mesh.argosy("rm", "--force", "ro").ok()
+        mesh.argosy("rm", "--force", "paths-ro").ok()
 
 
 def test_why_a_copy_failed_comes_before_the_end_of_its_stream(mesh: Mesh, tool: Tool) -> None:
@@ -331,27 +331,27 @@ def test_ids_are_those_of_the_containers_own_user_namespace(tool: Tool, mesh: Me
     maps = ("--uidmap", "0:100000:65536", "--gidmap", "0:200000:65536")
     for above in (mesh.base, mesh.state):
         above.chmod(0o711)
-    mesh.ctr("run", "-d", *maps, IMAGE, "mapped", "sleep", "1000").ok()
+    mesh.ctr("run", "-d", *maps, IMAGE, "paths-mapped", "sleep", "1000").ok()
     try:
         for state in ("running", "ended", "without a task"):
             if state == "ended":
-                mesh.ctr("tasks", "kill", "-s", "KILL", "mapped").ok()
+                mesh.ctr("tasks", "kill", "-s", "KILL", "paths-mapped").ok()
                 eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out)
             elif state == "without a task":
-                mesh.ctr("tasks", "delete", "mapped").ok()
+                mesh.ctr("tasks", "delete", "paths-mapped").ok()
             out = io.BytesIO()
             with tarfile.open(fileobj=out, mode="w") as tar:
                 for name, uid in (("root", 0), ("user", 1000)):
                     info = tarfile.TarInfo(f"{state}/{name}")
                     info.uid = info.gid = uid
                     tar.addfile(info)
-            write(tool, "mapped", "/tmp", out.getvalue(), preserve_ownership=True)
+            write(tool, "paths-mapped", "/tmp", out.getvalue(), preserve_ownership=True)
             if state == "running":
                 seen = (
-                    mesh.argosy("exec", "mapped", "stat", "-c", "%u %g", "/tmp/running/root", "/tmp/running/user").ok().out
+                    mesh.argosy("exec", "paths-mapped", "stat", "-c", "%u %g", "/tmp/running/root", "/tmp/running/user").ok().out
                 )
                 assert seen.split() == ["0", "0", "1000", "1000"]
-            with tarfile.open(fileobj=io.BytesIO(read(tool, "mapped", f"/tmp/{state}", preserve_ownership=True))) as tar:
+            with tarfile.open(fileobj=io.BytesIO(read(tool, "paths-mapped", f"/tmp/{state}", preserve_ownership=True))) as tar:
                 assert {one.name: (one.uid, one.gid) for one in tar if one.isfile()} == {
                     f"{state}/root": (0, 0), f"{state}/user": (1000, 1000),
                 }  # fmt: skip
@@ -360,9 +360,9 @@ def test_ids_are_those_of_the_containers_own_user_namespace(tool: Tool, mesh: Me
                 info = tarfile.TarInfo("nobody")
                 info.uid = 70000
                 tar.addfile(info)
-            assert refused(write, tool, "mapped", "/tmp", out.getvalue(), preserve_ownership=True)[0] == "INVALID_ARGUMENT"
+            assert refused(write, tool, "paths-mapped", "/tmp", out.getvalue(), preserve_ownership=True)[0] == "INVALID_ARGUMENT"
     finally:
-        mesh.argosy("rm", "--force", "mapped").ok()
+        mesh.argosy("rm", "--force", "paths-mapped").ok()
 
 
 def test_from_one_container_to_another(mesh: Mesh, tool: Tool, running: str, stopped: str) -> None:

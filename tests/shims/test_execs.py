@@ -85,9 +85,9 @@ def test_what_never_stops_writing_in_the_background_holds_nobody_either(mesh: Me
 
 def test_a_slow_reader_of_an_exec_gets_every_byte(mesh: Mesh) -> None:
     """More than pipe and FIFO take, read long after the exec has written what fits."""
-    mesh.ctr("run", "-d", IMAGE, "slow", "sleep", "100").ok()
+    mesh.ctr("run", "-d", IMAGE, "slow-exec", "sleep", "100").ok()
     script = "head -c 3000000 /dev/zero; head -c 100000 /dev/zero >&2; exit 4"
-    command = _exec(mesh, "slow", "e", "sh", "-c", script)
+    command = _exec(mesh, "slow-exec", "e", "sh", "-c", script)
     with ending(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)) as client:
         assert client.stdout is not None
         got = 0
@@ -99,17 +99,17 @@ def test_a_slow_reader_of_an_exec_gets_every_byte(mesh: Mesh) -> None:
                 break
         assert got == 3000000
         assert client.wait(10) == 4
-    _remove(mesh, "slow")
+    _remove(mesh, "slow-exec")
 
 
 def test_execs_leave_no_descriptors_or_threads_in_the_shim(mesh: Mesh) -> None:
-    mesh.ctr("run", "-d", IMAGE, "fds", "sleep", "100").ok()
+    mesh.ctr("run", "-d", IMAGE, "fds-exec", "sleep", "100").ok()
     counts = []
     for n in range(6):
-        mesh.ctr("tasks", "exec", "--exec-id", f"e{n}", "fds", "echo", "x").ok()
-        counts.append(_descriptors(mesh, "fds"))
+        mesh.ctr("tasks", "exec", "--exec-id", f"e{n}", "fds-exec", "echo", "x").ok()
+        counts.append(_descriptors(mesh, "fds-exec"))
     assert max(counts[2:]) <= counts[1] + 2, counts
-    _remove(mesh, "fds")
+    _remove(mesh, "fds-exec")
 
 
 _PASSWD_IS_A_FIFO = "mkfifo /etc/p && mv /etc/p /etc/passwd && touch /ready; sleep 1000"
@@ -196,15 +196,15 @@ def test_execs_start_side_by_side_each_with_its_own_words(mesh: Mesh) -> None:
 
 def test_the_id_of_an_exec_that_did_not_start_can_be_used_again(mesh: Mesh) -> None:
     """Its client had begun to wait for its end before the start failed."""
-    mesh.ctr("run", "-d", IMAGE, "again", "sleep", "100").ok()
+    mesh.ctr("run", "-d", IMAGE, "again-exec", "sleep", "100").ok()
     for n in range(2):
-        failed = subprocess.run(_exec(mesh, "again", "e", "/no/such"), capture_output=True, text=True, timeout=30)
+        failed = subprocess.run(_exec(mesh, "again-exec", "e", "/no/such"), capture_output=True, text=True, timeout=30)
         assert failed.returncode == 1 and "/no/such" in failed.stderr
-        command = _exec(mesh, "again", "e", "sh", "-c", f"echo {n}; exit 3")
+        command = _exec(mesh, "again-exec", "e", "sh", "-c", f"echo {n}; exit 3")
         with ending(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as client:
             assert client.wait(10) == 3
             assert client.stdout is not None and client.stdout.read() == f"{n}\n"
-    _remove(mesh, "again")
+    _remove(mesh, "again-exec")
 
 
 def test_who_waits_for_an_exec_that_never_runs_hears_that_it_is_deleted(mesh: Mesh) -> None:
