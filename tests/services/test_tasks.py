@@ -17,7 +17,7 @@ from argosy_tasks.bundle import Bootstrap, Bundle, bundles
 from argosy_tasks.runtimes import Runtimes, binary_name, search_path
 from argosy_tasks.shim import Shim, ShimLog
 
-from tests.harness.mesh import IMAGE, Mesh, eventually
+from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,25 @@ def test_a_task_that_was_deleted_behind_our_back_leaves_no_shim(mesh: Mesh) -> N
     assert "behind" not in mesh.ctr("tasks", "ls", "-q").ok().out
     eventually(lambda: not bundle.exists() and not any("behind" in found for found in mesh.leftovers()))
     mesh.ctr("containers", "rm", "behind").ok()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("made", [BIN / "containerd-shim-runc-v2", Path("/usr/bin/containerd-shim-runc-v2")], ids=["ours", "go"])
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [("", "start with 'warning: old"), ("; exit 3", "start exited 3"), ("; echo unix:///nowhere", "start with 'warning: old")],
+    ids=["noise", "failure", "two"],
+)
+def test_a_shim_whose_start_fails_is_ended(mesh: Mesh, short_path: Path, made: Path, after: str, says: str) -> None:
+    """Its start had made it before it failed: nobody would ever speak to it."""
+    binary = short_path / "containerd-shim-broken-v1"
+    binary.write_text(f'#!/bin/sh\n[ "$1" = -v ] || echo "warning: old"\n{made} "$@"{after}\n')
+    binary.chmod(0o755)
+    ran = mesh.ctr("run", "-d", "--runtime", str(binary), IMAGE, "unspoken", "sleep", "1000")
+    assert ran.code and says in ran.err, ran
+    eventually(lambda: not [found for found in mesh.leftovers() if "shim" in found and "unspoken" in found])
+    assert not (mesh.state / "io.containerd.runtime.v2.task/default/unspoken").exists()
+    mesh.ctr("containers", "rm", "unspoken")
 
 
 def test_all_that_wait_for_a_process_are_one_call_to_its_shim(short_path: Path, tmp_path: Path) -> None:

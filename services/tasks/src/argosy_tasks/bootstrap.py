@@ -26,7 +26,7 @@ from argosy_tasks.bundle import Bootstrap, Bundle
 _VERSION: Final = re.compile(r"Version:\s*v?(\d+)\.(\d+)")
 _NEW_DIALECT: Final = (2, 3)
 _START_TIMEOUT_S: Final = 60.0
-_HIGHEST_TASK_API: Final = 3
+HIGHEST_TASK_API: Final = 3
 
 
 class Dialects:
@@ -94,8 +94,8 @@ def parse_answer(output: bytes) -> Bootstrap:
         if not result.address:
             raise Unknown(f"the shim answered start with {text[:200]!r}, which names no address")
         found = Bootstrap(result.address, result.version, result.protocol or "ttrpc")
-    if found.version > _HIGHEST_TASK_API:
-        raise Unimplemented(f"the shim speaks Task API {found.version}; {_HIGHEST_TASK_API} is the newest known here")
+    if found.version > HIGHEST_TASK_API:
+        raise Unimplemented(f"the shim speaks Task API {found.version}; {HIGHEST_TASK_API} is the newest known here")
     if found.protocol != "ttrpc":
         raise Unimplemented(f"the shim speaks {found.protocol}; only ttrpc is served here")
     return found
@@ -124,7 +124,7 @@ class Starter:
         self._env = {
             "TTRPC_ADDRESS": ttrpc_address,
             "GRPC_ADDRESS": address,
-            "MAX_SHIM_VERSION": str(_HIGHEST_TASK_API),
+            "MAX_SHIM_VERSION": str(HIGHEST_TASK_API),
             "GOMAXPROCS": "2",
             # Ours alone: shims of other makes use their own directories.
             "ARGOSY_SHIM_SOCKET_DIR": str(sockets),

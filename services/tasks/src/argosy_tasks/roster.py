@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -28,7 +28,7 @@ from argosy_protos.containerd.task import v2 as api
 from argosy_protos.containerd.v1.types import Status
 from argosy_protos.google.protobuf import Any as AnyMessage
 
-from argosy_tasks.bootstrap import Starter
+from argosy_tasks.bootstrap import HIGHEST_TASK_API, Starter
 from argosy_tasks.bundle import Bootstrap, Bundle, bundles, remove
 from argosy_tasks.gateway import Gateway, Standing
 from argosy_tasks.rootfs import Rootfs
@@ -242,8 +242,11 @@ class Roster:
             try:
                 shim = await self._launch(bundle, binary, options, shim_log)
             except BaseException:
-                shim_log.close()
-                await asyncio.shield(self._discard(bundle, binary))
+                try:
+                    await asyncio.shield(self._end_begun(bundle, shim_log))
+                finally:
+                    shim_log.close()
+                    await asyncio.shield(self._discard(bundle, binary))
                 raise
             try:
                 request.bundle = str(bundle.path)
@@ -265,6 +268,18 @@ class Roster:
         bootstrap = await self._starter.start(binary, bundle, options)
         bundle.remember(bootstrap)
         return await Shim.connect(bundle, bootstrap, shim_log, lambda: self._lost(bundle), self._timeouts.load_s)
+
+    async def _end_begun(self, bundle: Bundle, shim_log: ShimLog) -> None:
+        """End the shim of a start that failed: it may have made one before it did, and then its bundle says where that listens."""
+        try:
+            begun = await asyncio.to_thread(bundle.recall)
+            newest = replace(begun, version=HIGHEST_TASK_API)
+            shim = await Shim.connect(bundle, newest, shim_log, lambda: None, self._timeouts.cleanup_s)
+        except ArgosyError:
+            return  # there is none
+        # That of a pod stays for the pod's other containers.
+        await shim.shutdown(self._timeouts.shutdown_s)
+        shim.close()
 
     async def _abandon(self, shim: Shim, binary: Path) -> None:
         """End a shim whose create failed."""

@@ -9,11 +9,10 @@ from functools import partial
 from typing import Any, Final
 
 from argosy import log
-from argosy.errors import DeadlineExceeded, Unimplemented
+from argosy.errors import ArgosyError, DeadlineExceeded, Unimplemented
 from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.ttrpc.client import TtrpcClient, decoded
 from argosy_protos.containerd.task import v2 as api
-from argosy_protos.google.protobuf import Empty
 
 from argosy_tasks.bundle import Bootstrap, Bundle
 
@@ -123,12 +122,8 @@ class Shim:
 
     async def shutdown(self, timeout: float) -> None:
         """Ask the shim to leave; that the connection ends is the answer hoped for."""
-        from argosy.errors import ArgosyError
-
         try:
-            await self._client.call(
-                self._service, "Shutdown", api.ShutdownRequest(id=self.bundle.id), Empty, timeout, self._metadata
-            )
+            await self.call("Shutdown", api.ShutdownRequest(id=self.bundle.id), timeout)
         except ArgosyError:
             pass  # it left before it answered
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ USUAL: Final = frozenset(CAPABILITIES)
 _RESPONSES: Final = {method.name: method.response for method in p.TaskBase.__methods__}
 # Where containerd's shim has runc keep what it knows of containers, by namespaces.
 _RUNC_ROOT: Final = Path("/run/containerd/runc")
+# How long a shim takes at most, after its start has ended, until it shows whose it is.
+_BECOMES_S: Final = 1.0
 _ADDRESSES: Final = ("unix://", "ttrpc+unix://", "/", "@")
 
 
@@ -280,11 +283,17 @@ class Shim(Subject):
         if task.address or (task.bundle / "init.pid").exists():
             with suppress(ArgosyError):
                 await self.command(task, "delete")
-        # By what only they have: the id of a container that was made here.
-        for pid in processes():
-            if task.id in read(pid, "cmdline") or task.id in read(pid, "cgroup"):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        # A shim that nobody spoke to may be about to become one, and not have its container's id yet.
+        until = time.monotonic() + (_BECOMES_S if task.client is None else 0.0)
+        while True:
+            # By what only they have: the id of a container that was made here.
+            for pid in processes():
+                if task.id in read(pid, "cmdline") or task.id in read(pid, "cgroup"):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            if time.monotonic() >= until:
+                break
+            await asyncio.sleep(0.05)
         path = task.address.removeprefix("ttrpc+").removeprefix("unix://")
         if path.startswith("/"):
             Path(path).unlink(missing_ok=True)
