@@ -138,6 +138,20 @@ def test_a_truncated_or_damaged_stream_is_an_error(pack: Callable[[bytes], bytes
             b"".join(inflate(io.BytesIO(bad)))
 
 
+def test_a_header_that_was_changed_anywhere_is_refused() -> None:
+    """In each of its bytes; the sum that old archivers wrote, of signed bytes, is as good."""
+    whole = archive(entry("n\xe4me" * 10, data=b"x"), format=tarfile.GNU_FORMAT)
+    assert [e.size for e in TarReader(iter([whole]))] == [1]
+    for at in {*range(512)} - {154, 155}:  # what ends the sum itself is not counted
+        with pytest.raises(InvalidArgument):
+            list(TarReader(iter([whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :]])))
+    blanked = whole[:148] + b" " * 8 + whole[156:512]
+    signed = sum(byte - 256 if byte > 127 else byte for byte in blanked)
+    assert signed != sum(blanked)
+    old = blanked[:148] + b"%06o\0 " % signed + blanked[156:] + whole[512:]
+    assert [e.size for e in TarReader(iter([old]))] == [1]
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress, lambda b: zstandard.ZstdCompressor(write_checksum=True, write_content_size=False).compress(b)],
                          ids=["gzip", "zstd", "checksummed"])  # fmt: skip
 def test_a_little_input_that_holds_much_output_comes_in_pieces(pack: Callable[[bytes], bytes]) -> None:

@@ -8,6 +8,7 @@ memory is counted before it is taken.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -26,6 +27,7 @@ _MAX_EXTENDED: Final = 32
 _FEW_RECORDS: Final = 64
 _MAX_NAME_BYTES: Final = 4096
 _MAX_DIGITS: Final = 20
+_ADLER: Final = 65521
 _MAX_NUMBER: Final = (1 << 63) - 1
 _OCTAL: Final = re.compile(rb"[0-7]{1,22}")
 # Mode, uid, gid, size, mtime and checksum, as nearly every archiver writes them.
@@ -241,8 +243,10 @@ class _Numbers(NamedTuple):
 
 
 def _check(header: bytes, stored: int) -> None:
-    # The sum of all bytes, with spaces where the checksum itself is.
-    if stored == sum(header) - sum(header[148:156]) + 8 * 32:
+    # The sum of all bytes, with spaces where the checksum itself is. The lower half of adler32 is a sum of bytes, and 1, modulo a prime; and
+    # takes a twentieth of the time of one in Python, for each file of an image.
+    before = zlib.adler32(header[156:], zlib.adler32(header[:148]))
+    if not ((before & 0xFFFF) - 1 + 8 * 32 - stored) % _ADLER:
         return
     blanked = header[:148] + b" " * 8 + header[156:]
     if stored != sum(b - 256 if b > 127 else b for b in blanked):

@@ -6,7 +6,7 @@ snapshots
   parent    id of a committed snapshot, or NULL
   kind      1 view, 2 active, 3 committed
   created, updated   nanoseconds since the epoch
-  size, inodes       frozen at commit
+  size, inodes       of a committed one, once it was measured; 0 inodes: it was not
   labels    JSON object
 """
 
@@ -59,6 +59,7 @@ class Record:
     info: Info
     parents: tuple[int, ...]
     usage: Usage
+    """Of a committed one, once it was measured."""
 
 
 def _nothing(record: Record) -> None:
@@ -145,7 +146,7 @@ class Index:
 
         return await self._db.write(change)
 
-    async def commit(self, name: str, key: str, labels: Mapping[str, str], usage: Usage, parent: str = "") -> Record:
+    async def commit(self, name: str, key: str, labels: Mapping[str, str], parent: str = "") -> Record:
         """Turn an active snapshot into a committed one called name; labels are those given here, nothing else.
 
         With parent (a rebase), an active snapshot without a parent gets one. Raises AlreadyExists, NotFound,
@@ -173,12 +174,20 @@ class Index:
                     raise FailedPrecondition(f'parent "{parent}" is not committed snapshot')
                 db.execute("UPDATE snapshots SET parent = ? WHERE id = ?", (found[0], record.id))
             db.execute(
-                "UPDATE snapshots SET key = ?, kind = ?, created = ?, updated = ?, size = ?, inodes = ?, labels = ? WHERE id = ?",
-                (name, int(Kind.COMMITTED), now, now, usage.size, usage.inodes, json.dumps(stored(labels)), record.id),
+                "UPDATE snapshots SET key = ?, kind = ?, created = ?, updated = ?, labels = ? WHERE id = ?",
+                (name, int(Kind.COMMITTED), now, now, json.dumps(stored(labels)), record.id),
             )
             return self._get(db, name)
 
         return await self._db.write(change)
+
+    async def measured(self, id: int, usage: Usage) -> None:
+        """Keep what a committed snapshot uses; of one that was removed meanwhile, nothing."""
+
+        def change(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE snapshots SET size = ?, inodes = ? WHERE id = ?", (usage.size, usage.inodes, id))
+
+        await self._db.write(change)
 
     async def remove(self, key: str, take: Callable[[Record], None] = _nothing) -> Record:
         """Remove a snapshot without children; take is called before the row is gone for good, perhaps twice.

@@ -78,7 +78,7 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
-        """Return what it uses on disk beyond its parents; kind is COMMITTED for one that was just sealed."""
+        """Return what it uses on disk beyond its parents; kind is COMMITTED for one that was sealed: it is measured once."""
 
     def attach(self, parents: Sequence[Path]) -> None:  # noqa: B027 - most have nothing to do
         """Make parents usable before mounts says how. Brief: it runs in the loop, at each answer that holds mounts."""
@@ -339,8 +339,8 @@ class TreeSnapshotter(Snapshotter):
         if not record.parents:
             parents = [self._path(id) for id in self._index.parents_of(parent)] if parent else []
             self._backend.attach(parents)
-        usage = await in_thread(self._seal, record, parents)
-        await self._index.commit(name, key, labels, usage, parent)
+        await in_thread(self._seal, record, parents)
+        await self._index.commit(name, key, labels, parent)
         if type(self._backend).sealed is not Backend.sealed:
             try:
                 await in_thread(self._backend.sealed, self._path(record.id))
@@ -348,20 +348,15 @@ class TreeSnapshotter(Snapshotter):
                 # It is committed; the next start drops the rest.
                 logger.warning("snapshot.rest_stays", path=str(self._path(record.id)), error=str(error))
 
-    def _seal(self, record: Record, parents: Sequence[Path] | None) -> Usage:
-        path = self._path(record.id)
+    def _seal(self, record: Record, parents: Sequence[Path] | None) -> None:
         try:
-            self._backend.seal(path, parents)
+            self._backend.seal(self._path(record.id), parents)
         except OSError as error:
             if error.errno in _FULL:
                 raise ResourceExhausted(
                     f'snapshot "{record.info.name}": the disk is full; free some space and commit again'
                 ) from error
             raise
-        return self._backend.measure(path, Kind.COMMITTED, self._paths(record))
-
-    async def _measure(self, record: Record) -> Usage:
-        return await in_thread(self._backend.measure, self._path(record.id), record.info.kind, self._paths(record))
 
     def _delete(self, path: Path, left: Callable[[], bool] = bool) -> bool:
         try:
@@ -430,10 +425,18 @@ class TreeSnapshotter(Snapshotter):
             await asyncio.sleep(0)  # others have their turn, however many there are
 
     async def usage(self, key: str) -> Usage:
+        """Return what a snapshot uses: an active one now; a committed one is measured when somebody asks first, a view never.
+
+        A commit does without: to count a layer of 50 thousand files takes a tenth of its pull, and few ask.
+        """
         record = self._index.get(key)
-        if record.info.kind is Kind.ACTIVE:
-            return await self._measure(record)
-        return record.usage
+        kind = record.info.kind
+        if kind is Kind.VIEW or (kind is Kind.COMMITTED and record.usage.inodes):
+            return record.usage
+        usage = await in_thread(self._backend.measure, self._path(record.id), kind, self._paths(record))
+        if kind is Kind.COMMITTED:
+            await self._index.measured(record.id, usage)
+        return usage
 
     async def cleanup(self) -> None:
         """Delete directories of what was removed, or was never made whole. One that stays is tried again the next time."""
