@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -451,7 +452,7 @@ def test_names_without_end_and_lists_that_are_left(tmp_path: Path) -> None:
             async for info in snapshots.walk(EVERYTHING):
                 seen.append(info.name)
                 if len(seen) == 50:
-                    await snapshots._index.commit("aaa", "many200", {}, Usage())
+                    await snapshots._index.commit("aaa", "many200", {})
                     await snapshots._index.remove("many240")
             assert len(seen) == len(set(seen)) == 250 and "aaa" in seen and "many240" not in seen
             walk = snapshots.walk(EVERYTHING)
@@ -502,5 +503,43 @@ def test_who_waits_for_the_root_does_not_wait_for_a_large_tree(tmp_path: Path, m
         async with opened(tmp_path) as snapshots:
             assert not removed.exists()
             await whole(snapshots)
+
+    asyncio.run(main())
+
+
+def test_a_committed_snapshot_is_measured_when_somebody_asks_first(tmp_path: Path) -> None:
+    """And never again, also not by the next process; a commit measures nothing, and one that goes meanwhile is no error of who asked."""
+    measured: list[tuple[str, Kind]] = []
+    leave = threading.Event()
+
+    class Measured(Layers):
+        def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
+            measured.append((directory.name, kind))
+            assert leave.wait(10)
+            return Usage(4096 * len(measured), 1)
+
+    async def main() -> None:
+        snapshots = await TreeSnapshotter.open(tmp_path, Measured())
+        try:
+            for name in ("a", "b"):
+                await snapshots.prepare(f"{name}-key", "", {})
+                await snapshots.commit(name, f"{name}-key", {}, "")
+            await snapshots.view("view", "a", {})
+            assert await snapshots.usage("view") == Usage() and measured == []
+            asked = asyncio.ensure_future(snapshots.usage("b"))
+            while not measured:
+                await asyncio.sleep(0.01)
+            await snapshots.remove("b")
+            leave.set()
+            assert await asked == Usage(4096, 1)
+            assert await snapshots.usage("a") == await snapshots.usage("a") == Usage(8192, 1)
+            assert [kind for _, kind in measured] == [Kind.COMMITTED] * 2
+        finally:
+            await snapshots.close()
+        snapshots = await TreeSnapshotter.open(tmp_path, Measured())
+        try:
+            assert await snapshots.usage("a") == Usage(8192, 1) and len(measured) == 2
+        finally:
+            await snapshots.close()
 
     asyncio.run(main())
