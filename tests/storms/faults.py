@@ -24,6 +24,10 @@ EVERYONE: Final = (GATEWAY, CONTENT, DIFF, TASKS, *SNAPSHOTTERS.values())
 
 # A kill costs a start; without a pause between kills nothing would ever be acknowledged.
 _LEAST_GAP_S: Final = 0.8
+# One that was killed is let live until its next death is a first one again, most times: a crash in a row is answered by a pause of up to five
+# seconds, in which all that a storm does is refused.
+_STEADY_S: Final = 10.5
+_IN_A_ROW: Final = 0.1
 # Longer than any hiccup, shorter than a call's patience.
 _STOPS_S: Final = (0.05, 0.3, 1.0, 3.0)
 
@@ -46,6 +50,7 @@ class Faults:
         self._resting = True
         self._ended = False
         self._stopped: dict[int, str] = {}
+        self._killed: dict[str, float] = {}
         self.log: list[str] = []
         self._began = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="faults", daemon=True)
@@ -57,10 +62,16 @@ class Faults:
             now = time.monotonic()
             if self._resting or now < self._next or self._rng.random() > chance:
                 return
+            if self._rng.random() > _IN_A_ROW:
+                victims = [one for one in victims if now > self._killed.get(one, -_STEADY_S) + _STEADY_S]
+            if not victims:
+                return
             victim = self._rng.choice(victims)
             # Without the gateway nothing goes on at all.
             self._next = now + self._gap_s * self._rng.uniform(0.7, 2.0) * (3 if victim == GATEWAY else 1)
             how = self._rng.choices(("kill", "stop"), (3, 1))[0]
+            if how == "kill":
+                self._killed[victim] = now
             self._order += 1
             heapq.heappush(self._due, (now + soon(self._rng), self._order, how, victim))
             self._changed.notify()

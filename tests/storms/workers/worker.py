@@ -245,7 +245,10 @@ class Worker(abc.ABC):
                     self.findings.add(HUNG, what, f"{' '.join(args)}: nothing for {_COMMAND_S:g} s: {out[-300:]}")
                 self.findings.count(f"{what}: killed")
                 return None
-        self.findings.count(f"{what}: exit {process.returncode}")
+        # Why it failed as well: a storm whose every run fails for one reason has not tried what it counts.
+        said = out.strip().splitlines()[-1:] if process.returncode else []
+        why = "".join(f" ({_VARIABLE.sub('…', line.partition('error: ')[2] or line)[-120:]})" for line in said)
+        self.findings.count(f"{what}: exit {process.returncode}{why}")
         if process.returncode and (found := _WRONG_TEXT.search(out)):
             text = out[found.start() : found.end() + 60].splitlines()[0]
             self.findings.add(WRONG, f"{what}: {_VARIABLE.sub('…', text)}", out[-500:].strip())
