@@ -19,8 +19,9 @@ GATEWAY: Final = "argosy-gateway"
 CONTENT: Final = "argosy-content"
 DIFF: Final = "argosy-diff"
 TASKS: Final = "argosy-tasks"
+TRANSFER: Final = "argosy-transfer"
 SNAPSHOTTERS: Final = {"overlayfs": "argosy-snap-ove", "native": "argosy-snap-nat", "erofs": "argosy-snap-ero"}
-EVERYONE: Final = (GATEWAY, CONTENT, DIFF, TASKS, *SNAPSHOTTERS.values())
+EVERYONE: Final = (GATEWAY, CONTENT, DIFF, TASKS, TRANSFER, *SNAPSHOTTERS.values())
 
 # A kill costs a start; without a pause between kills nothing would ever be acknowledged.
 _LEAST_GAP_S: Final = 0.8

@@ -106,3 +106,37 @@ def push(sample: Sample, registry: str) -> None:
             )
     media_type = json.loads(manifest).get("mediaType", "application/vnd.oci.image.manifest.v1+json")
     _send("PUT", f"http://{registry}/v2/{name}/manifests/{tag}", manifest, media_type)
+
+
+def digests_in(archive: Path) -> set[str]:
+    """Return the blobs of an archive that are what their names say."""
+    found = set()
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.name.startswith("blobs/sha256/") else None
+            if file is not None and (own := hashlib.sha256(file.read()).hexdigest()) == member.name.rpartition("/")[2]:
+                found.add(f"sha256:{own}")
+    return found
+
+
+def digests_at(name: str) -> set[str]:
+    """Return the blobs of an image in a registry without TLS that are what their names say, its manifest's with them."""
+    host, _, rest = name.partition("/")
+    repository, _, tag = rest.rpartition(":")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def got(path: str) -> bytes:
+        request = urllib.request.Request(
+            f"http://{host}/v2/{repository}/{path}", headers={"Accept": "application/vnd.oci.image.manifest.v1+json"}
+        )
+        with opener.open(request, timeout=20) as answer:
+            data: bytes = answer.read()
+            return data
+
+    manifest = got(f"manifests/{tag}")
+    document = json.loads(manifest)
+    found = {f"sha256:{hashlib.sha256(manifest).hexdigest()}"}
+    for one in (document["config"], *document["layers"]):
+        if f"sha256:{hashlib.sha256(got('blobs/' + one['digest'])).hexdigest()}" == one["digest"]:
+            found.add(one["digest"])
+    return found

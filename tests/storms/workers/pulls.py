@@ -1,4 +1,4 @@
-"""Images that are pulled, imported and removed."""
+"""Images that are pulled, imported, transferred and removed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.storms.faults import CONTENT, DIFF, GATEWAY, SNAPSHOTTERS
+from tests.storms import images
+from tests.storms.faults import CONTENT, DIFF, GATEWAY, SNAPSHOTTERS, TRANSFER
 from tests.storms.images import Sample
 from tests.storms.model import (
     BACK,
@@ -38,7 +39,10 @@ class ImageWorker(Worker):
         pass  # images hold what they need; clients bring leases of their own
 
     def ops(self) -> Sequence[tuple[float, Callable[[], None]]]:
-        return ((4, self.pull), (3, self.take_in), (5, self.remove), (3, self.tag), (1, self.pull_at_once))
+        return (
+            (4, self.pull), (3, self.take_in), (6, self.remove), (3, self.tag), (1, self.pull_at_once), (3, self.transfer),
+            (2, self.carry),
+        )  # fmt: skip
 
     def _around(self, snapshotter: str) -> tuple[str, ...]:
         return (*self.victims, SNAPSHOTTERS[snapshotter])
@@ -66,6 +70,40 @@ class ImageWorker(Worker):
         )  # fmt: skip
         code = self.command(*args, victims=self._around(snapshotter))
         self._got(key, sample, snapshotter, code, "Pull", before)
+
+    def transfer(self) -> None:
+        """A pull by the daemon itself, from a registry or an archive that the client sends."""
+        sample, snapshotter = self._choose()
+        name = f"{self.storm.registry}/{sample.name}"
+        source, what = (name, name) if self.rng.random() < 0.6 else (f"archive:{sample.archive}", sample.imported)
+        key = ("image", what)
+        if self.ledger.is_open(key):
+            return
+        before = self.ledger.certain.get(key)
+        flags = ("--plain-http", "--snapshotter", snapshotter)
+        code = self.command(
+            *self.argosy("transfer", *flags, source, f"image:{what}"), victims=(TRANSFER, *self._around(snapshotter))
+        )
+        self._got(key, sample, snapshotter, code, "Transfer", before)
+
+    def carry(self) -> None:
+        """An image goes to a file, or to another name in the registry: what is acknowledged is there, whole."""
+        key = self.ledger.one(self.rng, lambda *_: True)
+        if key is None:
+            return
+        sample = next(s for s in self.storm.samples if s.digest == self.ledger.certain[key].target)
+        archive = self.storm.scratch / f"{self.name}.tar"
+        there = f"{self.storm.registry}/copied/{self.name}:1"
+        to_file = self.rng.random() < 0.5
+        sink = f"archive:{archive}" if to_file else there
+        code = self.command(
+            *self.argosy("transfer", "--plain-http", f"image:{key[1]}", sink), victims=(TRANSFER, GATEWAY, CONTENT)
+        )
+        if code == 0:
+            found = images.digests_in(archive) if to_file else images.digests_at(there)
+            if missing := {sample.digest, *sample.blobs} - found:
+                self.findings.add(LOST, "a copy", f"{self.name}: {sink} of {key[1]} lacks {sorted(missing)}")
+        archive.unlink(missing_ok=True)
 
     def pull_at_once(self) -> None:
         """Several clients pull one image at the same time."""
