@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, get_type_hints
 
 from argosy_cli.output import Exit, Shown, fail, remark, say, show_one
 from argosy_cli.target import Target
@@ -21,28 +22,27 @@ NOT_BEGUN: Final = 2
 
 _Address = Annotated[Path | None, Option("--address", "-a", help="socket of a plugin, or of a daemon")]
 _Namespace = Annotated[str, Option("--namespace", "-n", help="in a daemon; default: one of its own, which goes at the end")]
-_Focus = Annotated[str, Option("--focus", help="only checks whose names this regular expression finds")]
-_Skip = Annotated[str, Option("--skip", help="no checks whose names this regular expression finds")]
-_Fast = Annotated[bool, Option("--fast", help="only the checks that matter most and take least")]
-_Json = Annotated[bool, Option("--json", help="as -o json")]
-_Junit = Annotated[Path | None, Option("--junit", help="write a report for CI servers to this file, too")]
-_Deadline = Annotated[float, Option("--deadline", help="seconds that one call may take")]
-_Has = Annotated[list[str] | None, Option("--has", help="a capability that it has besides the usual ones; may be repeated")]
-_Lacks = Annotated[list[str] | None, Option("--lacks", help="a usual capability that it does not have; may be repeated")]
+_Asked = Annotated[str, Option("--namespace", "-n", help="of the questions")]
 _Minimize = Annotated[
     bool, Option("--minimize", help="also make calls at random, and show the shortest list of them that fails")
 ]
 
 
 class _Wish(NamedTuple):
-    """What the options say that every kind has."""
+    """What may be said of every kind: these are options of each verb, besides its own."""
 
-    focus: str
-    skip: str
-    fast: bool
-    json: bool
-    junit: Path | None
-    deadline: float
+    focus: Annotated[str, Option("--focus", help="only checks whose names this regular expression finds")] = ""
+    skip: Annotated[str, Option("--skip", help="no checks whose names this regular expression finds")] = ""
+    fast: Annotated[bool, Option("--fast", help="only the checks that matter most and take least")] = False
+    json: Annotated[bool, Option("--json", help="as -o json")] = False
+    junit: Annotated[Path | None, Option("--junit", help="write a report for CI servers to this file, too")] = None
+    deadline: Annotated[float, Option("--deadline", help="seconds that one call may take")] = 5.0
+    has: Annotated[
+        list[str] | None, Option("--has", help="a capability that it has besides the usual ones; may be repeated")
+    ] = None
+    lacks: Annotated[
+        list[str] | None, Option("--lacks", help="a usual capability that it does not have; may be repeated")
+    ] = None
 
 
 class _Judge(NamedTuple):
@@ -92,6 +92,16 @@ async def _made(wish: _Wish, judge: _Judge, report: Report) -> None:
         await judged(judge.suite, checks, judge.able, lambda name: judge.subject(target, name), report, _tell)
 
 
+def _anything(minimize: bool, check: Check[Any]) -> Sequence[Check[Any]]:
+    """Return the check of calls at random, where it is wished for. Raises InvalidArgument when what it needs is not installed."""
+    if not minimize:
+        return ()
+    from argosy.testkit.anything import check_hypothesis
+
+    check_hypothesis()
+    return [check]
+
+
 def _run(wish: _Wish, prepare: Callable[[], _Judge]) -> None:
     """Judge, show what was found, and exit with what it means."""
     import asyncio
@@ -127,167 +137,125 @@ def _run(wish: _Wish, prepare: Callable[[], _Judge]) -> None:
         raise Exit(BROKEN)
 
 
-def verify_snapshotter(
+def _verb(prepare: Callable[..., _Judge], deadline: float = 5.0) -> Verb:
+    """Return the command that judges as prepare says: its options are prepare's own, behind the wish, and those of a wish.
+
+    deadline is what one call may take unless somebody says otherwise, in seconds.
+    """
+    _, *own = inspect.signature(prepare).parameters.values()
+    usual = {**_Wish._field_defaults, "deadline": deadline}
+    common = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=usual[name]) for name in _Wish._fields]
+
+    def judge(**said: Any) -> None:
+        wish = _Wish(**{name: said.pop(name) for name in _Wish._fields})
+        _run(wish, lambda: prepare(wish, **said))
+
+    judge.__doc__ = prepare.__doc__
+    # What inspect.signature and typing.get_type_hints go by.
+    judge.__dict__["__signature__"] = inspect.Signature([*own, *common])
+    judge.__annotations__ = get_type_hints(prepare, include_extras=True) | get_type_hints(_Wish, include_extras=True)
+    return Verb(judge)
+
+
+def _snapshotter(
+    wish: _Wish,
     address: _Address = None,
     snapshotter: Annotated[str, Option("--snapshotter", "--name", help="in a daemon: the snapshotter's name")] = "",
     namespace: _Namespace = "",
-    focus: _Focus = "",
-    skip: _Skip = "",
-    fast: _Fast = False,
-    json: _Json = False,
-    junit: _Junit = None,
-    deadline: _Deadline = 5.0,
-    has: _Has = None,
-    lacks: _Lacks = None,
     minimize: _Minimize = False,
-) -> None:
+) -> _Judge:
     """Judge a snapshotter, at its own socket or in a daemon."""
+    from argosy.testkit import snapshotter as suite
+    from argosy.testkit.snapshotter.anything import ANYTHING
+    from argosy.testkit.target import reached
 
-    def prepare() -> _Judge:
-        from argosy.testkit import snapshotter as suite
-        from argosy.testkit.anything import check_hypothesis
-        from argosy.testkit.snapshotter.anything import ANYTHING
-        from argosy.testkit.target import reached
-
-        if minimize:
-            check_hypothesis()
-
-        return _Judge(
-            suite.SUITE,
-            suite.able(os.geteuid() == 0, has or (), lacks or ()),
-            lambda: reached(address or Target.socket(), _namespace(namespace), deadline),
-            lambda target: suite.begin(target, snapshotter),
-            lambda target, name: suite.subject(target, snapshotter, name),
-            [ANYTHING] if minimize else (),
-        )
-
-    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+    return _Judge(
+        suite.SUITE,
+        suite.able(os.geteuid() == 0, wish.has or (), wish.lacks or ()),
+        lambda: reached(address or Target.socket(), _namespace(namespace), wish.deadline),
+        lambda target: suite.begin(target, snapshotter),
+        lambda target, name: suite.subject(target, snapshotter, name),
+        _anything(minimize, ANYTHING),
+    )
 
 
-def verify_content(
-    address: _Address = None,
-    namespace: _Namespace = "",
-    focus: _Focus = "",
-    skip: _Skip = "",
-    fast: _Fast = False,
-    json: _Json = False,
-    junit: _Junit = None,
-    deadline: _Deadline = 5.0,
-    has: _Has = None,
-    lacks: _Lacks = None,
-) -> None:
+def _content(wish: _Wish, address: _Address = None, namespace: _Namespace = "") -> _Judge:
     """Judge a content store, at its own socket or in a daemon."""
+    from argosy.testkit import content as suite
+    from argosy.testkit.target import reached
 
-    def prepare() -> _Judge:
-        from argosy.testkit import content as suite
-        from argosy.testkit.target import reached
-
-        return _Judge(
-            suite.SUITE,
-            suite.able(has or (), lacks or ()),
-            lambda: reached(address or Target.socket(), _namespace(namespace), deadline),
-            suite.begin,
-            suite.subject,
-        )
-
-    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+    return _Judge(
+        suite.SUITE,
+        suite.able(wish.has or (), wish.lacks or ()),
+        lambda: reached(address or Target.socket(), _namespace(namespace), wish.deadline),
+        suite.begin,
+        suite.subject,
+    )
 
 
-def verify_diff(
+def _diff(
+    wish: _Wish,
     address: _Address = None,
     content: Annotated[
         Path | None, Option("--content", help="socket of the store that a differ at its own socket works with")
     ] = None,
     namespace: _Namespace = "",
-    focus: _Focus = "",
-    skip: _Skip = "",
-    fast: _Fast = False,
-    json: _Json = False,
-    junit: _Junit = None,
-    deadline: _Deadline = 5.0,
-    has: _Has = None,
-    lacks: _Lacks = None,
-) -> None:
+) -> _Judge:
     """Judge a differ, in a daemon, or at its own socket with its store."""
+    from argosy.testkit import diff as suite
 
-    def prepare() -> _Judge:
-        from argosy.testkit import diff as suite
-
-        return _Judge(
-            suite.SUITE,
-            suite.able(os.geteuid() == 0, has or (), lacks or ()),
-            lambda: suite.reached_with(address or Target.socket(), content, _namespace(namespace), deadline),
-            suite.begin,
-            suite.subject,
-        )
-
-    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+    return _Judge(
+        suite.SUITE,
+        suite.able(os.geteuid() == 0, wish.has or (), wish.lacks or ()),
+        lambda: suite.reached_with(address or Target.socket(), content, _namespace(namespace), wish.deadline),
+        suite.begin,
+        suite.subject,
+    )
 
 
-def verify_depot(
+def _depot(
+    wish: _Wish,
     address: _Address = None,
     depot: Annotated[str, Option("--depot", "--name", help="in a daemon: the depot's name")] = "",
     image: Annotated[str, Option("--image", help="an image that is there, for a depot that takes none (--lacks put)")] = "",
-    focus: _Focus = "",
-    skip: _Skip = "",
-    fast: _Fast = False,
-    json: _Json = False,
-    junit: _Junit = None,
-    deadline: _Deadline = 5.0,
-    has: _Has = None,
-    lacks: _Lacks = None,
-) -> None:
+) -> _Judge:
     """Judge a depot, at its own socket or in a daemon. It puts small images there, which stay: a depot has no word for removing."""
+    from argosy.testkit import depot as suite
 
-    def prepare() -> _Judge:
-        from argosy.testkit import depot as suite
-
-        able = suite.able(has or (), lacks or ())
-        return _Judge(
-            suite.SUITE,
-            able,
-            lambda: suite.begun(address or Target.socket(), depot, image, able, deadline),
-            suite.begin,
-            suite.subject,
-        )
-
-    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+    able = suite.able(wish.has or (), wish.lacks or ())
+    return _Judge(
+        suite.SUITE,
+        able,
+        lambda: suite.begun(address or Target.socket(), depot, image, able, wish.deadline),
+        suite.begin,
+        suite.subject,
+    )
 
 
-def verify_hook(
+def _hook(
+    wish: _Wish,
     address: Annotated[Path, Option("--address", "-a", help="the hook's own socket")],
     point: Annotated[
         list[str] | None, Option("--point", help="a point that it is for; may be repeated; default: those that it says")
     ] = None,
     allowed: Annotated[list[str] | None, Option("--allowed", help="an image's name that it allows; may be repeated")] = None,
     denied: Annotated[list[str] | None, Option("--denied", help="one that it denies; may be repeated")] = None,
-    namespace: Annotated[str, Option("--namespace", "-n", help="of the questions")] = "",
-    focus: _Focus = "",
-    skip: _Skip = "",
-    fast: _Fast = False,
-    json: _Json = False,
-    junit: _Junit = None,
-    deadline: _Deadline = 5.0,
-    has: _Has = None,
-    lacks: _Lacks = None,
-) -> None:
+    namespace: _Asked = "",
+) -> _Judge:
     """Judge a hook, at its own socket: it is asked about images that there are not, and nothing comes of it."""
+    from argosy.testkit import hook as suite
 
-    def prepare() -> _Judge:
-        from argosy.testkit import hook as suite
-
-        return _Judge(
-            suite.SUITE,
-            suite.able(has or (), lacks or ()),
-            lambda: suite.begun(address, point or (), allowed or (), denied or (), _namespace(namespace), deadline),
-            suite.begin,
-            suite.subject,
-        )
-
-    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+    return _Judge(
+        suite.SUITE,
+        suite.able(wish.has or (), wish.lacks or ()),
+        lambda: suite.begun(address, point or (), allowed or (), denied or (), _namespace(namespace), wish.deadline),
+        suite.begin,
+        suite.subject,
+    )
 
 
-def verify_verifier(
+def _verifier(
+    wish: _Wish,
     address: Annotated[Path, Option("--address", "-a", help="the verifier's own socket")],
     accepted: Annotated[
         list[str] | None, Option("--accepted", help="NAME@DIGEST of an image that it accepts; may be repeated")
@@ -295,94 +263,57 @@ def verify_verifier(
     rejected: Annotated[
         list[str] | None, Option("--rejected", help="the same of one that it rejects; may be repeated")
     ] = None,
-    namespace: Annotated[str, Option("--namespace", "-n", help="of the questions")] = "",
-    focus: _Focus = "",
-    skip: _Skip = "",
-    fast: _Fast = False,
-    json: _Json = False,
-    junit: _Junit = None,
-    deadline: _Deadline = 10.0,
-    has: _Has = None,
-    lacks: _Lacks = None,
-) -> None:
+    namespace: _Asked = "",
+) -> _Judge:
     """Judge an image verifier, at its own socket: it is asked about images that there are not, and about those that are named."""
+    from argosy.testkit import verifier as suite
 
-    def prepare() -> _Judge:
-        from argosy.testkit import verifier as suite
-
-        return _Judge(
-            suite.SUITE,
-            suite.able(has or (), lacks or ()),
-            lambda: suite.begun(address, accepted or (), rejected or (), _namespace(namespace), deadline),
-            suite.begin,
-            suite.subject,
-        )
-
-    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+    return _Judge(
+        suite.SUITE,
+        suite.able(wish.has or (), wish.lacks or ()),
+        lambda: suite.begun(address, accepted or (), rejected or (), _namespace(namespace), wish.deadline),
+        suite.begin,
+        suite.subject,
+    )
 
 
-def verify_shim(
-    binary: Annotated[Path, Option("--binary", help="the shim's program, by path or by its name on PATH")],
-    focus: _Focus = "",
-    skip: _Skip = "",
-    fast: _Fast = False,
-    json: _Json = False,
-    junit: _Junit = None,
-    deadline: _Deadline = 10.0,
-    has: _Has = None,
-    lacks: _Lacks = None,
-) -> None:
+def _shim(
+    wish: _Wish, binary: Annotated[Path, Option("--binary", help="the shim's program, by path or by its name on PATH")]
+) -> _Judge:
     """Judge a shim, as root: it is started as containerd starts it, and runs small containers."""
+    from argosy.testkit import shim as suite
 
-    def prepare() -> _Judge:
-        from argosy.testkit import shim as suite
-
-        able = suite.able(has or (), lacks or ())
-        return _Judge(suite.SUITE, able, lambda: suite.begun(binary, deadline), suite.begin, suite.subject)
-
-    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+    able = suite.able(wish.has or (), wish.lacks or ())
+    return _Judge(suite.SUITE, able, lambda: suite.begun(binary, wish.deadline), suite.begin, suite.subject)
 
 
-def verify_tasks(
+def _tasks(
+    wish: _Wish,
     address: _Address = None,
     daemon: Annotated[
         Path | None, Option("--daemon", help="of a task manager at its own socket: the daemon that knows its containers")
     ] = None,
     runtime: Annotated[str, Option("--runtime", help="what runs the containers")] = "io.containerd.runc.v2",
     namespace: _Namespace = "",
-    focus: _Focus = "",
-    skip: _Skip = "",
-    fast: _Fast = False,
-    json: _Json = False,
-    junit: _Junit = None,
-    deadline: _Deadline = 10.0,
-    has: _Has = None,
-    lacks: _Lacks = None,
     minimize: _Minimize = False,
-) -> None:
+) -> _Judge:
     """Judge a Tasks service, as root, in a daemon, or at its own socket with its daemon: it runs small containers."""
+    from argosy.testkit import tasks as suite
+    from argosy.testkit.tasks.anything import ANYTHING
 
-    def prepare() -> _Judge:
-        from argosy.testkit import tasks as suite
-        from argosy.testkit.anything import check_hypothesis
-        from argosy.testkit.tasks.anything import ANYTHING
-
-        if minimize:
-            check_hypothesis()
-        able = suite.able(has or (), lacks or ())
-        return _Judge(
-            suite.SUITE,
-            able,
-            lambda: suite.begun(address or Target.socket(), daemon, _namespace(namespace), runtime, able, deadline),
-            suite.begin,
-            suite.subject,
-            [ANYTHING] if minimize else (),
-        )
-
-    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+    able = suite.able(wish.has or (), wish.lacks or ())
+    return _Judge(
+        suite.SUITE,
+        able,
+        lambda: suite.begun(address or Target.socket(), daemon, _namespace(namespace), runtime, able, wish.deadline),
+        suite.begin,
+        suite.subject,
+        _anything(minimize, ANYTHING),
+    )
 
 
-def verify_service(
+def _service(
+    wish: _Wish,
     name: Annotated[str, Argument("the service's full name, such as example.clock.v1.Clock")],
     address: _Address = None,
     unary: Annotated[
@@ -396,51 +327,36 @@ def verify_service(
     ends: Annotated[
         int, Option("--ends", help="the process that serves it, which is told to end when all else was looked at")
     ] = 0,
-    focus: _Focus = "",
-    skip: _Skip = "",
-    fast: _Fast = False,
-    json: _Json = False,
-    junit: _Junit = None,
-    deadline: _Deadline = 5.0,
-    has: _Has = None,
-    lacks: _Lacks = None,
     minimize: _Minimize = False,
-) -> None:
+) -> _Judge:
     """Judge any gRPC service, at its own socket or behind a daemon's. Of its own methods only those are called that are named."""
+    from argosy.testkit import service as suite
+    from argosy.testkit.service.anything import ANYTHING
 
-    def prepare() -> _Judge:
-        from argosy.testkit import service as suite
-        from argosy.testkit.anything import check_hypothesis
-        from argosy.testkit.service.anything import ANYTHING
-
-        if minimize:
-            check_hypothesis()
-        socket = address or Target.socket()
-        return _Judge(
-            suite.SUITE,
-            suite.able(has or (), lacks or ()),
-            lambda: suite.begun(socket, name, unary or (), stream or (), deadline, has or (), lacks or (), ends),
-            suite.begin,
-            suite.subject,
-            [ANYTHING] if minimize else (),
-        )
-
-    _run(_Wish(focus, skip, fast, json, junit, deadline), prepare)
+    has, lacks, socket = wish.has or (), wish.lacks or (), address or Target.socket()
+    return _Judge(
+        suite.SUITE,
+        suite.able(has, lacks),
+        lambda: suite.begun(socket, name, unary or (), stream or (), wish.deadline, has, lacks, ends),
+        suite.begin,
+        suite.subject,
+        _anything(minimize, ANYTHING),
+    )
 
 
 VERBS: Final[dict[str, Verb | Group]] = {
     "verify": Group(
         "Whether a plugin keeps containerd's contract: exit code 0 if all checks passed, 1 if one failed, 2 if they could not begin.",
         {
-            "snapshotter": Verb(verify_snapshotter),
-            "content": Verb(verify_content),
-            "diff": Verb(verify_diff),
-            "depot": Verb(verify_depot),
-            "hook": Verb(verify_hook),
-            "verifier": Verb(verify_verifier),
-            "shim": Verb(verify_shim),
-            "tasks": Verb(verify_tasks),
-            "service": Verb(verify_service),
+            "snapshotter": _verb(_snapshotter),
+            "content": _verb(_content),
+            "diff": _verb(_diff),
+            "depot": _verb(_depot),
+            "hook": _verb(_hook),
+            "verifier": _verb(_verifier, deadline=10.0),
+            "shim": _verb(_shim, deadline=10.0),
+            "tasks": _verb(_tasks, deadline=10.0),
+            "service": _verb(_service),
         },
     ),
 }
