@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import anyio
 
-from argosy.client.images.documents import kind
+from argosy.client.images.documents import check_diff_id, kind
 from argosy.client.jobs import together
 from argosy.digest import Digest
+from argosy.encryption.payload import without_keys
 from argosy.errors import InvalidArgument, NotFound
 from argosy.oci.image import (
     CONFIG_TYPES,
@@ -31,7 +32,7 @@ from argosy.oci.image import (
     parse_config,
     parse_document,
 )
-from argosy.oci.layers import is_erofs, oci_type
+from argosy.oci.layers import is_erofs, kept_annotations, oci_type
 from argosy.oci.platforms import is_for
 
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -63,6 +64,18 @@ class Made:
 
     layer: Descriptor
     diff_id: str = ""
+
+    @classmethod
+    def repacked(cls, part: Part, layer: Descriptor, held: str, holds: str) -> Made:
+        """Return what a layer became that is packed otherwise: held is the digest of what was in it, holds that of what is in it by now.
+
+        Of its annotations it keeps those that are still true. Raises InvalidArgument when its config says something else than held.
+        """
+        if part.diff_id:
+            check_diff_id(part.layer.digest, held, part.diff_id)
+        kept = kept_annotations(without_keys(part.layer.annotations))
+        now = Descriptor(media_type=layer.media_type, digest=layer.digest, size=layer.size, annotations=kept)
+        return cls(now, "" if held == holds else holds)
 
 
 class Workshop(abc.ABC):

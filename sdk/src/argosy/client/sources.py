@@ -6,7 +6,6 @@ import io
 import os
 import stat
 import tarfile
-import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO, Final, cast
 import anyio
 import anyio.to_thread
 
+from argosy.client import scratch
 from argosy.client.members import BLOCK, Archive, Part, decompressor, is_zstd
 from argosy.errors import InvalidArgument, NotFound
 from argosy.kernel import path as paths
@@ -94,7 +94,7 @@ def _why(error: Exception) -> str:
 async def opened(source: Source) -> AsyncGenerator[tuple[Archive | Folder, str, str], None]:
     """Yield what a source holds, how messages call it, and the name of its images that have none.
 
-    What can be read only once is kept in an unnamed file in TMPDIR, else /var/tmp, until the end.
+    What can be read only once is kept in an unnamed file (``scratch``) until the end.
     Raises NotFound, InvalidArgument for what no archive of images is. Waiting for who writes into a pipe can be cancelled.
     """
     if isinstance(source, AsyncIterator):
@@ -177,8 +177,7 @@ async def pieces_of(stream: BinaryIO) -> AsyncGenerator[bytes, None]:
 
 async def _written(pieces: AsyncIterator[bytes], called: str) -> Any:
     """Return a file of what pieces are. Raises as ``_kept`` does."""
-    folder = os.environ.get("TMPDIR") or ("/var/tmp" if os.access("/var/tmp", os.W_OK) else None)
-    file = tempfile.TemporaryFile(dir=folder)
+    file = scratch.unnamed()
     try:
         head = b""
         async for piece in pieces:
@@ -192,9 +191,7 @@ async def _written(pieces: AsyncIterator[bytes], called: str) -> Any:
         file.seek(0)
     except OSError as error:
         file.close()
-        raise InvalidArgument(
-            f"{called} cannot be kept in {folder or tempfile.gettempdir()}: {_why(error)}; set TMPDIR"
-        ) from None
+        raise InvalidArgument(f"{called} cannot be kept in {scratch.folder()}: {_why(error)}; set TMPDIR") from None
     except BaseException:
         file.close()
         raise

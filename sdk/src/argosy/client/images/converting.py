@@ -17,10 +17,10 @@ from argosy.client.images.rewriting import rewrite
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.rewriting import Made, Part
 from argosy.client.services import Services, present
-from argosy.encryption.payload import Parameters, without_keys
+from argosy.encryption.payload import Parameters
 from argosy.errors import InvalidArgument, Unimplemented
-from argosy.oci.image import Descriptor, Platform
-from argosy.oci.layers import FORMS, in_form, kept_annotations, oci_type
+from argosy.oci.image import Platform
+from argosy.oci.layers import FORMS, in_form, oci_type
 
 # Beyond what any layer takes; without one the daemon gives up sooner.
 _CONVERT_S: Final = 6 * 3600.0
@@ -61,15 +61,9 @@ async def convert(
             if "unsupported diff media type" in error.message or "EROFS image" in error.message:
                 raise
             raise Unimplemented("the daemon converts no layers; a mesh of argosy up does") from None
-        held = answer.held or answer.diff_id
-        if part.diff_id and held != part.diff_id:
-            raise InvalidArgument(
-                f"wrong diff id calculated on extraction of {layer.digest}: {held}, the image says {part.diff_id}"
-            )
-        made = from_wire(present(answer.layer, "the layer that was made"))
+        now = from_wire(present(answer.layer, "the layer that was made"))
+        made = Made.repacked(part, now, answer.held or answer.diff_id, answer.diff_id)
         watch(Progress(f"convert-{layer.digest}", "done", layer.size, layer.size, layer))
-        kept = kept_annotations(without_keys(layer.annotations))
-        now = Descriptor(media_type=made.media_type, digest=made.digest, size=made.size, annotations=kept)
-        return Made(now, "" if held == answer.diff_id else answer.diff_id)
+        return made
 
     return await rewrite(client, name, new, change, platforms)

@@ -75,6 +75,12 @@ def layers_of(image: Resolved) -> list[str]:
     return diff_ids
 
 
+def check_diff_id(layer: str, held: str, said: str) -> None:
+    """Raises InvalidArgument when a layer, given by its digest, holds something else than its config says; both are diff ids."""
+    if held != said:
+        raise InvalidArgument(f"wrong diff id calculated on extraction of {layer}: {held}, and its config says {said}")
+
+
 def blob_path(digest: str) -> str:
     """Return where an OCI image layout keeps a blob. Raises InvalidArgument."""
     parsed = Digest.parse(digest)

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from argosy_protos.containerd.services.images.v1 import Image
 
 from argosy.client.connection import Client
-from argosy.client.content import read_blob, write_blob
-from argosy.client.images.documents import from_wire, to_wire
+from argosy.client.content import write_blob
+from argosy.client.images.documents import from_wire, reader, to_wire
 from argosy.client.images.names import find_image, put_image
 from argosy.client.rewriting import Made, Part, Rewriting, Workshop
 from argosy.client.services import Services, present
 from argosy.errors import NotFound
 from argosy.labels import GC_REF_CONTENT
-from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor, Platform
+from argosy.oci.image import Descriptor, Platform
 from argosy.oci.reference import Reference
 
 Change = Callable[[Services, Part], Awaitable[Made | None]]
@@ -41,10 +41,10 @@ class _Stored(Workshop):
     """A daemon's content store."""
 
     def __init__(self, services: Services, change: Change) -> None:
-        self._services, self._change = services, change
+        self._services, self._change, self._read = services, change, reader(services)
 
     async def read(self, d: Descriptor) -> bytes:
-        return await read_blob(self._services.content, d.digest, MAX_MANIFEST_BYTES)
+        return await self._read(d)
 
     async def make(self, part: Part) -> Made | None:
         return await self._change(self._services, part)

@@ -23,12 +23,12 @@ from argosy_protos.containerd.types import Mount as WireMount
 from argosy.client.content import set_labels
 from argosy.client.images.authorizing import payloads_for
 from argosy.client.images.context import PARENT, labels_of
-from argosy.client.images.documents import layers_of, resolve, to_wire
+from argosy.client.images.documents import check_diff_id, layers_of, resolve, to_wire
 from argosy.client.jobs import cleanup, together
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.services import Services
 from argosy.encryption.payload import Parameters
-from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
+from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, NotFound, Unimplemented
 from argosy.labels import GC_REF_SNAPSHOT, REMOTE, UNCOMPRESSED
 from argosy.mounts import DETACHED, Mount
 from argosy.oci.image import Descriptor, Platform, chain_ids
@@ -279,11 +279,7 @@ class _Unpacking:
             )
         except FailedPrecondition as error:
             raise (_NeedsLower() if detached else error) from error
-        got = applied.applied.digest if applied.applied else ""
-        if got != layer.diff_id:
-            raise InvalidArgument(
-                f"wrong diff id calculated on extraction of {layer.blob.digest}: {got}, the image says {layer.diff_id}"
-            )
+        check_diff_id(layer.blob.digest, applied.applied.digest if applied.applied else "", layer.diff_id)
 
     async def _while_it_comes(self, layer: _Layer, ref: str, where: list[WireMount], detached: bool) -> bool:
         """Unpack a layer from its ingest; return False when that can't be done, and nothing was. Raises _NeedsLower, _Spoilt.

@@ -6,7 +6,6 @@ What a layer becomes has to be known before the manifest that names it, so conve
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import IO, Final
@@ -14,14 +13,15 @@ from typing import IO, Final
 import anyio.to_thread
 from anyio import from_thread
 
+from argosy.client import scratch
 from argosy.client.content import CHUNK
 from argosy.client.images.documents import kind
 from argosy.client.progress import Progress
 from argosy.client.rewriting import Made, Part, Rewriting, Workshop
 from argosy.client.transfers.ends import ArchiveSource, ImageSource, Source, Wish
-from argosy.errors import DataLoss, InvalidArgument
+from argosy.errors import InvalidArgument
 from argosy.oci.image import Descriptor
-from argosy.oci.layers import FORMS, OPENED, in_form, is_encrypted, kept_annotations, oci_type
+from argosy.oci.layers import FORMS, OPENED, in_form, is_encrypted, oci_type
 from argosy.oci.passing import checked
 from argosy.plugin.diff.packing import Compared, repack
 from argosy.unpack.inflate import inflate
@@ -89,21 +89,17 @@ class _Work(Workshop):
         if layer.media_type not in OPENED or media_type == oci_type(layer.media_type):
             return None
         if layer.digest not in self._made:
-            file = self._stack.enter_context(_unnamed())
+            file = self._stack.enter_context(scratch.unnamed())
             made, _ = self._made[layer.digest] = await self._converted(part, file, media_type)
             self.layers[made.digest] = file
         made, held = self._made[layer.digest]
-        if part.diff_id and held != part.diff_id:
-            raise DataLoss(f"layer {layer.digest} holds {held}, and its config says {part.diff_id}")
-        now = Descriptor(
-            media_type=media_type, digest=made.digest, size=made.size, annotations=kept_annotations(layer.annotations)
-        )
-        return Made(now, "" if made.uncompressed == held else made.uncompressed)
+        now = Descriptor(media_type=media_type, digest=made.digest, size=made.size)
+        return Made.repacked(part, now, held, made.uncompressed)
 
     async def _converted(self, part: Part, out: IO[bytes], media_type: str) -> tuple[Compared, str]:
         """Write a layer in another form to a file. Raises InvalidArgument for a damaged one, ResourceExhausted, FailedPrecondition."""
         d, watch = part.layer, self._wish.watch
-        with _unnamed() as raw:
+        with scratch.unnamed() as raw:
             async for piece in checked(d, self._source.fetch(d)):
                 await anyio.to_thread.run_sync(raw.write, piece)
             raw.seek(0)
@@ -123,20 +119,11 @@ class _Work(Workshop):
 
             def work() -> tuple[Compared, str]:
                 budget = Budget(layer=f"layer {d.digest}", packed=d.size)
-                made = repack(said(), d.media_type, out, media_type, _folder(), budget, blob=raw)
+                made = repack(said(), d.media_type, out, media_type, scratch.folder(), budget, blob=raw)
                 out.flush()
                 return made
 
             return await anyio.to_thread.run_sync(work)
-
-
-def _folder() -> str:
-    found = os.environ.get("TMPDIR") or ("/var/tmp" if os.access("/var/tmp", os.W_OK) else "")
-    return found or tempfile.gettempdir()
-
-
-def _unnamed() -> IO[bytes]:
-    return tempfile.TemporaryFile(dir=_folder())
 
 
 class _Image(ImageSource):
