@@ -6,7 +6,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from argosy.errors import ResourceExhausted
@@ -79,25 +79,33 @@ def open_directories(paths: Sequence[str]) -> list[int]:
     return found
 
 
+def data_runs(fd: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where the first size bytes of a regular file are no holes: offsets and lengths, in order. Raises OSError."""
+    at = 0
+    while at < size:
+        try:
+            at = os.lseek(fd, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return  # nothing but a hole is left
+            raise
+        if at < size:
+            hole = min(os.lseek(fd, at, os.SEEK_HOLE), size)
+            yield at, hole - at
+            at = hole
+
+
 def copy_bytes(source: int, target: int, size: int, at: int = 0) -> None:
     """Copy the first size bytes of a regular file to offset at of another; holes are left out, so that they stay holes.
 
     Where the file ends early nothing is written. Raises OSError.
     """
-    done = 0
-    while done < size:
-        try:
-            done = os.lseek(source, done, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return  # nothing but a hole is left
-            raise
-        hole = min(os.lseek(source, done, os.SEEK_HOLE), size)
-        while done < hole:
-            sent = _copy(source, target, hole - done, done, at + done)
+    for done, left in data_runs(source, size):
+        while left:
+            sent = _copy(source, target, left, done, at + done)
             if not sent:
                 return
-            done += sent
+            done, left = done + sent, left - sent
 
 
 def _copy(source: int, target: int, size: int, offset: int, at: int) -> int:

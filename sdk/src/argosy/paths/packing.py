@@ -13,14 +13,17 @@ import stat
 import tarfile
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import IO, Any, Final, cast
+from itertools import islice
+from typing import IO, Final, cast
 
 from argosy.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from argosy.kernel.descent import Entered, Left, descend
+from argosy.kernel.files import data_runs
 from argosy.kernel.path import open_in_root, open_regular, peek
 from argosy.kernel.pseudo import pseudo
 from argosy.paths.names import MOST_PATH_BYTES, base_name, follows
-from argosy.tar_headers import add_attribute, add_nanoseconds, become_link, header_of
+from argosy.tar_headers import CAPABILITY, add_attribute, add_nanoseconds, header_of
+from argosy.tar_writing import CutShortError, TarWriter
 
 _BUFFER_BYTES: Final = 256 << 10
 _CHUNK: Final = 1 << 20
@@ -30,7 +33,6 @@ _HOLES_BYTES: Final = 1 << 20
 _MOST_SEGMENTS: Final = 8192
 # Names of one file, of which all but the first are sent as links: so many are remembered.
 _MOST_LINKS: Final = 1 << 20
-_CAPABILITY: Final = "security.capability"
 _BLOCK: Final = 512
 
 
@@ -67,9 +69,8 @@ class _Packer:
     """One archive on its way."""
 
     def __init__(self, out: IO[bytes], owners: bool) -> None:
-        self._tar: Any = tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BUFFER_BYTES)
+        self._tar = TarWriter(out, _BUFFER_BYTES, _MOST_LINKS)
         self._owners = owners
-        self._links: dict[tuple[int, int], str] = {}
 
     def close(self) -> None:
         self._tar.close()
@@ -118,11 +119,7 @@ class _Packer:
         if kind == stat.S_IFREG:
             self._file(path, entry, info, fd)
             return
-        self._put(entry)
-
-    def _put(self, entry: tarfile.TarInfo, data: IO[bytes] | None = None) -> None:
-        self._tar.addfile(entry, data)
-        self._tar.members.clear()  # it would remember all of them, for a reader
+        self._tar.put(entry)
 
     def _header(self, path: str, info: os.stat_result, fd: int) -> tarfile.TarInfo:
         entry = header_of(path, info, fd)
@@ -135,14 +132,8 @@ class _Packer:
         return entry
 
     def _file(self, path: str, entry: tarfile.TarInfo, info: os.stat_result, fd: int) -> None:
-        inode = (info.st_dev, info.st_ino)
-        if info.st_nlink > 1:
-            if inode in self._links:
-                become_link(entry, self._links[inode])
-                self._put(entry)
-                return
-            if len(self._links) < _MOST_LINKS:
-                self._links[inode] = path
+        if self._tar.put_link(entry, path, info):
+            return
         with open(open_regular(fd, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:
             size = info.st_size
             data: IO[bytes] = file
@@ -151,11 +142,8 @@ class _Packer:
                 data = cast("IO[bytes]", _Sparse(file.fileno(), segments, size))
                 entry.size = _sparse(entry, path, size, segments)
             try:
-                self._put(entry, data)
-            except OSError as error:
-                if error.errno is not None:
-                    raise
-                # tarfile's word for a file that ends before its size.
+                self._tar.put(entry, data, path)
+            except CutShortError as error:
                 raise Aborted(
                     f'"{path}" became shorter while it was read; stop what writes to it and copy it again'
                 ) from error
@@ -170,7 +158,7 @@ def _attributes(fd: int) -> Iterator[tuple[str, bytes]]:
     """Yield the extended attributes that a copy keeps: file capabilities, and the user's own."""
     here = f"/proc/self/fd/{fd}"
     try:
-        found = sorted(key for key in os.listxattr(here) if key == _CAPABILITY or key.startswith("user."))
+        found = sorted(key for key in os.listxattr(here) if key == CAPABILITY or key.startswith("user."))
     except OSError:
         return  # of a file system that has none
     for key in found:
@@ -182,19 +170,9 @@ def _attributes(fd: int) -> Iterator[tuple[str, bytes]]:
 
 def _segments(fd: int, size: int) -> list[tuple[int, int]]:
     """Return where the first size bytes of a file have data, as offsets and lengths. Raises OSError."""
-    found: list[tuple[int, int]] = []
-    at = 0
-    while at < size:
-        try:
-            at = os.lseek(fd, at, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                break  # nothing but a hole is left
-            raise
-        hole = size if len(found) == _MOST_SEGMENTS - 1 else os.lseek(fd, at, os.SEEK_HOLE)
-        if at < size:
-            found.append((at, min(hole, size) - at))
-        at = hole
+    found = list(islice(data_runs(fd, size), _MOST_SEGMENTS))
+    if len(found) == _MOST_SEGMENTS:
+        found[-1] = (found[-1][0], size - found[-1][0])
     # Where the file ends is said by its last run, which may be empty.
     return found if found and sum(found[-1]) == size else [*found, (size, 0)]
 

@@ -10,7 +10,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -25,7 +25,7 @@ from argosy.unpack.below import Parts
 from argosy.unpack.limits import Budget, Limits
 from argosy.unpack.names import split_name
 from argosy.unpack.tar import Entry, TarReader
-from argosy.unpack.tree import TreeWriter
+from argosy.unpack.tree import TreeWriter, fill
 
 # Nobody's archive is refused for its size: whoever copies has the bytes already. What is held in memory is bounded.
 _LIMITS: Final = Limits(max_bytes=0, max_ratio=0)
@@ -296,7 +296,7 @@ class _Members(TreeWriter):
                 raise
             fd, nameless = os.open(aside, _NEW, 0o600, dir_fd=at), False
         try:
-            self._fill(fd, reader, entry)
+            fill(fd, reader, entry)
             self._finish(fd, what)
             os.utime(fd, ns=(what.atime_ns, what.mtime_ns))
             if nameless:
@@ -316,13 +316,3 @@ class _Members(TreeWriter):
             raise
         finally:
             os.close(fd)
-
-    @staticmethod
-    def _fill(fd: int, reader: TarReader, entry: Entry) -> None:
-        runs: Sequence[tuple[int, int]] = [(0, entry.size)] if entry.segments is None else entry.segments
-        for offset, length in runs:
-            os.lseek(fd, offset, os.SEEK_SET)
-            for piece in reader.take(length):
-                while piece:
-                    piece = piece[os.write(fd, piece) :]
-        os.ftruncate(fd, entry.real_size)

@@ -165,15 +165,7 @@ class TreeWriter(Layer[int]):
         # Where the umask lets it, nothing is left to be set afterwards.
         fd = os.open(name, _NEW, what.mode & 0o777, dir_fd=at)
         try:
-            if entry.segments is None:
-                for piece in reader.data():
-                    _write(fd, piece)
-            else:
-                for offset, length in entry.segments:
-                    os.lseek(fd, offset, os.SEEK_SET)
-                    for piece in reader.take(length):
-                        _write(fd, piece)
-                os.ftruncate(fd, entry.real_size)
+            fill(fd, reader, entry)
             self._finish(fd, what)
             os.utime(fd, ns=(what.atime_ns, what.mtime_ns))
         finally:
@@ -242,9 +234,21 @@ class TreeWriter(Layer[int]):
             _set_xattr(fd, key, value, True)
 
 
-def _write(fd: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
+def fill(fd: int, reader: TarReader, entry: Entry) -> None:
+    """Write an entry's bytes to an empty file; of a sparse one the holes stay holes. Raises OSError, InvalidArgument where they end too soon."""
+    if entry.segments is None:
+        _write(fd, reader.data())
+        return
+    for offset, length in entry.segments:
+        os.lseek(fd, offset, os.SEEK_SET)
+        _write(fd, reader.take(length))
+    os.ftruncate(fd, entry.real_size)
+
+
+def _write(fd: int, pieces: Iterator[memoryview]) -> None:
+    for piece in pieces:
+        while piece:
+            piece = piece[os.write(fd, piece) :]
 
 
 def _set_xattr(at: int | bytes, key: bytes, value: bytes, follow: bool) -> None:

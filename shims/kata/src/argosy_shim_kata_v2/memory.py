@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from argosy.kernel.files import data_runs
+
 _PIECE_BYTES = 1 << 24
 
 
@@ -42,19 +44,13 @@ def copied(source: Path) -> Iterator[int]:
 
 
 def _copy(source: int, target: int) -> None:
-    size, at = os.fstat(source).st_size, 0
-    while at < size:
-        try:
-            at = os.lseek(source, at, os.SEEK_DATA)
-        except OSError:
-            return  # nothing but a hole is left
-        end = os.lseek(source, at, os.SEEK_HOLE)
+    for at, left in data_runs(source, os.fstat(source).st_size):
         os.lseek(target, at, os.SEEK_SET)
-        while at < end:
-            sent = os.sendfile(target, source, at, min(end - at, _PIECE_BYTES))
+        while left:
+            sent = os.sendfile(target, source, at, min(left, _PIECE_BYTES))
             if not sent:
                 return  # it has been cut short meanwhile; QEMU finds the guest damaged
-            at += sent
+            at, left = at + sent, left - sent
 
 
 def path_of(fd: int) -> Path:

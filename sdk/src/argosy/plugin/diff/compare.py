@@ -10,13 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from argosy.errors import Aborted, FailedPrecondition
 from argosy.kernel.files import full_disk
@@ -25,10 +24,13 @@ from argosy.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, open_in_roo
 from argosy.mounts import Mount
 from argosy.oci.layers import TAR, is_erofs
 from argosy.plugin.diff.packing import Compared, LayerWriter, pack
-from argosy.tar_headers import add_attribute, become_link, header_of
+from argosy.tar_headers import CAPABILITY, add_attribute, empty, header_of
+from argosy.tar_writing import TarWriter
+
+if TYPE_CHECKING:
+    import tarfile
 
 DEFAULT: Final = TAR + "+gzip"
-_CAPABILITY: Final = "security.capability"
 _CHUNK: Final = 1 << 20
 
 
@@ -69,7 +71,7 @@ def _capability(fd: int, name: str = "") -> bytes | None:
     """Return the file capabilities of what a descriptor holds, or of an entry of the directory that it holds."""
     path = f"/proc/self/fd/{fd}/{name}" if name else f"/proc/self/fd/{fd}"
     try:
-        return os.getxattr(path, _CAPABILITY, follow_symlinks=not name)
+        return os.getxattr(path, CAPABILITY, follow_symlinks=not name)
     except OSError:
         return None
 
@@ -220,9 +222,8 @@ class _Entries:
 
     def __init__(self, lower: Tree | None, upper: Tree, layer: LayerWriter, epoch_s: int | None) -> None:
         self._lower, self._upper, self._epoch_s = lower, upper, epoch_s
-        self._tar: Any = tarfile.open(fileobj=cast("IO[bytes]", layer), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK)
+        self._tar = TarWriter(cast("IO[bytes]", layer), _CHUNK)
         self._emitted: set[str] = set()
-        self._links: dict[tuple[int, int], str] = {}
 
     def write(self) -> None:
         siblings = _linked_siblings(self._upper) if self._lower is not None else {}  # else everything is emitted anyway
@@ -230,7 +231,7 @@ class _Entries:
             if change.info is None:
                 self._parents(change.path)
                 folder, name = os.path.split(change.path)
-                self._put(tarfile.TarInfo(os.path.join(folder, f".wh.{name}")))
+                self._tar.put(empty(os.path.join(folder, f".wh.{name}")))
                 continue
             if change.path in self._emitted:
                 continue
@@ -242,17 +243,13 @@ class _Entries:
                         self._add(other, stat.S_IFREG)
         self._tar.close()
 
-    def _put(self, entry: tarfile.TarInfo, data: IO[bytes] | None = None) -> None:
-        self._tar.addfile(entry, data)
-        self._tar.members.clear()  # it would remember all of them, for a reader
-
     def _header(self, path: str, info: os.stat_result, fd: int) -> tarfile.TarInfo:
         entry = header_of(path, info, fd)
         if self._epoch_s is not None:
             entry.mtime = min(entry.mtime, self._epoch_s)
         capability = None if stat.S_ISLNK(info.st_mode) else _capability(fd)
         if capability is not None:
-            add_attribute(entry, _CAPABILITY, capability)
+            add_attribute(entry, CAPABILITY, capability)
         return entry
 
     def _parents(self, path: str) -> None:
@@ -266,7 +263,7 @@ class _Entries:
                 entry = self._header(above, os.fstat(fd), fd)
             finally:
                 os.close(fd)
-            self._put(entry)
+            self._tar.put(entry)
             self._emitted.add(above)
 
     def _add(self, path: str, kind: int) -> None:
@@ -284,26 +281,15 @@ class _Entries:
             if kind == stat.S_IFREG:
                 self._file(path, entry, info, fd)
             else:
-                self._put(entry)
+                self._tar.put(entry)
         finally:
             os.close(fd)
 
     def _file(self, path: str, entry: tarfile.TarInfo, info: os.stat_result, fd: int) -> None:
-        inode = (info.st_dev, info.st_ino)
-        if info.st_nlink > 1 and inode in self._links:
-            become_link(entry, self._links[inode])
-            self._put(entry)
+        if self._tar.put_link(entry, path, info):
             return
-        if info.st_nlink > 1:
-            self._links[inode] = path
         with open(open_regular(fd), "rb", buffering=0) as data:
-            try:
-                self._put(entry, data)
-            except OSError as error:
-                if error.errno is not None:
-                    raise
-                # tarfile's word for a file that ends before its size.
-                raise FileNotFoundError(errno.ENOENT, "it is shorter by now", path) from error
+            self._tar.put(entry, data, path)
 
 
 def _linked_siblings(tree: Tree) -> dict[tuple[int, int], list[str]]:
