@@ -22,6 +22,7 @@ from argosy.errors import (
     DeadlineExceeded,
     InvalidArgument,
     Unavailable,
+    Unimplemented,
     Unknown,
     in_words,
     to_wire,
@@ -218,9 +219,19 @@ class Subject(abc.ABC):
                 raise Broken(f"{expected} within {self.deadline_s:g} s", shortened(got if isinstance(got, str) else got()))
             await asyncio.sleep(0.02)
 
-    @abc.abstractmethod
     async def alive(self) -> bool:
         """Return whether the plugin answers anything at all."""
+        try:
+            await self.greet()
+        except (Unavailable, DeadlineExceeded):
+            return False
+        except (ArgosyError, Broken):
+            pass  # an answer of whatever kind
+        return True
+
+    @abc.abstractmethod
+    async def greet(self) -> object:
+        """Make a call that changes nothing. Raises what the plugin says."""
 
     @abc.abstractmethod
     async def clean(self) -> None:
@@ -233,6 +244,22 @@ class Subject(abc.ABC):
     def stays(self) -> str | None:
         """Return what stays there, in words, of what can't be removed or of what nothing is made; None where it is to be looked for."""
         return None
+
+
+async def greeted(work: Awaitable[object], otherwise: str) -> ArgosyError | None:
+    """Make the first call of a run, and return its error: how it should answer is judged by a check.
+
+    Raises Unimplemented, which begins with otherwise, where nobody serves it, Unavailable, DeadlineExceeded.
+    """
+    try:
+        await work
+    except Unimplemented as error:
+        raise Unimplemented(f"{otherwise}: {error.message}") from None
+    except (Unavailable, DeadlineExceeded):
+        raise
+    except ArgosyError as error:
+        return error
+    return None
 
 
 S = TypeVar("S", bound=Subject)

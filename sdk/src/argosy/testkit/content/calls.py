@@ -6,7 +6,6 @@ A *blob* has a digest and never changes; an *ingest* has a ref, and becomes a bl
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.google.protobuf import FieldMask
 
-from argosy.digest import Digest
-from argosy.errors import ArgosyError, DeadlineExceeded, NotFound, Unavailable, Unimplemented
-from argosy.testkit.suite import Broken, Subject, Suite, request
+from argosy.errors import ArgosyError, DeadlineExceeded, NotFound, Unavailable
+from argosy.testkit.blobs import digest_of, fresh
+from argosy.testkit.suite import Broken, Subject, Suite, greeted, request
 from argosy.testkit.target import Target
 
 if TYPE_CHECKING:
@@ -34,16 +33,6 @@ USUAL: Final = frozenset({"labels"})
 _MOST_BYTES: Final = 16 << 20
 # What a stream is told of, in words.
 _ACTIONS: Final = {p.WriteAction.STAT: "STAT", p.WriteAction.WRITE: "WRITE", p.WriteAction.COMMIT: "COMMIT"}
-
-
-def digest_of(data: bytes) -> str:
-    """Return a digest as containerd's stores have it by themselves."""
-    return str(Digest.of(data))
-
-
-def fresh(size: int) -> bytes:
-    """Return bytes that no store has."""
-    return os.urandom(size)
 
 
 class Write:
@@ -250,14 +239,8 @@ class Content(Subject):
         await self.refused(self.info(digest), NotFound)
         await self.refused(self.read(digest), NotFound)
 
-    async def alive(self) -> bool:
-        try:
-            await self.info(digest_of(fresh(16)))
-        except (Unavailable, DeadlineExceeded):
-            return False
-        except (ArgosyError, Broken):
-            pass  # an answer of whatever kind
-        return True
+    async def greet(self) -> object:
+        return await self.info(digest_of(fresh(16)))
 
     async def clean(self) -> None:
         for ref in self.refs:
@@ -303,14 +286,8 @@ def subject(target: Target, check: str) -> Content:
 
 async def begin(target: Target) -> str:
     """Return whom we judge, in words. Raises Unimplemented, Unavailable when the suite can't begin."""
-    try:
-        await p.ContentStub(target.channel).info(p.InfoRequest(digest=digest_of(fresh(16))))
-    except Unimplemented as error:
-        raise Unimplemented(f"no content store is served at {target.address}: {error.message}") from None
-    except (Unavailable, DeadlineExceeded):
-        raise
-    except ArgosyError:
-        pass  # how it should answer is judged by a check
+    asked = p.ContentStub(target.channel).info(p.InfoRequest(digest=digest_of(fresh(16))))
+    await greeted(asked, f"no content store is served at {target.address}")
     if target.is_daemon:
         return f"content store of containerd {target.version} at {target.address}"
     return f"content store at {target.address}"

@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OutOfRange, Unavailable
-from argosy.testkit.content.calls import SUITE, Content, digest_of, fresh
+from argosy.testkit.blobs import digest_of, fresh
+from argosy.testkit.content.calls import SUITE, Content
 from argosy.testkit.suite import Broken
 from argosy.timestamps import from_wire
 

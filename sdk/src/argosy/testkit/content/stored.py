@@ -9,7 +9,8 @@ from typing import Final
 from argosy_protos.containerd.services.content import v1 as p
 
 from argosy.errors import InvalidArgument, NotFound, OutOfRange
-from argosy.testkit.content.calls import SUITE, Content, digest_of, fresh
+from argosy.testkit.blobs import digest_of, fresh
+from argosy.testkit.content.calls import SUITE, Content
 from argosy.testkit.suite import Broken
 from argosy.timestamps import from_wire
 

@@ -13,13 +13,13 @@ import anyio
 from argosy_protos.argosy.transfer import v1 as p
 
 from argosy.digest import Digest
-from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, NotFound, Unavailable, Unimplemented
+from argosy.errors import InvalidArgument, NotFound
 from argosy.names import DEPOT_HEADER
 from argosy.oci.image import MAX_MANIFEST_BYTES, Descriptor, Index, parse_document
 from argosy.plugin.depots import PIECE, to_wire
-from argosy.testkit.content.calls import digest_of, fresh
+from argosy.testkit.blobs import digest_of, fresh
 from argosy.testkit.image import CONFIG, LAYER, MANIFEST
-from argosy.testkit.suite import Broken, NotHere, Subject, Suite, request
+from argosy.testkit.suite import Broken, NotHere, Subject, Suite, greeted, request
 from argosy.testkit.target import Target, reached
 
 CAPABILITIES: Final[Mapping[str, str]] = {
@@ -214,14 +214,8 @@ class Depot(Subject):
         await self.refused(self.fetch(name, d), NotFound)
         self.equal(await self.has(name, d), False, "what Has says of it")
 
-    async def alive(self) -> bool:
-        try:
-            await self.resolve(self.name("nobody"))
-        except (Unavailable, DeadlineExceeded):
-            return False
-        except (ArgosyError, Broken):
-            pass  # an answer of whatever kind
-        return True
+    async def greet(self) -> object:
+        return await self.resolve(self.name("nobody"))
 
     async def clean(self) -> None:
         """A depot has no word for it."""
@@ -268,19 +262,11 @@ async def begin(place: Place) -> str:
     """Return whom we judge, in words. Raises Unimplemented, NotFound, Unavailable when the suite can't begin."""
     where = f'depot "{place.depot}" of containerd {place.target.version}' if place.depot else "depot"
     one = subject(place, "")
-    try:
-        with suppress(Broken):  # how it should answer is judged by a check
-            # Who only takes images does not resolve.
-            await (one.resolve(one.name("nobody")) if "give" in place.able else one.has(one.name("nobody"), Image.new().top))
-    except Unimplemented as error:
-        raise Unimplemented(
-            f"no depot is served at {place.target.address}, or one that lacks this call: {error.message}"
-        ) from None
-    except NotFound as error:
-        if place.depot and error.message.startswith(f'depot "{place.depot}"'):
-            raise
-    except (Unavailable, DeadlineExceeded):
-        raise
-    except ArgosyError:
-        pass
+    name = one.name("nobody")
+    # Who only takes images does not resolve.
+    asked = one.resolve(name) if "give" in place.able else one.has(name, Image.new().top)
+    with suppress(Broken):  # how it should answer is judged by a check
+        error = await greeted(asked, f"no depot is served at {place.target.address}, or one that lacks this call")
+        if isinstance(error, NotFound) and place.depot and error.message.startswith(f'depot "{place.depot}"'):
+            raise error
     return f"{where} at {place.target.address}"

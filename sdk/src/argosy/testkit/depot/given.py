@@ -9,7 +9,7 @@ from argosy_protos.argosy.transfer import v1 as p
 
 from argosy.errors import InvalidArgument, NotFound, Unimplemented
 from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES
-from argosy.testkit.content.calls import digest_of, fresh
+from argosy.testkit.blobs import digest_of, fresh
 from argosy.testkit.depot.calls import SUITE, Depot, Image
 from argosy.testkit.suite import NotHere
 

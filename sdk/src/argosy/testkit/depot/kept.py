@@ -10,7 +10,7 @@ from argosy_protos.argosy.transfer.v1 import PutBegin, PutRequest
 from argosy.errors import ArgosyError, DataLoss, InvalidArgument, NotFound
 from argosy.oci.image import Descriptor
 from argosy.plugin.depots import to_wire
-from argosy.testkit.content.calls import digest_of, fresh
+from argosy.testkit.blobs import digest_of, fresh
 from argosy.testkit.depot.calls import SUITE, Depot, Image
 from argosy.testkit.image import LAYER
 

@@ -17,7 +17,7 @@ from argosy_protos.containerd.types import Descriptor
 
 from argosy.errors import ArgosyError, DeadlineExceeded, NotFound, Unavailable
 from argosy.mounts import Mount
-from argosy.testkit.content.calls import digest_of, fresh
+from argosy.testkit.blobs import digest_of, fresh
 from argosy.testkit.diff.calls import GZIP, SUITE, TAR, ZSTD, Differ, bind
 from argosy.testkit.snapshotter.written import inside, look
 from argosy.testkit.suite import Broken

@@ -14,12 +14,13 @@ from argosy_protos.containerd.services.diff import v1 as p
 from argosy_protos.containerd.types import Descriptor
 from argosy_protos.containerd.types import Mount as WireMount
 
-from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, Unavailable, Unimplemented
+from argosy.errors import InvalidArgument
 from argosy.mounts import Mount
 from argosy.names import LEASE_HEADER, NAMESPACE_HEADER
 from argosy.rpc.channel import Channel
-from argosy.testkit.content.calls import Content, digest_of, fresh
-from argosy.testkit.suite import Broken, Subject, Suite, request
+from argosy.testkit.blobs import digest_of, fresh
+from argosy.testkit.content.calls import Content
+from argosy.testkit.suite import Broken, Subject, Suite, greeted, request
 from argosy.testkit.target import Target, reached
 
 TAR: Final = "application/vnd.oci.image.layer.v1.tar"
@@ -82,16 +83,10 @@ class Differ(Subject):
             await self.content.stored(f"layer-{digest}", data)
         return Descriptor(media_type=media_type, digest=digest, size=len(data))
 
-    async def alive(self) -> bool:
-        try:
-            await self._stub.apply(
-                p.ApplyRequest(diff=Descriptor(media_type=TAR, digest=digest_of(fresh(16)), size=1)), timeout=self.deadline_s
-            )
-        except (Unavailable, DeadlineExceeded):
-            return False
-        except ArgosyError:
-            pass  # an answer of whatever kind
-        return True
+    async def greet(self) -> object:
+        return await self._stub.apply(
+            p.ApplyRequest(diff=Descriptor(media_type=TAR, digest=digest_of(fresh(16)), size=1)), timeout=self.deadline_s
+        )
 
     async def clean(self) -> None:
         for directory in self._directories:
@@ -143,14 +138,8 @@ async def begin(target: Target) -> str:
     """Return whom we judge, in words. Raises Unimplemented, Unavailable, InvalidArgument when the suite can't begin."""
     store = target if target.store is None else target.store
     layer = Descriptor(media_type=TAR, digest=digest_of(fresh(16)), size=1)
-    try:
-        await p.DiffStub(target.channel).apply(p.ApplyRequest(diff=layer))
-    except Unimplemented as error:
-        raise Unimplemented(f"no differ is served at {target.address}: {error.message}") from None
-    except (Unavailable, DeadlineExceeded):
-        raise
-    except ArgosyError:
-        pass  # how it should answer is judged by a check
+    asked = p.DiffStub(target.channel).apply(p.ApplyRequest(diff=layer))
+    await greeted(asked, f"no differ is served at {target.address}")
     if not target.is_daemon and target.store is None:
         raise InvalidArgument(
             f"{target.address} is a differ's own socket: say where the store is that it works with, with --content"

@@ -12,7 +12,7 @@ from pathlib import Path
 import zstandard
 
 from argosy.errors import Unimplemented
-from argosy.testkit.content.calls import digest_of
+from argosy.testkit.blobs import digest_of
 from argosy.testkit.diff.applied import seen
 from argosy.testkit.diff.calls import GZIP, SUITE, TAR, ZSTD, Differ, bind
 from argosy.testkit.suite import Broken

@@ -26,7 +26,7 @@ async def _each(h: Hook, *, here: bool | None = None) -> list[tuple[DecideReques
         for name in h.names:
             for is_here in (False, True) if here is None and point in ("pre-pull", "resolved") else (bool(here),):
                 asked = h.question(point, name, here=is_here)
-                found.append((asked, await h.decide(asked)))
+                found.append((asked, await h.ask(asked)))
     return found
 
 
@@ -34,7 +34,7 @@ async def _each(h: Hook, *, here: bool | None = None) -> list[tuple[DecideReques
 async def it_answers_at_each_of_its_points(h: Hook) -> None:
     """An ordinary image, layer or container is allowed or denied at each point that it is for; an error is no answer."""
     for point in h.target.points:
-        await h.decide(h.question(point))
+        await h.ask(h.question(point))
 
 
 @check(fast=True)
@@ -93,7 +93,7 @@ async def a_reference_is_one_and_stays(h: Hook) -> None:
         for _ in range(_ROUNDS):
             asked = h.question("pre-pull", name)
             asked.reference = now
-            answer = await h.decide(asked)
+            answer = await h.ask(asked)
             if not answer.allow or answer.reference in ("", now):
                 break
             now = answer.reference
@@ -113,7 +113,7 @@ async def what_is_to_be_allowed_is(h: Hook) -> None:
         raise NotHere("no image that it allows was named with --allowed")
     for name in h.target.allowed:
         for point in h.target.points:
-            answer = await h.decide(h.question(point, name))
+            answer = await h.ask(h.question(point, name))
             h.holds(answer.allow, f"yes to {name} at {point}", shown(answer))
 
 
@@ -124,5 +124,5 @@ async def what_is_to_be_denied_is(h: Hook) -> None:
         raise NotHere("no image that it denies was named with --denied")
     for name in h.target.denied:
         for here in (False, True):
-            answers = [await h.decide(h.question(point, name, here=here)) for point in h.target.points]
+            answers = [await h.ask(h.question(point, name, here=here)) for point in h.target.points]
             h.holds(not all(answer.allow for answer in answers), f"no to {name}", f"yes at {', '.join(h.target.points)}")

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 from typing import Final
 
-import anyio
 from argosy_protos.argosy.hooks.v1 import DecideRequest
 
 from argosy.errors import Unimplemented
-from argosy.testkit.hook.calls import SPEC, SUITE, Hook, fresh_digest, shown
+from argosy.testkit.asking import AT_ONCE
+from argosy.testkit.hook.calls import SPEC, SUITE, Hook, fresh_digest
 
 check = SUITE.check
-_AT_ONCE: Final = 16
 _LABEL: Final = "x" * 4000
-_LEFT_S: Final = 0.01
 
 
 @check(fast=True)
 async def a_point_that_it_does_not_know_is_no_yes(h: Hook) -> None:
     """A point that there was none of when it was written is answered with UNIMPLEMENTED: what is done then its table says."""
-    await h.refused(h.decide(DecideRequest(point="argosy-verify", namespace=h.target.namespace, name="a")), Unimplemented)
+    await h.refused(h.ask(DecideRequest(point="argosy-verify", namespace=h.target.namespace, name="a")), Unimplemented)
 
 
 @check()
@@ -35,7 +33,7 @@ async def a_question_that_says_little_is_borne(h: Hook) -> None:
         nameless = h.question(point)
         nameless.name = ""
         await h.answered(nameless)
-        await h.decide(h.question(point))
+        await h.ask(h.question(point))
 
 
 @check()
@@ -47,7 +45,7 @@ async def a_spec_that_is_none_is_borne(h: Hook) -> None:
         asked.container.spec.value = value
         if "pre-run" in h.target.points:
             await h.answered(asked)
-    await h.decide(h.question(h.target.points[0]))
+    await h.ask(h.question(h.target.points[0]))
 
 
 @check()
@@ -59,7 +57,7 @@ async def a_large_question_is_answered(h: Hook) -> None:
             asked.container.spec.value = json.dumps({**SPEC, "annotations": {"large": "x" * (1 << 20)}}).encode()
         else:
             asked.labels = {f"label{i}": _LABEL for i in range(64)}
-        await h.decide(asked)
+        await h.ask(asked)
 
 
 @check("steady", fast=True)
@@ -67,27 +65,24 @@ async def the_same_question_has_the_same_answer(h: Hook) -> None:
     """A question that is asked again is answered as before: a pull that is tried again must not have another end by that alone."""
     for point in h.target.points:
         for name in h.names:
-            asked = h.question(point, name)
-            first, second = await h.decide(asked), await h.decide(asked)
-            h.equal(shown(second), shown(first), f"the second answer about {name} at {point}")
+            await h.steady(h.question(point, name), f"{name} at {point}")
 
 
 @check()
 async def many_are_answered_at_once(h: Hook) -> None:
     """Questions that come at the same time are each answered in their time."""
-    works = [
-        h.decide(h.question(h.target.points[i % len(h.target.points)], h.names[i % len(h.names)])) for i in range(_AT_ONCE)
-    ]
-    h.equal(await h.at_once(works), ["OK"] * _AT_ONCE, "the answers")
+    points, names = h.target.points, h.names
+    await h.all_at_once([h.question(points[i % len(points)], names[i % len(names)]) for i in range(AT_ONCE)])
 
 
 @check()
 async def who_gives_up_is_forgotten(h: Hook) -> None:
     """A caller that goes before its answer has come takes nothing with it: the next question is answered."""
-    for _ in range(_AT_ONCE):
-        with anyio.move_on_after(_LEFT_S):
-            asked = h.question(h.target.points[0])
-            if asked.target is not None:
-                asked.target.digest = fresh_digest()
-            await h.answered(asked)
-    await h.decide(h.question(h.target.points[0]))
+
+    def another() -> DecideRequest:
+        asked = h.question(h.target.points[0])
+        if asked.target is not None:
+            asked.target.digest = fresh_digest()
+        return asked
+
+    await h.given_up(another)

@@ -14,12 +14,13 @@ from argosy_protos.argosy.instance.v1 import GetInfoRequest, InstanceStub
 from argosy_protos.containerd.types import Descriptor
 from argosy_protos.google.protobuf import Any as AnyMessage
 
-from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, Unavailable, Unimplemented
+from argosy.errors import InvalidArgument, Unimplemented
 from argosy.rpc.channel import Channel
 from argosy.tables import POINTS
-from argosy.testkit.content.calls import digest_of, fresh
+from argosy.testkit.asking import Asked, says
+from argosy.testkit.blobs import digest_of, fresh
 from argosy.testkit.image import CONFIG, LAYER, MANIFEST
-from argosy.testkit.suite import Broken, Subject, Suite, request
+from argosy.testkit.suite import Broken, Suite, greeted, request
 from argosy.testkit.target import PREFIX
 
 CAPABILITIES: Final[Mapping[str, str]] = {"steady": "the same question has the same answer, when nothing else has changed"}
@@ -41,7 +42,7 @@ class Target:
     denied: Sequence[str]
 
 
-class Hook(Subject):
+class Hook(Asked[DecideRequest, DecideResponse]):
     """A hook, as one check speaks to it."""
 
     def __init__(self, target: Target, check: str) -> None:
@@ -71,20 +72,10 @@ class Hook(Subject):
             asked.snapshotter, asked.snapshot = "overlayfs", digest_of(b"a chain")
         return asked
 
-    async def decide(self, asked: DecideRequest) -> DecideResponse:
-        """Return the answer. Raises what it says, DeadlineExceeded after its time."""
-        name = asked.container.image if asked.container is not None else asked.name
-        text = request("Decide", point=asked.point, namespace=asked.namespace, name=name, here=asked.here)
-        return await self.made(text, self._stub.decide(asked, timeout=self.deadline_s))
-
-    async def answered(self, asked: DecideRequest) -> DecideResponse | None:
-        """Return the answer to a question that need not make sense to it; None for an error. Raises DeadlineExceeded."""
-        try:
-            return await self.decide(asked)
-        except DeadlineExceeded:
-            raise
-        except ArgosyError:
-            return None
+    async def ask(self, question: DecideRequest) -> DecideResponse:
+        name = question.container.image if question.container is not None else question.name
+        text = request("Decide", point=question.point, namespace=question.namespace, name=name, here=question.here)
+        return await self.made(text, self._stub.decide(question, timeout=self.deadline_s))
 
     @property
     def names(self) -> list[str]:
@@ -97,23 +88,11 @@ class Hook(Subject):
         )
         return [*usual, *self.target.allowed, *self.target.denied]
 
-    async def alive(self) -> bool:
-        try:
-            await self.decide(DecideRequest(point="argosy-verify"))
-        except (Unavailable, DeadlineExceeded):
-            return False
-        except ArgosyError:
-            pass  # an answer of whatever kind
-        return True
+    async def greet(self) -> object:
+        return await self.ask(DecideRequest(point="argosy-verify"))
 
-    async def clean(self) -> None:
-        """Nothing is made."""
-
-    async def left(self) -> list[str]:
-        return []
-
-    def stays(self) -> str:
-        return ""
+    def shown(self, answer: DecideResponse | None) -> str:
+        return shown(answer)
 
 
 SUITE: Final[Suite[Hook]] = Suite("hook", CAPABILITIES)
@@ -148,16 +127,13 @@ def subject(target: Target, check: str) -> Hook:
 
 async def begin(target: Target) -> str:
     """Return whom we judge, in words. Raises Unimplemented, Unavailable when the suite can't begin."""
+    asked = HooksStub(target.channel).decide(DecideRequest(point="argosy-verify", namespace=target.namespace))
     try:
-        await HooksStub(target.channel).decide(DecideRequest(point="argosy-verify", namespace=target.namespace))
+        await greeted(asked, f"no hook is served at {target.address}")
     except Unimplemented as error:
         # A hook says so of a point that it does not know; a server that has no hook, of the call.
         if "unknown service" in error.message or "unknown method" in error.message:
-            raise Unimplemented(f"no hook is served at {target.address}: {error.message}") from None
-    except (Unavailable, DeadlineExceeded):
-        raise
-    except ArgosyError:
-        pass  # how it should answer is judged by a check
+            raise
     return f"hook at {target.address}, at {', '.join(target.points)}"
 
 
@@ -177,5 +153,5 @@ def shown(answer: DecideResponse | None) -> str:
 
 def denial(answer: DecideResponse) -> None:
     """Raises Broken for a no without a reason."""
-    if not answer.allow and not "".join(one for one in answer.reason if one.isprintable()).strip():
+    if not answer.allow and not says(answer.reason):
         raise Broken("a reason with the no, for whoever asked", f"no, {answer.reason!r}")

@@ -286,14 +286,8 @@ class Service(Subject):
         writer.close()
         return pid
 
-    async def alive(self) -> bool:
-        try:
-            await self.ask(self.path(NO_METHOD), channel=self.channel())
-        except (Unavailable, DeadlineExceeded):
-            return False
-        except ArgosyError:
-            pass  # an answer of whatever kind
-        return True
+    async def greet(self) -> object:
+        return await self.ask(self.path(NO_METHOD), channel=self.channel())
 
     async def clean(self) -> None:
         for stream in self._streams:

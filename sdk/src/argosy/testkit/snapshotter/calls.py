@@ -12,17 +12,9 @@ from typing import Final
 from argosy_protos.containerd.services.snapshots import v1 as p
 from argosy_protos.google.protobuf import FieldMask
 
-from argosy.errors import (
-    ArgosyError,
-    DeadlineExceeded,
-    FailedPrecondition,
-    InvalidArgument,
-    NotFound,
-    Unavailable,
-    Unimplemented,
-)
+from argosy.errors import ArgosyError, DeadlineExceeded, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from argosy.mounts import Mount
-from argosy.testkit.suite import Broken, Subject, Suite, request
+from argosy.testkit.suite import Broken, Subject, Suite, greeted, request
 from argosy.testkit.target import Target
 from argosy.timestamps import from_wire
 
@@ -141,14 +133,8 @@ class Snapshots(Subject):
         """Raises Broken when a snapshot is another than it was."""
         self.equal(facts(await self.stat(before.name)), facts(before), f'snapshot "{before.name}"')
 
-    async def alive(self) -> bool:
-        try:
-            await self.stat(f"{self.prefix}/nobody")
-        except (Unavailable, DeadlineExceeded):
-            return False
-        except (ArgosyError, Broken):
-            pass  # an answer of whatever kind
-        return True
+    async def greet(self) -> object:
+        return await self.stat(f"{self.prefix}/nobody")
 
     async def clean(self) -> None:
         names = list(reversed(self._names))
@@ -220,20 +206,11 @@ async def begin(target: Target, snapshotter: str) -> str:
         raise InvalidArgument(
             f"{target.address} is a daemon's socket: say which of its snapshotters is meant, with --snapshotter; it has {known}"
         )
-    try:
-        await p.SnapshotsStub(target.channel).stat(
-            p.StatSnapshotRequest(snapshotter=snapshotter, key=f"{target.run}/nobody")
-        )
-    except Unimplemented as error:
-        raise Unimplemented(f"no snapshotter is served at {target.address}: {error.message}") from None
-    except InvalidArgument as error:
-        if target.is_daemon:
-            known = ", ".join(await target.snapshotters()) or "none"
-            raise InvalidArgument(f'"{snapshotter}" is no snapshotter of {target.address}, which has {known}') from error
-    except (Unavailable, DeadlineExceeded):
-        raise
-    except ArgosyError:
-        pass  # how it should answer is judged by a check
+    wish = p.StatSnapshotRequest(snapshotter=snapshotter, key=f"{target.run}/nobody")
+    error = await greeted(p.SnapshotsStub(target.channel).stat(wish), f"no snapshotter is served at {target.address}")
+    if isinstance(error, InvalidArgument) and target.is_daemon:
+        known = ", ".join(await target.snapshotters()) or "none"
+        raise InvalidArgument(f'"{snapshotter}" is no snapshotter of {target.address}, which has {known}') from error
     if target.is_daemon:
         return f'snapshotter "{snapshotter}" of containerd {target.version} at {target.address}'
     return f"snapshotter at {target.address}"

@@ -24,14 +24,7 @@ from argosy_protos.containerd.v1.types import Process
 from argosy_protos.google.protobuf import Empty
 
 from argosy.client.jobs import cleanup, together
-from argosy.errors import (
-    ArgosyError,
-    DeadlineExceeded,
-    InvalidArgument,
-    PermissionDenied,
-    Unavailable,
-    Unimplemented,
-)
+from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, PermissionDenied
 from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.unmount import unmount_tree
 from argosy.names import NAMESPACE_HEADER
@@ -39,7 +32,7 @@ from argosy.oci.spec import default_spec
 from argosy.rpc.channel import NO_DEADLINE, BoundChannel, Channel
 from argosy.testkit import target as targets
 from argosy.testkit.processes import Fifos, fifos, processes, read, root_file_system, runs
-from argosy.testkit.suite import Broken, Subject, Suite, fields_of, request
+from argosy.testkit.suite import Broken, Subject, Suite, fields_of, greeted, request
 from argosy.typeurl import PROCESS, SPEC, pack, pack_json, unpack
 
 RUNTIME: Final = "io.containerd.runc.v2"
@@ -134,14 +127,9 @@ async def begun(
 
 
 async def _serves_tasks(target: Target) -> None:
-    try:
-        await p.TasksStub(target.channel).list(p.ListTasksRequest(), metadata={NAMESPACE_HEADER: target.daemon.namespace})
-    except Unimplemented as error:
-        raise Unimplemented(f"no Tasks service is served at {target.channel.path}: {error.message}") from None
-    except (Unavailable, DeadlineExceeded):
-        raise
-    except ArgosyError:
-        pass  # how it should answer is judged by a check
+    metadata = {NAMESPACE_HEADER: target.daemon.namespace}
+    asked = p.TasksStub(target.channel).list(p.ListTasksRequest(), metadata=metadata)
+    await greeted(asked, f"no Tasks service is served at {target.channel.path}")
 
 
 async def _knows_runtime(target: Target) -> None:
@@ -364,14 +352,8 @@ class Tasks(Subject):
         await self.eventually(there, f"events {', '.join(expected)}", got)
         self.equal(self.topics(task), list(expected), "the events")
 
-    async def alive(self) -> bool:
-        try:
-            await self.listed()
-        except (Unavailable, DeadlineExceeded):
-            return False
-        except ArgosyError:
-            pass  # an answer of whatever kind
-        return True
+    async def greet(self) -> object:
+        return await self.listed()
 
     async def clean(self) -> None:
         made, self.made_here = self.made_here, []

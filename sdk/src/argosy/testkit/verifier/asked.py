@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import anyio
-
-from argosy.testkit.verifier.calls import SUITE, Image, Verifier, shown
+from argosy.testkit.asking import AT_ONCE
+from argosy.testkit.verifier.calls import SUITE, Image, Verifier
 
 check = SUITE.check
-_AT_ONCE: Final = 16
-_LEFT_S: Final = 0.01
 
 
 @check()
@@ -25,28 +20,19 @@ async def odd_names_are_borne(v: Verifier) -> None:
 async def the_same_question_has_the_same_answer(v: Verifier) -> None:
     """An image that is asked about again is answered as before."""
     for image in v.images:
-        first, second = await v.verify(image), await v.verify(image)
-        v.equal(shown(second), shown(first), f"the second answer about {image.name}@{image.digest}")
+        await v.steady(v.question(image), f"{image.name}@{image.digest}")
 
 
 @check()
 async def many_are_answered_at_once(v: Verifier) -> None:
     """Questions that come at the same time are each answered in their time, each about its own image."""
-    images = [v.images[i % len(v.images)] for i in range(_AT_ONCE)]
+    images = [v.images[i % len(v.images)] for i in range(AT_ONCE)]
     alone = {image: (await v.verify(image)).ok for image in dict.fromkeys(images)}
-    got: list[bool] = [False] * _AT_ONCE
-
-    async def one(i: int) -> None:
-        got[i] = (await v.verify(images[i])).ok
-
-    v.equal(await v.at_once([one(i) for i in range(_AT_ONCE)]), ["OK"] * _AT_ONCE, "the answers")
-    v.equal(got, [alone[image] for image in images], "what it says of each")
+    answers = await v.all_at_once([v.question(image) for image in images])
+    v.equal([answer.ok for answer in answers], [alone[image] for image in images], "what it says of each")
 
 
 @check()
 async def who_gives_up_is_forgotten(v: Verifier) -> None:
     """A caller that goes before its answer has come takes nothing with it: the next question is answered."""
-    for _ in range(_AT_ONCE):
-        with anyio.move_on_after(_LEFT_S):
-            await v.answered(v.question(v.unknown()))
-    await v.verify(v.unknown())
+    await v.given_up(lambda: v.question(v.unknown()))

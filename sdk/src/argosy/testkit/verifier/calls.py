@@ -12,11 +12,12 @@ from argosy_protos.argosy.verifier.v1 import VerifierStub, VerifyRequest, Verify
 from argosy_protos.containerd.types import Descriptor
 
 from argosy.digest import Digest
-from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, Unavailable, Unimplemented
+from argosy.errors import InvalidArgument
 from argosy.rpc.channel import Channel
-from argosy.testkit.content.calls import digest_of, fresh
+from argosy.testkit.asking import Asked, says
+from argosy.testkit.blobs import digest_of, fresh
 from argosy.testkit.image import MANIFEST
-from argosy.testkit.suite import Broken, Subject, Suite, request
+from argosy.testkit.suite import Broken, Suite, greeted, request
 from argosy.testkit.target import PREFIX
 
 CAPABILITIES: Final[Mapping[str, str]] = {
@@ -55,7 +56,7 @@ class Target:
     rejected: Sequence[Image]
 
 
-class Verifier(Subject):
+class Verifier(Asked[VerifyRequest, VerifyResponse]):
     """A verifier, as one check speaks to it."""
 
     def __init__(self, target: Target, check: str) -> None:
@@ -67,23 +68,13 @@ class Verifier(Subject):
         about = Descriptor(media_type=MANIFEST, digest=image.digest, size=1000)
         return VerifyRequest(namespace=self.target.namespace, name=image.name, target=about)
 
-    async def ask(self, asked: VerifyRequest) -> VerifyResponse:
-        """Return the answer. Raises what it says, DeadlineExceeded after its time."""
-        digest = asked.target.digest if asked.target is not None else ""
-        text = request("Verify", namespace=asked.namespace, name=asked.name, digest=digest)
-        return await self.made(text, self._stub.verify(asked, timeout=self.deadline_s))
+    async def ask(self, question: VerifyRequest) -> VerifyResponse:
+        digest = question.target.digest if question.target is not None else ""
+        text = request("Verify", namespace=question.namespace, name=question.name, digest=digest)
+        return await self.made(text, self._stub.verify(question, timeout=self.deadline_s))
 
     async def verify(self, image: Image) -> VerifyResponse:
         return await self.ask(self.question(image))
-
-    async def answered(self, asked: VerifyRequest) -> VerifyResponse | None:
-        """Return the answer to a question that need not make sense to it; None for an error. Raises DeadlineExceeded."""
-        try:
-            return await self.ask(asked)
-        except DeadlineExceeded:
-            raise
-        except ArgosyError:
-            return None
 
     @property
     def images(self) -> list[Image]:
@@ -95,23 +86,11 @@ class Verifier(Subject):
         known = [image.name for image in (*self.target.accepted, *self.target.rejected)]
         return Image(name or (known or [NAME])[0], digest_of(fresh(16)))
 
-    async def alive(self) -> bool:
-        try:
-            await self.ask(VerifyRequest(namespace=self.target.namespace))
-        except (Unavailable, DeadlineExceeded):
-            return False
-        except ArgosyError:
-            pass  # an answer of whatever kind
-        return True
+    async def greet(self) -> object:
+        return await self.ask(VerifyRequest(namespace=self.target.namespace))  # nothing that anybody has to look up
 
-    async def clean(self) -> None:
-        """Nothing is made."""
-
-    async def left(self) -> list[str]:
-        return []
-
-    def stays(self) -> str:
-        return ""
+    def shown(self, answer: VerifyResponse | None) -> str:
+        return shown(answer)
 
 
 SUITE: Final[Suite[Verifier]] = Suite("verifier", CAPABILITIES)
@@ -139,16 +118,7 @@ def subject(target: Target, check: str) -> Verifier:
 
 async def begin(target: Target) -> str:
     """Return whom we judge, in words. Raises Unimplemented, Unavailable when the suite can't begin."""
-    one = subject(target, "")
-    try:
-        # Nothing that anybody has to look up.
-        await one.ask(VerifyRequest(namespace=target.namespace))
-    except Unimplemented as error:
-        raise Unimplemented(f"no verifier is served at {target.address}: {error.message}") from None
-    except (Unavailable, DeadlineExceeded):
-        raise
-    except ArgosyError:
-        pass  # how it should answer is judged by a check
+    await greeted(subject(target, "").greet(), f"no verifier is served at {target.address}")
     return f"verifier at {target.address}"
 
 
@@ -159,5 +129,5 @@ def shown(answer: VerifyResponse | None) -> str:
 
 def reasoned(answer: VerifyResponse) -> None:
     """Raises Broken for an answer that says no reason."""
-    if not "".join(one for one in answer.reason if one.isprintable()).strip():
+    if not says(answer.reason):
         raise Broken("a reason, which is kept with the image or told to whoever wants it", shown(answer))
