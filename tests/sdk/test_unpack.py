@@ -323,6 +323,13 @@ def test_an_unknown_entry_type_is_an_error(tmp_path: Path) -> None:
         apply(archive(entry("x", b"Z")), tmp_path / "root")
 
 
+def test_a_name_that_is_refused_is_shown_as_text(tmp_path: Path) -> None:
+    """Not as Python shows bytes; what a terminal would obey, and what is no text, is escaped."""
+    with pytest.raises(InvalidArgument) as refused:
+        apply(archive(entry("../\033[2J\udcffé", data=b"1")), tmp_path / "root")
+    assert refused.value.message == 'entry "../\\x1b[2J\\xffé" leaves the root of its layer'
+
+
 def test_a_layer_compared_and_applied_again_is_the_same_tree(rich_tree: Path, tmp_path: Path) -> None:
     """Compare writes what Apply reads; GNU tar says whether anything was lost."""
     from argosy.plugin.diff.compare import write_layer

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from argosy.errors import ArgosyError, Unavailable, in_words
+from argosy.shown import escaped
 
 if TYPE_CHECKING:
     from argosy.client.progress import Progress as Step
@@ -245,9 +246,7 @@ def _bold(text: str) -> str:
 
 def _printable(text: str) -> str:
     """Return text without what a terminal would obey: what others named is shown, not done."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return "\n".join(map(escaped, text.split("\n")))
 
 
 def _width(text: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 from argosy.errors import InvalidArgument
+from argosy.shown import plain
 
 HEX_LENGTHS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _HEX: Final = frozenset("0123456789abcdef")
@@ -33,8 +34,9 @@ class Digest:
         algorithm, colon, digits = value.partition(":")
         if not colon or HEX_LENGTHS.get(algorithm) != len(digits) or not _HEX.issuperset(digits):
             # It may be anybody's, and as long as a manifest.
-            shown = "".join(c if c.isprintable() else " " for c in value[:_SHOWN])
-            raise InvalidArgument(f'digest "{shown}" failed validation: expected algorithm:hex (sha256, sha384, sha512)')
+            raise InvalidArgument(
+                f'digest "{plain(value, _SHOWN)}" failed validation: expected algorithm:hex (sha256, sha384, sha512)'
+            )
         return cls(algorithm, digits)
 
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from argosy.errors import DataLoss
+from argosy.shown import plain
 
 _OUT: Final = 1 << 20
 # A block of zstd is three bytes at least and holds 128 KiB at most (RFC 8878, 3.1.1): so much at once becomes no more than 3 MiB.
@@ -14,6 +15,7 @@ _ZSTD_IN: Final = 64
 # What the coding may use at most (RFC 9659).
 _ZSTD_WINDOW: Final = 8 << 20
 _MOST: Final = 4
+_SHOWN: Final = 60
 
 Step = Callable[[bytes], Iterator[bytes]]
 
@@ -122,8 +124,7 @@ def decoder(header: str, what: str) -> Decoder | None:
     codings = [one for one in named if one and one != "identity"]
     for one in codings:
         if one not in _STEPS or len(codings) > _MOST:
-            shown = "".join(c if c.isprintable() else " " for c in header[:60])
             raise DataLoss(
-                f'{what}: the server sends it encoded as "{shown}", which is not known here, and was asked for it as it is'
+                f'{what}: the server sends it encoded as "{plain(header, _SHOWN)}", which is not known here, and was asked for it as it is'
             )
     return Decoder(codings, what) if codings else None

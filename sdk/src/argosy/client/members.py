@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from argosy.errors import InvalidArgument
+from argosy.shown import escaped
 
 BLOCK: Final = 512
 # Some 30 files an image: as many images as anybody puts into one file.
@@ -184,7 +185,7 @@ class Part:
         self._file.seek(self._offset + self._done)
         data: bytes = self._file.read(wanted)
         if not data:
-            raise InvalidArgument(f"the archive ends in the middle of {self.name}")
+            raise InvalidArgument(f"the archive ends in the middle of {escaped(self.name)}")
         self._done += len(data)
         return data
 
@@ -195,7 +196,7 @@ class Part:
     def whole(self, limit: int) -> bytes:
         """Return all of it. Raises InvalidArgument for more than limit bytes."""
         if self.size > limit:
-            raise InvalidArgument(f"{self.name} in the archive is larger than {limit} bytes")
+            raise InvalidArgument(f"{escaped(self.name)} in the archive is larger than {limit} bytes")
         pieces = []
         while data := self.read(_READ):
             pieces.append(data)
@@ -237,7 +238,7 @@ class Archive:
         """Return a member, links followed. Raises InvalidArgument when there is none of that name."""
         found = self._files.get(self._resolved(name))
         if found is None:
-            raise InvalidArgument(f"the archive has no {name[:_MAX_NAME]}")
+            raise InvalidArgument(f"the archive has no {escaped(name[:_MAX_NAME])}")
         return Part(self._file, name, *found)
 
     def _resolved(self, name: str) -> str:
@@ -329,7 +330,8 @@ class Archive:
         size = entry.size
         if "size" in told:
             if not told["size"].isdecimal() or len(told["size"]) > 19:
-                raise InvalidArgument(f"a member of the archive has a size that is no number: {told['size'][:20]!r}")
+                wrong = escaped(told["size"][:20])
+                raise InvalidArgument(f'a member of the archive has a size that is no number: "{wrong}"')
             size = int(told["size"])
         self._files.pop(name, None)
         self._links.pop(name, None)

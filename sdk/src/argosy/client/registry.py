@@ -47,6 +47,7 @@ from argosy.errors import (
 )
 from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor, media_type_of
 from argosy.oci.reference import Reference
+from argosy.shown import plain
 
 _ACCEPT: Final = ", ".join((*sorted(INDEX_TYPES | MANIFEST_TYPES), "*/*"))
 _DOCUMENTS: Final = INDEX_TYPES | MANIFEST_TYPES
@@ -147,7 +148,7 @@ class _Secrets:
 
 def _shown(text: str) -> str:
     """Return a registry's text as it can be shown on a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text[:_SHOWN]).strip()
+    return plain(text, _SHOWN).strip()
 
 
 def warned(text: str) -> None:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from argosy.digest import Digest
 from argosy.encryption.base64s import from_base64, to_base64
 from argosy.errors import ArgosyError, DataLoss, InvalidArgument
+from argosy.shown import plain
 
 CIPHER: Final = "AES_256_CTR_HMAC_SHA256"
 _KEY_BYTES, _NONCE_BYTES, _HMAC_BYTES = 32, 16, 32
@@ -80,7 +81,7 @@ def seal_of(options: bytes) -> bytes:
     """Return the HMAC that public options say. Raises InvalidArgument, also for another cipher."""
     said = _object(options, "what is said of a layer's cipher")
     if said.get("cipher") != CIPHER:
-        name = "".join(c if c.isprintable() else " " for c in str(said.get("cipher"))[:_SHOWN])
+        name = plain(str(said.get("cipher")), _SHOWN)
         raise InvalidArgument(f'the layer is encrypted by "{name}", of which nothing is known; {CIPHER} is')
     seal = from_base64(said.get("hmac"), "the layer's HMAC")
     if len(seal) != _HMAC_BYTES:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from argosy.errors import InvalidArgument
+from argosy.shown import shown
 
 BLOCK: Final = 512
 PAGE_BLOCK: Final = 4096
@@ -110,7 +111,7 @@ def _xattr_bytes(xattrs: dict[bytes, bytes]) -> bytes:
             if name.startswith(prefix):
                 rest = name[len(prefix) :]
                 if len(rest) > 255 or len(value) > 0xFFFF:
-                    raise InvalidArgument(f"xattr {name!r} is too large for an image")
+                    raise InvalidArgument(f"xattr {shown(name)} is too large for an image")
                 out += struct.pack("<BBH", len(rest), number, len(value)) + rest + value
                 out += b"\0" * (-len(out) % 4)
                 break

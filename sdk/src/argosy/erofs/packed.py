@@ -14,7 +14,8 @@ from argosy.erofs.data import Appender
 from argosy.erofs.image import DATA_START, IMPLIED_XATTR, PAGE_BLOCK, Node, directory, finish
 from argosy.erofs.layer import OPAQUE_XATTR, LayerIndex
 from argosy.errors import FailedPrecondition
-from argosy.unpack.attributes import Attributes, shown
+from argosy.shown import shown
+from argosy.unpack.attributes import Attributes
 from argosy.unpack.below import Parts
 from argosy.unpack.limits import Budget
 from argosy.unpack.tar import Entry, TarReader

@@ -19,6 +19,7 @@ from typing import Final
 
 from argosy.erofs.image import IMPLIED_XATTR, MAGIC
 from argosy.errors import InvalidArgument, Unimplemented
+from argosy.shown import shown
 from argosy.tar_headers import add_attribute, add_nanoseconds, become_link, empty, header, packed
 from argosy.unpack.limits import Budget
 from argosy.unpack.names import MAX_NAME_BYTES, OPAQUE, WHITEOUT
@@ -283,7 +284,7 @@ def tar_of(fd: int, size: int, budget: Budget) -> Iterator[bytes]:
             continue
         if name.startswith(WHITEOUT):
             raise InvalidArgument(
-                f"the layer's EROFS image has a file {path[:100]!r}, which is a whiteout in any other layer"
+                f"the layer's EROFS image has a file {shown(path)}, which is a whiteout in any other layer"
             )
         if inode.kind == stat.S_IFSOCK:
             budget.entry(0)
@@ -294,7 +295,7 @@ def tar_of(fd: int, size: int, budget: Budget) -> Iterator[bytes]:
             yield from _entry(image, path, inode, attributes, links)
         if inode.kind == stat.S_IFDIR:
             if nid in entered:
-                raise InvalidArgument(f"the layer's EROFS image has a directory twice, the second time as {path[:100]!r}")
+                raise InvalidArgument(f"the layer's EROFS image has a directory twice, the second time as {shown(path)}")
             entered.add(nid)
             if attributes.get(_OPAQUE) == b"y":
                 yield _plain(path + b"/" + OPAQUE)
@@ -309,10 +310,10 @@ def _entry(
     is_file, target = inode.kind == stat.S_IFREG, b""
     if inode.kind == stat.S_IFLNK:
         if not 0 < inode.st_size <= _MAX_PATH_BYTES:
-            raise InvalidArgument(f"the layer's EROFS image is damaged: symlink {path[:100]!r} has {inode.st_size} bytes")
+            raise InvalidArgument(f"the layer's EROFS image is damaged: symlink {shown(path)} has {inode.st_size} bytes")
         target = b"".join(image.data(inode))
         if b"\0" in target:
-            raise InvalidArgument(f"the layer's EROFS image is damaged: symlink {path[:100]!r} leads to a name with a NUL")
+            raise InvalidArgument(f"the layer's EROFS image is damaged: symlink {shown(path)} leads to a name with a NUL")
     entry = header(os.fsdecode(path), inode, os.fsdecode(target))
     if inode.links > 1 and inode.kind != stat.S_IFDIR:
         first = links.setdefault(inode.nid, path)

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from argosy.errors import ArgosyError, Internal, Unavailable, from_wire, to_wire
 from argosy.mounts import Mount
+from argosy.shown import shown
 
 PACK: Final = "pack"
 PLACE: Final = "place"
@@ -102,4 +103,4 @@ def failure(said: bytes, code: int) -> ArgosyError | None:
         word = json.loads(said)
         return from_wire(word["code"], word["message"]) if word["code"] else None
     except (ValueError, KeyError, TypeError):
-        return Internal(f"the process that copied said {said[:100]!r}")
+        return Internal(f"the process that copied said {shown(said, 100)}")

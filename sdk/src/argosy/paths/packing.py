@@ -22,6 +22,7 @@ from argosy.kernel.files import data_runs
 from argosy.kernel.path import open_in_root, open_regular, peek
 from argosy.kernel.pseudo import pseudo
 from argosy.paths.names import MOST_PATH_BYTES, base_name, follows
+from argosy.shown import escaped
 from argosy.tar_headers import CAPABILITY, add_attribute, add_nanoseconds, header_of
 from argosy.tar_writing import CutShortError, TarWriter
 
@@ -42,7 +43,7 @@ def pack(root: int, path: str, out: IO[bytes], *, what: str, walk: bool = True, 
     what is the root's name in errors. Without walk a directory's entry stands alone; without owners everything is root's; name is what the archive
     calls it, default its own. Raises NotFound, InvalidArgument, FailedPrecondition, Aborted for what changed while it was read, OSError.
     """
-    shown = f'"{path}" in {what}'
+    shown = f'"{escaped(path)}" in {what}'
     if "\0" in path or len(os.fsencode(path)) >= MOST_PATH_BYTES:
         raise InvalidArgument(f"a path of {len(os.fsencode(path))} bytes, or with a NUL, is none in {what}")
     try:
@@ -110,7 +111,7 @@ class _Packer:
     def add(self, fd: int, path: str) -> None:
         """Put what a descriptor (O_PATH) refers to. Raises OSError, FailedPrecondition, Aborted."""
         if len(os.fsencode(path)) >= MOST_PATH_BYTES:
-            raise FailedPrecondition(f'"{path[:100]}..." is deeper than a path is long; copy a directory below it')
+            raise FailedPrecondition(f'"{escaped(path[:100])}..." is deeper than a path is long; copy a directory below it')
         info = os.fstat(fd)
         kind = stat.S_IFMT(info.st_mode)
         if kind == stat.S_IFSOCK:
@@ -145,7 +146,7 @@ class _Packer:
                 self._tar.put(entry, data, path)
             except CutShortError as error:
                 raise Aborted(
-                    f'"{path}" became shorter while it was read; stop what writes to it and copy it again'
+                    f'"{escaped(path)}" became shorter while it was read; stop what writes to it and copy it again'
                 ) from error
 
 

@@ -19,8 +19,9 @@ from argosy.errors import FailedPrecondition, InvalidArgument, NotFound, Permiss
 from argosy.kernel.path import open_in_root, peek
 from argosy.kernel.pseudo import pseudo
 from argosy.paths.names import MOST_PATH_BYTES
+from argosy.shown import shown
 from argosy.unpack import tar
-from argosy.unpack.attributes import Attributes, attributes, link_target, shown
+from argosy.unpack.attributes import Attributes, attributes, link_target
 from argosy.unpack.below import Parts
 from argosy.unpack.limits import Budget, Limits
 from argosy.unpack.names import split_name
@@ -201,7 +202,7 @@ class _Members(TreeWriter):
         elif kind in (tar.CHARACTER, tar.BLOCK_DEVICE):
             raise InvalidArgument(f"{shown(entry.name)} is a device; a copy makes none, leave it out of the archive")
         else:
-            raise InvalidArgument(f"unhandled tar header type {kind!r} of {shown(entry.name)}")
+            raise InvalidArgument(f"unhandled tar header type {shown(kind)} of {shown(entry.name)}")
         self._made.add(here)
 
     def _attributes(self, entry: Entry, kind: int) -> Attributes:

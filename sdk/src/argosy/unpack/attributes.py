@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from argosy.errors import InvalidArgument
+from argosy.shown import shown
 from argosy.unpack.tar import Entry
 
 _NOBODY: Final = 0xFFFFFFFF
@@ -66,11 +67,6 @@ def _owner(entry: Entry, id: int) -> int:
     if not 0 <= id < _NOBODY:
         raise InvalidArgument(f"{shown(entry.name)} belongs to {id}, which is no id; ids are 0 to {_NOBODY - 1}")
     return id
-
-
-def shown(name: bytes) -> str:
-    """Return a name for a message."""
-    return '"' + name[:200].decode("utf-8", "replace") + '"'
 
 
 def link_target(entry: Entry) -> bytes:

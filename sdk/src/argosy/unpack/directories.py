@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from argosy.errors import FailedPrecondition, InvalidArgument
-from argosy.unpack.attributes import Attributes, shown
+from argosy.shown import shown
+from argosy.unpack.attributes import Attributes
 from argosy.unpack.below import Below, Found, Parts
 from argosy.unpack.names import MAX_NAME_BYTES
 from argosy.unpack.writer import Writer

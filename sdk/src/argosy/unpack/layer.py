@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from argosy.errors import InvalidArgument, NotFound, ResourceExhausted
+from argosy.shown import shown
 from argosy.unpack import tar
-from argosy.unpack.attributes import Attributes, attributes, device, link_target, shown
+from argosy.unpack.attributes import Attributes, attributes, device, link_target
 from argosy.unpack.below import Parts
 from argosy.unpack.directories import Directories, attributes_of, needs_lower
 from argosy.unpack.limits import Budget
@@ -122,7 +123,7 @@ class Layer(Directories[D]):
             self._clear(at, here)
             self._make_special(at, name, what, _SPECIAL[kind], major, minor)
         else:
-            raise InvalidArgument(f"unhandled tar header type {kind!r} of {entry.name!r}")
+            raise InvalidArgument(f"unhandled tar header type {shown(kind)} of {shown(entry.name)}")
 
     def _attributes(self, entry: Entry, kind: int) -> Attributes:
         return attributes(entry, kind, self._user_xattr)
@@ -247,4 +248,4 @@ class Layer(Directories[D]):
 
 
 def _in_no_layer(entry: Entry) -> NotFound:
-    return NotFound(f"hard link {entry.name!r} points at {entry.link!r}, which is in no layer")
+    return NotFound(f"hard link {shown(entry.name)} points at {shown(entry.link)}, which is in no layer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from argosy.errors import InvalidArgument
-from argosy.unpack.attributes import shown
+from argosy.shown import shown
 
 WHITEOUT: Final = b".wh."
 OPAQUE: Final = b".wh..wh..opq"
@@ -27,7 +27,7 @@ def split_name(name: bytes) -> list[bytes]:
             continue
         if part == b"..":
             if not parts:
-                raise InvalidArgument(f"entry {name!r} leaves the root of its layer")
+                raise InvalidArgument(f"entry {shown(name)} leaves the root of its layer")
             parts.pop()
             continue
         if len(part) > MAX_NAME_BYTES + (len(WHITEOUT) if part.startswith(WHITEOUT) else 0):
@@ -42,5 +42,5 @@ def hidden_name(name: bytes) -> bytes | None:
         return None  # hard link farms and such
     original = name[len(WHITEOUT) :]
     if original in (b"", b".", b".."):
-        raise InvalidArgument(f"invalid whiteout name: {name!r}")
+        raise InvalidArgument(f"invalid whiteout name: {shown(name)}")
     return original

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from argosy.errors import InvalidArgument
+from argosy.shown import shown
 from argosy.unpack.limits import ENTRY_BYTES, PART_BYTES, RECORD_BYTES, SEGMENT_BYTES, USELESS_RECORD_BYTES, Budget
 
 BLOCK: Final = 512
@@ -135,14 +136,14 @@ def _number(raw: bytes) -> int:
     if not text:
         return 0
     if not _OCTAL.fullmatch(text):
-        raise InvalidArgument(f"the archive's header holds {raw!r} where a number belongs")
+        raise InvalidArgument(f"the archive's header holds {shown(raw)} where a number belongs")
     return int(text, 8)
 
 
 def _decimal(key: bytes, value: bytes) -> int:
     """Return the number of a pax record."""
     if not _DECIMAL.fullmatch(value) or not -_MAX_NUMBER <= (number := int(value)) <= _MAX_NUMBER:
-        raise InvalidArgument(f"pax record {key.decode('latin1')} holds {value[:40]!r}, which is no number of 64 bits")
+        raise InvalidArgument(f"pax record {shown(key)} holds {shown(value, 40)}, which is no number of 64 bits")
     return number
 
 
@@ -153,7 +154,7 @@ def _text(raw: bytes) -> bytes:
 def _time_ns(raw: bytes) -> int:
     match = _TIME.fullmatch(raw)
     if match is None:
-        raise InvalidArgument(f"a pax time is {raw[:40]!r}")
+        raise InvalidArgument(f"a pax time is {shown(raw, 40)}")
     ns = abs(int(match[1])) * 1_000_000_000 + int((match[2] or b"0")[:9].ljust(9, b"0"))
     return -ns if raw.startswith(b"-") else ns
 
@@ -322,7 +323,13 @@ class TarReader:
         return data
 
     def _entry(
-        self, header: bytes, kind: bytes, numbers: _Numbers, long_name: bytes | None, long_link: bytes | None, pax: _Pax | None
+        self,
+        header: bytes,
+        kind: bytes,
+        numbers: _Numbers,
+        long_name: bytes | None,
+        long_link: bytes | None,
+        pax: _Pax | None,
     ) -> Entry:
         name = _text(header[:100])
         if header[257:263] == b"ustar\0" and header[345]:
@@ -351,7 +358,7 @@ class TarReader:
         # What an old archiver wrote as a directory: a file whose name ends with a slash.
         if entry.type == REGULAR and entry.name.endswith(b"/"):
             if entry.size:
-                raise InvalidArgument(f"{entry.name[:100]!r} is a directory by its name, and has {entry.size} bytes of data")
+                raise InvalidArgument(f"{shown(entry.name)} is a directory by its name, and has {entry.size} bytes of data")
             entry.type = DIRECTORY
         self._left = entry.size + (-entry.size % BLOCK)
         self._padding = -entry.size % BLOCK
@@ -423,7 +430,7 @@ class TarReader:
         if version == (b"1", b"0"):
             numbers = None
         elif version not in ((b"", b""), (b"0", b"0"), (b"0", b"1")):
-            raise InvalidArgument(f"sparse files of version {version[0][:9]!r}.{version[1][:9]!r} are not known here")
+            raise InvalidArgument(f"sparse files of version {shown(b'.'.join(version), 20)} are not known here")
         elif b"map" in said:
             text = said[b"map"]
             self.budget.metadata((text.count(b",") + 1) * SEGMENT_BYTES // 2)
@@ -435,7 +442,7 @@ class TarReader:
         else:
             numbers = []
         if entry.type != REGULAR:
-            raise InvalidArgument(f"{entry.name[:100]!r} is a sparse file, and none by its type")
+            raise InvalidArgument(f"{shown(entry.name)} is a sparse file, and none by its type")
         if said.get(b"name"):
             entry.name = said[b"name"]
             if b"\0" in entry.name:

@@ -17,6 +17,7 @@ from argosy.errors import FailedPrecondition
 from argosy.kernel.descent import remove_tree
 from argosy.kernel.files import copy_bytes
 from argosy.kernel.path import open_regular, peek
+from argosy.shown import shown
 from argosy.unpack.attributes import Attributes
 from argosy.unpack.below import Found, Parts, is_whiteout, list_xattrs
 from argosy.unpack.layer import Layer
@@ -204,7 +205,7 @@ class TreeWriter(Layer[int]):
             return  # devices can't be made here; containers get theirs from the runtime
         with peek(at, name) as (fd, info):
             if stat.S_IFMT(info.st_mode) != kind:
-                raise FailedPrecondition(f"{name!r} was replaced while it was made; somebody else writes there")
+                raise FailedPrecondition(f"{shown(name)} was replaced while it was made; somebody else writes there")
             here = b"/proc/self/fd/%d" % fd
             if self._is_root:
                 os.chown(here, what.uid, what.gid)

@@ -34,6 +34,7 @@ from argosy.errors import (
 from argosy.kernel.directory_watch import take_news, watch_directory
 from argosy.roots import private
 from argosy.settings import read_toml, validate
+from argosy.shown import escaped
 from argosy.tables import SHORT_TYPES, ProxyPlugin
 from argosy_protos.argosy.instance.v1 import GetInfoResponse
 
@@ -336,7 +337,7 @@ def _declared(stem: str, path: str, said: GetInfoResponse, served: Sequence[str]
 
 def _shown(word: str) -> str:
     """Return a word of somebody else's, for a sentence."""
-    return f'"{word[:_MOST_LETTERS] if word.isprintable() else ascii(word[:_MOST_LETTERS])[1:-1]}"'
+    return f'"{escaped(word[:_MOST_LETTERS])}"'
 
 
 def _type_of(stem: str, path: str, served: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from argosy import log
 from argosy.errors import ArgosyError, DeadlineExceeded, Unimplemented
 from argosy.names import NAMESPACE_TTRPC_KEY
+from argosy.shown import escaped
 from argosy.ttrpc.client import TtrpcClient, decoded
 from argosy_protos.containerd.task import v2 as api
 
@@ -43,8 +44,7 @@ class ShimLog:
             return
         for line in data.decode("utf-8", "replace").splitlines():
             # Some of it is a container's words: nothing of them is for a terminal to obey.
-            plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
-            logger.info("shim.says", namespace=self._bundle.namespace, container=self._bundle.id, line=plain)
+            logger.info("shim.says", namespace=self._bundle.namespace, container=self._bundle.id, line=escaped(line))
 
     def close(self) -> None:
         if self._fd >= 0:

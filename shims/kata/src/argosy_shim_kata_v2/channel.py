@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from argosy import shown
 from argosy.errors import (
     AlreadyExists,
     ArgosyError,
@@ -40,7 +41,7 @@ _FIFO_PIECE: Final = 32 << 10
 
 def plain(text: object) -> str:
     """Return a guest's text fit for a log or an error: bounded, and without control characters."""
-    return "".join(c if c.isprintable() else " " for c in str(text)[:_TEXT_LIMIT])
+    return shown.plain(str(text), _TEXT_LIMIT)
 
 
 class Call:

@@ -24,6 +24,7 @@ from argosy.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, open_in_roo
 from argosy.mounts import Mount
 from argosy.oci.layers import TAR, is_erofs
 from argosy.plugin.diff.packing import Compared, LayerWriter, pack
+from argosy.shown import escaped
 from argosy.tar_headers import CAPABILITY, add_attribute, empty, header_of
 from argosy.tar_writing import TarWriter
 
@@ -210,10 +211,12 @@ def write_layer(
 
 def _explained(error: OSError) -> Exception:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ESTALE, errno.EINVAL):
-        what = f'"{error.filename}"' if error.filename else "a file"
+        what = f'"{escaped(str(error.filename))}"' if error.filename else "a file"
         return Aborted(f"{what} changed while it was read; stop what writes to the tree and compare again")
     if error.errno == errno.ENAMETOOLONG:
-        return FailedPrecondition(f'"{str(error.filename)[:100]}..." is deeper than a path is long; a layer cannot hold it')
+        return FailedPrecondition(
+            f'"{escaped(str(error.filename)[:100])}..." is deeper than a path is long; a layer cannot hold it'
+        )
     return full_disk(error, "comparing")
 
 

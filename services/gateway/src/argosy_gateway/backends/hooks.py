@@ -15,6 +15,7 @@ import anyio
 from argosy import log
 from argosy.errors import ArgosyError, DeadlineExceeded, Internal, InvalidArgument, PermissionDenied, Unavailable
 from argosy.labels import check_labels, is_reserved
+from argosy.shown import plain
 
 from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.plugins.registry import Registry
@@ -158,7 +159,7 @@ def within(plugin: Plugin, usual_s: float, path: str) -> Iterator[float | None]:
 
 def in_words(text: str) -> str:
     """Return a sentence of somebody else's on one line, cut where it is very long."""
-    line = " ".join("".join(one if one.isprintable() else " " for one in text[: 4 * MOST_LETTERS]).split())
+    line = " ".join(plain(text, 4 * MOST_LETTERS).split())
     return line if len(line) <= MOST_LETTERS else f"{line[:MOST_LETTERS]}..."
 
 
