@@ -20,10 +20,11 @@ from aiohttp import web
 from argosy.client import Client, Container, Progress, Registries, Stdio
 from argosy.client import images as api
 from argosy.client.content import Ingest, PlacedIngest, open_ingest, place, read_blob
+from argosy.client.credentials import Credentials
 from argosy.client.hosts import hosts_for
 from argosy.client.images import pulling
 from argosy.client.images.pulling import Puller
-from argosy.client.registry import Credentials, Registry
+from argosy.client.registry import Registry
 from argosy.client.services import present
 from argosy.digest import Digest
 from argosy.errors import (

@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
-from argosy.client import Client
+from argosy.client import Client, downloads
 from argosy.client import images as api
-from argosy.client import registry as registry_module
 from argosy.client.content import write_blob
 from argosy.errors import DataLoss
 from argosy_protos.containerd.events import ContentCreate
@@ -49,8 +48,8 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "PART_BYTES", PART)
-    monkeypatch.setattr(registry_module, "LARGE_BYTES", 2 * PART)
+    monkeypatch.setattr(downloads, "PART_BYTES", PART)
+    monkeypatch.setattr(downloads, "LARGE_BYTES", 2 * PART)
 
 
 class Ranged:

@@ -14,7 +14,7 @@ import pytest
 from argosy.client import Client, Registries, Resolver
 from argosy.client import images as api
 from argosy.client.content import read_blob
-from argosy.client.registry import Credentials
+from argosy.client.credentials import Credentials
 from argosy.errors import DataLoss, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE
 from argosy.oci.image import Descriptor

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from argosy.client import logins
-from argosy.client.registry import Credentials
+from argosy.client.credentials import Credentials
 from argosy.errors import ArgosyError, InvalidArgument, Unauthenticated, Unavailable
 
 SECRET = "what nobody else may read"

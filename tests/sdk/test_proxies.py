@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from argosy.client.credentials import Credentials
 from argosy.client.hosts import Host, Origin, hosts_for
 from argosy.client.proxies import Proxies
-from argosy.client.registry import Credentials, Registry
+from argosy.client.registry import Registry
 from argosy.errors import ArgosyError, InvalidArgument, Unauthenticated, Unavailable
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
 from aiohttp import web
-from argosy.client import registry as registry_module
+from argosy.client import answers, downloads
 from argosy.client.ranges import Lanes, in_order
 from argosy.client.registry import Registry
 from argosy.errors import DataLoss, Unavailable
@@ -39,8 +39,8 @@ def blob(data: bytes = DATA) -> Descriptor:
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is large here is small: the rules are the same."""
-    monkeypatch.setattr(registry_module, "PART_BYTES", PART)
-    monkeypatch.setattr(registry_module, "LARGE_BYTES", 4 * PART)
+    monkeypatch.setattr(downloads, "PART_BYTES", PART)
+    monkeypatch.setattr(downloads, "LARGE_BYTES", 4 * PART)
 
 
 def asked_range(request: web.Request) -> tuple[int, int] | None:
@@ -152,7 +152,7 @@ LIES = {
 def test_a_registry_that_lies_about_ranges_is_left_at_one_connection(
     lie: str, when: Callable[..., Callable[..., web.StreamResponse | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry_module, "_BUSY_S", 0.0)
+    monkeypatch.setattr(answers, "BUSY_S", 0.0)
 
     async def work() -> None:
         there, lanes = Ranged(when(LIES[lie])), Lanes(4)

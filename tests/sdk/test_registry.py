@@ -15,10 +15,11 @@ from email.utils import formatdate
 import pytest
 import zstandard
 from aiohttp import web
-from argosy.client import pace
-from argosy.client import registry as registry_module
+from argosy.client import answers, pace
 from argosy.client.codings import decoder
-from argosy.client.registry import Credentials, Registry
+from argosy.client.credentials import Credentials
+from argosy.client.registry import Registry
+from argosy.client.web import MAX_WARNINGS, Web
 from argosy.errors import DataLoss, PermissionDenied, Unauthenticated, Unavailable, Unknown
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
@@ -160,7 +161,7 @@ def test_a_registry_that_warns_without_end_is_heard_some_times() -> None:
                 await registry.resolve()
 
     run(work)
-    assert len(said) == registry_module._MAX_WARNINGS
+    assert len(said) == MAX_WARNINGS
 
 
 # -- later --
@@ -173,7 +174,7 @@ def test_a_registry_that_has_too_much_to_do_is_asked_again(
     what: str, header: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is asked of it; when it says so, or soon. 503 without a time is a failure like others."""
-    monkeypatch.setattr(registry_module, "_BUSY_S", 0.0)
+    monkeypatch.setattr(answers, "BUSY_S", 0.0)
     if status == 503 and not header:
         pytest.skip("says nothing of when to come again")
     said = formatdate(time.time() - 5, usegmt=True) if header == "date" else header
@@ -252,7 +253,7 @@ def test_a_server_that_hardly_moves_is_left_for_the_next(monkeypatch: pytest.Mon
 
 def test_a_server_that_takes_no_more_of_an_upload_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "TAKEN_S", 0.1)
-    monkeypatch.setattr(registry_module, "_ANSWER_S", 0.5)
+    monkeypatch.setattr(answers, "ANSWER_S", 0.5)
 
     async def big():  # type: ignore[no-untyped-def] # a body
         for _ in range(1000):
@@ -371,7 +372,7 @@ def test_who_speaks_tls_where_plain_http_is_usual_says_what_helps() -> None:
 
 def test_an_upload_that_moves_while_it_is_given_up_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is sent moves the end of the wait: also when that has come, and the request is being cancelled."""
-    monkeypatch.setattr(registry_module, "_ANSWER_S", 0.05)
+    monkeypatch.setattr(answers, "ANSWER_S", 0.05)
 
     class Session:
         def request(self, *_: object, data: AsyncIterator[bytes], **__: object) -> Awaitable[None]:
@@ -388,7 +389,7 @@ def test_an_upload_that_moves_while_it_is_given_up_is_given_up(monkeypatch: pyte
 
     async def work() -> None:
         async with Registry(Reference.parse("127.0.0.1:1/a/b:1")) as registry:
-            monkeypatch.setattr(Registry, "session", Session())
+            monkeypatch.setattr(Web, "session", Session())
             with pytest.raises(Unavailable, match="TimeoutError"):
                 await registry.request(registry.push_host(), "PUT", "http://127.0.0.1:1/x", "", data=pieces)
 

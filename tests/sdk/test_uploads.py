@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from aiohttp import web
-from argosy.client import registry as registry_module
-from argosy.client import uploads
+from argosy.client import downloads, uploads
 from argosy.client.registry import Registry
 from argosy.client.resolvers import Registries
 from argosy.client.transfers.registries import RegistryImage, RegistryName
@@ -237,8 +236,8 @@ def test_a_blob_that_goes_from_registry_to_registry_is_right_though_its_ranges_a
 ) -> None:
     """What was sent of it already is thrown away: nothing is kept here that it could be compared with."""
     part = 256 << 10
-    monkeypatch.setattr(registry_module, "PART_BYTES", part)
-    monkeypatch.setattr(registry_module, "LARGE_BYTES", 2 * part)
+    monkeypatch.setattr(downloads, "PART_BYTES", part)
+    monkeypatch.setattr(downloads, "LARGE_BYTES", 2 * part)
     spoiled = 0
 
     async def lies(server: Server, request: web.Request) -> web.StreamResponse | None:

@@ -19,9 +19,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from argosy.client import Client, members
+from argosy.client import Client, answers, members
 from argosy.client import images as api
-from argosy.client import registry as registry_module
 from argosy.client.members import Archive
 from argosy.client.registry import Registry
 from argosy.errors import ArgosyError, DataLoss, InvalidArgument, NotFound, Unauthenticated, Unavailable
@@ -365,7 +364,7 @@ async def _raw(answer: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> asy
 @pytest.mark.parametrize("kind", ["silence", "continue", "slow head", "slow body"])
 def test_a_registry_that_never_comes_to_the_point_is_given_up(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Silence, interim answers without an end, a head or a document that comes a byte at a time."""
-    monkeypatch.setattr(registry_module, "_ANSWER_S", 1.0)
+    monkeypatch.setattr(answers, "ANSWER_S", 1.0)
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         if kind == "slow body":

@@ -13,7 +13,8 @@ import pytest
 import zstandard
 from aiohttp import web
 from argosy.client import uploads
-from argosy.client.registry import Credentials, Registry
+from argosy.client.credentials import Credentials
+from argosy.client.registry import Registry
 from argosy.digest import Digest
 from argosy.errors import ArgosyError, DataLoss, InvalidArgument, Unavailable
 from argosy.oci.image import Descriptor

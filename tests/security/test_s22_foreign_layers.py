@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 from aiohttp import web
-from argosy.client.registry import Credentials, Registry
+from argosy.client.credentials import Credentials
+from argosy.client.registry import Registry
 from argosy.errors import ArgosyError, Unauthenticated, Unknown
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argosy.client.registry import Credentials
+from argosy.client.credentials import Credentials
 
 from tests.harness.mesh import IMAGE, Mesh, eventually
 

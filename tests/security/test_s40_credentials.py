@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from argosy.client.credentials import Credentials
 from argosy.client.hosts import Host, Origin, default_scheme, hosts_for, with_certificates
-from argosy.client.registry import Credentials, Registry
+from argosy.client.registry import Registry
 from argosy.errors import ArgosyError, InvalidArgument, Unauthenticated, Unavailable, Unknown
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference
@@ -154,8 +155,8 @@ def test_the_scheme_is_part_of_what_a_secret_is_for() -> None:
 
     async def work() -> None:
         registry = Registry(Reference.parse("h.example:5000/a/b:1"), credentials=ME, hosts=[host])
-        registry._session = session  # type: ignore[assignment] # a session's one method
-        registry._tokens[host.base, "s"] = BASIC
+        registry._web._session = session  # type: ignore[assignment] # a session's one method
+        registry._tokens._headers[host.base, "s"] = BASIC
         url = "https://h.example:5000/v2/a/b/manifests/1"
         assert (await registry.request(host, "GET", url, "s")).status == 200
         assert session.asked[0][1] == {"X-Secret": "s3", "Authorization": BASIC} and session.asked[1][1] == {}

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from argosy.client import Client
+from argosy.client.credentials import Credentials
 from argosy.client.images import pull
-from argosy.client.registry import Credentials
 from argosy.errors import PermissionDenied
 from argosy.testkit.image import busybox_layer
 from argosy_protos.containerd.types import transfer as p

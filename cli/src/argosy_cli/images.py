@@ -16,7 +16,7 @@ from argosy_cli.target import Target
 from argosy_cli.words import Argument, Group, Option, Verb
 
 if TYPE_CHECKING:
-    from argosy.client.registry import Credentials
+    from argosy.client.credentials import Credentials
     from argosy.client.sources import Source
     from argosy.encryption.payload import Parameters
     from argosy.oci.image import Platform
@@ -34,7 +34,7 @@ DecryptionKeys = Annotated[
 
 def credentials(user: str) -> Credentials | None:
     """Return what a name and a password say; a name alone has its password asked for. Raises InvalidArgument where nobody can be asked."""
-    from argosy.client.registry import Credentials
+    from argosy.client.credentials import Credentials
 
     name, colon, secret = user.partition(":")
     if user and not colon:

@@ -30,7 +30,7 @@ def migrate(
     Containers stay where they are. What is done is done: the same command goes on where it ended.
     """
     from argosy.client import images as api
-    from argosy.client.registry import Credentials
+    from argosy.client.credentials import Credentials
 
     async def work() -> None:
         rows: list[dict[str, Any]] = []

@@ -19,7 +19,7 @@ from typing import Any, Final
 import anyio
 from anyio.abc import ByteReceiveStream
 
-from argosy.client.registry import Credentials
+from argosy.client.credentials import Credentials
 from argosy.errors import InvalidArgument, Unauthenticated, Unavailable, in_words
 
 # Docker's name for its registry in what it writes.

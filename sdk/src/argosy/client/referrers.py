@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import anyio
 
+from argosy.client.answers import led
 from argosy.client.hosts import Host
-from argosy.client.registry import Registry, led
+from argosy.client.registry import Registry
 from argosy.errors import ArgosyError, InvalidArgument, NotFound, Unavailable
 from argosy.oci.image import MAX_CHILDREN, MAX_MANIFEST_BYTES, Index, Manifest, parse_document
 from argosy.oci.referrer import Referrer

@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
 
+from argosy.client.credentials import Ask, Credentials
 from argosy.client.ranges import LANES, Lanes
-from argosy.client.registry import Ask, Credentials, Registry, Trace, Warn, warned
+from argosy.client.registry import Registry
+from argosy.client.web import Trace, Warn, warned
 from argosy.errors import InvalidArgument
 from argosy.oci.image import Descriptor
 from argosy.oci.reference import Reference

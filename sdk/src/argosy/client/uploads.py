@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 import anyio
 
+from argosy.client.answers import MAX_WAIT_S, Busy, led
 from argosy.client.pace import BACK_OFF_S, PROGRESS_BYTES, TRIES
-from argosy.client.registry import MAX_WAIT_S, Busy, led
 from argosy.errors import ArgosyError, Unavailable, Unknown
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 from argosy import log
-from argosy.client.registry import Credentials
+from argosy.client.credentials import Credentials
 from argosy.errors import Cancelled
 from argosy.typeurl import bare, pack
 from argosy_protos._error import DecodeError

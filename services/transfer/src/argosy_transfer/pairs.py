@@ -26,7 +26,7 @@ from argosy.client.images import (
     write_archive,
 )
 from argosy.client.jobs import together
-from argosy.client.registry import Registry, warned
+from argosy.client.registry import Registry
 from argosy.client.resolvers import Registries
 from argosy.client.services import Services
 from argosy.client.transfers import (
@@ -61,6 +61,7 @@ from argosy.client.transfers import (
     transfer,
     way,
 )
+from argosy.client.web import warned
 from argosy.errors import WIRE, ArgosyError, InvalidArgument, NotFound, Unknown
 from argosy.oci.image import Descriptor, Platform
 from argosy.oci.reference import Reference

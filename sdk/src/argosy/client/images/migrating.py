@@ -22,13 +22,13 @@ from argosy_protos.containerd.types import Mount as WireMount
 
 from argosy.client.connection import Client
 from argosy.client.content import set_labels
+from argosy.client.credentials import Credentials
 from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
 from argosy.client.images.names import find_image
 from argosy.client.images.pulling import Puller
 from argosy.client.images.readiness import has_blob, has_snapshot
 from argosy.client.jobs import cleanup
 from argosy.client.progress import Progress, Watch, nobody
-from argosy.client.registry import Credentials
 from argosy.client.resolvers import Registries, Resolver
 from argosy.client.services import Services, present
 from argosy.errors import AlreadyExists, ArgosyError, InvalidArgument, NotFound

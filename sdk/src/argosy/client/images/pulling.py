@@ -15,15 +15,16 @@ from argosy_protos.containerd.services.images.v1 import Image
 
 from argosy.client.connection import Client
 from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels, typed
+from argosy.client.credentials import Credentials
 from argosy.client.images.asking import Guarded
 from argosy.client.images.documents import kind, to_wire
 from argosy.client.images.names import put_image
 from argosy.client.images.unpacking import unpack
 from argosy.client.jobs import cleanup, together
 from argosy.client.progress import Progress, Watch, nobody
-from argosy.client.registry import Credentials, Warn, warned
 from argosy.client.resolvers import Registries, Resolver
 from argosy.client.services import Services, present
+from argosy.client.web import Warn, warned
 from argosy.encryption.payload import Parameters
 from argosy.errors import AlreadyExists, DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from argosy.labels import DISTRIBUTION_SOURCE, GC_REF_CONTENT, MAX_LABEL_BYTES

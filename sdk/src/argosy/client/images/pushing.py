@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from argosy_protos.containerd.services.images.v1 import Image
 
 from argosy.client.connection import Client
+from argosy.client.credentials import Credentials
 from argosy.client.images.documents import from_wire, resolve
 from argosy.client.images.names import find_image, get_image
 from argosy.client.progress import Watch, nobody
-from argosy.client.registry import Credentials, Registry, Warn, warned
+from argosy.client.registry import Registry
 from argosy.client.services import Services
 from argosy.client.transfers.copying import copy_image
 from argosy.client.transfers.ends import Wish
 from argosy.client.transfers.registries import RegistryName
 from argosy.client.transfers.stored import StoredImage
+from argosy.client.web import Warn, warned
 from argosy.errors import FailedPrecondition, NotFound
 from argosy.oci.image import Descriptor, Platform
 from argosy.oci.reference import Reference

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import BinaryIO, Final
 
 from argosy.client.connection import Client
-from argosy.client.registry import Credentials
+from argosy.client.credentials import Credentials
 from argosy.client.resolvers import Registries
 from argosy.client.transfers.ends import Sink, Source
 from argosy.errors import AlreadyExists, ArgosyError, InvalidArgument, NotFound
