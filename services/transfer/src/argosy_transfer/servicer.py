@@ -24,7 +24,8 @@ from argosy_protos.google.protobuf import Empty
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import GRPCError
 
-from argosy_transfer.pairs import Job
+from argosy_transfer import pairs
+from argosy_transfer.jobs import Job
 from argosy_transfer.progress import Teller
 from argosy_transfer.service import TransferSettings
 from argosy_transfer.streams import Stream, Streams
@@ -110,7 +111,7 @@ async def _told(job: Job, source: Message, destination: Message) -> None:
     async with together() as group:
         group.start_soon(job.teller.run)
         try:
-            await job.run(source, destination)
+            await pairs.run(job, source, destination)
         except (ArgosyError, NotServed, OSError) as error:
             failure = error
         finally:
