@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 import zstandard
 from aiohttp import web
-from argosy.client import uploads
+from argosy.client import pace
 from argosy.client.credentials import Credentials
 from argosy.client.registry import Registry
 from argosy.digest import Digest
@@ -223,7 +223,7 @@ async def whole() -> AsyncGenerator[bytes, None]:
 @pytest.mark.parametrize("lie", ["more than was sent", "all but a byte, then nothing", "always the same", "beyond its end"])
 def test_an_upload_to_a_registry_that_lies_about_what_it_has_ends(lie: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It refuses what it is sent and says each time to have come further: without a bound of ours that goes on for ever."""
-    monkeypatch.setattr(uploads, "BACK_OFF_S", 0.0)
+    monkeypatch.setattr(pace, "BACK_OFF_S", 0.0)
 
     async def work() -> None:
         begun = asked = 0
@@ -258,7 +258,7 @@ def test_bytes_that_never_left_are_not_left_out_because_a_registry_says_that_it_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its word would make a blob with a hole: what it has of what was never sent is something else."""
-    monkeypatch.setattr(uploads, "BACK_OFF_S", 0.0)
+    monkeypatch.setattr(pace, "BACK_OFF_S", 0.0)
 
     async def work() -> None:
         kept: list[bytes] = []

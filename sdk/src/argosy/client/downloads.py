@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -13,7 +12,7 @@ import anyio
 from argosy import log
 from argosy.client.answers import MAX_WAIT_S, Busy, body, check_part, skipped
 from argosy.client.hosts import Origin
-from argosy.client.pace import BACK_OFF_S, PROGRESS_BYTES, TRIES
+from argosy.client.pace import Retries
 from argosy.client.ranges import LARGE_BYTES, PART_BYTES, Lanes, in_order
 from argosy.errors import ArgosyError, DataLoss, NotFound, Unavailable
 from argosy.oci.image import Descriptor
@@ -44,8 +43,7 @@ class Download:
     async def run(self, offset: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes from offset on, as many as the descriptor says and never more. Raises as ``Registry.fetch`` does."""
         descriptor = self._descriptor
-        at = firm = offset
-        tries = 0
+        at, retries = offset, Retries(offset)
         while at < descriptor.size:
             lanes = self._lanes
             try:
@@ -69,12 +67,10 @@ class Download:
                         continue
                 if not isinstance(error, Unavailable):
                     raise
-                if at - firm >= PROGRESS_BYTES:
-                    firm, tries = at, 0
-                tries += 1
-                if tries >= TRIES:
+                if (wait := retries.wait_s(at)) is None:
                     raise
-                wait = error.wait_s if isinstance(error, Busy) else random.uniform(0, BACK_OFF_S * 2**tries)
+                if isinstance(error, Busy):
+                    wait = error.wait_s
                 if wait > MAX_WAIT_S:
                     raise
             await anyio.sleep(wait)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Final
 
 from argosy.errors import Unavailable
@@ -16,6 +17,21 @@ SILENCE_S: Final = 60.0
 SLOW_BYTES, SLOW_S = 32 << 10, 30.0
 # The same for one that takes what we send; and how long it may look at all of it afterwards.
 TAKEN_BYTES, TAKEN_S, LOOKED_S = 64 << 10, 60.0, 600.0
+
+
+class Retries:
+    """How often what breaks off is begun anew where it did: some times, counted from the last one that brought it on."""
+
+    def __init__(self, at: int = 0) -> None:
+        """at is the byte that it begins at."""
+        self._firm, self._tries = at, 0
+
+    def wait_s(self, at: int) -> float | None:
+        """Note that it broke off at a byte; return how long to wait, each time longer, or None when it has broken off too often."""
+        if at - self._firm >= PROGRESS_BYTES:
+            self._firm, self._tries = at, 0
+        self._tries += 1
+        return None if self._tries >= TRIES else random.uniform(0, BACK_OFF_S * 2**self._tries)
 
 
 class Pace:

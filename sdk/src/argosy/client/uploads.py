@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -13,7 +12,7 @@ from urllib.parse import urlencode
 import anyio
 
 from argosy.client.answers import MAX_WAIT_S, Busy, led
-from argosy.client.pace import BACK_OFF_S, PROGRESS_BYTES, TRIES
+from argosy.client.pace import Retries
 from argosy.errors import ArgosyError, Unavailable, Unknown
 
 if TYPE_CHECKING:
@@ -47,12 +46,12 @@ class Upload:
 
     async def run(self, source: str) -> bool:
         """Return whether no byte was sent: the registry took the blob from another repository."""
-        at, firm, tries = 0, 0, 0
+        at, retries = 0, Retries()
         chunked = resumed = False
         while True:
             try:
                 if not self._where:
-                    at = 0  # and firm stays: what was sent before is no progress when it is sent again
+                    at = 0  # what was sent before is no progress when it is sent again
                     if await self._registry.patiently(partial(self._begin, source)):
                         return True
                 if chunked or at:
@@ -67,11 +66,11 @@ class Upload:
                 chunked, self._where, source = True, "", ""
             except Unavailable as error:
                 there = await self._there()
-                if there is not None and there - firm >= PROGRESS_BYTES:
-                    firm, tries = there, 0
-                tries += 1
-                wait = error.wait_s if isinstance(error, Busy) else random.uniform(0, BACK_OFF_S * 2**tries)
-                if tries >= TRIES or wait > MAX_WAIT_S:
+                if (wait := retries.wait_s(there or 0)) is None:
+                    raise
+                if isinstance(error, Busy):
+                    wait = error.wait_s
+                if wait > MAX_WAIT_S:
                     raise
                 if there is None:
                     self._where, source = "", ""

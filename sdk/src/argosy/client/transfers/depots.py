@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from importlib.metadata import entry_points
@@ -43,8 +42,7 @@ class DepotImage(ImageSource):
 
     async def fetch(self, d: Descriptor, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """What breaks off, or hardly moves, is taken up where it did, a few times: by the rules for registries."""
-        at = firm = offset
-        tries = 0
+        at, retries = offset, pace.Retries(offset)
         while at < d.size:
             try:
                 async with aclosing(self._once(d, at)) as pieces:
@@ -58,12 +56,9 @@ class DepotImage(ImageSource):
             except Unavailable:
                 if at == d.size:
                     return  # all of it has come, and its digest is looked at
-                if at - firm >= pace.PROGRESS_BYTES:
-                    firm, tries = at, 0
-                tries += 1
-                if tries >= pace.TRIES:
+                if (wait := retries.wait_s(at)) is None:
                     raise
-                await anyio.sleep(random.uniform(0, pace.BACK_OFF_S * 2**tries))
+                await anyio.sleep(wait)
 
     async def _once(self, d: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
         """Yield what comes of one question. Raises Unavailable for a depot that says nothing, or so little that it is the same."""
