@@ -265,6 +265,41 @@ async def _start(process: Process, noun: str, say: Say) -> None:
             await anyio.sleep(_PAUSE_FIRST_S)
 
 
+class _Beginning:
+    """What signals mean to a process that does not run yet, and from when on they are for itself."""
+
+    def __init__(self, group: TaskGroup) -> None:
+        self._group = group
+        self.scope = anyio.CancelScope()
+        """What is done until it runs, which a signal gives up."""
+        self.early: list[int] = []
+        """The signals that came before it ran."""
+        self.is_start = False
+        """Whether it is being started, and may run already."""
+        self.here: Foreground | None = None
+        """The process, once it runs."""
+
+    def react(self, number: int) -> None:
+        if self.here is not None:
+            self.here._signalled(self._group, number)
+            return
+        self.early.append(number)
+        if self.is_start and len(self.early) == 1:
+            # It may run before we are told so.
+            self._group.start_soon(self._give_up)
+        else:
+            self.scope.cancel()
+
+    def resize(self) -> None:
+        if self.here is not None:
+            self._group.start_soon(self.here.resize)
+
+    async def _give_up(self) -> None:
+        await anyio.sleep(_START_PATIENCE_S)
+        if self.here is None:
+            self.scope.cancel()
+
+
 @asynccontextmanager
 async def attended(
     create: Callable[[Stdio], Awaitable[Process]], undo: Callable[[], Awaitable[None]], stdio: Stdio, noun: str,
@@ -276,50 +311,27 @@ async def attended(
     try:
         async with together() as group:
             pump = Pump(stdio, outputs, source)
-            early: list[int] = []
-            starting = False
-            scope = anyio.CancelScope()
-
-            async def give_up() -> None:
-                await anyio.sleep(_START_PATIENCE_S)
-                if here is None:
-                    scope.cancel()
-
-            def react(number: int) -> None:
-                if here is not None:
-                    here._signalled(group, number)
-                    return
-                early.append(number)
-                if starting and len(early) == 1:
-                    # It may run before we are told so.
-                    group.start_soon(give_up)
-                else:
-                    scope.cancel()
-
-            def resize() -> None:
-                if here is not None:
-                    group.start_soon(here.resize)
-
+            beginning = _Beginning(group)
             try:
-                async with _signals(signals, react, resize if terminal and signals else None):
+                async with _signals(signals, beginning.react, beginning.resize if terminal and signals else None):
                     try:
-                        with scope:
+                        with beginning.scope:
                             process = await create(stdio)
                             begun = Foreground(process, pump, noun, say)
                             group.start_soon(begun._watch)
                             # So that we wait for it before it can have ended.
                             await anyio.lowlevel.checkpoint()
-                            starting = True
+                            beginning.is_start = True
                             await _start(process, noun, say)
-                            here = begun
+                            here = beginning.here = begun
                         if here is None:
-                            raise Interrupted(f"{noun} was not started: interrupted", early[0])
+                            raise Interrupted(f"{noun} was not started: interrupted", beginning.early[0])
                     except BaseException:
                         pump.close()
                         with cleanup(_CLEAN_S):
                             await undo()
                         raise
-                    for number in early:
+                    for number in beginning.early:
                         here._signalled(group, number)
                     if source is not None and stdio.stdin:
                         group.start_soon(here._close_stdin)
