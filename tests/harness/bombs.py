@@ -17,7 +17,8 @@ from argosy.mounts import Mount
 from argosy.tables import StreamProcessor
 from argosy.unpack.apply import Applied
 from argosy.unpack.limits import DEFAULTS, Limits
-from argosy_diff.workers import Setup, Workers
+from argosy_diff.forker import Setup
+from argosy_diff.workers import Workers
 
 from tests.harness.mesh import eventually
 

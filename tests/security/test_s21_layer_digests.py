@@ -17,8 +17,9 @@ from argosy.rpc import Channel
 from argosy.rpc.server import Server
 from argosy.unpack.limits import Limits
 from argosy_diff.differ import WalkingDiffer
+from argosy_diff.forker import Setup
 from argosy_diff.registered import Registered
-from argosy_diff.workers import Setup, Workers
+from argosy_diff.workers import Workers
 from argosy_protos.containerd.services.content import v1 as c
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest, DiffRequest, DiffStub
 from argosy_protos.containerd.services.introspection.v1 import IntrospectionBase, Plugin, PluginsRequest, PluginsResponse

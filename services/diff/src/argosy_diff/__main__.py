@@ -13,10 +13,11 @@ from argosy_protos._service import ServiceBase
 
 from argosy_diff.decoders import decoders
 from argosy_diff.differ import WalkingDiffer
+from argosy_diff.forker import Setup
 from argosy_diff.layers import Layers
 from argosy_diff.registered import Registered
 from argosy_diff.service import SERVICE, DiffSettings
-from argosy_diff.workers import Setup, Workers, clean
+from argosy_diff.workers import Workers, clean
 
 
 async def start(ctx: ServiceContext[DiffSettings]) -> Sequence[ServiceBase]:
