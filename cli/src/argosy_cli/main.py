@@ -20,7 +20,8 @@ from argosy_cli.words import Group, Option, Parameter, call, parameters, read
 # Which module has a command: a run loads only what it needs.
 COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "mesh": ("up", "status", "plugins", "version", "gc", "events", "namespaces", "publish", "config"),
-    "images": ("pull", "push", "import", "export", "images", "image", "rmi", "tag"),
+    "images": ("pull", "push", "import", "export", "images", "rmi", "tag"),
+    "image": ("image",),
     "transfers": ("transfer",),
     "containers": ("run", "exec", "ps", "logs", "kill", "rm"),
     "copying": ("cp",),
