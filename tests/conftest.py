@@ -1,4 +1,4 @@
-"""Fixtures: a temporary directory with a short path, an image, a mesh."""
+"""A run of tests is apart from others; fixtures: a temporary directory with a short path, an image, a mesh."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from argosy.testkit.image import oci_archive
 from argosy.testkit.registry import running_registry
 
+from tests.harness.apart import Apart, apart
 from tests.harness.mesh import IMAGE, Mesh
 
 # Before grpc is loaded: its fork handlers write to descriptors that a child of ours has closed, and perhaps opened for another use.
@@ -20,6 +21,26 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 # How long an example takes says how busy the machine is: the other half of the tests runs beside this one.
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")
+_APART = pytest.StashKey[Apart]()
+_NOT_APART = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """As root, a run is apart from those beside it before anything of it has begun."""
+    if os.geteuid() == 0:
+        try:
+            config.stash[_APART] = apart()
+        except OSError as error:
+            config.stash[_NOT_APART] = f"not apart from other tests on this machine: {error}"
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return config.stash.get(_NOT_APART, "")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (made := config.stash.get(_APART, None)) is not None:
+        made.leave()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

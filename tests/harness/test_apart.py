@@ -1,0 +1,70 @@
+"""Two runs of tests do not meet in the control groups, whatever they call their containers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from argosy.kernel.process import alive
+
+from tests.harness.mesh import IMAGE, Mesh
+from tests.harness.processes import ending
+
+pytestmark = pytest.mark.root
+
+# Another run of tests, with a mesh whose container has the name of ours; it is told by a line when to take it away.
+_OTHER = """
+import sys
+from pathlib import Path
+from tests.harness.apart import apart
+from tests.harness.mesh import IMAGE, Mesh
+if sys.argv[3] == "apart":
+    made = apart()
+mesh = Mesh(Path(sys.argv[1]))
+mesh.start()
+try:
+    mesh.ctr("images", "import", sys.argv[2]).ok()
+    mesh.ctr("run", "-d", IMAGE, "same", "sleep", "1000").ok()
+    print("runs", flush=True)
+    sys.stdin.readline()
+    mesh.ctr("tasks", "rm", "-f", "same").ok()
+    print("gone", flush=True)
+    sys.stdin.readline()
+finally:
+    mesh.destroy()
+    if sys.argv[3] == "apart":
+        made.leave()
+"""
+
+
+def pid_of(mesh: Mesh, id: str) -> int:
+    for line in mesh.ctr("tasks", "ls").ok().out.splitlines()[1:]:
+        if line.split()[0] == id:
+            return int(line.split()[1])
+    raise AssertionError(f"no task {id}")
+
+
+def groups(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+
+
+def test_a_container_outlives_one_of_its_name_in_another_run(mesh: Mesh, image_archive: Path, short_path: Path) -> None:
+    mesh.ctr("run", "-d", IMAGE, "same", "sleep", "1000").ok()
+    pid = pid_of(mesh, "same")
+    assert all(line.endswith((":/default/same", ":/")) for line in groups(pid)), groups(pid)
+    command = [sys.executable, "-c", _OTHER, str(short_path), str(image_archive), "apart"]
+    with ending(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)) as other:
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == "runs\n"
+        other.stdin.write("take it away\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == "gone\n"
+        assert alive(pid)
+        assert mesh.ctr("tasks", "exec", "--exec-id", "e", "same", "echo", "here").ok().out == "here\n"
+        other.stdin.write("end\n")
+        other.stdin.flush()
+        assert other.wait(60) == 0
+    mesh.ctr("tasks", "rm", "-f", "same").ok()
+    mesh.ctr("containers", "rm", "same").ok()
