@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.unmount import unmount_tree
 from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.oci.spec import default_spec
-from argosy.testkit.processes import processes, read, root_file_system
+from argosy.testkit.processes import Fifos, fifos, processes, read, root_file_system
 from argosy.testkit.suite import Broken, Subject, Suite, fields_of, request
 from argosy.testkit.target import PREFIX
 from argosy.ttrpc.client import TtrpcClient
@@ -250,6 +250,10 @@ class Shim(Subject):
     async def delete(self, task: Task, exec_id: str = "") -> p.DeleteResponse:
         answer: p.DeleteResponse = await self.call(task, "Delete", p.DeleteRequest(id=task.id, exec_id=exec_id))
         return answer
+
+    def fifos(self, word: str) -> AbstractContextManager[Fifos]:
+        """Return FIFOs in the run's directory."""
+        return fifos(self.target.base, self.target.run, word, self.deadline_s)
 
     def events_of(self, task: Task) -> list[tuple[str, Any]]:
         """Return the events of a task, in the order in which they came."""

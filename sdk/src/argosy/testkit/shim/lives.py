@@ -108,10 +108,12 @@ async def a_signal_ends_a_task(s: Shim) -> None:
 @check()
 async def a_signal_is_the_one_that_was_sent(s: Shim) -> None:
     """A process may take a signal and say so by its exit status."""
-    task = await s.running("a", "sh", "-c", "trap 'exit 42' USR1; while :; do sleep 0.05; done")
-    await asyncio.sleep(0.3)
-    await s.kill(task, signal.SIGUSR1)
-    s.equal(await s.wait(task), 42, "the exit status")
+    with s.fifos("a") as io:
+        words = ("sh", "-c", "trap 'exit 42' USR1; echo ready; while :; do sleep 0.05; done")
+        task = await s.running("a", *words, stdout=io.paths["stdout"], stderr=io.paths["stderr"])
+        await io.text("ready")
+        await s.kill(task, signal.SIGUSR1)
+        s.equal(await s.wait(task), 42, "the exit status")
 
 
 @check(fast=True)
@@ -140,21 +142,24 @@ async def a_created_task_is_deleted(s: Shim) -> None:
 @check()
 async def waits_are_answered_when_it_ends(s: Shim) -> None:
     """Wait answers once the task has ended and not before, to everybody who waits, and however long before Start it was asked."""
-    task = await s.created("a", "sh", "-c", "sleep 0.3; exit 3")
     answers: list[int] = []
+    with s.fifos("a") as io:
+        task = await s.created("a", "sh", "-c", "read line; exit 3", stdin=io.paths["stdin"])
 
-    async def one() -> None:
-        answers.append(await s.wait(task))
+        async def one() -> None:
+            answers.append(await s.wait(task))
 
-    async with together() as group:
-        for _ in range(4):
-            group.start_soon(one)
-        await asyncio.sleep(0.1)
-        s.equal(answers, [], "the answers of four Waits before Start")
-        await s.call(task, "Start", p.StartRequest(id=task.id))
-        await asyncio.sleep(0.1)
-        s.equal(answers, [], "their answers while it runs")
-    s.equal(answers, [3] * 4, "their answers")
+        async with together() as group:
+            for _ in range(4):
+                group.start_soon(one)
+            await asyncio.sleep(0.1)
+            s.equal(answers, [], "the answers of four Waits before Start")
+            await s.call(task, "Start", p.StartRequest(id=task.id))
+            await asyncio.sleep(0.1)
+            s.equal(answers, [], "their answers while it runs")
+            io.open_stdin()
+            os.write(io.stdin, b"\n")
+        s.equal(answers, [3] * 4, "their answers")
 
 
 @check()

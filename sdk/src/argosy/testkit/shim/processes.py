@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import AbstractContextManager
 
 from argosy_protos.containerd.task import v3 as p
 from argosy_protos.containerd.v1.types import Status
 
 from argosy.client.jobs import together
 from argosy.errors import AlreadyExists, NotFound
-from argosy.testkit import processes as shared
-from argosy.testkit.processes import Fifos
 from argosy.testkit.shim.calls import SUITE, Shim
 from argosy.testkit.shim.lives import told
 
@@ -23,15 +20,10 @@ check = SUITE.check
 _MUCH = 200_003
 
 
-def fifos(s: Shim, word: str) -> AbstractContextManager[Fifos]:
-    """Return FIFOs in the run's directory."""
-    return shared.fifos(s.target.base, s.target.run, word, s.deadline_s)
-
-
 @check(fast=True)
 async def what_a_task_says_is_heard(s: Shim) -> None:
     """What a task writes comes through the FIFOs of its stdout and stderr, all of it, before Delete answers."""
-    with fifos(s, "a") as io:
+    with s.fifos("a") as io:
         words = ("sh", "-c", "echo out; echo err >&2; exit 0")
         task = await s.running("a", *words, stdout=io.paths["stdout"], stderr=io.paths["stderr"])
         await s.wait(task)
@@ -43,7 +35,7 @@ async def what_a_task_says_is_heard(s: Shim) -> None:
 @check()
 async def all_that_a_task_says_is_heard(s: Shim) -> None:
     """Of a task that writes much and ends at once nothing is lost, to the last byte."""
-    with fifos(s, "a") as io:
+    with s.fifos("a") as io:
         words = ("sh", "-c", f"head -c {_MUCH} /dev/zero; echo end")
         task = await s.created("a", *words, stdout=io.paths["stdout"], stderr=io.paths["stderr"])
         heard: list[bytes] = []
@@ -62,7 +54,7 @@ async def all_that_a_task_says_is_heard(s: Shim) -> None:
 @check("host")
 async def a_signal_to_all_reaches_all(s: Shim) -> None:
     """Kill with all sends its signal to every process of the task; without, to its first alone."""
-    with fifos(s, "a") as io:
+    with s.fifos("a") as io:
         # The first takes no SIGTERM; those that it starts do.
         words = ("sh", "-c", "trap : TERM; sleep 1000 & sleep 1000 & echo ready; while :; do wait; done")
         task = await s.running("a", *words, stdout=io.paths["stdout"], stderr=io.paths["stderr"])
@@ -85,7 +77,7 @@ async def a_signal_to_all_reaches_all(s: Shim) -> None:
 @check(fast=True)
 async def what_a_task_is_told_is_read(s: Shim) -> None:
     """A task reads what is written to the FIFO of its stdin, and its end once that was closed and CloseIO called."""
-    with fifos(s, "a") as io:
+    with s.fifos("a") as io:
         task = await s.running("a", "cat", **io.paths)
         io.open_stdin()
         os.write(io.stdin, b"hello\n")
@@ -98,7 +90,7 @@ async def what_a_task_is_told_is_read(s: Shim) -> None:
 @check()
 async def a_client_may_leave_and_come_back(s: Shim) -> None:
     """A task whose client has left lives on, is not told that its stdin is over, and can be heard by who comes next."""
-    with fifos(s, "a") as io:
+    with s.fifos("a") as io:
         task = await s.running("a", "cat", **io.paths)
         for word in ("one", "two"):
             io.open_stdin()
@@ -112,7 +104,7 @@ async def a_client_may_leave_and_come_back(s: Shim) -> None:
 @check()
 async def a_terminal_is_a_terminal(s: Shim) -> None:
     """A task with a terminal has one, of the size that ResizePty says."""
-    with fifos(s, "a") as io:
+    with s.fifos("a") as io:
         words = ("sh", "-c", "tty; read line; stty size; exit 0")
         task = await s.running("a", *words, terminal=True, stdin=io.paths["stdin"], stdout=io.paths["stdout"])
         heard = await io.text("/dev/")
@@ -128,7 +120,7 @@ async def a_terminal_is_a_terminal(s: Shim) -> None:
 @check(fast=True)
 async def a_process_is_added(s: Shim) -> None:
     """Exec adds a process, which Start runs beside the task; its exit is its own, and each step is told, in order."""
-    with fifos(s, "e") as io:
+    with s.fifos("e") as io:
         task = await s.running("a", "sleep", "1000")
         await s.exec(task, "e1", "sh", "-c", "echo in; exit 5", stdout=io.paths["stdout"], stderr=io.paths["stderr"])
         s.equal((await s.state(task, "e1")).status, Status.CREATED, "the process's status")

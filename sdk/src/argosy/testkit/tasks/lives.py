@@ -229,21 +229,24 @@ async def a_task_is_started_once(s: Tasks) -> None:
 @check(fast=True)
 async def waits_are_answered_when_it_ends(s: Tasks) -> None:
     """Wait answers once the task has ended and not before, to everybody who waits, and however long before Start it was asked."""
-    task = await s.created("a", "sh", "-c", "sleep 0.3; exit 3")
     answers: list[int] = []
+    with s.fifos("a") as io:
+        task = await s.created("a", "sh", "-c", "read line; exit 3", stdin=io.paths["stdin"])
 
-    async def one() -> None:
-        answers.append(await s.wait(task))
+        async def one() -> None:
+            answers.append(await s.wait(task))
 
-    async with together() as group:
-        for _ in range(4):
-            group.start_soon(one)
-        await asyncio.sleep(0.1)
-        s.equal(answers, [], "the answers of four Waits before Start")
-        await s.start(task)
-        await asyncio.sleep(0.1)
-        s.equal(answers, [], "their answers while it runs")
-    s.equal(answers, [3] * 4, "their answers")
+        async with together() as group:
+            for _ in range(4):
+                group.start_soon(one)
+            await asyncio.sleep(0.1)
+            s.equal(answers, [], "the answers of four Waits before Start")
+            await s.start(task)
+            await asyncio.sleep(0.1)
+            s.equal(answers, [], "their answers while it runs")
+            io.open_stdin()
+            os.write(io.stdin, b"\n")
+        s.equal(answers, [3] * 4, "their answers")
 
 
 @check()

@@ -173,12 +173,14 @@ async def a_signal_to_all_reaches_all(s: Tasks) -> None:
 @check()
 async def a_signal_to_all_reaches_added_processes(s: Tasks) -> None:
     """Kill with all reaches processes that were added, too."""
-    task = await s.running("a", "sh", "-c", "trap : TERM; while :; do sleep 0.05; done")
-    await asyncio.sleep(0.3)
-    await _added(s, task, "e1", *SLEEP)
-    await s.kill(task, signal.SIGTERM, all=True)
-    s.equal(await s.wait(task, "e1"), 128 + signal.SIGTERM, "the added process's exit status")
-    s.equal((await s.get(task)).status, Status.RUNNING, "the task's status")
+    with s.fifos("a") as io:
+        words = ("sh", "-c", "trap : TERM; echo ready; while :; do sleep 0.05; done")
+        task = await s.running("a", *words, stdout=io.paths["stdout"], stderr=io.paths["stderr"])
+        await io.text("ready")
+        await _added(s, task, "e1", *SLEEP)
+        await s.kill(task, signal.SIGTERM, all=True)
+        s.equal(await s.wait(task, "e1"), 128 + signal.SIGTERM, "the added process's exit status")
+        s.equal((await s.get(task)).status, Status.RUNNING, "the task's status")
 
 
 async def _added(s: Tasks, task: Task, name: str, *args: str) -> int:
