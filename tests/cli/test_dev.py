@@ -374,7 +374,7 @@ class TestOthers:
 
         with developing(mesh, short_path, "service", "hours", "--every", "0.02") as dev:
             first = dev.serves(1)
-            eventually(lambda: asyncio.run(now()) > 1_000_000_000, within=10)
+            eventually(lambda: asyncio.run(now()) > 1_000_000_000)
             asyncio.run(main(dev, first))
             eventually(lambda: not runs(first), what="the version before runs on after its stream")
 

@@ -48,7 +48,7 @@ def own_mesh(short_path: Path, home: Path) -> Iterator[Mesh]:
         assert mesh.leftovers() == []
     finally:
         mesh.destroy()
-    eventually(lambda: templates(home) == [], within=5, what="the template outlived the mesh")
+    eventually(lambda: templates(home) == [], what="the template outlived the mesh")
     eventually(lambda: list(home.iterdir()) == [])
 
 
@@ -148,7 +148,7 @@ def test_the_end_of_the_caller_is_the_workers(own_mesh: Mesh, home: Path) -> Non
     with watched(own_mesh, home) as watching:
         worker = worker_of(home, "events")
         watching.kill()
-    eventually(lambda: not Path(f"/proc/{worker}").exists(), within=3)
+    eventually(lambda: not Path(f"/proc/{worker}").exists())
 
 
 def test_a_worker_that_was_killed_is_told_of(own_mesh: Mesh, home: Path) -> None:

@@ -138,7 +138,7 @@ def with_workers(
             os.waitpid(pid, 0)
         except ChildProcessError:
             continue  # a worker, which its keeper reaps
-    eventually(lambda: not any(alive(pid) for pid in keepers), 2, "workers outlive their keeper")
+    eventually(lambda: not any(alive(pid) for pid in keepers), what="workers outlive their keeper")
 
 
 def descendants(pid: int) -> Iterator[int]:

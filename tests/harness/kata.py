@@ -17,7 +17,7 @@ from argosy_protos.containerd.services.tasks.v1 import GetRequest, GetResponse
 from argosy_protos.containerd.v1.types import Status
 from argosy_shim_kata_v2.config import Config
 
-from tests.harness.mesh import BIN, Mesh, Peer, eventually, run
+from tests.harness.mesh import BIN, WITHIN_S, Mesh, Peer, eventually, run
 
 RUNTIME = ("--runtime", "io.containerd.kata.v2")
 # Packages are fetched once; what is made of them is made for every session.
@@ -146,7 +146,7 @@ class Home:
         return self.data / "image"
 
 
-def nothing_left(home: Home, within: float = 10.0) -> None:
+def nothing_left(home: Home, within: float = WITHIN_S) -> None:
     """Wait until nothing is left of any VM."""
     left: list[str] = []
 
@@ -185,6 +185,6 @@ def new_home(guest_image: Path) -> Iterator[Home]:
             home.data.mkdir()
             home.image.symlink_to(guest_image)
             yield home
-            nothing_left(home, within=5)
+            nothing_left(home)
     finally:
         shutil.rmtree(home.base, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -19,10 +20,14 @@ BIN = Path(sys.executable).parent
 ARGOSY = BIN / "argosy"
 IMAGE = "docker.io/library/busybox:latest"
 COMMAND_S = 60.0
+WITHIN_S = 30.0
 
 
-def eventually(check: Callable[[], object], within: float = 10.0, what: str = "") -> None:
-    """Call check until it neither raises nor returns False; its last failure is ours after within seconds."""
+def eventually(check: Callable[[], object], within: float = WITHIN_S, what: str = "") -> None:
+    """Call check until it neither raises nor returns False; its last failure is ours after within seconds.
+
+    Not a measure of how quick something is, which says more of what runs beside it.
+    """
     deadline = time.monotonic() + within
     while True:
         try:
@@ -34,6 +39,14 @@ def eventually(check: Callable[[], object], within: float = 10.0, what: str = ""
         if time.monotonic() > deadline:
             raise failure
         time.sleep(0.05)
+
+
+async def until(check: Callable[[], object], within_s: float = WITHIN_S, what: str = "it never held") -> None:
+    """The same for a loop: come back once check returns something true; raise AssertionError after within_s seconds."""
+    deadline = time.monotonic() + within_s
+    while not check():
+        assert time.monotonic() < deadline, what
+        await asyncio.sleep(0.005)
 
 
 def comm(service: str) -> str:
@@ -173,7 +186,7 @@ class Mesh(Peer):
             command += ["--namespace", namespace]
         return run([*command, *args], input=input)
 
-    def leftovers(self, within_s: float = 5.0) -> list[str]:
+    def leftovers(self, within_s: float = WITHIN_S) -> list[str]:
         """Return what is still there of tasks after within_s seconds: shims, mounts, bundles.
 
         A bundle is taken away after the task's end was told.

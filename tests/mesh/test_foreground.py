@@ -185,5 +185,5 @@ def test_a_create_that_is_cut_short_leaves_nothing(mesh: Mesh, tmp_path: Path, b
         os.kill(manager, signal.SIGCONT)
     assert said.count("\n") == 1 and said.startswith("argosy: "), said
     assert code == (130 if by == "a signal" else 7), said
-    eventually(lambda: "cut" not in mesh.ctr("tasks", "ls", "-q").ok().out and is_gone(mesh, "cut"), within=5)
+    eventually(lambda: "cut" not in mesh.ctr("tasks", "ls", "-q").ok().out and is_gone(mesh, "cut"))
     assert list(tmp_path.glob("argosy-fifo-*")) == []

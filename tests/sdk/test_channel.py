@@ -23,6 +23,7 @@ from argosy_protos.containerd.services.version.v1 import VersionBase, VersionRes
 from argosy_protos.google.protobuf import Empty
 from grpclib.const import Cardinality
 
+from tests.harness.mesh import until
 from tests.sdk.test_rpc import INFO, Content, engine, serve
 
 __all__ = ("engine",)  # a fixture
@@ -44,10 +45,7 @@ def test_a_call_has_a_deadline_unless_it_says_that_it_has_none(
             assert not waits.done() and content.running == 1
             waits.cancel()
             await asyncio.gather(waits, return_exceptions=True)
-            until = time.monotonic() + 5
-            while content.running and time.monotonic() < until:
-                await asyncio.sleep(0.02)
-            assert (content.running, content.cancelled) == (0, 2)
+            await until(lambda: (content.running, content.cancelled) == (0, 2))
 
     serve(short_path, body)
 
@@ -55,7 +53,7 @@ def test_a_call_has_a_deadline_unless_it_says_that_it_has_none(
 def test_everything_within_a_view_ends_with_it(short_path: Path, engine: str) -> None:
     async def body(socket: Path, content: Content, server: Server) -> None:
         async with Channel(socket, name=NAME) as channel:
-            view = channel.with_metadata({"containerd-namespace": "blue"}).within(0.4).within(30)
+            view = channel.with_metadata({"containerd-namespace": "blue"}).within(1.5).within(30)
             assert (await VersionStub(view).version(Empty())).revision == "blue"
             began = time.monotonic()
             with pytest.raises(DeadlineExceeded, match=NAME):
@@ -64,9 +62,8 @@ def test_everything_within_a_view_ends_with_it(short_path: Path, engine: str) ->
             async with view.request(INFO, Cardinality.UNARY_STREAM, bytes, bytes) as stream:
                 with pytest.raises(DeadlineExceeded, match=NAME):
                     await stream.send_message(p.InfoRequest(digest="slow"), end=True)
-            assert 0.2 < time.monotonic() - began < 2
-            await asyncio.sleep(0.1)
-            assert content.running == 0
+            assert 0.2 < time.monotonic() - began < 15
+            await until(lambda: content.running == 0)
 
     serve(short_path, body)
 
@@ -99,7 +96,7 @@ def test_a_stopped_peer_costs_its_caller_the_deadline(short_path: Path, engine: 
                 found = await asyncio.gather(*calls, return_exceptions=True)
                 assert [type(one) for one in found] == [DeadlineExceeded] * 2, found
                 assert all(str(short_path / "stopped") in str(one) and NAME in str(one) for one in found)
-                assert time.monotonic() - began < 2
+                assert time.monotonic() - began < 15
 
     serve(short_path, body)
 
@@ -176,7 +173,7 @@ def test_a_group_ends_who_waits_for_a_connection(short_path: Path, monkeypatch: 
         await asyncio.sleep(0.05)
         group.end(Unavailable("it is enough"))
         with pytest.raises(Unavailable, match="it is enough"):
-            await asyncio.wait_for(ended, 2)
+            await asyncio.wait_for(ended, 20)
         go.set()
         with pytest.raises(Unavailable, match="it came to nothing"):
             await other
@@ -202,7 +199,7 @@ def test_a_group_ends_who_waits_for_a_connection_without_a_deadline(
         await asyncio.sleep(0.05)
         group.end(Unavailable("it is enough"))
         with pytest.raises(Unavailable, match="it is enough"):
-            await asyncio.wait_for(began, 2)
+            await asyncio.wait_for(began, 20)
         go.set()
 
     asyncio.run(main())
@@ -239,25 +236,26 @@ def test_waiting_for_a_connection_counts(short_path: Path, monkeypatch: pytest.M
 
     async def main() -> None:
         opened: list[float] = []
+        go = asyncio.Event()
 
         async def slowly(self: Channel) -> object:
             opened.append(time.monotonic())
-            await asyncio.sleep(0.5)
+            await go.wait()
             self._connecting = None
             return self.unavailable("cannot connect: it came to nothing")
 
         monkeypatch.setattr(Channel, "_connect", slowly)
         channel = Channel(short_path / "s", name=NAME)
         stub = VersionStub(channel)
-        began = time.monotonic()
         impatient = asyncio.ensure_future(stub.version(Empty(), timeout=0.1))
         cancelled = asyncio.ensure_future(stub.version(Empty()))
-        patient = asyncio.ensure_future(stub.version(Empty(), timeout=5))
+        patient = asyncio.ensure_future(stub.version(Empty(), timeout=20))
         await asyncio.sleep(0.05)
         cancelled.cancel()
         with pytest.raises(DeadlineExceeded, match=rf"{NAME} at .*did not take a connection within 0\.1 s"):
             await impatient
-        assert time.monotonic() - began < 0.4
+        assert not go.is_set()
+        go.set()
         with pytest.raises(Unavailable, match=rf"{NAME} at .*/s: cannot connect: it came to nothing"):
             await patient
         assert len(opened) == 1 and cancelled.cancelled()
@@ -275,7 +273,7 @@ def test_unavailable_names_whom_where_and_why(short_path: Path, engine: str) -> 
                 await VersionStub(channel).version(Empty())
         async with Channel(socket, name=NAME) as channel:
             lost = asyncio.ensure_future(p.ContentStub(channel).info(p.InfoRequest(digest="slow")))
-            await asyncio.sleep(0.1)
+            await until(lambda: content.running == 1)
             for connection in list(server.connections):
                 connection.transport.abort()
             with pytest.raises(Unavailable, match=f"{NAME} at {socket}: "):
@@ -431,8 +429,7 @@ def test_a_relayed_stream_ends_as_its_caller_ends_it(short_path: Path, engine: s
                         await stream.end()
                         assert await stream.recv_message() is None
                     stream.cancel()
-                    await asyncio.sleep(0.2)
-                    assert server.calls_in_flight == front.calls_in_flight == 0
+                    await until(lambda: server.calls_in_flight == front.calls_in_flight == 0)
             finally:
                 await front.close(0.1)
 

@@ -71,7 +71,8 @@ class Nothing(Differ):
 def test_a_differ_is_one_class(short_path: Path) -> None:
     async def main() -> None:
         serving = asyncio.ensure_future(serve(Nothing(), short_path / "d"))
-        await asyncio.sleep(0.2)
+        while not (short_path / "d").exists():
+            await asyncio.sleep(0.01)
         async with Channel(short_path / "d") as channel:
             stub = diff.DiffStub(channel)
             applied = (await stub.apply(diff.ApplyRequest(diff=WireDescriptor(digest="d"), sync_fs=True))).applied

@@ -38,6 +38,8 @@ from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthStub
 from argosy_protos.grpc.reflection import v1 as reflection
 from grpclib.const import Cardinality
 
+from tests.harness.mesh import until
+
 SPACES = "  QEMU did not start: "
 INFO = "/containerd.services.content.v1.Content/Info"
 
@@ -234,9 +236,8 @@ def test_deadlines_end_calls_on_both_sides(short_path: Path, engine: str) -> Non
             began = time.monotonic()
             with pytest.raises(DeadlineExceeded):
                 await p.ContentStub(channel).info(p.InfoRequest(digest="slow"), timeout=0.2)
-            assert time.monotonic() - began < 2
-            await asyncio.sleep(0.1)
-            assert (content.running, content.cancelled) == (0, 1)
+            assert time.monotonic() - began < 20  # it would take 30
+            await until(lambda: (content.running, content.cancelled) == (0, 1))
 
     serve(short_path, body)
 
@@ -248,10 +249,11 @@ def test_a_call_is_cancelled_once(short_path: Path, engine: str, first: str) -> 
     class Tidies(Content):
         def __init__(self) -> None:
             super().__init__()
-            self.ending, self.go_on, self.tidied = asyncio.Event(), asyncio.Event(), asyncio.Event()
+            self.begun, self.ending, self.go_on, self.tidied = (asyncio.Event() for _ in range(4))
 
         async def info(self, request: p.InfoRequest) -> p.InfoResponse:
             try:
+                self.begun.set()
                 await asyncio.sleep(30)
             finally:
                 with anyio.CancelScope(shield=True):
@@ -267,9 +269,9 @@ def test_a_call_is_cancelled_once(short_path: Path, engine: str, first: str) -> 
         try:
             async with Channel(short_path / "s.sock") as channel:
                 request = p.InfoRequest(digest="slow")
-                call = asyncio.ensure_future(p.ContentStub(channel).info(request, timeout=0.3))
+                call = asyncio.ensure_future(p.ContentStub(channel).info(request, timeout=1.0))
                 if first == "the caller":
-                    await asyncio.sleep(0.1)
+                    await content.begun.wait()
                     call.cancel()
                 await content.ending.wait()
                 if first == "the deadline":
@@ -287,20 +289,17 @@ def test_cancelling_a_call_cancels_its_handler(short_path: Path, engine: str) ->
     async def body(socket: Path, content: Content, server: Server) -> None:
         async with Channel(socket) as channel:
             call = asyncio.ensure_future(p.ContentStub(channel).info(p.InfoRequest(digest="slow")))
-            await asyncio.sleep(0.1)
-            assert content.running == 1
+            await until(lambda: content.running == 1)
             call.cancel()
-            await asyncio.sleep(0.1)
-            assert (content.running, content.cancelled) == (0, 1)
+            await until(lambda: (content.running, content.cancelled) == (0, 1))
             # So does a client that goes away.
             other = Channel(socket)
             lost = asyncio.ensure_future(p.ContentStub(other).info(p.InfoRequest(digest="slow")))
-            await asyncio.sleep(0.1)
+            await until(lambda: content.running == 1)
             other.close()
             with pytest.raises(Unavailable):
                 await lost
-            await asyncio.sleep(0.1)
-            assert content.running == 0
+            await until(lambda: content.running == 0)
 
     serve(short_path, body)
 
@@ -426,11 +425,9 @@ def test_a_relay_forwards_bytes_errors_and_cancellation_without_decoding(short_p
                     await stream.send_message(p.WriteContentRequest(data=b"1" * (9 << 20)))
                     assert present(await stream.recv_message(), "an answer").offset == 9 << 20
                 call = asyncio.ensure_future(stub.info(p.InfoRequest(digest="slow")))
-                await asyncio.sleep(0.2)
-                assert content.running == 1
+                await until(lambda: content.running == 1)
                 call.cancel()
-                await asyncio.sleep(0.2)
-                assert content.running == 0
+                await until(lambda: content.running == 0)
             await front.close(0.1)
 
     serve(short_path, body)

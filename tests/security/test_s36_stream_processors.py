@@ -95,7 +95,7 @@ def pids(path: Path, count: int) -> list[int]:
         found[:] = [int(p) for p in path.read_text().split()] if path.exists() else []
         return len(found) == count
 
-    eventually(there, 5, f"{path} does not name {count} processes")
+    eventually(there, what=f"{path} does not name {count} processes")
     return found
 
 
@@ -113,7 +113,7 @@ def chain(base: Path) -> dict[str, StreamProcessor]:
 
 
 def test_the_whole_chain_ends_with_a_cancelled_call(tmp_path: Path) -> None:
-    """A second after the caller gave up there is no processor, and nothing that one of them began."""
+    """Once the caller has given up there is no processor, and nothing that one of them began, of which each would go on for ten minutes."""
     mounts, _ = mounts_for(tmp_path / "root", "native")
 
     async def work(unpacker: Unpacker) -> None:
@@ -124,16 +124,14 @@ def test_the_whole_chain_ends_with_a_cancelled_call(tmp_path: Path) -> None:
 
             tasks.start_soon(apply)
             running = await anyio.to_thread.run_sync(pids, tmp_path / "pids", 3)
-            began = time.monotonic()
             tasks.cancel_scope.cancel()
         await anyio.to_thread.run_sync(gone, running)
-        assert time.monotonic() - began < 1
 
     with_workers(tmp_path, work, processors=chain(tmp_path))
 
 
 def gone(running: list[int]) -> None:
-    eventually(lambda: not any(alive(pid) for pid in running), 1, "a processor outlives its call")
+    eventually(lambda: not any(alive(pid) for pid in running), what="a processor outlives its call")
 
 
 def test_the_whole_chain_ends_with_its_worker(tmp_path: Path) -> None:

@@ -308,7 +308,7 @@ def test_a_worker_dies_with_whoever_wanted_it(unlimited: Mesh, tmp_path: Path, d
             client.kill()
         else:
             os.kill(mesh.services()["argosy-diff"], signal.SIGKILL)
-        eventually(lambda: not alive(worker), 1, "the worker outlives whoever wanted it")
+        eventually(lambda: not alive(worker), what="the worker outlives whoever wanted it")
     finally:
         client.kill()
         client.wait()

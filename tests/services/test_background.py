@@ -44,7 +44,7 @@ async def two_snapshotters(base: Path) -> AsyncIterator[Core]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while not holds():
             await anyio.sleep(0.01)
 
@@ -89,7 +89,7 @@ def test_a_scheduler_that_fails_is_started_again(short_path: Path, monkeypatch: 
         async with two_snapshotters(short_path) as core:
             monkeypatch.setattr(core.scheduler, "run", failing(3, ZeroDivisionError(), core.scheduler.run))
             core.start_loops()
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 await core.scheduler.collect_now()
 
     asyncio.run(main())
@@ -107,7 +107,7 @@ def test_a_claim_that_fails_keeps_nobody_from_the_next_plugin(short_path: Path, 
             first.claim = claim  # type: ignore[method-assign] # what a fault in it would be
             core.start_loops()
             await until(lambda: second.claimed is Claim.FOREIGN)
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 await core.scheduler.collect_now()
             assert first.claimed is Claim.UNKNOWN
 
@@ -175,7 +175,7 @@ def test_what_can_not_be_given_back_ends_nobody() -> None:
             with anyio.move_on_after(0.05):
                 await work.finish(make, unwanted=unwanted)
             go.set()
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 await tried.wait()
             with pytest.raises(Unavailable):
                 await work.finish(failing(1, Unavailable("it is gone"), make))

@@ -67,7 +67,7 @@ async def used(core: Core, key: str, lease: bool = False) -> None:
     await core.snapshots("s").create(NS, "l" if lease else None, Kind.ACTIVE, key, "", {})
 
 
-async def until(check: Any, within_s: float = 5.0) -> None:
+async def until(check: Any, within_s: float = 30.0) -> None:
     deadline = time.monotonic() + within_s
     while not check():
         assert time.monotonic() < deadline, "it never held"

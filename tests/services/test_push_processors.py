@@ -184,7 +184,7 @@ def test_the_whole_chain_ends_with_a_cancelled_call(tmp_path: Path, tree: list[M
 
             await anyio.to_thread.run_sync(lambda: eventually(there, 20))
             tasks.cancel_scope.cancel()
-        await anyio.to_thread.run_sync(lambda: eventually(lambda: not any(map(alive, running)), 5, "one outlives its call"))
+        await anyio.to_thread.run_sync(lambda: eventually(lambda: not any(map(alive, running)), what="one outlives its call"))
 
     with_workers(tmp_path, work)
 

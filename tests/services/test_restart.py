@@ -107,7 +107,7 @@ class House:
         await self.db.write(lambda db: store.create(db, "n", record))
 
     async def until(self, condition: Any) -> None:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             async with anyio.create_task_group() as work:
                 work.start_soon(self.monitor.run)
                 while not condition():
@@ -173,7 +173,7 @@ def test_a_container_that_shall_not_run_is_asked_about_once_until_something_happ
             return house.tasks.asked.count(id)
 
         async def until(condition: Callable[[], bool]) -> None:
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 while not condition():
                     await anyio.sleep(0.005)
 

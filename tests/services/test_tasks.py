@@ -17,7 +17,7 @@ from argosy_tasks.bundle import Bootstrap, Bundle, bundles
 from argosy_tasks.runtimes import Runtimes, binary_name, search_path
 from argosy_tasks.shim import Shim, ShimLog
 
-from tests.harness.mesh import BIN, IMAGE, Mesh, eventually
+from tests.harness.mesh import BIN, IMAGE, Mesh, eventually, until
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,8 @@ def test_all_that_wait_for_a_process_are_one_call_to_its_shim(short_path: Path, 
                 leaves.cancel()
             with pytest.raises(DeadlineExceeded):
                 await shim.wait("ab", 0.01)
-            await asyncio.sleep(0.1)
+            await until(lambda: len(asked) >= 3)
+            await asyncio.sleep(0.05)  # any more would have come
             assert sorted(asked) == ["", "ab", "bad"]
             for event in ended.values():
                 event.set()
@@ -174,16 +175,15 @@ def test_all_that_wait_for_a_process_are_one_call_to_its_shim(short_path: Path, 
             assert isinstance(bad, NotFound)
             assert (await shim.wait("ab", 5.0)).exit_status == 2 and asked.count("ab") == 2
             gone = asyncio.ensure_future(shim.wait("never", None))
-            await asyncio.sleep(0.05)
+            await until(lambda: asked.count("never") == 1)
             shim.deleted("never")  # without an answer, and its id comes again
             again = asyncio.ensure_future(shim.wait("never", None))
-            await asyncio.sleep(0.05)
-            assert asked.count("never") == 2
+            await until(lambda: asked.count("never") == 2)
             ended["never"].set()
             assert (await gone).exit_status == (await again).exit_status == 5
             ended["late"] = asyncio.Event()
             late = asyncio.ensure_future(shim.wait("late", None))
-            await asyncio.sleep(0.05)
+            await until(lambda: "late" in asked)
             await server.close()
             with pytest.raises(Closed):
                 await late

@@ -22,7 +22,7 @@ def test_who_waits_for_work_ends_with_the_gateway(steps: int) -> None:
             for _ in range(steps):
                 await asyncio.sleep(0)
             group.cancel_scope.cancel()
-        done, _ = await asyncio.wait({waiting}, timeout=1)
+        done, _ = await asyncio.wait({waiting}, timeout=20)
         assert done, "who waits for the work waits for ever"
         assert waiting.cancelled()
 
@@ -39,10 +39,10 @@ def test_work_that_begins_after_the_end_is_cancelled() -> None:
             await asyncio.sleep(0.01)
             group.cancel_scope.cancel()
         late = works.start(asyncio.sleep(60))
-        done, _ = await asyncio.wait({late}, timeout=1)
+        done, _ = await asyncio.wait({late}, timeout=20)
         assert done and late.cancelled()
         waiting = asyncio.ensure_future(works.finish(asyncio.sleep, 60))
-        done, _ = await asyncio.wait({waiting}, timeout=1)
+        done, _ = await asyncio.wait({waiting}, timeout=20)
         assert done and waiting.cancelled()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 

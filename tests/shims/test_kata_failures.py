@@ -57,8 +57,8 @@ def gone(mesh: Mesh, home: Home, id: str) -> None:
     """Remove a container as a client does after its end; then nothing of its VM may be left."""
     mesh.ctr("tasks", "rm", "-f", id)
     assert mesh.ctr("containers", "rm", id).code == 0
-    kata.nothing_left(home, within=10)
-    eventually(lambda: mesh.leftovers() == [], within=10, what=f"left: {mesh.leftovers()}")
+    kata.nothing_left(home)
+    eventually(lambda: mesh.leftovers() == [], what=f"left: {mesh.leftovers()}")
 
 
 def test_a_killed_vm_is_an_exit_of_all_its_processes(mesh: Mesh, home: Home) -> None:
@@ -74,8 +74,8 @@ def test_a_killed_vm_is_an_exit_of_all_its_processes(mesh: Mesh, home: Home) -> 
         os.kill(vm_of(mesh, "victim"), signal.SIGKILL)
         for process in (first, second):
             assert process.wait(10) == 137
-    eventually(lambda: status(mesh, "victim") == "STOPPED", within=5)
-    assert time.monotonic() - began < 4
+    eventually(lambda: status(mesh, "victim") == "STOPPED")
+    assert time.monotonic() - began < 20
     assert "137" in mesh.ctr("tasks", "rm", "victim").err
     gone(mesh, home, "victim")
 
@@ -92,7 +92,7 @@ def test_a_guest_that_panics_has_ended(mesh: Mesh, home: Home) -> None:
         "-c",
         "sleep 1; echo c >/proc/sysrq-trigger; sleep 1000",
     ).ok()
-    eventually(lambda: status(mesh, "victim") == "STOPPED", within=10)
+    eventually(lambda: status(mesh, "victim") == "STOPPED")
     assert "the guest panicked" in mesh.log.read_text()
     gone(mesh, home, "victim")
 
@@ -110,14 +110,14 @@ def test_a_guest_that_hangs_is_ended(mesh: Mesh, home: Home, tmp_path: Path) -> 
 def test_a_file_server_that_dies_takes_its_container_or_lets_it_end(mesh: Mesh, home: Home) -> None:
     mesh.ctr("run", "-d", *RUNTIME, IMAGE, "victim", "sleep", "1000").ok()
     os.kill(file_server(home), signal.SIGKILL)
-    eventually(lambda: status(mesh, "victim") == "STOPPED", within=5)
+    eventually(lambda: status(mesh, "victim") == "STOPPED")
     gone(mesh, home, "victim")
 
 
 def test_a_killed_shim_leaves_no_vm(mesh: Mesh, home: Home) -> None:
     mesh.ctr("run", "-d", *RUNTIME, IMAGE, "victim", "sleep", "1000").ok()
     os.kill(shim(mesh, "victim"), signal.SIGKILL)
-    kata.nothing_left(home, within=10)
+    kata.nothing_left(home)
     gone(mesh, home, "victim")
 
 
@@ -142,7 +142,7 @@ def test_one_of_a_pod_is_removed_and_the_shim_then_killed(mesh: Mesh, home: Home
     for id in ("p2", "p1"):
         mesh.ctr("tasks", "rm", "-f", id)
         mesh.ctr("containers", "rm", id).ok()
-    kata.nothing_left(home, within=10)
+    kata.nothing_left(home)
 
 
 def test_containers_outlive_the_task_manager(mesh: Mesh, home: Home) -> None:
@@ -203,7 +203,7 @@ def test_a_death_at_any_step_leaves_nothing(
     eventually(lambda: mesh.ctr("version").code == 0)
     eventually(lambda: _removed(mesh, id), within=20)
     kata.nothing_left(home, within=15)
-    eventually(lambda: mesh.leftovers() == [], within=10, what=f"left: {mesh.leftovers()}")
+    eventually(lambda: mesh.leftovers() == [], what=f"left: {mesh.leftovers()}")
     if after < 1:
         return  # the next of these tests starts one
     assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, f"after-{id}", "echo", "ok").ok().out == "ok\n"
@@ -255,11 +255,11 @@ def test_an_agent_that_dies_leaves_nothing(mesh: Mesh, home: Home, mortal: tuple
     elif step in ("kill", "delete"):
         mesh.ctr("tasks", "kill", "-s", "SIGKILL", id)
     if step in ("exec", "kill", "delete"):
-        eventually(lambda: status(mesh, id) == "STOPPED", within=5)
+        eventually(lambda: status(mesh, id) == "STOPPED")
         assert "137" in mesh.ctr("tasks", "rm", id).err
     eventually(lambda: _removed(mesh, id), within=20)
     kata.nothing_left(home, within=15)
-    eventually(lambda: mesh.leftovers() == [], within=10, what=f"left: {mesh.leftovers()}")
+    eventually(lambda: mesh.leftovers() == [], what=f"left: {mesh.leftovers()}")
 
 
 @pytest.mark.parametrize("victim", [kill_vm, kill_file_server, kill_shim, kill_tasks])
@@ -294,7 +294,7 @@ def test_what_was_written_to_a_disk_outlives_its_vm(
     mesh.ctr("run", "-d", "--runtime-config-path", str(config), *RUNTIME, IMAGE, id, "sh", "-c", script).ok()
     eventually(lambda: mesh.ctr("tasks", "exec", "--exec-id", f"e{time.monotonic_ns()}", id, "ls", "/root/done").code == 0)
     assert victim(mesh, home, id)
-    eventually(lambda: status(mesh, id) in ("STOPPED", ""), within=10)
+    eventually(lambda: status(mesh, id) in ("STOPPED", ""))
     mesh.ctr("tasks", "rm", "-f", id)
     view = tmp_path / "view"
     view.mkdir()

@@ -210,7 +210,7 @@ def test_a_copy_under_way_holds_up_no_end(mesh: Mesh, tool: Tool, home: Home, tm
         with tarfile.open(fileobj=io.BytesIO(box.read("/root/half"))) as tar:
             member = tar.extractfile("half")
             assert member is not None and member.read() == b"old"
-        kata.nothing_left(home, within=10) if not mesh.ctr("tasks", "ls", "-q").out.strip() else None
+        kata.nothing_left(home) if not mesh.ctr("tasks", "ls", "-q").out.strip() else None
         mesh.ctr("tasks", "start", "-d", box.id).ok()
         stream = half(box, "/dev/shm")
         os.kill(vm_of(mesh, box.id), 9)

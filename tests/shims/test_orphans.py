@@ -85,13 +85,13 @@ def test_orphans_of_a_container_do_not_stay_as_zombies(mesh: Mesh) -> None:
     try:
         shim = shim_of(mesh, "host")
         time.sleep(0.6)
-        eventually(lambda: zombies(shim) == [], within=5, what="orphans of the init are zombies")
+        eventually(lambda: zombies(shim) == [], what="orphans of the init are zombies")
         ran = mesh.ctr(
             "tasks", "exec", "--exec-id", "e", "host", "sh", "-c", f"for i in $(seq 10); do {LEAVE.format(0.2)} done; exit 7"
         )
         assert ran.code == 7
         time.sleep(0.4)
-        eventually(lambda: zombies(shim) == [], within=5, what="orphans of the exec are zombies")
+        eventually(lambda: zombies(shim) == [], what="orphans of the exec are zombies")
         # While others end all the time, an exec's status and output are its own.
         mesh.ctr(
             "tasks",
@@ -108,7 +108,7 @@ def test_orphans_of_a_container_do_not_stay_as_zombies(mesh: Mesh) -> None:
             ran = mesh.ctr("tasks", "exec", "--exec-id", f"s{n}", "host", "sh", "-c", f"echo {n}; exit {n + 10}")
             assert (ran.code, ran.out) == (n + 10, f"{n}\n"), ran.err
         time.sleep(0.3)
-        eventually(lambda: zombies(shim) == [], within=5, what="orphans of the storm are zombies")
+        eventually(lambda: zombies(shim) == [], what="orphans of the storm are zombies")
         mesh.ctr("tasks", "kill", "-s", "KILL", "host").ok()
         eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out)
         assert "exit code 137" in mesh.ctr("tasks", "rm", "host").ok().err

@@ -30,7 +30,7 @@ def own_mesh(short_path: Path) -> Iterator[Mesh]:
         assert mesh.leftovers() == []
     finally:
         mesh.destroy()
-    eventually(lambda: templates(mesh) == [], within=5, what="the template outlived the mesh")
+    eventually(lambda: templates(mesh) == [], what="the template outlived the mesh")
 
 
 def templates(mesh: Mesh) -> list[int]:

@@ -284,7 +284,7 @@ def test_blobs_without_a_row_are_collected_after_a_restart(stormy: Mesh, wire: W
     stormy.stop()
     stormy.start()
     collect(wire)
-    eventually(lambda: files_of(stormy) == blobs_of(stormy), within=5, what="files without rows, or rows without files")
+    eventually(lambda: files_of(stormy) == blobs_of(stormy), what="files without rows, or rows without files")
 
 
 def test_a_dead_snapshotter_with_bytes_to_drop_is_its_own_problem(registry: str, tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_who_needs_a_stopped_plugin_is_told_its_name_in_time(own: Mesh, wire: Wi
     stream.cancel()
     surely(wire, "tasks.v1.Tasks/List")
     eventually(
-        lambda: wire.call(SNAPSHOTS + "Prepare", snapshotter="overlayfs", key=f"after-{kind}", labels=ROOT).ok, within=10
+        lambda: wire.call(SNAPSHOTS + "Prepare", snapshotter="overlayfs", key=f"after-{kind}", labels=ROOT).ok
     )
 
 
