@@ -1,8 +1,9 @@
 """An EROFS image that somebody else made, read without the kernel: what is in it, as the tar of a layer.
 
 Every byte is taken for hostile. What is read at an offset is in the image or is refused, a directory is entered once, and who takes the tar counts
-its bytes: an image may say of a small file that it is large, or have many names for one. What is read and not in the tar is counted here. What is not
-understood is refused by name: files that are compressed in the image, and images of several files.
+its bytes: an image may say of a small file that it is large, or have many names for one. What is read and not in the tar is counted here, and so is what
+is remembered. Of the directories on the way to a file nothing is held but where they were left. What is not understood is refused by name: files that are
+compressed in the image, and images of several files.
 
 Whiteouts become what a tar has for them, and a directory that the archive said nothing of (``packed``) has no entry. Attributes that are the system's
 own (``trusted.*``) are left out, as they are of every layer.
@@ -21,7 +22,7 @@ from argosy.erofs.image import IMPLIED_XATTR, MAGIC
 from argosy.errors import InvalidArgument, Unimplemented
 from argosy.shown import shown
 from argosy.tar_headers import add_attribute, add_nanoseconds, become_link, empty, header, packed
-from argosy.unpack.limits import Budget
+from argosy.unpack.limits import ENTRY_BYTES, RECORD_BYTES, Budget
 from argosy.unpack.names import MAX_NAME_BYTES, OPAQUE, WHITEOUT
 
 _SUPER_BLOCK: Final = struct.Struct("<IIIBBHQQIIII16s16sIHHHB")
@@ -44,6 +45,7 @@ _OPAQUE: Final = b"trusted.overlay.opaque"
 _MAX_PATH_BYTES: Final = 4096
 _MAX_DIRECTORY_BYTES: Final = 256 << 20
 _READ: Final = 1 << 20
+_MAX_SECONDS: Final = 1 << 40
 _BLOCK: Final = 512
 _PACKED: Final = "files are compressed in the layer's EROFS image, which is not read here; use one with uncompressed files, itself compressed or not"
 _SEVERAL: Final = "the layer's EROFS image is of several files; use one with all of it in one"
@@ -80,8 +82,8 @@ class Inode:
 class Image:
     """What an image says of itself. size is the file's, in bytes. Raises InvalidArgument, Unimplemented, as all that it does."""
 
-    def __init__(self, fd: int, size: int) -> None:
-        self._fd, self._size = fd, size
+    def __init__(self, fd: int, size: int, budget: Budget) -> None:
+        self._fd, self._size, self._budget = fd, size, budget
         found = _SUPER_BLOCK.unpack(self._read(_SUPER_AT, _SUPER_BLOCK.size))
         magic, _, _, bits, _, root, _, epoch, epoch_ns, _, inodes, shared, _, _, asked, _, devices, _, more = found
         if magic != MAGIC:
@@ -97,7 +99,7 @@ class Image:
                 f"the layer's EROFS image is damaged: its blocks have 2^{bits} bytes, and those of directories 2^{bits + more}"
             )
         self.block = 1 << bits
-        self._epoch_ns = min(epoch, 1 << 40) * 1_000_000_000 + epoch_ns % 1_000_000_000
+        self._epoch_ns = _time_ns(epoch, epoch_ns)
         self._inodes_at, self._shared_at = inodes * self.block, shared * self.block
         self.root = self.inode(root)
 
@@ -123,7 +125,7 @@ class Image:
             )
         if form & 1:
             _, _, _, _, size, where, _, uid, gid, seconds, nanoseconds, links = _EXTENDED.unpack(self._read(at, 48))
-            head_bytes, mtime = 64, min(seconds, 1 << 40) * 1_000_000_000 + nanoseconds % 1_000_000_000
+            head_bytes, mtime = 64, _time_ns(seconds, nanoseconds)
         else:
             _, _, _, links, size, later, where, _, uid, gid, _ = _COMPACT.unpack(head)
             head_bytes, mtime = 32, self._epoch_ns + later * 1_000_000_000
@@ -147,44 +149,41 @@ class Image:
             links, layout, where, at + head_bytes, 12 + 4 * (count - 1) if count else 0,
         )  # fmt: skip
 
-    def data(self, inode: Inode, step: int = _READ) -> Iterator[bytes]:
-        """Yield a file's bytes, or a directory's or a symlink's, step bytes at a time at most."""
-        if inode.layout == _CHUNKS:
-            yield from self._chunks(inode, step)
-            return
-        # What is behind the inode is what does not fill a block.
-        behind = inode.st_size % self.block if inode.layout == _INLINE else 0
-        yield from self._run(inode.where * self.block, inode.st_size - behind, step)
-        if behind:
-            yield self._read(inode.tail_at, behind)
-
-    def _run(self, at: int, size: int, most: int) -> Iterator[bytes]:
-        while size:
-            piece = self._read(at, min(size, most))
+    def data(self, inode: Inode) -> Iterator[bytes]:
+        """Yield a file's bytes, or those of where a symlink leads, 1 MiB at a time at most."""
+        at = 0
+        while at < inode.st_size:
+            piece = self.piece(inode, at, _READ)
             yield piece
-            at, size = at + len(piece), size - len(piece)
+            at += len(piece)
 
-    def _chunks(self, inode: Inode, most: int) -> Iterator[bytes]:
-        length = self.block << (inode.where & _CHUNK_BITS)
+    def piece(self, inode: Inode, at: int, most: int) -> bytes:
+        """Return bytes of a file or a directory from an offset on that is below its size: some, and at most so many."""
+        left = min(inode.st_size - at, most)
+        if inode.layout == _CHUNKS:
+            return self._of_chunk(inode, at, left)
+        # What is behind the inode is what does not fill a block.
+        whole = inode.st_size - (inode.st_size % self.block if inode.layout == _INLINE else 0)
+        if at >= whole:
+            return self._read(inode.tail_at + at - whole, left)
+        return self._read(inode.where * self.block + at, min(left, whole - at))
+
+    def _of_chunk(self, inode: Inode, at: int, most: int) -> bytes:
         if inode.where & ~(_CHUNK_BITS | _CHUNK_INDEXES):
             raise Unimplemented(f"inode {inode.nid} of the layer's EROFS image has chunks of a kind that is not read here")
+        number, within = divmod(at, length := self.block << (inode.where & _CHUNK_BITS))
         step = 8 if inode.where & _CHUNK_INDEXES else 4
-        at = -(-inode.tail_at // step) * step
-        left = inode.st_size
-        while left:
-            device, where = _INDEX.unpack(bytes(8 - step) + self._read(at, step))
-            size = min(left, length)
-            if where == _NO_BLOCK:
-                for done in range(0, size, most):
-                    yield bytes(min(size - done, most))
-            elif device:
-                raise Unimplemented(_SEVERAL)
-            else:
-                yield from self._run(where * self.block, size, most)
-            at, left = at + step, left - size
+        index = self._read(-(-inode.tail_at // step) * step + number * step, step)
+        device, where = _INDEX.unpack(bytes(8 - step) + index)
+        size = min(most, length - within)
+        if where == _NO_BLOCK:
+            return bytes(size)
+        if device:
+            raise Unimplemented(_SEVERAL)
+        return self._read(where * self.block + within, size)
 
     def attributes(self, inode: Inode) -> dict[bytes, bytes]:
-        """Return an inode's extended attributes."""
+        """Return an inode's extended attributes. Raises ResourceExhausted, too: each that is read is counted, be it one that was read before."""
         if not inode.attributes_bytes:
             return {}
         data = self._read(inode.attributes_at, inode.attributes_bytes)
@@ -208,8 +207,8 @@ class Image:
             at = -(-end // 4) * 4
         return found
 
-    @staticmethod
-    def _attribute(inode: Inode, data: bytes) -> dict[bytes, bytes]:
+    def _attribute(self, inode: Inode, data: bytes) -> dict[bytes, bytes]:
+        self._budget.metadata(RECORD_BYTES + len(data))
         prefix = _PREFIXES.get(data[1])
         if not data[0] and not data[1]:
             return {}  # what fills up
@@ -218,38 +217,67 @@ class Image:
             raise Unimplemented(f"inode {inode.nid} of the layer's EROFS image has an attribute whose name is not read here")
         return {name: data[4 + data[0] :]}
 
-    def children(self, inode: Inode) -> Iterator[tuple[bytes, int]]:
-        """Yield the names in a directory, . and .. too, and the numbers of their inodes."""
+
+class _Listing:
+    """The names in a directory, one after the other, . and .. too, and the numbers of their inodes.
+
+    A path may lead through thousands of directories, each with blocks of its own: ``rest`` lets go of the block at hand.
+    """
+
+    def __init__(self, image: Image, inode: Inode) -> None:
+        """Raises InvalidArgument for a directory that is too large."""
         if inode.st_size > _MAX_DIRECTORY_BYTES:
             raise InvalidArgument(
                 f"a directory of the layer's EROFS image has {inode.st_size} bytes; {_MAX_DIRECTORY_BYTES} are the most"
             )
-        # Many directories may be open at a time: of each a block is held.
-        left = b""
-        for piece in self.data(inode, self.block):
-            left += piece
-            if len(left) >= self.block:
-                yield from self._names(left[: self.block])
-                left = left[self.block :]
-        if left:
-            yield from self._names(left)
+        self._image, self._inode = image, inode
+        self._at = self._number = 0  # the block, and the name in it
+        self._block = b""
 
-    @staticmethod
-    def _names(block: bytes) -> Iterator[tuple[bytes, int]]:
-        wrong = InvalidArgument("the layer's EROFS image is damaged: a directory in it is none")
-        if len(block) < _ENTRY.size:
-            raise wrong
-        first = _ENTRY.unpack_from(block)[1]
-        if not first or first % _ENTRY.size or first > len(block):
-            raise wrong
-        offsets = [_ENTRY.unpack_from(block, at)[:2] for at in range(0, first, _ENTRY.size)]
-        for (nid, start), end in zip(offsets, [*(start for _, start in offsets[1:]), len(block)], strict=True):
-            if not first <= start < end <= len(block):
-                raise wrong
-            name = block[start:end] if end < len(block) else block[start:end].split(b"\0", 1)[0]
-            if not name or len(name) > MAX_NAME_BYTES or b"/" in name or b"\0" in name:
-                raise wrong
-            yield name, nid
+    def next(self) -> tuple[bytes, int] | None:
+        """Return the next name; None after the last. Raises InvalidArgument."""
+        while self._at < self._inode.st_size:
+            size = min(self._image.block, self._inode.st_size - self._at)
+            while len(self._block) < size:
+                self._block += self._image.piece(self._inode, self._at + len(self._block), size - len(self._block))
+            found = _name(self._block, self._number)
+            if found is not None:
+                self._number += 1
+                return found
+            self._at, self._number, self._block = self._at + size, 0, b""
+        return None
+
+    def rest(self) -> None:
+        """Hold nothing until the next name is wanted."""
+        self._block = b""
+
+
+def _name(block: bytes, number: int) -> tuple[bytes, int] | None:
+    """Return a name in a block of a directory, by its number, and its inode's; None behind the last. Raises InvalidArgument."""
+    wrong = InvalidArgument("the layer's EROFS image is damaged: a directory in it is none")
+    if len(block) < _ENTRY.size:
+        raise wrong
+    first = _ENTRY.unpack_from(block)[1]
+    if not first or first % _ENTRY.size or first > len(block):
+        raise wrong
+    at = number * _ENTRY.size
+    if at >= first:
+        return None
+    nid, start = _ENTRY.unpack_from(block, at)[:2]
+    end = _ENTRY.unpack_from(block, at + _ENTRY.size)[1] if at + _ENTRY.size < first else len(block)
+    if not first <= start < end <= len(block):
+        raise wrong
+    name = block[start:end] if end < len(block) else block[start:end].split(b"\0", 1)[0]
+    if not name or len(name) > MAX_NAME_BYTES or b"/" in name or b"\0" in name:
+        raise wrong
+    return name, nid
+
+
+def _time_ns(seconds: int, nanoseconds: int) -> int:
+    """Return a time of an image: its seconds may be before the epoch, and are stored as if they were after all others."""
+    if seconds >= 1 << 63:
+        seconds -= 1 << 64
+    return max(-_MAX_SECONDS, min(seconds, _MAX_SECONDS)) * 1_000_000_000 + nanoseconds % 1_000_000_000
 
 
 def tar_of(fd: int, size: int, budget: Budget) -> Iterator[bytes]:
@@ -257,17 +285,17 @@ def tar_of(fd: int, size: int, budget: Budget) -> Iterator[bytes]:
 
     Raises InvalidArgument for a damaged one, Unimplemented for one of a kind that is not read, ResourceExhausted for more than budget allows.
     """
-    image = Image(fd, size)
+    image = Image(fd, size, budget)
     if image.root.kind != stat.S_IFDIR:
         raise InvalidArgument("the layer's EROFS image is damaged: its root is no directory")
     links: dict[int, bytes] = {}
     entered = {image.root.nid}
     if image.attributes(image.root).get(_OPAQUE) == b"y":
         yield _plain(OPAQUE)
-    todo = [(b"", image.children(image.root))]
+    todo = [(b"", _Listing(image, image.root))]
     while todo:
-        above, children = todo[-1]
-        child = next(children, None)
+        above, listing = todo[-1]
+        child = listing.next()
         if child is None:
             todo.pop()
             continue
@@ -278,34 +306,39 @@ def tar_of(fd: int, size: int, budget: Budget) -> Iterator[bytes]:
         path = above + name
         if len(path) > _MAX_PATH_BYTES:
             raise InvalidArgument(f"the layer's EROFS image has a path of more than {_MAX_PATH_BYTES} bytes")
-        inode = image.inode(nid)
-        if inode.kind == stat.S_IFCHR and not inode.st_rdev:
-            yield _plain(above + WHITEOUT + name)
-            continue
         if name.startswith(WHITEOUT):
             raise InvalidArgument(
                 f"the layer's EROFS image has a file {shown(path)}, which is a whiteout in any other layer"
             )
+        inode = image.inode(nid)
+        if inode.kind == stat.S_IFCHR and not inode.st_rdev:
+            yield _plain(above + WHITEOUT + name)
+            continue
         if inode.kind == stat.S_IFSOCK:
             budget.entry(0)
             continue  # nobody listens on one of a layer
         attributes = image.attributes(inode)
-        budget.metadata(sum(len(key) + len(value) for key, value in attributes.items() if key.startswith(b"trusted.")))
-        if inode.kind != stat.S_IFDIR or IMPLIED_XATTR not in attributes:
-            yield from _entry(image, path, inode, attributes, links)
-        if inode.kind == stat.S_IFDIR:
-            if nid in entered:
-                raise InvalidArgument(f"the layer's EROFS image has a directory twice, the second time as {shown(path)}")
-            entered.add(nid)
-            if attributes.get(_OPAQUE) == b"y":
-                yield _plain(path + b"/" + OPAQUE)
-            todo.append((path + b"/", image.children(inode)))
+        if inode.kind != stat.S_IFDIR:
+            yield from _entry(image, path, inode, attributes, links, budget)
+            continue
+        if nid in entered:
+            raise InvalidArgument(f"the layer's EROFS image has a directory twice, the second time as {shown(path)}")
+        entered.add(nid)
+        budget.metadata(ENTRY_BYTES)
+        if IMPLIED_XATTR not in attributes:
+            yield from _entry(image, path, inode, attributes, links, budget)
+        else:
+            budget.entry(0)  # nothing in the tar is counted for it
+        if attributes.get(_OPAQUE) == b"y":
+            yield _plain(path + b"/" + OPAQUE)
+        listing.rest()
+        todo.append((path + b"/", _Listing(image, inode)))
     yield bytes(2 * _BLOCK)
 
 
 def _entry(
-    image: Image, path: bytes, inode: Inode, attributes: dict[bytes, bytes], links: dict[int, bytes]
-) -> Iterator[bytes]:
+    image: Image, path: bytes, inode: Inode, attributes: dict[bytes, bytes], links: dict[int, bytes], budget: Budget
+) -> Iterator[bytes]:  # fmt: skip
     """Yield an inode's header, and its bytes. links has the first name of each file with several."""
     is_file, target = inode.kind == stat.S_IFREG, b""
     if inode.kind == stat.S_IFLNK:
@@ -316,8 +349,11 @@ def _entry(
             raise InvalidArgument(f"the layer's EROFS image is damaged: symlink {shown(path)} leads to a name with a NUL")
     entry = header(os.fsdecode(path), inode, os.fsdecode(target))
     if inode.links > 1 and inode.kind != stat.S_IFDIR:
-        first = links.setdefault(inode.nid, path)
-        if first != path:
+        first = links.get(inode.nid)
+        if first is None:
+            budget.metadata(ENTRY_BYTES + len(path))
+            links[inode.nid] = path
+        else:
             become_link(entry, os.fsdecode(first))
             is_file = False
     for key, value in attributes.items():

@@ -6,9 +6,10 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import IO
 
+from argosy.kernel.files import full_disk
 from argosy.oci.layers import is_erofs
 from argosy.unpack.inflate import kind_of
 from argosy.unpack.limits import Budget
@@ -54,11 +55,7 @@ class _ImageContent(Content):
         with ExitStack() as stack:
             image = self._blob
             if image is None or kind_of(os.pread(image.fileno(), 4, 0)):
-                os.makedirs(tempfile.gettempdir(), 0o700, exist_ok=True)
-                image = stack.enter_context(tempfile.TemporaryFile())
-                for chunk in self._counted():
-                    image.write(chunk)
-                image.flush()
+                image = stack.enter_context(self._unpacked())
             else:
                 for _ in self._counted():
                     pass  # its digest, and its size, which the budget may not allow
@@ -67,6 +64,25 @@ class _ImageContent(Content):
                 total += len(chunk)
                 self._budget.inflated(total)
                 yield chunk
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[IO[bytes]]:
+        """Yield a file with the image that the blob holds. Raises ResourceExhausted where there is no room for it."""
+        where = tempfile.gettempdir()
+        try:
+            os.makedirs(where, 0o700, exist_ok=True)
+            file = tempfile.TemporaryFile(buffering=0)
+        except OSError as error:
+            raise full_disk(error, f"the layer's EROFS image is to be in a file in {where}") from error
+        with file:
+            for chunk in self._counted():
+                view = memoryview(chunk)
+                try:
+                    while view:
+                        view = view[file.write(view) :]
+                except OSError as error:
+                    raise full_disk(error, f"the layer's EROFS image is to be in a file in {where}") from error
+            yield file
 
 
 def content(inflated: Iterator[bytes], media_type: str, budget: Budget, blob: IO[bytes] | None = None) -> Content:
