@@ -9,8 +9,9 @@ import random
 import stat
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -22,6 +23,8 @@ from argosy.plugin.snapshots.tree import disk_usage
 from argosy.unpack.inflate import inflate
 from argosy.unpack.tar import TarReader
 from argosy.unpack.tree import TreeWriter
+
+from tests.harness.layers import directory
 
 pytestmark = pytest.mark.root
 
@@ -361,3 +364,40 @@ def test_a_layer_compared_and_applied_again_is_the_same_tree(rich_tree: Path, tm
     left = [line for line in done.stdout.splitlines() if not line.startswith(".: ") and "Mod time differs" not in line]
     assert left == []
     assert not (lower / "plain").exists() and not (lower / ("d" * 60)).exists()
+
+
+class _Counted(dict[Any, Any]):
+    """What is known of directories; how often somebody looked through all of it is counted."""
+
+    looked = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.looked += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("writer", ["tree", "image"])
+def test_a_directory_that_is_replaced_costs_what_is_in_it(tmp_path: Path, writer: str) -> None:
+    """Each one that was replaced had all others looked through: a layer of a few megabytes took a day."""
+    below = [directory(f"x/{n}/{n}", mtime=1_000_000_000 + n) for n in range(5)]
+    tar = archive(
+        directory("kept/d"), *below, entry("x"), directory("x"), *below, entry("x/3", data=b"3"), directory("kept/e")
+    )
+    layer: TreeWriter | LayerIndex = TreeWriter(str(tmp_path)) if writer == "tree" else LayerIndex(Node(0o040755), ())
+    with layer:
+        layer._open = opened = _Counted(layer._open)
+        layer._times = times = _Counted(layer._times)
+        layer.apply(TarReader(iter([tar])))
+
+    assert (opened.looked, times.looked) == (0, writer == "tree")  # at the end all get their times
+    left = [
+        b"kept",
+        b"kept/d",
+        b"kept/e",
+        b"x",
+        *(b"x/%d" % n for n in (0, 1, 2, 4)),
+        *(b"x/%d/%d" % (n, n) for n in (0, 1, 2, 4)),
+    ]
+    assert sorted(b"/".join(path) for path in times) == sorted(left)
+    if writer == "tree":
+        assert (tmp_path / "x/3").is_file() and (tmp_path / "x/4/4").stat().st_mtime == 1_000_000_004

@@ -45,6 +45,8 @@ class Directories(Writer[D]):
         # Directories by their true path; and by what entries call them, which symlinks make another thing.
         self._open: dict[Parts, D] = {(): root}
         self._true: dict[Parts, Parts] = {(): ()}
+        # By the true path of each that was ever open: the names of those below it, some of them twice, and some gone.
+        self._names_below: dict[Parts, list[bytes]] = {(): []}
         self._links: set[Parts] = set()
         # What this layer brought, with the directories that lead to it.
         self._brought: set[Parts] = {()}
@@ -72,7 +74,16 @@ class Directories(Writer[D]):
 
     def _keep_open(self, path: Parts, at: D) -> D:
         self._open[path] = at
+        self._note(path)
         return at
+
+    def _note(self, path: Parts) -> None:
+        """Remember in which directory one is, so that what is known of it can be forgotten without a look at all others."""
+        names: list[bytes] = []
+        while (known := self._names_below.get(path)) is None:
+            self._names_below[path] = names
+            names, path = [path[-1]], path[:-1]
+        known += names
 
     def _directory(self, parts: Parts) -> tuple[D, Parts]:
         """Return a directory and its true path; missing ones are made."""
@@ -176,11 +187,13 @@ class Directories(Writer[D]):
         """Make room for a name."""
         self._forget_link(here)
         if self._remove(at, here[-1]):
-            depth = len(here)
-            for path in [p for p in self._open if p[:depth] == here]:
-                self._leave(self._open.pop(path))
-            for path in [p for p in self._times if p[:depth] == here]:
-                del self._times[path]
+            todo = [here]
+            while todo:
+                path = todo.pop()
+                todo += [(*path, name) for name in self._names_below.pop(path, ())]
+                if path in self._open:
+                    self._leave(self._open.pop(path))
+                self._times.pop(path, None)
             self._true = {(): ()}
 
     def _forget_link(self, here: Parts) -> None:

@@ -69,8 +69,7 @@ class TreeWriter(Layer[int]):
             keep = {(), path[:-1]}
             for old in [p for p, fd in self._open.items() if p not in keep and fd not in self._pins]:
                 os.close(self._open.pop(old))
-        self._open[path] = at
-        return at
+        return super()._keep_open(path, at)
 
     @contextmanager
     def _held(self, at: int) -> Iterator[int]:
