@@ -86,6 +86,21 @@ def test_messages_end_with_their_class_once() -> None:
 
 
 @pytest.mark.parametrize(
+    "error",
+    [
+        NotFound(os.fsdecode(b"a/\xff")),
+        ValueError(os.fsdecode(b"\xff")),
+        OSError(2, "No such file", os.fsdecode(b"/\xff")),
+    ],
+)
+def test_an_error_about_a_name_that_is_no_text_can_be_told(error: Exception) -> None:
+    """Names of files are bytes; a message that is none of UTF-8 could not be sent, and whoever waited for it was not answered."""
+    _, message = to_wire(error)
+    assert "?" in message and message.encode()
+    assert to_wire(NotFound('"ü😀"'))[1] == '"ü😀": not found'
+
+
+@pytest.mark.parametrize(
     "bad", ["", "sha256:", "sha256:" + "0" * 63, "sha256:" + "A" * 64, "md5:" + "0" * 32, "../../etc/passwd"]
 )
 def test_what_is_no_digest(bad: str) -> None:

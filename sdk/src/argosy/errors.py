@@ -139,15 +139,19 @@ WIRE: Final[Mapping[int, type[ArgosyError]]] = {
 
 
 def to_wire(error: BaseException) -> tuple[int, str]:
-    """Return (code, message) for any exception. What is not ours is UNKNOWN, in its own words."""
+    """Return (code, message) for any exception. What is not ours is UNKNOWN, in its own words.
+
+    A message is text: what a name has in it that is no UTF-8 can't be told to anybody.
+    """
     if isinstance(error, OSError):
-        return 2, in_words(error)
-    if not isinstance(error, ArgosyError):
-        return 2, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    message = error.message
-    if error.text and not message.endswith(error.text):
-        message = f"{message}: {error.text}" if message else error.text
-    return error.code, message
+        code, message = 2, in_words(error)
+    elif not isinstance(error, ArgosyError):
+        code, message = 2, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    else:
+        code, message = error.code, error.message
+        if error.text and not message.endswith(error.text):
+            message = f"{message}: {error.text}" if message else error.text
+    return code, message if message.isascii() else message.encode(errors="replace").decode()
 
 
 def in_words(error: OSError) -> str:

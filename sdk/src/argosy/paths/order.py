@@ -73,10 +73,10 @@ class Order:
 def say(word: int, error: BaseException | None, left_out: int = 0) -> None:
     """Write how a copy ended, and how many entries it left out. A reader that has gone is not told."""
     code, message = (0, "") if error is None else to_wire(error)
+    # A letter takes six bytes at most, which a control character does.
+    said = {"code": code, "message": message[: _MOST_WORD_BYTES // 8], "left_out": left_out}
     try:
-        os.write(
-            word, json.dumps({"code": code, "message": message[: _MOST_WORD_BYTES // 8], "left_out": left_out}).encode()
-        )
+        os.write(word, json.dumps(said, ensure_ascii=False).encode())
     except OSError:
         pass  # it has gone
 
