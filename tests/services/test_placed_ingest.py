@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from argosy.digest import Digest
-from argosy.errors import FailedPrecondition, Locked, NotFound, Unimplemented
+from argosy.errors import Aborted, FailedPrecondition, Locked, NotFound, Unimplemented
 from argosy.plugin.content.blobs import Blobs
 from argosy.plugin.content.local import LocalStore, LocalWriter
 
@@ -137,5 +137,32 @@ def test_a_file_system_without_leases_has_no_places_and_ingests_as_ever(
             await store.place("r")
         await writer.write(0, DATA, 0, "")
         assert await writer.commit(len(DATA), b"", len(DATA), DIGEST, None) == DIGEST
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("placed", [True, False], ids=["placed", "sent"])
+def test_a_commit_of_what_was_aborted_meanwhile_says_so_and_closes_nobodys_file(tmp_path: Path, placed: bool) -> None:
+    """Its descriptor was closed twice; the second time its number was another ingest's, whose bytes went nowhere."""
+
+    async def main() -> None:
+        store = LocalStore(Blobs(tmp_path))
+        writer = await store.writer("r", len(DATA), DIGEST, "test")
+        await writer.write(0, DATA, 0, "")
+        if placed:
+            await store.place("r")
+            await writer.stat(0, "")
+        await store.abort("r")
+        with pytest.raises(
+            Aborted, match=r'ingest "r" was aborted while it was open, and its bytes are gone; write it again'
+        ):
+            await writer.commit(len(DATA), b"", len(DATA), DIGEST, None)
+        others = [os.open("/dev/null", os.O_RDONLY) for _ in range(8)]
+        await writer.close()
+        for fd in others:
+            os.close(fd)
+        again = await store.writer("r", len(DATA), DIGEST, "test")
+        await again.write(0, DATA, 0, "")
+        assert await again.commit(len(DATA), b"", len(DATA), DIGEST, None) == DIGEST
 
     asyncio.run(main())

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from argosy.errors import PermissionDenied, Unknown
+from argosy.errors import InvalidArgument, PermissionDenied, Unknown
 from argosy.labels import UNCOMPRESSED
 from argosy.mounting.kept import kept
 from argosy.mounts import Mount
@@ -56,6 +56,8 @@ class WalkingDiffer(Differ):
 
         Raises what ``apply`` raises, Aborted when the ingest's bytes were thrown away.
         """
+        if layer.size < 0:
+            raise InvalidArgument(f"layer {layer.digest} is said to have {layer.size} bytes; a layer has none or more")
         with self._workers.room_for_coming() as room:
             if not room or not layer.size or await self._processors.for_type(layer.media_type):
                 return None

@@ -27,7 +27,16 @@ from pathlib import Path
 from typing import Final
 
 from argosy.digest import HEX_LENGTHS, Digest, Hasher, hasher
-from argosy.errors import AlreadyExists, Cancelled, FailedPrecondition, InvalidArgument, Locked, NotFound, Unimplemented
+from argosy.errors import (
+    Aborted,
+    AlreadyExists,
+    Cancelled,
+    FailedPrecondition,
+    InvalidArgument,
+    Locked,
+    NotFound,
+    Unimplemented,
+)
 from argosy.kernel.files import begin_writeback, full_disk
 from argosy.plugin.content.blobfile import blob_path, frames, open_blob
 from argosy.roots import replace_file, sync_directory
@@ -140,12 +149,11 @@ class OpenIngest:
         return path, found.st_dev, found.st_ino
 
     def seal(self) -> None:
-        """Make sure that nobody can change the bytes that were hashed. Raises FailedPrecondition; the ingest keeps its bytes."""
+        """Make sure that nobody can change the bytes that were hashed. Raises FailedPrecondition; the ingest keeps its bytes. Raises OSError."""
         if not self.placed:
             return
         path = self.path / "data"
-        os.close(self.fd)
-        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._reopen(path, os.O_RDONLY)
         found = os.fstat(self.fd)
         hashed = self.digest()
         wrong = ""
@@ -158,9 +166,14 @@ class OpenIngest:
             if self.digest() != hashed:
                 wrong = "was changed after it was hashed"
         if wrong:
-            os.close(self.fd)
-            self.fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            self._reopen(path, os.O_RDWR)
             raise FailedPrecondition(f'ingest "{self.ref}" {wrong}')
+
+    def _reopen(self, path: Path, flags: int) -> None:
+        """Have the file open in another way; where that fails, it is open as before."""
+        # The number of one that is closed may be another file's at once, and would be closed again.
+        old, self.fd = self.fd, os.open(path, flags | os.O_CLOEXEC)
+        os.close(old)
 
     def append(self, data: bytes) -> None:
         """Write at the end. Raises ResourceExhausted when the disk is full; the ingest then ends where it did before."""
@@ -402,8 +415,18 @@ class Blobs:
     def commit(self, ingest: OpenIngest) -> Digest:
         """Turn an ingest into a blob, durably. Raises AlreadyExists when the blob is there; the ingest goes either way.
 
-        Raises FailedPrecondition when a client can still change the bytes; the ingest stays then.
+        Raises FailedPrecondition when a client can still change the bytes, the ingest stays then; Aborted when it was aborted meanwhile.
         """
+        try:
+            return self._commit(ingest)
+        except FileNotFoundError as error:
+            if ingest.path.exists():
+                raise
+            raise Aborted(
+                f'ingest "{ingest.ref}" was aborted while it was open, and its bytes are gone; write it again'
+            ) from error
+
+    def _commit(self, ingest: OpenIngest) -> Digest:
         ingest.seal()
         digest = Digest.parse(ingest.digest())
         target = self.path_of(digest)
@@ -417,6 +440,8 @@ class Blobs:
             self.keep(ingest, target)
         except OSError as error:
             os.fchmod(ingest.fd, 0o600)
+            if isinstance(error, FileNotFoundError):
+                raise
             raise full_disk(error, f"content {digest}") from error
         self._forget(ingest)
         return digest
