@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness.mesh import ARGOSY, IMAGE
+from tests.harness.programs import SPEAKER
+from tests.harness.sockets import Listener
 
 pytestmark = pytest.mark.root
 
@@ -19,6 +21,8 @@ for i in $(seq 200); do grep -q ready "$BASE/out" && break; sleep 0.05; done
 c() { ctr --connect-timeout 5s -a "$BASE/a.sock" "$@"; }
 c images import "$ARCHIVE" >/dev/null
 c run --rm --runc-binary crun $IMAGE c1 sh -c 'echo out; exit 3'; echo "run $?"
+c run --rm --runc-binary crun --mount "type=bind,src=$BASE/speaker,dst=/speaker,options=rbind:ro" \
+  --mount "type=uds,src=$BASE/s,dst=/s,options=rbind" $IMAGE c0 sh -c 'echo socket | /speaker /s'
 c run -d --runc-binary crun $IMAGE c2 sleep 100
 c tasks exec --exec-id e c2 sh -c 'echo in; exit 4'; echo "exec $?"
 c tasks pause c2; c tasks ls | grep -c PAUSED; c tasks resume c2; c tasks ls | grep -c RUNNING
@@ -35,9 +39,13 @@ kill $mesh; wait $mesh; echo "stopped $?"
 
 
 def test_crun_does_what_runc_does(short_path: Path, image_archive: Path) -> None:
+    (short_path / "speaker").write_bytes(SPEAKER)
+    (short_path / "speaker").chmod(0o755)
     env = {"ARGOSY": str(ARGOSY), "BASE": str(short_path), "ARCHIVE": str(image_archive), "IMAGE": IMAGE}
-    done = subprocess.run(
-        ["unshare", "--mount", "bash", "-c", SCRIPT], capture_output=True, text=True, timeout=100, env={**env, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    )  # fmt: skip
-    wanted = ["out", "run 3", "in", "exec 4", "1", "1", "1", "1", "exit code 137", "1", "0", "stopped 0"]
+    with Listener(short_path / "s"):
+        done = subprocess.run(
+            ["unshare", "--mount", "bash", "-c", SCRIPT], capture_output=True, text=True, timeout=100,
+            env={**env, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        )  # fmt: skip
+    wanted = ["out", "run 3", "SOCKET", "in", "exec 4", "1", "1", "1", "1", "exit code 137", "1", "0", "stopped 0"]
     assert done.stdout.split("\n")[:-1] == wanted, done.stdout + done.stderr

@@ -20,6 +20,7 @@ from argosy.testkit.image import busybox_layer, oci_archive
 
 from tests.harness.containerd import Containerd
 from tests.harness.mesh import Mesh
+from tests.harness.programs import program
 
 pytestmark = pytest.mark.root
 EXPLAINED = tomllib.loads((Path(__file__).parent / "seccomp_differences.toml").read_text())
@@ -95,15 +96,6 @@ def test_each_explanation_is_a_sentence() -> None:
     """Not a word."""
     for table in EXPLAINED.values():
         assert all(len(why.split()) >= 2 for why in table.values())
-
-
-def program(code: bytes, data: bytes) -> bytes:
-    """Return a static x86-64 executable: code, then data at 0x400100."""
-    base, at = 0x400000, 0x78
-    body = code.ljust(0x100 - at, b"\x90") + data
-    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, base + at, 64, 0, 0, 64, 56, 1, 0, 0, 0)
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, at + len(body), at + len(body), 0x1000)
-    return header + segment + body
 
 
 def by_32_bits(call: int, first: int, second: int, third: int) -> bytes:

@@ -81,7 +81,7 @@ def run(
         list[str] | None, Option("--env", "-e", help="NAME=value, or NAME with the value that it has here")
     ] = None,
     mount: Annotated[
-        list[str] | None, Option("--mount", help="type=bind,src=/a,dst=/b,options=rbind:ro; type=tmpfs,dst=/t")
+        list[str] | None, Option("--mount", help="type=bind,src=/a,dst=/b,options=rbind:ro; type=uds,src=SOCKET,dst=/b; type=tmpfs,dst=/t")
     ] = None,
     net_host: Annotated[bool, Option("--net-host", help="use the host's network")] = False,
     memory: Annotated[str, Option("--memory", "-m", help="memory limit, such as 64m")] = "",

@@ -64,9 +64,10 @@ class BindMount:
         kind = fields.get("type") or "bind"
         if "dst" not in fields:
             raise InvalidArgument(f'mount "{text}" needs dst=')
-        if kind == "bind" and not fields.get("src", "").startswith("/"):
+        named = kind in ("bind", "uds")  # what these mount is a path of the host's
+        if named and not fields.get("src", "").startswith("/"):
             raise InvalidArgument(f'mount "{text}" needs src= with an absolute path')
-        usual = ("rbind", "rw") if kind == "bind" else ("nosuid", "nodev", "rw")
+        usual = ("rbind", "rw") if named else ("nosuid", "nodev", "rw")
         options = tuple(fields["options"].split(":")) if fields.get("options") else usual
         return cls(fields.get("src") or kind, fields["dst"], kind, options)
 

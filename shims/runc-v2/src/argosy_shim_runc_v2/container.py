@@ -207,7 +207,7 @@ class Container(model.Container[Process]):
                 mounted = True
             guard.check(self._root_of(spec), spec)
             if not self.checkpoint:
-                self._run_create(["create"], self.init, "init.pid")
+                self._run_create(["create"], spec)
                 self._watch_cgroup()
         except BaseException as error:
             self.init.drain_and_close()
@@ -281,14 +281,19 @@ class Container(model.Container[Process]):
         with open(os.path.join(self.bundle, "runtime"), "w") as file:
             file.write(self.options.binary_name)
 
-    def _run_create(self, verb: list[str], process: Process, pid_name: str) -> None:
-        pid_file = os.path.join(self.bundle, pid_name)
+    def _run_create(self, verb: list[str], spec: Any) -> None:
+        pid_file = os.path.join(self.bundle, "init.pid")
         args = [*verb, "--bundle", self.bundle, "--pid-file", pid_file]
         if self.options.no_pivot_root:
             args.append("--no-pivot")
         if self.options.no_new_keyring and verb[0] == "create":
             args.append("--no-new-keyring")
-        self._with_stdio(process, args, [self.id], pid_file, self.log)
+        with contextlib.ExitStack() as while_made:
+            if any(mount.get("type") == "uds" for mount in spec.get("mounts") or ()):
+                from argosy_shim_runc_v2.sockets import bound  # few have one
+
+                while_made.enter_context(bound(self.bundle))
+            self._with_stdio(self.init, args, [self.id], pid_file, self.log)
 
     def _with_stdio(self, process: Process, args: list[str], tail: list[str], pid_file: str, log: str) -> None:
         """Run a verb that makes a process with its stdio, and adopt that process. log is the file for the runtime's own words."""
@@ -344,7 +349,8 @@ class Container(model.Container[Process]):
                 args = ["restore", "--detach", "--image-path", self.checkpoint]
                 if self.options.criu_work_path:
                     args += ["--work-path", self.options.criu_work_path]
-                self._run_create(args, self.init, "init.pid")
+                with open(os.path.join(self.bundle, "config.json")) as file:
+                    self._run_create(args, json.load(file))
                 self._watch_cgroup()
             elif self._start_hooks or not self.runtime.release(self.id, self.init.pidfd):
                 self.runtime.run(["start", self.id], self.log)

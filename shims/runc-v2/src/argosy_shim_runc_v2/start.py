@@ -61,6 +61,13 @@ def delete(flags: dict[str, str]) -> int:
         unmount_tree(os.path.join(bundle, "rootfs"))
     except OSError as error:
         print(f"unmount {bundle}/rootfs: {error}", file=sys.stderr)
+    if os.path.lexists(os.path.join(bundle, "uds")):
+        from argosy_shim_runc_v2.sockets import clean
+
+        try:
+            clean(bundle)
+        except OSError as error:
+            print(f"unmount {bundle}/uds: {error}", file=sys.stderr)
     os.write(1, DeleteResponse(pid=pid, exit_status=128 + signal.SIGKILL, exited_at=stamp(time.time_ns())).encode())
     return 0
 
