@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -108,7 +108,7 @@ def test_what_is_no_socket_is_refused_with_its_name(mesh: Mesh, short_path: Path
 # -- the shim's own part --
 
 
-def prepared(directory: Path, *mounts: dict[str, object]) -> Path:
+def prepared(directory: Path, *mounts: Mapping[str, object]) -> Path:
     (directory / "config.json").write_text(json.dumps({"mounts": mounts}))
     return directory
 
