@@ -33,6 +33,7 @@ _MORE: Final = {
     "test_files_go_into_a_vm_and_come_out": ("block-/root",),
     "test_a_tree_with_mounts_is_what_the_container_sees": ("block",),
     "test_a_copy_under_way_holds_up_no_end": ("virtiofs",),
+    "test_a_container_in_a_vm_speaks_with_who_listens_on_the_host": ("block",),
     "test_a_death_at_any_step_leaves_nothing": ("0.15-", "0.7-"),
 }
 

@@ -341,6 +341,9 @@ def test_input_waits_for_credit(streams: tuple[Streams, socket.socket, list[str]
         lambda base: frames.frame(base, frames.DATA, b"x"),
         lambda base: frames.frame(base, frames.CREDIT, frames.AMOUNT.pack(1)),
         lambda base: frames.frame(base, frames.CREDIT, b"xx"),
+        lambda base: frames.frame(base, frames.BREAK),
+        lambda base: frames.frame(base + 1, frames.BREAK),
+        lambda base: frames.frame(base + 300, frames.BREAK),
         lambda base: frames.frame(base + 1, frames.RESPONSE, b"{}"),
         lambda base: frames.HEADER.pack(base + 1, frames.DATA, frames.MAX_STREAM + 1),
     ],
@@ -545,6 +548,9 @@ def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> No
         shared.append((name, mount))
         return f"/guest/{name}"
 
+    def listen(destination: str, source: str) -> str:
+        return f"/listener{destination}{source}"
+
     source: dict[str, Any] = {
         "process": {"args": ["x"], "apparmorProfile": "p", "selinuxLabel": "l", "cwd": "/"},
         "root": {"path": "rootfs", "readonly": True},
@@ -553,6 +559,7 @@ def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> No
             {"destination": "/proc", "type": "proc", "source": "proc"},
             {"destination": "/data", "type": "bind", "source": str(tmp_path), "options": ["rbind", "ro", "rprivate"]},
             {"destination": "/dev/shm", "type": "bind", "source": "/run/pod/shm", "options": ["rbind"]},
+            {"destination": "/agent.sock", "type": "uds", "source": "/run/it", "options": ["rbind", "ro"]},
             {"destination": "/hostsys", "type": "bind", "source": "/sys/fs", "options": ["rbind", "ro"]},
         ],
         "linux": {
@@ -563,7 +570,7 @@ def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> No
             "cgroupsPath": "/host/path", "resources": {"memory": {"limit": 1}}, "uidMappings": [{}],
         },
     }  # fmt: skip
-    guest = specs.translate(source, "c1", "/guest/rootfs", share)
+    guest = specs.translate(source, "c1", "/guest/rootfs", share, listen)
     assert "hooks" not in guest and guest["root"] == {"path": "/guest/rootfs", "readonly": True}
     assert guest["process"] == {"args": ["x"], "cwd": "/"}
     assert guest["linux"]["namespaces"] == [{"type": "pid"}, {"type": "mount"}]
@@ -572,6 +579,8 @@ def test_what_means_something_only_on_the_host_is_left_out(tmp_path: Path) -> No
     assert shared == [("m1", Mount("bind", str(tmp_path), ("rbind", "ro")))]
     mounts = {m["destination"]: m for m in guest["mounts"]}
     assert mounts["/data"]["source"] == "/guest/m1" and "ro" in mounts["/data"]["options"]
+    listener = {"type": "bind", "source": "/listener/agent.sock/run/it", "options": ["rbind", "ro"]}
+    assert mounts["/agent.sock"] == {"destination": "/agent.sock", **listener}
     assert mounts["/dev/shm"]["type"] == "tmpfs" and mounts["/hostsys"]["source"] == "/sys/fs"
     assert specs.network_namespace(source) == "/run/netns/x" and specs.network_namespace({}) == ""
     assert source["linux"]["cgroupsPath"] == "/host/path"
@@ -591,7 +600,7 @@ def test_a_memory_limit_is_a_number_or_there_is_none(resources: object, limit: i
 @pytest.mark.parametrize("version", ["1.0.2", "1.1.0", "1.2.1", "1.3.0", "2.0.0", None])
 def test_the_guest_is_told_a_version_that_it_knows(version: str | None) -> None:
     spec = {"process": {"args": ["x"]}} | ({} if version is None else {"ociVersion": version})
-    assert specs.translate(spec, "c", "/r", lambda name, mount: name)["ociVersion"] == "1.0.2"
+    assert specs.translate(spec, "c", "/r", lambda name, mount: name, lambda *_: "")["ociVersion"] == "1.0.2"
 
 
 @pytest.mark.parametrize(
@@ -606,7 +615,7 @@ def test_the_guest_is_told_a_version_that_it_knows(version: str | None) -> None:
 )
 def test_a_spec_that_no_vm_can_have_is_refused(change: dict[str, Any], error: str) -> None:
     with pytest.raises((InvalidArgument, Unimplemented), match=error):
-        specs.translate({"process": {"args": ["x"]}} | change, "c", "/r", lambda name, mount: name)
+        specs.translate({"process": {"args": ["x"]}} | change, "c", "/r", lambda name, mount: name, lambda *_: "")
 
 
 def test_kvm_is_believed_only_when_a_guest_has_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

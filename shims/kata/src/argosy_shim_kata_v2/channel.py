@@ -147,10 +147,10 @@ class Control:
 class _Outlet:
     """A stream from the guest to a descriptor of ours, which we close when the stream ends."""
 
-    def __init__(self, fd: int, ended: Callable[[], None]) -> None:
-        self.fd, self.ended = fd, ended
+    def __init__(self, fd: int, ended: Callable[[], None], socket: bool) -> None:
+        self.fd, self.ended, self.socket = fd, ended, socket
         self.held = bytearray()
-        self.window = frames.WINDOW
+        self.window = frames.SOCKET_WINDOW if socket else frames.WINDOW
         self.over = False
         self.watched = False
 
@@ -158,9 +158,10 @@ class _Outlet:
 class _Inlet:
     """A descriptor of ours whose bytes go into the guest."""
 
-    def __init__(self, stream: int, fd: int) -> None:
-        self.stream, self.fd = stream, fd
-        self.window = frames.WINDOW
+    def __init__(self, stream: int, fd: int, ended: Callable[[], None], socket: bool) -> None:
+        self.stream, self.fd, self.ended, self.socket = stream, fd, ended, socket
+        self.most = frames.SOCKET_WINDOW if socket else frames.WINDOW
+        self.window = 0 if socket else self.most
         self.watched = False
 
 
@@ -196,15 +197,21 @@ class Streams:
             self._next += 3
             return self._next
 
-    def outlet(self, stream: int, fd: int, ended: Callable[[], None]) -> None:
-        """Write stream to fd, which is ours from now on; ended is called when all of it is written."""
-        os.set_blocking(fd, False)
-        self._post(lambda: self._outlets.__setitem__(stream, _Outlet(fd, ended)))
+    def outlet(self, stream: int, fd: int, ended: Callable[[], None], socket: bool = False) -> None:
+        """Write stream to fd, which is ours from now on; ended is called when all of it is written, or nobody takes it.
 
-    def inlet(self, stream: int, fd: int) -> None:
-        """Read fd, which is ours from now on, to its end into stream."""
+        That of a socket has a smaller window, and where nobody takes it the guest is told.
+        """
         os.set_blocking(fd, False)
-        self._post(lambda: self._add_inlet(_Inlet(stream, fd)))
+        self._post(lambda: self._outlets.__setitem__(stream, _Outlet(fd, ended, socket)))
+
+    def inlet(self, stream: int, fd: int, ended: Callable[[], None] = lambda: None, socket: bool = False) -> None:
+        """Read fd, which is ours from now on, to its end into stream; ended is called then.
+
+        That of a socket has a smaller window, and is read from ``begin`` on: the guest may say before that nobody takes it.
+        """
+        os.set_blocking(fd, False)
+        self._post(lambda: self._add_inlet(_Inlet(stream, fd, ended, socket)))
 
     def drop(self, base: int) -> None:
         """Close the three streams of a process that did not start."""
@@ -214,6 +221,21 @@ class Streams:
                 self._finish(number)
 
         self._post(finish)
+
+    def begin(self, stream: int) -> None:
+        """Read what goes into a socket's stream, which the guest knows now. Where it is over, that is well."""
+
+        def read() -> None:
+            inlet = self._inlets.get(stream)
+            if inlet is not None:
+                inlet.window = inlet.most
+                self._watch_inlet(inlet)
+
+        self._post(read)
+
+    def stop(self, stream: int) -> None:
+        """Take no more of a socket's stream, and tell the guest. Where it is over, that is well."""
+        self._post(lambda: self._stop(stream))
 
     def close(self) -> None:
         """End the thread; every descriptor is closed, every stream has ended."""
@@ -235,6 +257,14 @@ class Streams:
             except ValueError:
                 pass  # there is no epoll any more
             self._finish_all()
+
+    def _stop(self, stream: int) -> None:
+        outlet = self._outlets.get(stream)
+        if outlet is None:
+            return
+        if not outlet.over and self._open:
+            self._send(stream, frames.BREAK)
+        self._finish(stream)
 
     def _finish_all(self) -> None:
         for number in [*self._outlets, *self._inlets]:
@@ -328,9 +358,15 @@ class Streams:
                 raise frames.ProtocolError(f"a credit of {len(payload)} bytes")
             if inlet is not None:
                 inlet.window += frames.AMOUNT.unpack(payload)[0]
-                if inlet.window > frames.WINDOW:
+                if inlet.window > inlet.most:
                     raise frames.ProtocolError(f"more credit for stream {stream} than was used")
                 self._watch_inlet(inlet)
+            return
+        if kind == frames.BREAK:
+            inlet = self._inlets.get(stream)
+            if stream % 3 or stream > self._next or (inlet is not None and not inlet.socket):
+                raise frames.ProtocolError(f"stream {stream} can't be broken: it is no socket's")
+            self._finish(stream)
             return
         outlet = self._outlets.get(stream)
         if outlet is None:
@@ -361,6 +397,9 @@ class Streams:
             pass
         except OSError:
             done = len(outlet.held)  # its reader has gone: what is written is lost, as at any broken pipe
+            if outlet.socket:
+                self._stop(stream)
+                return
         if done:
             del outlet.held[:done]
             outlet.window += done
@@ -422,5 +461,6 @@ class Streams:
             if end is not None:
                 self._forget_fd(end.fd)
                 os.close(end.fd)
-        if outlet is not None:
-            outlet.ended()
+        for end in (inlet, outlet):
+            if end is not None:
+                end.ended()

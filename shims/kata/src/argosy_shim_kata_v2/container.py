@@ -206,10 +206,12 @@ class Container(model.Container[Process]):
             share = self._sandbox.share
             if share is not None:
                 rootfs = share.add(self.id, ROOTFS, self._rootfs)
-                guest = specs.translate(spec, self.id, rootfs, lambda name, mount: share.add(self.id, name, [mount]))
+                guest = specs.translate(
+                    spec, self.id, rootfs, lambda name, mount: share.add(self.id, name, [mount]), self._listen
+                )
             else:
                 rootfs = self._plug_disks(machine, bool((spec.get("root") or {}).get("readonly")))
-                guest = specs.translate(spec, self.id, rootfs, self._copy_in)
+                guest = specs.translate(spec, self.id, rootfs, self._copy_in, self._listen)
             guest["process"]["terminal"] = self.init.terminal
             self.init.attach(machine.streams, self.namespace, self.id)
             arguments = {"base": self.init.base, "terminal": self.init.terminal, "stdin": bool(self.init.stdin)}
@@ -250,6 +252,10 @@ class Container(model.Container[Process]):
         path = f"{GUEST}/{self.id}.files/{name}"
         self._call("files", files={path: [os.stat(source).st_mode & 0o777, data.hex()]})
         return path
+
+    def _listen(self, destination: str, source: str) -> str:
+        """Let the container have a socket of the host's; return where it is in the guest."""
+        return self._sandbox.sockets().add(self.id, destination, source)
 
     def _let_go_of_disks(self, machine: Machine, keep: bool) -> None:
         """Have the guest unmount and unplug the disks; keep what was written. A guest that does neither is ended for it."""
@@ -317,6 +323,7 @@ class Container(model.Container[Process]):
         lifecycle.move(self.init.status, "delete")
         machine = self._machine
         if machine is not None and not machine.lost:
+            self._sandbox.drain_sockets(self.id)
             with contextlib.suppress(NotFound):
                 try:
                     self._call("delete", id=self.id, force=self.init.status == lifecycle.CREATED)

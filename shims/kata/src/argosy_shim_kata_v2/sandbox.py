@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
 from argosy.kernel.process import lives, start_time
@@ -20,6 +20,9 @@ from argosy_shim_kata_v2.block import carry_back_all
 from argosy_shim_kata_v2.config import Config, run_directory
 from argosy_shim_kata_v2.machine import Machine
 from argosy_shim_kata_v2.share import GUEST, TAG, Share, remove_container, remove_root
+
+if TYPE_CHECKING:
+    from argosy_shim_kata_v2.sockets import Sockets
 
 NOTE: Final = "kata.json"
 _PING_S: Final = 10.0
@@ -44,6 +47,7 @@ class Sandbox:
         self._why = ""
         self.machine: Machine | None = None
         self.share: Share | None = None
+        self._sockets: Sockets | None = None
         self.config = Config()
         self._namespace = ""
         self._cgroup = ""
@@ -101,6 +105,8 @@ class Sandbox:
         """A container has gone. The last one takes the VM with it, so that its mounts can be undone."""
         with self._lock:
             self._limits.pop(id, None)
+            if self._sockets is not None:
+                self._sockets.remove(id)
             if not self._limits:
                 self._end()
             elif self.share is not None:
@@ -110,6 +116,30 @@ class Sandbox:
                     with contextlib.suppress(ArgosyError):
                         machine.control.call("drop", self.config.hang_timeout_s)
                 self.share.remove(id)
+
+    def sockets(self) -> Sockets:
+        """Return the sockets of the host that containers have. Raises Unavailable where there is no VM."""
+        with self._lock:
+            if self._sockets is None:
+                from argosy_shim_kata_v2.sockets import Sockets  # few containers have any
+
+                if self.machine is None:
+                    raise Unavailable(f"the pod's VM is gone: {self._why}")
+                self._sockets = Sockets(self.machine)
+            return self._sockets
+
+    def connect(self, id: str, number: object) -> None:
+        """In the VM's thread: something in it has connected to a socket. Raises ValueError for what no agent of ours tells."""
+        sockets = self._sockets  # whoever holds the lock may be waiting for this very thread
+        if sockets is None:
+            raise ValueError("a connection to a socket, of which there are none")
+        sockets.connect(id, number)
+
+    def drain_sockets(self, id: str) -> None:
+        """Wait for what a container that has ended has sent to sockets of the host."""
+        sockets = self._sockets
+        if sockets is not None:
+            sockets.drain(id)
 
     def _note(self, bundle: str, folder: Path) -> None:
         """Write into a bundle where its VM is and which shim has it: what ``clean`` needs."""
@@ -272,6 +302,7 @@ class Sandbox:
         self._stop.set()
         machine, self.machine = self.machine, None
         share, self.share = self.share, None
+        self._sockets = None
         if machine is not None:
             machine.end()
         if share is not None:

@@ -64,6 +64,9 @@ class KataTasks(TaskService[Container]):
             if id in self.containers:
                 self._events.publish("/tasks/oom", "containerd.events.TaskOOM", ev.TaskOOM(container_id=id))
             return
+        if kind == "connect":
+            self._sandbox.connect(id, event.get("connection"))
+            return
         if kind != "exit":
             raise ValueError(f"an event {plain(kind)}")
         exec_id, status = event.get("exec"), event.get("status")

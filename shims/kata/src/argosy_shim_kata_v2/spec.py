@@ -37,7 +37,9 @@ def _is_bind(mount: dict[str, Any]) -> bool:
     return mount.get("type") in _BIND or bool(_BIND.intersection(mount.get("options") or []))
 
 
-def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, Mount], str]) -> dict[str, Any]:
+def translate(
+    spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, Mount], str], listen: Callable[[str, str], str]
+) -> dict[str, Any]:
     """Return the spec for the runtime in the guest.
 
     rootfs is a path there; share makes a host file or directory visible and returns its path in the guest. Raises
@@ -51,6 +53,12 @@ def translate(spec: dict[str, Any], id: str, rootfs: str, share: Callable[[str, 
     guest["process"] = process(spec["process"])
     guest["mounts"] = []
     for number, mount in enumerate(spec.get("mounts") or []):
+        if mount.get("type") == "uds":
+            # Clients write rbind beside it: that is not what decides.
+            path = listen(str(mount.get("destination") or ""), str(mount.get("source") or ""))
+            options = _guest_options([str(o) for o in mount.get("options") or []])
+            guest["mounts"].append({**mount, "type": "bind", "source": path, "options": options})
+            continue
         if not _is_bind(mount):
             guest["mounts"].append(mount)
             continue

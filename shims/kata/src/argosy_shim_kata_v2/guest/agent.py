@@ -35,6 +35,7 @@ from argosy_shim_kata_v2.guest.devices import DEVICE_WAIT_S, disk, mount_share, 
 from argosy_shim_kata_v2.guest.files import MOST, PACK, WORD_BYTES, Copying, fork, shared, write_back  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.frames import CONTROL_KINDS, EVENT, MAX_CONTROL, REQUEST, RESPONSE, VERSION, ProtocolError  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.memory import Memory  # noqa: E402 # the path
+from argosy_shim_kata_v2.guest.sockets import Sockets  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.stdio import Loop, Port, Stdio  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.system import LIBC, Failure, code_of, log, mount, put, spawn, system, text, unmount  # noqa: E402 # the path
 
@@ -90,6 +91,7 @@ class Agent:
         self._loop.watch(self._inotify, select.EPOLLIN, self._oom_ready)
         self.control = Port(self._loop, port("argosy.ctl"), CONTROL_KINDS, MAX_CONTROL, self._control, lambda: None)
         self._stdio = Stdio(self._loop, port("argosy.io"), self._hung_up)
+        self._sockets = Sockets(self._loop, self._stdio, lambda id, number: self._event("connect", id=id, connection=number))
         self._event("ready")
         while True:
             ready = self._loop.turn(POLL_S if self._sleeping else None)
@@ -134,6 +136,9 @@ class Agent:
                     self._ended.pop(next(iter(self._ended)))
 
     def _exited(self, process: Process, status: int) -> None:
+        if not process.exec_id:
+            # Before its end is told: the host waits then for what it has sent.
+            self._sockets.ended(process.container)
         self._event("exit", id=process.container, exec=process.exec_id, status=code_of(status), ns=time.time_ns())
         self._stdio.let_go(process.base)
 
@@ -369,6 +374,7 @@ class Agent:
 
     def do_delete(self, id: str, force: bool) -> Done:
         """Delete a container, and with force kill it first. Its copies end before: they hold its disks."""
+        self._sockets.close(id)
         for pid in [pid for pid, copying in self._copies.items() if copying.container == id]:
             os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + COPY_DEATH_S
@@ -411,6 +417,16 @@ class Agent:
             os.kill(process.pid, signal)
         except ProcessLookupError:
             raise Failure("not_found", "process already finished") from None
+
+    # -- sockets of the host --
+
+    def do_listen(self, container: str, id: str, mode: int, uid: int, gid: int) -> None:
+        """Listen where a container that is made next is to find a socket of the host's. Each who connects is told of: ``connect``."""
+        self._sockets.listen(container, id, mode, uid, gid)
+
+    def do_connected(self, connection: int, base: int) -> bool:
+        """The host has connected one that it was told of, or refuses it: base is 0."""
+        return self._sockets.connected(connection, base)
 
     # -- files of containers --
 

@@ -2,7 +2,8 @@
 
 The host's shim and the guest's agent use this very file. ``argosy.ctl`` carries REQUEST, RESPONSE and EVENT (JSON objects) and
 ``argosy.io`` carries DATA, END and CREDIT of streams, so that a flood of output delays no kill. A sender of DATA may have WINDOW bytes
-under way; CREDIT gives back what the receiver has passed on.
+under way; CREDIT gives back what the receiver has passed on. BREAK is what the receiver says of a socket's stream that nobody takes any more:
+nothing more comes then, and no END.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from __future__ import annotations
 import struct
 
 VERSION = 2
-REQUEST, RESPONSE, EVENT, DATA, END, CREDIT = range(6)
+REQUEST, RESPONSE, EVENT, DATA, END, CREDIT, BREAK = range(7)
 HEADER = struct.Struct(">IBI")
 AMOUNT = struct.Struct(">I")
 WINDOW = 256 << 10
+# A connection's: there may be many, and who holds their bytes is the shim, or the guest's only process that must not run out of memory.
+SOCKET_WINDOW = 64 << 10
 # A frame of output; small enough that two streams take turns.
 PIECE = 32 << 10
 MAX_CONTROL = 4 << 20
 MAX_STREAM = 64 << 10
 CONTROL_KINDS = frozenset((REQUEST, RESPONSE, EVENT))
-STREAM_KINDS = frozenset((DATA, END, CREDIT))
+STREAM_KINDS = frozenset((DATA, END, CREDIT, BREAK))
 
 
 class ProtocolError(Exception):

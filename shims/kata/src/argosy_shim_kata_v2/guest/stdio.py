@@ -9,11 +9,13 @@ from functools import partial
 
 from argosy_shim_kata_v2.guest.frames import (
     AMOUNT,
+    BREAK,
     CREDIT,
     DATA,
     END,
     MAX_STREAM,
     PIECE,
+    SOCKET_WINDOW,
     STREAM_KINDS,
     WINDOW,
     ProtocolError,
@@ -138,25 +140,52 @@ class Stdio:
         self._held: dict[int, bytearray] = {}  # stream -> bytes the process has not taken yet
         self._output: dict[int, int] = {}  # descriptor -> stream
         self._ending: set[int] = set()  # streams whose end has come, with bytes still held
-        self._writing: dict[int, int] = {}  # descriptor that is full -> its copy that is watched
+        self._writing: dict[int, int] = {}  # stream whose descriptor is full -> a copy of that, which is watched
         self._stalled: set[int] = set()  # descriptors that wait for room in the port
         self._window: dict[int, int] = {}  # stream -> bytes that may be sent
+        self._over: dict[int, Callable[[], None]] = {}  # stream of a socket -> who is told that it is over
 
-    def inlet(self, stream: int, fd: int) -> None:
-        """Carry what the host sends to fd, which is ours from now on; a terminal is its outlet too."""
+    def inlet(self, stream: int, fd: int, over: Callable[[], None] | None = None) -> None:
+        """Carry what the host sends to fd, which is ours from now on; a terminal is its outlet too.
+
+        That of a socket is told when it is over: the host has no more for it, or it takes no more.
+        """
         os.set_blocking(fd, False)
         self._input[stream] = fd
+        if over is not None:
+            self._over[stream] = over
 
     def let_go(self, stream: int) -> None:
         """Close a stream's input: its process has ended. What it has not taken is lost, and the host may send the rest of it."""
         fd = self._input.pop(stream, -1)
         held = self._held.pop(stream, None)
         self._ending.discard(stream)
+        self._over.pop(stream, None)
+        self._stop_waiting(stream)
         if held:
             self._port.send(stream, CREDIT, AMOUNT.pack(len(held)))
         if fd >= 0 and fd not in self._output:
             self._loop.unwatch(fd)
             os.close(fd)
+
+    def refuse(self, stream: int) -> None:
+        """Take no more of a socket's stream: nobody reads it. The host is told."""
+        if stream in self._input:
+            self.let_go(stream)
+            self._port.send(stream, BREAK)
+
+    def drop(self, stream: int) -> None:
+        """Read no more of a socket's output; the host is told nothing."""
+        for fd, other in list(self._output.items()):
+            if other == stream:
+                self._forget_output(fd)
+                os.close(fd)
+        self._over.pop(stream, None)
+
+    def _ended(self, stream: int) -> None:
+        over = self._over.pop(stream, None)
+        if over is not None:
+            over()
 
     def _take(self, stream: int, kind: int, payload: bytes) -> None:
         if kind == DATA:
@@ -170,11 +199,19 @@ class Stdio:
             self._held.setdefault(stream, bytearray())
             self._end_input(stream)
         elif kind == CREDIT:
-            self._window[stream] = self._window.get(stream, 0) + AMOUNT.unpack(payload)[0]
+            if stream not in self._window:
+                return  # its end is under way
+            self._window[stream] += AMOUNT.unpack(payload)[0]
             for fd, other in self._output.items():
                 if other == stream and not self._loop.watches(fd):
                     self._loop.watch(fd, select.EPOLLIN, partial(self._carry_ready, fd))
                     break
+        elif kind == BREAK:
+            for fd, other in list(self._output.items()):
+                if other == stream:
+                    self._forget_output(fd)
+                    os.close(fd)
+                    self._ended(stream)
 
     def _feed(self, stream: int) -> None:
         """Give a process what it takes of its input; the rest when it can take more."""
@@ -188,27 +225,35 @@ class Stdio:
         except BlockingIOError:
             pass
         except OSError:
+            if stream in self._over:
+                over = self._over[stream]
+                self.refuse(stream)
+                over()
+                return
             done = len(held)  # it has closed its end
         del held[:done]
         if done:
             self._port.send(stream, CREDIT, AMOUNT.pack(done))
-        if held and fd not in self._writing:
+        if held and stream not in self._writing:
             self._want_write(stream, fd)
         elif not held and stream in self._ending:
             self._end_input(stream)
 
     def _want_write(self, stream: int, fd: int) -> None:
         # A terminal is one descriptor for both directions; a copy of it can be watched on its own.
-        copy = os.dup(fd)
-        self._writing[fd] = copy
+        copy = self._writing[stream] = os.dup(fd)
 
         def ready(_: int) -> None:
-            self._loop.unwatch(copy)
-            os.close(copy)
-            self._writing.pop(fd, None)
+            self._stop_waiting(stream)
             self._feed(stream)
 
         self._loop.watch(copy, select.EPOLLOUT, ready)
+
+    def _stop_waiting(self, stream: int) -> None:
+        copy = self._writing.pop(stream, -1)
+        if copy >= 0:
+            self._loop.unwatch(copy)
+            os.close(copy)
 
     def _end_input(self, stream: int) -> None:
         if self._held.get(stream):
@@ -228,6 +273,7 @@ class Stdio:
             return
         self._input.pop(stream)
         os.close(fd)
+        self._ended(stream)
 
     def _carry_ready(self, fd: int, _: int) -> None:
         self._carry(fd)
@@ -254,15 +300,19 @@ class Stdio:
             self._window[stream] = window - len(data)
             self._port.send(stream, DATA, data)
             return
-        self._loop.unwatch(fd)
-        del self._output[fd]
-        self._window.pop(stream, None)
+        self._forget_output(fd)
         for number, other in list(self._input.items()):
             if other == fd:
                 del self._input[number]
         self._closed(fd)
         os.close(fd)
         self._port.send(stream, END)
+        self._ended(stream)
+
+    def _forget_output(self, fd: int) -> None:
+        self._loop.unwatch(fd)
+        self._stalled.discard(fd)
+        self._window.pop(self._output.pop(fd), None)
 
     def _drained(self) -> None:
         """The port has room again."""
@@ -271,9 +321,11 @@ class Stdio:
             if fd in self._output and not self._loop.watches(fd):
                 self._loop.watch(fd, select.EPOLLIN, partial(self._carry_ready, fd))
 
-    def outlet(self, stream: int, fd: int) -> None:
-        """Carry what can be read of fd, which is ours from now on, to the host."""
+    def outlet(self, stream: int, fd: int, over: Callable[[], None] | None = None) -> None:
+        """Carry what can be read of fd, which is ours from now on, to the host. That of a socket is told when it is over: all is read, or nobody takes it."""
         os.set_blocking(fd, False)
         self._output[fd] = stream
-        self._window[stream] = WINDOW + self._window.get(stream, 0)
+        if over is not None:
+            self._over[stream] = over
+        self._window[stream] = SOCKET_WINDOW if over is not None else WINDOW
         self._loop.watch(fd, select.EPOLLIN, partial(self._carry_ready, fd))
