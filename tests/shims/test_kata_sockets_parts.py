@@ -98,7 +98,7 @@ class Pair:
 
     def idle(self) -> bool:
         """Whether neither half knows a connection."""
-        return not self.host._connections and not self.host._asked and not self.agent._asked and not self.agent._open
+        return not (self.host._connections or self.host._threads or self.agent._asked or self.agent._open)
 
     def close(self) -> None:
         self._open = False
@@ -437,7 +437,7 @@ def test_an_id_that_no_container_has_is_refused_and_told_of(capfd: pytest.Captur
         assert machine.refused() == number
     said = capfd.readouterr().err.splitlines()
     assert said[0] == f"the guest names socket {id}, which no container has" and len(said) == 4 and len(said[3]) < 130
-    eventually(lambda: not machine.sockets._asked)
+    eventually(lambda: not machine.sockets._threads)
 
 
 @pytest.mark.parametrize("number", [0, -1, True, "1", None, 1.0])
@@ -446,17 +446,40 @@ def test_a_connection_without_a_number_ends_the_vm(number: object) -> None:
         Lying(lambda *_: False).sockets.connect("x", number)
 
 
-def test_a_guest_that_does_not_wait_for_answers_ends_its_vm(capfd: pytest.CaptureFixture[str]) -> None:
-    """Each costs a thread until it is answered; so many are never under way with our agent. Of why they failed little is said."""
-    answers = threading.Event()
-    machine = Lying(lambda *_: answers.wait(20) and False)
+def test_a_guest_that_does_not_wait_for_answers_ends_its_vm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many are never under way with our agent."""
+    dialled = threading.Event()
+
+    def dial(path: str, within_s: float) -> socket.socket:
+        dialled.wait(20)
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody")
+
+    monkeypatch.setattr(host, "dial", dial)
+    machine = Lying(lambda *_: False)
+    for container in ("one", "two"):
+        machine.sockets.add(container, "/s", "/run/s")
     for number in range(1, guest.MOST_ALL + 1):
-        machine.sockets.connect(f"lie {number}", number)
+        machine.sockets.connect(list(machine.sockets._paths)[number % 2], number)
     for number in (1, guest.MOST_ALL + 1):
         with pytest.raises(ValueError, match=f"{guest.MOST_ALL} connections at once"):
             machine.sockets.connect("x", number)
+    dialled.set()
+    eventually(lambda: not machine.sockets._threads)
+    machine.sockets.connect("x", 1)
+    eventually(lambda: not machine.sockets._threads)
+
+
+def test_a_guest_that_hears_no_answer_ends_its_vm(capfd: pytest.CaptureFixture[str]) -> None:
+    """A thread waits for each. Of why they failed little is said."""
+    answers = threading.Event()
+    machine = Lying(lambda *_: answers.wait(20) and False)
+    with pytest.raises(ValueError, match="connections at once"):
+        for number in range(1, 10_000):
+            machine.sockets.connect(f"lie {number}", number)
+            machine.asked.get(timeout=20)
+    assert machine.sockets._threads == host._MOST_THREADS
     answers.set()
-    eventually(lambda: not machine.sockets._asked)
+    eventually(lambda: not machine.sockets._threads)
     assert len(capfd.readouterr().err.splitlines()) == 64
 
 

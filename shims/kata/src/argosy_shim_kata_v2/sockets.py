@@ -32,6 +32,8 @@ from argosy_shim_kata_v2.machine import Machine
 
 # More than the agent's own: what one that has gone there has sent may not be read yet. Who comes then is refused, and not kept waiting.
 _MOST, _MOST_ALL = MOST * 3 // 2, MOST_ALL * 3 // 2
+# Each waits for the guest to have heard how it ended, and ours hears at once.
+_MOST_THREADS: Final = 4 * MOST_ALL
 # Whoever listens and does not accept: as long as clients of a busy server usually wait.
 _DIAL_S: Final = 10.0
 _VERB_S: Final = 60.0
@@ -61,7 +63,8 @@ class Sockets:
         self._lock = threading.RLock()  # streams that are over already say so at once, to whoever adds them
         self._changed = threading.Condition(self._lock)
         self._paths: dict[str, tuple[str, str]] = {}  # id -> container, path
-        self._asked: set[int] = set()  # numbers of connections that the guest has no answer for yet
+        self._asked: set[int] = set()  # numbers of connections that the guest has not been sent an answer for yet
+        self._threads = 0
         self._connections: set[_Connection] = set()
         self._said: set[str] = set()
 
@@ -88,7 +91,7 @@ class Sockets:
         if type(number) is not int or number <= 0:
             raise ValueError("a connection without a number")
         with self._lock:
-            if number in self._asked or len(self._asked) >= MOST_ALL:
+            if number in self._asked or len(self._asked) >= MOST_ALL or self._threads >= _MOST_THREADS:
                 raise ValueError(f"{len(self._asked)} connections at once, or one that it has already")
             container, path = self._paths.get(id, ("", ""))
             connection: _Connection | None = None
@@ -100,6 +103,7 @@ class Sockets:
                 connection = _Connection(container)
                 self._connections.add(connection)
             self._asked.add(number)
+            self._threads += 1
         try:
             # A path may lead to a file system that does not answer, and a guest may not read what is said to it.
             threading.Thread(target=self._answer, args=(connection, path, number), daemon=True, name="connection").start()
@@ -118,12 +122,14 @@ class Sockets:
         base = 0
         if connection is not None:
             base = self._dialled(connection, path)
+        with self._lock:
+            self._asked.discard(number)  # the next one may come before this thread hears of the answer
         try:
             wanted = self._machine.control.call("connected", _VERB_S, connection=number, base=base) is True
         except ArgosyError:
             wanted = False
         with self._lock:
-            self._asked.discard(number)
+            self._threads -= 1
         if not base:
             return
         if wanted:
