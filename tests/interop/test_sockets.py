@@ -14,9 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument
+from argosy.errors import ArgosyError, FailedPrecondition, InvalidArgument, Unknown
 from argosy.oci.seccomp import architectures
+from argosy_protos.lean.containerd.runc.v1 import Options
+from argosy_protos.lean.containerd.task.v2 import CreateTaskRequest
+from argosy_protos.lean.google.protobuf import Any as AnyMessage
 from argosy_shim_runc_v2 import sockets
+from argosy_shim_runc_v2.container import OPTIONS_TYPE, Container
 
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.harness.programs import SPEAKER
@@ -170,6 +174,29 @@ def test_the_runtime_gets_the_socket_that_was_looked_at(short_path: Path) -> Non
                 client.sendall(b"there")
         eventually(lambda: listener.heard == [b"there"])
     assert [p.name for p in base.iterdir()] == ["config.json"]
+
+
+def test_a_container_that_is_restored_has_one_too(short_path: Path) -> None:
+    """Its runtime makes it at its start. This one looks, and fails: the bundle is the daemon's again."""
+    runtime, base = short_path / "runtime", short_path / "b"
+    runtime.write_text(f"#!/bin/sh\n[ -S {base}/uds/0 ] && cp {base}/config.json {short_path}/seen\nexit 1\n")
+    runtime.chmod(0o755)
+    base.mkdir()
+    before = (
+        prepared(base, {"destination": "/s", "type": "uds", "source": f"{short_path}/s"})
+        .joinpath("config.json")
+        .read_bytes()
+    )
+    options = AnyMessage(type_url=OPTIONS_TYPE, value=Options(binary_name=str(runtime), root=str(short_path / "r")).encode())
+    request = CreateTaskRequest(id="c", bundle=str(base), options=options, checkpoint=str(short_path / "image"))
+    container = Container("n", request)
+    with Listener(short_path / "s"):
+        container.create()
+        with pytest.raises(Unknown, match="OCI runtime start failed"):
+            container.start()
+    (mount,) = json.loads((short_path / "seen").read_text())["mounts"]
+    assert (mount["type"], mount["source"]) == ("bind", f"{base}/uds/0")
+    assert (base / "config.json").read_bytes() == before and not (base / "uds").exists()
 
 
 def test_what_a_shim_that_died_left_is_taken_away_by_delete(short_path: Path) -> None:
