@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,24 +15,18 @@ from typing import Final
 
 from argosy.errors import Unavailable
 
-_LISTENS_S: Final = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+_LISTENS_S: Final = 60.0
+# What it says once it takes connections: the port is its own choice, so that nobody else can have it meanwhile.
+_LISTENS: Final = re.compile(rb"listening on (127\.0\.0\.1:[0-9]+)\"")
 
 
 @contextmanager
 def running_registry() -> Iterator[str]:
     """An empty registry; its host:port."""
     base = Path(tempfile.mkdtemp(prefix="ay-registry-"))
-    port = free_port()
     (base / "config.yml").write_text(
         f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {base}/data\n  delete:\n    enabled: true\n"
-        f"http:\n  addr: 127.0.0.1:{port}\n"
+        "http:\n  addr: 127.0.0.1:0\n"
     )
     with (base / "log").open("w") as log:
         process = subprocess.Popen(
@@ -41,19 +35,12 @@ def running_registry() -> Iterator[str]:
 
     try:
         deadline = time.monotonic() + _LISTENS_S
-        while not _answers(port):
-            if time.monotonic() > deadline:
-                raise Unavailable(
-                    f"docker-registry does not listen on port {port}; it said {(base / 'log').read_text()[-500:]!r}"
-                )
+        while (found := _LISTENS.search(said := (base / "log").read_bytes())) is None:
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise Unavailable(f"docker-registry does not listen; it said {said[-500:].decode(errors='replace')!r}")
             time.sleep(0.05)
-        yield f"127.0.0.1:{port}"
+        yield found[1].decode()
     finally:
         process.terminate()
         process.wait(10)
         shutil.rmtree(base, ignore_errors=True)
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
