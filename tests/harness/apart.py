@@ -77,6 +77,12 @@ def _remove(parent: str, name: str) -> None:
             os.rmdir(folder)
 
 
+def is_ours(pid: int) -> bool:
+    """Whether a process belongs to this run, as those that another run has started do not. Raises OSError for one that is gone."""
+    # From the top of our part of the tree the way to another's leads upwards.
+    return not any(row.split(":", 2)[2].startswith("/..") for row in Path(f"/proc/{pid}/cgroup").read_text().splitlines())
+
+
 def apart() -> Apart:
     """Take this process apart. It must be root and have one thread. Raises OSError where the kernel does not let it; then nothing has changed."""
     found = list(_hierarchies())

@@ -24,6 +24,7 @@ from argosy.oci.spec import Options
 from argosy.testkit.served import served
 from argosy_protos.containerd.types import transfer as p
 
+from tests.harness.apart import is_ours
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.harness.transfer import Tool, pack, refused
 from tests.storms.wire import Wire
@@ -107,13 +108,14 @@ def stopped(mesh: Mesh) -> Iterator[str]:
 
 
 def copiers(path: str) -> list[int]:
-    """Return the processes that copy from, or to, this path in a container."""
+    """Return the processes that copy from, or to, this path in a container of ours."""
     found = []
     for line in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             words = line.read_bytes().split(b"\0")
-            if b"argosy.paths" in words and ascii(path).encode() in words:
-                found.append(int(line.parent.name))
+            pid = int(line.parent.name)
+            if b"argosy.paths" in words and ascii(path).encode() in words and is_ours(pid):
+                found.append(pid)
     return found
 
 
