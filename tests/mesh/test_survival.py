@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.harness.listening import listening
 from tests.harness.mesh import IMAGE, Mesh, Ran, comm, eventually
-from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
 
@@ -153,15 +152,12 @@ def test_a_dead_shim_is_reported_and_cleaned_up(mesh: Mesh) -> None:
     mesh.ctr("run", "-d", IMAGE, "orphan", "sleep", "1000").ok()
     row = next(line for line in mesh.ctr("tasks", "ls").ok().out.splitlines() if line.startswith("orphan"))
     init = int(row.split()[1])
-    watch = ["ctr", "-a", str(mesh.address), "events"]
-    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
-        time.sleep(0.3)
+    with listening(mesh) as heard:
         shim = int((mesh.state / "io.containerd.runtime.v2.task/default/orphan/shim.pid").read_text())
         os.kill(shim, signal.SIGKILL)
         eventually(lambda: "orphan" not in mesh.ctr("tasks", "ls").ok().out)
         eventually(lambda: not Path(f"/proc/{init}").exists())
-        time.sleep(0.3)
-        events.terminate()
-        out, _ = events.communicate(timeout=10)
+        eventually(lambda: any("/tasks/delete" in line for line in heard))
+    out = "".join(heard)
     assert out.index("/tasks/exit") < out.index("/tasks/delete") and "137" in out
     mesh.ctr("containers", "rm", "orphan").ok()

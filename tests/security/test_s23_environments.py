@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from argosy.oci.image import ContainerConfig
 from argosy.oci.spec import Options, build, default_spec
 from argosy.oci.users import User
 
+from tests.harness.listening import listening
 from tests.harness.mesh import IMAGE, Mesh, eventually
 
 COUNT = 100
@@ -43,16 +43,10 @@ def test_a_hundred_containers_at_once_have_their_own_environments(mesh: Mesh, tm
             said = await asyncio.gather(*(one(n) for n in range(COUNT)))
             assert said == [f"1\nSECRET={value}\n" for value in values]
 
-    listened = tmp_path / "events"
-    with listened.open("w") as out:
-        events = subprocess.Popen(["ctr", "-a", str(mesh.address), "events"], stdout=out)
-        try:
-            asyncio.run(main())
-            eventually(lambda: listened.read_text().count("/tasks/delete") == COUNT, what="not every event was heard")
-        finally:
-            events.terminate()
-            events.wait(10)
-    told = listened.read_text()
+    with listening(mesh) as heard:
+        asyncio.run(main())
+        eventually(lambda: "".join(heard).count("/tasks/delete") == COUNT, what="not every event was heard")
+    told = "".join(heard)
     for text in (told, mesh.log.read_text()):
         assert not [value for value in values if value in text]
 

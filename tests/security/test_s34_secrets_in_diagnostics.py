@@ -12,11 +12,13 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from argosy.client.credentials import Credentials
 
+from tests.harness.listening import hears
 from tests.harness.mesh import IMAGE, Mesh, eventually
 
 PASSWORD, TOKEN, SIGNATURE, ENV, BYTES = (
@@ -144,6 +146,7 @@ def test_a_containers_environment_and_bytes_stay_in_it(talkative: Mesh, tmp_path
         listener = subprocess.Popen(["ctr", "-a", str(mesh.address), "events"], stdout=events, stderr=events)
     try:
         said = ""
+        eventually(partial(hears, mesh, tmp_path / "events"))
         secret = ["--env", f"TOKEN={ENV}"]
         mesh.argosy("run", "-d", "--name", "s", *secret, IMAGE, "sleep", "100").ok()
         eventually(lambda: "/tasks/start" in (tmp_path / "events").read_text())

@@ -8,10 +8,8 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from tests.harness import kata
 from tests.harness.containerd import Containerd
 from tests.harness.erofs import CAN_EROFS
 from tests.harness.kata import RUNTIME, Home, vm_of
+from tests.harness.listening import listening
 from tests.harness.mesh import BIN, IMAGE, Mesh, Peer, eventually, run
 from tests.harness.processes import ending
 
@@ -159,22 +158,6 @@ def test_processes_are_those_of_the_guest(peer: Peer, sleeping: str) -> None:
     assert len(lines) >= 3 and any("long" in line for line in lines), lines
 
 
-@contextmanager
-def events(peer: Peer) -> Iterator[list[str]]:
-    """Yield the list of the daemon's events, one a line, which grows."""
-    seen: list[str] = []
-    with ending(subprocess.Popen(["ctr", "-a", str(peer.address), "events"], stdout=subprocess.PIPE, text=True)) as process:
-        reader = threading.Thread(target=lambda: seen.extend(process.stdout or ()), daemon=True)
-        reader.start()
-        try:
-            yield seen
-        finally:
-            # Before the pipe is closed that it reads from.
-            process.terminate()
-            process.wait()
-            reader.join(5)
-
-
 def takes(megabytes: int) -> tuple[str, ...]:
     """A command that has so much memory for a moment. The kernel would refuse it more than the VM has altogether."""
     return ("dd", "if=/dev/zero", "of=/dev/null", f"bs={megabytes}M", "count=1")
@@ -191,7 +174,7 @@ def test_memory_has_its_limit_and_says_so_in_time(peer: Peer, limit: int) -> Non
     limits = ("--memory-limit", str(limit << 20)) if limit else ()
     peer.ctr("run", "-d", *RUNTIME, *limits, IMAGE, "oom", "sleep", "1000").ok()
     vm = vm_of(peer, "oom")
-    with events(peer) as seen:
+    with listening(peer) as seen:
         began = worked_s(vm)
         assert peer.ctr("tasks", "exec", "--exec-id", "e", "oom", *takes(limit + 100 if limit else 200)).code == 137
         eventually(lambda: any("/tasks/oom" in line for line in seen), what=f"no OOM event: {seen}")

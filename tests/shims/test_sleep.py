@@ -22,6 +22,7 @@ from argosy.shim.keeper import Asleep, Keeper, keep
 from argosy.ttrpc.frames import REQUEST, encode
 from argosy.ttrpc.machine import ServerMachine
 
+from tests.harness.listening import listening
 from tests.harness.mesh import ARGOSY, IMAGE, Mesh, comm, eventually
 from tests.harness.processes import ending
 from tests.harness.shims import Alone, alone, peer
@@ -125,19 +126,15 @@ def test_an_idle_shim_is_one_process_and_does_what_it_is_asked(mesh: Mesh) -> No
 
 
 def test_who_waits_hears_of_an_end_that_wakes_the_shim(mesh: Mesh) -> None:
-    watch = ["ctr", "-a", str(mesh.address), "events"]
     command = ["ctr", "-a", str(mesh.address), "run", "--rm", IMAGE, "ends", "sh", "-c", "sleep 2; echo late; exit 9"]
-    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
-        time.sleep(0.3)
+    with listening(mesh) as heard:
         with ending(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as client:
             eventually(lambda: "ends" in mesh.ctr("tasks", "ls").out)
             asleep(mesh, "ends")
             out, _ = client.communicate(timeout=20)
         assert (client.returncode, out) == (9, "late\n")
-        time.sleep(0.3)
-        events.terminate()
-        said, _ = events.communicate(timeout=10)
-    topics = [line.split(" default ")[1].split()[0] for line in said.splitlines() if '"ends"' in line and "/tasks/" in line]
+        eventually(lambda: any("/tasks/delete" in line for line in heard))
+    topics = [line.split(" default ")[1].split()[0] for line in heard if '"ends"' in line and "/tasks/" in line]
     assert topics == ["/tasks/create", "/tasks/start", "/tasks/exit", "/tasks/delete"]
 
 
@@ -214,16 +211,11 @@ def test_a_task_manager_that_dies_finds_sleeping_shims_again(mesh: Mesh) -> None
 @pytest.mark.skipif(not Path("/sys/fs/cgroup/memory").exists(), reason="counts on a v1 memory cgroup")
 def test_a_container_that_runs_out_of_memory_wakes_its_shim(mesh: Mesh) -> None:
     hog = "sleep 1; x=1; while :; do x=$x$x; done"
-    watch = ["ctr", "-a", str(mesh.address), "events"]
-    with ending(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True)) as events:
-        time.sleep(0.3)
+    with listening(mesh) as heard:
         start(mesh, "hog", "sh", "-c", hog, flags=("--memory-limit", str(16 << 20)))
         asleep(mesh, "hog")
         eventually(lambda: "STOPPED" in mesh.ctr("tasks", "ls").out, within=30)
-        time.sleep(0.3)
-        events.terminate()
-        said, _ = events.communicate(timeout=10)
-    assert any("/tasks/oom" in line and '"hog"' in line for line in said.splitlines()), said
+        eventually(lambda: any("/tasks/oom" in line and '"hog"' in line for line in heard), what=f"no OOM event: {heard}")
     remove(mesh, "hog")
 
 
