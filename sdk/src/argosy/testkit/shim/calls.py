@@ -29,7 +29,7 @@ from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.unmount import unmount_tree
 from argosy.names import NAMESPACE_TTRPC_KEY
 from argosy.oci.spec import default_spec
-from argosy.testkit.processes import Fifos, fifos, processes, read, root_file_system
+from argosy.testkit.processes import Fifos, fifos, processes, read, root_file_system, runs
 from argosy.testkit.suite import Broken, Subject, Suite, fields_of, request
 from argosy.testkit.target import PREFIX
 from argosy.ttrpc.client import TtrpcClient
@@ -45,8 +45,8 @@ USUAL: Final = frozenset(CAPABILITIES)
 _RESPONSES: Final = {method.name: method.response for method in p.TaskBase.__methods__}
 # Where containerd's shim has runc keep what it knows of containers, by namespaces.
 _RUNC_ROOT: Final = Path("/run/containerd/runc")
-# How long a shim takes at most, after its start has ended, until it shows whose it is.
-_BECOMES_S: Final = 1.0
+# So long what has been ended may take to be gone.
+_GONE_S: Final = 5.0
 _ADDRESSES: Final = ("unix://", "ttrpc+unix://", "/", "@")
 
 
@@ -287,17 +287,12 @@ class Shim(Subject):
         if task.address or (task.bundle / "init.pid").exists():
             with suppress(ArgosyError):
                 await self.command(task, "delete")
-        # A shim that nobody spoke to may be about to become one, and not have its container's id yet.
-        until = time.monotonic() + (_BECOMES_S if task.client is None else 0.0)
-        while True:
-            # By what only they have: the id of a container that was made here.
-            for pid in processes():
-                if task.id in read(pid, "cmdline") or task.id in read(pid, "cgroup"):
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-            if time.monotonic() >= until:
-                break
-            await asyncio.sleep(0.05)
+        until = time.monotonic() + self.deadline_s
+        while (found := self._of(task)) and time.monotonic() < until:
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(0.02)
         path = task.address.removeprefix("ttrpc+").removeprefix("unix://")
         if path.startswith("/"):
             Path(path).unlink(missing_ok=True)
@@ -308,15 +303,32 @@ class Shim(Subject):
             task.log = -1
         shutil.rmtree(task.bundle, ignore_errors=True)
 
+    def _of(self, task: Task) -> list[int]:
+        """Return what is there of a task's processes, by what only they have: the id of a container that was made here.
+
+        A shim that nobody spoke to may be about to become one, and show no id yet: it has the environment that its start was given.
+        """
+        begun = f"TTRPC_ADDRESS={self.target.base}/c.sock.ttrpc"
+        found = []
+        for pid in processes():
+            words = read(pid, "cmdline")
+            if task.id in words or task.id in read(pid, "cgroup"):
+                found.append(pid)
+            elif task.client is None and self.target.run not in words and begun in read(pid, "environ"):
+                found.append(pid)
+        return [pid for pid in found if runs(pid)]
+
     async def left(self) -> Sequence[str]:
-        """Return processes and mounts that still have to do with the run."""
-        found = [
-            f"process {pid} ({read(pid, 'cmdline')[:80]})" for pid in processes() if self.target.run in read(pid, "cmdline")
-        ]
-        found += [f"mount {point}" for point in mounts_below(str(self.target.base))]
-        if found:
-            await asyncio.sleep(0.5)
-        return found
+        """Return processes and mounts that still have to do with the run, after a while: what was killed takes its time to go."""
+        until = time.monotonic() + _GONE_S
+        while True:
+            found = [
+                f"process {pid} ({words[:80]})" for pid in processes() if self.target.run in (words := read(pid, "cmdline"))
+            ]
+            found += [f"mount {point}" for point in mounts_below(str(self.target.base))]
+            if not found or time.monotonic() > until:
+                return found
+            await asyncio.sleep(0.1)
 
 
 def _answer(output: bytes) -> tuple[str, int]:

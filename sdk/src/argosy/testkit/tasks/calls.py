@@ -49,7 +49,7 @@ _METHODS: Final = {method.name: method for method in p.TasksBase.__methods__}
 _READY: Final = "/argosy-verify/ready"
 # How long giving up one step of what a check has left may take, and how long a shim to be gone after its task.
 _STEP_S: Final = 2.0
-_GONE_S: Final = 3.0
+_GONE_S: Final = 5.0
 
 
 @dataclass
