@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import IO
 import grpc
 import pytest
 
-from tests.harness.mesh import ARGOSY, eventually
+from tests.harness.listening import listening
+from tests.harness.mesh import ARGOSY, Peer, eventually
 from tests.harness.processes import ending
 
 pytestmark = pytest.mark.root
@@ -157,8 +157,9 @@ def test_a_start_waits_for_the_services_of_a_supervisor_that_was_killed(base: Pa
     killed = up(base)
     with ending(killed):
         assert killed.stdout is not None and killed.stdout.readline()
-        with ending(subprocess.Popen(["ctr", "-a", f"{base}/c.sock", "events"], stderr=subprocess.DEVNULL)):
-            time.sleep(1.0)  # until its call is there: nothing tells
+        peer = Peer()
+        peer.address = base / "c.sock"
+        with listening(peer):
             gateway = gateway_of(killed)
             os.kill(killed.pid, signal.SIGKILL)
             killed.wait(10)
