@@ -231,7 +231,8 @@ async def waits_are_answered_when_it_ends(s: Tasks) -> None:
     """Wait answers once the task has ended and not before, to everybody who waits, and however long before Start it was asked."""
     answers: list[int] = []
     with s.fifos("a") as io:
-        task = await s.created("a", "sh", "-c", "read line; exit 3", stdin=io.paths["stdin"])
+        stdin, stdout, stderr = (io.paths[name] for name in ("stdin", "stdout", "stderr"))
+        task = await s.created("a", "sh", "-c", "read line; exit 3", stdin=stdin, stdout=stdout, stderr=stderr)
 
         async def one() -> None:
             answers.append(await s.wait(task))
