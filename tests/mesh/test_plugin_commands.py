@@ -163,7 +163,7 @@ def test_a_fresh_process_takes_over_and_no_call_fails(mesh: Mesh, plugin: Plugin
             eventually(lambda n=n: f"version {n}" in plugin.log)  # type: ignore[misc] # bound now
             began = time.monotonic()
             mesh.argosy("plugin", "rollback", "mine").ok()
-            assert time.monotonic() - began < 3  # with the command's own start; the swap alone is in the bench
+            assert time.monotonic() - began < 8  # with the command's own start; the swap alone is in the bench
             assert plugin.row["pid"] == pids[-1]
             mesh.argosy("plugin", "rollback", "mine").ok()
             pids.append(plugin.row["pid"])

@@ -499,7 +499,7 @@ def test_who_waits_for_the_root_does_not_wait_for_a_large_tree(tmp_path: Path, m
                 began = time.monotonic()
                 tasks.cancel_scope.cancel()
             await snapshots.close()
-            assert time.monotonic() - began < 1 and os.listdir(removed)
+            assert time.monotonic() - began < 4 and os.listdir(removed)
         async with opened(tmp_path) as snapshots:
             assert not removed.exists()
             await whole(snapshots)

@@ -163,7 +163,7 @@ def test_what_a_processor_leaves_behind_ends_with_its_call(tmp_path: Path) -> No
     async def work(unpacker: Unpacker) -> None:
         began = time.monotonic()
         await unpacker.apply(LAYER, mounts, "x/y")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 60  # what is left behind would sleep for ten minutes
         assert not any(alive(pid) for pid in pids(left, 1))
 
     body = f"setsid sh -c 'echo $$ >> {left}; exec sleep 600 <&- >&-' & while ! [ -s {left} ]; do sleep 0.05; done; exec cat"

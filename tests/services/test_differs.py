@@ -123,7 +123,7 @@ def test_one_that_is_killed_leaves_its_calls_to_the_next(short_path: Path) -> No
             for _ in range(3):
                 began = time.monotonic()
                 assert await applied(stub) == "other"
-                assert time.monotonic() - began < 1
+                assert time.monotonic() - began < 5
             await Registration(gateway.core).drain("other")
             (short_path / "one.sock").unlink(missing_ok=True)
             with pytest.raises(Unavailable, match='diff plugin "one" at'):

@@ -206,7 +206,7 @@ def test_who_hangs_or_talks_rubbish_holds_up_nobody_and_is_asked_again(short_pat
                 began = time.monotonic()
                 await there.serve("good.sock", MemorySnapshotter(), Says(GetInfoResponse(type="snapshot", name="good")))
                 await there.registered("good")
-                assert time.monotonic() - began < 1.0
+                assert time.monotonic() - began < 1.9  # two seconds are what one that hangs is given
                 for name in ("hangs", "mute", "noisy"):
                     assert await there.refused(name)
                 assert [plugin.name for plugin in there.core.registry] == ["good"]

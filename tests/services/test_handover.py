@@ -95,7 +95,7 @@ class TestInOrder:
                     assert (old.snapshotter.calls > before[0], new.snapshotter.calls > before[1]) == (n % 2 == 1, n % 2 == 0)
                     began = time.monotonic()
                     await registration.rollback("s")
-                    assert time.monotonic() - began < 1
+                    assert time.monotonic() - began < 5
                 done.set()
                 assert all([await one for one in storming])
                 assert rows.hand_overs(core.db.reader) == [] and plugin.last_error == ""

@@ -347,7 +347,7 @@ class TestLate:
                 async with serving(short_path / "s.sock", MemorySnapshotter()):
                     bound = time.monotonic()
                     await asyncio.gather(*waiting[:10])
-                    assert time.monotonic() - bound < 1.0, "it was there, and nobody looked"
+                    assert time.monotonic() - bound < 4.0, "it was there, and nobody looked"
                     assert not any(one.done() for one in waiting[10:])
                     async with serving(short_path / "c.sock", MemorySnapshotter()):
                         await asyncio.gather(*waiting[10:])
@@ -483,7 +483,7 @@ class TestSwapped:
                 assert core.registry.named("s").config.address == str(short_path / "new.sock")
                 began = time.monotonic()
                 await registration.rollback("s")
-                assert time.monotonic() - began < 1
+                assert time.monotonic() - began < 5
                 calls = new.calls
                 await used(core, "last", lease=True)
                 assert new.calls == calls
