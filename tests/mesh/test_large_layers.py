@@ -30,8 +30,8 @@ PART = 256 << 10
 # A pull of its own process, with parts as small as they are here.
 PULLS = f"""
 import asyncio, sys
-from argosy.client import Client, images, registry
-registry.PART_BYTES, registry.LARGE_BYTES = {PART}, {2 * PART}
+from argosy.client import Client, downloads, images
+downloads.PART_BYTES, downloads.LARGE_BYTES = {PART}, {2 * PART}
 async def main():
     async with Client(sys.argv[1], sys.argv[2]) as client:
         await images.pull(client, sys.argv[3], unpack_image=False)
