@@ -7,6 +7,7 @@ import errno
 import os
 import socket as sockets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from argosy.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, 
 from argosy.recent import Recent
 from argosy.rpc import Channel, Server, current, inline, wire
 from argosy.rpc import channel as room
-from argosy.rpc.channel import NO_DEADLINE, CallGroup
+from argosy.rpc.channel import NO_DEADLINE, CallGroup, ClientStream
 from argosy.rpc.relay import relay
 from argosy_protos.containerd.services.content import v1 as p
 from argosy_protos.containerd.services.version.v1 import VersionBase, VersionResponse, VersionStub
@@ -28,6 +29,7 @@ from tests.sdk.test_rpc import INFO, Content, engine, serve
 
 __all__ = ("engine",)  # a fixture
 NAME = 'snapshot plugin "overlayfs"'
+WRITE = "/containerd.services.content.v1.Content/Write"
 
 
 def test_a_call_has_a_deadline_unless_it_says_that_it_has_none(
@@ -152,6 +154,47 @@ def test_a_group_ends_who_waits_for_room_to_write(short_path: Path, engine: str)
                     await stream.recv_message()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("size", [1000, 32 << 10, 200 << 10])
+def test_who_sends_to_a_peer_that_does_not_read_is_held_back_whatever_the_size_of_its_messages(
+    short_path: Path, engine: str, size: int
+) -> None:
+    """Those below 64 KiB were queued without end."""
+
+    async def body(socket: Path, content: Content, server: Server) -> None:
+        async with Channel(socket) as channel:
+            calls = [channel.request(WRITE, Cardinality.STREAM_STREAM, bytes, bytes) for _ in range(100)]
+            message = p.WriteContentRequest(action=p.WriteAction.WRITE, ref="never", data=bytes(size)).encode()
+
+            async def send(call: ClientStream) -> None:
+                for _ in range((40 << 20) // size):
+                    await call.send_message(message)
+
+            one = asyncio.ensure_future(send(calls[0]))
+            connection = await until_held_back([one], calls[0])
+            assert connection.engine.queued() < 2 << 20
+            # Of many together hardly more waits than of some.
+            tasks = [one, *(asyncio.ensure_future(send(call)) for call in calls[1:])]
+            await until_held_back(tasks, calls[-1])
+            assert connection.engine.queued() < (32 << 20) + 100 * ((64 << 10) + 2 * size) + (1 << 20)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for call in calls:
+                call.cancel()
+            assert (await VersionStub(channel).version(Empty())).version == "1.0.0"
+
+    serve(short_path, body)
+
+
+async def until_held_back(tasks: Sequence[asyncio.Future[None]], call: ClientStream) -> Any:
+    """Return the connection of a call once nobody of some that send to it sends any more, and none is done."""
+    queued = -1
+    while call._connection is None or queued != (queued := call._connection.engine.queued()):
+        await asyncio.sleep(0.2)
+    assert not any(task.done() for task in tasks)
+    return call._connection
 
 
 def test_a_group_ends_who_waits_for_a_connection(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,8 @@ class Content(p.ContentBase):
         total = 0
         async for request in requests:
             total += len(request.data)
+            if request.ref == "never":
+                await asyncio.sleep(30)
             if request.ref == "much":
                 for _ in range(60):
                     yield p.WriteContentResponse(digest="x" * 10_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import tarfile
@@ -11,10 +12,15 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from argosy.client import Client
+from argosy.errors import ResourceExhausted
 from argosy.testkit.image import oci_archive
 from argosy_protos.containerd.services.images.v1 import ListImagesRequest
+from argosy_protos.containerd.services.streaming.v1 import StreamInit
+from argosy_protos.containerd.services.transfer.v1 import TransferOptions, TransferRequest
 from argosy_protos.containerd.types import transfer as p
 
 from tests.harness.mesh import IMAGE, Mesh
@@ -109,3 +115,73 @@ def test_streams_that_are_sent_to_and_that_nobody_takes_stop_nobody_else(mesh: M
         threading.Thread(target=others, daemon=True).start()
         assert done.wait(60), "others wait for a stream that nobody reads"
         assert anonymous_kb(mesh, "argosy-transfer") < MOST_KB
+
+
+async def opened(client: Client, id: str) -> Any:
+    """Open a stream, and leave it so."""
+    call: Any = client.services.streaming.stream()
+    await call.send_message(pack(StreamInit(id=id)))
+    await call.recv_message()
+    return call
+
+
+def test_streams_that_nobody_uses_leave_places_for_others(mesh: Mesh) -> None:
+    """As many as there were places on the gateway's connection, and everybody's next transfer waited for ever; also of those who say nothing."""
+
+    async def main() -> None:
+        async with Client(mesh.address, "many") as client, Client(mesh.address, "default") as other:
+            for number in range(1000):
+                await opened(client, f"s{number}")
+            silent: list[Any] = [client.services.streaming.stream() for _ in range(100)]
+            for call in silent:
+                await call.send_request()
+            refused = None
+            for number in range(100):
+                try:
+                    await opened(client, f"t{number}")
+                except ResourceExhausted as error:
+                    refused = error.message
+                    break
+            assert refused == '1024 streams of namespace "many" are open, which are the most of one namespace; end some'
+            source, sink = p.ImageStore(name=IMAGE), p.ImageStore(name="docker.io/library/tagged:1")
+            async with asyncio.timeout(30):
+                call = await opened(other, "progress")
+                options = TransferOptions(progress_stream="progress")
+                request = TransferRequest(source=pack(source), destination=pack(sink), options=options)
+                await other.services.transfer.transfer(request)
+                await call.recv_message()
+        async with asyncio.timeout(30), Client(mesh.address, "many") as client:
+            while True:  # their places are free when the gateway has said that their client is gone
+                try:
+                    await opened(client, "again")
+                    break
+                except ResourceExhausted:
+                    await asyncio.sleep(0.02)
+
+    asyncio.run(main())
+
+
+def test_what_is_sent_to_a_stream_that_nobody_reads_is_not_kept_without_end(mesh: Mesh) -> None:
+    """Messages shorter than 64 KiB were: one client's stream took as much of the gateway's memory as it liked."""
+
+    async def main() -> None:
+        async with Client(mesh.address, "unread") as client:
+            call = await opened(client, "unread")
+            before, sent = anonymous_kb(mesh, "argosy-gateway"), 0
+            message = pack(p.Data(data=bytes(32 << 10)))
+
+            async def send() -> None:
+                nonlocal sent
+                while sent < 200 << 20:
+                    await call.send_message(message)
+                    sent += 32 << 10
+
+            sending, seen = asyncio.create_task(send()), -1
+            while sent != seen:  # until it is held back
+                seen = sent
+                await asyncio.sleep(0.5)
+            sending.cancel()
+            assert sent < 64 << 20
+            assert anonymous_kb(mesh, "argosy-gateway") - before < 64 << 10
+
+    asyncio.run(main())

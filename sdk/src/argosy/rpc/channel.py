@@ -213,11 +213,13 @@ class ClientStream:
         if size < h2.MAX_FRAME_BYTES >> 4:
             connection.engine.data(self.sid, wire.FRAME.pack(0, size) + data, end)
             connection.flush_soon()
+            if not self._cardinality.client_streaming:
+                return  # there is but one
         else:
             connection.engine.data(self.sid, wire.FRAME.pack(0, size), False)
             connection.engine.data(self.sid, data, end)
             connection.flush()
-            await connection.drain(self.sid, lambda: self.ended)
+        await connection.drain(self.sid, lambda: self.ended)
 
     async def end(self) -> None:
         """Say that no more messages follow."""

@@ -14,6 +14,9 @@ logger = log.get("argosy.rpc")
 
 # A sender pauses when this much of its own data waits for the peer's credit.
 HIGH_WATER_BYTES: Final = 1 << 20
+# Where as much of all streams of a connection waits, each pauses at this much: a peer that reads none of thousands costs a bounded part of memory.
+_CROWD_BYTES: Final = 32 << 20
+_CROWDED_BYTES: Final = 64 << 10
 # What a peer sends is taken in pieces, each of which takes about this long: a quarter of a megabyte may be one message, or ten
 # thousand calls. Then it is the others' turn.
 _PIECE_S, _TURN_S = 0.0002, 0.001
@@ -36,7 +39,7 @@ class Connection(asyncio.Protocol):
         self._scheduled = False
         self._receiving = False
         self._paused = False
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], tuple[int, Callable[[], bool]]] = {}
         self._rest = b""
         self._piece = _FIRST_BYTES
         self._for_nothing, self._since = 0, 0.0
@@ -134,22 +137,31 @@ class Connection(asyncio.Protocol):
 
     async def drain(self, sid: int, over: Callable[[], bool]) -> None:
         """Wait until stream sid may queue more, is over, or the connection is gone."""
-        while (self._paused or self.engine.queued(sid) > HIGH_WATER_BYTES) and not self.closed and not over():
+        while not self._has_room(sid) and not self.closed and not over():
             self.flush()
-            if not self._paused and self.engine.queued(sid) <= HIGH_WATER_BYTES:
+            if self._has_room(sid):
                 return
             waiter = self.loop.create_future()
-            self._waiting.add(waiter)
+            self._waiting[waiter] = (sid, over)
             try:
                 await waiter
             finally:
-                self._waiting.discard(waiter)
+                self._waiting.pop(waiter, None)
+
+    def _has_room(self, sid: int, of_all: int | None = None) -> bool:
+        """Return whether a stream may queue more; of_all is how much waits of all of them, where that is known."""
+        if self._paused:
+            return False
+        own = self.engine.queued(sid)
+        if own <= _CROWDED_BYTES:
+            return True
+        return own <= HIGH_WATER_BYTES and (self.engine.queued() if of_all is None else of_all) <= _CROWD_BYTES
 
     def wake(self) -> None:
-        """Have everybody who waits in ``drain`` look again."""
-        waiting, self._waiting = self._waiting, set()
-        for waiter in waiting:
-            if not waiter.done():
+        """Have those go on who wait in ``drain`` for nothing any more. Thousands may wait, and each that looks takes a turn of the loop."""
+        of_all = self.engine.queued() if self._waiting and not self.closed else 0
+        for waiter, (sid, over) in self._waiting.items():
+            if not waiter.done() and (self.closed or over() or self._has_room(sid, of_all)):
                 waiter.set_result(None)
 
     def eof_received(self) -> None:

@@ -25,10 +25,14 @@ async def start(ctx: ServiceContext[TransferSettings]) -> Sequence[Any]:
     # What clients send to streams that nobody reads yet stands on the gateway's one connection, and must not fill it.
     ctx.server.windows = SHARED
     LANES.resize(ctx.settings.lanes)
-    streams = Streams(ctx.settings.streams)
+    streams = Streams()
     ctx.gauges["streams"] = lambda: len(streams)
     ctx.tasks.start_soon(keep_going, "leases of streams", partial(close_with_their_leases, streams, ctx.settings.gateway))
-    return [StreamingServicer(streams), TransferServicer(ctx.settings, streams), Bindir(ctx.settings.image_verifiers)]
+    return [
+        StreamingServicer(streams, ctx.settings.streams),
+        TransferServicer(ctx.settings, streams),
+        Bindir(ctx.settings.image_verifiers),
+    ]
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from grpclib.exceptions import GRPCError
 
 from argosy_transfer import pairs
 from argosy_transfer.jobs import Job
+from argosy_transfer.places import Places
 from argosy_transfer.progress import Teller
 from argosy_transfer.service import TransferSettings
 from argosy_transfer.streams import Stream, Streams
@@ -38,8 +39,9 @@ _FIRST_S: Final = 60.0
 class StreamingServicer(StreamingBase):
     """containerd.services.streaming.v1.Streaming. A call lives until its stream is closed, or its client or its lease goes."""
 
-    def __init__(self, streams: Streams) -> None:
-        self._streams = streams
+    def __init__(self, streams: Streams, most: int) -> None:
+        """most is how many may be open at a time, those included that have not said their id yet."""
+        self._streams, self._places = streams, Places(most, "streams")
 
     def __mapping__(self) -> dict[str, Handler]:
         path = f"/{self.__service__}/Stream"
@@ -49,6 +51,10 @@ class StreamingServicer(StreamingBase):
         call = wire.call
         # One without a namespace is taken, as by containerd; what is no name of one is not.
         namespace = call.namespace if call.get(NAMESPACE_HEADER) else ""
+        with self._places.one(namespace):
+            await self._serve(wire, namespace, call.get(LEASE_HEADER) or "")
+
+    async def _serve(self, wire: ServerStream, namespace: str, lease: str) -> None:
         first: AnyMessage | None = None
         with anyio.move_on_after(_FIRST_S) as waiting:
             first = await wire.recv_message()
@@ -56,7 +62,7 @@ class StreamingServicer(StreamingBase):
             raise DeadlineExceeded(f"a stream says its id first, and this one said nothing for {_FIRST_S:g} s")
         if first is None:
             raise InvalidArgument("a stream says its id first, and this one ended before")
-        stream = Stream(namespace, _id(first), call.get(LEASE_HEADER) or "", wire)
+        stream = Stream(namespace, _id(first), lease, wire)
         self._streams.register(stream)
         try:
             # Only now: who hears this may name the stream in a transfer.
@@ -82,9 +88,14 @@ class TransferServicer(TransferBase):
 
     def __init__(self, settings: TransferSettings, streams: Streams) -> None:
         self._settings, self._streams = settings, streams
+        self._places = Places(settings.transfers, "transfers")
 
     async def transfer(self, request: TransferRequest) -> Empty:
         """Raises NotFound for a stream that is not open, Unknown for what is no source or destination, GRPCError for a pair that is not served."""
+        with self._places.one(current().namespace):
+            return await self._transfer(request)
+
+    async def _transfer(self, request: TransferRequest) -> Empty:
         call = current()
         namespace, id = call.namespace, request.options.progress_stream if request.options is not None else ""
         progress = self._streams.take(namespace, id) if id else None

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import anyio
-from argosy.errors import Cancelled, InvalidArgument, NotFound, ResourceExhausted, Unknown
+from argosy.errors import Cancelled, InvalidArgument, NotFound, Unknown
 from argosy.rpc.server import ServerStream
 from argosy_protos.google.protobuf import Any as AnyMessage
 from grpclib.exceptions import StreamTerminatedError
@@ -84,8 +84,7 @@ class Stream:
 class Streams:
     """All streams, by namespace and id."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._open: dict[tuple[str, str], Stream] = {}
 
     def __len__(self) -> int:
@@ -95,11 +94,9 @@ class Streams:
         return iter(list(self._open.values()))
 
     def register(self, stream: Stream) -> None:
-        """Make a stream known. Raises Unknown for an id that is taken, as containerd does; InvalidArgument, ResourceExhausted."""
+        """Make a stream known. Raises Unknown for an id that is taken, as containerd does; InvalidArgument."""
         if not stream.id or len(stream.id.encode()) > _MOST_ID_BYTES:
             raise InvalidArgument(f"a stream's id has 1 to {_MOST_ID_BYTES} bytes")
-        if len(self._open) >= self._most:
-            raise ResourceExhausted(f"{len(self._open)} streams are open, which are the most; close some")
         if (stream.namespace, stream.id) in self._open:
             raise Unknown("already exists")
         self._open[stream.namespace, stream.id] = stream
