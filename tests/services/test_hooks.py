@@ -84,7 +84,8 @@ class Accepts(Verifier):
 async def guarded(base: Path, cover: str = "transfer", /, **plugins: tuple[Any, dict[str, Any]]) -> AsyncIterator[Core]:
     """A gateway's core with hooks and verifiers, each with what its table says beside its type and its address."""
     async with AsyncExitStack() as stack:
-        tables = {}
+        # Nobody calls it.
+        tables = {"native": ProxyPlugin(type="snapshot", address=str(base / "native.sock"))}
         for name, (plugin, said) in plugins.items():
             kind = "verifier" if isinstance(plugin, Verifier) else "hook"
             await stack.enter_async_context(serving(base / f"{name}.sock", plugin))
@@ -208,6 +209,14 @@ async def test_what_is_here_already_can_not_come_from_elsewhere(short_path: Path
         (DecideResponse(allow=True, labels={f"k{n}": "v" for n in range(65)}), "65 labels"),
         (DecideResponse(allow=True, labels={"k": "v" * 5000}), "maximum size"),
         (DecideResponse(allow=True, snapshotter="a\nb"), "no name"),
+        (
+            DecideResponse(allow=True, snapshotter="nowhere"),
+            'asks for the snapshotter "nowhere", which is not here; there are ',
+        ),
+        (
+            DecideResponse(allow=True, snapshotter="native,id==x"),
+            'asks for the snapshotter "native,id==x", which is not here',
+        ),
     ],
 )
 @in_a_loop

@@ -69,7 +69,7 @@ class Hooks:
         for plugin in self.at(request.point):
             request.reference, request.labels, request.snapshotter = ruling.reference, ruling.labels, ruling.snapshotter
             try:
-                answer = await _asked(plugin, request)
+                answer = await self._asked(plugin, request)
             except ArgosyError as error:
                 why = f'hook "{plugin.name}" was asked about {_subject(request)} at {request.point} and gave no answer: {in_words(error.message)}'
                 if plugin.config.fail != "open":
@@ -94,21 +94,27 @@ class Hooks:
             ruling.snapshotter = answer.snapshotter or ruling.snapshotter
         return ruling
 
+    async def _asked(self, plugin: Plugin, request: DecideRequest) -> DecideResponse:
+        """Return a hook's answer. Raises what became of the call, Internal for an answer that can't be."""
+        from argosy_protos.argosy.hooks.v1 import HooksStub
 
-async def _asked(plugin: Plugin, request: DecideRequest) -> DecideResponse:
-    """Return a hook's answer. Raises what became of the call, Internal for an answer that can't be."""
-    from argosy_protos.argosy.hooks.v1 import HooksStub
+        with within(plugin, _USUAL_S, "/argosy.hooks.v1.Hooks/Decide") as seconds:
+            async with plugin.call(seconds) as channel:
+                answer = await HooksStub(channel).decide(request)
+        try:
+            _check(request, answer)
+            self._check_snapshotter(answer.snapshotter)
+        except InvalidArgument as error:
+            wrong = Internal(error.message)
+            plugin.distrust(wrong)
+            raise wrong from None
+        return answer
 
-    with within(plugin, _USUAL_S, "/argosy.hooks.v1.Hooks/Decide") as seconds:
-        async with plugin.call(seconds) as channel:
-            answer = await HooksStub(channel).decide(request)
-    try:
-        _check(request, answer)
-    except InvalidArgument as error:
-        wrong = Internal(error.message)
-        plugin.distrust(wrong)
-        raise wrong from None
-    return answer
+    def _check_snapshotter(self, name: str) -> None:
+        """Raise InvalidArgument for a snapshotter that is not here: an image would be fetched, and then unpacked nowhere."""
+        if name and ("snapshot", name) not in self._registry.plugins:
+            there = ", ".join(plugin.name for plugin in self._registry.of_type("snapshot")) or "none"
+            raise InvalidArgument(f'it asks for the snapshotter "{name}", which is not here; there are {there}')
 
 
 def _check(request: DecideRequest, answer: DecideResponse) -> None:
