@@ -9,6 +9,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -52,13 +53,14 @@ class Faults:
         self._ended = False
         self._stopped: dict[int, str] = {}
         self._killed: dict[str, float] = {}
+        self._hits: Counter[str] = Counter()
         self.log: list[str] = []
         self._began = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="faults", daemon=True)
         self._thread.start()
 
-    def around(self, victims: Sequence[str], chance: float = 0.5) -> None:
-        """Maybe hit one of victims soon: called right before a call that they take part in."""
+    def around(self, victims: Sequence[str], chance: float = 0.5, start_s: float = 0.0) -> None:
+        """Maybe hit one of victims soon: called right before a call that they take part in, by a client that takes start_s to start."""
         with self._changed:
             now = time.monotonic()
             if self._resting or now < self._next or self._rng.random() > chance:
@@ -67,14 +69,14 @@ class Faults:
                 victims = [one for one in victims if now > self._killed.get(one, -_STEADY_S) + _STEADY_S]
             if not victims:
                 return
-            victim = self._rng.choice(victims)
+            # Who was hit least, every other time: some take part in few calls.
+            least = min(victims, key=lambda one: self._hits[one])
+            victim = least if self._rng.random() < 0.5 else self._rng.choice(victims)
             # Without the gateway nothing goes on at all.
             self._next = now + self._gap_s * self._rng.uniform(0.7, 2.0) * (3 if victim == GATEWAY else 1)
             how = self._rng.choices(("kill", "stop"), (3, 1))[0]
-            if how == "kill":
-                self._killed[victim] = now
             self._order += 1
-            heapq.heappush(self._due, (now + soon(self._rng), self._order, how, victim))
+            heapq.heappush(self._due, (now + start_s + soon(self._rng), self._order, how, victim))
             self._changed.notify()
 
     def _run(self) -> None:
@@ -99,10 +101,13 @@ class Faults:
     def _hit(self, how: str, victim: str) -> None:
         pid = self._mesh.services().get(victim)
         if pid is None:
-            return  # it is being restarted, or was never called
+            with self._changed:
+                self._next = 0.0  # it is being restarted, or nobody has called it for a while: another's turn
+            return
         try:
             if how == "kill":
                 os.kill(pid, signal.SIGKILL)
+                self._killed[victim] = time.monotonic()
             elif how == "stop":
                 length = self._rng.choice(_STOPS_S)
                 os.kill(pid, signal.SIGSTOP)
@@ -118,6 +123,7 @@ class Faults:
             return
         self.log.append(f"{time.monotonic() - self._began:8.2f} s {how} {victim} ({pid})")
         self._findings.count(f"{how} {victim}")
+        self._hits[victim] += 1
 
     def _release(self, victim: str = "") -> None:
         with self._changed:

@@ -82,7 +82,8 @@ class ImageWorker(Worker):
         before = self.ledger.certain.get(key)
         flags = ("--plain-http", "--snapshotter", snapshotter)
         code = self.command(
-            *self.argosy("transfer", *flags, source, f"image:{what}"), victims=(TRANSFER, *self._around(snapshotter))
+            *self.argosy("transfer", *flags, source, f"image:{what}"),
+            victims=(TRANSFER, TRANSFER, *self._around(snapshotter)),
         )
         self._got(key, sample, snapshotter, code, "Transfer", before)
 
@@ -97,7 +98,7 @@ class ImageWorker(Worker):
         to_file = self.rng.random() < 0.5
         sink = f"archive:{archive}" if to_file else there
         code = self.command(
-            *self.argosy("transfer", "--plain-http", f"image:{key[1]}", sink), victims=(TRANSFER, GATEWAY, CONTENT)
+            *self.argosy("transfer", "--plain-http", f"image:{key[1]}", sink), victims=(TRANSFER, TRANSFER, GATEWAY, CONTENT)
         )
         if code == 0:
             found = images.digests_in(archive) if to_file else images.digests_at(there)

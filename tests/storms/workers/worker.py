@@ -228,7 +228,7 @@ class Worker(abc.ABC):
 
     def command(self, *args: str, victims: Sequence[str], may_kill: bool = True) -> int | None:
         """Run a client as a process, which may be killed; return its exit code, None when it was."""
-        self.storm.faults.around(victims, 0.7)
+        self.storm.faults.around(victims, 0.7, self.rng.uniform(0.1, 0.5) if args[0] == str(ARGOSY) else 0.01)
         words = [a for a in args[args.index(self.ns) + 1 :] if not a.startswith("-")]
         what = " ".join([Path(args[0]).name, *words[: 2 if args[0] == "ctr" else 1]])
         kill_after = self.rng.uniform(0.02, 1.2) if may_kill and self.rng.random() < 0.2 else None
