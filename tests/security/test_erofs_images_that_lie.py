@@ -101,9 +101,9 @@ def liars(seed: int) -> Iterator[bytes]:
         yield bytes(made)
 
 
-def outcome(image: bytes, into: Path) -> str:
-    """Read an image that something else stands behind, and unpack it; return what it was refused with, or ""."""
-    with tempfile.TemporaryFile() as file:
+def outcome(image: bytes, into: Path | None) -> str:
+    """Read an image that something else stands behind, and unpack it into a directory, if any; return what it was refused with, or ""."""
+    with open(os.memfd_create("image"), "w+b") as file:
         file.write(image + BEYOND)
         file.flush()
         budget, total = Budget(SMALL), 0
@@ -117,6 +117,9 @@ def outcome(image: bytes, into: Path) -> str:
             assert BEYOND[:26] not in tar
             for found in TarReader(iter([bytes(tar)]), Budget(SMALL)):
                 assert found.name
+            if into is None:
+                return ""
+            into.mkdir(parents=True, exist_ok=True)
             file.truncate(len(image))
             file.seek(0)
             unpack(
@@ -147,9 +150,8 @@ def test_whatever_field_lies_it_is_refused_or_read_and_nothing_else(seed: int, t
     tree, said = tmp_path / "tree", set[str]()
     (tmp_path / "plain").write_text("outside")
     for number, image in enumerate(liars(seed)):
-        into = tree / str(number)
-        into.mkdir(parents=True)
-        said.add(outcome(image, into)[:40])
+        # Making files takes most of the time.
+        said.add(outcome(image, tree / str(number) if number % 5 == seed else None)[:40])
     assert sorted(os.listdir(tmp_path)) == ["plain", "tree"]
     assert (tmp_path / "plain").read_text() == "outside" and (tmp_path / "plain").stat().st_nlink == 1
     assert len(said) > 10, "it lies about one thing only"
