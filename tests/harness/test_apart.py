@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from argosy.kernel.process import alive
 
+from tests.harness.apart import is_ours
 from tests.harness.mesh import IMAGE, Mesh
 from tests.harness.processes import ending
 
@@ -20,8 +21,7 @@ import sys
 from pathlib import Path
 from tests.harness.apart import apart
 from tests.harness.mesh import IMAGE, Mesh
-if sys.argv[3] == "apart":
-    made = apart()
+made = apart()
 mesh = Mesh(Path(sys.argv[1]))
 mesh.start()
 try:
@@ -34,8 +34,7 @@ try:
     sys.stdin.readline()
 finally:
     mesh.destroy()
-    if sys.argv[3] == "apart":
-        made.leave()
+    made.leave()
 """
 
 
@@ -54,17 +53,32 @@ def test_a_container_outlives_one_of_its_name_in_another_run(mesh: Mesh, image_a
     mesh.ctr("run", "-d", IMAGE, "same", "sleep", "1000").ok()
     pid = pid_of(mesh, "same")
     assert all(line.endswith((":/default/same", ":/")) for line in groups(pid)), groups(pid)
-    command = [sys.executable, "-c", _OTHER, str(short_path), str(image_archive), "apart"]
+    command = [sys.executable, "-c", _OTHER, str(short_path), str(image_archive)]
     with ending(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)) as other:
         assert other.stdin is not None and other.stdout is not None
-        assert other.stdout.readline() == "runs\n"
-        other.stdin.write("take it away\n")
-        other.stdin.flush()
-        assert other.stdout.readline() == "gone\n"
-        assert alive(pid)
-        assert mesh.ctr("tasks", "exec", "--exec-id", "e", "same", "echo", "here").ok().out == "here\n"
-        other.stdin.write("end\n")
-        other.stdin.flush()
-        assert other.wait(60) == 0
+        try:
+            assert other.stdout.readline() == "runs\n"
+            other.stdin.write("take it away\n")
+            other.stdin.flush()
+            assert other.stdout.readline() == "gone\n"
+            assert alive(pid)
+            assert mesh.ctr("tasks", "exec", "--exec-id", "e", "same", "echo", "here").ok().out == "here\n"
+        finally:
+            other.stdin.close()  # at the end of what it is told it ends its mesh
+            code = other.wait(60)
+        assert code == 0
     mesh.ctr("tasks", "rm", "-f", "same").ok()
     mesh.ctr("containers", "rm", "same").ok()
+
+
+def test_a_process_of_another_run_is_not_ours() -> None:
+    script = "import sys; from tests.harness.apart import apart; apart(); print('is apart', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script]
+    with (
+        ending(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)) as below,
+        ending(subprocess.Popen(["sleep", "1000"])) as ours,
+    ):
+        assert below.stdout is not None and below.stdout.readline() == "is apart\n"
+        seen = [sys.executable, "-c", f"from tests.harness.apart import apart, is_ours; apart(); print(is_ours({ours.pid}))"]
+        assert is_ours(ours.pid) and is_ours(below.pid)
+        assert subprocess.run(seen, capture_output=True, text=True, check=True).stdout == "False\n"
