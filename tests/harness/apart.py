@@ -87,6 +87,8 @@ def apart() -> Apart:
     """Take this process apart. It must be root and have one thread. Raises OSError where the kernel does not let it; then nothing has changed."""
     found = list(_hierarchies())
     made = Apart([], [])
+    namespaces = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in ("mnt", "cgroup")]
+    here = os.getcwd()
     try:
         for hierarchy in found:
             made._parts.append(os.open(hierarchy.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
@@ -94,19 +96,30 @@ def apart() -> Apart:
             _enter(hierarchy)
         call("unshare", ctypes.c_int(_CLONE_NEWCGROUP))
         own_mounts()
+        for hierarchy in found:
+            _mount(hierarchy)
     except BaseException:
+        for fd in namespaces:
+            call("setns", ctypes.c_int(fd), ctypes.c_int(0))
+        os.chdir(here)  # which another mount namespace sets to its root
         made.leave()
         raise
-    for hierarchy in found:
-        point = str(hierarchy.point)
-        unmount_all(point, MNT_DETACH)
-        kind, options = (b"cgroup", hierarchy.controllers.encode()) if hierarchy.controllers else (b"cgroup2", None)
-        call("mount", kind, os.fsencode(point), kind, ctypes.c_ulong(0), options, path=point)
-        if not hierarchy.controllers:
-            leaf = hierarchy.point / _LEAF
-            leaf.mkdir(exist_ok=True)
-            (leaf / "cgroup.procs").write_text("0")
+    finally:
+        for fd in namespaces:
+            os.close(fd)
     return made
+
+
+def _mount(hierarchy: _Hierarchy) -> None:
+    """Have what is mounted be our part of the tree."""
+    point = str(hierarchy.point)
+    unmount_all(point, MNT_DETACH)
+    kind, options = (b"cgroup", hierarchy.controllers.encode()) if hierarchy.controllers else (b"cgroup2", None)
+    call("mount", kind, os.fsencode(point), kind, ctypes.c_ulong(0), options, path=point)
+    if not hierarchy.controllers:
+        leaf = hierarchy.point / _LEAF
+        leaf.mkdir(exist_ok=True)
+        (leaf / "cgroup.procs").write_text("0")
 
 
 def _enter(hierarchy: _Hierarchy) -> None:

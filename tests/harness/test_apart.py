@@ -82,3 +82,27 @@ def test_a_process_of_another_run_is_not_ours() -> None:
         seen = [sys.executable, "-c", f"from tests.harness.apart import apart, is_ours; apart(); print(is_ours({ours.pid}))"]
         assert is_ours(ours.pid) and is_ours(below.pid)
         assert subprocess.run(seen, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_who_cannot_be_apart_is_where_it_was() -> None:
+    """The last hierarchy can't be mounted; the run says so, and goes on beside the others."""
+    script = """
+import os
+from pathlib import Path
+from tests.harness import apart
+def state():
+    own = [os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "cgroup")]
+    return [*own, Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text(), os.getcwd()]
+before, mount, last = state(), apart._mount, list(apart._hierarchies())[-1]
+def fails(hierarchy):
+    mount(hierarchy)
+    if hierarchy == last:
+        raise PermissionError(1, "no", str(hierarchy.point))
+apart._mount = fails
+try:
+    apart.apart()
+except PermissionError:
+    print(state() == before, not [one for row in apart._hierarchies() for one in row.parent.glob(f"argosy-run-{os.getpid()}")])
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "True True\n", ran
