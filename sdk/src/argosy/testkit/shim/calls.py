@@ -128,7 +128,7 @@ class Shim(Subject):
 
     def bundle(self, word: str, args: Sequence[str], terminal: bool = False, more: Mapping[str, str] | None = None) -> Task:
         """Make a bundle as a daemon does; more are annotations."""
-        id = f"{self.target.run}-{len(self.tasks)}-{word}-{secrets.token_hex(2)}"
+        id = f"{self.target.run}-{len(self.tasks)}-{word}-{secrets.token_hex(4)}"
         path = self.target.base / id
         path.mkdir(mode=0o700)
         (path / "rootfs").mkdir(mode=0o711)

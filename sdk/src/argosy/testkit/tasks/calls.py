@@ -214,7 +214,7 @@ class Tasks(Subject):
     async def container(self, word: str, *args: str, terminal: bool = False, namespace: str = "", id: str = "") -> Task:
         """Make a container in the daemon; it has no task. id is by default one of its own."""
         namespace = namespace or self.target.daemon.namespace
-        id = id or f"{self.target.run}-{len(self.made_here)}-{word}-{secrets.token_hex(2)}"
+        id = id or f"{self.target.run}-{len(self.made_here)}-{word}-{secrets.token_hex(4)}"
         task = Task(id, namespace)
         # Not below a cgroup of the namespace's, which would stay.
         spec = default_spec(namespace, id, f"/{id}" if namespace == self.target.daemon.namespace else f"/{id}-2")
