@@ -176,11 +176,11 @@ def test_what_a_shim_asks_for_and_does_not_take_is_ended(mesh: Mesh, home: Home,
 
 def test_a_pool_that_nobody_needs_ends(mesh: Mesh, home: Home, tmp_path: Path) -> None:
     config = tmp_path / "kata.toml"
-    config.write_text("pool = 2\npool_idle_s = 3.0\n")
+    config.write_text("pool = 2\npool_idle_s = 8.0\n")
     flags = (*RUNTIME, "--runtime-config-path", str(config))
     mesh.ctr("run", "--rm", *flags, IMAGE, "only", "true").ok()
-    eventually(lambda: len(waiting_in(home)) == 2, within=15)
-    kata.nothing_left(home, within=20)
+    eventually(lambda: len(waiting_in(home)) == 2)
+    kata.nothing_left(home)
 
 
 @pytest.mark.parametrize(
