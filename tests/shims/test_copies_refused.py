@@ -12,7 +12,8 @@ from typing import Any, cast
 import pytest
 from argosy.shim import spawn
 from argosy.shim.copies import Tree
-from argosy.shim.transfers import STREAMING, TRANSFER, Connection, Transfers
+from argosy.shim.streams import Connection
+from argosy.shim.transfers import STREAMING, TRANSFER, Transfers
 from argosy.ttrpc.machine import Answer, ClientMachine, Incoming, ServerMachine
 from argosy.typeurl import pack
 from argosy_protos.containerd.services.streaming.v1 import StreamInit

@@ -16,23 +16,20 @@ import errno
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from argosy_protos._wire import DecodeError
 from argosy_protos.lean.containerd.services.streaming.v1 import StreamInit
 from argosy_protos.lean.containerd.services.transfer.v1 import TransferRequest
-from argosy_protos.lean.containerd.types.transfer import ContainerPath, Data, ReadStream, WindowUpdate, WriteStream
+from argosy_protos.lean.containerd.types.transfer import ContainerPath, ReadStream, WriteStream
 from argosy_protos.lean.google.protobuf import Any as AnyMessage
 from argosy_protos.lean.google.protobuf import Empty
 
-from argosy.credit import CHUNK_BYTES, DATA, MOST_IGNORED, TAKEN_S, WINDOW_BYTES, WINDOW_UPDATE, Credit, Grants, padding
+from argosy.credit import CHUNK_BYTES
 from argosy.errors import (
-    Aborted,
     AlreadyExists,
     ArgosyError,
-    Cancelled,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
@@ -44,12 +41,12 @@ from argosy.errors import (
     to_wire,
 )
 from argosy.paths.order import PACK, PLACE
-from argosy.shim.copies import DEATH_S, MOST_COPIES, SILENCE_S, Copying, Files
+from argosy.shim.copies import DEATH_S, MOST_COPIES, Copying, Files
+from argosy.shim.streams import Connection, Post, Sender, Stream, bare, received
 from argosy.ttrpc.machine import Incoming
 
 if TYPE_CHECKING:
     from argosy.ttrpc.machine import Data as Frame
-    from argosy.ttrpc.machine import ServerMachine
 
 TRANSFER: Final = "containerd.services.transfer.v1.Transfer"
 STREAMING: Final = "containerd.services.streaming.v1.Streaming"
@@ -57,160 +54,6 @@ TAR: Final = "application/x-tar"
 _INIT: Final = "containerd.services.streaming.v1.StreamInit"
 _MOST_STREAMS: Final = 64
 _MOST_ID_BYTES: Final = 1024
-# A client that sends more than it was granted, and what nobody reads, is told so.
-_HELD_BYTES: Final = 256 << 10
-# Of one connection so much may wait to be sent.
-_UNSENT_BYTES: Final = 256 << 10
-# How often one who waits for a client looks whether the copy's process is there.
-_LOOK_S: Final = 1.0
-
-
-class Connection(Protocol):
-    """The shim's end of a connection."""
-
-    machine: ServerMachine
-    pending: bytes
-
-
-class _Stream:
-    """One stream. Made and fed in the loop, used by a transfer's thread."""
-
-    def __init__(self, transfers: Transfers, connection: Connection, number: int) -> None:
-        self._transfers, self.connection, self.number = transfers, connection, number
-        self.id = ""
-        self.taken = False
-        self.ended = False  # the client sends no more
-        self.gone = False
-        self.changed = threading.Condition()
-        self._unwanted = ""
-        self._messages: deque[AnyMessage] = deque()
-        self._held = 0
-        self._unsent = 0  # bytes that wait for the loop
-
-    def put(self, message: AnyMessage) -> bool:
-        """Keep a message for whoever reads the stream. Returns False of one too many."""
-        with self.changed:
-            self._held += len(message.value) + 64
-            self._messages.append(message)
-            self.changed.notify_all()
-            return self._held <= _HELD_BYTES
-
-    def note(self, *, ended: bool = False, gone: bool = False, unwanted: str = "") -> None:
-        """Have who waits for the client look again; unwanted says why its transfer is to end."""
-        with self.changed:
-            self.ended, self.gone = self.ended or ended, self.gone or gone
-            self._unwanted = self._unwanted or unwanted
-            self.changed.notify_all()
-
-    def receive(self, within_s: float, over: Callable[[], bool] = lambda: False) -> AnyMessage | None:
-        """Return the next message; None after the last, and when over says that no more is wanted.
-
-        Raises Cancelled when the client is gone, Unavailable for one that is silent, Aborted when the transfer is to end.
-        """
-        deadline = time.monotonic() + within_s
-        with self.changed:
-            while not self._messages:
-                self._check()
-                if self.ended or over():
-                    return None
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise Unavailable(f'stream "{self.id}" is silent for {within_s:g} s; its client is given up')
-                self.changed.wait(min(left, _LOOK_S))
-            message = self._messages.popleft()
-            self._held -= len(message.value) + 64
-            return message
-
-    def waits(self) -> bool:
-        """Whether a message is there."""
-        return bool(self._messages)
-
-    def _check(self) -> None:
-        if self.gone:
-            raise Cancelled(f'stream "{self.id}" is over: its client is gone')
-        if self._unwanted:
-            raise Aborted(self._unwanted)
-
-    def send(self, type_url: str, message: Any) -> None:
-        """Send a message; waits while much is unsent. Raises Cancelled, Unavailable, Aborted."""
-        payload = AnyMessage(type_url=type_url, value=message.encode()).encode()
-        deadline = time.monotonic() + SILENCE_S
-        with self.changed:
-            while len(self.connection.pending) + self._unsent > _UNSENT_BYTES:
-                self._check()
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise Unavailable(f'stream "{self.id}": nobody takes anything of it; its client is given up')
-                self.changed.wait(left)
-            self._check()
-            self._unsent += len(payload)
-        self._transfers.post(lambda: self._sent(payload))
-
-    def _sent(self, payload: bytes) -> None:
-        with self.changed:
-            self._unsent -= len(payload)
-        self._transfers.send(self, payload)
-
-
-class _Sender:
-    """Bytes to a client, as it grants them."""
-
-    def __init__(self, stream: _Stream) -> None:
-        self._stream, self._credit = stream, Credit()
-        self._waiting = bytearray()
-        self._sent = 0
-        self._ignored = 0
-
-    def write(self, data: bytes) -> None:
-        """Send bytes; few are kept until there are more. Raises Cancelled, Unavailable, InvalidArgument."""
-        self._waiting += data
-        while len(self._waiting) >= 2 * CHUNK_BYTES:
-            self._send(CHUNK_BYTES)
-
-    def finish(self) -> None:
-        """Send what is left, padded as archives are, and return when the client has taken it, or has had time to."""
-        self.write(bytes(padding(self._sent + len(self._waiting))))
-        tail = min((self._sent + len(self._waiting)) % WINDOW_BYTES, CHUNK_BYTES, len(self._waiting))
-        while len(self._waiting) > tail:
-            self._send(len(self._waiting) - tail)
-        self._until(tail)
-        while self._waiting:
-            self._send(len(self._waiting))
-        self._until(WINDOW_BYTES)
-
-    def _until(self, credit: int) -> None:
-        deadline = time.monotonic() + TAKEN_S
-        try:
-            while self._credit.left < credit and (left := deadline - time.monotonic()) > 0:
-                if not self._hear(left):
-                    return
-        except Unavailable:
-            return  # one of another make, which grants as it likes
-
-    def _hear(self, within_s: float) -> bool:
-        """Take one grant; return False when there will be none."""
-        message = self._stream.receive(within_s)
-        if message is None:
-            return False
-        if _bare(message.type_url) != WINDOW_UPDATE:
-            self._ignored += 1
-            if self._ignored > MOST_IGNORED:
-                raise InvalidArgument(f'stream "{self._stream.id}" grants nothing: its messages are of other types')
-            return True
-        try:
-            self._credit.grant(WindowUpdate.decode(message.value).update)
-        except DecodeError as error:
-            raise InvalidArgument(f'stream "{self._stream.id}" brings a message that is malformed: {error}') from None
-        return True
-
-    def _send(self, wanted: int) -> None:
-        while not self._credit.left or self._stream.waits():
-            if not self._hear(SILENCE_S) and not self._credit.left:
-                raise Cancelled(f'stream "{self._stream.id}" is not taken to its end: its client grants no more')
-        size = self._credit.spend(wanted)
-        self._stream.send(DATA, Data(data=bytes(self._waiting[:size])))
-        del self._waiting[:size]
-        self._sent += size
 
 
 class Transfers:
@@ -219,13 +62,13 @@ class Transfers:
     def __init__(
         self,
         tree: Callable[[str], Files],
-        post: Callable[[Callable[[], None]], None],
+        post: Post,
         flush: Callable[[Any], None],
     ) -> None:
         """tree opens a container's files; post has the loop do something; flush sends what a connection has to."""
         self._tree, self.post, self._flush = tree, post, flush
-        self._streams: dict[tuple[int, int], _Stream] = {}
-        self._copies: dict[Copying, list[_Stream]] = {}
+        self._streams: dict[tuple[int, int], Stream] = {}
+        self._copies: dict[Copying, list[Stream]] = {}
         self._beginning = threading.Lock()  # a container is looked at, and its copy is known, in one step
 
     def busy(self) -> bool:
@@ -240,7 +83,7 @@ class Transfers:
             if (request.service, request.method) == (STREAMING, "Stream"):
                 if len(self._streams) >= _MOST_STREAMS:
                     raise ResourceExhausted(f"{_MOST_STREAMS} streams are open, which are the most; close some")
-                stream = _Stream(self, connection, request.stream)
+                stream = Stream(connection, request.stream, self.post, self.send)
                 self._streams[id(connection), request.stream] = stream
                 if request.payload:
                     self._took(stream, request.payload)
@@ -304,19 +147,19 @@ class Transfers:
             if not copy.gone(max(0.0, deadline - time.monotonic())):
                 print(f'a copy of container "{container}" can\'t be killed: its files do not answer', file=sys.stderr)
 
-    def send(self, stream: _Stream, payload: bytes) -> None:
+    def send(self, stream: Stream, payload: bytes) -> None:
         """Send a stream's message."""
         if not stream.gone:
             stream.connection.machine.send(stream.number, payload)
             self._flush(stream.connection)
 
-    def _took(self, stream: _Stream, payload: bytes) -> None:
+    def _took(self, stream: Stream, payload: bytes) -> None:
         message = AnyMessage.decode(payload)
         if stream.id:
             if not stream.put(message):
                 raise ResourceExhausted(f'stream "{stream.id}" was sent more than was granted')
             return
-        if _bare(message.type_url) != _INIT:
+        if bare(message.type_url) != _INIT:
             raise Unknown(f'can\'t unmarshal type "{message.type_url[:200]}" to output "{_INIT}"')
         wanted = StreamInit.decode(message.value).id
         if not wanted or len(wanted.encode()) > _MOST_ID_BYTES:
@@ -327,19 +170,19 @@ class Transfers:
         answer = AnyMessage(type_url="google.protobuf.Empty", value=Empty().encode())
         stream.connection.machine.send(stream.number, answer.encode())
 
-    def _half_closed(self, stream: _Stream) -> None:
+    def _half_closed(self, stream: Stream) -> None:
         if not stream.id:
             raise InvalidArgument("a stream says its id first, and this one ended before")
         stream.note(ended=True)
 
-    def _forget(self, stream: _Stream) -> None:
+    def _forget(self, stream: Stream) -> None:
         self._streams.pop((id(stream.connection), stream.number), None)
         stream.note(gone=True)
         for copy, streams in self._copies.items():
             if stream in streams:
                 copy.end(f'stream "{stream.id}" is over')
 
-    def _over(self, stream: _Stream, error: ArgosyError | None = None) -> None:
+    def _over(self, stream: Stream, error: ArgosyError | None = None) -> None:
         """End a stream's call."""
         if stream.gone:
             return
@@ -352,7 +195,7 @@ class Transfers:
 
     # -- transfers --
 
-    def _take(self, wanted: str) -> _Stream:
+    def _take(self, wanted: str) -> Stream:
         for stream in self._streams.values():
             if stream.id == wanted and wanted and not stream.taken:
                 stream.taken = True
@@ -370,7 +213,7 @@ class Transfers:
                 where, verb, named = destination, PLACE, source
             case _:
                 ends = " to ".join(
-                    _bare(one.type_url) if one is not None else "" for one in (asked.source, asked.destination)
+                    bare(one.type_url) if one is not None else "" for one in (asked.source, asked.destination)
                 )
                 raise Unimplemented(f"method Transfer not implemented for {ends}")
         if named.media_type not in ("", TAR):
@@ -393,13 +236,13 @@ class Transfers:
                 self._over(stream)
             raise ResourceExhausted(f"a copy needs a thread: {error}") from error
 
-    def _begun(self, where: ContainerPath, verb: str, wanted: str, progress: str) -> tuple[Copying, list[_Stream]]:
+    def _begun(self, where: ContainerPath, verb: str, wanted: str, progress: str) -> tuple[Copying, list[Stream]]:
         """Start the process of a copy, and take its streams. Raises ArgosyError, and then nothing is left of it."""
         try:
             tree = self._tree(where.container_id)
         except OSError as error:
             raise _out_of_reach(where.container_id, error) from error
-        streams: list[_Stream] = []
+        streams: list[Stream] = []
         try:
             try:
                 if progress:
@@ -418,7 +261,7 @@ class Transfers:
                 self._over(stream)
             raise
 
-    def _work(self, copy: Copying, verb: str, streams: list[_Stream], connection: Connection, number: int) -> None:
+    def _work(self, copy: Copying, verb: str, streams: list[Stream], connection: Connection, number: int) -> None:
         """Move the bytes of one transfer, in a thread of its own."""
         error: BaseException | None = None
         try:
@@ -461,9 +304,9 @@ def _out_of_reach(container: str, error: OSError) -> ArgosyError:
     return FailedPrecondition(f"{text}; delete its task, and copy from its snapshot")
 
 
-def _out(copy: Copying, stream: _Stream) -> ArgosyError | None:
+def _out(copy: Copying, stream: Stream) -> ArgosyError | None:
     """Send what a process reads. Returns how it failed. Raises what the stream's client is to blame for."""
-    sender = _Sender(stream)
+    sender = Sender(stream)
     while data := copy.read(CHUNK_BYTES):
         sender.write(data)
     error = copy.wait()
@@ -472,38 +315,16 @@ def _out(copy: Copying, stream: _Stream) -> ArgosyError | None:
     return error
 
 
-def _in(copy: Copying, stream: _Stream) -> ArgosyError | None:
+def _in(copy: Copying, stream: Stream) -> ArgosyError | None:
     """Have a process take what a client sends. Returns how it failed. Raises what the stream's client is to blame for."""
-    grants, ignored = Grants(), 0
-    while True:
-        if more := grants.due():
-            stream.send(WINDOW_UPDATE, WindowUpdate(update=more))
-        message = stream.receive(SILENCE_S, copy.has_ended)
-        if message is None:
-            break
-        if _bare(message.type_url) != DATA:
-            ignored += 1
-            if ignored > MOST_IGNORED:
-                raise InvalidArgument(
-                    f'stream "{stream.id}" brings no bytes: its messages are of "{message.type_url[:200]}"'
-                )
-            continue
-        try:
-            data = Data.decode(message.value).data
-        except DecodeError as error:
-            raise InvalidArgument(f'stream "{stream.id}" brings a message that is malformed: {error}') from None
-        grants.got(len(data))
+    for data in received(stream, copy.has_ended):
         if not copy.write(data):
             break
     return copy.wait()
 
 
-def _bare(type_url: str) -> str:
-    return type_url.rpartition("/")[2]
-
-
 def _known(said: AnyMessage | None) -> Any:
     """Return the message that says where from, or where to; None for a kind that a shim does not have. Raises DecodeError."""
     kinds = {f"containerd.types.transfer.{one.__name__}": one for one in (ContainerPath, ReadStream, WriteStream)}
-    kind = kinds.get(_bare(said.type_url)) if said is not None else None
+    kind = kinds.get(bare(said.type_url)) if said is not None else None
     return kind.decode(said.value) if kind is not None and said is not None else None
