@@ -80,6 +80,11 @@ def message(name: str, **fields: Any) -> Any:
     return _message(f"containerd.services.{name}")(**fields)
 
 
+def packed(name: str, /, **fields: Any) -> dict[str, Any]:
+    """Return a message of any kind as the fields of an Any."""
+    return {"type_url": name, "value": _message(name)(**fields).SerializeToString()}
+
+
 @cache
 def _method(path: str) -> tuple[str, Any, Any, bool, bool]:
     """Return path on the wire, request class, answer class, streams of requests, streams of answers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tests.storms import images
 from tests.storms.faults import CONTENT, DIFF, GATEWAY, SNAPSHOTTERS, TRANSFER
@@ -16,9 +16,12 @@ from tests.storms.model import (
 )  # fmt: skip
 from tests.storms.wire import (
     NOT_FOUND,
+    packed,
 )  # fmt: skip
 from tests.storms.workers.content import digest_of
 from tests.storms.workers.worker import CONTENTS, IMAGES, LEASES, SNAPSHOTS, Worker
+
+_KIND: Final = "containerd.types.transfer."
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class ImageWorker(Worker):
     def ops(self) -> Sequence[tuple[float, Callable[[], None]]]:
         return (
             (4, self.pull), (3, self.take_in), (6, self.remove), (3, self.tag), (1, self.pull_at_once), (3, self.transfer),
-            (2, self.carry),
+            (2, self.carry), (4, self.have_pulled),
         )  # fmt: skip
 
     def _around(self, snapshotter: str) -> tuple[str, ...]:
@@ -72,7 +75,7 @@ class ImageWorker(Worker):
         self._got(key, sample, snapshotter, code, "Pull", before)
 
     def transfer(self) -> None:
-        """A pull by the daemon itself, from a registry or an archive that the client sends."""
+        """A pull or an import by a client that brings an image from anywhere to anywhere."""
         sample, snapshotter = self._choose()
         name = f"{self.storm.registry}/{sample.name}"
         source, what = (name, name) if self.rng.random() < 0.6 else (f"archive:{sample.archive}", sample.imported)
@@ -83,9 +86,29 @@ class ImageWorker(Worker):
         flags = ("--plain-http", "--snapshotter", snapshotter)
         code = self.command(
             *self.argosy("transfer", *flags, source, f"image:{what}"),
-            victims=(TRANSFER, TRANSFER, *self._around(snapshotter)),
+            victims=self._around(snapshotter),
         )
         self._got(key, sample, snapshotter, code, "Transfer", before)
+
+    def have_pulled(self) -> None:
+        """A pull by the daemon itself, as newer clients ask for it."""
+        sample, snapshotter = self._choose()
+        name = f"{self.storm.registry}/{sample.name}"
+        key = ("image", name)
+        if self.ledger.is_open(key):
+            return
+        before = self.ledger.certain.get(key)
+        source = packed(_KIND + "OCIRegistry", reference=name, resolver={"default_scheme": "http"})
+        sink = packed(
+            _KIND + "ImageStore", name=name,
+            unpacks=[{"platform": {"os": "linux", "architecture": "amd64"}, "snapshotter": snapshotter}],
+        )  # fmt: skip
+        answer = self.cut(
+            "transfer.v1.Transfer/Transfer", (TRANSFER, *self._around(snapshotter)), "", source=source, destination=sink
+        )
+        if answer.refused:
+            self.contradiction(f"Transfer {name}", answer)
+        self._got(key, sample, snapshotter, 0 if answer.ok else 1, "Transfer", before)
 
     def carry(self) -> None:
         """An image goes to a file, or to another name in the registry: what is acknowledged is there, whole."""
@@ -98,7 +121,7 @@ class ImageWorker(Worker):
         to_file = self.rng.random() < 0.5
         sink = f"archive:{archive}" if to_file else there
         code = self.command(
-            *self.argosy("transfer", "--plain-http", f"image:{key[1]}", sink), victims=(TRANSFER, TRANSFER, GATEWAY, CONTENT)
+            *self.argosy("transfer", "--plain-http", f"image:{key[1]}", sink), victims=(GATEWAY, CONTENT)
         )
         if code == 0:
             found = images.digests_in(archive) if to_file else images.digests_at(there)
