@@ -14,6 +14,7 @@ SNIPPETS = {
     ("transfer", "lanes"): 3,
     ("transfer", "answer_s"): 5.0,
     ("snapshotter-erofs", "layer_content_caches"): ["/srv/layers"],
+    ("snapshotter-erofs", "default_size"): "10GiB",
     ("diff", "decryption_keys"): "/etc/argosy/keys",
     ("mounts", "activations"): 9,
 }

@@ -34,6 +34,7 @@ _BACKENDS: Mapping[str, Callable[[Path], Backend]] = {
     "overlayfs": lambda root: OverlayBackend(overlay.ask(root)),
     "native": lambda root: NativeBackend(),
     "erofs": lambda root: ErofsBackend(erofs.ask(root)),
+    "erofs-room": lambda root: ErofsBackend(erofs.ask(root, True), default_size=32 << 20),
 }
 # How a client may put one layer on the other: one after the other, or each by itself and put together at the commit.
 WAYS = [
@@ -42,6 +43,7 @@ WAYS = [
     pytest.param(("native", "serial"), id="native"),
     pytest.param(("erofs", "serial"), id="erofs", marks=needs_erofs),
     pytest.param(("erofs", "detached"), id="erofs-detached", marks=needs_erofs),
+    pytest.param(("erofs-room", "serial"), id="erofs-room", marks=needs_erofs),
 ]
 # The same as clients do it that do not say that a layer is by itself: as an upper directory alone, or with the mounts as they come.
 UNMARKED_WAYS = [

@@ -12,12 +12,12 @@ from tests.harness.processes import ending
 
 
 @contextmanager
-def service(name: str, base: Path) -> Iterator[Path]:
-    """Start a service in a directory of base; yield its socket. It has to end in order."""
+def service(name: str, base: Path, *more: str) -> Iterator[Path]:
+    """Start a service in a directory of base, with more flags; yield its socket. It has to end in order."""
     address = base / f"{name}.sock"
     with (base / f"{name}.log").open("w") as log:
         process = subprocess.Popen(
-            [str(BIN / f"argosy-{name}"), "--root", str(base / name), "--address", str(address)], stderr=log, stdout=log
+            [str(BIN / f"argosy-{name}"), "--root", str(base / name), "--address", str(address), *more], stderr=log, stdout=log
         )
     with ending(process):
         try:

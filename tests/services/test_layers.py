@@ -22,7 +22,7 @@ def ways(unmarked: bool) -> list[tuple[str, str]]:
     for param in [*WAYS, *(UNMARKED_WAYS if unmarked else [])]:
         way = param.values[0]
         assert isinstance(way, tuple)
-        if CAN_EROFS or way[0] != "erofs":
+        if CAN_EROFS or not way[0].startswith("erofs"):
             found.append(way)
     return found
 

@@ -26,6 +26,8 @@ STARGZ_PREFIX: Final = SNAPSHOT_PREFIX + "remote/stargz."
 """Of what a remote snapshotter is told of an image, in the two conventions."""
 DIFF_ID: Final = SNAPSHOT_PREFIX + "diff-id"
 """On a snapshot that a layer is to be unpacked into: what that layer is, uncompressed."""
+MAX_SIZE: Final = SNAPSHOT_PREFIX + "max-size"
+"""On a snapshot that is to be written to: how many bytes its file system may have, a hint in decimal digits."""
 REMOTE: Final = SNAPSHOT_PREFIX + "remote"
 """On a snapshot that a snapshotter made by itself, without the layer's bytes, as stargz and soci have it."""
 IMAGE_REFERENCES: Final = (CRI_PREFIX + "image-ref", STARGZ_PREFIX + "reference")

@@ -1,7 +1,8 @@
 """A snapshot's directory and the image of its layer in it: a differ and a snapshotter that never met use the same names, containerd's.
 
 A snapshot's directory holds ``.erofslayer`` while it may be given an image, ``fs`` with what was written to it as
-files, and ``layer.erofs`` once there is an image.
+files, and ``layer.erofs`` once there is an image. Files of a snapshot that has a size are written to a file system of that size instead,
+``rwlayer.img``, which whoever made it has mounted at ``room``; ``fs`` is empty then.
 """
 
 from __future__ import annotations
@@ -26,13 +27,30 @@ from argosy.unpack.tar import TarReader
 MARKER: Final = ".erofslayer"
 IMAGE: Final = "layer.erofs"
 FILES: Final = "fs"
+ROOM_IMAGE: Final = "rwlayer.img"
+ROOM: Final = "room"
+UPPER: Final = "upper"
 _NEW: Final = "layer.erofs.new"
 _SEALED: Final = "layer.erofs.sealed"
 
 
+def written(snapshot: Path) -> Path:
+    """Return the directory that files of an active snapshot are written to. One in a room is there while that is mounted."""
+    return snapshot / ROOM / UPPER if (snapshot / ROOM_IMAGE).exists() else snapshot / FILES
+
+
+def _snapshot_of(source: str) -> Path | None:
+    """Return the directory of the snapshot whose files are written to source; None when they become part of no image."""
+    path = Path(source)
+    if (path.parent / MARKER).exists():
+        return path.parent
+    above = path.parent.parent
+    return above if (above / MARKER).exists() and written(above) == path else None
+
+
 def takes_images(source: str) -> bool:
     """Return whether files written to source become part of an image."""
-    return (Path(source).parent / MARKER).exists()
+    return _snapshot_of(source) is not None
 
 
 def layer_directory(mounts: Sequence[Mount]) -> Path | None:
@@ -51,8 +69,8 @@ def layer_directory(mounts: Sequence[Mount]) -> Path | None:
         return None
     if not source:
         return None
-    snapshot = Path(source).parent
-    if not takes_images(source) or (snapshot / IMAGE).exists() or os.listdir(source):
+    snapshot = _snapshot_of(source)
+    if snapshot is None or (snapshot / IMAGE).exists() or os.listdir(source):
         return None
     return snapshot
 
@@ -95,7 +113,7 @@ def seal(snapshot: Path, options: Sequence[str] = (), lowers: Sequence[str] | No
     the mounted layers below, nearest first, when they were not known before: whiteouts of what isn't there are dropped then. None
     means that they were known. Raises InvalidArgument, OSError.
     """
-    image, files = snapshot / IMAGE, os.fspath(snapshot / FILES)
+    image, files = snapshot / IMAGE, os.fspath(written(snapshot))
     there = image.exists()
     bare = there and not os.listdir(files)
     if bare and (lowers is None or not _may_hide(image)):

@@ -136,11 +136,11 @@ def size_of(text: str) -> int:
     return size
 
 
-def make_file_system(mount: Mount, roots: Sequence[str]) -> Mount:
+def make_file_system(mount: Mount, roots: Sequence[str], flags: Sequence[str] = ()) -> Mount:
     """Make the image that is a mount's source, unless it is there; return the mount without the options of ``mkfs``.
 
-    Blocks while the file system is made. Raises InvalidArgument, what ``parent_beneath`` does, FailedPrecondition when mkfs fails or
-    is not installed.
+    flags are the program's own, for who knows which it is. Blocks while the file system is made. Raises InvalidArgument, what
+    ``parent_beneath`` does, FailedPrecondition when mkfs fails, NotFound when it is not installed.
     """
     pairs, rest = _taken(mount, MKFS)
     size, kind, uuid = 0, "ext4", ""
@@ -163,14 +163,14 @@ def make_file_system(mount: Mount, roots: Sequence[str]) -> Mount:
         try:
             found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
-            _make_image(parent, name, size, kind, uuid)
+            _make_image(parent, name, size, kind, uuid, flags)
         else:
             if not stat.S_ISREG(found.st_mode):
                 raise FailedPrecondition(f"mkfs: {mount.source} is there, and no regular file; name another")
     return rest
 
 
-def _make_image(parent: int, name: str, size: int, kind: str, uuid: str) -> None:
+def _make_image(parent: int, name: str, size: int, kind: str, uuid: str, flags: Sequence[str]) -> None:
     """Make a file system in a file without a name, and give it one that is free."""
     hidden = ""
     try:
@@ -181,7 +181,7 @@ def _make_image(parent: int, name: str, size: int, kind: str, uuid: str) -> None
     try:
         os.fchmod(fd, _FILE_MODE)
         os.ftruncate(fd, size)
-        _run_mkfs(fd, name, kind, uuid)
+        _run_mkfs(fd, name, kind, uuid, flags)
         os.fsync(fd)
         with suppress(FileExistsError):  # somebody else was faster, with a whole one
             if hidden:
@@ -196,7 +196,7 @@ def _make_image(parent: int, name: str, size: int, kind: str, uuid: str) -> None
                 os.unlink(hidden, dir_fd=parent)
 
 
-def _run_mkfs(fd: int, name: str, kind: str, uuid: str) -> None:
+def _run_mkfs(fd: int, name: str, kind: str, uuid: str, flags: Sequence[str]) -> None:
     """Run mkfs on a descriptor, which is the only one of ours that it gets."""
     import shutil  # slow to import, and few mounts need it
     import subprocess
@@ -205,7 +205,7 @@ def _run_mkfs(fd: int, name: str, kind: str, uuid: str) -> None:
     if program is None:
         package = "xfsprogs" if kind == "xfs" else "e2fsprogs"
         raise NotFound(f"mkfs.{kind}, which makes {name}, is not on PATH; install {package}")
-    words = [program, "-q", "-f" if kind == "xfs" else "-F"]
+    words = [program, "-q", "-f" if kind == "xfs" else "-F", *flags]
     if uuid:
         words += [_UUID_FLAG[kind], f"uuid={uuid}" if kind == "xfs" else uuid]
     try:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from argosy.erofs.image import DATA_START, Node, directory, finish
+from argosy.erofs.snapshot import FILES
 from argosy.errors import FailedPrecondition
 from argosy.kernel.mount import mount
 from argosy.kernel.scratch import scratch_in
 from argosy.kernel.unmount import MNT_DETACH, unmount
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import remap
+
+from argosy_snapshotter_erofs import room
 
 _INSTEAD: Final = "use the overlayfs snapshotter instead"
 
@@ -29,8 +32,8 @@ class Abilities:
     remap_ids: bool = False
 
 
-def ask(root: Path) -> Abilities:
-    """Try an image below an overlay. Raises FailedPrecondition with the reason when this machine can't."""
+def ask(root: Path, rooms: bool = False) -> Abilities:
+    """Try an image below an overlay, and with rooms one of these. Raises FailedPrecondition with the reason when this machine can't."""
     if os.geteuid() != 0:
         raise FailedPrecondition(f"EROFS images are mounted by root only; run as root, or {_INSTEAD}")
     with scratch_in(root) as base:
@@ -44,6 +47,14 @@ def ask(root: Path) -> Abilities:
             finish(fd, DATA_START, top, b"argosy: a check.")
         finally:
             os.close(fd)
+        if rooms:
+            (base / FILES).mkdir()
+            try:
+                room.make(base, room.LEAST)
+            except FailedPrecondition as error:
+                raise FailedPrecondition(f"default_size is set, and cannot be kept here: {error.message}") from error
+            finally:
+                room.detach(base)
         options = _image_options(base)
         try:
             layers = (f"workdir={base / 'work'}", f"upperdir={base / 'upper'}", f"lowerdir={base / 'image'}")

@@ -370,6 +370,10 @@ class TreeSnapshotter(Snapshotter):
         """Return the directories of committed snapshots."""
         return [self._path(id) for id in self._index.ids(Kind.COMMITTED)]
 
+    def active(self) -> list[Path]:
+        """Return the directories of active snapshots."""
+        return [self._path(id) for id in self._index.ids(Kind.ACTIVE)]
+
     async def remove(self, key: str) -> None:
         async with self._turns.of(key):
             await to_its_end(self._remove(key))
