@@ -103,7 +103,7 @@ def test_a_link_to_a_lower_socket_is_a_socket_or_refused(tmp_path: Path, way: tu
                 one.bind("s")
 
     layers: list[Layer] = [archive(directory("d")), listening, archive(hard_link("t", "s"))]
-    if way[0] == "erofs":
+    if way[0].startswith("erofs"):
         with pytest.raises(NotFound, match="in no layer"), unpacked(way, tmp_path, layers):
             pass
         return

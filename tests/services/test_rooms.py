@@ -29,7 +29,7 @@ from argosy_snapshotter_erofs.snapshotter import ErofsBackend
 
 from tests.harness.deaths import dies_at_line
 from tests.harness.erofs import needs_erofs
-from tests.harness.layers import apply, archive, directory, entry
+from tests.harness.layers import apply, archive, directory, entry, unpacked
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.storms.wire import Wire
 
@@ -238,6 +238,32 @@ def test_who_goes_on_meanwhile_and_the_next_start_see_one_file_system(base: Path
     asyncio.run(whole())
 
 
+def test_a_room_that_nobody_unmounted_is_whole_after_a_power_loss(base: Path) -> None:
+    """What was synced is there: the journal is read, and not passed over."""
+    image, copy = base / "snapshots/1/rwlayer.img", base / "copy"
+
+    async def lose(tree: TreeSnapshotter) -> None:
+        with temporary_mount(await tree.prepare("a", "", SIZED)) as point:
+            for number in range(20):
+                Path(point, str(number)).write_text("synced")
+            fd = os.open(Path(point, "19"), os.O_RDONLY)
+            os.fsync(fd)
+            os.close(fd)
+            subprocess.run(["cp", "--sparse=always", image, copy], check=True)
+        features = subprocess.run(["dumpe2fs", "-h", copy], capture_output=True, text=True, check=True).stdout
+        assert "needs_recovery" in features
+
+    async def look(tree: TreeSnapshotter) -> None:
+        await tree.commit("layer", "a", {}, "")
+        with temporary_mount(await tree.view("v", "layer", {})) as point:
+            assert Path(point, "19").read_text() == "synced" and len(os.listdir(point)) == 20
+
+    works(base, lose)
+    no_loops(base)
+    copy.rename(image)
+    works(base, look)
+
+
 def test_our_differ_writes_an_image_and_others_files(base: Path) -> None:
     """What fits no room is unpacked all the same, and what was written besides is in the layer, too."""
     data = archive(directory("d"), entry("d/large", data=bytes(48 * MIB)))
@@ -254,6 +280,13 @@ def test_our_differ_writes_an_image_and_others_files(base: Path) -> None:
             assert os.stat(f"{point}/d/large").st_size == 48 * MIB and Path(point, "besides").read_text() == "written"
 
     works(base, work)
+
+
+def test_layers_that_are_put_together_at_the_commit_are_written_to_images_too(base: Path) -> None:
+    below = archive(directory("d"), entry("d/gone"), entry("d/kept", data=b"kept"))
+    above = archive(directory("d"), entry("d/.wh.gone"), entry("d/large", data=bytes(48 * MIB)))
+    with unpacked(("erofs-room", "detached"), base, [below, above]) as root:
+        assert set(os.listdir(root / "d")) == {"kept", "large"} and (root / "d/large").stat().st_size == 48 * MIB
 
 
 def test_what_is_missing_is_said(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
