@@ -68,7 +68,7 @@ def make(directory: Path, size: int) -> None:
         make_file_system(Mount(_FILE_SYSTEM, str(directory / ROOM_IMAGE), words), [str(directory)], _MKFS_FLAGS)
     except NotFound as error:  # of a program; who reads NOT_FOUND here takes it for the parent
         raise FailedPrecondition(f"a snapshot of {bytes_} bytes: {error.message}, or prepare it without a size") from error
-    attach(directory)
+    attach(directory, fresh=True)
 
 
 def has(directory: Path) -> bool:
@@ -76,13 +76,13 @@ def has(directory: Path) -> bool:
     return (directory / ROOM_IMAGE).exists()
 
 
-def attach(directory: Path) -> None:
-    """Mount a snapshot's room, unless it is. Raises FailedPrecondition when it can't be mounted; nothing is lost then."""
+def attach(directory: Path, fresh: bool = False) -> None:
+    """Mount a snapshot's room, unless it is; nobody can have used a fresh one before. Raises FailedPrecondition when it can't be mounted; nothing is lost then."""
     point = directory / ROOM
     try:
         point.mkdir(exist_ok=True)
         if os.stat(point).st_dev == os.stat(directory).st_dev:
-            _mount(directory / ROOM_IMAGE, point)
+            _mount(directory / ROOM_IMAGE, point, fresh)
         if not (point / UPPER).exists():
             _furnish(point, directory / FILES)
     except OSError as error:
@@ -121,8 +121,8 @@ def measure(directory: Path) -> Usage:
     )
 
 
-def _mount(image: Path, point: Path) -> None:
-    with _device_of(image) as device:
+def _mount(image: Path, point: Path, fresh: bool) -> None:
+    with contextlib.nullcontext("") if fresh else _device_of(image) as device:
         if device:
             mount(Mount(_FILE_SYSTEM, device, _OPTIONS), str(point))
         else:
