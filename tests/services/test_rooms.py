@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argosy.errors import FailedPrecondition, NotFound
+from argosy.errors import FailedPrecondition, InvalidArgument, NotFound
 from argosy.filters import EVERYTHING
 from argosy.kernel.mount import temporary_mount
 from argosy.kernel.mount_table import mount_points
@@ -23,6 +23,7 @@ from argosy.kernel.unmount import unmount_tree
 from argosy.labels import MAX_SIZE
 from argosy.mounts import Mount
 from argosy.plugin.snapshots import Kind, TreeSnapshotter
+from argosy.settings import validate
 from argosy_snapshotter_erofs import layout, room, snapshotter
 from argosy_snapshotter_erofs.service import ErofsSettings
 from argosy_snapshotter_erofs.snapshotter import ErofsBackend
@@ -311,13 +312,22 @@ def test_what_is_missing_is_said(base: Path, monkeypatch: pytest.MonkeyPatch) ->
         await tree.remove("a")
 
     works(base, work)
-    for text, wrong in (("10GiB", False), ("0", False), ("", False), ("10 apples", True), ("-1", True), ("0GiB", True)):
-        settings: Mapping[str, Any] = {"root": base, "address": base / "s", "default_size": text}
-        if wrong:
-            with pytest.raises(ValueError, match="default_size"):
-                ErofsSettings(**settings)
-        else:
-            assert ErofsSettings(**settings).default_bytes == (10 << 30 if text == "10GiB" else 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [(0, 0), ("0", 0), ("", 0), (4096, 4096), ("4096", 4096), ("10GiB", 10 << 30), ("1.5 MB", 3 * MIB // 2)],
+)
+def test_the_setting_is_bytes_or_words(tmp_path: Path, given: int | str, size: int) -> None:
+    values: Mapping[str, Any] = {"root": tmp_path, "address": tmp_path / "s", "default_size": given}
+    assert validate(ErofsSettings, values, "here").default_bytes == size
+
+
+@pytest.mark.parametrize("given", ["10 apples", "-1", -1, "0GiB", [], 1.5])
+def test_a_setting_that_is_no_size_is_refused(tmp_path: Path, given: Any) -> None:
+    with pytest.raises(InvalidArgument, match="default_size"):
+        validate(ErofsSettings, {"root": tmp_path, "address": tmp_path / "s", "default_size": given}, "here")
+
 
 
 STRIDE = 6

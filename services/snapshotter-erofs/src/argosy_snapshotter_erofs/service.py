@@ -19,10 +19,10 @@ class ErofsSettings(Settings):
         "folders with images of layers, made by `argosy image build-erofs-cache`: what is there is not fetched",
         default_factory=list,
     )
-    default_size: str = option(
+    default_size: int | str = option(
         "the most that is written to an active snapshot whose labels don't say, such as 10GiB: it has a file system of that size; "
-        "by default it may fill the disk",
-        "0",
+        "0: it may fill the disk",
+        0,
     )
     sync_remove: bool = option("delete images at Remove instead of at Cleanup", True)
 
@@ -40,11 +40,11 @@ class ErofsSettings(Settings):
     @property
     def default_bytes(self) -> int:
         """The bytes of default_size."""
-        if self.default_size in ("", "0"):
+        if self.default_size in ("", "0", 0):
             return 0
         from argosy.mounting.files import size_of  # most are started without
 
-        return size_of(self.default_size)
+        return size_of(str(self.default_size))
 
 
 def load() -> Start[ErofsSettings]:
