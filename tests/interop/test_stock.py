@@ -83,6 +83,24 @@ def test_a_stock_containerd_pulls_and_runs_on_our_content_and_snapshotters(
             daemon.destroy()
 
 
+@pytest.mark.skipif(not CAN_EROFS, reason="no erofs from files here")
+def test_a_stock_containerd_without_a_mount_manager_has_a_size_too(base: Path, image_archive: Path) -> None:
+    """Its differ writes files into the room, and its shim mounts what is there."""
+    with service("snapshotter-erofs", base, "--default-size", "32MiB") as ero:
+        daemon = Containerd(base / "c", f'[proxy_plugins.ourerofs]\ntype = "snapshot"\naddress = "{ero}"')
+        daemon.start()
+        try:
+            daemon.ctr("images", "import", "--snapshotter", "ourerofs", str(image_archive)).ok()
+            fill = "cat /etc/motd; dd if=/dev/zero of=/large bs=1M count=64"
+            ran = daemon.ctr("run", "--rm", "--snapshotter", "ourerofs", IMAGE, "t", "sh", "-c", fill)
+            assert ran.code == 1 and ran.out.startswith("hello from an argosy\n")
+            assert "No space left on device" in ran.out + ran.err
+            daemon.ctr("images", "rm", "--sync", IMAGE).ok()
+            eventually(partial(is_empty, base / "snapshotter-erofs/snapshots"), what="snapshots are kept")
+        finally:
+            daemon.destroy()
+
+
 def test_a_stock_containerd_runs_execs_and_kills_with_our_shim(base: Path, image_archive: Path) -> None:
     daemon = Containerd(base / "c", path_first=BIN)
     daemon.start()
