@@ -75,6 +75,8 @@ class Agent:
             pass  # closed by the test
 
     def say(self, method: str, answer: dict[str, Any]) -> None:
+        """Answer a method, once it is asked for."""
+        eventually(lambda: method in self.numbers)
         self.ctl.sendall(frames.frame(0, frames.RESPONSE, json.dumps({"i": self.numbers[method], **answer}).encode()))
 
     def heard(self, method: str) -> dict[str, Any]:

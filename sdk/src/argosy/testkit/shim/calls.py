@@ -306,10 +306,14 @@ class Shim(Subject):
     def _of(self, task: Task) -> list[int]:
         """Return what is there of a task's processes, by what only they have: the id of a container that was made here.
 
-        A shim that nobody spoke to may be about to become one, and show no id yet: it has the environment that its start was given.
+        A shim that nobody spoke to may be about to become one, and show no id yet: it has the environment that its start was given, or, where
+        another process was forked to be it, only the file in the bundle that containerd's shims write says which it is.
         """
         begun = f"TTRPC_ADDRESS={self.target.base}/c.sock.ttrpc"
         found = []
+        if task.client is None:
+            with suppress(OSError, ValueError):
+                found.append(int((task.bundle / "shim.pid").read_text()))
         for pid in processes():
             words = read(pid, "cmdline")
             if task.id in words or task.id in read(pid, "cgroup"):
