@@ -61,7 +61,7 @@ def test_one_that_ends_while_it_is_replaced_is_followed_by_the_new_one(mesh: Mes
         mesh.ctr("snapshots", "ls").ok()
         _, said = swap.communicate()
     assert swap.returncode == 0, said
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 20  # a busy machine takes its time; who waits for one that is gone waits for 30 s
     assert mesh.services()[OVERLAY] != old
     assert mesh.ctr("run", "--rm", IMAGE, "new", "echo", "hello").ok().out == "hello\n"
 
