@@ -543,3 +543,34 @@ def test_a_committed_snapshot_is_measured_when_somebody_asks_first(tmp_path: Pat
             await snapshots.close()
 
     asyncio.run(main())
+
+
+def test_who_asks_for_the_usage_beside_a_commit_hears_of_it_when_that_is_over(tmp_path: Path) -> None:
+    """What only an active snapshot needs is still there meanwhile, and is not to be counted for ever."""
+    sealing, leave = threading.Event(), threading.Event()
+
+    class Slow(Layers):
+        def measure(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> Usage:
+            return Usage(0, len(list(directory.iterdir())))
+
+        def sealed(self, directory: Path) -> None:
+            sealing.set()
+            assert leave.wait(10)
+            super().sealed(directory)
+
+    async def main() -> None:
+        snapshots = await TreeSnapshotter.open(tmp_path, Slow())
+        try:
+            await snapshots.prepare("key", "", {})
+            commit = asyncio.ensure_future(snapshots.commit("name", "key", {}, ""))
+            while not sealing.is_set():
+                await asyncio.sleep(0.01)
+            asked = asyncio.ensure_future(snapshots.usage("name"))
+            await asyncio.sleep(0.05)
+            leave.set()
+            await commit
+            assert (await asked).inodes == 1
+        finally:
+            await snapshots.close()
+
+    asyncio.run(main())

@@ -431,8 +431,10 @@ class TreeSnapshotter(Snapshotter):
     async def usage(self, key: str) -> Usage:
         """Return what a snapshot uses: an active one now; a committed one is measured when somebody asks first, a view never.
 
-        A commit does without: to count a layer of 50 thousand files takes a tenth of its pull, and few ask.
+        A commit does without: to count a layer of 50 thousand files takes a twentieth of its pull, and few ask. Who asks beside one waits
+        for its end: what only an active snapshot needs may still be there.
         """
+        await self._turns.over(key)
         record = self._index.get(key)
         kind = record.info.kind
         if kind is Kind.VIEW or (kind is Kind.COMMITTED and record.usage.inodes):
