@@ -181,3 +181,14 @@ def descriptors(pid: int) -> dict[str, int]:
         kind = target.partition(":")[0] if not target.startswith("/") else target
         kinds[kind] = kinds.get(kind, 0) + 1
     return kinds
+
+
+def loops_of(base: Path) -> int:
+    """Return how many loop devices there are of files below base."""
+    found = 0
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            found += path.read_text().startswith(f"{base}/")
+        except OSError:
+            pass  # it was let go of
+    return found

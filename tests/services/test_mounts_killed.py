@@ -25,6 +25,7 @@ from argosy_mounts import activations, disks
 from argosy_mounts.activations import Activations
 
 from tests.harness.deaths import dies_at_line
+from tests.harness.leaks import loops_of
 from tests.harness.mesh import eventually
 
 pytestmark = pytest.mark.root
@@ -47,16 +48,6 @@ def base() -> Iterator[Path]:
 
 def mounted(base: Path) -> list[str]:
     return sorted(one.point for one in mount_points() if one.point.startswith(f"{base}/t/"))
-
-
-def loops_of(base: Path) -> int:
-    found = 0
-    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
-        try:
-            found += path.read_text().startswith(f"{base}/")
-        except OSError:
-            pass  # it was let go of
-    return found
 
 
 def opened(base: Path) -> Activations:

@@ -31,6 +31,7 @@ from argosy_snapshotter_erofs.snapshotter import ErofsBackend
 from tests.harness.deaths import dies_at_line
 from tests.harness.erofs import needs_erofs
 from tests.harness.layers import apply, archive, directory, entry, unpacked
+from tests.harness.leaks import loops_of
 from tests.harness.mesh import IMAGE, Mesh, eventually
 from tests.storms.wire import Wire
 
@@ -54,16 +55,6 @@ def base() -> Iterator[Path]:
 def no_loops(base: Path) -> None:
     """Wait until the kernel, in its own time, has let go of all devices of files below base."""
     eventually(lambda: loops_of(base) == 0, what=f"loop devices of {base} are left")
-
-
-def loops_of(base: Path) -> int:
-    found = 0
-    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
-        try:
-            found += path.read_text().startswith(f"{base}/")
-        except OSError:
-            pass  # it was let go of
-    return found
 
 
 def mounted(base: Path) -> list[str]:
