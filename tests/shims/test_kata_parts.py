@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import zstandard
@@ -35,9 +36,13 @@ from argosy_shim_kata_v2 import spec as specs
 from argosy_shim_kata_v2.channel import Control, Streams
 from argosy_shim_kata_v2.devices import Devices
 from argosy_shim_kata_v2.guest import frames
+from argosy_shim_kata_v2.guest import memory as guest_memory
+from argosy_shim_kata_v2.guest.system import Failure
 from argosy_shim_kata_v2.image import binaries, debs
 from argosy_shim_kata_v2.image.cpio import Cpio
+from argosy_shim_kata_v2.machine import Machine
 from argosy_shim_kata_v2.qmp import Qmp
+from argosy_shim_kata_v2.sandbox import Sandbox
 from argosy_shim_kata_v2.share import listens
 
 from tests.harness import kata
@@ -707,3 +712,59 @@ def test_a_socket_that_is_only_bound_is_not_listened_at(short_path: Path) -> Non
         server.listen(1)
         assert listens(path)
     assert not listens(path)
+
+
+# -- memory --
+
+
+def test_a_block_of_memory_that_the_kernel_is_just_making_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its directory is there before what is in it."""
+    blocks, group = tmp_path / "memory", tmp_path / "group"
+    (blocks / "memory0").mkdir(parents=True)
+    group.mkdir()
+    (blocks / "memory0" / "state").write_text("online\n")
+    (blocks / "block_size_bytes").write_text("8000000\n")
+    monkeypatch.setattr(guest_memory, "BLOCKS", str(blocks))
+    memory = guest_memory.Memory(str(group))
+    growing = memory.grow(128 << 20, 10)
+    next(growing)
+    (blocks / "memory1").mkdir()
+    next(growing)
+    (blocks / "memory1" / "state").write_text("offline\n")
+    next(growing)
+    (blocks / "memory1" / "state").write_text("online\n")
+    assert list(growing) == []
+    with pytest.raises(Failure, match="did not appear"):
+        list(memory.grow(256 << 20, 0))
+
+
+def test_memory_that_a_guest_takes_late_is_counted_then_and_not_plugged_in_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = True
+    plugged: list[int] = []
+    asked: list[int] = []
+
+    def call(name: str, timeout: float, *, size: int, wait_s: float) -> None:
+        assert name == "grow" and wait_s < timeout
+        asked.append(size >> 20)
+        if late:
+            raise Unknown("did not appear")
+
+    machine = SimpleNamespace(
+        lost=False,
+        folder=Path("/"),
+        control=SimpleNamespace(call=call),
+        devices=SimpleNamespace(plug_memory=lambda size, shared: plugged.append(size >> 20)),
+    )
+    pod = Sandbox(lambda _: None, lambda _: None)
+    pod.machine = cast("Machine", machine)
+    monkeypatch.setattr(pod, "_note", lambda bundle, folder: None)
+    for n in range(3):
+        pod.enter(f"c{n}", "", config.Config(), "", limit=128 << 20)
+    assert (plugged, asked) == ([128], [128, 128, 128])
+    late = False
+    pod.set_limit("c0", 256 << 20)
+    assert (plugged, asked[3:]) == ([128, 384], [128, 512])
+    pod.set_limit("c0", 128 << 20)
+    assert (plugged, asked[5:]) == ([128, 384], [])

@@ -29,6 +29,9 @@ _PING_S: Final = 10.0
 _SHARED_END_S: Final = 0.2
 # What a guest can be given memory in: the block size of a Linux of less than 64 GiB.
 _BLOCK_BYTES: Final = 128 << 20
+# How long a guest may take to use memory that was plugged in; and when it has been waited for once.
+_TAKES_S: Final = 20.0
+_LATE_S: Final = 1.0
 
 
 class Sandbox:
@@ -42,7 +45,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._limits: dict[str, int] = {}  # container, or the pod itself -> its memory limit in bytes; 0 for none
         self._plugged = 0  # bytes of memory that the VM was given for them
-        self._grows = True  # as long as the guest has taken in what it was given
+        self._taken = 0  # what of it the guest uses
         self._stop = threading.Event()
         self._why = ""
         self.machine: Machine | None = None
@@ -90,16 +93,21 @@ class Sandbox:
         # A limit of more than the host has is none.
         most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _BLOCK_BYTES * _BLOCK_BYTES
         more = min(wanted, most) - self._plugged
-        if more <= 0 or not self._grows:
-            return
         try:
-            machine.devices.plug_memory(more, self.share is not None)
-            self._plugged += more
-            machine.control.call("grow", self.config.hang_timeout_s, size=self._plugged)
+            if self._taken < self._plugged:
+                self._take_in(machine, _LATE_S)
+            if more > 0:
+                machine.devices.plug_memory(more, self.share is not None)
+                self._plugged += more
+                self._take_in(machine, _TAKES_S)
         except ArgosyError as error:
             # The container's limit holds, and so does the guest's for all: it may be killed by the second before it comes to the first.
-            self._grows = False
-            print(f"the VM has no {more >> 20} MiB more for memory limits: {error}", file=sys.stderr, flush=True)
+            missing = min(wanted, most) - self._taken
+            print(f"the VM has no {missing >> 20} MiB more for memory limits: {error}", file=sys.stderr, flush=True)
+
+    def _take_in(self, machine: Machine, wait_s: float) -> None:
+        machine.control.call("grow", self.config.hang_timeout_s, size=self._plugged, wait_s=wait_s)
+        self._taken = self._plugged
 
     def leave(self, id: str) -> None:
         """A container has gone. The last one takes the VM with it, so that its mounts can be undone."""
@@ -207,7 +215,7 @@ class Sandbox:
         self._namespace = namespace if config.network in ("auto", "tap") else ""
         self._cgroup = group
         self._why = ""
-        self._plugged, self._grows = 0, True
+        self._plugged = self._taken = 0
         self.config = config
         shares = config.shares()
         try:

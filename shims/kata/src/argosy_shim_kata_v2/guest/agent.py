@@ -37,7 +37,7 @@ from argosy_shim_kata_v2.guest.frames import CONTROL_KINDS, EVENT, MAX_CONTROL, 
 from argosy_shim_kata_v2.guest.memory import Memory  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.sockets import Sockets  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.stdio import Loop, Port, Stdio  # noqa: E402 # the path
-from argosy_shim_kata_v2.guest.system import LIBC, Failure, code_of, log, mount, put, spawn, system, text, unmount  # noqa: E402 # the path
+from argosy_shim_kata_v2.guest.system import LIBC, Failure, attribute, code_of, log, mount, put, spawn, system, text, unmount  # noqa: E402 # the path
 
 CRUN = "/usr/bin/crun"
 BUNDLES = "/run/argosy/c"
@@ -556,7 +556,7 @@ class Agent:
         deadline = time.monotonic() + DEVICE_WAIT_S
         while True:
             for link in os.listdir("/sys/class/net"):
-                if text(f"/sys/class/net/{link}/address").strip().lower() == mac.lower():
+                if attribute(f"/sys/class/net/{link}/address").lower() == mac.lower():
                     break
             else:
                 if time.monotonic() > deadline:
@@ -607,9 +607,9 @@ class Agent:
 
     # -- memory --
 
-    def do_grow(self, size: int) -> Done:
-        """Take in what has been plugged in; size is the sum of it, in bytes."""
-        yield from self._memory.grow(size)
+    def do_grow(self, size: int, wait_s: float) -> Done:
+        """Take in what has been plugged in; size is the sum of it, in bytes. Waits so long for it."""
+        yield from self._memory.grow(size, wait_s)
 
     def _watch_oom(self, id: str) -> None:
         path = f"{POD}/{id}/memory.events"

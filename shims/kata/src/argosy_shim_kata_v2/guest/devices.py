@@ -6,7 +6,7 @@ import errno
 import os
 import time
 
-from argosy_shim_kata_v2.guest.system import Failure, mount, text
+from argosy_shim_kata_v2.guest.system import Failure, attribute, mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def disk(serial: str) -> Generator[None, int | None, str]:
     while True:
         for name in os.listdir("/sys/block"):
             try:
-                if text(f"/sys/block/{name}/serial").strip() == serial:
+                if attribute(f"/sys/block/{name}/serial") == serial:
                     # A node may still be that of the disk before, or its disk not be ready.
                     os.close(os.open("/dev/" + name, os.O_RDONLY | os.O_CLOEXEC))
                     return "/dev/" + name
@@ -50,6 +50,6 @@ def port(name: str) -> str:
     root = "/sys/class/virtio-ports"
     while True:
         for entry in os.listdir(root) if os.path.isdir(root) else ():
-            if text(f"{root}/{entry}/name").strip() == name and os.path.exists("/dev/" + entry):
+            if attribute(f"{root}/{entry}/name") == name and os.path.exists("/dev/" + entry):
                 return "/dev/" + entry
         time.sleep(0.005)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-from argosy_shim_kata_v2.guest.system import Failure, put, text
+from argosy_shim_kata_v2.guest.system import Failure, attribute, put, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 BLOCKS = "/sys/devices/system/memory"
-# A kernel that takes in no memory says nothing of it.
-APPEAR_WAIT_S = 10.0
 # What the kernel, the agent and crun may come to need beyond what they have after the start: so much, and a part of the whole.
 RESERVE_BYTES = 16 << 20
 RESERVE_PART = 32
@@ -34,7 +32,7 @@ def meminfo(name: str) -> int:
 def blocks_in_use() -> int:
     """Return how many memory blocks the kernel uses; 0 where memory can't be plugged in."""
     names = os.listdir(BLOCKS) if os.path.isdir(BLOCKS) else []
-    return sum(text(f"{BLOCKS}/{n}/state").strip() == "online" for n in names if n.startswith("memory") and n[6:].isdigit())
+    return sum(attribute(f"{BLOCKS}/{n}/state") == "online" for n in names if n.startswith("memory") and n[6:].isdigit())
 
 
 class Memory:
@@ -56,9 +54,14 @@ class Memory:
         most = meminfo("MemTotal") - self._kept - plugged // PAGE_RECORD_PART
         put(self._group + "/memory.max", str(max(most, SMALLEST_BYTES)))
 
-    def grow(self, size: int) -> Generator[None, int | None, None]:
-        """Wait until size bytes have been plugged in altogether, and let containers have them."""
-        deadline = time.monotonic() + APPEAR_WAIT_S
+    def grow(self, size: int, wait_s: float) -> Generator[None, int | None, None]:
+        """Wait until size bytes have been plugged in altogether, and let containers have them.
+
+        A kernel that takes in no memory says nothing of it: Failure after wait_s seconds.
+        """
+        if not self._first:
+            raise Failure("failed", "the guest's kernel takes in no memory while it runs")
+        deadline = time.monotonic() + wait_s
         block = int(text(BLOCKS + "/block_size_bytes"), 16)
         # The kernel's command line says that it uses a block as soon as it has it.
         while blocks_in_use() < self._first + size // block:

@@ -35,6 +35,17 @@ def text(path: str) -> str:
         return file.read()
 
 
+def attribute(path: str) -> str:
+    """Return what the kernel says in a file of sysfs, without spaces around it; nothing while it isn't there.
+
+    A device's directory is there before the files in it, and what is just going answers with errors.
+    """
+    try:
+        return text(path).strip()
+    except OSError:
+        return ""
+
+
 def put(path: str, data: str) -> None:
     with open(path, "w") as file:
         file.write(data)
