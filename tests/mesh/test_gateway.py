@@ -94,8 +94,13 @@ def test_a_lease_that_is_not_there_fails_the_call(mesh: Mesh) -> None:
                 await snapshots.SnapshotsStub(bound).prepare(
                     snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key="k")
                 )
-        with pytest.raises(NotFound):
-            await client.services.snapshots.stat(snapshots.StatSnapshotRequest(snapshotter="overlayfs", key="k"))
+            with pytest.raises(NotFound):
+                await client.services.snapshots.stat(snapshots.StatSnapshotRequest(snapshotter="overlayfs", key="k"))
+            # What takes something away takes it from that lease too, if there is one.
+            await client.services.snapshots.prepare(snapshots.PrepareSnapshotRequest(snapshotter="overlayfs", key="k"))
+            await snapshots.SnapshotsStub(bound).remove(
+                snapshots.RemoveSnapshotRequest(snapshotter="overlayfs", key="k")
+            )
 
     work_in(mesh, "leases", work)
 

@@ -84,7 +84,8 @@ def happens(state: State, op: Op) -> Iterator[tuple[Code, State]]:
         gone = replace(state, leases=state.leases - {op.lease}, held=frozenset(h for h in state.held if h[0] != op.lease))
         yield (OK, gone.collected()) if op.lease in state.leases else (NOT_FOUND, state)
         return
-    if op.lease not in state.leases:
+    # A Remove takes the snapshot from the lease that it names, if there is one: containerd does not ask for it either.
+    if op.lease not in state.leases and op.verb != "Remove":
         yield NOT_FOUND, state
         return
     if op.verb in ("Prepare", "View"):
@@ -323,3 +324,5 @@ def test_the_model_refuses_what_no_order_explains() -> None:
     beside = [Op("Prepare", "k", "p"), Op("Remove", "p")]
     assert explained([one], beside, [OK, OK]) == []
     assert len(explained([one], beside, [OK, FAILED_PRECONDITION])) == 1
+    assert len(explained([one], [Op("Remove", "p", lease=PASSING)], [OK])) == 1
+    assert explained([one], [Op("View", "k", "p", PASSING)], [OK]) == []

@@ -81,7 +81,8 @@ def run(
         list[str] | None, Option("--env", "-e", help="NAME=value, or NAME with the value that it has here")
     ] = None,
     mount: Annotated[
-        list[str] | None, Option("--mount", help="type=bind,src=/a,dst=/b,options=rbind:ro; type=uds,src=SOCKET,dst=/b; type=tmpfs,dst=/t")
+        list[str] | None,
+        Option("--mount", help="type=bind,src=/a,dst=/b,options=rbind:ro; type=uds,src=SOCKET,dst=/b; type=tmpfs,dst=/t"),
     ] = None,
     net_host: Annotated[bool, Option("--net-host", help="use the host's network")] = False,
     memory: Annotated[str, Option("--memory", "-m", help="memory limit, such as 64m")] = "",
@@ -166,16 +167,18 @@ def _check_terminal(interactive: bool, terminal: bool, detach: bool) -> None:
 async def _run_detached(container: Container, stdio: Stdio, terminal: bool) -> None:
     from argosy.client import Task
     from argosy.client.foreground import end_task
-    from argosy.client.jobs import cleanup
+    from argosy.client.jobs import given_back
+
+    async def undo() -> None:
+        await end_task(Task(container.client, container.id))
+        with suppress(NotFound):  # gone already
+            await container.delete()
 
     try:
         task = await container.new_task(stdio, terminal)
         await task.start()
     except BaseException:
-        with cleanup(_CLEAN_S):
-            await end_task(Task(container.client, container.id))
-            with suppress(NotFound):  # gone already
-                await container.delete()
+        await given_back(undo(), _CLEAN_S)
         raise
     show_one({"container": container.id, "pid": task.pid})
 

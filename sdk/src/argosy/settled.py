@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -58,3 +58,18 @@ async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.get_running_loop().create_task(work)  # owned by this call, which never leaves before its end
     await settled(task)
     return task.result()
+
+
+async def given_back(work: Awaitable[object], within_s: float | None = None) -> None:
+    """Run what gives something back, though its caller is cancelled, before or meanwhile: to its end, or for so many seconds at most.
+
+    Raises what work raises. Cancellation: one that came before does not come again here; one that comes meanwhile is raised at the end. A
+    shielded scope of anyio's alone keeps off cancellations of scopes, and not those of tasks, as of a call whose caller has left.
+    """
+
+    async def bounded() -> None:
+        with anyio.move_on_after(within_s):
+            await work
+
+    with anyio.CancelScope(shield=True):
+        await to_its_end(bounded())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from argosy.client.daemon import START, default_address
-from argosy.client.jobs import cleanup
+from argosy.client.jobs import given_back
 from argosy.client.services import Services
 from argosy.errors import ArgosyError
 from argosy.labels import GC_EXPIRE
@@ -69,10 +69,11 @@ class Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._leaving:
-            with cleanup():
-                await asyncio.wait(self._leaving)
-        self.close()
+        try:
+            if self._leaving:
+                await given_back(asyncio.wait(self._leaving))
+        finally:
+            self.close()
 
     def close(self) -> None:
         self._channel.close()
@@ -117,17 +118,16 @@ class Client:
             yield leased
         finally:
             if linger:
-                leaving = asyncio.create_task(self._end_lease(id))  # noqa: TID251 - owned by the client, which waits for it when it is left
+                leaving = asyncio.create_task(given_back(self._end_lease(id)))  # noqa: TID251 - owned by the client, which waits for it when it is left
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)
             else:
-                await self._end_lease(id)
+                await given_back(self._end_lease(id))
 
     async def _end_lease(self, id: str) -> None:
         from argosy_protos.containerd.services.leases.v1 import DeleteRequest
 
-        with cleanup():
-            try:
-                await self.services.leases.delete(DeleteRequest(id=id))
-            except ArgosyError:
-                pass  # it never came to be, or expires by itself
+        try:
+            await self.services.leases.delete(DeleteRequest(id=id))
+        except ArgosyError:
+            pass  # it never came to be, or expires by itself

@@ -12,10 +12,10 @@ from argosy_protos.containerd.services.containers import v1 as p
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks import v1 as tasks
 
-from argosy.client.jobs import cleanup, together
+from argosy.client.jobs import together
+from argosy.client.leftovers import remove_snapshot
 from argosy.client.services import present
 from argosy.client.tasks import Task
-from argosy.errors import ArgosyError, NotFound
 
 if TYPE_CHECKING:
     from argosy_protos.containerd.types import Mount as WireMount
@@ -125,16 +125,5 @@ class Container:
         """Delete the record, and its snapshot. Raises NotFound."""
         async with together() as group:
             if snapshot and self.record.snapshot_key:
-                group.start_soon(forget, self.client, self.record.snapshotter, self.record.snapshot_key)
+                group.start_soon(remove_snapshot, self.client.services, self.record.snapshotter, self.record.snapshot_key)
             await self.client.services.containers.delete(p.DeleteContainerRequest(id=self.id))
-
-
-async def forget(client: Client, snapshotter: str, key: str) -> None:
-    """Remove a snapshot though we are cancelled."""
-    with cleanup():
-        try:
-            await client.services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
-        except NotFound:
-            pass  # gone already
-        except ArgosyError:
-            pass  # nothing refers to it any more; the collector takes it

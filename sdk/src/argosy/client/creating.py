@@ -15,10 +15,10 @@ from argosy_protos.containerd.types import Mount as WireMount
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy.client.connection import Client, Defaults
-from argosy.client.containers import forget
 from argosy.client.images.authorizing import authorize
 from argosy.client.images.documents import from_wire, layers_of, resolve
 from argosy.client.jobs import both, together
+from argosy.client.leftovers import remove_snapshot
 from argosy.client.services import Services, present
 from argosy.encryption.payload import Parameters
 from argosy.errors import AlreadyExists, NotFound
@@ -132,6 +132,6 @@ async def create(
                     p.CreateContainerRequest(container=record), metadata={OWN_LABELS_HEADER: "1"}
                 )
             except BaseException:
-                await forget(client, chosen, key)
+                await remove_snapshot(client.services, chosen, key)
                 raise
     return present(reply.container, f'container "{id}"'), prepared

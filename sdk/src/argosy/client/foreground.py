@@ -23,7 +23,7 @@ import anyio
 import anyio.lowlevel
 from argosy_protos.containerd.v1.types import Status
 
-from argosy.client.jobs import cleanup, together
+from argosy.client.jobs import given_back, together
 from argosy.client.stdio import Pump, Stdio, terminal_size
 from argosy.client.tasks import Process, Task
 from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, NotFound, Unavailable
@@ -328,8 +328,7 @@ async def attended(
                             raise Interrupted(f"{noun} was not started: interrupted", beginning.early[0])
                     except BaseException:
                         pump.close()
-                        with cleanup(_CLEAN_S):
-                            await undo()
+                        await given_back(undo(), _CLEAN_S)
                         raise
                     for number in beginning.early:
                         here._signalled(group, number)
@@ -389,8 +388,7 @@ async def run(
             yield process
         except BaseException:
             if remove and process.is_over():
-                with cleanup(_CLEAN_S):
-                    await take_away()
+                await given_back(take_away(), _CLEAN_S)
             raise
         if remove and process.is_over():
             await take_away()
@@ -430,8 +428,7 @@ async def execute(
             yield process
         except BaseException:
             if process.is_over():
-                with cleanup(_CLEAN_S):
-                    await until_answered(delete, noun)
+                await given_back(until_answered(delete, noun), _CLEAN_S)
             raise
         if process.is_over():
             await until_answered(delete, f"{noun} is to be deleted", say or _nobody)

@@ -5,8 +5,8 @@ A command that only asks does nothing side by side: anyio is loaded with the fir
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 U = TypeVar("U")
-
 # What gives something back is done even for who was cancelled; a daemon that hangs holds nobody longer than this.
 CLEANUP_S: Final = 30.0
 
@@ -55,10 +54,8 @@ async def both(one: Callable[[], Awaitable[T]], other: Callable[[], Awaitable[U]
     return results["one"], results["other"]
 
 
-@contextmanager
-def cleanup(within: float = CLEANUP_S) -> Iterator[None]:
-    """What is awaited in the block is done though we are cancelled, for that many seconds at most."""
-    from anyio import move_on_after
+async def given_back(work: Awaitable[object], within_s: float = CLEANUP_S) -> None:
+    """Do what gives something back, though we are cancelled, before or meanwhile; for so many seconds at most. See ``argosy.settled``."""
+    from argosy import settled
 
-    with move_on_after(within, shield=True):
-        yield
+    await settled.given_back(work, within_s)

@@ -21,6 +21,7 @@ from anyio.abc import ByteReceiveStream
 
 from argosy.client.credentials import Credentials
 from argosy.errors import InvalidArgument, Unauthenticated, Unavailable, in_words
+from argosy.settled import given_back
 
 # Docker's name for its registry in what it writes.
 _HUB: Final = "https://index.docker.io/v1/"
@@ -134,8 +135,7 @@ async def _run(program: str, server: str) -> tuple[int, bytes]:
     finally:
         if process.returncode is None:
             process.kill()
-        with anyio.CancelScope(shield=True):
-            await process.aclose()
+        await given_back(process.aclose())
 
 
 async def _bounded(stream: ByteReceiveStream) -> bytes | None:

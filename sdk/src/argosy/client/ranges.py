@@ -10,11 +10,11 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Final
 
-from argosy.client.jobs import cleanup
+from argosy.client.jobs import given_back
 from argosy.errors import ArgosyError, InvalidArgument, Unavailable
 
 # What a lane may hold in memory. Larger ones would be fewer in the same memory; smaller ones would spend their time on being asked for.
@@ -136,6 +136,11 @@ class _Part:
         await asyncio.wait((self._task,))
 
 
+async def _closed(parts: Iterable[_Part]) -> None:
+    for one in parts:
+        await one.closed()
+
+
 async def in_order(
     ask: Ask, begin: int, end: int, lanes: Lanes = LANES, part: int = PART_BYTES
 ) -> AsyncGenerator[bytes, None]:
@@ -170,6 +175,4 @@ async def in_order(
             lanes.give()
         for one in waiting:
             one.cancel()
-        with cleanup():
-            for one in waiting:
-                await one.closed()
+        await given_back(_closed(waiting))

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import anyio
 from argosy_protos.containerd.services.mounts.v1 import ActivateRequest, DeactivateRequest, MountsStub
 from argosy_protos.containerd.types import Mount as WireMount
 
 from argosy.errors import ArgosyError, Unimplemented
 from argosy.mounting.plan import step_of
 from argosy.mounts import Mount
+from argosy.settled import given_back
 
 _MAKE_S: Final = 180.0
 _TAKE_DOWN_S: Final = 10.0
@@ -42,5 +42,5 @@ async def kept(stub: MountsStub, name: str, mounts: Sequence[Mount]) -> AsyncIte
     try:
         yield [Mount.from_wire(mount) for mount in info.system] if info is not None else mounts
     finally:
-        with anyio.move_on_after(_TAKE_DOWN_S, shield=True), suppress(ArgosyError):  # collection takes down what stays
-            await stub.deactivate(DeactivateRequest(name=name))
+        with suppress(ArgosyError):  # collection takes down what stays
+            await given_back(stub.deactivate(DeactivateRequest(name=name)), _TAKE_DOWN_S)

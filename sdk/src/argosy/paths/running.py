@@ -15,6 +15,7 @@ import anyio
 from argosy.client.jobs import together
 from argosy.errors import Unavailable
 from argosy.paths.order import PACK, Order, failure, hear, left_out
+from argosy.settled import given_back
 
 _CHUNK: Final = 64 << 10
 # A process that was killed is gone at once, or waits for a disk.
@@ -46,14 +47,18 @@ async def _begun(order: Order) -> AsyncGenerator[tuple[Process, int], None]:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
-                with anyio.move_on_after(_DEATH_S, shield=True):
-                    # What nobody has read holds up the end of it: asyncio waits for its pipe to be empty.
-                    while process.stdout is not None and await process.stdout.read(_CHUNK):
-                        pass
-                    await process.wait()
-                    await _left(word)
+                await given_back(_gone(process, word), _DEATH_S)
     finally:
         os.close(word)
+
+
+async def _gone(process: Process, word: int) -> None:
+    """Wait until a process that was killed has gone, with all that it began."""
+    # What nobody has read holds up the end of it: asyncio waits for its pipe to be empty.
+    while process.stdout is not None and await process.stdout.read(_CHUNK):
+        pass
+    await process.wait()
+    await _left(word)
 
 
 async def _left(word: int) -> None:

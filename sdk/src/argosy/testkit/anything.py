@@ -17,7 +17,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from argosy.client.jobs import cleanup
+from argosy.client.jobs import given_back
 from argosy.errors import InvalidArgument
 from argosy.testkit.suite import Broken, Call, Check, Subject
 
@@ -103,15 +103,18 @@ def any_order(
         finally:
             shortest.until = 0.0
             # A thread that is still at it would write there again.
-            with cleanup(s.deadline_s):
-                while not shortest.over:
-                    await anyio.sleep(0.02)
+            await given_back(_over(shortest), s.deadline_s)
             shutil.rmtree(directory, ignore_errors=True)
         if shortest.broken is not None:
             s.calls[:] = shortest.calls
             raise shortest.broken
 
     return Check("calls-in-any-order", sentence, run, False, ())
+
+
+async def _over(shortest: _Shortest) -> None:
+    while not shortest.over:
+        await anyio.sleep(0.02)
 
 
 def check_hypothesis() -> None:

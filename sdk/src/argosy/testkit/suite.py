@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
-from argosy.client.jobs import cleanup, together
+from argosy.client.jobs import given_back, together
 from argosy.errors import (
     WIRE,
     ArgosyError,
@@ -363,8 +363,7 @@ async def _one(check: Check[S], subject: S) -> tuple[Result, bool]:
             doubt = isinstance(error, TimeoutError | DeadlineExceeded | Unavailable)
     finally:
         # Also of a check that is given up: nothing of ours stays.
-        with cleanup(deadline_s):
-            await subject.clean()
+        await given_back(subject.clean(), deadline_s)
         result.seconds = time.monotonic() - began
     return result, doubt
 
@@ -421,21 +420,24 @@ async def _answers(whole: Subject) -> bool:
 
 
 async def _look(whole: Subject, report: Report, add: Callable[[Result], None]) -> None:
-    """Look whether anything of ours is left; that is a check, too."""
+    """Look whether anything of ours is left, though we are cancelled; that is a check, too."""
+    await given_back(_looked(whole, report, add), whole.deadline_s * _CALLS)
+
+
+async def _looked(whole: Subject, report: Report, add: Callable[[Result], None]) -> None:
     result = Result("nothing-left", "What was removed is gone: a list names nothing of it.", Verdict.PASSED)
     began = time.monotonic()
-    with cleanup(whole.deadline_s * _CALLS):
-        try:
+    try:
+        found = await whole.left()
+        if found:
+            await asyncio.sleep(0.2)  # a call that was given up may have come to its end only then
             found = await whole.left()
-            if found:
-                await asyncio.sleep(0.2)  # a call that was given up may have come to its end only then
-                found = await whole.left()
-            if found:
-                raise Broken("no name that begins with it", ", ".join(found), f'List, and "{whole.prefix}" in it')
-        except (ArgosyError, Broken) as error:
-            result.verdict = Verdict.FAILED
-            result.sent, result.expected, result.got = _failure(error, whole.calls, whole.deadline_s)
-            result.calls = [str(call) for call in whole.calls[-_SHOWN:]]
-            report.left = f'what begins with "{whole.prefix}" may be left there'
+        if found:
+            raise Broken("no name that begins with it", ", ".join(found), f'List, and "{whole.prefix}" in it')
+    except (ArgosyError, Broken) as error:
+        result.verdict = Verdict.FAILED
+        result.sent, result.expected, result.got = _failure(error, whole.calls, whole.deadline_s)
+        result.calls = [str(call) for call in whole.calls[-_SHOWN:]]
+        report.left = f'what begins with "{whole.prefix}" may be left there'
     result.seconds = time.monotonic() - began
     add(result)

@@ -16,7 +16,7 @@ from argosy_protos.containerd.services.namespaces import v1 as namespaces
 from argosy_protos.containerd.services.version.v1 import VersionStub
 from argosy_protos.google.protobuf import Empty
 
-from argosy.client.jobs import cleanup
+from argosy.client.jobs import given_back
 from argosy.errors import ArgosyError, DeadlineExceeded, Unavailable
 from argosy.labels import GC_EXPIRE
 from argosy.names import LEASE_HEADER, NAMESPACE_HEADER, check_namespace
@@ -108,8 +108,7 @@ async def reached(address: str | Path, namespace: str = "", deadline_s: float = 
             await leases.LeasesStub(named).create(leases.CreateRequest(id=run, labels={GC_EXPIRE: expire}))
             yield Target(channel.path, leased, deadline_s, run, namespace, version)
         finally:
-            with cleanup(deadline_s * 4):
-                await _leave(named, run, namespace if own else "")
+            await given_back(_leave(named, run, namespace if own else ""), deadline_s * 4)
 
 
 async def _leave(channel: BoundChannel, lease: str, namespace: str) -> None:

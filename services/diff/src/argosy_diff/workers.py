@@ -28,6 +28,7 @@ from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.unmount import unmount_tree
 from argosy.mounts import Mount
 from argosy.plugin.diff.packing import Compared
+from argosy.settled import given_back
 from argosy.tables import StreamProcessor
 from argosy.unpack.apply import Applied
 
@@ -176,8 +177,7 @@ class Workers:
             try:
                 answer = await self._ask(worker, json.dumps(request).encode(), [file.fileno() for file in files])
             except BaseException:
-                with anyio.CancelScope(shield=True):
-                    await self._end(worker)
+                await given_back(self._end(worker))
                 raise
             worker.timer = asyncio.get_running_loop().call_later(IDLE_S, self._dismiss, worker)
             self._idle.append(worker)

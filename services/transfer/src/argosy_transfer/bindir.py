@@ -22,7 +22,7 @@ import anyio
 from argosy import log
 from argosy.errors import Unknown, in_words
 from argosy.kernel.process import die_with_parent
-from argosy.settled import settled
+from argosy.settled import given_back, settled
 from argosy.tables import ImageVerifiers
 from argosy_protos.argosy.verifier.v1 import VerifierBase, VerifyRequest, VerifyResponse
 from argosy_protos.containerd.types import Descriptor
@@ -149,8 +149,7 @@ async def _kill(process: Process) -> None:
     """Kill a program and what it started, and wait for it."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    with anyio.CancelScope(shield=True):
-        await process.wait()
+    await given_back(process.wait())
 
 
 def _input(target: Descriptor) -> int:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from anyio import sleep
 from anyio.to_thread import run_sync
 from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.images.v1 import Image
@@ -22,20 +21,19 @@ from argosy.client.content import Ingest, open_ingest, place
 from argosy.client.images.documents import from_wire, kind, reader
 from argosy.client.images.names import find_image
 from argosy.client.images.rewriting import Change, rewrite
-from argosy.client.jobs import cleanup
+from argosy.client.leftovers import abort_ingest
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.rewriting import Made, Part
 from argosy.client.services import Services, present
 from argosy.encryption import wrapping
 from argosy.encryption.cipher import Opener, Sealer
 from argosy.encryption.payload import Parameters, without_keys
-from argosy.errors import AlreadyExists, ArgosyError, DataLoss, InvalidArgument, NotFound, PermissionDenied, Unavailable
+from argosy.errors import AlreadyExists, DataLoss, InvalidArgument, NotFound, PermissionDenied
 from argosy.oci.image import CONFIG_TYPES, MAX_DEPTH, Descriptor, Index, Platform, parse_config, parse_document
 from argosy.oci.layers import decrypted, encrypted, is_encrypted
 
 # Less than this is not worth asking where to put it.
 _PLACED_BYTES: Final = 1 << 20
-_AGAIN_S: Final = 0.05
 
 
 async def encrypt(
@@ -144,8 +142,7 @@ async def _stored(
         finally:
             ingest.close()
     except BaseException:
-        with cleanup():
-            await _abort(services, ref)
+        await abort_ingest(services, ref)
         raise
     watch(Progress(ref, "done", layer.size, layer.size, layer))
     return digest()
@@ -168,17 +165,6 @@ async def _filled(
     finally:
         if file is not None:
             file.close()
-
-
-async def _abort(services: Services, ref: str) -> None:
-    while True:
-        try:
-            await services.content.abort(content.AbortRequest(ref=ref))
-            return
-        except Unavailable:
-            await sleep(_AGAIN_S)  # the end of our own stream has not arrived there yet
-        except ArgosyError:
-            return  # it never came to be, or is gone
 
 
 async def _read(services: Services, layer: Descriptor) -> AsyncIterator[bytes]:

@@ -20,7 +20,7 @@ from argosy.client.images.names import put_image
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
 from argosy.client.images.referrers import REFERRER, SUBJECT
 from argosy.client.images.unpacking import unpack
-from argosy.client.jobs import cleanup
+from argosy.client.leftovers import abort_ingest
 from argosy.client.members import Archive, Part
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.services import Services
@@ -154,8 +154,7 @@ async def _ingest_member(services: Services, part: Part, d: Descriptor, labels: 
         pass
     except (FailedPrecondition, InvalidArgument) as error:
         ingest.close()
-        with cleanup():
-            await services.content.abort(content.AbortRequest(ref=ref))
+        await abort_ingest(services, ref)
         if isinstance(error, InvalidArgument):
             raise
         raise InvalidArgument(f"{d.digest} in the archive holds other bytes: {error.message}") from error

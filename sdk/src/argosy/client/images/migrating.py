@@ -27,7 +27,7 @@ from argosy.client.images.documents import from_wire, layers_of, resolve, to_wir
 from argosy.client.images.names import find_image
 from argosy.client.images.pulling import Puller
 from argosy.client.images.readiness import has_blob, has_snapshot
-from argosy.client.jobs import cleanup
+from argosy.client.leftovers import remove_snapshot
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.resolvers import Registries, Resolver
 from argosy.client.services import Services, present
@@ -209,7 +209,7 @@ class _Migration:
             await self._put(present(made.diff, "the layer's difference"), name, below, {COPIED_FROM: self._old})
         finally:
             for view in views:
-                await self._forget(self._old, view)
+                await remove_snapshot(self._services, self._old, view)
 
     async def _view(self, key: str, name: str) -> list[WireMount]:
         request = snapshots.ViewSnapshotRequest(snapshotter=self._old, key=key, parent=name)
@@ -237,16 +237,7 @@ class _Migration:
             except AlreadyExists:
                 pass  # somebody else was first
         finally:
-            await self._forget(self._new, key)
-
-    async def _forget(self, snapshotter: str, key: str) -> None:
-        """Remove what may be left of a snapshot, though we are cancelled."""
-        with cleanup():
-            try:
-                request = snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key)
-                await self._services.snapshots.remove(request)
-            except ArgosyError:
-                pass  # it is gone, or never was, or goes with the lease
+            await remove_snapshot(self._services, self._new, key)
 
 
 def _stamp() -> str:

@@ -20,7 +20,8 @@ from argosy.client.images.asking import Guarded
 from argosy.client.images.documents import kind, to_wire
 from argosy.client.images.names import put_image
 from argosy.client.images.unpacking import unpack
-from argosy.client.jobs import cleanup, together
+from argosy.client.jobs import together
+from argosy.client.leftovers import abort_ingest
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.resolvers import Registries, Resolver
 from argosy.client.services import Services, present
@@ -188,8 +189,7 @@ class Puller:
                 except (DataLoss, FailedPrecondition) as error:
                     # These bytes are no use to a later try either.
                     ingest.close()
-                    with cleanup():
-                        await self._services.content.abort(content.AbortRequest(ref=ref))
+                    await abort_ingest(self._services, ref)
                     if not again and (found or self._came_in_parts(d)):
                         continue
                     if isinstance(error, DataLoss):

@@ -24,7 +24,8 @@ from argosy.client.content import set_labels
 from argosy.client.images.authorizing import payloads_for
 from argosy.client.images.context import PARENT, labels_of
 from argosy.client.images.documents import check_diff_id, layers_of, resolve, to_wire
-from argosy.client.jobs import cleanup, together
+from argosy.client.jobs import together
+from argosy.client.leftovers import remove_snapshot
 from argosy.client.progress import Progress, Watch, nobody
 from argosy.client.services import Services
 from argosy.encryption.payload import Parameters
@@ -227,11 +228,7 @@ class _Unpacking:
                 # One that said it can put a layer on another afterwards, and can't: in a user namespace, say.
                 raise (_NeedsLower() if rebase else error) from error
         except BaseException:
-            with cleanup():
-                try:
-                    await services.snapshots.remove(snapshots.RemoveSnapshotRequest(snapshotter=snapshotter, key=key))
-                except ArgosyError:
-                    pass  # the lease ends, and with it the snapshot
+            await remove_snapshot(services, snapshotter, key)
             raise
         if not staged:
             await set_labels(services.content, layer.blob.digest, {UNCOMPRESSED: layer.diff_id})
@@ -294,9 +291,7 @@ class _Unpacking:
         try:
             async with together() as group:
                 group.start_soon(say)
-                answer = await self._services.layers.unpack(
-                    UnpackRequest(ref=ref, layer=to_wire(layer.blob), mounts=where)
-                )
+                answer = await self._services.layers.unpack(UnpackRequest(ref=ref, layer=to_wire(layer.blob), mounts=where))
                 if answer.applied is None:
                     group.cancel_scope.cancel()
         except Unimplemented:

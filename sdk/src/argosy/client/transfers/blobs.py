@@ -9,12 +9,12 @@ from argosy_protos.containerd.services.content import v1 as content
 
 from argosy.client.connection import Client
 from argosy.client.content import CHUNK, open_ingest, set_labels
-from argosy.client.jobs import cleanup
+from argosy.client.leftovers import abort_ingest
 from argosy.client.progress import Progress
 from argosy.client.services import Services
 from argosy.client.transfers.ends import ByteSink, ByteSource, Wish
 from argosy.digest import Digest, hasher
-from argosy.errors import AlreadyExists, ArgosyError, DataLoss
+from argosy.errors import AlreadyExists, DataLoss
 from argosy.oci.image import Descriptor
 from argosy.oci.passing import checked, generated
 
@@ -72,11 +72,7 @@ class NewBlob(ByteSink):
                 wish.watch(Progress(ref, "done", ingest.offset, ingest.offset))
             except BaseException:
                 ingest.close()
-                with cleanup():
-                    try:
-                        await services.content.abort(content.AbortRequest(ref=ref))
-                    except ArgosyError:
-                        pass  # it is committed, or goes with the lease
+                await abort_ingest(services, ref)
                 raise
             finally:
                 ingest.close()

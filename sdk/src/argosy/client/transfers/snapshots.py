@@ -16,12 +16,12 @@ from argosy_protos.containerd.types import Mount as WireMount
 
 from argosy.client.connection import Client
 from argosy.client.content import CHUNK, open_ingest
-from argosy.client.jobs import cleanup
+from argosy.client.leftovers import abort_ingest, remove_snapshot
 from argosy.client.progress import Progress
 from argosy.client.services import Services, present
 from argosy.client.transfers.ends import TreeSink, TreeSource, Wish
 from argosy.digest import hasher
-from argosy.errors import AlreadyExists, ArgosyError, InvalidArgument, NotFound
+from argosy.errors import AlreadyExists, InvalidArgument, NotFound
 from argosy.oci.image import Descriptor
 from argosy.oci.layers import TAR
 from argosy.oci.passing import checked, generated
@@ -90,7 +90,7 @@ class NewSnapshot(TreeSink):
                 commit = p.CommitSnapshotRequest(snapshotter=of, name=self._name, key=key, labels=self._labels)
                 await services.snapshots.commit(commit)
             except BaseException:
-                await _forget(services, of, key)
+                await remove_snapshot(services, of, key)
                 raise
 
 
@@ -109,16 +109,7 @@ async def _seen(services: Services, of: str, name: str, kind: p.Kind) -> AsyncGe
     try:
         yield (await services.snapshots.view(p.ViewSnapshotRequest(snapshotter=of, key=key, parent=name))).mounts
     finally:
-        await _forget(services, of, key)
-
-
-async def _forget(services: Services, of: str, key: str) -> None:
-    """Remove what may be left of a snapshot, though we are cancelled."""
-    with cleanup():
-        try:
-            await services.snapshots.remove(p.RemoveSnapshotRequest(snapshotter=of, key=key))
-        except ArgosyError:
-            pass  # it is gone, or never was, or goes with the lease
+        await remove_snapshot(services, of, key)
 
 
 async def _blob(services: Services, digest: str) -> AsyncGenerator[bytes, None]:
@@ -146,11 +137,7 @@ async def _kept(services: Services, pieces: AsyncIterator[bytes], wish: Wish) ->
         return WireDescriptor(media_type=TAR + _MAGIC.get(kind, ""), digest=digest, size=size)
     except BaseException:
         ingest.close()
-        with cleanup():
-            try:
-                await services.content.abort(content.AbortRequest(ref=ref))
-            except ArgosyError:
-                pass  # it is committed, or goes with the lease
+        await abort_ingest(services, ref)
         raise
     finally:
         ingest.close()

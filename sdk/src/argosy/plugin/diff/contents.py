@@ -22,6 +22,7 @@ from argosy.kernel.path import open_regular_at
 from argosy.plugin.content.blobfile import blob_path
 from argosy.rpc.channel import Channel
 from argosy.rpc.context import current
+from argosy.settled import given_back
 
 _CHUNK: Final = 1 << 20
 _ABORT_S: Final = 5.0
@@ -163,8 +164,7 @@ class Contents:
                 await stub.update(p.UpdateRequest(info=info, update_mask=FieldMask(paths=paths)))
         except BaseException:
             if ours:
-                with anyio.move_on_after(_ABORT_S, shield=True):
-                    await self._abort(stub, ref)
+                await given_back(self._abort(stub, ref), _ABORT_S)
             raise
 
     @staticmethod

@@ -23,7 +23,7 @@ from argosy_protos.containerd.types import Mount as WireMount
 from argosy_protos.containerd.v1.types import Process
 from argosy_protos.google.protobuf import Empty
 
-from argosy.client.jobs import cleanup, together
+from argosy.client.jobs import given_back, together
 from argosy.errors import ArgosyError, DeadlineExceeded, InvalidArgument, PermissionDenied
 from argosy.kernel.mount_table import mounts_below
 from argosy.kernel.unmount import unmount_tree
@@ -142,8 +142,7 @@ async def _knows_runtime(target: Target) -> None:
         if isinstance(error, ArgosyError) and target.runtime in error.message:
             raise type(error)(f"there are no tasks of that runtime: {error.message}; name another with --runtime") from None
     finally:
-        with cleanup(target.daemon.deadline_s):
-            await tasks.clean()
+        await given_back(tasks.clean(), target.daemon.deadline_s)
 
 
 @asynccontextmanager
@@ -153,8 +152,9 @@ async def _second_namespace(target: Target) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        with cleanup(target.daemon.deadline_s), suppress(ArgosyError):  # something is left in it, which the report says
-            await stub.delete(namespaces.DeleteNamespaceRequest(name=target.other))
+        with suppress(ArgosyError):  # something is left in it, which the report says
+            deleting = stub.delete(namespaces.DeleteNamespaceRequest(name=target.other))
+            await given_back(deleting, target.daemon.deadline_s)
 
 
 @asynccontextmanager
