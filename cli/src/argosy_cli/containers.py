@@ -166,8 +166,8 @@ def _check_terminal(interactive: bool, terminal: bool, detach: bool) -> None:
 
 async def _run_detached(container: Container, stdio: Stdio, terminal: bool) -> None:
     from argosy.client import Task
-    from argosy.client.foreground import end_task
     from argosy.client.jobs import given_back
+    from argosy.client.tasks import end_task
 
     async def undo() -> None:
         await end_task(Task(container.client, container.id))
@@ -350,8 +350,8 @@ def rm(
 ) -> None:
     """Remove containers with their snapshots and ended tasks, and tasks whose containers have no record."""
     from argosy.client import Task
-    from argosy.client.foreground import end_task
     from argosy.client.logs import is_running
+    from argosy.client.tasks import end_task
 
     async def work() -> None:
         async with Target.client() as client:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ from argosy_protos.containerd.services.containers import v1 as p
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks import v1 as tasks
 
-from argosy.client.jobs import together
+from argosy.client.jobs import given_back, together
 from argosy.client.leftovers import remove_snapshot
 from argosy.client.services import present
-from argosy.client.tasks import Task
+from argosy.client.tasks import Task, end_task
+from argosy.errors import NotFound
 
 if TYPE_CHECKING:
     from argosy_protos.containerd.types import Mount as WireMount
@@ -103,10 +104,11 @@ class Container:
         reply = await self.client.services.tasks.create(request)
         return Task(self.client, self.id, pid=reply.pid, stdio=stdio)
 
-    def run(
+    @asynccontextmanager
+    async def run(
         self, *, stdin: int | None = None, stdout: int = 1, stderr: int = 2, terminal: bool = False, remove: bool = False,
         signals: bool = True, say: Callable[[str], None] | None = None,
-    ) -> AbstractAsyncContextManager[Foreground]:  # fmt: skip
+    ) -> AsyncIterator[Foreground]:  # fmt: skip
         """Run it in the foreground: ``async with container.run() as process: status = await process.wait()``.
 
         Its stdio is carried to and from our descriptors. When Create or Start fails, or is cancelled, task, record and
@@ -115,11 +117,32 @@ class Container:
         it runs on. signals: SIGTERM, SIGINT and SIGHUP go to the process (main thread only), and with terminal our
         terminal is raw and its size the process's. Raises on entry what ``new_task`` and ``Process.start`` raise, and Interrupted.
         """
-        from argosy.client import foreground  # it is built on this module
+        from argosy.client.foreground import CLEAN_S, attended, until_answered  # few commands carry bytes
+        from argosy.client.stdio import Stdio
 
-        return foreground.run(
-            self, stdin=stdin, stdout=stdout, stderr=stderr, terminal=terminal, remove=remove, signals=signals, say=say
-        )
+        noun = f'container "{self.id}"'
+
+        async def create(stdio: Stdio) -> Task:
+            return await self.new_task(stdio, terminal)
+
+        async def take_away() -> None:
+            async def once() -> None:
+                await end_task(Task(self.client, self.id))
+                with suppress(NotFound):  # gone already
+                    await self.delete()
+
+            await until_answered(once, f"{noun} is to be removed", say, within=CLEAN_S)
+
+        stdio = Stdio.fifos(self.id, terminal, stdin is not None)
+        async with attended(create, take_away, stdio, noun, (stdout, stderr), stdin, terminal, signals, say) as process:
+            try:
+                yield process
+            except BaseException:
+                if remove and process.is_over():
+                    await given_back(take_away(), CLEAN_S)
+                raise
+            if remove and process.is_over():
+                await take_away()
 
     async def delete(self, snapshot: bool = True) -> None:
         """Delete the record, and its snapshot. Raises NotFound."""

@@ -17,28 +17,26 @@ import time
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 import anyio.lowlevel
 from argosy_protos.containerd.v1.types import Status
 
 from argosy.client.jobs import given_back, together
+from argosy.client.processes import Process
 from argosy.client.stdio import Pump, Stdio, terminal_size
-from argosy.client.tasks import Process, Task
 from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
-
-    from argosy.client.containers import Container
 
 T = TypeVar("T")
 Say = Callable[[str], None]
 
 _FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # A process that is killed, waited for and deleted, on a busy machine.
-_CLEAN_S: Final = 30.0
+CLEAN_S: Final = 30.0
 _PAUSE_FIRST_S, _PAUSE_MOST_S = 0.05, 1.0
 _LOOK_S: Final = 3.0
 # Who waits longer is told what for.
@@ -50,7 +48,7 @@ _START_PATIENCE_S: Final = 3.0
 # A process whose output nobody reads has so long to end by itself.
 _UNREAD_GRACE_S: Final = 2.0
 # Of one who is no more there, or could not say that it did what it was asked for.
-_AWAY: Final = (Unavailable, Cancelled, DeadlineExceeded)
+AWAY: Final = (Unavailable, Cancelled, DeadlineExceeded)
 
 
 class Interrupted(ArgosyError):
@@ -66,18 +64,23 @@ def _nobody(_: str) -> None:
 
 
 async def until_answered(
-    ask: Callable[[], Awaitable[T]], what: str, say: Say = _nobody, error: Exception | None = None, within: float = _LOOK_S
+    ask: Callable[[], Awaitable[T]],
+    what: str,
+    say: Say | None = None,
+    error: Exception | None = None,
+    within: float = _LOOK_S,
 ) -> T:
     """Ask until the daemon answers, whatever it says; what names what is waited for. Ask only what may be asked twice.
 
     An answer that takes longer than within seconds is given up. error is why there was none before.
     """
+    say = say or _nobody
     pause, began, told = _PAUSE_FIRST_S, time.monotonic(), False
     while True:
         try:
             with anyio.fail_after(within):
                 answer = await ask()
-        except (*_AWAY, TimeoutError) as failed:
+        except (*AWAY, TimeoutError) as failed:
             # One that says nothing has not said why.
             error = failed if isinstance(failed, ArgosyError) or error is None else error
             if not told and time.monotonic() - began >= _NOTICE_S:
@@ -111,7 +114,7 @@ def _raw_terminal(terminal: bool) -> Iterator[None]:
 class Foreground:
     """A running process whose stdio is carried to and from our descriptors."""
 
-    def __init__(self, process: Process, pump: Pump, noun: str, say: Say) -> None:
+    def __init__(self, process: Process, pump: Pump, noun: str, say: Say | None) -> None:
         self.process = process
         self._pump, self._noun, self._say = pump, noun, say
         self._ended = anyio.Event()
@@ -166,7 +169,7 @@ class Foreground:
                 self._status = await self.process.wait()
                 self._end()
                 return
-            except _AWAY as error:
+            except AWAY as error:
                 await self._return(error)
             except NotFound:
                 self._end(NotFound(f"{self._noun}: its task was deleted while it was waited for, with its exit status"))
@@ -246,12 +249,12 @@ async def _signals(signals: bool, react: Callable[[int], None], resize: Callable
             loop.remove_signal_handler(signal.SIGWINCH)
 
 
-async def _start(process: Process, noun: str, say: Say) -> None:
+async def _start(process: Process, noun: str, say: Say | None) -> None:
     """Start a process once. When the answer is lost, its state says whether that was done."""
     try:
         await process.start()
         return
-    except _AWAY:
+    except AWAY:
         pass
     while True:
         state = await until_answered(process.state, f"{noun} is being started", say)
@@ -261,7 +264,7 @@ async def _start(process: Process, noun: str, say: Say) -> None:
         try:
             await process.start()
             return
-        except _AWAY:
+        except AWAY:
             await anyio.sleep(_PAUSE_FIRST_S)
 
 
@@ -306,7 +309,6 @@ async def attended(
     outputs: tuple[int, ...], source: int | None, terminal: bool, signals: bool, say: Say | None,
 ) -> AsyncIterator[Foreground]:  # fmt: skip
     """Create a process, start it, and yield it; undo is done when either fails. Leave the block after ``wait``."""
-    say = say or _nobody
     here: Foreground | None = None
     try:
         async with together() as group:
@@ -328,7 +330,7 @@ async def attended(
                             raise Interrupted(f"{noun} was not started: interrupted", beginning.early[0])
                     except BaseException:
                         pump.close()
-                        await given_back(undo(), _CLEAN_S)
+                        await given_back(undo(), CLEAN_S)
                         raise
                     for number in beginning.early:
                         here._signalled(group, number)
@@ -347,88 +349,3 @@ async def attended(
             raise Interrupted(f"{noun} has ended; what was still to be done was interrupted", here.left)
     finally:
         stdio.remove()
-
-
-async def end_task(task: Task) -> None:
-    """Kill a task that runs, and delete it; nothing happens when there is none."""
-    try:
-        state = await task.state()
-        if state.status not in (Status.STOPPED, Status.CREATED):
-            await task.kill(signal.SIGKILL, everyone=True)
-            await task.wait()
-    except NotFound:
-        pass  # it ended by itself
-    with suppress(NotFound):  # the same
-        await task.delete()
-
-
-@asynccontextmanager
-async def run(
-    container: Container, *, stdin: int | None, stdout: int, stderr: int, terminal: bool, remove: bool, signals: bool,
-    say: Say | None,
-) -> AsyncIterator[Foreground]:  # fmt: skip
-    """See ``Container.run``."""
-    noun = f'container "{container.id}"'
-    task = Task(container.client, container.id)
-
-    async def take_away() -> None:
-        async def once() -> None:
-            await end_task(task)
-            with suppress(NotFound):  # gone already
-                await container.delete()
-
-        await until_answered(once, f"{noun} is to be removed", say or _nobody, within=_CLEAN_S)
-
-    async def create(stdio: Stdio) -> Process:
-        return await container.new_task(stdio, terminal)
-
-    stdio = Stdio.fifos(container.id, terminal, stdin is not None)
-    async with attended(create, take_away, stdio, noun, (stdout, stderr), stdin, terminal, signals, say) as process:
-        try:
-            yield process
-        except BaseException:
-            if remove and process.is_over():
-                await given_back(take_away(), _CLEAN_S)
-            raise
-        if remove and process.is_over():
-            await take_away()
-
-
-@asynccontextmanager
-async def execute(
-    task: Task, exec_id: str, spec: dict[str, Any], *, stdin: int | None, stdout: int, stderr: int, terminal: bool,
-    signals: bool, say: Say | None,
-) -> AsyncIterator[Foreground]:  # fmt: skip
-    """See ``Task.run``."""
-    noun = f'exec "{exec_id}" of container "{task.container_id}"'
-
-    async def forget() -> None:
-        with suppress(*_AWAY, NotFound):
-            process = Process(task.client, task.container_id, exec_id)
-            state = await process.state()
-            if state.status == Status.CREATED:
-                with suppress(ArgosyError):  # it was never told to start; or ends a start that is under way
-                    await process.kill(signal.SIGKILL)
-            elif state.status != Status.STOPPED:
-                await process.kill(signal.SIGKILL)
-                await process.wait()
-        with suppress(ArgosyError):  # it never came to be
-            await task.delete_exec(exec_id)
-
-    async def create(stdio: Stdio) -> Process:
-        return await task.exec(exec_id, spec, stdio, terminal)
-
-    async def delete() -> None:
-        with suppress(NotFound):  # gone with its container
-            await task.delete_exec(exec_id)
-
-    stdio = Stdio.fifos(exec_id, terminal, stdin is not None)
-    async with attended(create, forget, stdio, noun, (stdout, stderr), stdin, terminal, signals, say) as process:
-        try:
-            yield process
-        except BaseException:
-            if process.is_over():
-                await given_back(until_answered(delete, noun), _CLEAN_S)
-            raise
-        if process.is_over():
-            await until_answered(delete, f"{noun} is to be deleted", say or _nobody)

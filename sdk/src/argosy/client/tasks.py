@@ -1,78 +1,26 @@
-"""Tasks and execs: start, wait, signal, resize."""
+"""Tasks: a container's init, what is done to all of its processes, and its execs."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from argosy_protos.containerd.services.tasks import v1 as p
 from argosy_protos.containerd.v1.types import Process as WireProcess
+from argosy_protos.containerd.v1.types import Status
 
-from argosy.client.services import present
-from argosy.errors import ArgosyError, Cancelled, DeadlineExceeded, NotFound, Unavailable
+from argosy.client.jobs import given_back
+from argosy.client.processes import Process
+from argosy.errors import ArgosyError, NotFound
 from argosy.typeurl import PROCESS, pack_json
 
 if TYPE_CHECKING:
     from argosy.client.connection import Client
     from argosy.client.foreground import Foreground
     from argosy.client.stdio import Stdio
-
-
-def _nowhere() -> Stdio:
-    from argosy.client.stdio import Stdio  # who lists tasks carries no bytes
-
-    return Stdio()
-
-
-@dataclass
-class Process:
-    """A task's init, or one of its execs."""
-
-    client: Client
-    container_id: str
-    exec_id: str = ""
-    pid: int = 0
-    stdio: Stdio = field(default_factory=_nowhere)
-
-    async def start(self) -> int:
-        """Start it; return its pid. Raises what the runtime says."""
-        reply = await self.client.services.tasks.start(p.StartRequest(container_id=self.container_id, exec_id=self.exec_id))
-        self.pid = reply.pid
-        return self.pid
-
-    async def wait(self) -> int:
-        """Return the exit status, whenever it comes."""
-        reply = await self.client.services.tasks.wait(p.WaitRequest(container_id=self.container_id, exec_id=self.exec_id))
-        return reply.exit_status
-
-    async def kill(self, signal: int, everyone: bool = False) -> None:
-        """Raises NotFound when it has ended."""
-        await self.client.services.tasks.kill(
-            p.KillRequest(container_id=self.container_id, exec_id=self.exec_id, signal=signal, all=everyone)
-        )
-
-    async def resize(self, width: int, height: int) -> None:
-        await self.client.services.tasks.resize_pty(
-            p.ResizePtyRequest(container_id=self.container_id, exec_id=self.exec_id, width=width, height=height)
-        )
-
-    async def close_stdin(self) -> None:
-        """Let the process see the end of its input. Raises Unavailable while no daemon answers."""
-        try:
-            await self.client.services.tasks.close_io(
-                p.CloseIORequest(container_id=self.container_id, exec_id=self.exec_id, stdin=True)
-            )
-        except (Unavailable, Cancelled, DeadlineExceeded):
-            raise
-        except ArgosyError:
-            pass  # it has ended
-
-    async def state(self) -> WireProcess:
-        """Raises NotFound."""
-        reply = await self.client.services.tasks.get(p.GetRequest(container_id=self.container_id, exec_id=self.exec_id))
-        return present(reply.process, f'the state of container "{self.container_id}"')
 
 
 @dataclass
@@ -88,16 +36,47 @@ class Task(Process):
         await self.client.services.tasks.exec(request)
         return Process(self.client, self.container_id, exec_id, stdio=stdio)
 
-    def run(
+    @asynccontextmanager
+    async def run(
         self, exec_id: str, spec: dict[str, Any], *, stdin: int | None = None, stdout: int = 1, stderr: int = 2,
         terminal: bool = False, signals: bool = True, say: Callable[[str], None] | None = None,
-    ) -> AbstractAsyncContextManager[Foreground]:  # fmt: skip
+    ) -> AsyncIterator[Foreground]:  # fmt: skip
         """Run an exec in the foreground, as ``Container.run`` runs a container; it is deleted when it has ended."""
-        from argosy.client import foreground  # it is built on this module
+        from argosy.client.foreground import AWAY, CLEAN_S, attended, until_answered  # few commands carry bytes
+        from argosy.client.stdio import Stdio
 
-        return foreground.execute(
-            self, exec_id, spec, stdin=stdin, stdout=stdout, stderr=stderr, terminal=terminal, signals=signals, say=say
-        )
+        noun = f'exec "{exec_id}" of container "{self.container_id}"'
+
+        async def create(stdio: Stdio) -> Process:
+            return await self.exec(exec_id, spec, stdio, terminal)
+
+        async def undo() -> None:
+            with suppress(*AWAY, NotFound):
+                process = Process(self.client, self.container_id, exec_id)
+                state = await process.state()
+                if state.status == Status.CREATED:
+                    with suppress(ArgosyError):  # it was never told to start; or ends a start that is under way
+                        await process.kill(signal.SIGKILL)
+                elif state.status != Status.STOPPED:
+                    await process.kill(signal.SIGKILL)
+                    await process.wait()
+            with suppress(ArgosyError):  # it never came to be
+                await self.delete_exec(exec_id)
+
+        async def delete() -> None:
+            with suppress(NotFound):  # gone with its container
+                await self.delete_exec(exec_id)
+
+        stdio = Stdio.fifos(exec_id, terminal, stdin is not None)
+        async with attended(create, undo, stdio, noun, (stdout, stderr), stdin, terminal, signals, say) as process:
+            try:
+                yield process
+            except BaseException:
+                if process.is_over():
+                    await given_back(until_answered(delete, noun), CLEAN_S)
+                raise
+            if process.is_over():
+                await until_answered(delete, f"{noun} is to be deleted", say)
 
     async def delete(self) -> int:
         """Delete a task that has ended; return its exit status. Raises NotFound."""
@@ -130,3 +109,16 @@ async def tasks(client: Client) -> AsyncIterator[WireProcess]:
         return
     for process in reply.tasks:
         yield process
+
+
+async def end_task(task: Task) -> None:
+    """Kill a task that runs, and delete it; nothing happens when there is none."""
+    try:
+        state = await task.state()
+        if state.status not in (Status.STOPPED, Status.CREATED):
+            await task.kill(signal.SIGKILL, everyone=True)
+            await task.wait()
+    except NotFound:
+        pass  # it ended by itself
+    with suppress(NotFound):  # the same
+        await task.delete()
