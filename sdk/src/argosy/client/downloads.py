@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import anyio
 
@@ -14,11 +14,9 @@ from argosy.client.answers import MAX_WAIT_S, Busy, body, check_part, skipped
 from argosy.client.hosts import Origin
 from argosy.client.pace import Retries
 from argosy.client.ranges import LARGE_BYTES, PART_BYTES, Lanes, in_order
+from argosy.client.repository import Repository
 from argosy.errors import ArgosyError, DataLoss, NotFound, Unavailable
 from argosy.oci.image import Descriptor
-
-if TYPE_CHECKING:
-    from argosy.client.registry import Registry
 
 # What an answer in a coding may have more than the blob itself: some bytes a block. One that has more says nothing with them, and need not end.
 _CODED_BYTES: Final = 1 << 20
@@ -33,10 +31,10 @@ class Download:
     """One blob on its way from a registry."""
 
     def __init__(
-        self, registry: Registry, descriptor: Descriptor, lanes: Lanes | None, came_in_parts: Callable[[], None]
+        self, repository: Repository, descriptor: Descriptor, lanes: Lanes | None, came_in_parts: Callable[[], None]
     ) -> None:
         """lanes are for its ranges, None for one connection; came_in_parts is called when a host sends some."""
-        self._registry, self._descriptor, self._lanes, self._came_in_parts = registry, descriptor, lanes, came_in_parts
+        self._repository, self._descriptor, self._lanes, self._came_in_parts = repository, descriptor, lanes, came_in_parts
         self._broken: Counter[str] = Counter()
         """By address: how often it broke off. It is asked after those that did less often: a mirror that ends each answer early is not all that there is."""
 
@@ -105,7 +103,7 @@ class Download:
             headers["Range"] = f"bytes={offset}-{end - 1}"
         elif offset:
             headers["Range"] = f"bytes={offset}-"
-        ways = self._registry.ways_to(descriptor, headers)
+        ways = self._repository.ways_to(descriptor, headers)
         for asked, ask in sorted(ways, key=lambda pair: broken[pair[0]]):
             begun = False
             at = offset
@@ -113,7 +111,7 @@ class Download:
                 response = await ask()
                 try:
                     if response.status not in (200, 206):
-                        raise await self._registry.refusal(response, descriptor.digest)
+                        raise await self._repository.refusal(response, descriptor.digest)
                     if end is not None and not (whole and response.status == 200):
                         check_part(response, descriptor, offset, end)
                         undo, skip, until = None, 0, end

@@ -1,67 +1,38 @@
-"""Registries over HTTP(S): resolve, fetch with resumption, push; mirrors by hosts.toml.
-
-A registry is taken for hostile: what it sends is bounded before it is kept, waits have an end, its addresses and texts are looked at
-(``argosy.client.answers``). Who gets which secret is said in ``argosy.client.hosts``.
-"""
+"""Registries over HTTP(S): resolve, fetch with resumption, push; what is asked at which host is in ``argosy.client.repository``."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final
 from urllib.parse import urlencode
 
-import aiohttp
-import anyio
-
-from argosy.client import answers
-from argosy.client.answers import MAX_WAIT_S, Busy, media_type, whole
+from argosy.client.answers import media_type, whole
 from argosy.client.credentials import Ask, Credentials
 from argosy.client.downloads import Download, is_large
-from argosy.client.hosts import Host, Origin, hosts_for
-from argosy.client.pace import TRIES
+from argosy.client.hosts import Host, hosts_for
 from argosy.client.ranges import LANES, Lanes
+from argosy.client.repository import DOCUMENTS, Repository
 from argosy.client.tokens import Tokens
-from argosy.client.web import Data, Secrets, Trace, Warn, Web, check_headers, warned
+from argosy.client.web import Trace, Warn, Web, check_headers, warned
 from argosy.digest import Digest
-from argosy.errors import ArgosyError, DataLoss, FailedPrecondition, InvalidArgument, NotFound, Unavailable
-from argosy.oci.image import INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, Descriptor, media_type_of
+from argosy.errors import ArgosyError, DataLoss, InvalidArgument, NotFound, Unavailable
+from argosy.oci.image import INDEX_TYPES, MAX_MANIFEST_BYTES, Descriptor, media_type_of
 from argosy.oci.reference import Reference
 
-_DOCUMENTS: Final = INDEX_TYPES | MANIFEST_TYPES
-_ACCEPT: Final = ", ".join((*sorted(_DOCUMENTS), "*/*"))
-# Of a descriptor's own addresses: each may take as long as a host does, and a manifest has room for a hundred thousand.
-_MOST_URLS: Final = 16
+_ACCEPT: Final = ", ".join((*sorted(DOCUMENTS), "*/*"))
 _MOST_LINK: Final = 4096
-_SCOPE: Final = re.compile(r'\bscope="[^"]*"')
 _NEXT: Final = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?(?=[\s,;]|$)')
 _NOT_ALL_THERE: Final = (
     "; an index goes with all that it names: pull the image with --all-platforms, or push it for one platform alone"
 )
 
-T = TypeVar("T")
-Ways = Sequence[tuple[str, Callable[[], Awaitable[aiohttp.ClientResponse]]]]
-"""Addresses, each with what asks it."""
 
-
-@dataclass(frozen=True)
-class Grant:
-    """A host, and what lets somebody else ask it for one repository, for some seconds; no token where none is needed."""
-
-    base: str
-    token: str
-    lasts_s: float
-
-    def __repr__(self) -> str:
-        return f"Grant({self.base!r})"
-
-
-class Registry:
-    """One repository of one registry, over all its hosts."""
+class Registry(Repository):
+    """What one repository of one registry has, over all its hosts: resolved, fetched, listed and pushed."""
 
     def __init__(
         self,
@@ -85,117 +56,17 @@ class Registry:
 
         Raises InvalidArgument for a bad hosts.toml, for a proxy that is none, and for headers that are no header's, or the connection's own.
         """
-        self.reference = reference
         config = hosts_dir or os.environ.get("ARGOSY_HOSTS_DIR")
-        self._hosts = (
-            list(hosts) if hosts is not None else hosts_for(reference.registry, plain, Path(config) if config else None)
-        )
+        found = list(hosts) if hosts is not None else hosts_for(reference.registry, plain, Path(config) if config else None)
         if headers:
             added = list(headers.items())
             check_headers(added)
-            self._hosts = [replace(h, headers=[*h.headers, *added]) if h.is_registry else h for h in self._hosts]
+            found = [replace(h, headers=[*h.headers, *added]) if h.is_registry else h for h in found]
+        web = Web(trace, warn)
+        super().__init__(reference, found, web, Tokens(web, reference.registry, credentials, login))
         self._lanes = lanes
-        self._web = Web(trace, warn)
-        self._tokens = Tokens(self._web, reference.registry, credentials, login)
         self._in_parts: dict[str, int] = {}
         """By digest: how often a blob was handed on that came in several ranges."""
-
-    async def __aenter__(self) -> Self:
-        await self._web.__aenter__()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._web.__aexit__()
-
-    def url(self, host: Host, kind: str, what: str) -> str:
-        return f"{host.base}/{self.reference.repository}/{kind}/{what}"
-
-    def _mirrored(self, host: Host, url: str) -> str:
-        """Return a mirror's address with the name of the registry that it stands for."""
-        if host.stands_for(self.reference.registry):
-            return url
-        return f"{url}?{urlencode({'ns': self.reference.registry})}"
-
-    # -- one request --
-
-    @staticmethod
-    async def patiently(work: Callable[[], Awaitable[T]]) -> T:
-        """Do what a registry has too much of now again when it says, some times. Raises Busy when that is too long, and what else work raises."""
-        for tries_left in reversed(range(TRIES)):
-            try:
-                return await work()
-            except Busy as busy:
-                if not tries_left or busy.wait_s > MAX_WAIT_S:
-                    raise
-                wait = busy.wait_s
-            await anyio.sleep(wait)
-        raise AssertionError("unreachable: the last try returns or raises")
-
-    async def request(
-        self, host: Host, method: str, url: str, scope: str, *, headers: Mapping[str, str] | None = None,
-        data: Data | None = None, strict: bool = False,
-    ) -> aiohttp.ClientResponse:  # fmt: skip
-        """Send a request with the secrets that are for its host, answering one challenge. Raises Unavailable, Unauthenticated."""
-        for attempt in range(2):
-            secrets = self._tokens.secrets(host, scope)
-            sent = list((headers or {}).items())
-            if method in ("GET", "HEAD"):
-                response = await self._web.get(method, url, sent, secrets, host.verify, strict, host.dial_timeout_s)
-            else:
-                response = await self._web.send(method, url, sent, secrets, host.verify, data, host.dial_timeout_s)
-            if response.status == 401 and attempt == 0 and Origin.of(str(response.url)) == host.origin:
-                challenges = response.headers.getall("WWW-Authenticate", [])
-                response.release()
-                await self._tokens.answer(host, challenges, scope)
-                continue
-            return response
-        raise AssertionError("unreachable: the second attempt returns")
-
-    async def refusal(self, response: aiohttp.ClientResponse, what: str, remedy: str = "") -> ArgosyError:
-        """Return what an answer that refuses what means, in words, remedy at their end. The answer is closed."""
-        return await answers.refusal(response, what, remedy, self._tokens.advice)
-
-    def _pull_scope(self) -> str:
-        return f"repository:{self.reference.repository}:pull"
-
-    # -- for others --
-
-    async def grants(self, push: bool = False) -> list[Grant]:
-        """Return the hosts that are to be asked for the repository, in order, each with a token of its own that lasts minutes.
-
-        A host that can't be reached, or does not give us one, is left out. Raises the last one's error when none is left; FailedPrecondition for
-        one that wants name and password each time, which are nobody else's.
-        """
-        scope = self._push_scope() if push else self._pull_scope()
-        found: list[Grant] = []
-        failure: ArgosyError = Unavailable(f"no host serves {self.reference}")
-        for host in self._hosts:
-            if ("push" if push else "pull") in host.capabilities:
-                try:
-                    found.append(await self._grant(host, scope))
-                except ArgosyError as error:
-                    failure = error
-        if not found:
-            raise failure
-        return found
-
-    async def _grant(self, host: Host, scope: str) -> Grant:
-        secrets = Secrets(host.origin, host.headers, host.identities)
-        response = await self._web.get("GET", f"{host.base}/", (), secrets, host.verify, dial_s=host.dial_timeout_s)
-        try:
-            if response.status != 401:
-                return Grant(host.base, "", 0.0)
-            # What a token is for is ours to say: it is given to somebody else.
-            challenges = [_SCOPE.sub("", one) for one in response.headers.getall("WWW-Authenticate", [])]
-        finally:
-            response.close()
-        header = await self._tokens.header(host, challenges, scope)
-        kind, _, token = header.partition(" ")
-        if kind != "Bearer":
-            raise FailedPrecondition(
-                f"registry {host.origin} gives no tokens, and wants name and password each time: these stay here"
-            )
-        return Grant(host.base, token, self._tokens.lasts_s(header))
 
     # -- pulling --
 
@@ -226,7 +97,7 @@ class Registry:
         size = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
         if response.status == 404:
             raise NotFound(f'"{self.reference}" is not in its registry')
-        if response.status == 200 and said and size and media_type(response) in _DOCUMENTS:
+        if response.status == 200 and said and size and media_type(response) in DOCUMENTS:
             self._is_asked(str(Digest.parse(said)))
             self._is_small(size)
             return Descriptor(media_type=media_type(response), digest=said, size=size)
@@ -243,7 +114,7 @@ class Registry:
         self._is_asked(digest)
         # A server of files may not know the type: the document says what it is.
         told = media_type(response)
-        return Descriptor(media_type=told if told in _DOCUMENTS else media_type_of(data), digest=digest, size=len(data))
+        return Descriptor(media_type=told if told in DOCUMENTS else media_type_of(data), digest=digest, size=len(data))
 
     def _is_asked(self, digest: str) -> None:
         if self.reference.digest and self.reference.digest != digest:
@@ -269,32 +140,14 @@ class Registry:
         return Download(self, descriptor, lanes, lambda: self._in_parts.update({digest: 1})).run(offset)
 
     def _may_come_in_parts(self, descriptor: Descriptor, offset: int) -> bool:
-        large = is_large(descriptor, offset) and descriptor.media_type not in _DOCUMENTS
+        large = is_large(descriptor, offset) and descriptor.media_type not in DOCUMENTS
         return large and self._lanes is not None and self._lanes.most > 0 and not self._in_parts.get(descriptor.digest)
 
     def came_in_parts(self, digest: str) -> bool:
         """Return whether a blob came in several ranges when it was fetched last. It comes over one connection the next time: were its bytes others, a range lied."""
         return self._in_parts.get(digest) == 1
 
-    def ways_to(self, descriptor: Descriptor, headers: Mapping[str, str]) -> Ways:
-        """Return the addresses that may have a blob or a manifest, in order."""
-        kind = "manifests" if descriptor.media_type in _DOCUMENTS else "blobs"
-        ways: list[tuple[str, Callable[[], Awaitable[aiohttp.ClientResponse]]]] = []
-        for host in self._hosts:
-            if "pull" in host.capabilities:
-                url = self._mirrored(host, self.url(host, kind, descriptor.digest))
-                ways.append((url, partial(self.request, host, "GET", url, self._pull_scope(), headers=headers)))
-        # A descriptor's own addresses: nobody's secrets go there (CVE-2020-15157).
-        sent = list(headers.items())
-        ways += [(url, partial(self._web.get, "GET", url, sent, None, True)) for url in descriptor.urls[:_MOST_URLS]]
-        return ways
-
     # -- lists --
-
-    @property
-    def hosts(self) -> Sequence[Host]:
-        """Where it is asked, in order."""
-        return self._hosts
 
     async def document(self, host: Host, kind: str, what: str, push: bool = False) -> bytes:
         """Return a document of one host whole. Raises NotFound, and what the host refuses with."""
@@ -318,15 +171,6 @@ class Registry:
             response.close()
 
     # -- pushing --
-
-    def push_host(self) -> Host:
-        for host in self._hosts:
-            if "push" in host.capabilities:
-                return host
-        raise InvalidArgument(f"no host of {self.reference.registry} takes pushes")
-
-    def _push_scope(self) -> str:
-        return f"repository:{self.reference.repository}:pull,push"
 
     async def has(self, kind: str, digest: str) -> bool:
         """Return whether the registry has a blob or manifest."""

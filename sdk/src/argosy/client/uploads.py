@@ -13,13 +13,13 @@ import anyio
 
 from argosy.client.answers import MAX_WAIT_S, Busy, led
 from argosy.client.pace import Retries
+from argosy.client.repository import Repository
 from argosy.errors import ArgosyError, Unavailable, Unknown
 
 if TYPE_CHECKING:
     import aiohttp
 
     from argosy.client.hosts import Host
-    from argosy.client.registry import Registry
 
 _UPLOADED: Final = re.compile(r"(?:bytes=)?0-(\d{1,18})", re.ASCII)
 _OCTETS: Final = "application/octet-stream"
@@ -33,9 +33,9 @@ class Upload:
     """One blob on its way to a registry."""
 
     def __init__(
-        self, registry: Registry, host: Host, scope: str, digest: str, size: int, data: Callable[[], Any]
+        self, repository: Repository, host: Host, scope: str, digest: str, size: int, data: Callable[[], Any]
     ) -> None:  # fmt: skip
-        self._registry, self._host, self._scope = registry, host, scope
+        self._repository, self._host, self._scope = repository, host, scope
         self._digest, self._size, self._data = digest, size, data
         self._where = ""
         """The upload's address, as the registry said it last."""
@@ -52,7 +52,7 @@ class Upload:
             try:
                 if not self._where:
                     at = 0  # what was sent before is no progress when it is sent again
-                    if await self._registry.patiently(partial(self._begin, source)):
+                    if await self._repository.patiently(partial(self._begin, source)):
                         return True
                 if chunked or at:
                     at = await self._chunks(at, self._chunk() if chunked else self._size)
@@ -87,19 +87,19 @@ class Upload:
 
     async def _begin(self, source: str) -> bool:
         """Have the registry name an address; True when it has the blob from another repository already."""
-        registry, host = self._registry, self._host
-        url = registry.url(host, "blobs", "uploads/")
+        repository, host = self._repository, self._host
+        url = repository.url(host, "blobs", "uploads/")
         asked = f"{url}?{urlencode({'mount': self._digest, 'from': source})}" if source else url
-        response = await registry.request(host, "POST", asked, self._scope)
+        response = await repository.request(host, "POST", asked, self._scope)
         if source and response.status == 201:
             response.release()
             return True
         if source and response.status not in (202, 429) and response.status < 500:
             # What may not be read there may be written here all the same.
             response.release()
-            response = await registry.request(host, "POST", url, self._scope)
+            response = await repository.request(host, "POST", url, self._scope)
         if response.status != 202:
-            raise await registry.refusal(response, self._digest)
+            raise await repository.refusal(response, self._digest)
         response.release()
         self._given = 0
         if "Location" not in response.headers:
@@ -119,32 +119,32 @@ class Upload:
         """Have the registry take the blob for complete, with what data yields as its end. Raises _TooLarge."""
         target = f"{self._where}{'&' if '?' in self._where else '?'}{urlencode({'digest': self._digest})}"
         headers = {"Content-Length": str(self._size if data is not None else 0), "Content-Type": _OCTETS}
-        registry = self._registry
-        response = await registry.request(self._host, "PUT", target, self._scope, headers=headers, data=data or b"")
+        repository = self._repository
+        response = await repository.request(self._host, "PUT", target, self._scope, headers=headers, data=data or b"")
         if response.status == 201:
             response.release()
             return
         status = response.status
-        refusal = await registry.refusal(response, self._digest)
+        refusal = await repository.refusal(response, self._digest)
         raise _TooLarge(refusal) if data is not None and status in _NOT_AT_ONCE else refusal
 
     async def _chunks(self, at: int, chunk: int) -> int:
         """Send what is missing from at on, some bytes a request; return where the upload is then. Raises Unavailable, and the registry's refusal."""
-        registry = self._registry
+        repository = self._repository
         while at < self._size:
             end = min(at + chunk, self._size)
             headers = {
                 "Content-Length": str(end - at), "Content-Range": f"{at}-{end - 1}", "Content-Type": _OCTETS,
             }  # fmt: skip
             url = self._where
-            response = await registry.request(
+            response = await repository.request(
                 self._host, "PATCH", url, self._scope, headers=headers, data=partial(self._bytes, at, end)
             )
             if response.status == 416:
                 response.release()
                 raise Unavailable(f"{self._digest}: registry {self._host.origin} is not at byte {at} of the upload")
             if response.status not in (201, 202, 204):
-                raise await registry.refusal(response, self._digest)
+                raise await repository.refusal(response, self._digest)
             response.release()
             self._led(url, response)
             at = end
@@ -162,9 +162,9 @@ class Upload:
         """Return how many bytes the registry has; None when it has no such upload, none of it, or what it says can't be."""
         if not self._where:
             return None
-        registry, url = self._registry, self._where
+        repository, url = self._repository, self._where
         try:
-            response = await registry.request(self._host, "GET", url, self._scope)
+            response = await repository.request(self._host, "GET", url, self._scope)
         except ArgosyError:
             return None
         response.release()
