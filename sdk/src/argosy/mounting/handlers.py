@@ -15,7 +15,7 @@ from typing import Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from argosy.kernel.loop_device import AUTOCLEAR, attached, loop_device, set_status, status
-from argosy.kernel.mount import mount
+from argosy.kernel.mount_one import mount
 from argosy.kernel.unmount import unmount_all
 from argosy.mounts import Mount
 

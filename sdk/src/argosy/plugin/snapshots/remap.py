@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from argosy.errors import FailedPrecondition, InvalidArgument
-from argosy.kernel.mount import mount
+from argosy.kernel.mount_one import mount
 from argosy.kernel.unmount import MNT_DETACH, unmount
 from argosy.mounts import Mount
 
