@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from argosy.erofs.reading import Inode
+from typing import Final, Protocol
 
 CAPABILITY: Final = "security.capability"
 """The extended attribute with what a program may do, whoever runs it."""
@@ -18,7 +15,24 @@ _TYPES: Final = {
 }  # fmt: skip
 
 
-def header(path: str, info: os.stat_result | Inode, link: str = "") -> tarfile.TarInfo:
+class Status(Protocol):
+    """What a header says of an inode, by the names of ``os.stat_result``: whoever read it, the kernel or a reader of images."""
+
+    @property
+    def st_mode(self) -> int: ...
+    @property
+    def st_uid(self) -> int: ...
+    @property
+    def st_gid(self) -> int: ...
+    @property
+    def st_size(self) -> int: ...
+    @property
+    def st_mtime_ns(self) -> int: ...
+    @property
+    def st_rdev(self) -> int: ...
+
+
+def header(path: str, info: Status, link: str = "") -> tarfile.TarInfo:
     """Return the header of what is called path, which is no socket: a tar has no such thing. link is where a symlink leads. Times are whole seconds."""
     kind = stat.S_IFMT(info.st_mode)
     entry = tarfile.TarInfo(path + "/" if kind == stat.S_IFDIR else path)
