@@ -26,7 +26,6 @@ from argosy.kernel.process import become_subreaper, set_name
 from argosy.shim.events import Publisher
 from argosy.shim.keeper import Asleep, Keeper
 from argosy.shim.spawn import known, reap_orphans
-from argosy.shim.start import shim_name
 from argosy.shim.tasks import TaskService
 from argosy.ttrpc.machine import INVALID_ARGUMENT, UNIMPLEMENTED, Incoming, ServerMachine
 
@@ -67,6 +66,11 @@ class Identity(NamedTuple):
     address: str
     """The daemon's socket, for its publish command."""
     publish_binary: str
+
+    @property
+    def name(self) -> str:
+        """What ps and top call the shim; the kernel keeps 15 bytes of it."""
+        return f"shim:{self.id}"[:15]
 
 
 def report(error: BaseException | None) -> None:
@@ -460,7 +464,7 @@ def resume(keeper: Keeper, asleep: Asleep, make: type[TaskService[Any]]) -> None
 
 def serve(listener: socket.socket, identity: Identity, make: type[TaskService[Any]], keeper: Keeper | None = None) -> None:
     """Serve a new shim until Shutdown: adopt orphans (where there is a keeper, they are the keeper's), and ignore signals that end a session."""
-    set_name(shim_name(identity.id))
+    set_name(identity.name)
     if keeper is None:
         become_subreaper()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):

@@ -72,11 +72,6 @@ def group_of(bundle: str, id: str) -> str:
     return id
 
 
-def shim_name(id: str) -> str:
-    """Return what ps and top call the shim of a container; the kernel keeps 15 bytes of it."""
-    return f"shim:{id}"[:15]
-
-
 def socket_path(directory: str, address: str, namespace: str, group: str) -> str:
     """Return the socket of a shim, by containerd's rule: the hash of its daemon, namespace and group."""
     parts = os.path.normpath("/".join(p for p in (address, namespace, group) if p))
@@ -285,10 +280,11 @@ def _become_daemon(
         from argosy.shim.daemon import Identity, serve
 
         id, namespace, address = flags["id"], flags["namespace"], flags.get("address", "")
+        identity = Identity(path, id, namespace, address, flags.get("publish-binary", ""))
         if keeper is not None:
             shown = [sys.argv[0], "-namespace", namespace, "-id", id, "-address", address]
-            keeper.show(shim_name(id), shown, bundle)
-        serve(listener, Identity(path, id, namespace, address, flags.get("publish-binary", "")), service(), keeper)
+            keeper.show(identity.name, shown, bundle)
+        serve(listener, identity, service(), keeper)
         code = 0
     except BaseException:
         import traceback
