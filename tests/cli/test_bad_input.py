@@ -117,7 +117,7 @@ def test_a_wrong_config_names_the_key_and_the_nearest(tmp_path: Path, text: str,
 
 
 def test_every_command_has_help() -> None:
-    from argosy_cli.main import COMMANDS
+    from argosy_cli.commands import COMMANDS
 
     for command in ("", *(c for names in COMMANDS.values() for c in names)):
         ran = run([str(ARGOSY), *command.split(), "--help"]).ok()

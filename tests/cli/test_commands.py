@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from argosy_cli import main
+from argosy_cli.commands import COMMANDS
 
 from tests.harness.mesh import IMAGE, Mesh
 
@@ -47,7 +47,7 @@ def loaded_by(address: str, *words: str) -> tuple[str, set[str]]:
 
 
 def test_the_table_of_commands_is_what_the_modules_have() -> None:
-    for module, commands in main.COMMANDS.items():
+    for module, commands in COMMANDS.items():
         assert list(importlib.import_module(f"argosy_cli.{module}").VERBS) == list(commands), module
 
 

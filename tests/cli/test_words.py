@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import typer
 from argosy_cli import framework
-from argosy_cli.main import COMMANDS, OUTPUT, everything, load, plain
+from argosy_cli.commands import COMMANDS, OUTPUT, everything, load
+from argosy_cli.main import plain
 from argosy_cli.words import Argument, Group, Option, Parameter, Verb, call, parameters, read
 
 # A context that is made for its words alone; typer's own copy of click is nobody's business.

@@ -11,7 +11,7 @@ import typer
 import typer.core
 from argosy import log
 
-from argosy_cli.main import COMMANDS, OUTPUT, everything, load
+from argosy_cli.commands import COMMANDS, OUTPUT, everything, load
 from argosy_cli.output import FORMS, Shown
 from argosy_cli.words import Option, Parameter, Verb, parameters
 

@@ -27,7 +27,8 @@ from argosy.kernel.surroundings import surroundings
 from argosy.oci.seccomp import architectures
 from argosy.template import Asked
 
-from argosy_cli import main as command
+from argosy_cli.commands import COMMANDS, load
+from argosy_cli.main import run
 from argosy_cli.words import Group, parameters
 
 TAKEN: Final = b"+"
@@ -70,9 +71,9 @@ class Template(template.Template):
         for name in _LOADED:
             importlib.import_module(name)
         # How a command's words become values is worked out when it is first asked for.
-        for names in command.COMMANDS.values():
+        for names in COMMANDS.values():
             for name in names:
-                found = command.load(name)
+                found = load(name)
                 for verb in found.verbs.values() if isinstance(found, Group) else [found]:
                     parameters(verb.run)
         architectures()
@@ -103,7 +104,7 @@ class Template(template.Template):
         sys.argv = argv
         _reopen_streams()
         try:
-            code = command.run(argv[1:])
+            code = run(argv[1:])
         except BaseException:
             traceback.print_exc()
             code = 1
