@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from argosy.shim.keeper import Keeper
 
 _LOADED: Final = (
-    "argosy_shim_runc_v2.start",
     "argosy_shim_runc_v2.service",
     "argosy.shim.daemon",
     "argosy.shim.keeper",
+    "argosy.shim.start",
     "argosy_protos.lean.containerd.runtime.bootstrap.v1",
 )
 
@@ -57,14 +57,14 @@ class Template(template.Template):
         from argosy.shim.daemon import resume
         from argosy.shim.keeper import keep
 
-        from argosy_shim_runc_v2.start import service
+        from argosy_shim_runc_v2.service import RuncTasks
 
         def first(keeper: Keeper) -> None:
             self._keeper = keeper
             self.wait_for_program(keeper.pid, keeper.free)
             os._exit(0)
 
-        keep(first, lambda keeper, asleep: resume(keeper, asleep, service()))
+        keep(first, lambda keeper, asleep: resume(keeper, asleep, RuncTasks))
 
     def asked(self, listener: socket.socket) -> socket.socket | Knock:
         poll = select.poll()
@@ -88,7 +88,7 @@ class Template(template.Template):
     def work(self, asked: Asked, argv: list[str]) -> None:
         from argosy.shim.start import parse_flags, start
 
-        from argosy_shim_runc_v2.start import service
+        from argosy_shim_runc_v2.service import RuncTasks
 
         def told(code: int) -> None:
             try:
@@ -104,7 +104,7 @@ class Template(template.Template):
         sys.argv = argv
         try:
             flags, _ = parse_flags(argv[1:])
-            code = start(flags, service, (keeper, told))
+            code = start(flags, lambda: RuncTasks, (keeper, told))
         except BaseException as error:
             print(error if isinstance(error, ValueError) else traceback.format_exc(), file=sys.stderr, flush=True)
             code = 1
