@@ -1,11 +1,6 @@
 """One process shape for all of them: what a service says of itself, settings, logs, health, statistics, drain, signals.
 
-    def load() -> Start[ContentSettings]:
-        from argosy_content.__main__ import start
-
-        return start
-
-    SERVICE = Service("content", ContentSettings, load, plugin="content", public_name="content")
+    SERVICE = Service("content", ContentSettings, main_of(__package__), plugin="content", public_name="content")
 
 Its distribution names ``SERVICE`` in an entry point of the group ``argosy.services``: that is how ``argosy up`` finds it, and all
 that anybody else needs to know of it. The module of ``SERVICE`` imports little, since every mesh that starts loads it.
@@ -23,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import signal
 import socket
@@ -32,7 +28,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import anyio
 import anyio.abc
@@ -102,6 +98,16 @@ Start = Callable[[ServiceContext[S]], Awaitable[Sequence[ServiceBase]]]
 """Opens what a service needs and returns what it serves."""
 
 
+def main_of(package: str) -> Callable[[], Start[Any]]:
+    """Return what imports the function ``start`` of a package's ``__main__``, which knows its service; its service knows the package's name only."""
+
+    def load() -> Start[Any]:
+        start: Start[Any] = importlib.import_module(f"{package}.__main__").start
+        return start
+
+    return load
+
+
 @dataclass(frozen=True)
 class Service(Generic[S]):
     """A service: what it is called, what it is to a mesh, what it can be told, and how it starts."""
@@ -111,7 +117,7 @@ class Service(Generic[S]):
     settings: type[S]
     """Fields with ``option(mesh=KEY)`` are filled by ``argosy up`` with what it knows under that key."""
     load: Callable[[], Start[S]]
-    """Import what it needs to run, and return its start function. Called in its own process, or ahead of a fork."""
+    """Import what it needs to run, and return its start function; usually ``main_of`` its package. Called in its own process, or ahead of a fork."""
     about: str = ""
     """What it is, in a few words that follow "Argosy"."""
     plugin: str = ""

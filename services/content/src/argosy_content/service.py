@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from argosy.service import Service, Start
+from argosy.service import Service, main_of
 from argosy.settings import Settings
 
 
@@ -13,10 +13,6 @@ class ContentSettings(Settings):
     """Nothing beyond what every process can be told."""
 
 
-def load() -> Start[ContentSettings]:
-    from argosy_content.__main__ import start
-
-    return start
-
-
-SERVICE = Service("content", ContentSettings, load, about="content store", plugin="content", public_name="content")
+SERVICE = Service(
+    "content", ContentSettings, main_of(__package__), about="content store", plugin="content", public_name="content"
+)

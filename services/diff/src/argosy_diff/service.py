@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from argosy.service import Service, Start
+from argosy.service import Service, main_of
 from argosy.settings import Settings, option
 from argosy.tables import StreamProcessor
 from argosy.unpack.limits import Limits
@@ -31,10 +31,4 @@ class DiffSettings(Settings):
             raise ValueError(f"workers must be 0 or more, not {self.workers}")
 
 
-def load() -> Start[DiffSettings]:
-    from argosy_diff.__main__ import start
-
-    return start
-
-
-SERVICE = Service("diff", DiffSettings, load, about="differ", plugin="diff", public_name="walking")
+SERVICE = Service("diff", DiffSettings, main_of(__package__), about="differ", plugin="diff", public_name="walking")

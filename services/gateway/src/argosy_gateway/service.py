@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from argosy.service import Service, Start
+from argosy.service import Service, main_of
 
 from argosy_gateway.plugins.config import GatewaySettings
 
-
-def load() -> Start[GatewaySettings]:
-    from argosy_gateway.__main__ import start
-
-    return start
-
-
-SERVICE = Service("gateway", GatewaySettings, load, about="gateway", folder="io.containerd.metadata.v1.argosy")
+SERVICE = Service(
+    "gateway", GatewaySettings, main_of(__package__), about="gateway", folder="io.containerd.metadata.v1.argosy"
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from argosy.mounting.plan import HANDLED
-from argosy.service import Service, Start
+from argosy.service import Service, main_of
 from argosy.settings import Settings, option
 
 
@@ -30,13 +30,7 @@ class MountsSettings(Settings):
                 raise ValueError(f'roots: "{root}" is no absolute path; write it from the root on')
 
 
-def load() -> Start[MountsSettings]:
-    from argosy_mounts.__main__ import start
-
-    return start
-
-
 SERVICE = Service(
-    "mounts", MountsSettings, load, about="mounts",
+    "mounts", MountsSettings, main_of(__package__), about="mounts",
     plugin="mounts", public_name="mounts", capabilities=tuple(sorted(HANDLED)),
 )  # fmt: skip

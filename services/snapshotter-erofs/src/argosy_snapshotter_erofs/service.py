@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from argosy.errors import InvalidArgument
-from argosy.service import Service, Start
+from argosy.service import Service, main_of
 from argosy.settings import Settings, option
 
 
@@ -47,12 +47,6 @@ class ErofsSettings(Settings):
         return size_of(str(self.default_size))
 
 
-def load() -> Start[ErofsSettings]:
-    from argosy_snapshotter_erofs.__main__ import start
-
-    return start
-
-
 def lacks(settings: ErofsSettings) -> Collection[str]:
     from argosy.kernel.mount_trees import maps_ids
 
@@ -60,6 +54,6 @@ def lacks(settings: ErofsSettings) -> Collection[str]:
 
 
 SERVICE = Service(
-    "snapshotter-erofs", ErofsSettings, load, about="EROFS snapshotter",
+    "snapshotter-erofs", ErofsSettings, main_of(__package__), about="EROFS snapshotter",
     plugin="snapshot", public_name="erofs", capabilities=("remap-ids", "rebase"), lacks=lacks,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from argosy.service import Service, Start
+from argosy.service import Service, main_of
 from argosy.settings import Settings, option
 
 
@@ -15,13 +15,7 @@ class NativeSettings(Settings):
     sync_remove: bool = option("delete directories at Remove instead of at Cleanup", True)
 
 
-def load() -> Start[NativeSettings]:
-    from argosy_snapshotter_native.__main__ import start
-
-    return start
-
-
 SERVICE = Service(
-    "snapshotter-native", NativeSettings, load, about="native snapshotter",
+    "snapshotter-native", NativeSettings, main_of(__package__), about="native snapshotter",
     plugin="snapshot", public_name="native",
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from argosy.service import Service, Start
+from argosy.service import Service, main_of
 from argosy.settings import Settings, option
 
 
@@ -16,12 +16,6 @@ class OverlaySettings(Settings):
     mount_options: list[str] = option('more overlay options, such as "volatile"', default_factory=list)
     upperdir_label: bool = option("label each snapshot with the path of its upper directory", False)
     sync_remove: bool = option("delete directories at Remove instead of at Cleanup", False)
-
-
-def load() -> Start[OverlaySettings]:
-    from argosy_snapshotter_overlay.__main__ import start
-
-    return start
 
 
 def lacks(settings: OverlaySettings) -> Collection[str]:
@@ -37,6 +31,6 @@ def ahead(settings: OverlaySettings) -> None:
 
 
 SERVICE = Service(
-    "snapshotter-overlay", OverlaySettings, load, about="overlayfs snapshotter",
+    "snapshotter-overlay", OverlaySettings, main_of(__package__), about="overlayfs snapshotter",
     plugin="snapshot", public_name="overlayfs", capabilities=("remap-ids", "rebase"), lacks=lacks, ahead=ahead,
 )  # fmt: skip

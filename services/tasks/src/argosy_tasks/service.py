@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from argosy.service import Service, Start
+from argosy.service import Service, main_of
 from argosy.settings import Settings, option
 
 
@@ -40,13 +40,7 @@ def has_tasks(settings: TasksSettings) -> bool:
     return any(next(base.glob("*/*"), None) is not None for base in bases)
 
 
-def load() -> Start[TasksSettings]:
-    from argosy_tasks.__main__ import start
-
-    return start
-
-
 SERVICE = Service(
-    "tasks", TasksSettings, load, about="task manager",
+    "tasks", TasksSettings, main_of(__package__), about="task manager",
     plugin="tasks", public_name="task", folder="tasks", wanted=has_tasks,
 )  # fmt: skip

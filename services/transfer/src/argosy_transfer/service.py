@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from argosy.service import Service, Start
+from argosy.service import Service, main_of
 from argosy.settings import Settings, option
 from argosy.tables import ImageVerifiers
 
@@ -44,10 +44,6 @@ class TransferSettings(Settings):
             raise ValueError(f"lanes must be 0 or more, not {self.lanes}")
 
 
-def load() -> Start[TransferSettings]:
-    from argosy_transfer.__main__ import start
-
-    return start
-
-
-SERVICE = Service("transfer", TransferSettings, load, about="transfers", plugin="transfer", public_name="transfer")
+SERVICE = Service(
+    "transfer", TransferSettings, main_of(__package__), about="transfers", plugin="transfer", public_name="transfer"
+)
