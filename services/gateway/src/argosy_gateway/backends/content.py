@@ -11,8 +11,9 @@ from argosy_protos.containerd.services.content import v1 as p
 
 from argosy_gateway.backends.blobs import Blobs, Publish
 from argosy_gateway.backends.changes import Changes
-from argosy_gateway.backends.ingests import OWNER_LABEL, Ingests
+from argosy_gateway.backends.ingests import Ingests
 from argosy_gateway.backends.listing import bounded
+from argosy_gateway.backends.outcomes import OWNER_LABEL
 from argosy_gateway.gc.removal import remove_all
 from argosy_gateway.metadata import content as rows
 from argosy_gateway.metadata.intents import Intent

@@ -3,70 +3,33 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 import anyio
 from argosy.digest import Digest
-from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, InvalidArgument, OutOfRange, Unknown
+from argosy.errors import AlreadyExists, FailedPrecondition, InvalidArgument, OutOfRange, Unknown
 from argosy.labels import check_labels
 from argosy.plugin.content import Status, Writer
 from argosy.timestamps import from_wire
 from argosy_protos.argosy.content.v1 import IngestsStub, PlaceRequest, PlaceResponse
 from argosy_protos.containerd.services.content import v1 as p
-from grpclib.const import Cardinality
 
 from argosy_gateway.backends.blobs import Blobs
 from argosy_gateway.backends.changes import Caller
 from argosy_gateway.backends.listing import wrong
+from argosy_gateway.backends.outcomes import Outcomes, WriteStream
 from argosy_gateway.metadata.ingests import Ingest
-from argosy_gateway.plugins.plugin import WORK_S, Plugin
-
-if TYPE_CHECKING:
-    from argosy_gateway.backends.ingests import Ingests
-
-_WRITE_PATH: Final = "/containerd.services.content.v1.Content/Write"
-
-
-class WriteStream:
-    """One Write stream to the plugin: each message waits for the answer to the one before."""
-
-    def __init__(self, plugin: Plugin, ref: str) -> None:
-        self._plugin = plugin
-        self._stream = plugin.channel.request(
-            _WRITE_PATH, Cardinality.STREAM_STREAM, p.WriteContentRequest, p.WriteContentResponse
-        )
-        self.ref = ref
-
-    async def send(self, action: p.WriteAction, **fields: Any) -> p.WriteContentResponse:
-        """Send one message and return its answer. Raises the plugin's error."""
-        async with self._plugin.call(WORK_S, stream=self._stream):
-            await self._stream.send_message(p.WriteContentRequest(action=action, ref=self.ref, **fields))
-            response = await self._stream.recv_message()
-        if response is None:
-            raise Unknown(f'{self._plugin} at {self._plugin.channel.path} ended the ingest "{self.ref}" without an answer')
-        answer: p.WriteContentResponse = response
-        return answer
-
-    async def close(self) -> None:
-        """End the stream and wait until the plugin has let go of the ref."""
-        try:
-            async with self._plugin.call(stream=self._stream):
-                await self._stream.end()
-                while await self._stream.recv_message() is not None:
-                    pass
-        except ArgosyError:
-            pass  # it ended with an error that its last answer told already
-        finally:
-            self._stream.cancel()
 
 
 class IngestWriter(Writer):
     """A namespace's open ingest: the servicer's side of one Write stream."""
 
     def __init__(
-        self, ingests: Ingests, blobs: Blobs, ns: str, lease: str | None, found: Ingest, total: int, expected: str
-    ) -> None:
-        self._ingests, self._blobs = ingests, blobs
+        self, outcomes: Outcomes, blobs: Blobs, opened: dict[tuple[str, str], IngestWriter], ns: str, lease: str | None,
+        found: Ingest, total: int, expected: str,
+    ) -> None:  # fmt: skip
+        """opened has the writers that have the plugin's ingest open, by namespace and ref: this one, too, while it has."""
+        self._outcomes, self._blobs, self._opened = outcomes, blobs, opened
         self._ns, self._lease, self._ingest = ns, lease, found
         self._ref = found.ref
         self._total, self._expected = total, expected
@@ -91,7 +54,7 @@ class IngestWriter(Writer):
 
     async def open(self) -> None:
         """Open the plugin's ingest. Raises Locked when another writer has it."""
-        self._stream = WriteStream(self._ingests.plugin, self._ingest.backend)
+        self._stream = WriteStream(self._outcomes.plugin, self._ingest.backend)
         try:
             await self._take(self._stream.send(p.WriteAction.STAT, total=self._total))
         except BaseException:
@@ -99,11 +62,11 @@ class IngestWriter(Writer):
             self._stream = None
             raise
         self._fresh = True
-        self._ingests.open_writers[self._ns, self._ref] = self
+        self._opened[self._ns, self._ref] = self
 
     async def place(self) -> PlaceResponse:
         """Return where the client may write itself. Raises Unimplemented for a plugin that has no such place."""
-        async with self._ingests.plugin.call() as channel:
+        async with self._outcomes.plugin.call() as channel:
             reply: PlaceResponse = await IngestsStub(channel).place(PlaceRequest(ref=self._ingest.backend))
         return reply
 
@@ -112,7 +75,7 @@ class IngestWriter(Writer):
         self._fresh = False
         if response.offset < 0 or response.total < 0:
             raise wrong(
-                self._ingests.plugin, f'says that the ingest "{self._ref}" has {response.offset} of {response.total} bytes'
+                self._outcomes.plugin, f'says that the ingest "{self._ref}" has {response.offset} of {response.total} bytes'
             )
         # It may say none before the commit, and the one of fewer bytes is not this one.
         self._offset, self._digest = response.offset, response.digest
@@ -133,12 +96,12 @@ class IngestWriter(Writer):
             self._expected = expected
             if self._blobs.has(self._ns, expected) and not await self._blobs.is_lost(expected):
                 # A collection may have taken it since: what is said to be there stays there.
-                if await self._ingests.lease(self._ns, self._lease, expected):
+                if await self._outcomes.lease(self._ns, self._lease, expected):
                     await self._exists(expected)
 
     async def _exists(self, expected: str) -> None:
-        await self._ingests.work.finish(self._close)
-        await self._ingests.drop(self._ns, self._lease, self._ref, expected)
+        await self._outcomes.work.finish(self._close)
+        await self._outcomes.drop(self._ns, self._lease, self._ref, expected)
         raise AlreadyExists(f"blob with expected digest {expected} exists")
 
     async def stat(self, total: int, expected: str) -> None:
@@ -181,7 +144,7 @@ class IngestWriter(Writer):
 
     async def commit(self, offset: int, data: bytes, total: int, expected: str, labels: dict[str, str] | None) -> str:
         with Caller() as caller:
-            return await self._ingests.work.finish(self._commit_whole, caller, offset, data, total, expected, labels or {})
+            return await self._outcomes.work.finish(self._commit_whole, caller, offset, data, total, expected, labels or {})
 
     async def _commit_whole(self, *args: Any) -> str:
         over = self._committed = anyio.Event()
@@ -205,7 +168,7 @@ class IngestWriter(Writer):
         if self.virtual:
             if total > 0 and total != self._offset:
                 raise FailedPrecondition(f'"{self._ref}" failed size validation: {self._offset} != {total}')
-            await self._ingests.link(self._ns, self._lease, self._ref, self._digest, self._offset, labels, caller)
+            await self._outcomes.link(self._ns, self._lease, self._ref, self._digest, self._offset, labels, caller)
             return self._digest
         stream = self._stream
         assert stream is not None
@@ -217,7 +180,7 @@ class IngestWriter(Writer):
         if sha and expected and self._digest and expected != self._digest:
             raise FailedPrecondition(f'"{self._ref}": unexpected commit digest {self._digest}, expected {expected}')
         digest = expected or self._parsed(self._digest)
-        answer = await self._ingests.commit(
+        answer = await self._outcomes.commit(
             self._ns, self._lease, self._ingest, stream, digest, self._offset, total, labels, caller
         )
         if answer is not None:
@@ -232,16 +195,16 @@ class IngestWriter(Writer):
         """
         if not digest:
             raise FailedPrecondition(
-                f'"{self._ref}": {self._ingests.plugin} says no digest before the commit; commit it with the digest that is expected'
+                f'"{self._ref}": {self._outcomes.plugin} says no digest before the commit; commit it with the digest that is expected'
             )
         try:
             return str(Digest.parse(digest))
         except InvalidArgument as error:
-            raise wrong(self._ingests.plugin, f'says the digest {digest[:100]!r} of the ingest "{self._ref}"') from error
+            raise wrong(self._outcomes.plugin, f'says the digest {digest[:100]!r} of the ingest "{self._ref}"') from error
 
     async def close(self) -> None:
         if self._stream is not None:
-            await self._ingests.work.finish(self._close_when_committed)
+            await self._outcomes.work.finish(self._close_when_committed)
 
     async def _close_when_committed(self) -> None:
         # A commit goes on when its client leaves, and has the stream to itself until its end.
@@ -252,6 +215,6 @@ class IngestWriter(Writer):
     async def _close(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            if self._ingests.open_writers.get((self._ns, self._ref)) is self:
-                del self._ingests.open_writers[self._ns, self._ref]
+            if self._opened.get((self._ns, self._ref)) is self:
+                del self._opened[self._ns, self._ref]
             await stream.close()
