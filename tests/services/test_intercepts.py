@@ -62,7 +62,7 @@ class Pair:
         return f"unix://{self.base}/own.sock"
 
     async def begin(self, selector: Selector = DEV) -> Interception:
-        interception = Interception(self.core, Registration(self.core))
+        interception = Interception(self.core, Registration(self.core).admission)
         await interception.begin(selector, self.to)
         return interception
 
@@ -243,7 +243,7 @@ class TestWhose:
                 serving(short_path / "g.sock", Diff(core.registry, core.policy)),
                 Channel(short_path / "g.sock") as channel,
             ):
-                interception = Interception(core, Registration(core))
+                interception = Interception(core, Registration(core).admission)
                 await interception.begin(Selector("d", "dev"), str(short_path / "own.sock"))
                 await interception.begin(Selector("d", "prod", lease="l"), str(short_path / "leased.sock"))
                 with pytest.raises(InvalidArgument, match="say no reference"):
@@ -274,7 +274,7 @@ class TestAway:
     def test_it_is_unavailable_to_its_namespace_alone_and_says_what_ends_it(self, short_path: Path) -> None:
         async def main() -> None:
             async with pair(short_path) as it:
-                interception = Interception(it.core, Registration(it.core))
+                interception = Interception(it.core, Registration(it.core).admission)
                 await interception.begin(DEV, str(short_path / "none.sock"))
                 (found, snapshots) = next(iter(interception))
                 assert snapshots == 0
@@ -313,19 +313,19 @@ class TestAway:
                 for steps in range(0, 40, 4):
                     await it.begin()
                     await it.make("dev", "k", labels={"containerd.io/gc.root": "x"})
-                    ending = asyncio.ensure_future(Interception(it.core, Registration(it.core)).end(DEV))
+                    ending = asyncio.ensure_future(Interception(it.core, Registration(it.core).admission).end(DEV))
                     for _ in range(steps):
                         await asyncio.sleep(0.0005)
                     ending.cancel()
                     await it.gateway.kill()
                     await asyncio.wait([ending])
                     await it.gateway.start()
-                    left = len(list(Interception(it.core, Registration(it.core))))
+                    left = len(list(Interception(it.core, Registration(it.core).admission)))
                     rows = it.core.db.reader.execute("SELECT count(*) FROM snapshots").fetchone()[0]
                     assert rows == left
                     seen.add(left)
                     if left:
-                        await Interception(it.core, Registration(it.core)).end(DEV)
+                        await Interception(it.core, Registration(it.core).admission).end(DEV)
                     it.own.held.clear()
                 assert seen == {0, 1}, "the kills were all too early, or all too late"
 
@@ -459,7 +459,7 @@ class TestRefused:
     def test_what_is_no_plugin_of_such_a_type_or_serves_another_is_refused(self, short_path: Path) -> None:
         async def main() -> None:
             async with pair(short_path) as it:
-                interception = Interception(it.core, Registration(it.core))
+                interception = Interception(it.core, Registration(it.core).admission)
                 with pytest.raises(NotFound, match='plugin "none"'):
                     await interception.begin(Selector("none", "dev"), it.to)
                 await Registration(it.core).add("t", ProxyPlugin(type="tasks", address=str(short_path / "t.sock")))
@@ -538,7 +538,7 @@ class Stores:
         return self.gateway.core
 
     async def begin(self) -> Interception:
-        interception = Interception(self.core, Registration(self.core))
+        interception = Interception(self.core, Registration(self.core).admission)
         await interception.begin(Selector("c", "dev"), str(self.base / "own.sock"))
         return interception
 
@@ -664,7 +664,7 @@ class TestContent:
     def test_a_part_of_a_namespace_can_not_be_told_apart(self, short_path: Path) -> None:
         async def main() -> None:
             async with stores(short_path) as it:
-                interception = Interception(it.core, Registration(it.core))
+                interception = Interception(it.core, Registration(it.core).admission)
                 with pytest.raises(InvalidArgument, match="say neither lease nor reference"):
                     await interception.begin(Selector("c", "dev", lease="l"), str(it.base / "own.sock"))
 

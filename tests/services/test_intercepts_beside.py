@@ -48,7 +48,7 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
 
 
 def of(core: Core) -> Interception:
-    return Interception(core, Registration(core))
+    return Interception(core, Registration(core).admission)
 
 
 async def make(core: Core, key: str, parent: str = "", ns: str = NS) -> None:

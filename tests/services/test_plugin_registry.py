@@ -26,6 +26,7 @@ from argosy.errors import (
 )
 from argosy.plugin.snapshots.rules import Kind
 from argosy.tables import ProxyPlugin
+from argosy_gateway import admission
 from argosy_gateway import registration as registration_room
 from argosy_gateway.api.plugins import Plugins
 from argosy_gateway.core import Core
@@ -383,7 +384,8 @@ class TestLate:
         monkeypatch.setattr(plugins, "PROBE_S", 0.3)
         monkeypatch.setattr(plugins, "QUIET_S", 0.1)
         monkeypatch.setattr(plugins, "ARRIVE_S", 0.5)
-        monkeypatch.setattr(registration_room, "_LOOK_S", 0.3)
+        for room in (admission, registration_room):
+            monkeypatch.setattr(room, "LOOK_S", 0.3)
         writers: list[asyncio.StreamWriter] = []
 
         async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -79,7 +79,7 @@ async def start(ctx: ServiceContext[GatewaySettings]) -> Sequence[Any]:
     registration.take_up()
     services: list[Any] = [
         Version(core.settings.reported_version), Introspection(core), Namespaces(core), Events(core), Plugins(core, registration, Processors(core)),
-        Intercepts(Interception(core, registration)),
+        Intercepts(Interception(core, registration.admission)),
         Credentials(settings.registries),
         *map(Namespaced, namespaced),
         Transfer(core.registry),

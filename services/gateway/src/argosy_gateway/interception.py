@@ -30,6 +30,7 @@ from argosy.rpc import short
 from argosy.rpc.sockets import MAX_PATH_BYTES
 from argosy.tables import SHORT_TYPES, ProxyPlugin
 
+from argosy_gateway.admission import Admission, look
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import intercepts as rows
 from argosy_gateway.metadata import plugins as plugin_rows
@@ -37,7 +38,6 @@ from argosy_gateway.metadata.intercepts import Selector
 from argosy_gateway.plugins.instances import STANDBY, told
 from argosy_gateway.plugins.intercepts import Intercept
 from argosy_gateway.plugins.plugin import Plugin, connect
-from argosy_gateway.registration import Registration
 
 logger = log.get("gateway.intercepts")
 
@@ -50,9 +50,9 @@ _WAIT_S, _DROP_S = 5.0, 5.0
 class Interception:
     """Begins intercepts of a core's plugins, and ends them."""
 
-    def __init__(self, core: Core, registration: Registration) -> None:
-        self._core, self._registration = core, registration
-        self._writing = registration.writing  # what comes at a socket meanwhile is seen, whatever it is
+    def __init__(self, core: Core, admission: Admission) -> None:
+        self._core = core
+        self._writing = admission.writing  # what comes at a socket meanwhile is seen, whatever it is
         self._ending: set[Selector] = set()
 
     def __iter__(self) -> Iterator[tuple[Intercept, int]]:
@@ -83,7 +83,7 @@ class Interception:
         found = self._same(selector, config)
         if found is None:
             self._check_address(selector, config)
-            await self._registration.look(selector.instance, config)
+            await look(selector.instance, config)
             await _check_serves(selector, config)
             found = await core.work.finish(self._begin, selector, config)
             with anyio.move_on_after(_WAIT_S):

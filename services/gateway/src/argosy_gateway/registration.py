@@ -10,34 +10,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import anyio
-from argosy.errors import (
-    ArgosyError,
-    DeadlineExceeded,
-    FailedPrecondition,
-    InvalidArgument,
-    Unavailable,
-    Unimplemented,
-)
-from argosy.names import check_identifier
-from argosy.rpc import short
-from argosy.rpc.sockets import MAX_PATH_BYTES
+from argosy.errors import FailedPrecondition, InvalidArgument, Unavailable
 from argosy.tables import ProxyPlugin
-from argosy_protos.containerd.services.content import v1 as content
-from argosy_protos.containerd.services.mounts import v1 as mounts
-from argosy_protos.containerd.services.snapshots import v1 as snapshots
 
+from argosy_gateway.admission import LOOK_S, Admission, look
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import plugins as rows
-from argosy_gateway.plugins.plugin import Plugin, Source, State, connect
+from argosy_gateway.plugins.plugin import Plugin, Source, State
 from argosy_gateway.swaps import Canary, Swaps
 
 WAIT_S: Final = 30.0
 """How long the removal of a plugin waits for its calls in flight, unless it is told otherwise."""
-# How long a plugin that is to be registered may take to be connected to, and to answer what shows that it is one.
-_LOOK_S: Final = 2.0
 # How long one by command may take to begin before it is answered that it has not.
 _BEGIN_S: Final = 5.0
 # How long a removal waits for a collection of what nobody needs any more.
@@ -49,9 +35,8 @@ class Registration:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.writing = anyio.Lock()  # never held across a call to a plugin
-        self._leaving: set[Plugin] = set()
-        self._swaps = Swaps(core, self)
+        self.admission = Admission(core)
+        self._swaps = Swaps(core, self.admission)
 
     def take_up(self) -> None:
         """Take up what was under way when the gateway ended. Call it before there are calls."""
@@ -72,13 +57,13 @@ class Registration:
                 self._core.programs.check()
             if not config.address:
                 config = replace(config, address=self._core.programs.address(name))
-            self.check(name, config)
-            await self.look(name, config)
+            self.admission.check(name, config)
+            await look(name, config)
             found = await self._core.work.finish(self._add, name, config, source)
             if config.command:
                 with suppress(FailedPrecondition, Unavailable):  # its state says so
                     await self._core.programs.begun(found.config.address, _BEGIN_S)
-            with anyio.move_on_after(_LOOK_S):
+            with anyio.move_on_after(LOOK_S):
                 await found.look()
                 await found.meet()
         return found
@@ -92,28 +77,13 @@ class Registration:
         said = config if config.address else replace(config, address=found.config.address)
         return found if found.config == said else None
 
-    def check(self, name: str, config: ProxyPlugin, in_place_of: Plugin | None = None) -> None:
-        """Raise what speaks against a plugin, whatever is at its socket: see ``add``."""
-        check_identifier(name)
-        core = self._core
-        path = config.address.removeprefix("unix://")
-        if not short.fits(path):
-            raise InvalidArgument(
-                f"socket path {path} is longer than {MAX_PATH_BYTES} bytes; have the plugin listen at a shorter one"
-            )
-        if path == str(core.settings.address):
-            raise InvalidArgument(f"{path} is the gateway's own socket; give that of the plugin")
-        core.registry.check_beside(name, config, in_place_of)
-        if core.services is not None and in_place_of is None:
-            core.services.check(name, config.services)
-
     async def _add(self, name: str, config: ProxyPlugin, source: Source) -> Plugin:
         core = self._core
-        async with self.writing:
+        async with self.admission.writing:
             found = self._same(name, config, source)
             if found is not None:
                 return found
-            self.check(name, config)
+            self.admission.check(name, config)
             if source is Source.REGISTERED:
                 await core.db.write(partial(rows.add, name=name, type=config.type, table=asdict(config)))
             plugin = core.registry.add(name, config, source)
@@ -141,7 +111,7 @@ class Registration:
     async def undrain(self, name: str) -> Plugin:
         """Have a plugin get calls again. Raises NotFound, Unavailable while it is being removed."""
         plugin = self._core.registry.named(name)
-        self.check_staying(plugin)
+        self.admission.check_staying(plugin)
         await self._core.work.finish(self._set_drained, plugin, False)
         return plugin
 
@@ -202,15 +172,10 @@ class Registration:
                     "the intercept and begin it at another socket"
                 )
         plugin = self._core.registry.named(name)
-        self.check_staying(plugin)
+        self.admission.check_staying(plugin)
         return plugin
 
     # -- removing --
-
-    def check_staying(self, plugin: Plugin) -> None:
-        """Raise Unavailable for a plugin that is being removed."""
-        if plugin in self._leaving:
-            raise Unavailable(f'plugin "{plugin.name}" is being removed; look in a moment whether it is gone')
 
     async def remove(self, name: str, force: bool = False, wait_s: float = WAIT_S, by: Source = Source.REGISTERED) -> None:
         """Drain a plugin, wait up to so many seconds for its calls in flight, and forget it.
@@ -227,31 +192,30 @@ class Registration:
             raise FailedPrecondition(
                 f"{plugin} is there since its files are in plugins.d; take these away, and it goes, or drain it"
             )
-        self.check_staying(plugin)
+        self.admission.check_staying(plugin)
         await self._core.work.finish(self._remove, plugin, force, wait_s)
 
     async def _remove(self, plugin: Plugin, force: bool, wait_s: float) -> None:
         core, name = self._core, plugin.name
         if not force:
             await self._check_unused(plugin)
-        self.check_staying(plugin)
-        self._leaving.add(plugin)
-        was_draining = plugin.state is State.DRAINING
-        plugin.drain()
-        try:
-            if not force and not await plugin.is_quiet(wait_s):
-                raise Unavailable(
-                    f"{plugin} has {plugin.in_flight} calls in flight after {wait_s:g} s; it takes calls again: wait longer, or force it"
-                )
-            async with self.writing:
-                await core.db.write(partial(rows.remove, name=name, type=plugin.type, force=force, of=core.in_content(name)))
-                core.dismiss(plugin)
-        except BaseException:
-            if not was_draining:
-                plugin.undrain()
-            raise
-        finally:
-            self._leaving.discard(plugin)
+        self.admission.check_staying(plugin)
+        with self.admission.leaving(plugin):
+            was_draining = plugin.state is State.DRAINING
+            plugin.drain()
+            try:
+                if not force and not await plugin.is_quiet(wait_s):
+                    raise Unavailable(
+                        f"{plugin} has {plugin.in_flight} calls in flight after {wait_s:g} s; it takes calls again: wait longer, or force it"
+                    )
+                async with self.admission.writing:
+                    of = core.in_content(name)
+                    await core.db.write(partial(rows.remove, name=name, type=plugin.type, force=force, of=of))
+                    core.dismiss(plugin)
+            except BaseException:
+                if not was_draining:
+                    plugin.undrain()
+                raise
 
     async def _check_unused(self, plugin: Plugin) -> None:
         """Raise FailedPrecondition when something needs a plugin, also once what nobody needs has been collected."""
@@ -261,32 +225,3 @@ class Registration:
             with anyio.move_on_after(_COLLECT_S):
                 await core.scheduler.collect_now()
             rows.check_unused(core.db.reader, plugin.name, plugin.type, of)
-
-    # -- who is there --
-
-    @staticmethod
-    async def look(name: str, config: ProxyPlugin) -> None:
-        """Ask who is at a socket, if somebody is. Raises PermissionDenied for who may not serve it, InvalidArgument for who serves something else.
-
-        One that is not there yet, does not answer or talks rubbish is no error here: its state will say so.
-        """
-        asked: tuple[str, Any] | None = {
-            "snapshot": (f"{snapshots.SnapshotsBase.__service__}/Stat", snapshots.StatSnapshotRequest(snapshotter=name, key="none/0/none")),
-            "content": (f"{content.ContentBase.__service__}/Info", content.InfoRequest(digest=f"sha256:{'0' * 64}")),
-            "mounts": (f"{mounts.MountsBase.__service__}/Info", mounts.InfoRequest(name="none/0/none")),
-        }.get(config.type)  # fmt: skip
-        async with connect(name, config) as channel:
-            try:
-                await channel.connected(_LOOK_S)
-                if asked is not None:
-                    await channel.unary(f"/{asked[0]}", asked[1], bytes, timeout=_LOOK_S)
-            except (Unavailable, DeadlineExceeded):
-                return
-            except Unimplemented:
-                assert asked is not None
-                raise InvalidArgument(
-                    f"{channel.name} at {channel.path} does not serve {asked[0].partition('/')[0]}; give the socket of one that does"
-                ) from None
-            except ArgosyError as error:
-                if error.unsent:
-                    raise

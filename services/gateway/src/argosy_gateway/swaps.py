@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 from argosy import log
@@ -43,14 +43,12 @@ from argosy_protos.containerd.services.content import v1 as content
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.grpc.health.v1 import HealthCheckRequest, HealthCheckResponseServingStatus, HealthStub
 
+from argosy_gateway.admission import Admission, look
 from argosy_gateway.core import Core
 from argosy_gateway.handover import HandOver, Put
 from argosy_gateway.metadata import plugins as rows
 from argosy_gateway.plugins.instances import claim, release, told
 from argosy_gateway.plugins.plugin import WORK_S, Claim, Plugin, Source, State, connect
-
-if TYPE_CHECKING:
-    from argosy_gateway.registration import Registration
 
 logger = log.get("gateway.swaps")
 
@@ -99,8 +97,8 @@ class _Kept:
 class Swaps:
     """Swaps the plugins of a gateway, and goes back."""
 
-    def __init__(self, core: Core, registration: Registration) -> None:
-        self._core, self._registration = core, registration
+    def __init__(self, core: Core, admission: Admission) -> None:
+        self._core, self._admission = core, admission
         self._hand_over = HandOver(core)
         self._before: dict[Plugin, ProxyPlugin] = {}
         """Of plugins that have no row: what each was before."""
@@ -175,7 +173,7 @@ class Swaps:
             return
 
         async def put(claimed: Claim) -> None:
-            async with self._registration.writing:
+            async with self._admission.writing:
                 await core.db.write(partial(rows.end_hand_over, name=plugin.name))
                 core.registry.renew(plugin, claimed)
             core.programs.adopt(address, beside)
@@ -214,14 +212,14 @@ class Swaps:
         """fresh: a process for it is to be started, and ends again when it is not taken. keep_s: how long the one before is kept. verify: see ``swap``."""
         if config == plugin.config:
             return
-        self._registration.check(plugin.name, config, plugin)
+        self._admission.check(plugin.name, config, plugin)
         core = self._core
         if fresh:
             core.programs.want(plugin.name, config, standby=True)
         try:
             if fresh:
                 await core.programs.begun(config.address, BEGIN_S)
-            await self._registration.look(plugin.name, config)
+            await look(plugin.name, config)
             put = partial(self._put, plugin, config, KEEP_S if keep_s is None else keep_s)
             said = await self._hand_over.stands_by(plugin.name, config)
             if verify:
@@ -243,7 +241,7 @@ class Swaps:
 
     async def _take_over(self, plugin: Plugin, config: ProxyPlugin, put: Put, fresh: bool) -> None:
         programs, before = self._core.programs, plugin.config
-        self._registration.check_staying(plugin)
+        self._admission.check_staying(plugin)
         if before.command:  # should it end now, it comes again without its root
             programs.want(plugin.name, before, standby=True)
         killed = partial(self._killed, before) if before.command else None
@@ -312,8 +310,8 @@ class Swaps:
     async def _put(self, plugin: Plugin, config: ProxyPlugin, keep_s: float, claimed: Claim) -> None:
         """Write down that a plugin is served by another process, and have it so from this instant on."""
         core, was = self._core, plugin.config
-        async with self._registration.writing:
-            self._registration.check_staying(plugin)
+        async with self._admission.writing:
+            self._admission.check_staying(plugin)
             if core.registry.plugins.get((plugin.type, plugin.name)) is not plugin:
                 raise Unavailable(f"{plugin} was removed meanwhile")
             core.registry.check_beside(plugin.name, config, plugin)  # an intercept may have begun there meanwhile
