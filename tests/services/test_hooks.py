@@ -18,10 +18,10 @@ from argosy.plugin.verifier import Image as Verified
 from argosy.plugin.verifier import Reject, Verifier
 from argosy.rpc.server import Server
 from argosy.tables import POINTS, ImageVerifiers, ProxyPlugin
+from argosy_gateway.backends.policy import MOST_NAMES
 from argosy_gateway.core import Core
 from argosy_gateway.metadata import images
 from argosy_gateway.plugins import plugin as plugins
-from argosy_gateway.policy import MOST_NAMES
 from argosy_protos.argosy.hooks.v1 import DecideRequest, DecideResponse, HooksBase
 from argosy_protos.containerd.services.diff.v1 import ApplyRequest
 from argosy_protos.containerd.types import Descriptor

@@ -24,6 +24,7 @@ from argosy_gateway.backends.chains import Chain, Members
 from argosy_gateway.backends.changes import Change
 from argosy_gateway.backends.content import Content
 from argosy_gateway.backends.mounts import Mounts
+from argosy_gateway.backends.policy import Policy
 from argosy_gateway.backends.services import Services
 from argosy_gateway.backends.snapshots import Snapshotter
 from argosy_gateway.events import Exchange
@@ -40,7 +41,6 @@ from argosy_gateway.plugins.instances import greet
 from argosy_gateway.plugins.intercepts import Intercept
 from argosy_gateway.plugins.plugin import Plugin, Source
 from argosy_gateway.plugins.registry import Registry
-from argosy_gateway.policy import Policy
 from argosy_gateway.programs import Programs
 from argosy_gateway.work import Work
 

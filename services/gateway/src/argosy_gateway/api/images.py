@@ -14,7 +14,7 @@ from argosy_protos.containerd.services.images import v1 as p
 from argosy_protos.containerd.types import Descriptor
 from argosy_protos.google.protobuf import Empty, Timestamp
 
-from argosy_gateway import policy
+from argosy_gateway.backends import policy
 from argosy_gateway.calls import lease, namespace
 from argosy_gateway.metadata import images as store
 

@@ -10,11 +10,11 @@ from argosy_protos._service import ServiceBase
 from argosy_protos.containerd.services.diff.v1 import DiffBase
 
 from argosy_gateway.backends.hooks import LAYER_READY
+from argosy_gateway.backends.policy import Policy
 from argosy_gateway.backends.relays import Relay
 from argosy_gateway.calls import lease
 from argosy_gateway.plugins.plugin import Plugin
 from argosy_gateway.plugins.registry import Registry
-from argosy_gateway.policy import Policy
 
 
 class Diff(Relay):

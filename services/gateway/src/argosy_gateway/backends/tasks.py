@@ -14,11 +14,11 @@ from argosy_protos.containerd.services.tasks.v1 import TasksBase
 from argosy_protos.google.protobuf import Any as AnyMessage
 
 from argosy_gateway.backends.hooks import PRE_RUN
+from argosy_gateway.backends.policy import Policy
 from argosy_gateway.backends.relays import Relay
 from argosy_gateway.metadata import containers
 from argosy_gateway.plugins.plugin import ANSWER_S, Plugin
 from argosy_gateway.plugins.registry import Registry
-from argosy_gateway.policy import Policy
 
 _CONTAINER_ID: Final = 10  # field 1, length-delimited, in every request to the task manager about one container
 # Mounts and annotations are some hundreds at most.
