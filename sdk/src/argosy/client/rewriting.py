@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import anyio
 
-from argosy.client.images.documents import check_diff_id, kind
 from argosy.client.jobs import together
 from argosy.digest import Digest
 from argosy.encryption.payload import without_keys
@@ -29,6 +28,8 @@ from argosy.oci.image import (
     Index,
     Manifest,
     Platform,
+    check_diff_id,
+    kind,
     parse_config,
     parse_document,
 )

@@ -407,6 +407,16 @@ def parse_docker_listing(data: bytes) -> list[DockerImage]:
     return found
 
 
+def kind(d: Descriptor) -> str:
+    """Return what a descriptor names: index, manifest, config or layer."""
+    if d.media_type in INDEX_TYPES:
+        return "index"
+    if d.media_type in CONFIG_TYPES:
+        return "config"
+    # What nobody knows is somebody's layer: it is stored as it is, and refused when it is unpacked.
+    return "manifest" if d.media_type in MANIFEST_TYPES or not d.media_type else "layer"
+
+
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
     """Return the chain id after each layer (OCI image spec, config.md)."""
     out: list[str] = []
@@ -417,6 +427,12 @@ def chain_ids(diff_ids: Sequence[str]) -> list[str]:
         else:
             out.append("sha256:" + hashlib.sha256(f"{out[-1]} {diff_id}".encode()).hexdigest())
     return out
+
+
+def check_diff_id(layer: str, held: str, said: str) -> None:
+    """Raises InvalidArgument when a layer, given by its digest, holds something else than its config says; both are diff ids."""
+    if held != said:
+        raise InvalidArgument(f"wrong diff id calculated on extraction of {layer}: {held}, and its config says {said}")
 
 
 @dataclass(frozen=True, slots=True)

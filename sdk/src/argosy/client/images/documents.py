@@ -9,9 +9,6 @@ from argosy.client.services import Services
 from argosy.digest import Digest
 from argosy.errors import InvalidArgument
 from argosy.oci.image import (
-    CONFIG_TYPES,
-    INDEX_TYPES,
-    MANIFEST_TYPES,
     MAX_CONFIG_BYTES,
     MAX_MANIFEST_BYTES,
     Descriptor,
@@ -30,16 +27,6 @@ def to_wire(d: Descriptor) -> WireDescriptor:
 
 def from_wire(d: WireDescriptor) -> Descriptor:
     return Descriptor(media_type=d.media_type, digest=d.digest, size=d.size, annotations=dict(d.annotations))
-
-
-def kind(d: Descriptor) -> str:
-    """Return what a descriptor names: index, manifest, config or layer."""
-    if d.media_type in INDEX_TYPES:
-        return "index"
-    if d.media_type in CONFIG_TYPES:
-        return "config"
-    # What nobody knows is somebody's layer: it is stored as it is, and refused when it is unpacked.
-    return "manifest" if d.media_type in MANIFEST_TYPES or not d.media_type else "layer"
 
 
 def reader(services: Services) -> Read:
@@ -73,12 +60,6 @@ def layers_of(image: Resolved) -> list[str]:
     if not layers:
         raise InvalidArgument("the image has no layers: there is nothing to run in it")
     return diff_ids
-
-
-def check_diff_id(layer: str, held: str, said: str) -> None:
-    """Raises InvalidArgument when a layer, given by its digest, holds something else than its config says; both are diff ids."""
-    if held != said:
-        raise InvalidArgument(f"wrong diff id calculated on extraction of {layer}: {held}, and its config says {said}")
 
 
 def blob_path(digest: str) -> str:

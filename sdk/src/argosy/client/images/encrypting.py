@@ -18,7 +18,7 @@ from argosy_protos.containerd.services.images.v1 import Image
 
 from argosy.client.connection import Client
 from argosy.client.content import Ingest, open_ingest, place
-from argosy.client.images.documents import from_wire, kind, reader
+from argosy.client.images.documents import from_wire, reader
 from argosy.client.images.names import find_image
 from argosy.client.images.rewriting import Change, rewrite
 from argosy.client.leftovers import abort_ingest
@@ -29,7 +29,7 @@ from argosy.encryption import wrapping
 from argosy.encryption.cipher import Opener, Sealer
 from argosy.encryption.payload import Parameters, without_keys
 from argosy.errors import AlreadyExists, DataLoss, InvalidArgument, NotFound, PermissionDenied
-from argosy.oci.image import CONFIG_TYPES, MAX_DEPTH, Descriptor, Index, Platform, parse_config, parse_document
+from argosy.oci.image import CONFIG_TYPES, MAX_DEPTH, Descriptor, Index, Platform, kind, parse_config, parse_document
 from argosy.oci.layers import decrypted, encrypted, is_encrypted
 
 # Less than this is not worth asking where to put it.

@@ -15,7 +15,7 @@ from argosy_protos.containerd.services.content import v1 as content
 
 from argosy.client.connection import Client
 from argosy.client.content import CHUNK, open_ingest, set_labels, typed, write_blob
-from argosy.client.images.documents import blob_path, kind, to_wire
+from argosy.client.images.documents import blob_path, to_wire
 from argosy.client.images.names import put_image
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
 from argosy.client.images.referrers import REFERRER, SUBJECT
@@ -37,6 +37,7 @@ from argosy.oci.image import (
     Descriptor,
     Index,
     Manifest,
+    kind,
     parse_config,
     parse_docker_listing,
     parse_document,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from argosy_protos.containerd.services.images.v1 import Image, ListImagesRequest
 
 from argosy.client.content import read_blob
-from argosy.client.images.documents import from_wire, kind, reader
+from argosy.client.images.documents import from_wire, reader
 from argosy.client.images.names import find_image
 from argosy.client.images.readiness import Unpacked, has_blob, snapshotters, unpacked_on
 from argosy.client.images.referrers import referrers_here
@@ -29,6 +29,7 @@ from argosy.oci.image import (
     Manifest,
     Platform,
     chain_ids,
+    kind,
     parse_config,
     parse_document,
 )

@@ -17,7 +17,7 @@ from argosy.client.connection import Client
 from argosy.client.content import CHUNK, Ingest, open_ingest, place, read_blob, set_labels, typed
 from argosy.client.credentials import Credentials
 from argosy.client.images.asking import Guarded
-from argosy.client.images.documents import kind, to_wire
+from argosy.client.images.documents import to_wire
 from argosy.client.images.names import put_image
 from argosy.client.images.unpacking import unpack
 from argosy.client.jobs import together
@@ -37,6 +37,7 @@ from argosy.oci.image import (
     Descriptor,
     Index,
     Platform,
+    kind,
     parse_document,
 )
 from argosy.oci.platforms import choose

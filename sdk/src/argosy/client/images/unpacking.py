@@ -23,7 +23,7 @@ from argosy_protos.containerd.types import Mount as WireMount
 from argosy.client.content import set_labels
 from argosy.client.images.authorizing import payloads_for
 from argosy.client.images.context import PARENT, labels_of
-from argosy.client.images.documents import check_diff_id, layers_of, resolve, to_wire
+from argosy.client.images.documents import layers_of, resolve, to_wire
 from argosy.client.jobs import together
 from argosy.client.leftovers import remove_snapshot
 from argosy.client.progress import Progress, Watch, nobody
@@ -32,7 +32,7 @@ from argosy.encryption.payload import Parameters
 from argosy.errors import AlreadyExists, ArgosyError, FailedPrecondition, NotFound, Unimplemented
 from argosy.labels import GC_REF_SNAPSHOT, REMOTE, UNCOMPRESSED
 from argosy.mounts import DETACHED, Mount
-from argosy.oci.image import Descriptor, Platform, chain_ids
+from argosy.oci.image import Descriptor, Platform, chain_ids, check_diff_id
 
 _PREPARE_TRIES: Final = 3
 # How often an image is begun anew whose layers go while it is unpacked.

@@ -19,7 +19,7 @@ import anyio.to_thread
 
 from argosy.client.content import CHUNK
 from argosy.client.files import appearing, naming
-from argosy.client.images.documents import blob_path, kind
+from argosy.client.images.documents import blob_path
 from argosy.client.images.exporting import Contents, write_archive
 from argosy.client.images.importing import digest_of, written
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
@@ -35,6 +35,7 @@ from argosy.oci.image import (
     MAX_MANIFEST_BYTES,
     Descriptor,
     Index,
+    kind,
     parse_config,
     parse_docker_listing,
     parse_document,

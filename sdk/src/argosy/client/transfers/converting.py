@@ -15,12 +15,11 @@ from anyio import from_thread
 
 from argosy.client import scratch
 from argosy.client.content import CHUNK
-from argosy.client.images.documents import kind
 from argosy.client.progress import Progress
 from argosy.client.rewriting import Made, Part, Rewriting, Workshop
 from argosy.client.transfers.ends import ArchiveSource, ImageSource, Source, Wish
 from argosy.errors import InvalidArgument
-from argosy.oci.image import Descriptor
+from argosy.oci.image import Descriptor, kind
 from argosy.oci.layers import FORMS, OPENED, in_form, is_encrypted, oci_type
 from argosy.oci.passing import checked
 from argosy.plugin.diff.packing import Compared, repack

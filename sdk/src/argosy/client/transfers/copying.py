@@ -12,7 +12,6 @@ from typing import Final
 
 import anyio
 
-from argosy.client.images.documents import kind
 from argosy.client.jobs import together
 from argosy.client.progress import Progress
 from argosy.client.transfers.ends import ImageSink, ImageSource, Wish
@@ -25,6 +24,7 @@ from argosy.oci.image import (
     Descriptor,
     Index,
     Platform,
+    kind,
     parse_document,
 )
 from argosy.oci.passing import checked
