@@ -15,6 +15,14 @@ NOT_IN_A_SHIM = (
     "argosy_shim_kata_v2.guest.files -> argosy.paths.placing",
 )
 
+# A floor is a package of the SDK or of a process, and these name one above their own: each is where what is above is done for who asks below.
+UPWARDS = (
+    "argosy.kernel.mount -> argosy.mounting.alone",  # a list of mounts; plugins know it by that name
+    "argosy.unpack.apply -> argosy.erofs.snapshot",  # a layer that is applied to a snapshot of images
+    "argosy.unpack.content -> argosy.erofs.reading",  # a layer that is such an image
+    "argosy.client.images.pushing -> argosy.client.transfers.*",  # a push is a transfer
+)
+
 ROWS_MAY_NOT = (
     "argosy_gateway.backends",
     "argosy_gateway.plugins",
@@ -38,6 +46,7 @@ def contracts(where: Path) -> str:
     processes = sorted(packages(where, "services") + shims)
     cli = packages(where, "cli")
     lines = ["[importlinter]", "root_packages =", *_rows(["argosy", "argosy_protos", *processes, *cli])]
+    lines += ["contract_types =", "    no_circles: scripts.circles.NoCircles"]
     lines += [
         "[importlinter:contract:wire]",
         "name = The wire is the only interface between processes",
@@ -59,6 +68,14 @@ def contracts(where: Path) -> str:
     lines += ["[importlinter:contract:translators]", "name = Translators talk to no plugin themselves", "type = forbidden"]
     lines += ["source_modules =", *_rows(["argosy_gateway.api"]), "forbidden_modules =", *_rows(list(TRANSLATORS_MAY_NOT))]
     lines += ["allow_indirect_imports = true"]  # their stores do
+    lines += ["[importlinter:contract:circles]", "name = No module comes back to itself", "type = no_circles"]
+    lines += ["packages =", *_rows(["argosy", *processes, *cli])]
+    lines += [
+        "[importlinter:contract:stairs]",
+        "name = Packages import each other in one direction",
+        "type = acyclic_siblings",
+    ]
+    lines += ["ancestors =", *_rows(["argosy", *processes, *cli]), "ignore_imports =", *_rows(list(UPWARDS))]
     return "\n".join(lines) + "\n"
 
 

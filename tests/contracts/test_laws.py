@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from argosy.service import Service
 from argosy_cli.config import defaults, parse_mesh
 from argosy_cli.services import installed, service_of
 
+from scripts.circles import circles
 from scripts.compose import check, files
 from scripts.imports import contracts, packages
 
@@ -81,12 +85,54 @@ def test_the_linter_is_told_of_every_process(tmp_path: Path) -> None:
     """From the folders: a new service is bound by the laws before anybody thinks of them."""
     told = contracts(HERE)
     for name in processes():
-        assert told.count(name) >= (2 if name == "argosy_cli" else 3), name
+        assert told.count(name) >= (4 if name == "argosy_cli" else 5), name
     new = tmp_path / "services/new/src/argosy_new"
     new.mkdir(parents=True)
     (new / "__init__.py").touch()
     assert packages(tmp_path, "services") == ["argosy_new"]
-    assert contracts(tmp_path).count("argosy_new") == 3
+    assert contracts(tmp_path).count("argosy_new") == 5
+
+
+@pytest.mark.parametrize(
+    ("imports", "found"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b", "c"}, "b": {"c"}, "c": {"a"}}, [["a", "c", "a"], ["b", "c", "a", "b"]]),
+        ({"a": {"b"}, "b": {"a"}, "c": {"a", "d"}, "d": {"c"}}, [["a", "b", "a"], ["c", "d", "c"]]),
+        ({"a": {"b"}, "b": {"c"}, "c": {"b"}}, [["b", "c", "b"]]),
+    ],
+)
+def test_of_each_circle_a_shortest_way_is_shown(imports: dict[str, set[str]], found: list[list[str]]) -> None:
+    assert circles(imports) == found
+
+
+def test_a_circle_is_found_wherever_in_a_module_an_import_stands(tmp_path: Path) -> None:
+    package = tmp_path / "round"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "a.py").write_text("from round import b\n")
+    (package / "b.py").write_text("def late():\n    from round.c import C\n    return C\n")
+    c = package / "c.py"
+    c.write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from round.a import A\nC = 1\n")
+    config = tmp_path / "linter.ini"
+    config.write_text(
+        "[importlinter]\nroot_packages =\n    round\ncontract_types =\n    no_circles: scripts.circles.NoCircles\n"
+        "[importlinter:contract:circles]\nname = circles\ntype = no_circles\npackages =\n    round\n"
+    )
+
+    def linted() -> subprocess.CompletedProcess[str]:
+        program = (
+            f"from importlinter.cli import lint_imports; raise SystemExit(lint_imports({str(config)!r}, no_cache=True))"
+        )
+        env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, cwd=HERE, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    broken = linted()
+    assert broken.returncode == 1 and "round.a -> round.b -> round.c -> round.a" in broken.stdout
+    c.write_text("C = 1\n")
+    kept = linted()
+    assert kept.returncode == 0, kept.stdout + kept.stderr
 
 
 def test_every_service_of_the_tree_is_found_and_says_what_it_is() -> None:
