@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from argosy_protos.containerd.v1.types import Process as WireProcess
 
 LOG_LABEL = "argosy/log"
-# A process that is killed, waited for and deleted, on a busy machine.
-_CLEAN_S: Final = 30.0
 # Of what a detached container writes, so much is kept; when it is reached, half of it goes.
 _LOG_BYTES = 64 << 20
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -178,7 +176,7 @@ async def _run_detached(container: Container, stdio: Stdio, terminal: bool) -> N
         task = await container.new_task(stdio, terminal)
         await task.start()
     except BaseException:
-        await given_back(undo(), _CLEAN_S)
+        await given_back(undo())
         raise
     show_one({"container": container.id, "pid": task.pid})
 

@@ -12,7 +12,7 @@ from argosy_protos.containerd.services.containers import v1 as p
 from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.services.tasks import v1 as tasks
 
-from argosy.client.jobs import given_back, together
+from argosy.client.jobs import CLEANUP_S, given_back, together
 from argosy.client.leftovers import remove_snapshot
 from argosy.client.services import present
 from argosy.client.tasks import Task, end_task
@@ -117,7 +117,7 @@ class Container:
         it runs on. signals: SIGTERM, SIGINT and SIGHUP go to the process (main thread only), and with terminal our
         terminal is raw and its size the process's. Raises on entry what ``new_task`` and ``Process.start`` raise, and Interrupted.
         """
-        from argosy.client.foreground import CLEAN_S, attended, until_answered  # few commands carry bytes
+        from argosy.client.foreground import attended, until_answered  # few commands carry bytes
         from argosy.client.stdio import Stdio
 
         noun = f'container "{self.id}"'
@@ -131,7 +131,7 @@ class Container:
                 with suppress(NotFound):  # gone already
                     await self.delete()
 
-            await until_answered(once, f"{noun} is to be removed", say, within=CLEAN_S)
+            await until_answered(once, f"{noun} is to be removed", say, within=CLEANUP_S)
 
         stdio = Stdio.fifos(self.id, terminal, stdin is not None)
         async with attended(create, take_away, stdio, noun, (stdout, stderr), stdin, terminal, signals, say) as process:
@@ -139,7 +139,7 @@ class Container:
                 yield process
             except BaseException:
                 if remove and process.is_over():
-                    await given_back(take_away(), CLEAN_S)
+                    await given_back(take_away())
                 raise
             if remove and process.is_over():
                 await take_away()

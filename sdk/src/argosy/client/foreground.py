@@ -35,8 +35,6 @@ T = TypeVar("T")
 Say = Callable[[str], None]
 
 _FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-# A process that is killed, waited for and deleted, on a busy machine.
-CLEAN_S: Final = 30.0
 _PAUSE_FIRST_S, _PAUSE_MOST_S = 0.05, 1.0
 _LOOK_S: Final = 3.0
 # Who waits longer is told what for.
@@ -330,7 +328,7 @@ async def attended(
                             raise Interrupted(f"{noun} was not started: interrupted", beginning.early[0])
                     except BaseException:
                         pump.close()
-                        await given_back(undo(), CLEAN_S)
+                        await given_back(undo())
                         raise
                     for number in beginning.early:
                         here._signalled(group, number)

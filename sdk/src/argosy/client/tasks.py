@@ -42,7 +42,7 @@ class Task(Process):
         terminal: bool = False, signals: bool = True, say: Callable[[str], None] | None = None,
     ) -> AsyncIterator[Foreground]:  # fmt: skip
         """Run an exec in the foreground, as ``Container.run`` runs a container; it is deleted when it has ended."""
-        from argosy.client.foreground import AWAY, CLEAN_S, attended, until_answered  # few commands carry bytes
+        from argosy.client.foreground import AWAY, attended, until_answered  # few commands carry bytes
         from argosy.client.stdio import Stdio
 
         noun = f'exec "{exec_id}" of container "{self.container_id}"'
@@ -73,7 +73,7 @@ class Task(Process):
                 yield process
             except BaseException:
                 if process.is_over():
-                    await given_back(until_answered(delete, noun), CLEAN_S)
+                    await given_back(until_answered(delete, noun))
                 raise
             if process.is_over():
                 await until_answered(delete, f"{noun} is to be deleted", say)
