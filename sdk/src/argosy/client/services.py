@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from argosy.errors import Internal
+from argosy.names import LEASE_HEADER
 
 if TYPE_CHECKING:
     from argosy_protos.argosy.content.v1 import IngestsStub
@@ -62,15 +63,21 @@ class Services:
             # Where another store keeps its ingests is not known.
             others = {"ingests": None, **others}
         self._channel, self._others = channel, others
+        self.lease = ""
+        """The lease that every call is made under; "" is none that is known here."""
         vars(self).update(others)
 
     def replaced(self, **others: Any) -> Self:
         """Return these services with other objects in the place of some, by their names. Raises TypeError for a wrong name."""
-        return type(self)(self._channel, **{**self._others, **others})
+        services = type(self)(self._channel, **{**self._others, **others})
+        services.lease = self.lease
+        return services
 
     def with_metadata(self, metadata: Mapping[str, str]) -> Self:
         """Return stubs that add metadata to every call; what is no stub stays as it is."""
-        return type(self)(self._channel.with_metadata(metadata), **self._others)
+        services = type(self)(self._channel.with_metadata(metadata), **self._others)
+        services.lease = metadata.get(LEASE_HEADER, self.lease)
+        return services
 
     @cached_property
     def namespaces(self) -> NamespacesStub:

@@ -15,6 +15,7 @@ from argosy_protos.containerd.services.content import v1 as content
 
 from argosy.client.connection import Client
 from argosy.client.content import CHUNK, open_ingest, set_labels, typed, write_blob
+from argosy.client.held import hold_blob
 from argosy.client.images.documents import blob_path, to_wire
 from argosy.client.images.names import put_image
 from argosy.client.images.naming import IMAGE_NAME, REF_NAME
@@ -230,6 +231,7 @@ async def _is_somewhere(services: Services, archive: Archive | Folder, d: Descri
     """
     if blob_path(d.digest) in archive or any(word in d.media_type for word in ("nondistributable", ".foreign.")):
         return
+    await hold_blob(services, d.digest)
     try:
         await services.content.info(content.InfoRequest(digest=d.digest))
     except NotFound:

@@ -23,6 +23,7 @@ from argosy_protos.containerd.types import Mount as WireMount
 from argosy.client.connection import Client
 from argosy.client.content import set_labels
 from argosy.client.credentials import Credentials
+from argosy.client.held import hold_snapshot
 from argosy.client.images.documents import from_wire, layers_of, resolve, to_wire
 from argosy.client.images.names import find_image
 from argosy.client.images.pulling import Puller
@@ -150,6 +151,7 @@ class _Migration:
         image = await self._resolved()
         diff_ids, layers = layers_of(image), image.manifest.layers
         chain, config = chain_ids(diff_ids), image.manifest.config.digest
+        await hold_snapshot(self._services, self._new, chain[-1])
         there = [await has_snapshot(self._services, self._new, name) for name in chain]
         lacking = [layer for layer, has in zip(layers, there, strict=True) if not has]
         missing = await self._fetched(lacking)

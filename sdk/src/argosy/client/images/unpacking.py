@@ -21,6 +21,7 @@ from argosy_protos.containerd.services.snapshots import v1 as snapshots
 from argosy_protos.containerd.types import Mount as WireMount
 
 from argosy.client.content import set_labels
+from argosy.client.held import hold_snapshot
 from argosy.client.images.authorizing import payloads_for
 from argosy.client.images.context import PARENT, labels_of
 from argosy.client.images.documents import layers_of, resolve, to_wire
@@ -89,6 +90,8 @@ async def unpack(
     image = await resolve(services, target, platform)
     diff_ids, layers = layers_of(image), image.manifest.layers
     chain = chain_ids(diff_ids)
+    # The labels that hold it come last: what another image unpacked could be gone by then.
+    await hold_snapshot(services, snapshotter, chain[-1])
     plugins = await _plugins(services, snapshotter)
     rebases = len(layers) > 1 and any("rebase" in plugin.capabilities for plugin in plugins)
     unpacking = _Unpacking(
