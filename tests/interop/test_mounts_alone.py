@@ -22,8 +22,7 @@ S = "X-containerd."
 
 @pytest.fixture
 def stock(image_archive: Path) -> Iterator[Containerd]:
-    base = Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp"))
-    daemon = Containerd(base / "c", path_first=BIN)
+    daemon = Containerd(Path(tempfile.mkdtemp(prefix="ay-", dir="/tmp")), path_first=BIN)
     daemon.start()
     try:
         daemon.ctr("images", "import", str(image_archive)).ok()
