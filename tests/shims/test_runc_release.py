@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -54,6 +55,8 @@ class Made:
 
     def end(self) -> None:
         signal.pidfd_send_signal(self.init, signal.SIGKILL)
+        # runc looks at the first of its threads; the others may be in its cgroup for some time yet.
+        assert select.select([self.init], [], [], 30)[0]
         eventually(lambda: self.status() == "stopped")
 
     def status(self) -> str:
