@@ -101,6 +101,8 @@ class Pair:
         return not (self.host._connections or self.host._threads or self.agent._asked or self.agent._open)
 
     def close(self) -> None:
+        # Who has connected last is told so by a thread, which the agent answers.
+        eventually(lambda: not self.host._threads, within=20, what="a connection is not answered")
         self._open = False
         self._posted.put(lambda: None)
         os.eventfd_write(self._wake, 1)
