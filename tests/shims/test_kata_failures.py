@@ -97,6 +97,22 @@ def test_a_guest_that_panics_has_ended(mesh: Mesh, home: Home) -> None:
     gone(mesh, home, "victim")
 
 
+def test_a_guest_whose_kernel_fails_in_one_process_panics(mesh: Mesh) -> None:
+    """That process would never end, and nor would who removes its container."""
+    assert mesh.ctr("run", "--rm", *RUNTIME, IMAGE, "oops", "cat", "/proc/sys/kernel/panic_on_oops").ok().out == "1\n"
+
+
+def test_who_is_killed_at_its_first_instruction_takes_no_file_system_away(mesh: Mesh, home: Home) -> None:
+    """Its program is still being read then."""
+    for n in range(8):
+        id = f"first-{n}"
+        mesh.ctr("run", "-d", *RUNTIME, IMAGE, id, "sleep", "1000").ok()
+        mesh.ctr("tasks", "rm", "-f", id)
+        gone(mesh, home, id)
+    said = [line for line in mesh.log.read_text().splitlines() if "panicked" in line and '"first-' in line]
+    assert said == []
+
+
 def test_a_guest_that_hangs_is_ended(mesh: Mesh, home: Home, tmp_path: Path) -> None:
     config = tmp_path / "kata.toml"
     config.write_text("hang_timeout_s = 2.0\n")

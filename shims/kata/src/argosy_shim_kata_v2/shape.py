@@ -19,7 +19,8 @@ SLOTS: Final = 16
 # And for memory: how often, and how much in all. What is not plugged in costs nothing.
 _MEMORY_SLOTS: Final = 16
 _MOST_MEMORY_MB: Final = 256 << 10
-_KERNEL_LINE: Final = "console=ttyS0 panic=-1 random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1"
+# A guest whose kernel has failed in one process ends as a whole: that process would neither run nor end, and whoever waits for it would for ever.
+_KERNEL_LINE: Final = "console=ttyS0 panic=-1 oops=panic random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1"
 # A guest that may be given memory above 4 GiB would set 64 MiB aside for devices that can't reach it. It has none.
 _MEMORY_LINE: Final = "swiotlb=noforce memhp_default_state=online"
 # A guest under KVM is judged by its first byte, so its kernel must say something from its first moment on.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # The guest has this package's guest folder and nothing else of it.
 sys.path.insert(0, "/agent")
-from argosy_shim_kata_v2.guest.devices import DEVICE_WAIT_S, disk, mount_share, port  # noqa: E402 # the path comes first
+from argosy_shim_kata_v2.guest.devices import DEVICE_WAIT_S, disk, mount_share, port, reach  # noqa: E402 # the path comes first
 from argosy_shim_kata_v2.guest.files import MOST, PACK, WORD_BYTES, Copying, fork, shared, write_back  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.frames import CONTROL_KINDS, EVENT, MAX_CONTROL, REQUEST, RESPONSE, VERSION, ProtocolError  # noqa: E402 # the path
 from argosy_shim_kata_v2.guest.memory import Memory  # noqa: E402 # the path
@@ -78,6 +78,8 @@ class Agent:
         self._inotify = -1
         self._copies: dict[int, Copying] = {}  # pid -> a copy that goes on
         self._begun: dict[int, Copying] = {}  # base of its streams -> a copy whose end the host has not asked for yet
+        self._share = ""  # where the file share is, once it is mounted
+        self._shared: dict[str, list[str]] = {}  # container -> directories of the share that it has
         self._memory = Memory(POD)
 
     # -- the loop --
@@ -225,6 +227,7 @@ class Agent:
                             os.makedirs(path, exist_ok=True)
                 if s["fstype"] == "virtiofs":
                     yield from mount_share(source, s["target"], s["options"])
+                    self._share = s["target"]
                 else:
                     mount(source, s["target"], s["fstype"], s["options"])
                 done.append(s["target"])
@@ -252,6 +255,9 @@ class Agent:
         bundle = os.path.join(BUNDLES, id)
         os.makedirs(bundle, exist_ok=True)
         spec["linux"]["cgroupsPath"] = f"/pod/{id}"
+        sources = [spec["root"]["path"], *(one.get("source") or "" for one in spec.get("mounts") or [])]
+        self._shared[id] = [path for path in sources if self._share and path.startswith(self._share + "/")]
+        reach(self._shared[id])
         put(bundle + "/config.json", json.dumps(spec))
         pid_file = bundle + "/init.pid"
         command = [CRUN, "--cgroup-manager=cgroupfs", "--log", bundle + "/log", "--log-format", "json", "create", "--bundle", bundle,
@@ -380,7 +386,11 @@ class Agent:
         deadline = time.monotonic() + COPY_DEATH_S
         while any(copying.container == id for copying in self._copies.values()) and time.monotonic() < deadline:
             yield None
-        yield from self._run("delete", *(["--force"] if force else []), id, id=id)
+        try:
+            yield from self._run("delete", *(["--force"] if force else []), id, id=id)
+        finally:
+            for path in self._shared.pop(id, ()):
+                unmount(path)
         for key in [k for k in self._by_name if k[0] == id]:
             del self._by_name[key]
         for number in [n for n, name in self._oom_watch.items() if name == id]:

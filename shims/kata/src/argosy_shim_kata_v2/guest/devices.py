@@ -10,7 +10,7 @@ from argosy_shim_kata_v2.guest.system import Failure, attribute, mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
 DEVICE_WAIT_S = 20.0
 
@@ -43,6 +43,17 @@ def mount_share(tag: str, target: str, options: Sequence[str]) -> Generator[None
             if error.errno != errno.EINVAL or time.monotonic() > deadline:
                 raise
         yield None
+
+
+def reach(paths: Iterable[str]) -> None:
+    """Have the kernel mount what the host has mounted at directories of the file share, in our mount namespace.
+
+    Each is a file system of its own, which is mounted for who comes to it first and goes with the last mount of it. Were that a
+    container's, its end would take the file system away while the kernel still reads ahead in it, which Linux 6.1 answers with a BUG.
+    """
+    for path in paths:
+        if os.path.isdir(path):
+            os.close(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
 
 
 def port(name: str) -> str:
