@@ -112,7 +112,8 @@ def developing(mesh: Mesh, base: Path, kind: str, name: str, *flags: str, option
             code = process.wait(30)
             # Before it has heard of signals there is nothing of it.
             assert code == 0 or (code == -signal.SIGTERM and not dev.said), (code, dev.said)
-            assert not any(map(runs, own)), dev.said
+            # One that it has killed may take a moment to be gone.
+            eventually(lambda: not any(map(runs, own)), what=f"processes are left\n{dev.said}")
             assert name not in listed(mesh), dev.said
             assert not list((base / "d").glob("*")) and not list(Path("/dev/shm").glob(f"argosy-dev-{process.pid}-*")), (
                 dev.said

@@ -58,6 +58,8 @@ def test_one_that_ends_while_it_is_replaced_is_followed_by_the_new_one(mesh: Mes
         eventually(lambda: len(processes(mesh, OVERLAY)) == 2)
         began = time.monotonic()
         os.kill(old, signal.SIGKILL)
+        # Until it has died it takes connections, too.
+        eventually(lambda: old not in processes(mesh, OVERLAY))
         mesh.ctr("snapshots", "ls").ok()
         _, said = swap.communicate()
     assert swap.returncode == 0, said
